@@ -1,0 +1,48 @@
+"""Errors that say what is wrong and what to do about it.
+
+Malformed mail is not an error: it has `Message.defects`.
+"""
+
+from __future__ import annotations
+
+
+class ReplydeskError(Exception):
+    """Something was refused, with a reason fit for the person who asked."""
+
+
+class ConfigError(ReplydeskError):
+    """A setting is wrong. The text names the key, the file and the remedy."""
+
+    def __init__(self, key: str, problem: str, remedy: str, file: str = "") -> None:
+        self.key, self.problem, self.remedy, self.file = key, problem, remedy, file
+        where = f"{file}: " if file else ""
+        what = f"{key}: " if key else ""
+        super().__init__(f"{where}{what}{problem}. {remedy}".rstrip())
+
+
+class IllegalTransition(ReplydeskError):
+    """A ticket cannot go from its status by this event."""
+
+
+class UnknownTicket(ReplydeskError):
+    """There is no ticket of that number."""
+
+
+class UnknownContact(ReplydeskError):
+    """There is no contact with that address."""
+
+
+class UnknownEntry(ReplydeskError):
+    """There is no journal or outbox row of that id."""
+
+
+class TemplateError(ReplydeskError):
+    """A mail or page template is broken. The text names its file and line."""
+
+
+class StorageUnavailable(ReplydeskError):
+    """The database cannot be reached or written now; trying later may help."""
+
+
+class OversizeMail(ReplydeskError):
+    """The mail is larger than `limits.max_message_bytes`."""

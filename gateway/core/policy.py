@@ -1,0 +1,134 @@
+"""What the site decided, as the pure core sees it: built once from the settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from gateway.core.message import Address, address_key
+from gateway.core.token import Keys
+
+
+@dataclass(frozen=True, slots=True)
+class Mailbox:
+    """An address customers write to."""
+
+    address: str
+    name: str
+    language: str
+    """`en`, `de`; empty: the site's default."""
+    reply_address: str = ""
+    """Template such as `support+{token}@example.com`; empty without plus-addressing."""
+    signature: str = ""
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        return address_key(self.address)
+
+    @property
+    def domain(self) -> str:
+        return self.address.rpartition("@")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """Someone who answers customers, from their own mail program."""
+
+    address: str
+    name: str
+    lead: bool = False
+    mailboxes: tuple[str, ...] = ()
+    """Addresses of the mailboxes this agent works for; empty: all."""
+    aliases: tuple[str, ...] = ()
+    """Other addresses the same person writes from."""
+    language: str = ""
+
+    @property
+    def keys(self) -> frozenset[str]:
+        return frozenset(address_key(a) for a in (self.address, *self.aliases))
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """At most `count` in any window of `minutes`."""
+
+    count: int
+    minutes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Everything the core may know of the site. No secret but the signing keys."""
+
+    keys: Keys
+    mailboxes: tuple[Mailbox, ...]
+    agents: tuple[Agent, ...] = ()
+    default_language: str = "en"
+    languages: tuple[str, ...] = ("en", "de")
+    public_url: str = "http://127.0.0.1:8025"
+    operator: str = ""
+    reference_prefix: str = "RD"
+    trusted_authserv_ids: tuple[str, ...] = ()
+    """Only these hosts' Authentication-Results count (RFC 8601 section 5)."""
+    trusted_form_senders: tuple[str, ...] = ()
+    """Reply-To of these becomes the requester."""
+    reopen_window_days: int = 0
+    """0: a closed ticket is always reopened."""
+    close_after_days: int = 7
+    remind_after_days: int = 3
+    link_days: int = 30
+    """How long links in mails act, in days."""
+    null_reverse_path: bool = True
+    """Send auto-replied mail from `<>` (RFC 3834 section 3.3)."""
+    acknowledgement_budgets: tuple[Budget, ...] = (Budget(5, 10), Budget(20, 60 * 24))
+    """Automatic mail to one address."""
+    new_ticket_budgets: tuple[Budget, ...] = (Budget(20, 60),)
+    """New tickets of one address that are still announced and acknowledged."""
+    reopen_budgets: tuple[Budget, ...] = (Budget(10, 60),)
+    """Reopens of one ticket."""
+    notify_customers_of_status: bool = True
+    own_addresses: frozenset[str] = field(default_factory=frozenset)
+    """Keys of every mailbox and alias; nothing is ever sent to them."""
+
+    def mailbox_for(self, address: str) -> Mailbox | None:
+        """The mailbox an address belongs to: itself, an alias, or its reply address with any token."""
+        key = address_key(address)
+        bare = plain_address(key)
+        for box in self.mailboxes:
+            names = {box.key, *(address_key(a) for a in box.aliases)}
+            if key in names or (box.reply_address and reply_token(box.reply_address, address) is not None):
+                return box
+            if box.reply_address and bare in names:
+                return box
+        return None
+
+    def is_own(self, address: str) -> bool:
+        return address_key(address) in self.own_addresses or self.mailbox_for(address) is not None
+
+    def agent_for(self, address: str) -> Agent | None:
+        key = address_key(address)
+        return next((a for a in self.agents if key in a.keys), None)
+
+    def agents_for(self, mailbox: str) -> tuple[Agent, ...]:
+        """The team of a mailbox: agents that name it, and agents that name none."""
+        key = address_key(mailbox)
+        return tuple(a for a in self.agents if not a.mailboxes or key in {address_key(m) for m in a.mailboxes})
+
+
+def plain_address(address: str) -> str:
+    """The address without its plus detail (RFC 5233): `a+b@c` → `a@c`."""
+    local, at, domain = address.rpartition("@")
+    return f"{local.partition('+')[0]}{at}{domain}"
+
+
+def reply_token(template: str, address: str) -> str | None:
+    """The token inside an address made from a reply-address template, or None when it is not one."""
+    before, _, after = template.partition("{token}")
+    key, before, after = address_key(address), before.casefold(), after.casefold()
+    if len(key) <= len(before) + len(after) or not key.startswith(before) or not key.endswith(after):
+        return None
+    return key[len(before) : len(key) - len(after)]
+
+
+def as_address(who: Agent | Mailbox) -> Address:
+    return Address(who.address, who.name)
