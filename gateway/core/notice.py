@@ -1,0 +1,155 @@
+"""A notice: a mail we decided to send, from the decision to the words a template needs.
+
+`decide` asks for notices, `compose` makes each an `Outbound`, `render` turns that into bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from gateway.core.lifecycle import Status
+from gateway.core.message import Address
+
+
+class Notice(StrEnum):
+    """Every mail we can send; each has templates `mail/<language>/<notice>.{txt,html}.j2`."""
+
+    REQUEST_RECEIVED = "request_received"
+    REGISTRATION = "registration"
+    REGISTERED = "registered"
+    PASSWORD_RESET = "password_reset"
+    REPLY = "reply"
+    STATUS_CHANGED = "status_changed"
+    CLOSE_CONFIRMATION = "close_confirmation"
+    CLOSED = "closed"
+    AGENT_NOTICE = "agent_notice"
+    AGENT_RECEIPT = "agent_receipt"
+    OPERATOR_ALARM = "operator_alarm"
+
+
+class Audience(StrEnum):
+    CUSTOMER = "customer"
+    AGENT = "agent"
+    OPERATOR = "operator"
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeRequest:
+    """What a decision asks for: this notice, to this person."""
+
+    notice: Notice
+    recipient: Address
+    audience: Audience
+    headline: str = ""
+    """Agent notices and alarms: what happened, as a word of `compose.HEADLINES`."""
+    remarks: tuple[str, ...] = ()
+    """Agent notices, receipts and alarms: sentences the reader must see."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One entry of the conversation as a mail shows it."""
+
+    author: str
+    role: str
+    """`customer`, `agent`, `system`"""
+    when: datetime
+    text: str
+    attachments: tuple[str, ...] = ()
+    """Filenames."""
+    internal: bool = False
+    """A comment: agents only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    label: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class TicketWords:
+    """The key facts of a ticket, in the reader's language."""
+
+    number: int
+    reference: str
+    subject: str
+    status: Status
+    status_label: str
+    status_meaning: str
+    requester: Address
+    created_at: datetime
+    last_activity_at: datetime
+    assignee: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """All that a mail template may use, as `mail`.
+
+    `button` is the one thing to do, if there is one; `conversation` is newest first and does
+    not contain the text that is the point of this mail (`text`).
+    """
+
+    notice: Notice
+    language: str
+    marker: str
+    """The line above which people write their reply; empty on mails not meant to be answered."""
+    recipient: Address
+    sender: str
+    """Name of the mailbox."""
+    sender_address: str
+    ticket: TicketWords | None = None
+    button: Button | None = None
+    text: str = ""
+    author: str = ""
+    """Who wrote `text`."""
+    attachments: tuple[str, ...] = ()
+    conversation: tuple[Line, ...] = ()
+    headline: str = ""
+    remarks: tuple[str, ...] = ()
+    signature: str = ""
+    also_to: tuple[str, ...] = ()
+    """Who else gets it."""
+    portal_url: str = ""
+    expires: datetime | None = None
+    """When `button` stops acting."""
+    evidence: str = ""
+    flags: tuple[str, ...] = ()
+    close_mailto: str = ""
+    """Agents and customers without a browser: a mailto: link that does what the button does."""
+
+
+@dataclass(frozen=True, slots=True)
+class AttachedFile:
+    """A file that goes along: where its bytes are."""
+
+    raw_sha256: str
+    part: str
+    filename: str
+    content_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outbound:
+    """A mail before it is written: header values and words, not yet text."""
+
+    notice: Notice
+    audience: Audience
+    recipient: Address
+    from_: Address
+    reply_to: Address | None
+    reverse_path: str
+    """`NULL_REVERSE_PATH`, or the mailbox's own; VERP is put on when it is sent."""
+    subject: str
+    message_id: str
+    in_reply_to: str
+    references: tuple[str, ...]
+    auto_submitted: str
+    """`auto-replied`, `auto-generated`, or empty for what a human wrote."""
+    date: datetime
+    words: Words
+    files: tuple[AttachedFile, ...] = ()
+    ticket: int = 0
