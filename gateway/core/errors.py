@@ -44,5 +44,9 @@ class StorageUnavailable(ReplydeskError):
     """The database cannot be reached or written now; trying later may help."""
 
 
+class StorageFull(StorageUnavailable):
+    """There is no room left where the database lives."""
+
+
 class OversizeMail(ReplydeskError):
     """The mail is larger than `limits.max_message_bytes`."""

@@ -10,29 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
-from enum import StrEnum
 
 from gateway.core import token
-from gateway.core.lifecycle import Status
-from gateway.core.message import Address, Envelope, Message, address_key
+from gateway.core.message import Envelope, Message
 from gateway.core.policy import Policy, reply_token
-
-
-class Evidence(StrEnum):
-    """Grades, best first; stored with each entry and shown to agents."""
-
-    REPLY_ADDRESS = "reply-address"
-    OWN_MESSAGE_ID = "own-message-id"
-    KNOWN_MESSAGE_ID = "known-message-id"
-    SUBJECT_REFERENCE = "subject-reference"
-    BODY_REFERENCE = "body-reference"
-    CLAIM = "claim"
-    NONE = "none"
-
-
-SIGNED = frozenset({Evidence.REPLY_ADDRESS, Evidence.OWN_MESSAGE_ID})
-"""Grades only somebody who received our mail can show."""
+from gateway.core.ticket import Evidence, Ticket
 
 MAX_IDS = 60
 """Ids looked at in one mail; hostile References hold thousands."""
@@ -75,30 +57,6 @@ class Keys:
 
 
 @dataclass(frozen=True, slots=True)
-class TicketFacts:
-    """What a decision needs to know of a ticket."""
-
-    number: int
-    status: Status
-    subject: str
-    requester: Address
-    mailbox: str
-    participants: frozenset[str] = frozenset()
-    """Address keys of confirmed participants, the requester not among them."""
-    unconfirmed: frozenset[str] = frozenset()
-    language: str = ""
-    assignee: str = ""
-    closed_at: datetime | None = None
-    merged_into: int = 0
-    reopens: tuple[datetime, ...] = ()
-    """When it was reopened lately, newest first."""
-
-    def knows(self, address: str) -> bool:
-        """The requester or a confirmed participant."""
-        return address_key(address) in self.participants | {self.requester.key}
-
-
-@dataclass(frozen=True, slots=True)
 class SentFacts:
     """One of our own mails, found by its Message-ID."""
 
@@ -114,7 +72,7 @@ class SentFacts:
 class Known:
     """What the store knows about the keys of one mail."""
 
-    tickets: Mapping[int, TicketFacts] = field(default_factory=dict)
+    tickets: Mapping[int, Ticket] = field(default_factory=dict)
     messages: Mapping[str, int] = field(default_factory=dict)
     """Message-ID → ticket number, for mails sent and seen."""
     sent: SentFacts | None = None
@@ -125,7 +83,7 @@ class Known:
 class Match:
     """The ticket a mail belongs to."""
 
-    ticket: TicketFacts
+    ticket: Ticket
     evidence: Evidence
     holder: str = ""
     """The agent's address key the mark was made for."""
@@ -169,8 +127,7 @@ def keys(message: Message, envelope: Envelope, policy: Policy) -> Keys:
         own = token.read_message_id(policy.keys, value, holders)
         if own and own.number:
             add(Key(Evidence.OWN_MESSAGE_ID, own.number, value, own.holder))
-    for value in parents:
-        found.append(Key(Evidence.KNOWN_MESSAGE_ID, message_id=value))
+    found += [Key(Evidence.KNOWN_MESSAGE_ID, message_id=value) for value in parents]
 
     for evidence, text in (
         (Evidence.SUBJECT_REFERENCE, message.subject),
@@ -200,7 +157,7 @@ def choose(keys: Keys, known: Known) -> Choice:
     return Choice(None, _other(keys.claims, 0, known))
 
 
-def _follow(number: int, known: Known) -> TicketFacts | None:
+def _follow(number: int, known: Known) -> Ticket | None:
     seen: set[int] = set()
     ticket = known.tickets.get(number)
     while ticket and ticket.merged_into and ticket.number not in seen:

@@ -1,0 +1,124 @@
+"""One mail and everything a decision about it may look at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from gateway.core.message import Address, Envelope, Kind, KindName, Message
+from gateway.core.notice import AttachedFile
+from gateway.core.policy import Agent, Mailbox, Policy
+from gateway.core.thread import Choice, Keys, Known, SentFacts
+from gateway.core.ticket import SIGNED, Ticket
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What only the store or the clock can know."""
+
+    now: datetime
+    duplicate_of: int = 0
+    """Journal id of the same mail, handled before."""
+    duplicate_ticket: int = 0
+    same_id_other_content: bool = False
+    invited: bool = False
+    registered: bool = False
+    undeliverable: bool = False
+    automatic_mail: tuple[datetime, ...] = ()
+    """Automatic mail to the author lately, newest first."""
+    new_tickets: tuple[datetime, ...] = ()
+    """New tickets of the author lately, newest first."""
+    reopens: tuple[datetime, ...] = ()
+    """Reopens of the matched ticket lately, newest first."""
+    authentic: str = ""
+    """How the author's address is proven (`smtp-auth`, `dmarc`), empty when it is not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    message: Message
+    envelope: Envelope
+    kind: Kind
+    keys: Keys
+    choice: Choice
+    known: Known
+    policy: Policy
+    facts: Facts
+
+    @property
+    def now(self) -> datetime:
+        return self.facts.now
+
+    @property
+    def author(self) -> Address:
+        """Who acts. For a trusted form sender that is whom the form names in Reply-To."""
+        return author_of(self.message, self.policy)
+
+    @property
+    def agent(self) -> Agent | None:
+        return self.policy.agent_for(self.author.address)
+
+    @property
+    def ticket(self) -> Ticket | None:
+        return self.choice.match.ticket if self.choice.match else None
+
+    @property
+    def signed(self) -> bool:
+        """It shows a mark only a recipient of our mail can have, or its author is proven otherwise."""
+        return bool(self.facts.authentic) or (self.choice.match is not None and self.choice.match.evidence in SIGNED)
+
+    @property
+    def knows_author(self) -> bool:
+        return self.ticket is not None and self.ticket.knows(self.author.address)
+
+    @property
+    def knows_author_or_signed(self) -> bool:
+        return self.knows_author or (self.ticket is not None and self.signed)
+
+    @property
+    def generated(self) -> bool:
+        """A machine wrote on its own (RFC 3834 `auto-generated`): a form, a monitor; not an answer to us."""
+        return (
+            self.kind.name is KindName.AUTOMATIC
+            and self.message.header("auto-submitted").split(";")[0].strip().lower().startswith("auto-generated")
+            and bool(self.envelope.reverse_path)
+            and not self.message.in_reply_to
+            and not self.message.references
+        )
+
+    @property
+    def sent(self) -> SentFacts | None:
+        return self.known.sent
+
+    @property
+    def reported_ticket(self) -> Ticket | None:
+        """For a report: the ticket of the mail it is about."""
+        if self.sent and self.sent.ticket in self.known.tickets:
+            return self.known.tickets[self.sent.ticket]
+        number = next((k.number for k in self.keys.reported if k.number in self.known.tickets), 0)
+        return self.known.tickets.get(number)
+
+    @property
+    def mailbox(self) -> Mailbox:
+        """Which of our mailboxes the mail is for: by its header, then by its envelope, else the first."""
+        addresses = [a.address for a in (*self.message.to, *self.message.cc)]
+        for address in (*addresses[:200], *self.envelope.recipients):
+            box = self.policy.mailbox_for(address)
+            if box:
+                return box
+        return self.policy.mailboxes[0]
+
+    @property
+    def files(self) -> tuple[AttachedFile, ...]:
+        return tuple(
+            AttachedFile(self.message.sha256, a.part, a.filename, a.content_type) for a in self.message.attachments
+        )
+
+
+def author_of(message: Message, policy: Policy) -> Address:
+    """The person a mail is from; an empty address when it names nobody."""
+    author = message.author or Address("")
+    forms = {f.casefold() for f in policy.trusted_form_senders}
+    if author.key in forms and message.reply_to:
+        return message.reply_to[0]
+    return author

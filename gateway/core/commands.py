@@ -1,0 +1,237 @@
+"""What an agent or a customer orders by mail: `#` lines at the head of the new text.
+
+One grammar, no guessing: a line that starts with `#` and is not understood means nothing
+at all is done, and the receipt offers the right form. Text after the commands is the mail.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from gateway.core.lifecycle import Status
+
+
+class Verb(StrEnum):
+    CLOSE = "close"
+    SOLVED = "solved"
+    WAIT = "wait"
+    NOTE = "note"
+    ASSIGN = "assign"
+    STATUS = "status"
+    FOLLOW = "follow"
+    UNFOLLOW = "unfollow"
+    SPLIT = "split"
+    MERGE = "merge"
+    MOVE = "move"
+    FROM = "from"
+    TO = "to"
+    LANGUAGE = "language"
+    SPAM = "spam"
+    UNDO = "undo"
+    REOPEN = "reopen"
+    HELP = "help"
+
+
+FORMS: dict[Verb, str] = {
+    Verb.CLOSE: "#close",
+    Verb.SOLVED: "#solved",
+    Verb.WAIT: "#wait",
+    Verb.NOTE: "#note",
+    Verb.ASSIGN: "#assign NAME|me|nobody",
+    Verb.STATUS: "#status NAME",
+    Verb.FOLLOW: "#follow",
+    Verb.UNFOLLOW: "#unfollow",
+    Verb.SPLIT: "#split",
+    Verb.MERGE: "#merge N",
+    Verb.MOVE: "#move N",
+    Verb.FROM: "#from ADDRESS",
+    Verb.TO: "#to ADDRESS",
+    Verb.LANGUAGE: "#language en|de",
+    Verb.SPAM: "#spam",
+    Verb.UNDO: "#undo",
+    Verb.REOPEN: "#reopen [N]",
+    Verb.HELP: "#help",
+}
+
+ALIASES: dict[str, Verb] = {
+    "closed": Verb.CLOSE,
+    "schließen": Verb.CLOSE,
+    "schliessen": Verb.CLOSE,
+    "geschlossen": Verb.CLOSE,
+    "solve": Verb.SOLVED,
+    "gelöst": Verb.SOLVED,
+    "geloest": Verb.SOLVED,
+    "erledigt": Verb.SOLVED,
+    "warten": Verb.WAIT,
+    "notiz": Verb.NOTE,
+    "zuweisen": Verb.ASSIGN,
+    "folgen": Verb.FOLLOW,
+    "entfolgen": Verb.UNFOLLOW,
+    "teilen": Verb.SPLIT,
+    "zusammenführen": Verb.MERGE,
+    "verschieben": Verb.MOVE,
+    "von": Verb.FROM,
+    "an": Verb.TO,
+    "sprache": Verb.LANGUAGE,
+    "rückgängig": Verb.UNDO,
+    "öffnen": Verb.REOPEN,
+    "oeffnen": Verb.REOPEN,
+    "hilfe": Verb.HELP,
+}
+
+STATUS_WORDS: dict[str, Status] = {
+    "new": Status.NEW,
+    "neu": Status.NEW,
+    "waiting on us": Status.WAITING_ON_US,
+    "us": Status.WAITING_ON_US,
+    "open": Status.WAITING_ON_US,
+    "wartet auf uns": Status.WAITING_ON_US,
+    "waiting on contact": Status.WAITING_ON_CONTACT,
+    "contact": Status.WAITING_ON_CONTACT,
+    "waiting": Status.WAITING_ON_CONTACT,
+    "wartet auf kontakt": Status.WAITING_ON_CONTACT,
+    "solved": Status.SOLVED,
+    "gelöst": Status.SOLVED,
+    "closed": Status.CLOSED,
+    "geschlossen": Status.CLOSED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    verb: Verb
+    argument: str = ""
+    """Normalised: an address key, a ticket number, a status value, a language, a name as written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """The head of a mail, read: commands in order, what was not understood, and the text that follows."""
+
+    commands: tuple[Command, ...] = ()
+    problems: tuple[str, ...] = ()
+    text: str = ""
+
+    def has(self, verb: Verb) -> bool:
+        return any(c.verb is verb for c in self.commands)
+
+    def argument(self, verb: Verb) -> str:
+        return next((c.argument for c in self.commands if c.verb is verb), "")
+
+
+_LINE = re.compile(r"#\s?([^\W\d_][\w-]*)\s*:?\s*(.*)", re.S)
+_ADDRESS = re.compile(r"[^\s<>@,;]+@[^\s<>@,;]+")
+
+
+def read(text: str, languages: Sequence[str] = ("en", "de"), statuses: Sequence[str] = ()) -> Order:
+    """Read the commands on the first lines of a new text; blank lines before and between are skipped.
+
+    `statuses` are the site's own in-between statuses, accepted by `#status`.
+    """
+    lines = text.split("\n")
+    commands: list[Command] = []
+    problems: list[str] = []
+    start = 0
+    for line in lines:
+        bare = line.strip().strip("\u200b\ufeff")
+        # "# Heading" or "#1042 is broken" is prose, not an order.
+        m = _LINE.fullmatch(bare)
+        if bare and not m:
+            break
+        start += 1
+        if not m:
+            continue
+        parsed = _command(m[1], m[2].strip(), languages, statuses)
+        if isinstance(parsed, str):
+            problems.append(parsed)
+        else:
+            commands.append(parsed)
+    problems += _contradictions(commands)
+    return Order(tuple(commands), tuple(problems), "\n".join(lines[start:]).strip("\n"))
+
+
+def _command(word: str, argument: str, languages: Sequence[str], statuses: Sequence[str]) -> Command | str:
+    name = word.casefold()
+    verb = ALIASES.get(name) or next((v for v in Verb if v.value == name), None)
+    if verb is None:
+        near = difflib.get_close_matches(name, [*(v.value for v in Verb), *ALIASES], 1, 0.6)
+        meant = ALIASES.get(near[0]) or Verb(near[0]) if near else None
+        return f"#{word} is not a command." + (f" Did you mean {FORMS[meant]}?" if meant else " #help lists them all.")
+    return _ARGUMENTS.get(verb, _nothing)(verb, argument, languages, statuses)
+
+
+def _nothing(verb: Verb, argument: str, *_: Sequence[str]) -> Command | str:
+    return Command(verb) if not argument else f"{FORMS[verb]} takes nothing after it; put your text on the next line."
+
+
+def _rest(verb: Verb, argument: str, *_: Sequence[str]) -> Command | str:
+    return Command(verb, argument)
+
+
+def _number(verb: Verb, argument: str, *_: Sequence[str]) -> Command | str:
+    digits = argument.lstrip("#").strip()
+    if digits.isascii() and digits.isdigit() and 0 < int(digits) < 10**12:
+        return Command(verb, str(int(digits)))
+    return f"{FORMS[verb]} needs a ticket number, such as {FORMS[verb].split()[0]} 1042."
+
+
+def _number_or_nothing(verb: Verb, argument: str, *rest: Sequence[str]) -> Command | str:
+    return _number(verb, argument, *rest) if argument else Command(verb)
+
+
+def _address(verb: Verb, argument: str, *_: Sequence[str]) -> Command | str:
+    found = _ADDRESS.findall(argument.replace("mailto:", " "))
+    if len(set(found)) == 1:
+        return Command(verb, found[0])
+    return f"{FORMS[verb]} needs one e-mail address, such as {FORMS[verb].split()[0]} customer@example.com."
+
+
+def _name(verb: Verb, argument: str, *_: Sequence[str]) -> Command | str:
+    return Command(verb, argument) if argument else f"{FORMS[verb]} needs a name, `me` or `nobody`."
+
+
+def _status(verb: Verb, argument: str, _: Sequence[str], statuses: Sequence[str]) -> Command | str:
+    word = " ".join(argument.replace("_", " ").casefold().split())
+    if word in STATUS_WORDS:
+        return Command(verb, STATUS_WORDS[word].value)
+    site = next((s for s in statuses if s.casefold() == word), None)
+    if site:
+        return Command(verb, site)
+    names = ", ".join([*(s.value.replace("_", " ") for s in Status if s is not Status.NEW), *statuses])
+    return f"#status {argument or 'NAME'}: there is no such status. Use one of: {names}."
+
+
+def _language(verb: Verb, argument: str, languages: Sequence[str], _: Sequence[str]) -> Command | str:
+    if argument.casefold() in languages:
+        return Command(verb, argument.casefold())
+    return f"#language takes one of: {', '.join(languages)}."
+
+
+_ARGUMENTS: dict[Verb, Callable[[Verb, str, Sequence[str], Sequence[str]], Command | str]] = {
+    Verb.NOTE: _rest,
+    Verb.ASSIGN: _name,
+    Verb.STATUS: _status,
+    Verb.MERGE: _number,
+    Verb.MOVE: _number,
+    Verb.FROM: _address,
+    Verb.TO: _address,
+    Verb.LANGUAGE: _language,
+    Verb.REOPEN: _number_or_nothing,
+}
+
+_ENDINGS = (Verb.CLOSE, Verb.SOLVED, Verb.WAIT, Verb.STATUS, Verb.SPAM, Verb.REOPEN)
+
+
+def _contradictions(commands: Sequence[Command]) -> list[str]:
+    """Two orders that cannot both be meant."""
+    endings = list(dict.fromkeys(c.verb for c in commands if c.verb in _ENDINGS))
+    if len(endings) > 1:
+        return [f"{' and '.join('#' + v.value for v in endings)} contradict each other; use one of them."]
+    moves = list(dict.fromkeys(c.verb for c in commands if c.verb in (Verb.SPLIT, Verb.MERGE, Verb.MOVE)))
+    if len(moves) > 1:
+        return [f"{' and '.join('#' + v.value for v in moves)} cannot be done in one mail; use one of them."]
+    return []

@@ -1,0 +1,406 @@
+"""What happens to a mail: TABLE, read from top to bottom; the first row that applies decides.
+
+Each row is a question and an answer, both pure. Nothing is dropped silently: a row that does
+not act says why. What agents order by mail is decided in `act`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from gateway.core import act, commands
+from gateway.core.case import Case
+from gateway.core.decision import Change, Decision, EntryDraft, Joined, NewTicket, Reason, Why
+from gateway.core.lifecycle import Move, Status, transition
+from gateway.core.message import Action, KindName, ReportType, address_key
+from gateway.core.notice import Audience, Notice, NoticeRequest
+from gateway.core.policy import Budget
+from gateway.core.ticket import EntryKind, Role, Ticket
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    name: str
+    applies: Callable[[Case], bool]
+    decide: Callable[[Case], Decision]
+
+
+def decide(case: Case) -> Decision:
+    """The decision of the first row that applies; the last row always does."""
+    return next(row for row in TABLE if row.applies(case)).decide(case)
+
+
+# --- rows that look at what sort of mail it is --------------------------------------------
+
+
+def _duplicate(case: Case) -> Decision:
+    why = Why(attach=f"no: journal entry {case.facts.duplicate_of} was the same mail", acknowledge="no: handled before")
+    return Decision(Reason.DUPLICATE, why, ticket=case.facts.duplicate_ticket)
+
+
+def _unreadable(case: Case) -> Decision:
+    cause = case.message.unreadable or case.kind.reason
+    return Decision(Reason.UNREADABLE, Why(attach=f"no: {cause}", acknowledge="no: never"), hold=cause)
+
+
+def _loop(case: Case) -> Decision:
+    why = Why(attach=f"no: {case.kind.reason}", acknowledge="no: it is our own mail", notify="no: the operator is told")
+    return Decision(
+        Reason.LOOP,
+        why,
+        alarm=f"A mail of our own came back ({case.kind.rule}), sent by {case.author.address or 'nobody'} with the "
+        f"subject “{case.message.subject[:80]}”. Look for a forwarding rule that points at us.",
+    )
+
+
+def _failed_report(case: Case) -> Decision:
+    """A bounce goes onto the mail it reports, and reopens only when it killed our newest answer."""
+    sent, ticket = case.sent, case.reported_ticket
+    report = case.message.report
+    assert report is not None
+    dead = tuple(r.final_recipient for r in report.recipients if r.action is Action.FAILED and r.status.startswith("5"))
+    if ticket is None:
+        why = Why(attach="no: the mail it reports is none of ours", acknowledge="no: reports are never answered")
+        return Decision(Reason.REPORT_NO_TICKET, why, undeliverable=())
+    kills = sent is not None and sent.newest_answer
+    whom = sent.recipient if sent else ", ".join(r.final_recipient for r in report.recipients) or "the recipient"
+    move = Move.REPLY_UNDELIVERABLE if kills else None
+    status = transition(ticket.status, move) if move else None
+    said = next((r.diagnostic_code or r.status for r in report.recipients if r.action is Action.FAILED), "")
+    remark = f"Our mail to {whom} was not delivered." + (f" Reason given: {said[:300]}" if said else "")
+    why = Why(
+        attach="yes: it reports a mail of this ticket",
+        reopen="yes: our newest answer did not arrive" if kills else "no: it was not our newest answer",
+        acknowledge="no: reports are never answered",
+        notify="yes: somebody must find another way",
+    )
+    # Only the address we wrote to can be called undeliverable by a report, or anybody could silence anybody.
+    silenced = tuple(a for a in dead if sent and address_key(a) == address_key(sent.recipient))
+    return Decision(
+        Reason.BOUNCE_OF_ANSWER if kills else Reason.BOUNCE,
+        why,
+        ticket=ticket.number,
+        entry=_entry(case, EntryKind.REPORT, Role.SYSTEM, Reason.BOUNCE, remarks=(remark,)),
+        change=Change(move=move, status=status),
+        notices=act.to_agents(case, ticket, "bounce", (remark,)),
+        undeliverable=silenced,
+    )
+
+
+def _other_report(case: Case) -> Decision:
+    ticket = case.reported_ticket
+    why = Why(
+        attach="yes: it reports a mail of this ticket" if ticket else "no: the mail it reports is none of ours",
+        reopen="no: it asks nobody to act",
+        acknowledge="no: reports are never answered",
+        notify="no: it asks nobody to act",
+    )
+    if ticket is None:
+        return Decision(Reason.REPORT_NO_TICKET, why)
+    entry = _entry(case, EntryKind.REPORT, Role.SYSTEM, Reason.REPORT_ON_TICKET, collapsed=True)
+    return Decision(Reason.REPORT_ON_TICKET, why, ticket=ticket.number, entry=entry)
+
+
+def _automatic(case: Case) -> Decision:
+    ticket = case.ticket
+    why = Why(reopen="no: a machine wrote it", acknowledge=f"no: {case.kind.rule}", notify="no: in the digest")
+    if ticket is None:
+        return Decision(Reason.AUTOMATIC_NO_TICKET, replace(why, attach="no: it belongs to no ticket"))
+    if not _belongs(case, ticket):
+        return Decision(Reason.AUTOMATIC_NO_TICKET, replace(why, attach="no: its author has no part in it"))
+    entry = _entry(case, EntryKind.AUTOMATIC, _role(case, ticket), Reason.AUTOMATIC_ON_TICKET, collapsed=True)
+    return Decision(
+        Reason.AUTOMATIC_ON_TICKET,
+        replace(why, attach=f"yes: {_evidence(case)}"),
+        ticket=ticket.number,
+        entry=entry,
+    )
+
+
+# --- rows that look at who wrote, and to which ticket --------------------------------------
+
+
+def _reply(case: Case) -> Decision:
+    """The requester or a participant wrote: the everyday case."""
+    ticket = case.ticket
+    assert ticket is not None
+    order = commands.read(case.message.reply_text, case.policy.languages)
+    asks_close = case.keys.close or order.has(commands.Verb.CLOSE) or order.has(commands.Verb.SOLVED)
+    if asks_close and case.author.key == ticket.requester.key and case.signed:
+        return _requester_closes(case, ticket)
+    return _attach(case, ticket, _role(case, ticket), Reason.REPLY, ())
+
+
+def _requester_closes(case: Case, ticket: Ticket) -> Decision:
+    if ticket.status is Status.CLOSED:
+        why = Why(
+            f"yes: {_evidence(case)}", "no: it asks for closing, and it is closed", "no: nothing new", "no: nothing new"
+        )
+        entry = _entry(case, EntryKind.CORRESPONDENCE, Role.REQUESTER, Reason.REQUESTER_CLOSES)
+        return Decision(Reason.REQUESTER_CLOSES, why, ticket=ticket.number, entry=entry)
+    proposed = ticket.status is Status.SOLVED
+    move = Move.REQUESTER_CONFIRMED if proposed else Move.REQUESTER_CLOSED
+    why = Why(
+        attach=f"yes: {_evidence(case)}",
+        reopen="no: it asks for closing",
+        acknowledge="no: the closing mail answers it",
+        notify="yes: the requester closed it",
+    )
+    return Decision(
+        Reason.REQUESTER_CLOSES,
+        why,
+        ticket=ticket.number,
+        entry=_entry(case, EntryKind.CORRESPONDENCE, Role.REQUESTER, Reason.REQUESTER_CLOSES),
+        change=Change(move=move, status=transition(ticket.status, move), closed_by="requester"),
+        events=("Closed by the requester, by mail.",),
+        notices=(
+            NoticeRequest(Notice.CLOSED, ticket.requester, Audience.CUSTOMER),
+            *act.to_agents(case, ticket, "closed_by_requester", ()),
+        ),
+    )
+
+
+def _stranger_signed(case: Case) -> Decision:
+    ticket = case.ticket
+    assert ticket is not None
+    flag = f"{case.author.address} is not confirmed on this ticket; answers go to them only after you write to them."
+    decision = _attach(case, ticket, Role.STRANGER, Reason.STRANGER_SIGNED, (flag,))
+    joined = (Joined(case.author, confirmed=False), *decision.change.joined)
+    return _with_change(decision, joined=joined)
+
+
+def _stranger_unsigned(case: Case) -> Decision:
+    return _new(case, Reason.STRANGER_UNSIGNED, tuple(("claims", n) for n in _claimed(case)))
+
+
+def _follow_up(case: Case) -> Decision:
+    assert case.ticket is not None
+    return _new(case, Reason.FOLLOW_UP, (("follows", case.ticket.number),))
+
+
+def _new_request(case: Case) -> Decision:
+    return _new(case, Reason.NEW_REQUEST, tuple(("claims", n) for n in case.choice.claims))
+
+
+def _new_automatic(case: Case) -> Decision:
+    return _new(case, Reason.NEW_AUTOMATIC, ())
+
+
+# --- the two things that can happen to a human's mail ----------------------------------------
+
+
+def _attach(case: Case, ticket: Ticket, role: Role, reason: Reason, remarks: tuple[str, ...]) -> Decision:
+    """Onto the ticket; it is our turn again, unless the budget for reopening is spent."""
+    was_done = ticket.status in (Status.SOLVED, Status.CLOSED)
+    status = transition(ticket.status, Move.REQUESTER_REPLIED)
+    move: Move | None = Move.REQUESTER_REPLIED
+    reopen = "yes: it was " + ticket.status.value if was_done else "no: it is open"
+    alarm = ""
+    spent = _spent(case.policy.reopen_budgets, case.facts.reopens, case.now) if was_done else None
+    if spent:
+        status, move = ticket.status, None
+        reopen = f"no: it was reopened {spent.count} times in {spent.minutes} minutes, which smells of a loop"
+        alarm = f"Ticket {ticket.number} is not reopened any more: {spent.count} reopens in {spent.minutes} minutes."
+    why = Why(
+        attach=f"yes: {_evidence(case)}",
+        reopen=reopen,
+        acknowledge="no: it is a reply; the ticket was acknowledged when it began",
+        notify="yes: a human wrote" if not spent else "no: the operator is told instead",
+    )
+    headline = "reopened" if was_done and not spent else "reply"
+    return Decision(
+        Reason.REPLY_REOPENS if was_done and reason is Reason.REPLY else reason,
+        why,
+        ticket=ticket.number,
+        entry=_entry(case, EntryKind.CORRESPONDENCE, role, reason, remarks=(*remarks, *_oddities(case))),
+        change=Change(move=move, status=status, joined=_company(case, ticket) if role is not Role.STRANGER else ()),
+        events=(f"Reopened: {case.author.shown} replied.",) if was_done and not spent else (),
+        notices=() if spent else act.to_agents(case, ticket, headline, (*remarks, *_oddities(case))),
+        files=case.files,
+        alarm=alarm,
+    )
+
+
+def _new(case: Case, reason: Reason, links: tuple[tuple[str, int], ...]) -> Decision:
+    box = case.mailbox
+    no_answer = _no_acknowledgement(case)
+    flood = _spent(case.policy.new_ticket_budgets, case.facts.new_tickets, case.now)
+    if flood:
+        no_answer = f"{flood.count} new tickets of this author in {flood.minutes} minutes"
+    remarks = (*_link_remarks(reason, links), *_oddities(case))
+    notices: list[NoticeRequest] = []
+    invite = False
+    if not no_answer:
+        notices.append(NoticeRequest(Notice.REQUEST_RECEIVED, case.author, Audience.CUSTOMER))
+        if not case.facts.invited and not case.facts.registered:
+            invite = True
+            notices.append(NoticeRequest(Notice.REGISTRATION, case.author, Audience.CUSTOMER))
+    if not flood:
+        notices += act.to_agents(case, None, "new_request", remarks)
+    why = Why(
+        attach="no: " + act.sentence(reason),
+        reopen="no: a new ticket instead" if links else "",
+        acknowledge=f"no: {no_answer}" if no_answer else "yes: a human's first mail",
+        notify="no: the operator is told instead" if flood else "yes: a new request",
+    )
+    role = Role.REQUESTER
+    return Decision(
+        reason,
+        why,
+        new=NewTicket(case.message.subject, case.author, box.address),
+        entry=_entry(case, EntryKind.CORRESPONDENCE, role, reason, remarks=remarks),
+        change=Change(joined=_company(case, None), links=links),
+        notices=tuple(notices),
+        files=case.files,
+        invite=invite,
+        alarm=f"{case.author.address} opened {flood.count} tickets in {flood.minutes} minutes; more are kept but "
+        "neither acknowledged nor announced."
+        if flood
+        else "",
+    )
+
+
+# --- what the rows share -------------------------------------------------------------------
+
+
+def _entry(
+    case: Case, kind: EntryKind, role: Role, reason: Reason, *, remarks: tuple[str, ...] = (), collapsed: bool = False
+) -> EntryDraft:
+    message = case.message
+    return EntryDraft(
+        kind,
+        case.author,
+        role,
+        message.body_text,
+        message.reply_text,
+        message.attachments,
+        message.message_id,
+        reason.value,
+        case.choice.match.evidence if case.choice.match else None,
+        collapsed,
+        (*remarks, *message.omissions),
+        message.sha256,
+    )
+
+
+def _oddities(case: Case) -> tuple[str, ...]:
+    """What an agent should know of the mail itself."""
+    said = []
+    if case.facts.same_id_other_content:
+        said.append("A different mail with the same Message-ID was received before.")
+    if case.message.encryption:
+        said.append("The content is encrypted and cannot be read without a key; it is attached.")
+    if case.keys.close and case.ticket and not case.signed:
+        said.append("It asks for closing, but does not prove that the requester sent it.")
+    return tuple(said)
+
+
+def _link_remarks(reason: Reason, links: tuple[tuple[str, int], ...]) -> tuple[str, ...]:
+    numbers = ", ".join(f"#{n}" for _, n in links)
+    if not numbers:
+        return ()
+    if reason is Reason.FOLLOW_UP:
+        return (f"Follows {numbers}, which was closed too long ago to be reopened.",)
+    return (f"Claims to belong to {numbers}, but its author has no part in it and shows no signed mark.",)
+
+
+def _company(case: Case, ticket: Ticket | None) -> tuple[Joined, ...]:
+    """People in To and Cc of a customer's mail take part from now on."""
+    known = {case.author.key} | ({ticket.requester.key, *(p.address.key for p in ticket.people)} if ticket else set())
+    joined: dict[str, Joined] = {}
+    for address in (*case.message.to, *case.message.cc)[:50]:
+        key = address.key
+        if key in known or key in joined or case.policy.is_own(key) or case.policy.agent_for(key) or act.is_role(key):
+            continue
+        if "@" in key:
+            joined[key] = Joined(address)
+    return tuple(joined.values())
+
+
+def _no_acknowledgement(case: Case) -> str:
+    """Why a new request is not acknowledged, or the empty string when it is."""
+    if case.kind.name is not KindName.CORRESPONDENCE:
+        return f"{case.kind.rule}: {case.kind.reason}"
+    if case.kind.no_acknowledgement:
+        return case.kind.no_acknowledgement
+    if not case.author.address or "@" not in case.author.address:
+        return "it has no author to answer"
+    if case.policy.is_own(case.author.address):
+        return "its author is one of our own addresses"
+    if act.is_role(case.author.key):
+        return "role-address: nobody reads there"
+    if case.facts.undeliverable:
+        return "mail to this address failed for good lately"
+    spent = _spent(case.policy.acknowledgement_budgets, case.facts.automatic_mail, case.now)
+    if spent:
+        return f"{spent.count} automatic mails went to this address in {spent.minutes} minutes"
+    return ""
+
+
+def _spent(budgets: tuple[Budget, ...], moments: tuple[datetime, ...], now: datetime) -> Budget | None:
+    """The first budget whose window is full already."""
+    for budget in budgets:
+        since = now - timedelta(minutes=budget.minutes)
+        if sum(1 for moment in moments if moment > since) >= budget.count:
+            return budget
+    return None
+
+
+def _role(case: Case, ticket: Ticket) -> Role:
+    if case.author.key == ticket.requester.key:
+        return Role.REQUESTER
+    return Role.PARTICIPANT if ticket.knows(case.author.address) else Role.STRANGER
+
+
+def _evidence(case: Case) -> str:
+    return case.choice.match.evidence.value if case.choice.match else "no evidence"
+
+
+def _claimed(case: Case) -> tuple[int, ...]:
+    named = (case.ticket.number,) if case.ticket else ()
+    return tuple(dict.fromkeys((*named, *case.choice.claims)))
+
+
+def _belongs(case: Case, ticket: Ticket) -> bool:
+    """An author the ticket knows, or a mark only a recipient of ours can show."""
+    return ticket.knows(case.author.address) or case.signed
+
+
+def _with_change(decision: Decision, *, joined: tuple[Joined, ...]) -> Decision:
+    return replace(decision, change=replace(decision.change, joined=joined))
+
+
+def _closed_too_long(case: Case) -> bool:
+    days = case.policy.reopen_window_days
+    ticket = case.ticket
+    if not days or ticket is None or ticket.status is not Status.CLOSED or ticket.closed_at is None:
+        return False
+    return case.now - ticket.closed_at > timedelta(days=days)
+
+
+def _is_failed(case: Case) -> bool:
+    report = case.message.report
+    if case.kind.name is not KindName.REPORT or report is None or report.type is not ReportType.DELIVERY:
+        return False
+    # A bounce that names nobody is taken as failed: to hide a failure is worse than to show one.
+    return not report.recipients or any(r.action is Action.FAILED for r in report.recipients)
+
+
+TABLE: tuple[Row, ...] = (
+    Row("duplicate", lambda c: c.facts.duplicate_of > 0, _duplicate),
+    Row("unreadable", lambda c: c.kind.name is KindName.UNREADABLE, _unreadable),
+    Row("own mail coming back", lambda c: c.kind.name is KindName.LOOP, _loop),
+    Row("delivery failed", _is_failed, _failed_report),
+    Row("other report", lambda c: c.kind.name is KindName.REPORT, _other_report),
+    Row("automatic, generated, no ticket", lambda c: c.generated and c.ticket is None, _new_automatic),
+    Row("automatic", lambda c: c.kind.name is KindName.AUTOMATIC, _automatic),
+    Row("agent", act.is_agents_mail, act.decide),
+    Row("reply, closed too long", lambda c: _closed_too_long(c) and c.knows_author_or_signed, _follow_up),
+    Row("reply", lambda c: c.knows_author, _reply),
+    Row("stranger with a signed mark", lambda c: c.ticket is not None and c.signed, _stranger_signed),
+    Row("stranger without", lambda c: c.ticket is not None, _stranger_unsigned),
+    Row("new request", lambda c: True, _new_request),
+)
+"""The policy of the house. Each row has a test of its own in tests/core/test_decide.py."""

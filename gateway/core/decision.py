@@ -1,0 +1,189 @@
+"""A decision: what shall happen to a mail or by an act, as a value with its reasons.
+
+Attach, reopen, acknowledge and notify are separate answers, each with a sentence why.
+The store applies a decision; nothing else changes a ticket.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from gateway.core.lifecycle import Move, Status
+from gateway.core.message import Address, Attachment
+from gateway.core.notice import AttachedFile, NoticeRequest
+from gateway.core.ticket import EntryKind, Evidence, Role
+
+
+class Reason(StrEnum):
+    """Why; the same word stands in the log, the database and `explain`."""
+
+    NEW_REQUEST = "new-request"
+    NEW_AUTOMATIC = "new-automatic-request"
+    REPLY = "reply"
+    REPLY_REOPENS = "reply-reopens"
+    STRANGER_SIGNED = "stranger-with-signed-mark"
+    STRANGER_UNSIGNED = "stranger-with-unsigned-mark"
+    FOLLOW_UP = "closed-too-long"
+    AUTOMATIC_ON_TICKET = "automatic-on-ticket"
+    AUTOMATIC_NO_TICKET = "automatic-without-ticket"
+    BOUNCE_OF_ANSWER = "bounce-of-our-newest-answer"
+    BOUNCE = "bounce"
+    REPORT_ON_TICKET = "report-on-ticket"
+    REPORT_NO_TICKET = "report-without-ticket"
+    LOOP = "own-mail-came-back"
+    DUPLICATE = "duplicate"
+    UNREADABLE = "unreadable"
+    REQUESTER_CLOSES = "requester-closes"
+    REQUESTER_REOPENS = "requester-reopens"
+    AGENT_ANSWER = "agent-answer"
+    AGENT_COMMAND = "agent-command"
+    AGENT_NOTE = "agent-note"
+    AGENT_UNPROVEN = "agent-without-proof"
+    AGENT_MISUNDERSTOOD = "agent-command-not-understood"
+    AGENT_EMPTY = "agent-mail-without-text"
+    AGENT_AROUND = "agent-wrote-to-the-customer"
+    AGENT_ON_BEHALF = "agent-on-behalf"
+    STATUS_ASKED = "status-asked"
+    CLOSED_BY_LINK = "closed-by-link"
+    COMMAND_LINE = "command-line"
+    PORTAL_REPLY = "portal-reply"
+
+
+SENTENCES: dict[Reason, str] = {
+    Reason.NEW_REQUEST: "No mark in the mail leads to a ticket, so it is a new request.",
+    Reason.NEW_AUTOMATIC: "A machine wrote it on its own about no ticket: a new request, and nobody is answered.",
+    Reason.REPLY: "The mail belongs to a ticket its author takes part in.",
+    Reason.REPLY_REOPENS: "The mail answers a ticket that was solved or closed.",
+    Reason.STRANGER_SIGNED: "The author has no part in the ticket but holds a mail of ours: joins, unconfirmed.",
+    Reason.STRANGER_UNSIGNED: "The author has no part in the ticket and no signed mark of it: a new request.",
+    Reason.FOLLOW_UP: "The ticket was closed longer ago than reopen_window_days: a follow-up request.",
+    Reason.AUTOMATIC_ON_TICKET: "A machine answered; it is kept on the ticket and changes nothing.",
+    Reason.AUTOMATIC_NO_TICKET: "A machine's mail that belongs to no ticket is kept in the journal only.",
+    Reason.BOUNCE_OF_ANSWER: "Our newest answer could not be delivered, so it is our turn again.",
+    Reason.BOUNCE: "A mail of ours could not be delivered.",
+    Reason.REPORT_ON_TICKET: "A report about a mail of ours that asks nobody to act.",
+    Reason.REPORT_NO_TICKET: "A report about no mail of ours is kept in the journal only.",
+    Reason.LOOP: "It is a mail of our own that came back; answering it would start a loop.",
+    Reason.DUPLICATE: "The same mail, by Message-ID and content, was handled before.",
+    Reason.UNREADABLE: "The mail could not be read; it is held for the operator.",
+    Reason.REQUESTER_CLOSES: "The requester closed the ticket by mail.",
+    Reason.REQUESTER_REOPENS: "The requester opened the ticket again by mail.",
+    Reason.AGENT_ANSWER: "A proven agent's answer goes to the customer.",
+    Reason.AGENT_COMMAND: "A proven agent's command was carried out.",
+    Reason.AGENT_NOTE: "A proven agent's note for agents only.",
+    Reason.AGENT_UNPROVEN: "It names an agent as its author but proves nothing: kept as a comment.",
+    Reason.AGENT_MISUNDERSTOOD: "An agent's command was not understood, so nothing was done.",
+    Reason.AGENT_EMPTY: "An agent's mail with neither text, file nor command: nothing to do.",
+    Reason.AGENT_AROUND: "An agent wrote to the customer with the mailbox in copy: recorded, not sent again.",
+    Reason.AGENT_ON_BEHALF: "An agent opened a ticket on a customer's behalf.",
+    Reason.STATUS_ASKED: "The author asked for the state of own tickets.",
+    Reason.CLOSED_BY_LINK: "The requester closed the ticket with the link in a mail.",
+    Reason.COMMAND_LINE: "Done on the command line.",
+    Reason.PORTAL_REPLY: "The requester answered on the status page.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """The four answers, each a sentence that begins with `yes` or `no`."""
+
+    attach: str = ""
+    reopen: str = ""
+    acknowledge: str = ""
+    notify: str = ""
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        pairs = (("attach", self.attach), ("reopen", self.reopen), ("acknowledge", self.acknowledge))
+        return tuple(f"{name}: {said}" for name, said in (*pairs, ("notify agents", self.notify)) if said)
+
+
+@dataclass(frozen=True, slots=True)
+class NewTicket:
+    subject: str
+    requester: Address
+    mailbox: str
+    language: str = ""
+    created_at: datetime | None = None
+    """When it is older than now (an import, a forwarded mail)."""
+
+
+@dataclass(frozen=True, slots=True)
+class EntryDraft:
+    """An entry to be written. Files are found in the raw mail `sha256`."""
+
+    kind: EntryKind
+    author: Address
+    role: Role
+    body_text: str = ""
+    reply_text: str = ""
+    attachments: tuple[Attachment, ...] = ()
+    message_id: str = ""
+    reason: str = ""
+    evidence: Evidence | None = None
+    collapsed: bool = False
+    remarks: tuple[str, ...] = ()
+    sha256: str = ""
+    created_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """Someone who takes part from now on."""
+
+    address: Address
+    confirmed: bool = True
+    follower: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What becomes of the ticket. None and empty: stays as it is."""
+
+    move: Move | None = None
+    status: Status | None = None
+    sub_status: str | None = None
+    closed_by: str = ""
+    assignee: str | None = None
+    language: str | None = None
+    requester: Address | None = None
+    spam: bool | None = None
+    merge_into: int = 0
+    joined: tuple[Joined, ...] = ()
+    confirmed: tuple[str, ...] = ()
+    """Keys of participants who are confirmed now."""
+    left: tuple[str, ...] = ()
+    """Keys of followers or participants who leave."""
+    links: tuple[tuple[str, int], ...] = ()
+    """(kind, other ticket)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What shall happen. With neither ticket nor new ticket it is for the journal only."""
+
+    reason: Reason
+    why: Why = field(default_factory=Why)
+    ticket: int = 0
+    new: NewTicket | None = None
+    entry: EntryDraft | None = None
+    change: Change = field(default_factory=Change)
+    events: tuple[str, ...] = ()
+    """Sentences for the ticket's history, besides the entry."""
+    notices: tuple[NoticeRequest, ...] = ()
+    files: tuple[AttachedFile, ...] = ()
+    """Go along with the notices that carry the entry's text to somebody."""
+    text: str = ""
+    """What the customer gets of the entry: an agent's text without commands and inner matters."""
+    invite: bool = False
+    """The author's contact gets the registration mail among the notices."""
+    undeliverable: tuple[str, ...] = ()
+    """Addresses that reject mail for good."""
+    hold: str = ""
+    """The cause to hold the mail for; then nothing else happens."""
+    alarm: str = ""
+    """Told to the operator once."""
+    foreign_ids: tuple[str, ...] = ()
+    """Message-IDs that lead to this ticket from now on."""

@@ -1,0 +1,121 @@
+"""A ticket and its history, as values: what the store returns and everyone else reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from gateway.core.lifecycle import Status
+from gateway.core.message import Address, Attachment, address_key
+
+
+class Evidence(StrEnum):
+    """How sure we are that a mail belongs to a ticket; best first, stored with each entry, shown to agents."""
+
+    REPLY_ADDRESS = "reply-address"
+    OWN_MESSAGE_ID = "own-message-id"
+    KNOWN_MESSAGE_ID = "known-message-id"
+    SUBJECT_REFERENCE = "subject-reference"
+    BODY_REFERENCE = "body-reference"
+    CLAIM = "claim"
+    NONE = "none"
+
+
+SIGNED = frozenset({Evidence.REPLY_ADDRESS, Evidence.OWN_MESSAGE_ID})
+"""Grades only somebody who received our mail can show."""
+
+
+class EntryKind(StrEnum):
+    CORRESPONDENCE = "correspondence"
+    """Both sides see it."""
+    COMMENT = "comment"
+    """Agents only."""
+    AUTOMATIC = "automatic"
+    REPORT = "report"
+    EVENT = "event"
+    """What happened to the ticket: opened, status changed, link pressed."""
+
+
+class Role(StrEnum):
+    REQUESTER = "requester"
+    PARTICIPANT = "participant"
+    STRANGER = "stranger"
+    """Joined by a signed mark, not confirmed yet."""
+    AGENT = "agent"
+    SYSTEM = "system"
+
+
+@dataclass(frozen=True, slots=True)
+class Participant:
+    address: Address
+    confirmed: bool = True
+    follower: bool = False
+    """An agent who follows the ticket, not a person on the customer's side."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """The key facts of a ticket."""
+
+    number: int
+    status: Status
+    subject: str
+    requester: Address
+    mailbox: str
+    created_at: datetime
+    last_activity_at: datetime
+    people: tuple[Participant, ...] = ()
+    language: str = ""
+    sub_status: str = ""
+    assignee: str = ""
+    solved_at: datetime | None = None
+    closed_at: datetime | None = None
+    closed_by: str = ""
+    merged_into: int = 0
+    follows: int = 0
+    spam: bool = False
+
+    @property
+    def participants(self) -> tuple[Address, ...]:
+        """Confirmed people on the customer's side, the requester not among them."""
+        return tuple(p.address for p in self.people if p.confirmed and not p.follower)
+
+    @property
+    def unconfirmed(self) -> tuple[Address, ...]:
+        return tuple(p.address for p in self.people if not p.confirmed and not p.follower)
+
+    @property
+    def followers(self) -> tuple[Address, ...]:
+        return tuple(p.address for p in self.people if p.follower)
+
+    def knows(self, address: str) -> bool:
+        """The requester or a confirmed participant."""
+        key = address_key(address)
+        return key == self.requester.key or any(key == a.key for a in self.participants)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of a ticket's history."""
+
+    id: int
+    ticket: int
+    kind: EntryKind
+    author: Address
+    role: Role
+    body_text: str
+    reply_text: str
+    created_at: datetime
+    attachments: tuple[Attachment, ...] = ()
+    message_id: str = ""
+    reason: str = ""
+    evidence: str = ""
+    collapsed: bool = False
+    remarks: tuple[str, ...] = ()
+    sha256: str = ""
+    """The raw mail it came in; empty for what did not come by mail."""
+
+    @property
+    def new_text(self) -> str:
+        return self.reply_text or self.body_text

@@ -1,0 +1,287 @@
+"""The engine, its pragmas, and the writer.
+
+One code path for SQLite and PostgreSQL: work is a function of a transaction, run in a thread.
+On SQLite one writer thread takes all work that waits into one commit (group commit), each
+piece in a savepoint of its own, so one that fails takes no other with it. On PostgreSQL a few
+threads commit piece by piece; the server groups the flushes. A result is handed back only
+after its commit. No connection is ever shared between threads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import InterfaceError as SAInterfaceError
+from sqlalchemy.pool import QueuePool
+
+from gateway.core.errors import ConfigError, StorageFull, StorageUnavailable
+from storage.tx import Tx
+
+T = TypeVar("T")
+
+GROUP = 64
+"""Pieces of work in one SQLite commit at most; keeps a single wait below some 100 ms."""
+POSTGRESQL_WRITERS = 4
+BUSY_SECONDS = 30
+"""How long SQLite waits for another process (the command line) to finish its write."""
+DEADLOCK_TRIES = 5
+
+
+class Database:
+    """Open, read, write, close. `url` empty: SQLite in `directory`."""
+
+    def __init__(self, url: str, directory: Path) -> None:
+        self.url = url or f"sqlite:///{directory / 'replydesk.sqlite3'}"
+        parsed = make_url(self.url)
+        self.is_sqlite = parsed.get_backend_name() == "sqlite"
+        if parsed.drivername == "postgresql":
+            parsed = parsed.set(drivername="postgresql+psycopg")
+        if not self.is_sqlite and parsed.drivername != "postgresql+psycopg":
+            raise ConfigError(
+                "gateway.database_url",
+                f"cannot use {parsed.drivername!r}",
+                "Leave it empty for SQLite, or give postgresql+psycopg://USER@HOST/NAME.",
+            )
+        self.safe_url = parsed.render_as_string(hide_password=True)
+        if self.is_sqlite:
+            self.engine = _sqlite_engine(parsed.render_as_string(hide_password=False), begin="BEGIN IMMEDIATE")
+            self._read_engine = _sqlite_engine(parsed.render_as_string(hide_password=False), begin="BEGIN")
+        else:
+            self.engine = create_engine(
+                parsed, pool_size=POSTGRESQL_WRITERS + 4, max_overflow=4, pool_pre_ping=True, pool_recycle=1800
+            )
+            self._read_engine = self.engine
+        self._writers = [
+            _Writer(self.engine, GROUP if self.is_sqlite else 1, f"writer-{n}")
+            for n in range(1 if self.is_sqlite else POSTGRESQL_WRITERS)
+        ]
+        self._queue: queue.SimpleQueue[_Work[Any] | None] = queue.SimpleQueue()
+        self._started = False
+        self._readers = ThreadPoolExecutor(4, "reader")
+
+    # --- asynchronous, for the daemon ---------------------------------------------------
+
+    async def write(self, work: Callable[[Tx], T]) -> T:
+        """Run work in a transaction and return its result once that is committed.
+
+        Raises `StorageUnavailable` when the database is to blame, else what the work raised;
+        either way nothing of this piece of work is stored. Cancelling the wait does not undo it.
+        """
+        if not self._started:
+            self._start()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        self._queue.put(_Work(work, loop, future))
+        return await future
+
+    async def read(self, work: Callable[[Tx], T]) -> T:
+        """Run work on one consistent snapshot; it must not write."""
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self.read_now, work)
+
+    # --- synchronous, for the command line ----------------------------------------------
+
+    def write_now(self, work: Callable[[Tx], T]) -> T:
+        with _translated():
+            return _with_retry(lambda: _one(self.engine, work))
+
+    def read_now(self, work: Callable[[Tx], T]) -> T:
+        with _translated():
+            return _one(self._read_engine, work)
+
+    # --- life ---------------------------------------------------------------------------
+
+    def _start(self) -> None:
+        self._started = True
+        for writer in self._writers:
+            writer.start(self._queue)
+
+    async def close(self) -> None:
+        """Finish the work that waits, then let go of every connection."""
+        if self._started:
+            for _ in self._writers:
+                self._queue.put(None)
+            for writer in self._writers:
+                await asyncio.to_thread(writer.join)
+        self.close_now()
+
+    def close_now(self) -> None:
+        self._readers.shutdown(wait=True)
+        self.engine.dispose()
+        self._read_engine.dispose()
+
+
+@dataclass(slots=True)
+class _Work(Generic[T]):
+    run: Callable[[Tx], T]
+    loop: asyncio.AbstractEventLoop
+    future: asyncio.Future[T]
+    result: T | None = None
+    error: BaseException | None = None
+
+    def resolve(self) -> None:
+        if self.future.done():
+            return
+        if self.error is not None:
+            self.future.set_exception(self.error)
+        else:
+            self.future.set_result(self.result)  # type: ignore[arg-type]  # T may itself be None
+
+
+class _Writer:
+    def __init__(self, engine: Engine, group: int, name: str) -> None:
+        self.engine, self.group, self.name = engine, group, name
+        self._thread: threading.Thread | None = None
+
+    def start(self, work: queue.SimpleQueue[_Work[Any] | None]) -> None:
+        self._thread = threading.Thread(target=self._run, args=(work,), name=self.name, daemon=True)
+        self._thread.start()
+
+    def join(self) -> None:
+        if self._thread:
+            self._thread.join()
+
+    def _run(self, waiting: queue.SimpleQueue[_Work[Any] | None]) -> None:
+        last = False
+        while not last:
+            first = waiting.get()
+            if first is None:
+                return
+            batch = [first]
+            while len(batch) < self.group:
+                try:
+                    more = waiting.get_nowait()
+                except queue.Empty:
+                    break
+                if more is None:
+                    last = True
+                    break
+                batch.append(more)
+            self._commit(batch)
+            by_loop: dict[asyncio.AbstractEventLoop, list[_Work[Any]]] = {}
+            for work in batch:
+                by_loop.setdefault(work.loop, []).append(work)
+            for loop, done in by_loop.items():
+                try:
+                    loop.call_soon_threadsafe(_resolve, done)
+                except RuntimeError:
+                    # The loop is closed: nobody waits any more, and what was committed stays.
+                    continue
+
+    def _commit(self, batch: list[_Work[Any]]) -> None:
+        try:
+            with _translated():
+                if len(batch) == 1:
+                    batch[0].result = _with_retry(lambda: _one(self.engine, batch[0].run))
+                else:
+                    self._commit_group(batch)
+        except BaseException as error:
+            for work in batch:
+                work.error = work.error or error
+
+    def _commit_group(self, batch: list[_Work[Any]]) -> None:
+        with self.engine.begin() as connection:
+            for work in batch:
+                savepoint = connection.begin_nested()
+                try:
+                    work.result = work.run(Tx(connection))
+                except (DBAPIError, SAInterfaceError) as error:
+                    if _is_outage(error):
+                        raise
+                    savepoint.rollback()
+                    work.error = error
+                except Exception as error:
+                    savepoint.rollback()
+                    work.error = error
+                else:
+                    savepoint.commit()
+
+
+def _resolve(done: list[_Work[Any]]) -> None:
+    for work in done:
+        work.resolve()
+
+
+def _one(engine: Engine, work: Callable[[Tx], T]) -> T:
+    with engine.begin() as connection:
+        return work(Tx(connection))
+
+
+def _with_retry(run: Callable[[], T]) -> T:
+    """PostgreSQL may pick us as the victim of a deadlock or a serialisation failure: that is no fault, do it again."""
+    for attempt in range(DEADLOCK_TRIES):
+        try:
+            return run()
+        except OperationalError as error:
+            if getattr(error.orig, "sqlstate", "") not in ("40P01", "40001") or attempt == DEADLOCK_TRIES - 1:
+                raise
+            time.sleep(0.01 * 2**attempt)
+    raise AssertionError("unreachable")
+
+
+def _is_outage(error: Exception) -> bool:
+    return isinstance(error, OperationalError | SAInterfaceError) or bool(
+        getattr(error, "connection_invalidated", False)
+    )
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Say in our own words that the database is the cause; a fault of our own passes through."""
+    try:
+        yield
+    except (DBAPIError, SAInterfaceError) as error:
+        if not _is_outage(error):
+            raise
+        said = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+        full = "disk is full" in said or getattr(getattr(error, "orig", None), "sqlstate", "") == "53100"
+        raise (StorageFull if full else StorageUnavailable)(f"database: {said}") from error
+
+
+def _sqlite_engine(url: str, begin: str) -> Engine:
+    engine = create_engine(
+        url,
+        poolclass=QueuePool,
+        pool_size=8,
+        max_overflow=8,
+        connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
+    )
+
+    @event.listens_for(engine, "connect")
+    def _connect(connection: Any, _record: object) -> None:
+        # The driver must not open transactions of its own accord: it would leave SELECT outside of them.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            f"busy_timeout={BUSY_SECONDS * 1000}",
+            "cache_size=-16000",
+            "temp_store=MEMORY",
+            "secure_delete=ON",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+def ping(tx: Tx) -> None:
+    """The cheapest question there is; raises when the database does not answer."""
+    tx.connection.execute(text("SELECT 1"))

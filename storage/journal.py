@@ -1,0 +1,169 @@
+"""The journal: every mail we accepted, from its first byte on disk to the decision about it.
+
+A row is `pending` until its effects are stored in the same transaction that settles it, or
+`held` with the cause when it could not be handled. Rows are never removed here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, Table, func, insert, select, update
+
+from gateway.core.errors import UnknownEntry
+from gateway.core.message import Envelope
+from storage import raw, tables
+
+JOURNAL: Table = tables.table(tables.Journal)
+PENDING, SETTLED, HELD = "pending", "settled", "held"
+
+
+@dataclass(frozen=True, slots=True)
+class JournalRow:
+    """One accepted mail, as listed."""
+
+    id: int
+    state: str
+    reason: str
+    cause: str
+    received_at: datetime
+    source: str
+    reverse_path: str
+    recipients: tuple[str, ...]
+    size: int
+    sha256: str
+    ticket: int | None
+    message_id: str
+    attempts: int
+    why: tuple[str, ...]
+    remote: str
+    authenticated_as: str
+    settled_at: datetime | None
+
+    @property
+    def envelope(self) -> Envelope:
+        return Envelope(self.source, self.reverse_path, self.recipients, self.remote, self.authenticated_as)
+
+
+_APPEND = insert(JOURNAL).returning(JOURNAL.c.id)
+_ROW = select(*(JOURNAL.c[name] for name in JournalRow.__dataclass_fields__))
+
+
+class Journal:
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def append(self, envelope: Envelope, packed: raw.Packed, now: datetime) -> int:
+        """Write a mail down. Once this is committed, it is ours (state S1)."""
+        raw.keep(self._connection, packed, now)
+        row = {
+            "state": PENDING,
+            "source": envelope.source,
+            "reverse_path": envelope.reverse_path,
+            "recipients": list(envelope.recipients),
+            "remote": envelope.remote,
+            "authenticated_as": envelope.authenticated_as,
+            "sha256": packed.sha256,
+            "size": packed.size,
+            "received_at": now,
+            "attempts": 0,
+            "reason": "",
+            "cause": "",
+            "why": [],
+            "message_id": "",
+        }
+        return int(self._connection.execute(_APPEND, row).scalar_one())
+
+    def waiting(self, before: datetime, limit: int) -> list[int]:
+        """Ids of pending rows received before a moment, oldest first."""
+        found = self._connection.execute(
+            select(JOURNAL.c.id)
+            .where(JOURNAL.c.state == PENDING, JOURNAL.c.received_at < before)
+            .order_by(JOURNAL.c.id)
+            .limit(limit)
+        )
+        return [row[0] for row in found]
+
+    def take(self, id: int) -> JournalRow | None:
+        """Lock a pending row for this transaction; None when it is settled, held, or in another's hands."""
+        statement = _ROW.where(JOURNAL.c.id == id, JOURNAL.c.state == PENDING).with_for_update(skip_locked=True)
+        row = self._connection.execute(statement).one_or_none()
+        return None if row is None else _row(row)
+
+    def count_attempt(self, id: int) -> int:
+        """A mail left over by an earlier run is taken up: how often that happened, this time included."""
+        statement = (
+            update(JOURNAL)
+            .where(JOURNAL.c.id == id)
+            .values(attempts=JOURNAL.c.attempts + 1)
+            .returning(JOURNAL.c.attempts)
+        )
+        return int(self._connection.execute(statement).scalar_one())
+
+    def load(self, id: int) -> tuple[JournalRow, bytes]:
+        """A row and the raw bytes of its mail."""
+        row = self.get(id)
+        data = raw.load(self._connection, row.sha256)
+        if data is None:
+            raise UnknownEntry(f"the raw bytes of journal entry {id} were deleted by retention")
+        return row, data
+
+    def settle(
+        self, id: int, reason: str, why: Sequence[str], ticket: int | None, message_id: str, now: datetime
+    ) -> None:
+        """The decision about a mail is stored; call it in the transaction that stores its effects."""
+        self._set(
+            id,
+            state=SETTLED,
+            reason=reason,
+            why=list(why),
+            ticket=ticket,
+            message_id=message_id,
+            cause="",
+            settled_at=now,
+        )
+
+    def hold(self, id: int, reason: str, cause: str, now: datetime) -> None:
+        """Set a mail aside with the cause, until the operator retries or drops it."""
+        self._set(id, state=HELD, reason=reason, cause=cause[:4000], settled_at=now)
+
+    def retry(self, id: int) -> None:
+        if self.get(id).state != HELD:
+            raise UnknownEntry(f"journal entry {id} is not held; only held mails can be retried")
+        self._set(id, state=PENDING, reason="", cause="", attempts=0, settled_at=None)
+
+    def drop(self, id: int, now: datetime) -> None:
+        """The operator decides that a held mail needs nothing; its raw bytes stay until retention."""
+        if self.get(id).state != HELD:
+            raise UnknownEntry(f"journal entry {id} is not held; only held mails can be dropped")
+        self._set(id, state=SETTLED, reason="dropped-by-operator", settled_at=now)
+
+    def get(self, id: int) -> JournalRow:
+        row = self._connection.execute(_ROW.where(JOURNAL.c.id == id)).one_or_none()
+        if row is None:
+            raise UnknownEntry(f"there is no journal entry {id}")
+        return _row(row)
+
+    def list(self, state: str = "", limit: int = 100) -> list[JournalRow]:
+        """Newest first; all states when none is named."""
+        statement = _ROW.order_by(JOURNAL.c.id.desc()).limit(limit)
+        if state:
+            statement = statement.where(JOURNAL.c.state == state)
+        return [_row(row) for row in self._connection.execute(statement)]
+
+    def counts(self) -> dict[str, int]:
+        rows = self._connection.execute(select(JOURNAL.c.state, func.count()).group_by(JOURNAL.c.state))
+        return {PENDING: 0, SETTLED: 0, HELD: 0} | dict(rows.tuples().all())
+
+    def _set(self, id: int, **values: Any) -> None:
+        self._connection.execute(update(JOURNAL).where(JOURNAL.c.id == id).values(**values))
+
+
+def _row(row: Row[Any]) -> JournalRow:
+    values = dict(row._mapping)
+    values["recipients"] = tuple(values["recipients"])
+    values["why"] = tuple(values["why"])
+    return JournalRow(**values)

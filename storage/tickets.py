@@ -1,0 +1,459 @@
+"""Tickets, their entries, participants and Message-IDs. Only `apply` changes a ticket."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, Table, delete, func, insert, or_, select, text, update
+
+from gateway.core.decision import Change, Decision, EntryDraft, Joined
+from gateway.core.errors import UnknownTicket
+from gateway.core.lifecycle import Status
+from gateway.core.message import Address, Attachment, address_key
+from gateway.core.notice import Notice
+from gateway.core.thread import Keys, Known, SentFacts
+from gateway.core.ticket import Entry, EntryKind, Participant, Role, Ticket
+from storage import tables
+from storage.contacts import Contacts
+
+TICKET: Table = tables.table(tables.Ticket)
+ENTRY: Table = tables.table(tables.Entry)
+PARTICIPANT: Table = tables.table(tables.Participant)
+MESSAGE_ID: Table = tables.table(tables.MessageId)
+LINK: Table = tables.table(tables.Link)
+CONTACT: Table = tables.table(tables.Contact)
+JOURNAL: Table = tables.table(tables.Journal)
+OUTBOX: Table = tables.table(tables.Outbox)
+
+_ANSWERS = (Notice.REPLY.value, Notice.CLOSE_CONFIRMATION.value)
+
+_TICKET = select(TICKET, CONTACT.c.address.label("requester_address"), CONTACT.c.name.label("requester_name")).join(
+    CONTACT, CONTACT.c.id == TICKET.c.requester_id
+)
+_ADD_TICKET = insert(TICKET).returning(TICKET.c.number)
+_ADD_ENTRY = insert(ENTRY).returning(ENTRY.c.id)
+_ADD_ID = insert(MESSAGE_ID)
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What became of a decision."""
+
+    ticket: Ticket
+    entry: Entry | None
+    created: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A mail that came under the same Message-ID before."""
+
+    journal_id: int
+    ticket: int
+    same_content: bool
+
+
+class Tickets:
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    # --- what a decision needs to know --------------------------------------------------
+
+    def serialise(self, names: Iterable[str]) -> None:
+        """Let no other transaction decide about the same things until this one ends.
+
+        SQLite has one writer anyway. On PostgreSQL two mails of one conversation may arrive at two
+        daemons at once: locks are taken in one order, so nobody waits in a circle.
+        """
+        if self._connection.dialect.name != "postgresql":
+            return
+        lock = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
+        for name in sorted(set(names)):
+            self._connection.execute(lock, {"name": name})
+
+    def known(self, keys: Keys) -> Known:
+        """Everything the store has about the keys of one mail."""
+        messages: dict[str, int] = {}
+        ids = keys.message_ids
+        if ids:
+            rows = self._connection.execute(
+                select(MESSAGE_ID.c.message_id, MESSAGE_ID.c.ticket)
+                .where(MESSAGE_ID.c.message_id.in_(ids), MESSAGE_ID.c.ticket.is_not(None))
+                .order_by(MESSAGE_ID.c.id)
+            )
+            for message_id, ticket in rows:
+                messages[message_id] = ticket
+        sent = self._sent(keys)
+        numbers = {*keys.numbers, *messages.values()} | ({sent.ticket} if sent and sent.ticket else set())
+        tickets = {t.number: t for t in self._tickets(numbers)}
+        # A merged ticket leads to another one, which must be known too.
+        while missing := {t.merged_into for t in tickets.values() if t.merged_into} - tickets.keys():
+            tickets |= {t.number: t for t in self._tickets(missing)}
+        return Known(tickets, messages, sent)
+
+    def seen(self, message_id: str, content: str) -> Seen | None:
+        """Whether a mail with this Message-ID came before; one with the same content is preferred."""
+        rows = self._connection.execute(
+            select(MESSAGE_ID.c.sha256, MESSAGE_ID.c.ticket, MESSAGE_ID.c.journal_id)
+            .where(MESSAGE_ID.c.message_id == message_id, MESSAGE_ID.c.sha256 != "")
+            .order_by(MESSAGE_ID.c.id)
+            .limit(50)
+        ).all()
+        found = next((r for r in rows if r.sha256 == content), rows[0] if rows else None)
+        if found is None:
+            return None
+        return Seen(found.journal_id or 0, found.ticket or 0, found.sha256 == content)
+
+    def remember(self, message_id: str, content: str, ticket: int | None, entry: int | None, journal_id: int) -> None:
+        """Store a Message-ID we saw, so that a reply to that mail, or the same mail again, is recognised."""
+        self._connection.execute(
+            _ADD_ID,
+            {
+                "message_id": message_id,
+                "sha256": content,
+                "ticket": ticket,
+                "entry_id": entry,
+                "outbox_id": None,
+                "journal_id": journal_id,
+            },
+        )
+
+    def opened_lately(self, address: str, since: datetime, limit: int = 200) -> tuple[datetime, ...]:
+        """When the author opened tickets, newest first: what the budget counts."""
+        rows = self._connection.execute(
+            select(TICKET.c.created_at)
+            .where(TICKET.c.requester_key == address_key(address), TICKET.c.created_at > since)
+            .order_by(TICKET.c.created_at.desc())
+            .limit(limit)
+        )
+        return tuple(row[0] for row in rows)
+
+    def reopened_lately(self, number: int, since: datetime, limit: int = 200) -> tuple[datetime, ...]:
+        """When a ticket was reopened, newest first."""
+        rows = self._connection.execute(
+            select(ENTRY.c.created_at)
+            .where(ENTRY.c.ticket == number, ENTRY.c.created_at > since, ENTRY.c.reason == "reopened")
+            .order_by(ENTRY.c.created_at.desc())
+            .limit(limit)
+        )
+        return tuple(row[0] for row in rows)
+
+    def _sent(self, keys: Keys) -> SentFacts | None:
+        """The first mail of ours a report names."""
+        for key in keys.reported:
+            column = OUTBOX.c.id == key.outbox if key.outbox else OUTBOX.c.message_id == key.message_id
+            row = self._connection.execute(
+                select(OUTBOX.c.id, OUTBOX.c.message_id, OUTBOX.c.ticket, OUTBOX.c.notice, OUTBOX.c.recipient).where(
+                    column
+                )
+            ).first()
+            if row:
+                newest = self._connection.execute(
+                    select(func.max(OUTBOX.c.id)).where(
+                        OUTBOX.c.ticket == row.ticket,
+                        OUTBOX.c.notice.in_(_ANSWERS),
+                        OUTBOX.c.recipient == row.recipient,
+                    )
+                ).scalar_one_or_none()
+                return SentFacts(row.message_id, row.ticket or 0, row.notice, row.recipient, newest == row.id)
+        return None
+
+    # --- applying -----------------------------------------------------------------------
+
+    def apply(self, decision: Decision, journal_id: int | None, now: datetime) -> Applied | None:
+        """Store what was decided. None when it concerns no ticket.
+
+        The ticket row stays locked until the transaction ends.
+        """
+        created = decision.new is not None
+        if decision.new is not None:
+            number = self._open(decision, now)
+        elif decision.ticket:
+            number = decision.ticket
+            self._lock(number)
+            self._change(number, decision.change, now, touched=decision.entry is not None)
+        else:
+            return None
+        entry = self._add_entry(number, decision.entry, journal_id, now) if decision.entry else None
+        self._people(number, decision.change, now)
+        for kind, other in decision.change.links:
+            self._link(number, other, kind, now)
+        for sentence in decision.events:
+            self.add_event(number, sentence, now)
+        return Applied(self.get(number), entry, created)
+
+    def add_event(self, number: int, sentence: str, now: datetime) -> None:
+        """A line of history about the ticket itself. Reopens are marked, for the budget counts them."""
+        reason = "reopened" if sentence.startswith("Reopened") else ""
+        draft = EntryDraft(EntryKind.EVENT, Address(""), Role.SYSTEM, sentence, sentence, reason=reason)
+        self._add_entry(number, draft, None, now)
+
+    def _open(self, decision: Decision, now: datetime) -> int:
+        new = decision.new
+        assert new is not None
+        contact = Contacts(self._connection).ensure(new.requester, now)
+        began = new.created_at or now
+        row = {
+            "status": (decision.change.status or Status.NEW).value,
+            "sub_status": "",
+            "subject": new.subject,
+            "mailbox": new.mailbox,
+            "language": new.language,
+            "requester_id": contact.id,
+            "requester_key": contact.key,
+            "assignee": decision.change.assignee or "",
+            "created_at": began,
+            "last_activity_at": now,
+            "closed_by": "",
+            "spam": False,
+        }
+        return int(self._connection.execute(_ADD_TICKET, row).scalar_one())
+
+    def _lock(self, number: int) -> None:
+        statement = select(TICKET.c.number).where(TICKET.c.number == number).with_for_update()
+        if self._connection.execute(statement).first() is None:
+            raise UnknownTicket(f"there is no ticket {number}")
+
+    def _change(self, number: int, change: Change, now: datetime, *, touched: bool) -> None:
+        values: dict[str, Any] = {}
+        if touched:
+            values["last_activity_at"] = now
+        if change.status is not None:
+            values |= {"status": change.status.value, "sub_status": change.sub_status or ""}
+            values["last_activity_at"] = now
+            if change.status is Status.SOLVED:
+                values["solved_at"] = now
+            if change.status is Status.CLOSED:
+                if change.closed_by:
+                    values |= {"closed_at": now, "closed_by": change.closed_by}
+            else:
+                values |= {"closed_at": None, "closed_by": ""}
+        if change.assignee is not None:
+            values["assignee"] = change.assignee
+        if change.language is not None:
+            values["language"] = change.language
+        if change.spam is not None:
+            values["spam"] = change.spam
+        if change.merge_into:
+            values["merged_into"] = change.merge_into
+        if change.requester is not None:
+            contact = Contacts(self._connection).ensure(change.requester, now)
+            values |= {"requester_id": contact.id, "requester_key": contact.key}
+        if values:
+            self._connection.execute(update(TICKET).where(TICKET.c.number == number).values(**values))
+
+    def _people(self, number: int, change: Change, now: datetime) -> None:
+        for joined in change.joined:
+            self._join(number, joined, now)
+        if change.confirmed:
+            self._connection.execute(
+                update(PARTICIPANT)
+                .where(PARTICIPANT.c.ticket == number, PARTICIPANT.c.key.in_(change.confirmed))
+                .values(confirmed=True)
+            )
+        if change.left:
+            self._connection.execute(
+                delete(PARTICIPANT).where(PARTICIPANT.c.ticket == number, PARTICIPANT.c.key.in_(change.left))
+            )
+
+    def _join(self, number: int, joined: Joined, now: datetime) -> None:
+        key = joined.address.key
+        where = (PARTICIPANT.c.ticket == number, PARTICIPANT.c.key == key)
+        found = self._connection.execute(select(PARTICIPANT.c.confirmed).where(*where)).first()
+        if found is None:
+            self._connection.execute(
+                insert(PARTICIPANT).values(
+                    ticket=number,
+                    key=key,
+                    address=joined.address.address,
+                    name=joined.address.name[:200],
+                    confirmed=joined.confirmed,
+                    follower=joined.follower,
+                    added_at=now,
+                )
+            )
+        elif joined.confirmed and not found.confirmed:
+            self._connection.execute(update(PARTICIPANT).where(*where).values(confirmed=True))
+
+    def _link(self, number: int, other: int, kind: str, now: datetime) -> None:
+        where = (LINK.c.ticket == number, LINK.c.other == other, LINK.c.kind == kind)
+        if self._connection.execute(select(LINK.c.kind).where(*where)).first() is None:
+            self._connection.execute(insert(LINK).values(ticket=number, other=other, kind=kind, created_at=now))
+        if kind == "follows":
+            self._connection.execute(update(TICKET).where(TICKET.c.number == number).values(follows=other))
+
+    def _add_entry(self, number: int, draft: EntryDraft, journal_id: int | None, now: datetime) -> Entry:
+        row = {
+            "ticket": number,
+            "kind": draft.kind.value,
+            "author_address": draft.author.address,
+            "author_name": draft.author.name,
+            "author_role": draft.role.value,
+            "body_text": draft.body_text,
+            # Most mails hold nothing but new text: it is not written twice.
+            "reply_text": "" if draft.reply_text == draft.body_text else draft.reply_text,
+            "attachments": [_attachment_json(a) for a in draft.attachments],
+            "sha256": draft.sha256 or None,
+            "journal_id": journal_id,
+            "message_id": draft.message_id,
+            "created_at": draft.created_at or now,
+            "reason": draft.reason,
+            "evidence": draft.evidence.value if draft.evidence else "",
+            "collapsed": draft.collapsed,
+            "remarks": list(draft.remarks),
+        }
+        id = int(self._connection.execute(_ADD_ENTRY, row).scalar_one())
+        return _entry_of(id, row)
+
+    # --- reading ------------------------------------------------------------------------
+
+    def get(self, number: int) -> Ticket:
+        found = self._tickets({number})
+        if not found:
+            raise UnknownTicket(f"there is no ticket {number}")
+        return found[0]
+
+    def entries(self, number: int, kinds: Sequence[EntryKind] = (), limit: int = 0) -> list[Entry]:
+        """The history, oldest first; with a limit only the newest of it."""
+        statement = select(ENTRY).where(ENTRY.c.ticket == number).order_by(ENTRY.c.id.desc())
+        if kinds:
+            statement = statement.where(ENTRY.c.kind.in_([k.value for k in kinds]))
+        if limit:
+            statement = statement.limit(limit)
+        rows = self._connection.execute(statement).all()
+        return [_entry_of(row.id, row._mapping) for row in reversed(rows)]
+
+    def entry(self, id: int) -> Entry | None:
+        row = self._connection.execute(select(ENTRY).where(ENTRY.c.id == id)).one_or_none()
+        return None if row is None else _entry_of(row.id, row._mapping)
+
+    def list(
+        self,
+        status: str = "",
+        text: str = "",
+        requester: str = "",
+        mailbox: str = "",
+        assignee: str = "",
+        limit: int = 100,
+        offset: int = 0,
+    ) -> list[Ticket]:
+        """Latest activity first. `status` may be `open`; `text` is looked for in subject and own messages."""
+        statement = _TICKET.order_by(TICKET.c.last_activity_at.desc(), TICKET.c.number.desc())
+        if status == "open":
+            statement = statement.where(TICKET.c.status != Status.CLOSED.value)
+        elif status:
+            statement = statement.where(TICKET.c.status == status)
+        if requester:
+            statement = statement.where(TICKET.c.requester_key == address_key(requester))
+        if mailbox:
+            statement = statement.where(TICKET.c.mailbox == mailbox)
+        if assignee:
+            statement = statement.where(TICKET.c.assignee == assignee)
+        if text:
+            pattern = "%" + text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+            in_entry = (
+                select(ENTRY.c.id)
+                .where(
+                    ENTRY.c.ticket == TICKET.c.number,
+                    ENTRY.c.kind == EntryKind.CORRESPONDENCE.value,
+                    ENTRY.c.body_text.ilike(pattern, escape="\\"),
+                )
+                .exists()
+            )
+            statement = statement.where(or_(TICKET.c.subject.ilike(pattern, escape="\\"), in_entry))
+        rows = self._connection.execute(statement.limit(limit).offset(offset)).all()
+        return self._with_people(rows)
+
+    def counts(self) -> dict[str, int]:
+        rows = self._connection.execute(select(TICKET.c.status, func.count()).group_by(TICKET.c.status))
+        return {status.value: 0 for status in Status} | dict(rows.tuples().all())
+
+    def customer_ids(self, number: int, limit: int = 20) -> list[str]:
+        """Message-IDs of correspondence from the customer's side, oldest first: what an answer refers to."""
+        rows = self._connection.execute(
+            select(ENTRY.c.message_id)
+            .where(
+                ENTRY.c.ticket == number,
+                ENTRY.c.kind == EntryKind.CORRESPONDENCE.value,
+                ENTRY.c.author_role != Role.AGENT.value,
+                ENTRY.c.message_id != "",
+            )
+            .order_by(ENTRY.c.id.desc())
+            .limit(limit)
+        )
+        return [row[0] for row in rows][::-1]
+
+    def links(self, number: int) -> list[tuple[str, int, int]]:
+        """(kind, ticket, other) of every link from or to a ticket."""
+        rows = self._connection.execute(
+            select(LINK.c.kind, LINK.c.ticket, LINK.c.other).where(or_(LINK.c.ticket == number, LINK.c.other == number))
+        )
+        return [(row[0], row[1], row[2]) for row in rows]
+
+    def _tickets(self, numbers: Iterable[int]) -> list[Ticket]:
+        wanted = sorted(set(numbers))
+        if not wanted:
+            return []
+        return self._with_people(self._connection.execute(_TICKET.where(TICKET.c.number.in_(wanted))).all())
+
+    def _with_people(self, rows: Sequence[Row[Any]]) -> list[Ticket]:
+        numbers = [row.number for row in rows]
+        people: dict[int, list[Participant]] = {}
+        if numbers:
+            found = self._connection.execute(
+                select(PARTICIPANT).where(PARTICIPANT.c.ticket.in_(numbers)).order_by(PARTICIPANT.c.added_at)
+            )
+            for p in found:
+                people.setdefault(p.ticket, []).append(
+                    Participant(Address(p.address, p.name), bool(p.confirmed), bool(p.follower))
+                )
+        return [_ticket_of(row, tuple(people.get(row.number, ()))) for row in rows]
+
+
+def _ticket_of(row: Row[Any], people: tuple[Participant, ...]) -> Ticket:
+    return Ticket(
+        row.number,
+        Status(row.status),
+        row.subject,
+        Address(row.requester_address, row.requester_name),
+        row.mailbox,
+        row.created_at,
+        row.last_activity_at,
+        people,
+        row.language,
+        row.sub_status,
+        row.assignee,
+        row.solved_at,
+        row.closed_at,
+        row.closed_by,
+        row.merged_into or 0,
+        row.follows or 0,
+        bool(row.spam),
+    )
+
+
+def _entry_of(id: int, row: Any) -> Entry:
+    return Entry(
+        id,
+        row["ticket"],
+        EntryKind(row["kind"]),
+        Address(row["author_address"], row["author_name"]),
+        Role(row["author_role"]),
+        row["body_text"],
+        row["reply_text"],
+        row["created_at"],
+        tuple(Attachment(**a) for a in row["attachments"]),
+        row["message_id"],
+        row["reason"],
+        row["evidence"],
+        bool(row["collapsed"]),
+        tuple(row["remarks"]),
+        row["sha256"] or "",
+    )
+
+
+def _attachment_json(a: Attachment) -> dict[str, Any]:
+    return {name: getattr(a, name) for name in a.__dataclass_fields__}

@@ -1,0 +1,35 @@
+"""One transaction, and the rooms of the store inside it."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from sqlalchemy import Connection
+
+from storage.contacts import Contacts
+from storage.journal import Journal
+from storage.outbox import Outbox
+from storage.tickets import Tickets
+
+
+class Tx:
+    """What a piece of work is given. Everything it does is committed together, or not at all."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    @cached_property
+    def journal(self) -> Journal:
+        return Journal(self.connection)
+
+    @cached_property
+    def tickets(self) -> Tickets:
+        return Tickets(self.connection)
+
+    @cached_property
+    def outbox(self) -> Outbox:
+        return Outbox(self.connection)
+
+    @cached_property
+    def contacts(self) -> Contacts:
+        return Contacts(self.connection)
