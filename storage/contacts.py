@@ -104,7 +104,7 @@ class Contacts:
             update(CONTACT).where(CONTACT.c.key == address_key(address)).values(undeliverable_since=since)
         )
 
-    def list(self, text: str = "", limit: int = 100) -> list[Contact]:
+    def search(self, text: str = "", limit: int = 100) -> list[Contact]:
         statement = _ROW.order_by(CONTACT.c.key).limit(limit)
         if text:
             pattern = f"%{_escape(text.casefold())}%"

@@ -147,7 +147,7 @@ class Journal:
             raise UnknownEntry(f"there is no journal entry {id}")
         return _row(row)
 
-    def list(self, state: str = "", limit: int = 100) -> list[JournalRow]:
+    def recent(self, state: str = "", limit: int = 100) -> list[JournalRow]:
         """Newest first; all states when none is named."""
         statement = _ROW.order_by(JOURNAL.c.id.desc()).limit(limit)
         if state:

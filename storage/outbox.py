@@ -227,7 +227,7 @@ class Outbox:
         """The raw mail a file is taken from."""
         return raw.load(self._connection, sha256)
 
-    def list(self, state: str = "", ticket: int = 0, limit: int = 100) -> list[OutboxRow]:
+    def recent(self, state: str = "", ticket: int = 0, limit: int = 100) -> list[OutboxRow]:
         """Newest first."""
         statement = _ROW.order_by(OUTBOX.c.id.desc()).limit(limit)
         if state:

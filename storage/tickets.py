@@ -84,8 +84,7 @@ class Tickets:
                 .where(MESSAGE_ID.c.message_id.in_(ids), MESSAGE_ID.c.ticket.is_not(None))
                 .order_by(MESSAGE_ID.c.id)
             )
-            for message_id, ticket in rows:
-                messages[message_id] = ticket
+            messages = dict(rows.tuples().all())
         sent = self._sent(keys)
         numbers = {*keys.numbers, *messages.values()} | ({sent.ticket} if sent and sent.ticket else set())
         tickets = {t.number: t for t in self._tickets(numbers)}
@@ -330,7 +329,7 @@ class Tickets:
         row = self._connection.execute(select(ENTRY).where(ENTRY.c.id == id)).one_or_none()
         return None if row is None else _entry_of(row.id, row._mapping)
 
-    def list(
+    def search(
         self,
         status: str = "",
         text: str = "",
