@@ -1,0 +1,227 @@
+"""Bytes to text the way a person would read them, whatever the mail declared.
+
+Never raises and never loses a readable character. Labels are read as the WHATWG encoding
+standard reads them: a name stands for the superset that mail programs really send.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from functools import lru_cache
+
+_SUPERSETS = {
+    "ascii": "utf-8",
+    "iso8859-1": "cp1252",
+    "iso8859-9": "cp1254",
+    "iso8859-11": "cp874",
+    "tis-620": "cp874",
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "big5": "big5hkscs",
+    "euc_kr": "cp949",
+    "johab": "cp949",
+    "shift_jis": "cp932",
+    "utf-16": "utf-16",
+}
+"""Python's name of what was declared → what is tried first. Each superset decodes all its subset does."""
+
+_LABELS = {
+    "ks_c_5601": "cp949",
+    "ks_c_5601-1987": "cp949",
+    "ks_c_5601-1989": "cp949",
+    "ksc5601": "cp949",
+    "ksc_5601": "cp949",
+    "windows-949": "cp949",
+    "x-windows-949": "cp949",
+    "x-sjis": "cp932",
+    "x-ms-cp932": "cp932",
+    "windows-31j": "cp932",
+    "x-gbk": "gb18030",
+    "chinese": "gb18030",
+    "gb_2312-80": "gb18030",
+    "hz-gb-2312": "hz",
+    "x-euc-jp": "euc_jp",
+    "big5-hkscs": "big5hkscs",
+    "cn-big5": "big5hkscs",
+    "x-x-big5": "big5hkscs",
+    "windows-874": "cp874",
+    "iso-8859-8-i": "iso8859-8",
+    "iso-8859-8-e": "iso8859-8",
+    "iso-8859-6-i": "iso8859-6",
+    "unicode-1-1-utf-7": "utf-7",
+    "unicode-1-1-utf-8": "utf-8",
+    "utf8mb4": "utf-8",
+    "x-mac-roman": "mac_roman",
+    "macintosh": "mac_roman",
+    "x-mac-cyrillic": "mac_cyrillic",
+    "ansi_x3.110-1983": "cp1252",
+    "iso-8859": "cp1252",
+    "x-ansi": "cp1252",
+    "ansi": "cp1252",
+    "cp-1252": "cp1252",
+    "x-cp1252": "cp1252",
+    "koi8": "koi8_r",
+    "dos-862": "cp862",
+    "ibm-850": "cp850",
+}
+_NOT_CHARSETS = frozenset({"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "mbcs", "oem"})
+"""Codecs of Python that decode something, but no text anyone sent."""
+
+_LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:+()-]{0,39}")
+_WESTERN = frozenset({"cp1252", "iso8859-15", "mac_roman", "cp850", "cp1254"})
+_STATEFUL = re.compile(rb"[\x80-\xff\x00\x0e\x1b]|~\{")
+"""What can make bytes mean something else than ASCII; UTF-7 alone needs less."""
+_ISO_2022_JP_PART = re.compile(rb"\x1b(\$[@B]|\$\([@BD]|\([BJI])")
+
+
+def decode(data: bytes, declared: str = "", hint: str = "") -> tuple[str, str]:
+    """(text, defect) of some bytes; the defect is empty when the declaration held.
+
+    `hint` is a charset seen elsewhere in the same mail, tried when nothing is declared.
+    """
+    if not _STATEFUL.search(data) and "7" not in declared:
+        # Every charset in use for mail agrees on these bytes.
+        return data.decode("ascii"), ""
+    for mark, name in (
+        (codecs.BOM_UTF8, "utf-8"),
+        (codecs.BOM_UTF16_LE, "utf-16-le"),
+        (codecs.BOM_UTF16_BE, "utf-16-be"),
+    ):
+        if data.startswith(mark):
+            return data[len(mark) :].decode(name, "replace"), ""
+    codec = codec_for(declared)
+    if not codec:
+        return _guess(data, hint), f"unknown charset {declared[:40]!r}" if declared.strip() else _undeclared(data)
+    if codec in _WESTERN and not data.isascii():
+        # Every byte string is valid here, so a valid multi-byte UTF-8 text proves the label wrong.
+        try:
+            return data.decode("utf-8"), f"declared {declared[:40]}, is utf-8"
+        except UnicodeDecodeError:
+            return data.decode(codec, "c1-control"), ""
+    try:
+        return _strict(data, codec), ""
+    except (UnicodeError, LookupError):
+        pass
+    if codec == "utf-8":
+        return _guess(data, hint), f"not valid {declared[:40]}"
+    return _nearest(data, codec), f"not valid {declared[:40]}"
+
+
+def codec_for(declared: str) -> str:
+    """The Python codec that reads a declared charset, or the empty string when it is none we know."""
+    name = codec_name(declared)
+    return _SUPERSETS.get(name, name)
+
+
+@lru_cache(maxsize=256)
+def codec_name(declared: str) -> str:
+    found = _LABEL.search(declared.removeprefix("3D"))
+    if not found:
+        return ""
+    label = found[0].lower()
+    label = _LABELS.get(label, label)
+    try:
+        name = codecs.lookup(label).name
+        b"".decode(name)
+    except (LookupError, UnicodeError, ValueError):
+        return ""
+    return "" if name.replace("-", "_") in _NOT_CHARSETS else name
+
+
+def _undeclared(data: bytes) -> str:
+    return "" if data.isascii() else "8-bit text without a declared charset"
+
+
+def _strict(data: bytes, codec: str) -> str:
+    if codec.startswith("iso2022_jp"):
+        return _iso_2022_jp(data)
+    if codec in ("utf-16", "utf-32") and not data.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        codec += "-be" if data[:1] == b"\0" else "-le"
+    text = data.decode(codec)
+    text.encode("utf-8")  # some codecs fabricate lone surrogates
+    return text
+
+
+def _nearest(data: bytes, codec: str) -> str:
+    """A declared charset that does not hold: kept when little is wrong, guessed when much is."""
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        text = data.decode(codec, "replace")
+    if text.count("\ufffd") <= 1 + len(text) // 50:
+        return text
+    return _guess(data, "")
+
+
+def _guess(data: bytes, hint: str) -> str:
+    """Undeclared bytes: UTF-8, ISO-2022-JP by its escapes, the hint, else UTF-8 with Western bytes between."""
+    try:
+        if b"\x1b$" in data and data.isascii():
+            return _iso_2022_jp(data)
+        return data.decode("utf-8")
+    except (UnicodeError, LookupError):
+        pass
+    codec = codec_for(hint) if hint else ""
+    if codec and codec not in _WESTERN and codec != "utf-8":
+        try:
+            return _strict(data, codec)
+        except (UnicodeError, LookupError):
+            pass
+    return data.decode("utf-8", "western-byte")
+
+
+def _iso_2022_jp(data: bytes) -> str:
+    """ISO-2022-JP as Windows writes it (code page 50221): NEC and IBM extensions, half-width kana."""
+    try:
+        return data.decode("iso2022_jp")
+    except UnicodeDecodeError:
+        pass
+    out: list[str] = []
+    mode, start = b"(B", 0
+    for mark in _ISO_2022_JP_PART.finditer(data):
+        out.append(_jis(data[start : mark.start()], mode))
+        mode, start = mark[1], mark.end()
+    out.append(_jis(data[start:], mode))
+    return "".join(out)
+
+
+def _jis(data: bytes, mode: bytes) -> str:
+    if mode.startswith(b"("):
+        high = bytes(b | 0x80 if 0x21 <= b <= 0x5F else b for b in data) if mode == b"(I" else data
+        return high.decode("cp932", "replace")
+    if mode == b"$(D":
+        return (b"\x1b$(D" + data + b"\x1b(B").decode("iso2022_jp_ext", "replace")
+    pairs = bytearray()
+    i = 0
+    while i < len(data):
+        if data[i] < 0x21 or i + 1 >= len(data):
+            pairs.append(data[i])
+            i += 1
+            continue
+        row, cell = data[i] - 0x21, data[i + 1] - 0x21
+        lead = (row >> 1) + 0x81
+        pairs.append(lead if lead <= 0x9F else lead + 0x40)
+        trail = cell + (0x9F if row & 1 else 0x40)
+        pairs.append((trail if row & 1 or trail < 0x7F else trail + 1) & 0xFF)
+        i += 2
+    return pairs.decode("cp932", "replace")
+
+
+def _western_byte(error: UnicodeError) -> tuple[str, int]:
+    """One bad byte between good UTF-8 is a Western letter; a broken sequence stays visible as U+FFFD."""
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    bad = error.object[error.start : error.end]
+    return (bad.decode("cp1252", "c1-control") if len(bad) == 1 else "\ufffd"), error.end
+
+
+def _c1_control(error: UnicodeError) -> tuple[str, int]:
+    """The five bytes cp1252 leaves open mean what they mean in ISO 8859-1 (WHATWG)."""
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return error.object[error.start : error.end].decode("latin-1"), error.end
+
+
+codecs.register_error("western-byte", _western_byte)
+codecs.register_error("c1-control", _c1_control)

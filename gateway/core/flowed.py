@@ -1,0 +1,28 @@
+"""format=flowed: lines that were broken for the wire become paragraphs again (RFC 3676)."""
+
+from __future__ import annotations
+
+_SIGNATURE = "-- "
+
+
+def join(text: str, delsp: bool) -> str:
+    """The text with soft breaks removed, quotation marks in front kept as `> `.
+
+    `delsp` is the DelSp parameter of the Content-Type (RFC 3676 section 4.1).
+    """
+    out: list[str] = []
+    open_depth = -1
+    for line in text.split("\n"):
+        depth = len(line) - len(line.lstrip(">"))
+        content = line[depth:]
+        if content.startswith(" "):
+            content = content[1:]  # space-stuffing, section 4.4
+        flows = content.endswith(" ") and content != _SIGNATURE
+        joins = open_depth == depth and content != _SIGNATURE
+        body = content[:-1] if flows and delsp else content
+        if joins:
+            out[-1] += body
+        else:
+            out.append(f"{'>' * depth} {body}" if depth else body)
+        open_depth = depth if flows else -1
+    return "\n".join(out)

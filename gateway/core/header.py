@@ -1,0 +1,154 @@
+"""Header fields as text: unfolded, 8-bit made readable, encoded words decoded (RFC 5322, 2047).
+
+Real mail breaks every rule of RFC 2047, so decoding is generous: words glued to text, split
+inside a character, nested, or with blanks in them are still read. Never raises.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Iterable
+from email.message import Message as MimeMessage
+
+from gateway.core import charset, text
+
+FIELD_LIMIT = 100
+"""Values kept of one field name; trace fields repeat, and 20,000 of them tell nobody more."""
+NAMES_LIMIT = 500
+VALUE_LIMIT = 32_768
+"""Characters of one value that are read."""
+IDS_LIMIT = 100
+
+_WORD = re.compile(r"=\?([^?*\s]{0,60})(?:\*[^?]{0,40})?\?([bBqQ])\?((?:[^?]|\?(?!=))*)\?=")
+_FOLD = re.compile(r"[\r\n]+[ \t]*")
+_QUOTED_PAIR = re.compile(rb"=([0-9A-Fa-f]{2})")
+_ID = re.compile(r"<([^<>]*)>")
+
+
+class Fields:
+    """The fields of one header, in order, read once. Names are lower case."""
+
+    __slots__ = ("_raw", "dropped", "hint")
+
+    def __init__(self, message: MimeMessage) -> None:
+        self._raw: dict[str, list[str]] = {}
+        self.hint = ""
+        """Charset for raw 8-bit values, set once the body's charset is known."""
+        self.dropped = 0
+        """How many fields were more than anyone will read."""
+        for name, value in message.raw_items():
+            values = (
+                self._raw.setdefault(name.lower(), []) if len(self._raw) < NAMES_LIMIT else self._raw.get(name.lower())
+            )
+            if values is None or len(values) >= FIELD_LIMIT:
+                self.dropped += 1
+                continue
+            values.append(str(value))
+
+    def names(self) -> Iterable[str]:
+        return self._raw
+
+    def count(self, name: str) -> int:
+        return len(self._raw.get(name, ()))
+
+    def raw(self, name: str) -> str:
+        """The first non-blank value, unfolded, 8-bit bytes made text, encoded words left as they are."""
+        for value in self._raw.get(name, ()):
+            found = unfold(value, self.hint)
+            if found:
+                return found
+        return ""
+
+    def raws(self, name: str) -> tuple[str, ...]:
+        return tuple(unfold(value, self.hint) for value in self._raw.get(name, ()))
+
+    def text(self, name: str) -> str:
+        """The first non-blank value as a person reads it, on one line."""
+        return text.one_line(words(self.raw(name)))
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        return tuple(text.one_line(words(unfold(v, self.hint)), VALUE_LIMIT) for v in self._raw.get(name, ()))
+
+
+def unfold(value: str, hint: str = "") -> str:
+    """RFC 5322 section 2.2.3; bytes the parser kept as surrogates become the text they are."""
+    value = value[:VALUE_LIMIT]
+    if "\n" in value or "\r" in value:
+        value = _FOLD.sub(" ", value)
+    if not value.isascii():
+        value = charset.decode(value.encode("utf-8", "surrogateescape"), "", hint)[0] if _escaped(value) else value
+    return text.clean(value).strip()
+
+
+def _escaped(value: str) -> bool:
+    return any("\udc80" <= c <= "\udcff" for c in value)
+
+
+def words(value: str) -> str:
+    """Decode every RFC 2047 encoded word of a value, also where the standard allows none."""
+    if "=?" not in value:
+        return value
+    decoded = _decode_words(value)
+    if "=?" in decoded and _WORD.search(decoded) and decoded != value:
+        decoded = _decode_words(decoded)  # encoded twice by a gateway on the way
+    return decoded
+
+
+def _decode_words(value: str) -> str:
+    out: list[str] = []
+    end = 0
+    pending, pending_charset = b"", ""
+    for word in _WORD.finditer(value):
+        between = value[end : word.start()]
+        end = word.end()
+        data = _word_bytes(word[2], word[3])
+        adjacent = not between.strip()
+        if pending_charset and adjacent and word[1].lower() == pending_charset:
+            pending += data  # a multi-byte character may be split between words
+            continue
+        if pending_charset:
+            out.append(charset.decode(pending, pending_charset)[0])
+        if not (pending_charset and adjacent):
+            out.append(between)
+        pending, pending_charset = data, word[1].lower() or "utf-8"
+    if not pending_charset:
+        return value
+    out.append(charset.decode(pending, pending_charset)[0])
+    out.append(value[end:])
+    return "".join(out)
+
+
+def _word_bytes(encoding: str, payload: str) -> bytes:
+    raw = payload.encode("utf-8", "surrogateescape")
+    if encoding in "qQ":
+        return _QUOTED_PAIR.sub(lambda m: bytes((int(m[1], 16),)), raw.replace(b"_", b" "))
+    return lenient_base64(raw)
+
+
+def lenient_base64(raw: bytes) -> bytes:
+    """Base64 with missing padding, blanks or stray characters: what can be read is read."""
+    raw = re.sub(rb"[^A-Za-z0-9+/]", b"", raw.replace(b"-", b"+").replace(b"_", b"/"))
+    if len(raw) % 4 == 1:
+        raw = raw[:-1]
+    try:
+        return base64.b64decode(raw + b"=" * (-len(raw) % 4))
+    except (binascii.Error, ValueError):
+        return b""
+
+
+def message_ids(value: str) -> tuple[str, ...]:
+    """Message-IDs of a field without angle brackets, in order, each once; `<>` and noise dropped.
+
+    Commas between ids, comments, folds inside an id and encoded words are all met in real mail.
+    """
+    value = words(value)
+    found = [re.sub(r"\s+", "", m) for m in _ID.findall(value)]
+    if not any(found):
+        found = [part.strip("<>()\"',;") for part in re.split(r"[\s,]+", value) if "@" in part]
+    ids = list(dict.fromkeys(text.one_line(i, 998) for i in found if i and i.isprintable()))
+    if len(ids) > IDS_LIMIT:
+        # The first names the conversation, the last its nearest parents.
+        ids = [ids[0], *ids[1 - IDS_LIMIT :]]
+    return tuple(ids)

@@ -1,0 +1,227 @@
+"""The parts of a mail as a tree, each numbered, its bytes decoded once and only when asked for.
+
+Built over the standard library's parser, whose trees are right for 900 levels and for broken
+boundaries. Part numbers are those of RFC 3501 section 6.4.5 (`1`, `2.1`); they are stored, so
+the same bytes must always give the same numbers. Never raises on what a mail contains.
+"""
+
+from __future__ import annotations
+
+import binascii
+import email
+import quopri
+import re
+from email.generator import BytesGenerator
+from email.message import Message as MimeMessage
+from email.policy import compat32
+from io import BytesIO
+
+from gateway.core import charset, params
+from gateway.core.header import lenient_base64, unfold
+from gateway.core.params import Structured
+
+PARTS_LIMIT = 1_000
+DEPTH_LIMIT = 100
+_UNIX_TO_UNIX = frozenset({"x-uuencode", "uuencode", "uue", "x-uue"})
+_FROM_LINE = re.compile(rb"\A(?:\s*\n)*>?From [^\n]*\n", re.I)
+_META_CHARSET = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([A-Za-z0-9_.:-]{2,40})""", re.I)
+_PAD_END = re.compile(rb"=[=\s]*")
+_GUESSED_BOUNDARY = re.compile(r"^--([^\r\n]{1,200}?)[ \t]*\r?\n(?=[A-Za-z-]+:|\r?\n)", re.M)
+
+
+class Part:
+    """One entity of a mail (RFC 2045 section 2.4)."""
+
+    __slots__ = ("_bytes", "children", "cut", "disposition", "mime", "number", "type")
+
+    def __init__(self, mime: MimeMessage, number: str) -> None:
+        self.mime = mime
+        self.number = number
+        self.type: Structured = params.content_type(field(mime, "content-type"), mime.get_default_type())
+        self.disposition: Structured = params.disposition(field(mime, "content-disposition"))
+        self.children: list[Part] = []
+        self.cut = False
+        """True when parts below this one are beyond the limits and only in the raw mail."""
+        self._bytes: bytes | None = None
+
+    @property
+    def content_type(self) -> str:
+        return self.type.value
+
+    @property
+    def main_type(self) -> str:
+        return self.type.value.partition("/")[0]
+
+    @property
+    def is_multipart(self) -> bool:
+        return bool(self.children) and self.main_type == "multipart"
+
+    @property
+    def filename(self) -> str:
+        """As the sender named it, possibly unsafe; empty without a name."""
+        return self.disposition.get("filename") or self.type.get("name")
+
+    @property
+    def content_id(self) -> str:
+        return re.sub(r"\s", "", field(self.mime, "content-id")).strip("<>")
+
+    @property
+    def declared_charset(self) -> str:
+        return self.type.get("charset")
+
+    def data(self) -> bytes:
+        """The decoded bytes; for a `message/*` part the bytes of the message inside."""
+        if self._bytes is None:
+            self._bytes = _decoded(self.mime)
+        return self._bytes
+
+    def forget(self) -> None:
+        """Let go of decoded bytes that are not needed again."""
+        self._bytes = None
+
+    def text(self, hint: str = "") -> tuple[str, str]:
+        """(text, defect) of a text part."""
+        data = self.data()
+        declared = self.declared_charset
+        if self.content_type == "text/html" and (not declared or declared.lower() == "us-ascii"):
+            found = _META_CHARSET.search(data[:4096])
+            declared = found[1].decode("ascii") if found else declared
+        return charset.decode(data, declared, hint)
+
+
+def field(mime: MimeMessage, name: str) -> str:
+    """The first value of a field, unfolded; without the trip through `Header` that loses 8-bit bytes."""
+    for key, value in mime.raw_items():
+        if key.lower() == name:
+            found = unfold(str(value))
+            if found:
+                return found
+    return ""
+
+
+def read(raw: bytes) -> MimeMessage:
+    """The standard library's tree of a mail. May raise RecursionError on absurd nesting."""
+    found = _FROM_LINE.match(raw[:2000])
+    mime = email.message_from_bytes(raw[found.end() :] if found else raw)
+    if mime.get_content_maintype() == "multipart" and not mime.is_multipart():
+        mime = _with_guessed_boundary(raw, mime)
+    return mime
+
+
+def _with_guessed_boundary(raw: bytes, mime: MimeMessage) -> MimeMessage:
+    """A multipart whose boundary is missing or wrong: the first line that looks like one is tried."""
+    found = _GUESSED_BOUNDARY.search(str(mime.get_payload())[:20_000])
+    if not found:
+        return mime
+    kind = mime.get_content_type()
+    head = re.compile(rb"^content-type:[^\n]*\n(?:[ \t][^\n]*\n)*", re.I | re.M)
+    line = f'Content-Type: {kind}; boundary="{found[1]}"\n'.encode("utf-8", "surrogateescape")
+    other = email.message_from_bytes(head.sub(lambda _: line, raw, count=1))
+    return other if other.is_multipart() else mime
+
+
+def tree(mime: MimeMessage) -> tuple[Part, tuple[Part, ...]]:
+    """(root, leaves in order). A `message/rfc822` part is a leaf here: it is another mail."""
+    root = Part(mime, "")
+    leaves: list[Part] = []
+    count = 0
+    waiting: list[tuple[Part, int]] = [(root, 0)]
+    while waiting:
+        part, depth = waiting.pop()
+        count += 1
+        payload = part.mime.get_payload() if part.mime.is_multipart() else None
+        if not isinstance(payload, list) or part.mime.get_content_maintype() != "multipart":
+            part.number = part.number or "1"
+            leaves.append(part)
+            continue
+        if depth >= DEPTH_LIMIT or count + len(waiting) + len(payload) > PARTS_LIMIT:
+            part.cut = True
+            part.number = part.number or "1"
+            leaves.append(part)
+            continue
+        prefix = f"{part.number}." if part.number else ""
+        part.children = [Part(child, f"{prefix}{i}") for i, child in enumerate(payload, 1)]
+        waiting.extend((child, depth + 1) for child in reversed(part.children))
+    return root, tuple(leaves)
+
+
+def _decoded(mime: MimeMessage) -> bytes:
+    payload = mime.get_payload() if mime.is_multipart() else mime._payload  # type: ignore[attr-defined]  # get_payload() decodes lossily
+    if isinstance(payload, list):
+        if mime.get_content_maintype() == "message" and len(payload) == 1 and isinstance(payload[0], MimeMessage):
+            return _inner(mime, payload[0])
+        return as_bytes(mime)
+    raw = str(payload or "").encode("utf-8", "surrogateescape")
+    return decode_transfer(raw, transfer_encoding(mime))
+
+
+def _inner(mime: MimeMessage, inner: MimeMessage) -> bytes:
+    data = as_bytes(inner)
+    if transfer_encoding(mime) in ("base64", "quoted-printable"):
+        # RFC 2046 section 5.2.1 forbids it, mail servers do it.
+        return decode_transfer(data.lstrip(), transfer_encoding(mime))
+    return data
+
+
+def as_bytes(mime: MimeMessage) -> bytes:
+    """A part as it was sent, headers and all."""
+    out = BytesIO()
+    try:
+        BytesGenerator(out, mangle_from_=False, maxheaderlen=0, policy=compat32).flatten(mime)
+    except (ValueError, TypeError, KeyError, LookupError, AttributeError, RecursionError):
+        return b""
+    return out.getvalue()
+
+
+def transfer_encoding(mime: MimeMessage) -> str:
+    value = field(mime, "content-transfer-encoding")
+    return re.split(r"[;\s,(]", value.strip().strip("\"'").lower(), maxsplit=1)[0] if value else ""
+
+
+def decode_transfer(raw: bytes, encoding: str) -> bytes:
+    """RFC 2045 section 6, with what can be read of a broken encoding."""
+    if encoding == "base64":
+        return _base64(raw)
+    if encoding == "quoted-printable":
+        return quopri.decodestring(raw)
+    if encoding in _UNIX_TO_UNIX:
+        return unix_to_unix(raw) or raw
+    return raw
+
+
+def _base64(raw: bytes) -> bytes:
+    """Also several encoded blocks in a row, and plain text that a list appended behind the last."""
+    out: list[bytes] = []
+    while raw.strip():
+        pad = _PAD_END.search(raw)
+        block, raw = (raw[: pad.end()], raw[pad.end() :]) if pad else (raw, b"")
+        if out and not re.fullmatch(rb"[A-Za-z0-9+/=\s]+", block.strip()):
+            out.append(b"\n" + block + raw)
+            break
+        try:
+            out.append(binascii.a2b_base64(block))
+        except binascii.Error:
+            out.append(lenient_base64(block))
+    return b"".join(out)
+
+
+def unix_to_unix(raw: bytes) -> bytes:
+    """The first uuencoded file in some bytes, or nothing."""
+    out: list[bytes] = []
+    inside = False
+    for line in raw.splitlines():
+        if not inside:
+            inside = bool(re.match(rb"begin [0-7]{3,4} .", line))
+            continue
+        if line.strip() in (b"end", b"`", b""):
+            break
+        try:
+            out.append(binascii.a2b_uu(line))
+        except binascii.Error:
+            # Some encoders leave garbage behind the bytes the first character counts.
+            length = (((line[0] - 32) & 63) * 4 + 5) // 3
+            try:
+                out.append(binascii.a2b_uu(line[:length]))
+            except binascii.Error:
+                return b""
+    return b"".join(out)

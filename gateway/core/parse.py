@@ -1,0 +1,321 @@
+"""A raw mail becomes a `Message`: the border where bytes of strangers turn into values.
+
+mail-parser reads the people and the date; the standard library's tree, our own walk over it
+and our own decoding do the rest (docs/fidelity.md says why). Never raises on any input: what
+is odd goes into `defects`, what is not shown into `omissions`. Work is bounded by size, number
+of parts and depth, all counted, none timed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.message import Message as MimeMessage
+
+import mailparser
+
+from gateway.core import body, calendar, dsn, mime, people, reading, subject, text
+from gateway.core.header import Fields, message_ids
+from gateway.core.message import Address, Attachment, Envelope, Event, Message, NestedMessage
+
+RAW_LIMIT = 128 * 1024 * 1024
+"""Bytes. More is not taken apart; the site's own limit is far lower."""
+NESTED_LIMIT = 20
+WHOLE = "0"
+"""The part number that stands for the mail itself."""
+
+_PEOPLE = ("from", "to", "cc", "reply-to")
+_EXTENSIONS = {
+    "message/rfc822": "eml",
+    "text/plain": "txt",
+    "text/html": "html",
+    "text/calendar": "ics",
+    "text/csv": "csv",
+    "text/vcard": "vcf",
+    "text/x-vcard": "vcf",
+    "text/rfc822-headers": "txt",
+    "application/pdf": "pdf",
+    "application/zip": "zip",
+    "application/gzip": "gz",
+    "application/json": "json",
+    "application/xml": "xml",
+    "application/rtf": "rtf",
+    "application/msword": "doc",
+    "application/vnd.ms-excel": "xls",
+    "application/pgp-signature": "asc",
+    "application/pgp-encrypted": "asc",
+    "application/pgp-keys": "asc",
+    "application/pkcs7-signature": "p7s",
+    "application/x-pkcs7-signature": "p7s",
+    "application/pkcs7-mime": "p7m",
+    "application/x-pkcs7-mime": "p7m",
+    "image/jpeg": "jpg",
+    "image/png": "png",
+    "image/gif": "gif",
+    "image/webp": "webp",
+    "image/svg+xml": "svg",
+    "image/tiff": "tif",
+    "image/bmp": "bmp",
+    "image/heic": "heic",
+    "audio/mpeg": "mp3",
+    "audio/wav": "wav",
+    "video/mp4": "mp4",
+    "video/quicktime": "mov",
+}
+
+
+def parse(raw: bytes, envelope: Envelope | None = None) -> Message:
+    """Read a mail. `envelope` supplies the author of a mail whose header names none."""
+    try:
+        if not raw.strip():
+            return _unreadable(raw, "the mail is empty")
+        if len(raw) > RAW_LIMIT:
+            return _unreadable(raw, f"the mail has {len(raw)} bytes, more than can be taken apart")
+        return _parse(raw, envelope)
+    except (Exception, RecursionError) as error:  # the last net under every reader: the raw mail is kept and held
+        return _unreadable(raw, f"the mail could not be read: {type(error).__name__}")
+
+
+def _parse(raw: bytes, envelope: Envelope | None) -> Message:
+    tree = mime.read(raw)
+    content = reading.read(tree)
+    header = _header(tree, content.hint)
+    defects = [*header.defects, *dict.fromkeys(content.defects)]
+    fields = header.fields
+    message_id = next((i for v in fields.raws("message-id") for i in message_ids(v)), "")
+    if not message_id:
+        defects.append("no Message-ID")
+    author = header.author or _from_envelope(fields, envelope)
+    if not header.from_:
+        defects.append("no usable From")
+    digest = hashlib.sha256(raw).hexdigest()
+    return Message(
+        author=author,
+        from_=header.from_,
+        sender=header.sender,
+        reply_to=header.reply_to,
+        to=header.to,
+        cc=header.cc,
+        subject=fields.text("subject"),
+        message_id=message_id or _derived_id(raw, fields),
+        message_id_derived=not message_id,
+        in_reply_to=_ids(fields, "in-reply-to"),
+        references=_ids(fields, "references"),
+        date=header.date,
+        body_text=content.text,
+        reply_text=_reply_text(content, fields.text("subject")),
+        body_html=content.html,
+        attachments=_attachments(content),
+        nested=tuple(_nested(path, part) for path, part in content.nested[:NESTED_LIMIT]),
+        events=_events(content),
+        report=dsn.read(tree, fields, content.text),
+        headers={name: fields.texts(name) for name in fields.names()},
+        encryption=content.encryption,
+        omissions=tuple(dict.fromkeys(content.omissions)),
+        defects=tuple(defects),
+        size=len(raw),
+        sha256=digest,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Header:
+    fields: Fields
+    from_: tuple[Address, ...]
+    sender: Address | None
+    reply_to: tuple[Address, ...]
+    to: tuple[Address, ...]
+    cc: tuple[Address, ...]
+    date: datetime | None
+    defects: tuple[str, ...]
+
+    @property
+    def author(self) -> Address | None:
+        return self.from_[0] if self.from_ else self.sender
+
+
+def _header(tree: MimeMessage, hint: str) -> _Header:
+    """The people and the date by mail-parser, over a header whose bytes and encoded words are text already."""
+    fields = Fields(tree)
+    fields.hint = hint
+    defects = [f"{fields.dropped} header fields more than are read"] if fields.dropped else []
+    defects += [
+        f"{fields.count(n)} {n} fields" for n in ("from", "subject", "message-id", "date") if fields.count(n) > 1
+    ]
+    shell = MimeMessage()
+    shell.set_payload("")
+    for name in _PEOPLE:
+        values = fields.raws(name)
+        # Only the first From and Reply-To speak for the mail; recipients add up.
+        value = fields.raw(name) if name in ("from", "reply-to") else ", ".join(v for v in values if v)
+        if value:
+            shell[name] = people.plain_words(value)
+    shell["date"] = fields.raw("date")
+    try:
+        read = mailparser.MailParser(shell)
+        found = {name: getattr(read, f"{name.replace('-', '_')}_") for name in _PEOPLE}
+        date = read.date
+    except Exception as error:  # mail-parser raises on one mail in a thousand mutated ones
+        defects.append(f"mail-parser: {type(error).__name__}")
+        found, date = {}, None
+    persons = {n: _people(found.get(n, []), fields, n) for n in _PEOPLE}
+    if date is None and fields.raw("date"):
+        defects.append("unreadable Date")
+    senders = people.found_in(fields.raw("sender"))
+    return _Header(
+        fields,
+        persons["from"],
+        senders[0] if senders else None,
+        persons["reply-to"],
+        persons["to"],
+        persons["cc"],
+        date.replace(tzinfo=UTC) if date and date.tzinfo is None else date,
+        tuple(defects),
+    )
+
+
+def _people(found: list[tuple[str, str]], fields: Fields, name: str) -> tuple[Address, ...]:
+    read = tuple(a for n, address in found if (a := people.mailbox(address, n)))[: people.PEOPLE_LIMIT]
+    return read or people.found_in(fields.raw(name))
+
+
+def _from_envelope(fields: Fields, envelope: Envelope | None) -> Address | None:
+    """Who a mail without From and Sender is from: whoever its bounce would go to."""
+    path = envelope.reverse_path if envelope else ""
+    found = people.found_in(path or fields.raw("return-path"))
+    return found[0] if found else None
+
+
+def _ids(fields: Fields, name: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(i for value in fields.raws(name) for i in message_ids(value)))
+
+
+def _derived_id(raw: bytes, fields: Fields) -> str:
+    """A Message-ID from what stays the same in every copy of a mail: not its trace fields."""
+    digest = hashlib.sha256()
+    for name in ("from", "to", "date", "subject"):
+        digest.update(f"{name}:{fields.raw(name)}\n".encode())
+    end = min((i + len(mark) for mark in (b"\n\n", b"\r\n\r\n") if (i := raw.find(mark)) >= 0), default=0)
+    digest.update(raw[end:].replace(b"\r\n", b"\n").strip())
+    return f"derived.{digest.hexdigest()[:40]}@message-id.invalid"
+
+
+def _reply_text(content: reading.Content, title: str) -> str:
+    if subject.is_forward(title):
+        return content.text
+    if content.lines:
+        return body.new_text_of_lines(content.lines)
+    return body.new_text(content.text)
+
+
+def _attachments(content: reading.Content) -> tuple[Attachment, ...]:
+    cids = content.cids
+    seen: set[str] = set()
+    out: list[Attachment] = []
+    for file in content.files:
+        data = file.bytes()
+        digest = hashlib.sha256(data).hexdigest()
+        calendar_again = not file.name and file.content_type == "text/calendar" and len(content.files) > 1
+        if calendar_again and (digest in seen or any(f is not file and f.bytes() == data for f in content.files)):
+            continue  # invitations come twice, once to be shown and once to be opened
+        seen.add(digest)
+        inline = bool(file.content_id) and file.content_id in cids
+        note = file.note
+        if file.part is not None:
+            file.part.forget()
+        out.append(
+            Attachment(
+                file.path,
+                text.filename(file.name, _fallback_name(file, data)),
+                file.content_type,
+                len(data),
+                digest,
+                text.one_line(file.content_id, 300),
+                inline,
+                note,
+            )
+        )
+    return tuple(out)
+
+
+def _fallback_name(file: reading.File, data: bytes) -> str:
+    extension = _EXTENSIONS.get(file.content_type, "bin")
+    if extension == "eml" and not file.name:
+        title = Fields(mime.read(data[:65_536])).text("subject")
+        return text.filename(f"{title}.eml" if title else "", "message.eml")
+    kind = file.content_type.partition("/")[0]
+    stem = kind if kind in ("image", "audio", "video", "message") else "attachment"
+    return f"{stem}-{file.path.replace('/', '.')}.{extension}"
+
+
+def _events(content: reading.Content) -> tuple[Event, ...]:
+    found = (calendar.read(part.text(content.hint)[0], part.type.get("method")) for part in content.calendars)
+    return tuple(dict.fromkeys(event for event in found if event))
+
+
+def _nested(path: str, part: mime.Part) -> NestedMessage:
+    payload = part.mime.get_payload()
+    inner = payload[0] if isinstance(payload, list) and payload else None
+    if inner is None or mime.transfer_encoding(part.mime) in ("base64", "quoted-printable"):
+        inner = mime.read(part.data())
+    assert isinstance(inner, MimeMessage)
+    content = reading.read(inner, f"{path}/", reading.UNWRAP_DEPTH)
+    header = _header(inner, content.hint)
+    return NestedMessage(
+        path,
+        header.author,
+        header.to,
+        header.cc,
+        header.fields.text("subject"),
+        header.date,
+        next(iter(_ids(header.fields, "message-id")), ""),
+        content.text,
+    )
+
+
+def _unreadable(raw: bytes, cause: str) -> Message:
+    digest = hashlib.sha256(raw).hexdigest()
+    whole = Attachment(WHOLE, "original.eml", "message/rfc822", len(raw), digest, note=f"unreadable: {cause}")
+    return Message(
+        author=None,
+        from_=(),
+        sender=None,
+        reply_to=(),
+        to=(),
+        cc=(),
+        subject="",
+        message_id=f"derived.{digest[:40]}@message-id.invalid",
+        message_id_derived=True,
+        in_reply_to=(),
+        references=(),
+        date=None,
+        body_text="",
+        reply_text="",
+        body_html="",
+        attachments=(whole,) if raw else (),
+        omissions=(f"Nothing of this mail is shown: {cause}.",),
+        defects=(cause,),
+        unreadable=cause,
+        size=len(raw),
+        sha256=digest,
+    )
+
+
+def extract(raw: bytes, part: str) -> bytes:
+    """The bytes of an attachment by `Attachment.part`. KeyError when the mail has no such part."""
+    if part == WHOLE:
+        return raw
+    content = reading.read(mime.read(raw))
+    for file in content.files:
+        if file.path == part:
+            return file.bytes()
+    raise KeyError(part)
+
+
+def nested(raw: bytes, part: str) -> bytes:
+    """The raw bytes of a `message/rfc822` part by `NestedMessage.part`. KeyError when there is none."""
+    for path, found in reading.read(mime.read(raw)).nested:
+        if path == part:
+            return found.data()
+    raise KeyError(part)

@@ -1,0 +1,71 @@
+"""Addresses of a header field when the field is too broken for a strict reader (RFC 5322 section 3.4).
+
+Two jobs: put encoded words into a form every address parser reads, and, as a last resort, find
+what looks like a mailbox in any text. Never raises.
+"""
+
+from __future__ import annotations
+
+import re
+
+from gateway.core import header
+from gateway.core.message import Address
+from gateway.core.text import one_line
+
+PEOPLE_LIMIT = 500
+NAME_LIMIT = 200
+
+_QUOTED_OR_WORDS = re.compile(
+    r'"((?:[^"\\]|\\.){0,2000})"|(=\?[^?*\s]{1,60}(?:\*[^?]{0,40})?\?[bBqQ]\?(?:[^?]|\?(?!=))*\?=(?:\s*=\?[^?*\s]{1,60}(?:\*[^?]{0,40})?\?[bBqQ]\?(?:[^?]|\?(?!=))*\?=)*)'
+)
+_MAILBOX = re.compile(
+    r"""(?:"((?:[^"\\]|\\.){0,500})"|([^<>,;"@]{0,500}))\s*<\s*(?:mailto:|smtp:)?([^\s<>@]{1,200}@[^\s<>@]{1,255})\s*>
+      | (?:mailto:)?([^\s<>,;:"()\[\]@]{1,200}@[^\s<>,;:"()@]{1,255})""",
+    re.X | re.I,
+)
+_ADDRESS = re.compile(r"[^\s<>@\"(),:;]+@[^\s<>@\"(),;]+|\"[^\"]{1,60}\"@[^\s<>@\"(),;]+")
+
+
+def plain_words(value: str) -> str:
+    """The field with its encoded words decoded and quoted, so that no decoded sign is mistaken for syntax."""
+    if "=?" not in value:
+        return value
+    return _QUOTED_OR_WORDS.sub(_plain, value)
+
+
+def _plain(found: re.Match[str]) -> str:
+    if found[1] is not None:
+        if "=?" not in found[1]:
+            return found[0]
+        literal = re.sub(r"\\(.)", r"\1", found[1])
+        return f'"{_quote(header.words(literal))}"'
+    decoded = one_line(header.words(found[2]))
+    # A whole `Name <address>` was encoded: the standard forbids it, the sender meant it.
+    return decoded if _MAILBOX.fullmatch(decoded) else f'"{_quote(decoded)}"'
+
+
+def _quote(value: str) -> str:
+    return one_line(value).replace("\\", "\\\\").replace('"', '\\"')
+
+
+def found_in(value: str) -> tuple[Address, ...]:
+    """Whatever looks like mailboxes in a field, in order."""
+    value = header.words(value)
+    out = []
+    for m in _MAILBOX.finditer(value[: header.VALUE_LIMIT]):
+        address = mailbox(m[3] or m[4], m[1] or m[2] or "")
+        if address:
+            out.append(address)
+    return tuple(out[:PEOPLE_LIMIT])
+
+
+def mailbox(address: str, name: str) -> Address | None:
+    """A clean Address, or None when this is not one."""
+    address = one_line(address, 400).strip(" <>'\t;,").removeprefix("mailto:").rstrip(".")
+    if len(address) > 320 or not _ADDRESS.fullmatch(address):
+        return None
+    name = one_line(header.words(name), NAME_LIMIT).strip()
+    for quote in ('"', "'"):
+        if len(name) > 1 and name[0] == name[-1] == quote:
+            name = name[1:-1].strip()
+    return Address(address, "" if name.casefold() == address.casefold() else name)

@@ -1,0 +1,97 @@
+"""Mail inside wrappings other programs invented: Outlook's TNEF and opaque S/MIME signatures.
+
+Only what can be read without a key is unwrapped (RFC 8551 section 3.5: signed-data carries
+its content in the clear). A signature is not verified here, and nothing says it was.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+SIZE_LIMIT = 40_000_000
+FILES_LIMIT = 200
+
+
+class Unreadable(Exception):
+    """The wrapping is not what it says it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unpacked:
+    """A file out of a wrapping."""
+
+    name: str
+    content_type: str
+    data: bytes
+    content_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tnef:
+    text: str
+    html: str
+    files: tuple[Unpacked, ...]
+
+
+def wrapper(content_type: str, smime_type: str, filename: str) -> str:
+    """`tnef`, `smime`, or the empty string for a part that wraps nothing."""
+    if content_type in ("application/ms-tnef", "application/vnd.ms-tnef") or filename.lower() == "winmail.dat":
+        return "tnef"
+    if content_type in ("application/pkcs7-mime", "application/x-pkcs7-mime") and smime_type.lower() != "certs-only":
+        return "smime"
+    if content_type == "application/octet-stream" and filename.lower().endswith(".p7m"):
+        return "smime"
+    return ""
+
+
+def tnef(data: bytes) -> Tnef:
+    """Unpack a `winmail.dat` ([MS-OXTNEF])."""
+    from tnefparse import TNEF
+
+    if len(data) > SIZE_LIMIT:
+        raise Unreadable("too large to unpack")
+    try:
+        found = TNEF(data, do_checksum=False)
+        files = []
+        for item in found.attachments[:FILES_LIMIT]:
+            mime_type = next((str(a.data) for a in item.mapi_attrs if a.name == 0x370E), "")
+            content_id = next((str(a.data) for a in item.mapi_attrs if a.name == 0x3712), "")
+            files.append(
+                Unpacked(
+                    _text(item.long_filename() or item.name),
+                    _text(mime_type) or "application/octet-stream",
+                    bytes(item.data or b""),
+                    _text(content_id).strip("<>"),
+                )
+            )
+        return Tnef(_text(found.body), _text(found.htmlbody), tuple(files))
+    except Exception as error:  # the format is undocumented in places, and the parser trusts it
+        raise Unreadable(f"{type(error).__name__}") from error
+
+
+def _text(value: object) -> str:
+    from gateway.core import charset
+    from gateway.core.text import clean
+
+    if isinstance(value, bytes):
+        value = charset.decode(value)[0]
+    return clean(str(value or "")).rstrip("\n").strip("\0")
+
+
+def signed_content(data: bytes) -> bytes | None:
+    """The MIME entity inside a CMS SignedData (RFC 5652 section 5), None when it is encrypted instead."""
+    from asn1crypto import cms
+
+    if len(data) > SIZE_LIMIT:
+        raise Unreadable("too large to unpack")
+    try:
+        outer = cms.ContentInfo.load(data)
+        kind = str(outer["content_type"].native)
+        if kind == "signed_data":
+            inner = outer["content"]["encap_content_info"]["content"].native
+            return bytes(inner) if inner is not None else b""
+        if kind == "compressed_data":
+            return bytes(outer["content"].decompressed)
+    except Exception as error:  # asn1crypto raises what the bytes make it raise
+        raise Unreadable(f"{type(error).__name__}") from error
+    return None
