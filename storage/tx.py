@@ -6,6 +6,7 @@ from functools import cached_property
 
 from sqlalchemy import Connection
 
+from storage.alarms import Alarms
 from storage.contacts import Contacts
 from storage.journal import Journal
 from storage.outbox import Outbox
@@ -33,3 +34,7 @@ class Tx:
     @cached_property
     def contacts(self) -> Contacts:
         return Contacts(self.connection)
+
+    @cached_property
+    def alarms(self) -> Alarms:
+        return Alarms(self.connection)

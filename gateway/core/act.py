@@ -334,7 +334,7 @@ def customer_text(text: str) -> str:
 # --- the customer, with a click ---------------------------------------------------------------
 
 
-def close_by_requester(ticket: Ticket, policy: Policy, now: datetime, reason: Reason, how: str) -> Decision | None:
+def close_by_requester(ticket: Ticket, policy: Policy, reason: Reason, how: str) -> Decision | None:
     """The requester closes; None when it is closed already, for a second click changes nothing."""
     if ticket.status is Status.CLOSED:
         return None
@@ -354,7 +354,7 @@ def close_by_requester(ticket: Ticket, policy: Policy, now: datetime, reason: Re
     )
 
 
-def reply_on_portal(ticket: Ticket, policy: Policy, text: str, now: datetime) -> Decision:
+def reply_on_portal(ticket: Ticket, policy: Policy, text: str) -> Decision:
     """The requester answers on the status page: the same effects as a mail."""
     was_done = ticket.status in (Status.SOLVED, Status.CLOSED)
     status = transition(ticket.status, Move.REQUESTER_REPLIED)
@@ -370,5 +370,28 @@ def reply_on_portal(ticket: Ticket, policy: Policy, text: str, now: datetime) ->
         notices=tuple(
             NoticeRequest(Notice.AGENT_NOTICE, Address(a.address, a.name), Audience.AGENT, headline)
             for a in agents_of(policy, ticket, ticket.mailbox)
+        ),
+    )
+
+
+# --- our own mail that failed -----------------------------------------------------------------
+
+
+def undelivered(ticket: Ticket, policy: Policy, recipient: str, notice: str, audience: str, reply: str) -> Decision:
+    """The relay refused a mail for good: written on the ticket; agents hear of it if a customer lacks an answer."""
+    remark = f"Our mail ({notice.replace('_', ' ')}) to {recipient} could not be sent: {reply[:300]}"
+    answer = notice in (Notice.REPLY.value, Notice.CLOSE_CONFIRMATION.value)
+    move = Move.REPLY_UNDELIVERABLE if answer and recipient.casefold() == ticket.requester.key else None
+    to_customer = audience == Audience.CUSTOMER.value
+    team = agents_of(policy, ticket, ticket.mailbox) if to_customer else ()
+    return Decision(
+        Reason.BOUNCE_OF_ANSWER if move else Reason.BOUNCE,
+        Why(attach="yes: it is a mail of this ticket", notify="yes" if team else "no: it was for an agent"),
+        ticket=ticket.number,
+        change=Change(move=move, status=transition(ticket.status, move) if move else None),
+        events=(remark,),
+        notices=tuple(
+            NoticeRequest(Notice.AGENT_NOTICE, Address(a.address, a.name), Audience.AGENT, "undeliverable", (remark,))
+            for a in team
         ),
     )

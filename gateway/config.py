@@ -1,0 +1,481 @@
+"""The settings: typed, in the order of config.example.toml, with errors that help.
+
+A wrong key names key, file and remedy. Secrets come from files or from $CREDENTIALS_DIRECTORY,
+never from the command line, and are never shown.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import secrets
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import quote, urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from gateway.core.errors import ConfigError
+from gateway.core.message import address_key
+from gateway.core.policy import Agent as AgentPolicy
+from gateway.core.policy import Budget, Policy
+from gateway.core.policy import Mailbox as MailboxPolicy
+from gateway.core.token import Keys
+
+LANGUAGES = ("en", "de")
+ENVIRONMENT = "REPLYDESK_CONFIG"
+DEFAULT_PATHS = ("replydesk.toml", "/etc/replydesk/replydesk.toml")
+SECRET_BYTES = 32
+
+_ADDRESS = re.compile(r"[^\s@<>,;:\"]+@[^\s@<>,;:\"]+")
+_LISTEN = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\s:\[\]]+):(\d{1,5})")
+_BUDGET = re.compile(r"(\d{1,6})/(\d{1,6})([mhd])")
+_MINUTES = {"m": 1, "h": 60, "d": 1440}
+
+
+def _address(value: str) -> str:
+    if not _ADDRESS.fullmatch(value):
+        raise ValueError(f"{value!r} is not an e-mail address|Write it as name@example.com.")
+    return value
+
+
+def _listen(value: str) -> str:
+    m = _LISTEN.fullmatch(value)
+    if value and (not m or int(m[2]) > 65535):
+        raise ValueError(f'{value!r} is not "host:port"|Write it as "127.0.0.1:2525", or "[::1]:2525" for IPv6.')
+    return value
+
+
+def _listen_or_path(value: str) -> str:
+    return value if value.startswith("unix:/") else _listen(value)
+
+
+def _language(value: str) -> str:
+    if value and value not in LANGUAGES:
+        raise ValueError(f"there are no texts in {value!r}|Use one of: {', '.join(LANGUAGES)}.")
+    return value
+
+
+def _budget(value: str) -> str:
+    if not _BUDGET.fullmatch(value):
+        raise ValueError(f'{value!r} is not "count/time"|Write it as "5/10m", "20/1h" or "100/1d".')
+    return value
+
+
+def _timezone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise ValueError(f"there is no time zone {value!r}|Use a name such as Europe/Berlin.") from None
+    return value
+
+
+def _url(value: str) -> str:
+    if not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", value):
+        raise ValueError(f"{value!r} is not a web address|Write it as https://support.example.com.")
+    return value.rstrip("/")
+
+
+def _reply_address(value: str) -> str:
+    if value and (value.count("{token}") != 1 or not _ADDRESS.fullmatch(value.replace("{token}", "t"))):
+        raise ValueError(f"{value!r} is not an address with {{token}}|Write it as support+{{token}}@example.com.")
+    return value
+
+
+def _hostname(value: str) -> str:
+    if value and not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", value):
+        raise ValueError(f"{value!r} is not a host name|Write it as mail.example.com.")
+    return value
+
+
+EmailAddress = Annotated[str, AfterValidator(_address)]
+OptionalAddress = Annotated[str, AfterValidator(lambda v: _address(v) if v else v)]
+Listen = Annotated[str, AfterValidator(_listen)]
+Language = Annotated[str, AfterValidator(_language)]
+BudgetText = Annotated[str, AfterValidator(_budget)]
+Hostname = Annotated[str, AfterValidator(_hostname)]
+Positive = Annotated[int, Field(ge=1)]
+NotNegative = Annotated[int, Field(ge=0)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Gateway(_Section):
+    data_dir: str = "var"
+    database_url: str = ""
+    database_password_file: str = ""
+    public_url: Annotated[str, AfterValidator(_url)] = "http://127.0.0.1:8025"
+    default_language: Annotated[str, AfterValidator(_language)] = "en"
+    timezone: Annotated[str, AfterValidator(_timezone)] = "UTC"
+    secret_file: str = ""
+    operator: OptionalAddress = ""
+    reference_prefix: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9]{0,9}$")] = "RD"
+    templates_dir: str = ""
+    trusted_authserv_ids: list[str] = []
+    trusted_form_senders: list[EmailAddress] = []
+    log_format: Literal["text", "json"] = "text"
+
+
+class Mailbox(_Section):
+    address: EmailAddress
+    name: str = ""
+    language: Language = ""
+    reply_address: Annotated[str, AfterValidator(_reply_address)] = ""
+    aliases: list[EmailAddress] = []
+    signature: str = ""
+
+
+class Agent(_Section):
+    address: EmailAddress
+    name: str = ""
+    lead: bool = False
+    mailboxes: list[EmailAddress] = []
+    aliases: list[EmailAddress] = []
+    language: Language = ""
+
+
+class Smtp(_Section):
+    listen: list[Listen] = ["127.0.0.1:2525"]
+    hostname: Hostname = ""
+    tls_certificate: str = ""
+    tls_key: str = ""
+    implicit_tls_listen: list[Listen] = []
+    max_recipients: Positive = 100
+    timeout_seconds: Positive = 300
+    connections_per_ip: Positive = 50
+    max_connections: Positive = 500
+    proxy_protocol: bool = False
+
+
+class Lmtp(_Section):
+    listen: list[Annotated[str, AfterValidator(_listen_or_path)]] = []
+
+
+class Receive(_Section):
+    smtp: Smtp = Smtp()
+    lmtp: Lmtp = Lmtp()
+
+
+class Send(_Section):
+    transport: Literal["smtp", "file"] = "smtp"
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535)] = 25
+    security: Literal["none", "starttls", "tls"] = "none"
+    username: str = ""
+    password_file: str = ""
+    directory: str = "outgoing"
+    hostname: Hostname = ""
+    connections: Annotated[int, Field(ge=1, le=100)] = 4
+    timeout_seconds: Positive = 60
+    give_up_after_hours: Positive = 120
+    null_reverse_path: bool = True
+    max_attachment_bytes: NotNegative = 15728640
+
+
+class Portal(_Section):
+    listen: Listen = "127.0.0.1:8025"
+    allow_replies: bool = False
+    session_hours: Positive = 12
+    session_idle_minutes: Positive = 120
+    link_days: Positive = 30
+    trusted_proxies: list[str] = []
+
+
+class Lifecycle(_Section):
+    close_after_days: NotNegative = 7
+    remind_after_days: NotNegative = 3
+    reopen_window_days: NotNegative = 0
+    notify_customers_of_status: bool = True
+
+
+class Limits(_Section):
+    max_message_bytes: Annotated[int, Field(ge=1024)] = 26214400
+    automatic_mail: list[BudgetText] = ["5/10m", "20/1d"]
+    new_tickets: list[BudgetText] = ["20/1h"]
+    reopens: list[BudgetText] = ["10/1h"]
+    parse_seconds: Positive = 20
+
+
+class Settings(_Section):
+    """The whole file. Paths inside are relative to the folder it lies in."""
+
+    gateway: Gateway = Gateway()
+    mailboxes: list[Mailbox] = [Mailbox(address="support@example.com", name="Example Support")]
+    agents: list[Agent] = []
+    receive: Receive = Receive()
+    send: Send = Send()
+    portal: Portal = Portal()
+    lifecycle: Lifecycle = Lifecycle()
+    limits: Limits = Limits()
+    file: Annotated[Path, Field(exclude=True)] = Path("replydesk.toml")
+
+    def path(self, value: str) -> Path:
+        """A path of the file, made absolute."""
+        return (self.file.parent / value).absolute()
+
+    @property
+    def data_dir(self) -> Path:
+        return self.path(self.gateway.data_dir)
+
+    @property
+    def templates_dir(self) -> Path | None:
+        return self.path(self.gateway.templates_dir) if self.gateway.templates_dir else None
+
+    @property
+    def outgoing_dir(self) -> Path:
+        return self.data_dir / self.send.directory
+
+    @property
+    def hostname(self) -> str:
+        """Our name in greetings and trace lines."""
+        return self.receive.smtp.hostname or self.mailboxes[0].address.rpartition("@")[2]
+
+    def error(self, key: str, problem: str, remedy: str) -> ConfigError:
+        return ConfigError(key, problem, remedy, str(self.file))
+
+
+def load(path: str | Path | None = None) -> Settings:
+    """Read the settings. Raises `ConfigError` for the first thing that is wrong."""
+    file = _find(path)
+    try:
+        data = tomllib.loads(file.read_text("utf-8"))
+    except OSError as error:
+        raise ConfigError(
+            "", f"cannot be read ({error.strerror})", "Check its path and permissions.", str(file)
+        ) from None
+    except UnicodeDecodeError:
+        raise ConfigError("", "is not UTF-8 text", "Save it as UTF-8.", str(file)) from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError("", f"is not valid TOML: {error}", "Correct that line.", str(file)) from None
+    return build(data, file)
+
+
+def build(data: dict[str, Any], file: Path) -> Settings:
+    """Settings from parsed TOML; `file` is named in errors and is what paths are relative to."""
+    if "file" in data:
+        raise ConfigError("file", "unknown key", "Remove it.", str(file))
+    try:
+        settings = Settings(**data, file=file.absolute())
+    except ValidationError as error:
+        raise _explained(error, file) from None
+    _cross_check(settings)
+    return settings
+
+
+def _find(path: str | Path | None) -> Path:
+    given = path or os.environ.get(ENVIRONMENT)
+    if given:
+        file = Path(given)
+        if not file.is_file():
+            raise ConfigError(
+                "", "there is no such file", "Give --config FILE; config.example.toml is a start.", str(file)
+            )
+        return file
+    for candidate in DEFAULT_PATHS:
+        if Path(candidate).is_file():
+            return Path(candidate)
+    raise ConfigError(
+        "", f"no configuration found in {' or '.join(DEFAULT_PATHS)}", f"Give --config FILE or set {ENVIRONMENT}."
+    )
+
+
+def _explained(error: ValidationError, file: Path) -> ConfigError:
+    first = error.errors(include_url=False)[0]
+    key = _key(first["loc"])
+    said = str(first["msg"]).removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden":
+        name, known = str(first["loc"][-1]), _keys_at(first["loc"][:-1])
+        near = difflib.get_close_matches(name, known, 1)
+        remedy = f"Did you mean {near[0]!r}?" if near else f"Known here: {', '.join(known)}."
+        return ConfigError(key, "unknown key", remedy, str(file))
+    if first["type"] == "missing":
+        return ConfigError(key, "is missing", "Set it.", str(file))
+    problem, _, remedy = said.partition("|")
+    shown = "" if remedy or isinstance(first["input"], dict | list) else f" (it is {first['input']!r})"
+    return ConfigError(key, problem + shown, remedy or "See config.example.toml.", str(file))
+
+
+def _key(location: Sequence[int | str]) -> str:
+    """`mailboxes[0].address` from pydantic's location."""
+    out = ""
+    for part in location:
+        out += f"[{part}]" if isinstance(part, int) else f".{part}" if out else part
+    return out
+
+
+def _keys_at(location: Sequence[int | str]) -> list[str]:
+    model: Any = Settings
+    for part in location:
+        if isinstance(part, int):
+            continue
+        kind = model.model_fields[part].annotation
+        model = kind if isinstance(kind, type) else kind.__args__[0]
+    return [name for name in model.model_fields if name != "file"]
+
+
+def _cross_check(settings: Settings) -> None:
+    """What no single key can tell."""
+    if not settings.mailboxes:
+        raise settings.error("mailboxes", "there is none", "Add a [[mailboxes]] table with the support address.")
+    own: dict[str, str] = {}
+    for n, box in enumerate(settings.mailboxes):
+        for address in (box.address, *box.aliases):
+            if address_key(address) in own:
+                raise settings.error(f"mailboxes[{n}].address", f"{address} is there twice", "Remove one of them.")
+            own[address_key(address)] = box.address
+    if settings.gateway.operator and address_key(settings.gateway.operator) in own:
+        raise settings.error(
+            "gateway.operator", "is one of the mailboxes", "Alarms would become tickets; use another address."
+        )
+    for n, agent in enumerate(settings.agents):
+        for address in (agent.address, *agent.aliases):
+            if address_key(address) in own:
+                raise settings.error(
+                    f"agents[{n}].address", f"{address} is a mailbox", "Agents need addresses of their own."
+                )
+        for box_address in agent.mailboxes:
+            if address_key(box_address) not in own:
+                raise settings.error(
+                    f"agents[{n}].mailboxes", f"{box_address} is no mailbox", "Name one of [[mailboxes]]."
+                )
+    life = settings.lifecycle
+    if life.close_after_days and life.remind_after_days >= life.close_after_days:
+        raise settings.error(
+            "lifecycle.remind_after_days", "is not before close_after_days", "Make it smaller, or 0 for no reminder."
+        )
+    if bool(settings.receive.smtp.tls_certificate) != bool(settings.receive.smtp.tls_key):
+        raise settings.error("receive.smtp.tls_key", "certificate and key belong together", "Set both or none.")
+    if settings.send.username and not settings.send.password_file:
+        raise settings.error("send.password_file", "is missing for send.username", "Name the file with the password.")
+
+
+# --- secrets -----------------------------------------------------------------------------
+
+
+def read_secret(settings: Settings, key: str, value: str) -> str:
+    """The content of a secret's file, without the newline at its end."""
+    path = settings.path(value)
+    credentials = os.environ.get("CREDENTIALS_DIRECTORY")
+    if credentials and not path.exists() and (Path(credentials) / value).exists():
+        path = Path(credentials) / value
+    try:
+        found = path.read_text("utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        cause = getattr(error, "strerror", None) or "not UTF-8 text"
+        raise settings.error(
+            key, f"{path} cannot be read ({cause})", "Make it readable for the service's user."
+        ) from None
+    if not found:
+        raise settings.error(key, f"{path} is empty", "Put the secret into it.")
+    return found
+
+
+def signing_keys(settings: Settings) -> Keys:
+    """The signing secret; made at the first start when no file is named. Further lines are earlier secrets."""
+    name = settings.gateway.secret_file
+    if not name:
+        path = settings.data_dir / "secret"
+        if not path.exists():
+            _make_secret(settings, path)
+        name = str(path)
+    lines = [line.strip() for line in read_secret(settings, "gateway.secret_file", name).splitlines() if line.strip()]
+    if any(len(line) < SECRET_BYTES for line in lines):
+        raise settings.error(
+            "gateway.secret_file",
+            f"a secret is shorter than {SECRET_BYTES} characters",
+            "Make one with: python3 -c 'import secrets; print(secrets.token_hex(32))'",
+        )
+    return Keys(lines[0].encode(), tuple(line.encode() for line in lines[1:]))
+
+
+def _make_secret(settings: Settings, path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Written whole or not at all: a half-written secret would orphan every mark given out under it.
+        temporary = path.with_suffix(f".{os.getpid()}")
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_hex(SECRET_BYTES) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            pass
+        finally:
+            os.unlink(temporary)
+    except OSError as error:
+        raise settings.error(
+            "gateway.data_dir",
+            f"{path.parent} cannot be written ({error.strerror})",
+            "Create it for the service's user.",
+        ) from None
+
+
+def database_url(settings: Settings) -> str:
+    """The URL with the password from its file put in."""
+    url = settings.gateway.database_url
+    if not settings.gateway.database_password_file:
+        return url
+    password = read_secret(settings, "gateway.database_password_file", settings.gateway.database_password_file)
+    parts = urlsplit(url)
+    if not parts.username:
+        raise settings.error(
+            "gateway.database_url", "names no user for the password", "Write postgresql+psycopg://user@host/name."
+        )
+    host = parts.netloc.rpartition("@")[2]
+    return parts._replace(netloc=f"{quote(parts.username)}:{quote(password, safe='')}@{host}").geturl()
+
+
+# --- for the pure core -------------------------------------------------------------------
+
+
+def policy(settings: Settings, keys: Keys) -> Policy:
+    """What the core may know of the settings."""
+    gateway, limits, life = settings.gateway, settings.limits, settings.lifecycle
+    return Policy(
+        keys=keys,
+        mailboxes=tuple(
+            MailboxPolicy(
+                b.address,
+                b.name,
+                b.language or gateway.default_language,
+                b.reply_address,
+                b.signature,
+                tuple(b.aliases),
+            )
+            for b in settings.mailboxes
+        ),
+        agents=tuple(
+            AgentPolicy(a.address, a.name, a.lead, tuple(a.mailboxes), tuple(a.aliases), a.language)
+            for a in settings.agents
+        ),
+        default_language=gateway.default_language,
+        languages=LANGUAGES,
+        public_url=gateway.public_url,
+        operator=gateway.operator,
+        reference_prefix=gateway.reference_prefix,
+        trusted_authserv_ids=tuple(gateway.trusted_authserv_ids),
+        trusted_form_senders=tuple(gateway.trusted_form_senders),
+        reopen_window_days=life.reopen_window_days,
+        close_after_days=life.close_after_days,
+        remind_after_days=life.remind_after_days,
+        link_days=settings.portal.link_days,
+        null_reverse_path=settings.send.null_reverse_path,
+        acknowledgement_budgets=_budgets(limits.automatic_mail),
+        new_ticket_budgets=_budgets(limits.new_tickets),
+        reopen_budgets=_budgets(limits.reopens),
+        notify_customers_of_status=life.notify_customers_of_status,
+        own_addresses=frozenset(address_key(a) for b in settings.mailboxes for a in (b.address, *b.aliases)),
+    )
+
+
+def _budgets(texts: Sequence[str]) -> tuple[Budget, ...]:
+    found = (_BUDGET.fullmatch(text) for text in texts)
+    return tuple(Budget(int(m[1]), int(m[2]) * _MINUTES[m[3]]) for m in found if m)

@@ -1,0 +1,372 @@
+"""From a decided notice to a mail: header values and words, not yet text.
+
+Obeys RFC 5322 section 3.6.4 (threading), RFC 3834 (automatic mail) and DESIGN's "What we send".
+Pure: the same scene gives the same mail, so a retry repeats its Message-ID.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from urllib.parse import quote
+
+from gateway.core import subject, token
+from gateway.core.body import MARKERS
+from gateway.core.lifecycle import agent_label, label, meaning
+from gateway.core.message import NULL_REVERSE_PATH, Address
+from gateway.core.notice import (
+    AttachedFile,
+    Audience,
+    Button,
+    Line,
+    Notice,
+    NoticeRequest,
+    Outbound,
+    TicketWords,
+    Words,
+)
+from gateway.core.policy import Mailbox, Policy
+from gateway.core.ticket import Entry, EntryKind, Role, Ticket
+
+REGISTRATION_DAYS = 30
+RESET_HOURS = 24
+CONVERSATION_LINES = 12
+"""Entries of the conversation repeated in a mail."""
+LINE_LENGTH = 6_000
+"""Characters of one entry repeated in a mail; the whole stands on the status page and in the raw mail."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Everything a notice may speak of."""
+
+    now: datetime
+    cause: str
+    """What it was decided for (`journal:17`, `act:…`): with recipient and notice it names this one mail."""
+    ticket: Ticket | None = None
+    entry: Entry | None = None
+    """The entry this is about."""
+    text: str = ""
+    """What a customer gets of the entry."""
+    conversation: tuple[Entry, ...] = ()
+    """Earlier entries, oldest first."""
+    refers_to: tuple[str, ...] = ()
+    """Message-IDs of the customer's mails on the ticket, oldest first."""
+    files: tuple[AttachedFile, ...] = ()
+    languages: Mapping[str, str] = field(default_factory=dict)
+    """Address key → language the contact is known to want."""
+    password_state: str = ""
+    """Mark of the recipient's present password, for links that set one."""
+
+
+_SUBJECTS: dict[str, dict[Notice, str]] = {
+    "en": {
+        Notice.REGISTRATION: "Your access to the service portal",
+        Notice.REGISTERED: "Your access is ready",
+        Notice.PASSWORD_RESET: "Set a new password",
+        Notice.OPERATOR_ALARM: "Replydesk needs your attention",
+    },
+    "de": {
+        Notice.REGISTRATION: "Ihr Zugang zum Serviceportal",
+        Notice.REGISTERED: "Ihr Zugang ist eingerichtet",
+        Notice.PASSWORD_RESET: "Neues Passwort festlegen",
+        Notice.OPERATOR_ALARM: "Replydesk braucht Ihre Aufmerksamkeit",
+    },
+}
+
+_BUTTONS: dict[str, dict[str, str]] = {
+    "en": {
+        "portal": "Open service portal",
+        "register": "Register",
+        "sign_in": "Sign in",
+        "reset": "Set a new password",
+        "close": "Close ticket",
+        "ticket": "View ticket",
+    },
+    "de": {
+        "portal": "Serviceportal öffnen",
+        "register": "Registrieren",
+        "sign_in": "Anmelden",
+        "reset": "Neues Passwort festlegen",
+        "close": "Ticket schließen",
+        "ticket": "Ticket ansehen",
+    },
+}
+
+HEADLINES: dict[str, dict[str, str]] = {
+    "en": {
+        "new_request": "New request",
+        "reply": "New reply",
+        "reopened": "Reopened",
+        "bounce": "Our mail was not delivered",
+        "closed_by_requester": "Closed by the requester",
+        "note": "New note",
+        "undeliverable": "Our mail could not be sent",
+        "done": "Done",
+        "nothing_done": "Nothing was done",
+        "alarm": "Please look at this",
+        "forged": "Somebody wrote in your name",
+    },
+    "de": {
+        "new_request": "Neue Anfrage",
+        "reply": "Neue Antwort",
+        "reopened": "Wieder geöffnet",
+        "bounce": "Unsere Mail kam nicht an",
+        "closed_by_requester": "Vom Anfragenden geschlossen",
+        "note": "Neue Notiz",
+        "undeliverable": "Unsere Mail ließ sich nicht senden",
+        "done": "Erledigt",
+        "nothing_done": "Es wurde nichts ausgeführt",
+        "alarm": "Bitte ansehen",
+        "forged": "Jemand hat in Ihrem Namen geschrieben",
+    },
+}
+
+_NEVER_ANSWERED = frozenset({Notice.OPERATOR_ALARM, Notice.AGENT_RECEIPT})
+_AUTO_REPLIED = frozenset({Notice.REQUEST_RECEIVED, Notice.REGISTRATION, Notice.AGENT_RECEIPT})
+"""RFC 3834 section 5: an answer to a mail. Other automatic mail is auto-generated."""
+_PERSONAL = frozenset({Notice.REPLY})
+
+
+def compose(request: NoticeRequest, scene: Scene, policy: Policy) -> Outbound:
+    """One notice to one recipient."""
+    ticket = scene.ticket
+    box = _mailbox(ticket, policy)
+    language = _language(request, scene, box, policy)
+    number = ticket.number if ticket else 0
+    agent = policy.agent_for(request.recipient.address) if request.audience is Audience.AGENT else None
+    holder = request.recipient.key if agent else ""
+    audience = "a" if agent else "c"
+    identity = f"{request.notice}\0{scene.cause}\0{request.recipient.key}\0{request.headline}"
+    message_id = token.message_id(policy.keys, number, audience, holder, identity, box.domain)
+    root = token.message_id(policy.keys, number, audience, holder, "root", box.domain)
+    heard = scene.refers_to if request.audience is Audience.CUSTOMER else ()
+    by_agent = _human(request, scene)
+    return Outbound(
+        request.notice,
+        request.audience,
+        request.recipient,
+        _from(request, scene, box, by_agent),
+        _reply_to(request, box, policy, number, holder),
+        _reverse_path(request, box, policy, by_agent),
+        _subject(request, ticket, policy, language),
+        message_id,
+        heard[-1] if heard else root if number else "",
+        tuple(dict.fromkeys((*heard, *([root] if number else []), message_id))),
+        "" if by_agent else "auto-replied" if request.notice in _AUTO_REPLIED else "auto-generated",
+        scene.now,
+        _words(request, scene, policy, box, language),
+        scene.files if _carries_text(request, scene) else (),
+        number,
+    )
+
+
+def _mailbox(ticket: Ticket | None, policy: Policy) -> Mailbox:
+    return (policy.mailbox_for(ticket.mailbox) if ticket else None) or policy.mailboxes[0]
+
+
+def _language(request: NoticeRequest, scene: Scene, box: Mailbox, policy: Policy) -> str:
+    """The contact's, the ticket's, the mailbox's, the site's; only one there are templates for."""
+    agent = policy.agent_for(request.recipient.address)
+    wishes = [
+        agent.language if agent and request.audience is Audience.AGENT else "",
+        scene.languages.get(request.recipient.key, "") if request.audience is Audience.CUSTOMER else "",
+        scene.ticket.language if scene.ticket and request.audience is Audience.CUSTOMER else "",
+        box.language,
+        policy.default_language,
+    ]
+    return next((w for w in wishes if w in policy.languages), "en")
+
+
+def _human(request: NoticeRequest, scene: Scene) -> bool:
+    """A human wrote it: an agent's answer, whichever notice carries it."""
+    carries = request.notice in _PERSONAL or request.notice is Notice.CLOSE_CONFIRMATION
+    return carries and bool(scene.text) and scene.entry is not None and scene.entry.role is Role.AGENT
+
+
+def _carries_text(request: NoticeRequest, scene: Scene) -> bool:
+    return request.notice is Notice.AGENT_NOTICE or _answer(request, scene)
+
+
+def _answer(request: NoticeRequest, scene: Scene) -> bool:
+    return request.notice in (Notice.REPLY, Notice.CLOSE_CONFIRMATION) and scene.entry is not None
+
+
+def _from(request: NoticeRequest, scene: Scene, box: Mailbox, by_agent: bool) -> Address:
+    if by_agent and scene.entry and scene.entry.author.name:
+        return Address(box.address, f"{scene.entry.author.name} ({box.name})" if box.name else scene.entry.author.name)
+    if request.notice is Notice.AGENT_NOTICE and scene.entry and scene.entry.author.shown:
+        return Address(box.address, f"{scene.entry.author.shown} – {box.name}" if box.name else "")
+    return Address(box.address, box.name)
+
+
+def _reply_to(request: NoticeRequest, box: Mailbox, policy: Policy, number: int, holder: str) -> Address | None:
+    if not box.reply_address or not number or request.notice in _NEVER_ANSWERED:
+        return None
+    mark = token.address_token(policy.keys, "a" if holder else "t", number, holder)
+    return Address(box.reply_address.replace("{token}", mark), box.name)
+
+
+def _reverse_path(request: NoticeRequest, box: Mailbox, policy: Policy, by_agent: bool) -> str:
+    # RFC 3834 section 3.3: what answers automatically must not be answered by a bounce.
+    if not by_agent and request.notice in _AUTO_REPLIED and policy.null_reverse_path:
+        return NULL_REVERSE_PATH
+    return box.address
+
+
+def _subject(request: NoticeRequest, ticket: Ticket | None, policy: Policy, language: str) -> str:
+    """The customer's subject with the reference once; for agents the headline before it."""
+    own = _SUBJECTS.get(language, _SUBJECTS["en"]).get(request.notice)
+    if own:
+        return own
+    if ticket is None:
+        return _headline(request.headline, language) or "Replydesk"
+    reference = f"[{token.reference(policy.keys, policy.reference_prefix, ticket.number)}]"
+    base = (
+        subject.base_subject(ticket.subject)
+        or ticket.subject
+        or ("Ihre Anfrage" if language == "de" else "Your request")
+    )
+    if request.audience is Audience.CUSTOMER:
+        return f"Re: {base[:180]} {reference}"
+    return f"{_headline(request.headline, language)}: {base[:160]} {reference}"
+
+
+def _headline(word: str, language: str) -> str:
+    return HEADLINES.get(language, HEADLINES["en"]).get(word, word)
+
+
+# --- words -------------------------------------------------------------------------------
+
+
+def _words(request: NoticeRequest, scene: Scene, policy: Policy, box: Mailbox, language: str) -> Words:
+    entry, ticket = scene.entry, scene.ticket
+    to_agent = request.audience is not Audience.CUSTOMER
+    text, author, names = "", "", ()
+    if entry is not None and request.notice is Notice.AGENT_NOTICE:
+        text, author, names = _shortened(entry.new_text), entry.author.shown, _names(entry)
+    elif entry is not None and _answer(request, scene):
+        text, author, names = scene.text, entry.author.name, _names(entry)
+    others = () if ticket is None else (ticket.requester, *ticket.participants)
+    button, expires, mailto = _button(request, scene, policy, box, language)
+    return Words(
+        request.notice,
+        language,
+        "" if request.notice in _NEVER_ANSWERED or ticket is None else MARKERS[1] if language == "de" else MARKERS[0],
+        request.recipient,
+        box.name or box.address,
+        box.address,
+        None if ticket is None else _ticket_words(ticket, policy, language, to_agent),
+        button,
+        text,
+        author,
+        names,
+        _conversation(request, scene),
+        _headline(request.headline, language),
+        request.remarks
+        + (entry.remarks if entry and request.notice is Notice.AGENT_NOTICE and not request.remarks else ()),
+        box.signature if _answer(request, scene) else "",
+        tuple(a.address for a in others if a.key != request.recipient.key)
+        if request.notice is Notice.REPLY or (request.notice is Notice.CLOSE_CONFIRMATION and scene.text)
+        else (),
+        policy.public_url,
+        expires,
+        entry.evidence if entry and to_agent else "",
+        (),
+        mailto,
+    )
+
+
+def _ticket_words(ticket: Ticket, policy: Policy, language: str, to_agent: bool) -> TicketWords:
+    say = agent_label if to_agent else label
+    return TicketWords(
+        ticket.number,
+        token.reference(policy.keys, policy.reference_prefix, ticket.number),
+        ticket.subject,
+        ticket.status,
+        say(ticket.status, language),
+        meaning(ticket.status, language),
+        ticket.requester,
+        ticket.created_at,
+        ticket.last_activity_at,
+        ticket.assignee,
+    )
+
+
+def _conversation(request: NoticeRequest, scene: Scene) -> tuple[Line, ...]:
+    """What went before, newest first. Customers see correspondence only; agents everything a human wrote."""
+    if request.notice not in (Notice.REPLY, Notice.CLOSE_CONFIRMATION, Notice.AGENT_NOTICE, Notice.STATUS_CHANGED):
+        return ()
+    shown = {EntryKind.CORRESPONDENCE}
+    if request.audience is Audience.AGENT:
+        shown |= {EntryKind.COMMENT, EntryKind.REPORT, EntryKind.AUTOMATIC}
+    mine = scene.entry.id if scene.entry and (scene.text or request.audience is Audience.AGENT) else 0
+    earlier = [e for e in scene.conversation if e.kind in shown and e.id != mine]
+    return tuple(_line(e) for e in reversed(earlier[-CONVERSATION_LINES:]))
+
+
+def _line(entry: Entry) -> Line:
+    role = {Role.AGENT: "agent", Role.SYSTEM: "system"}.get(entry.role, "customer")
+    # A customer knows an agent by name; the address is not for them.
+    name = entry.author.name if entry.role is Role.AGENT else entry.author.shown
+    internal = entry.kind is EntryKind.COMMENT
+    return Line(name, role, entry.created_at, _shortened(entry.new_text), _names(entry), internal)
+
+
+def _names(entry: Entry) -> tuple[str, ...]:
+    return tuple(a.filename for a in entry.attachments if not a.inline)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= LINE_LENGTH else text[:LINE_LENGTH].rstrip() + " […]"
+
+
+def _button(
+    request: NoticeRequest, scene: Scene, policy: Policy, box: Mailbox, language: str
+) -> tuple[Button | None, datetime | None, str]:
+    """The one thing to do, when it stops acting, and how to do it by mail."""
+    labels = _BUTTONS.get(language, _BUTTONS["en"])
+    who, ticket = request.recipient.key, scene.ticket
+    if request.audience is not Audience.CUSTOMER:
+        return None, None, ""
+    if request.notice is Notice.REGISTRATION:
+        expires = scene.now + timedelta(days=REGISTRATION_DAYS)
+        mark = token.link_token(policy.keys, "register", who, expires, scene.password_state)
+        return Button(labels["register"], f"{policy.public_url}/register/{mark}"), expires, ""
+    if request.notice is Notice.PASSWORD_RESET:
+        expires = scene.now + timedelta(hours=RESET_HOURS)
+        mark = token.link_token(policy.keys, "reset", who, expires, scene.password_state)
+        return Button(labels["reset"], f"{policy.public_url}/reset/{mark}"), expires, ""
+    if request.notice is Notice.REGISTERED:
+        return Button(labels["sign_in"], f"{policy.public_url}/sign-in"), None, ""
+    if ticket is None or request.recipient.key != ticket.requester.key:
+        # Only the requester sees a ticket on the portal.
+        return None, None, ""
+    if request.notice is Notice.CLOSE_CONFIRMATION:
+        expires = scene.now + timedelta(days=policy.link_days)
+        mark = token.link_token(policy.keys, "close", str(ticket.number), expires)
+        return Button(labels["close"], f"{policy.public_url}/close/{mark}"), expires, close_mailto(ticket, policy, box)
+    name = "portal" if request.notice is Notice.REQUEST_RECEIVED else "ticket"
+    return Button(labels[name], f"{policy.public_url}/tickets/{ticket.number}"), None, ""
+
+
+def close_mailto(ticket: Ticket, policy: Policy, box: Mailbox) -> str:
+    """A mailto: link that closes the ticket when the mail is sent; empty without plus-addressing."""
+    if not box.reply_address:
+        return ""
+    mark = token.address_token(policy.keys, "c", ticket.number)
+    reference = token.reference(policy.keys, policy.reference_prefix, ticket.number)
+    address = box.reply_address.replace("{token}", mark)
+    return f"mailto:{quote(address, safe='@+')}?subject={quote(f'#close [{reference}]')}&body={quote('#close')}"
+
+
+def reply_mailto(ticket: Ticket, policy: Policy) -> str:
+    """A mailto: link that answers on the ticket: addressed, with the reference in the subject."""
+    box = _mailbox(ticket, policy)
+    address = box.address
+    if box.reply_address:
+        address = box.reply_address.replace("{token}", token.address_token(policy.keys, "t", ticket.number))
+    reference = token.reference(policy.keys, policy.reference_prefix, ticket.number)
+    base = subject.base_subject(ticket.subject) or ticket.subject
+    return f"mailto:{quote(address, safe='@+')}?subject={quote(f'Re: {base[:180]} [{reference}]')}"

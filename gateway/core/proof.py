@@ -1,0 +1,46 @@
+"""Whether the author of a mail is who the From field says.
+
+Two proofs count: SMTP AUTH as that very address, and a DMARC pass (RFC 7489) written by one of
+our own mail servers into Authentication-Results (RFC 8601). Anybody can write such a field, so
+only the newest one of a trusted authserv-id is believed, and only if that host removes forged
+ones (RFC 8601 section 5), which docs/install.md tells the operator to check.
+"""
+
+from __future__ import annotations
+
+from gateway.core.message import Envelope, Message, address_key
+from gateway.core.policy import Policy
+
+
+def authentic(message: Message, envelope: Envelope, policy: Policy) -> str:
+    """`smtp-auth`, `dmarc`, or empty when nothing proves the author's address."""
+    author = message.author
+    if author is None or len(message.from_) != 1:
+        return ""
+    if envelope.authenticated_as and address_key(envelope.authenticated_as) == author.key:
+        return "smtp-auth"
+    trusted = {host.casefold() for host in policy.trusted_authserv_ids}
+    if not trusted:
+        return ""
+    for value in message.headers.get("authentication-results", ()):
+        verdict = _dmarc(value, trusted, author.key.rpartition("@")[2])
+        if verdict is not None:
+            return "dmarc" if verdict else ""
+    return ""
+
+
+def _dmarc(value: str, trusted: set[str], domain: str) -> bool | None:
+    """True or False when a trusted host says so, None when the field is not a trusted host's."""
+    import authres
+
+    try:
+        header = authres.AuthenticationResultsHeader.parse(f"Authentication-Results: {value}")
+    except (authres.core.AuthResError, ValueError, IndexError, AttributeError):
+        return None
+    if str(header.authserv_id).casefold() not in trusted:
+        return None
+    for result in header.results:
+        if result.method == "dmarc":
+            said = {p.name: str(p.value).casefold() for p in result.properties if p.type == "header"}
+            return str(result.result) == "pass" and said.get("from", "").rpartition("@")[2] == domain
+    return False

@@ -1,0 +1,258 @@
+"""The main flow: what happens to a mail between the journal and the outbox.
+
+parse → classify → keys → choose → decide → apply → compose → render → settle. Parsing happens
+before the transaction, for it costs time; everything with an effect happens inside one.
+Whatever raises: nothing of it is stored, the mail is held with its cause, the next one goes on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from gateway.core import act, thread
+from gateway.core.case import Case, Facts, author_of
+from gateway.core.classify import classify
+from gateway.core.compose import Scene, compose
+from gateway.core.decide import decide
+from gateway.core.decision import Decision, Reason
+from gateway.core.message import Address, Envelope, Kind, Message
+from gateway.core.notice import Audience, Notice, NoticeRequest
+from gateway.core.parse import parse
+from gateway.core.policy import Policy
+from gateway.core.proof import authentic
+from gateway.core.ticket import Ticket
+from gateway.core.token import fingerprint
+from gateway.render import Templates
+from storage.contacts import Contact
+from storage.tickets import Applied
+from storage.tx import Tx
+
+BUDGET_WINDOW = timedelta(days=31)
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A mail read and classified, ready to be decided about."""
+
+    message: Message
+    envelope: Envelope
+    kind: Kind
+    keys: thread.Keys
+    content: str
+    """Hash of what the author wrote, the same however often and by whichever way it arrives."""
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """The policy and the words of the house; everything that changes a ticket goes through here."""
+
+    policy: Policy
+    templates: Templates
+
+    def read(self, raw: bytes, envelope: Envelope) -> Read:
+        """The part without a database: pure, but not quick."""
+        message = parse(raw, envelope)
+        kind = classify(message, envelope, self.policy)
+        return Read(message, envelope, kind, thread.keys(message, envelope, self.policy), content_hash(raw, message))
+
+    def handle(self, tx: Tx, journal_id: int, read: Read, now: datetime) -> Decision | None:
+        """Everything that follows from one mail, in the transaction of `tx`. None: somebody else has it."""
+        tx.tickets.serialise(_names(read, self.policy))
+        row = tx.journal.take(journal_id)
+        if row is None:
+            return None
+        case = self.case(tx, read, now)
+        decision = decide(case)
+        message = read.message
+        if decision.hold:
+            tx.journal.hold(journal_id, decision.reason.value, decision.hold, now)
+            self.alarm(tx, "held", f"Journal entry {journal_id} is held: {decision.hold}", now)
+            return decision
+        applied = self.effects(tx, decision, f"journal:{journal_id}", now, journal_id=journal_id)
+        number = applied.ticket.number if applied else decision.ticket or None
+        entry = applied.entry.id if applied and applied.entry else None
+        if decision.reason is not Reason.DUPLICATE:
+            tx.tickets.remember(message.message_id, read.content, number, entry, journal_id)
+        why = (f"{read.kind.name.value} ({read.kind.rule}): {read.kind.reason}", *decision.why.lines)
+        tx.journal.settle(journal_id, decision.reason.value, why, number, message.message_id, now)
+        return decision
+
+    def case(self, tx: Tx, read: Read, now: datetime) -> Case:
+        """The mail beside everything the store knows that matters for it."""
+        known = tx.tickets.known(read.keys)
+        choice = thread.choose(read.keys, known)
+        author = author_of(read.message, self.policy).address
+        since = now - BUDGET_WINDOW
+        seen = tx.tickets.seen(read.message.message_id, read.content)
+        contact = tx.contacts.find(author) if author else None
+        facts = Facts(
+            now,
+            duplicate_of=seen.journal_id if seen and seen.same_content else 0,
+            duplicate_ticket=seen.ticket if seen and seen.same_content else 0,
+            same_id_other_content=bool(seen and not seen.same_content),
+            invited=bool(contact and contact.invited_at),
+            registered=bool(contact and contact.password_hash),
+            undeliverable=bool(contact and contact.undeliverable_since),
+            automatic_mail=tx.outbox.automatic_to(author, since) if author and contact else (),
+            new_tickets=tx.tickets.opened_lately(author, since) if contact else (),
+            reopens=tx.tickets.reopened_lately(choice.match.ticket.number, since) if choice.match else (),
+            authentic=authentic(read.message, read.envelope, self.policy),
+        )
+        return Case(read.message, read.envelope, read.kind, read.keys, choice, known, self.policy, facts)
+
+    def effects(
+        self, tx: Tx, decision: Decision, cause: str, now: datetime, *, journal_id: int | None = None
+    ) -> Applied | None:
+        """Store a decision and put its notices in line; the one way a ticket ever changes."""
+        applied = tx.tickets.apply(decision, journal_id, now)
+        for address in decision.undeliverable:
+            tx.contacts.set_undeliverable(address, now)
+        if decision.alarm:
+            self.alarm(tx, f"{decision.reason.value}:{decision.ticket}", decision.alarm, now)
+        if applied is None:
+            return None
+        scene = self._scene(tx, applied, decision, cause, now)
+        for request in decision.notices:
+            self._send(tx, request, scene, applied.entry.id if applied.entry else None, journal_id)
+        return applied
+
+    def _scene(self, tx: Tx, applied: Applied, decision: Decision, cause: str, now: datetime) -> Scene:
+        ticket = applied.ticket
+        shows_history = any(n.notice is not Notice.REQUEST_RECEIVED for n in decision.notices) and not applied.created
+        keys = {n.recipient.key: n.recipient.address for n in decision.notices if n.audience is Audience.CUSTOMER}
+        contacts = {key: tx.contacts.find(address) for key, address in keys.items()}
+        if applied.entry and applied.entry.message_id and applied.created:
+            refers_to: tuple[str, ...] = (applied.entry.message_id,)
+        else:
+            refers_to = tuple(tx.tickets.customer_ids(ticket.number)) if keys else ()
+        return Scene(
+            now,
+            cause,
+            ticket,
+            applied.entry,
+            decision.text,
+            tuple(tx.tickets.entries(ticket.number, limit=40)) if shows_history else (),
+            refers_to,
+            decision.files,
+            {key: contact.language for key, contact in contacts.items() if contact and contact.language},
+        )
+
+    def _send(
+        self,
+        tx: Tx,
+        request: NoticeRequest,
+        scene: Scene,
+        entry_id: int | None,
+        journal_id: int | None,
+        not_before: datetime | None = None,
+    ) -> int | None:
+        if self.policy.is_own(request.recipient.address) or "@" not in request.recipient.address:
+            return None
+        if request.notice in (Notice.REGISTRATION, Notice.PASSWORD_RESET):
+            contact = tx.contacts.ensure(request.recipient, scene.now)
+            if request.notice is Notice.REGISTRATION:
+                tx.contacts.invite(contact.id, scene.now)
+            scene = _with_password_state(scene, self.policy, contact)
+        outbound = compose(request, scene, self.policy)
+        message = self.templates.write(outbound)
+        return tx.outbox.add(
+            outbound, message, scene.now, entry_id=entry_id, journal_id=journal_id, not_before=not_before
+        )
+
+    # --- what happens without a mail ------------------------------------------------------
+
+    def invite(self, tx: Tx, contact: Contact, cause: str, now: datetime) -> None:
+        """Send the registration mail (again). `cause` must differ for each request."""
+        self._contact_mail(tx, Notice.REGISTRATION, contact, cause, now)
+
+    def reset(self, tx: Tx, contact: Contact, cause: str, now: datetime) -> None:
+        """Send a link to set a new password; to somebody who never registered the registration mail."""
+        notice = Notice.PASSWORD_RESET if contact.password_hash else Notice.REGISTRATION
+        self._contact_mail(tx, notice, contact, cause, now)
+
+    def registered(self, tx: Tx, contact: Contact, cause: str, now: datetime) -> None:
+        """Confirm a registration."""
+        self._contact_mail(tx, Notice.REGISTERED, contact, cause, now)
+
+    def _contact_mail(self, tx: Tx, notice: Notice, contact: Contact, cause: str, now: datetime) -> None:
+        languages = {contact.key: contact.language} if contact.language else {}
+        request = NoticeRequest(notice, contact.as_address, Audience.CUSTOMER)
+        # The newest ticket lends its mailbox and language, and makes a reply to this mail find a ticket.
+        newest = tx.tickets.search(requester=contact.address, limit=1)
+        scene = Scene(now, cause, newest[0] if newest else None, languages=languages)
+        self._send(tx, request, scene, None, None)
+
+    def close_by_link(self, tx: Tx, number: int, now: datetime) -> bool:
+        """The requester pressed "Close ticket". False: it was closed already, nothing changed."""
+        tx.tickets.serialise([f"ticket:{number}"])
+        ticket = self.current(tx, number)
+        decision = act.close_by_requester(ticket, self.policy, Reason.CLOSED_BY_LINK, "with the link in a mail")
+        if decision is None:
+            return False
+        self.effects(tx, decision, f"close:{number}:{now.isoformat()}", now)
+        return True
+
+    def reply_on_portal(self, tx: Tx, number: int, text: str, solved: bool, now: datetime) -> None:
+        """The requester answered on the page, perhaps saying that it is solved."""
+        tx.tickets.serialise([f"ticket:{number}"])
+        cause = f"portal:{number}:{now.isoformat()}"
+        if text:
+            self.effects(tx, act.reply_on_portal(self.current(tx, number), self.policy, text), cause, now)
+        if solved:
+            ticket = self.current(tx, number)
+            decision = act.close_by_requester(ticket, self.policy, Reason.CLOSED_BY_LINK, "on the status page")
+            if decision:
+                self.effects(tx, decision, cause + ":close", now)
+
+    def current(self, tx: Tx, number: int) -> Ticket:
+        """A ticket, or the one it was merged into."""
+        ticket = tx.tickets.get(number)
+        seen = {number}
+        while ticket.merged_into and ticket.merged_into not in seen:
+            seen.add(ticket.merged_into)
+            ticket = tx.tickets.get(ticket.merged_into)
+        return ticket
+
+    def undelivered(self, tx: Tx, outbox_id: int, reply: str, now: datetime) -> None:
+        """A mail of ours failed for good: shown on its ticket, and agents are told if it was for a customer."""
+        row = tx.outbox.get(outbox_id)
+        if row.audience == Audience.OPERATOR.value:
+            return
+        if reply[:1] == "5" and row.audience == Audience.CUSTOMER.value:
+            tx.contacts.set_undeliverable(row.recipient, now)
+        if not row.ticket:
+            return
+        ticket = self.current(tx, row.ticket)
+        decision = act.undelivered(ticket, self.policy, row.recipient, row.notice, row.audience, reply)
+        self.effects(tx, decision, f"undelivered:{outbox_id}:{row.attempts}", now)
+
+    def alarm(self, tx: Tx, key: str, text: str, now: datetime) -> None:
+        """Tell the operator, once an hour for the same key."""
+        if not tx.alarms.raise_(key, text, now):
+            return
+        if self.policy.operator:
+            request = NoticeRequest(
+                Notice.OPERATOR_ALARM, Address(self.policy.operator), Audience.OPERATOR, "alarm", (text,)
+            )
+            self._send(tx, request, Scene(now, f"alarm:{key}:{now.isoformat()}"), None, None)
+
+
+def content_hash(raw: bytes, message: Message) -> str:
+    """Hash of a mail's content without what transport adds on its way (trace fields, line ends)."""
+    body = raw.replace(b"\r\n", b"\n").partition(b"\n\n")[2]
+    author = message.author.key if message.author else ""
+    head = f"{author}\0{message.subject}\0{message.date}\0".encode()
+    return hashlib.sha256(head + body.rstrip(b"\n")).hexdigest()
+
+
+def _names(read: Read, policy: Policy) -> list[str]:
+    """What two mails must share to be decided one after the other."""
+    ids = [read.message.message_id, *read.keys.message_ids]
+    author = author_of(read.message, policy).key
+    return [*(f"id:{i}" for i in ids), *(f"ticket:{n}" for n in read.keys.numbers), f"author:{author}"]
+
+
+def _with_password_state(scene: Scene, policy: Policy, contact: Contact) -> Scene:
+    return replace(scene, password_state=fingerprint(policy.keys, contact.password_hash))
