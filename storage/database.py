@@ -93,11 +93,11 @@ class Database:
     # --- synchronous, for the command line ----------------------------------------------
 
     def write_now(self, work: Callable[[Tx], T]) -> T:
-        with _translated():
+        with translated():
             return _with_retry(lambda: _one(self.engine, work))
 
     def read_now(self, work: Callable[[Tx], T]) -> T:
-        with _translated():
+        with translated():
             return _one(self._read_engine, work)
 
     # --- life ---------------------------------------------------------------------------
@@ -181,7 +181,7 @@ class _Writer:
 
     def _commit(self, batch: list[_Work[Any]]) -> None:
         try:
-            with _translated():
+            with translated():
                 if len(batch) == 1:
                     batch[0].result = _with_retry(lambda: _one(self.engine, batch[0].run))
                 else:
@@ -237,7 +237,7 @@ def _is_outage(error: Exception) -> bool:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def translated() -> Iterator[None]:
     """Say in our own words that the database is the cause; a fault of our own passes through."""
     try:
         yield

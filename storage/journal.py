@@ -156,7 +156,7 @@ class Journal:
 
     def counts(self) -> dict[str, int]:
         rows = self._connection.execute(select(JOURNAL.c.state, func.count()).group_by(JOURNAL.c.state))
-        return {PENDING: 0, SETTLED: 0, HELD: 0} | dict(rows.tuples().all())
+        return {PENDING: 0, SETTLED: 0, HELD: 0} | {str(name): n for name, n in rows}
 
     def _set(self, id: int, **values: Any) -> None:
         self._connection.execute(update(JOURNAL).where(JOURNAL.c.id == id).values(**values))

@@ -238,7 +238,7 @@ class Outbox:
 
     def counts(self) -> dict[str, int]:
         rows = self._connection.execute(select(OUTBOX.c.state, func.count()).group_by(OUTBOX.c.state))
-        return {state.value: 0 for state in State} | dict(rows.tuples().all())
+        return {state.value: 0 for state in State} | {str(name): n for name, n in rows}
 
     def automatic_to(self, address: str, since: datetime, limit: int = 200) -> tuple[datetime, ...]:
         """When automatic mail to an address was decided lately, newest first: what budgets count."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, Column, ForeignKey, Index, LargeBinary, Table, Text, text
+from sqlalchemy import JSON, BigInteger, Column, ForeignKey, Index, LargeBinary, Table, Text, text
 from sqlmodel import Field, SQLModel
 
 
@@ -28,6 +28,10 @@ def _ref(target: str, *, optional: bool = False, index: bool = True) -> Any:
 def _some(name: str, where: str, *columns: str) -> Index:
     """An index over the few rows that still wait; settled rows are never searched by state."""
     return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
+
+
+_NEVER_AGAIN = {"sqlite_autoincrement": True}
+"""A number once given out is never given to another row, even when the newest row was erased."""
 
 
 class Raw(SQLModel, table=True):
@@ -63,7 +67,7 @@ class Journal(SQLModel, table=True):
     ticket: int | None = _ref("ticket.number", optional=True)
     settled_at: datetime | None = None
 
-    __table_args__ = (_some("ix_journal_waiting", "state <> 'settled'", "state", "id"),)
+    __table_args__ = (_some("ix_journal_waiting", "state <> 'settled'", "state", "id"), _NEVER_AGAIN)
 
 
 class Contact(SQLModel, table=True):
@@ -117,6 +121,7 @@ class Ticket(SQLModel, table=True):
     __table_args__ = (
         Index("ix_ticket_requester", "requester_key", "last_activity_at"),
         Index("ix_ticket_status", "status", "last_activity_at"),
+        _NEVER_AGAIN,
     )
 
 
@@ -202,6 +207,7 @@ class Outbox(SQLModel, table=True):
         _some("ix_outbox_waiting", "state NOT IN ('sent', 'failed', 'recalled')", "state", "not_before"),
         Index("ix_outbox_recipient", "recipient_key", "created_at"),
         Index("ix_outbox_ticket", "ticket", "id"),
+        _NEVER_AGAIN,
     )
 
 
@@ -219,8 +225,8 @@ class Place(SQLModel, table=True):
     """How far a polled source was read: IMAP UIDVALIDITY and UID, and its last successful look."""
 
     source: str = Field(primary_key=True)
-    uidvalidity: int = 0
-    uid: int = 0
+    uidvalidity: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
+    uid: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
     looked_at: datetime | None = None
     mail_at: datetime | None = None
     failing_since: datetime | None = None

@@ -84,7 +84,7 @@ class Tickets:
                 .where(MESSAGE_ID.c.message_id.in_(ids), MESSAGE_ID.c.ticket.is_not(None))
                 .order_by(MESSAGE_ID.c.id)
             )
-            messages = dict(rows.tuples().all())
+            messages = {str(message_id): ticket for message_id, ticket in rows}
         sent = self._sent(keys)
         numbers = {*keys.numbers, *messages.values()} | ({sent.ticket} if sent and sent.ticket else set())
         tickets = {t.number: t for t in self._tickets(numbers)}
@@ -368,7 +368,7 @@ class Tickets:
 
     def counts(self) -> dict[str, int]:
         rows = self._connection.execute(select(TICKET.c.status, func.count()).group_by(TICKET.c.status))
-        return {status.value: 0 for status in Status} | dict(rows.tuples().all())
+        return {status.value: 0 for status in Status} | {str(name): n for name, n in rows}
 
     def customer_ids(self, number: int, limit: int = 20) -> list[str]:
         """Message-IDs of correspondence from the customer's side, oldest first: what an answer refers to."""

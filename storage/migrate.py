@@ -1,0 +1,62 @@
+"""Bringing a database to the shape of `tables`, with Alembic. Only the daemon does this, at its start.
+
+`HEAD` is compared first, so that everything else starts without importing Alembic.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sqlalchemy import Connection, inspect, text
+from sqlalchemy.exc import DBAPIError
+
+from gateway.core.errors import StorageUnavailable
+from storage.database import Database, translated
+
+HEAD = "0001"
+"""The newest revision in storage/migrations/versions; a test keeps it true."""
+_LOCK = 7_260_811
+"""Advisory lock on PostgreSQL: two daemons that start at once migrate one after the other."""
+
+
+def revision(database: Database) -> str:
+    """The revision the database is at; empty when it has no tables yet."""
+    with translated(), database.engine.connect() as connection:
+        if not inspect(connection).has_table("alembic_version"):
+            return ""
+        return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none() or ""
+
+
+def is_current(database: Database) -> bool:
+    return revision(database) == HEAD
+
+
+def migrate(database: Database) -> None:
+    """Create or upgrade the tables. A database that is newer than this program is refused."""
+    found = revision(database)
+    if found == HEAD:
+        return
+    from alembic import command
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    if found and found not in known:
+        raise StorageUnavailable(
+            f"the database was written by a newer Replydesk (schema {found}); install that version, or restore a backup"
+        )
+    try:
+        with database.engine.connect() as connection:
+            _lock(connection)
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+            connection.commit()
+    except DBAPIError as error:
+        raise StorageUnavailable(f"database: cannot be migrated: {error.orig}") from error
+
+
+def _lock(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})

@@ -1,0 +1,1 @@
+"""Alembic revisions, oldest first. Each file says what an operator gains by it."""

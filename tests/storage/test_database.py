@@ -1,0 +1,126 @@
+"""The database: the same promises on SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from gateway.core.errors import ConfigError, StorageUnavailable
+from gateway.core.message import Address, Envelope
+from storage import migrate, raw
+from storage.database import Database, ping
+from storage.tables import metadata
+from storage.tx import Tx
+from tests.conftest import NOW, Clock
+
+ENVELOPE = Envelope("smtp", "kim@customer.example", ("support@example.com",), "192.0.2.1")
+
+
+def append(tx: Tx, body: bytes = b"From: kim@customer.example\r\n\r\nHello\r\n") -> int:
+    return tx.journal.append(ENVELOPE, raw.pack(body), NOW)
+
+
+async def test_what_was_written_is_read(database: Database) -> None:
+    """An appended mail comes back with its envelope and its very bytes."""
+    id = await database.write(append)
+    row, data = await database.read(lambda tx: tx.journal.load(id))
+    assert row.envelope == ENVELOPE
+    assert data == b"From: kim@customer.example\r\n\r\nHello\r\n"
+    assert row.state == "pending"
+    assert row.received_at == NOW
+
+
+async def test_one_that_fails_takes_no_other_with_it(database: Database) -> None:
+    """In a group commit each piece of work stands for itself."""
+
+    def broken(tx: Tx) -> int:
+        append(tx, b"broken")
+        raise RuntimeError("a fault of ours")
+
+    works = [append if n % 3 else broken for n in range(30)]
+    results = await asyncio.gather(*(database.write(w) for w in works), return_exceptions=True)
+    assert [isinstance(r, RuntimeError) for r in results] == [n % 3 == 0 for n in range(30)]
+    rows = await database.read(lambda tx: tx.journal.recent(limit=100))
+    assert len(rows) == 20
+    assert all(row.size != 6 for row in rows)
+
+
+async def test_many_at_once_lose_nothing(database: Database) -> None:
+    """Concurrent read-modify-write does not lose an increment."""
+    await database.write(lambda tx: tx.contacts.ensure(Address("kim@customer.example"), NOW))
+    id = await database.write(append)
+    await asyncio.gather(*(database.write(lambda tx: tx.journal.count_attempt(id)) for _ in range(160)))
+    assert (await database.read(lambda tx: tx.journal.get(id))).attempts == 160
+
+
+async def test_a_cancelled_wait_does_not_undo_the_write(database: Database) -> None:
+    """Whoever stops waiting gets no answer, but the mail is there."""
+    task = asyncio.create_task(database.write(append))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await database.write(ping)
+    await database.close()
+    again = Database(database.url, Path())
+    assert again.read_now(lambda tx: tx.journal.counts())["pending"] == 1
+    again.close_now()
+
+
+async def test_held_mails_can_be_retried_and_dropped(database: Database) -> None:
+    """A held row goes back to pending by one verb, and leaves the line by another."""
+    id = await database.write(append)
+    await database.write(lambda tx: tx.journal.hold(id, "unreadable", "too deep", NOW))
+    assert (await database.read(lambda tx: tx.journal.get(id))).cause == "too deep"
+    assert await database.read(lambda tx: tx.journal.waiting(Clock().forward(days=1), 10)) == []
+    await database.write(lambda tx: tx.journal.retry(id))
+    assert await database.read(lambda tx: tx.journal.waiting(Clock().forward(days=1), 10)) == [id]
+    await database.write(lambda tx: tx.journal.hold(id, "unreadable", "again", NOW))
+    await database.write(lambda tx: tx.journal.drop(id, NOW))
+    assert (await database.read(lambda tx: tx.journal.get(id))).reason == "dropped-by-operator"
+
+
+def test_migrations_lead_to_the_tables(database_url: str) -> None:
+    """A migrated database has exactly the columns and indexes the models name."""
+    database = Database(database_url, Path())
+    with database.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
+    assert migrate.is_current(database)
+    migrate.migrate(database)
+    database.close_now()
+
+
+def test_head_names_the_newest_revision() -> None:
+    """`HEAD` spares importing Alembic at every start, so it must be right."""
+    script = ScriptDirectory(str(Path(migrate.__file__).parent / "migrations"))
+    assert script.get_current_head() == migrate.HEAD
+
+
+def test_a_database_that_is_down_is_named(tmp_path: Path) -> None:
+    """An unreachable server is an outage, not a traceback."""
+    database = Database("postgresql+psycopg://nobody@127.0.0.1:9/none", tmp_path)
+    with pytest.raises(StorageUnavailable, match="database:"):
+        database.read_now(ping)
+    database.close_now()
+
+
+def test_an_unknown_kind_of_database_is_refused(tmp_path: Path) -> None:
+    """Only the two databases we test on are taken."""
+    with pytest.raises(ConfigError, match=r"gateway\.database_url"):
+        Database("mysql://x@y/z", tmp_path)
+
+
+def test_a_newer_database_is_refused(sqlite_url: str) -> None:
+    """An old program must not write into a database of a newer one."""
+    database = Database(sqlite_url, Path())
+    with database.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(StorageUnavailable, match="newer Replydesk"):
+        migrate.migrate(database)
+    database.close_now()
