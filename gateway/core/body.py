@@ -1,11 +1,17 @@
-"""The new text of a reply, in front of all that mail programs quote behind it.
+"""The new text of a reply, in front of all that mail programs quote with it.
 
 When unsure keep everything: a line too many is read past, a line too few is a customer not
-heard. Nothing is deleted here; the whole text stays beside the new one.
+heard. Nothing is deleted here: the whole text stays beside the new one. Time is proportional
+to the length, and a text too long to be written by hand is left whole.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gateway.core import html_text, quotation
 from gateway.core.html_text import Line
 
 MARKER = "##- "
@@ -13,15 +19,181 @@ MARKERS = (
     "##- Please write your reply above this line -##",
     "##- Bitte antworten Sie oberhalb dieser Zeile -##",
 )
+"""The first line of our mails to customers, English and German."""
+
+LINES_LIMIT = 5_000
+_QUOTE = re.compile(r"^ {0,3}((?:>[ \t]?)+)")
+_NO_QUOTE = re.compile(r"<\s*$|^> ?(?:wrote|schrieb|a écrit|escribió):\s*$")
+"""Decoration such as `>>> offer <<<`, and the end of an address that was broken before its bracket."""
+_SEPARATOR = re.compile(r"^\s*(?:[-_=*–—]{3,}|-- ?)\s*$")
+_NOT_SIGNS = re.compile(r"[\W_]+")
+_MARKER_LINES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A line and what is known of it before any wording is looked at."""
+
+    text: str
+    quoted: bool
+    rule: bool = False
 
 
 def new_text(body_text: str, html: str = "", markers: tuple[str, ...] = MARKERS) -> str:
-    """The text above our marker and above what is quoted; the whole text when nothing tells them apart."""
-    for index, line in enumerate(lines := body_text.split("\n")):
-        if any(m.strip("#- ") in line for m in markers):
-            return "\n".join(lines[:index]).strip()
-    return body_text
+    """What the sender wrote now; equal to `body_text` when nothing tells it from what is quoted.
+
+    `html` is given when the text was made from it: what mail programs mark there counts as quoted.
+    """
+    if html:
+        return new_text_of_lines(body_text, html_text.lines(html), markers)
+    lines = body_text.split("\n")
+    if len(lines) > LINES_LIMIT:
+        return body_text
+    return _new_text(body_text, _plain_rows(lines), markers)
 
 
-def new_text_of_lines(lines: tuple[Line, ...], markers: tuple[str, ...] = MARKERS) -> str:
-    return new_text("\n".join(line.text for line in lines if not line.level and not line.quoted), "", markers)
+def new_text_of_lines(body_text: str, lines: tuple[Line, ...], markers: tuple[str, ...] = MARKERS) -> str:
+    """Like `new_text` for lines that were read from HTML."""
+    if len(lines) > LINES_LIMIT or all(line.level for line in lines if line.text):
+        return body_text
+    return _new_text(body_text, _html_rows(lines), markers)
+
+
+def _plain_rows(lines: Sequence[str]) -> list[_Row]:
+    depths = [
+        found[1].count(">") if (found := _QUOTE.match(line)) and not _NO_QUOTE.search(line) else 0 for line in lines
+    ]
+    # A quotation begins with one sign; three in front of a line are a prompt, or decoration.
+    if not any(0 < depth < 3 for depth in depths):
+        depths = [0] * len(lines)
+    quoted = [depth > 0 for depth in depths]
+    for index in range(1, len(lines) - 1):
+        if not quoted[index] and quoted[index - 1] and _is_torn(lines[index - 1], lines[index], quoted[index + 1]):
+            quoted[index] = True
+    return [_Row(line, q) for line, q in zip(lines, quoted, strict=True)]
+
+
+def _is_torn(before: str, line: str, quotation_follows: bool) -> bool:
+    """A quoted line that was broken by the sending program, so that its end lost its mark."""
+    text = line.strip()
+    if not text or not quotation_follows:
+        return False
+    if text.endswith(">") and not text.startswith("<"):
+        return True
+    return any(before.count(a) > before.count(b) and text.endswith(b) and a not in text for a, b in ("()", "<>", "[]"))
+
+
+def _html_rows(lines: tuple[Line, ...]) -> list[_Row]:
+    """Quotation marks of HTML. A plain `<blockquote>` also indents what people write themselves: it counts
+    as quotation when the mail announces one before it, or when it is the last and nothing else is marked."""
+    rows = [_Row(line.text, line.quoted, line.rule) for line in lines]
+    levels = [line.level for line in lines]
+    announced = _first_announcement(lines)
+    if announced < 0 and not any(line.quoted for line in lines):
+        announced = _last_block([0 if line.indented else line.level for line in lines])
+    return [
+        _Row(row.text, row.quoted or (level > 0 and 0 <= announced <= index), row.rule)
+        for index, (row, level) in enumerate(zip(rows, levels, strict=True))
+    ]
+
+
+def _first_announcement(lines: tuple[Line, ...]) -> int:
+    texts = [line.text for line in lines]
+    marked = [line.level > 0 or line.quoted for line in lines]
+    outside = [False] * len(lines)
+    for index, text in enumerate(texts):
+        if not text:
+            continue
+        flags = outside if marked[index] else marked
+        if (
+            quotation.attribution(texts, flags, index)
+            or quotation.is_original_mark(text)
+            or quotation.is_header_block(texts[index : index + quotation.BLOCK_LINES])
+        ):
+            return index
+    return -1
+
+
+def _last_block(levels: Sequence[int]) -> int:
+    """Where the last run of indented lines begins, -1 without one."""
+    last = next((i for i in range(len(levels) - 1, -1, -1) if levels[i]), -1)
+    while last > 0 and levels[last - 1]:
+        last -= 1
+    return last
+
+
+def _new_text(whole: str, rows: list[_Row], markers: tuple[str, ...]) -> str:
+    rows = _above_marker(rows, markers)
+    kept = _kept(rows)
+    text = re.sub(r"\n{3,}", "\n\n", "\n".join(kept)).strip()
+    if not text:
+        return whole
+    return whole if len(kept) == len(rows) and len(rows) == whole.count("\n") + 1 else text
+
+
+def _above_marker(rows: list[_Row], markers: tuple[str, ...]) -> list[_Row]:
+    """The rows above our marker line, however it was wrapped. A marker that is quoted line by line cuts nothing:
+    the answer may stand below it."""
+    wanted = [_NOT_SIGNS.sub("", m).casefold() for m in markers]
+    signs = [_NOT_SIGNS.sub("", row.text).casefold() for row in rows]
+    for index in range(len(rows)):
+        if not signs[index] or rows[index].quoted:
+            continue
+        window = "".join(signs[index : index + _MARKER_LINES])
+        place = min((p for w in wanted if w and (p := window.find(w)) >= 0), default=-1)
+        if 0 <= place < len(signs[index]):
+            above = rows[:index]
+            return above if any(row.text.strip() for row in above) else rows
+    return rows
+
+
+def _kept(rows: list[_Row]) -> list[str]:
+    texts = [row.text for row in rows]
+    quoted = [row.quoted for row in rows]
+    kept: list[str] = []
+    index = 0
+    while index < len(rows):
+        text = texts[index]
+        if quoted[index]:
+            index += 1
+            continue
+        if quotation.is_forward_mark(text):
+            return kept + texts[index:]
+        if _all_below_is_quoted(rows, texts, index):
+            return _without_separator(kept)
+        if (place := quotation.inline_attribution(texts, quoted, index)) >= 0:
+            kept.append(text[:place].rstrip(" -"))
+            index += 1
+            continue
+        if count := quotation.attribution(texts, quoted, index):
+            index += count
+            kept = _without_separator(kept)
+            if not _marked_next(texts, quoted, index):
+                return kept
+            continue
+        kept.append(text)
+        index += 1
+    return kept
+
+
+def _all_below_is_quoted(rows: Sequence[_Row], texts: Sequence[str], index: int) -> bool:
+    if rows[index].rule:
+        below = next((text for text in texts[index + 1 : index + 4] if text.strip()), "")
+        return quotation.opens_quotation(below)
+    text = texts[index]
+    return quotation.is_original_mark(text) or quotation.is_header_block(texts[index : index + quotation.BLOCK_LINES])
+
+
+def _marked_next(texts: Sequence[str], quoted: Sequence[bool], index: int) -> bool:
+    """Whether the quotation that begins here is marked line by line; if not, it has no end."""
+    while index < len(texts) and not texts[index].strip() and not quoted[index]:
+        index += 1
+    return index < len(texts) and quoted[index]
+
+
+def _without_separator(kept: list[str]) -> list[str]:
+    """Without the line, if any, that was drawn above the quotation."""
+    end = len(kept)
+    while end and (not kept[end - 1].strip() or _SEPARATOR.match(kept[end - 1])):
+        end -= 1
+    return kept[:end] if end or not kept else kept

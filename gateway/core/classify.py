@@ -30,7 +30,7 @@ _AUTOMATIC_FIELDS = (
     "x-fc-machinegenerated",
     "x-cron-env",
 )
-_DAEMONS = re.compile(r"(?i)(?:mailer|mail)[-_.]?(?:daemon|deamon)$")
+_DAEMONS = re.compile(r"(?i)(?:mailer|mail|m)[-_.]?(?:daemon|deamon)$")
 _ROLES = re.compile(
     r"(?:.*[-_.+])?(?:no[-_.]?reply\d*|do[-_.]?not[-_.]?reply|nicht-?antworten|keine-?antwort|ne-?pas-?repondre|nobody"
     r"|postmaster|bounces?|root|daemon|cron|abuse|hostmaster|majordomo|listserv|listmaster|mailman|autoresponder"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html import unescape
 
 SIZE_LIMIT = 1_000_000
@@ -53,6 +53,18 @@ class Line:
     quoted: bool = False
     rule: bool = False
     """A horizontal rule."""
+    indented: bool = False
+    """Inside the `<blockquote>` Gmail makes when its user quotes or indents something by hand."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Quotation:
+    """An open element that holds quotation: its tag, how many of that tag were open, what it says."""
+
+    tag: str
+    depth: int
+    marked: bool
+    by_hand: bool = False
 
 
 @dataclass(slots=True)
@@ -60,8 +72,7 @@ class _State:
     lines: list[Line] = field(default_factory=list)
     words: list[str] = field(default_factory=list)
     depth: dict[str, int] = field(default_factory=dict)
-    quotes: list[tuple[str, int, int]] = field(default_factory=list)
-    """Open quotations: tag, how deep that tag was, levels it adds."""
+    quotes: list[_Quotation] = field(default_factory=list)
     lists: list[int | None] = field(default_factory=list)
     links: list[tuple[str, int]] = field(default_factory=list)
     pre: int = 0
@@ -206,15 +217,16 @@ def _open(state: _State, name: str, found: dict[str, str]) -> None:
         _flush(state)
     marked = _QUOTE_START_ID.match(found.get("id", "")) or _OUTLOOK_RULE.search(found.get("style", ""))
     if name == "hr":
-        state.lines.append(Line("", _level(state), _quoted(state), True))
+        state.lines.append(replace(_line(state, ""), rule=True))
         state.rest_quoted = state.rest_quoted or bool(marked)
     elif marked:
         state.rest_quoted = True
-    elif _QUOTE_CLASS.search(found.get("class", "")):
-        state.quotes.append((name, state.depth[name], -1 if name != "blockquote" else 1))
     elif name == "blockquote":
         cite = found.get("type", "").lower() == "cite" or "cite" in found
-        state.quotes.append((name, state.depth[name], 1 if cite else 0))
+        by_hand = "gmail_quote" in found.get("class", "")
+        state.quotes.append(_Quotation(name, state.depth[name], cite and not by_hand, by_hand))
+    elif _QUOTE_CLASS.search(found.get("class", "")):
+        state.quotes.append(_Quotation(name, state.depth[name], True))
     if name in _PARAGRAPHS and not _is_tight(name, found):
         _space(state)
     if name == "pre":
@@ -273,7 +285,7 @@ def _close(state: _State, name: str) -> None:
         if name in _PARAGRAPHS and name != "p":
             _space(state)
     state.depth[name] = depth - 1
-    while state.quotes and state.quotes[-1][0] == name and state.quotes[-1][1] >= depth:
+    while state.quotes and state.quotes[-1].tag == name and state.quotes[-1].depth >= depth:
         state.quotes.pop()
     if name == "pre":
         state.pre = max(0, state.pre - 1)
@@ -296,22 +308,20 @@ def _end_link(state: _State) -> None:
         state.words.append(f" <{target}>")
 
 
-def _level(state: _State) -> int:
-    return min(sum(1 for q in state.quotes if q[0] == "blockquote"), _QUOTE_LEVELS)
-
-
-def _quoted(state: _State) -> bool:
-    return state.rest_quoted or any(q[2] for q in state.quotes)
+def _line(state: _State, text: str) -> Line:
+    level = sum(1 for q in state.quotes if q.tag == "blockquote")
+    quoted = state.rest_quoted or any(q.marked for q in state.quotes)
+    return Line(text, min(level, _QUOTE_LEVELS), quoted, indented=any(q.by_hand for q in state.quotes))
 
 
 def _break(state: _State) -> None:
     if not _flush(state):
-        state.lines.append(Line("", _level(state), _quoted(state)))
+        state.lines.append(_line(state, ""))
 
 
 def _space(state: _State) -> None:
     if state.lines and state.lines[-1].text:
-        state.lines.append(Line("", _level(state), _quoted(state)))
+        state.lines.append(_line(state, ""))
 
 
 def _flush(state: _State) -> bool:
@@ -325,7 +335,7 @@ def _flush(state: _State) -> bool:
     state.cell = False
     if line and state.bullet:
         line, state.bullet = state.bullet + line, ""
-    state.lines.append(Line(line, _level(state), _quoted(state)))
+    state.lines.append(_line(state, line))
     return True
 
 

@@ -59,7 +59,7 @@ class Part:
     @property
     def filename(self) -> str:
         """As the sender named it, possibly unsafe; empty without a name."""
-        return self.disposition.get("filename") or self.type.get("name")
+        return self.disposition.get("filename") or self.type.get("name") or self.type.get("file")
 
     @property
     def content_id(self) -> str:

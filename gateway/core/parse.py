@@ -109,7 +109,7 @@ def _parse(raw: bytes, envelope: Envelope | None) -> Message:
         attachments=_attachments(content),
         nested=tuple(_nested(path, part) for path, part in content.nested[:NESTED_LIMIT]),
         events=_events(content),
-        report=dsn.read(tree, fields, content.text),
+        report=dsn.read(tree, content.leaves, fields, content.text),
         headers={name: fields.texts(name) for name in fields.names()},
         encryption=content.encryption,
         omissions=tuple(dict.fromkeys(content.omissions)),
@@ -205,7 +205,7 @@ def _reply_text(content: reading.Content, title: str) -> str:
     if subject.is_forward(title):
         return content.text
     if content.lines:
-        return body.new_text_of_lines(content.lines)
+        return body.new_text_of_lines(content.text, content.lines)
     return body.new_text(content.text)
 
 

@@ -18,6 +18,8 @@ NAME_LIMIT = 200
 _QUOTED_OR_WORDS = re.compile(
     r'"((?:[^"\\]|\\.){0,2000})"|(=\?[^?*\s]{1,60}(?:\*[^?]{0,40})?\?[bBqQ]\?(?:[^?]|\?(?!=))*\?=(?:\s*=\?[^?*\s]{1,60}(?:\*[^?]{0,40})?\?[bBqQ]\?(?:[^?]|\?(?!=))*\?=)*)'
 )
+_QUOTED_OR_SEMICOLON = re.compile(r'"(?:[^"\\]|\\.)*"|<[^<>]*>|;')
+_GROUP = re.compile(r"^[^<>@,;\"]*:|,[^<>@,;\"]*:")
 _MAILBOX = re.compile(
     r"""(?:"((?:[^"\\]|\\.){0,500})"|([^<>,;"@]{0,500}))\s*<\s*(?:mailto:|smtp:)?([^\s<>@]{1,200}@[^\s<>@]{1,255})\s*>
       | (?:mailto:)?([^\s<>,;:"()\[\]@]{1,200}@[^\s<>,;:"()@]{1,255})""",
@@ -27,10 +29,13 @@ _ADDRESS = re.compile(r"[^\s<>@\"(),:;]+@[^\s<>@\"(),;]+|\"[^\"]{1,60}\"@[^\s<>@
 
 
 def plain_words(value: str) -> str:
-    """The field with its encoded words decoded and quoted, so that no decoded sign is mistaken for syntax."""
-    if "=?" not in value:
-        return value
-    return _QUOTED_OR_WORDS.sub(_plain, value)
+    """The field as a strict reader needs it: encoded words decoded and quoted, so that no decoded sign is
+    mistaken for syntax, and the semicolons Outlook writes between people made commas."""
+    if "=?" in value:
+        value = _QUOTED_OR_WORDS.sub(_plain, value)
+    if ";" in value and not _GROUP.search(value):
+        value = _QUOTED_OR_SEMICOLON.sub(lambda m: "," if m[0] == ";" else m[0], value)
+    return value
 
 
 def _plain(found: re.Match[str]) -> str:
@@ -40,8 +45,10 @@ def _plain(found: re.Match[str]) -> str:
         literal = re.sub(r"\\(.)", r"\1", found[1])
         return f'"{_quote(header.words(literal))}"'
     decoded = one_line(header.words(found[2]))
-    # A whole `Name <address>` was encoded: the standard forbids it, the sender meant it.
-    return decoded if _MAILBOX.fullmatch(decoded) else f'"{_quote(decoded)}"'
+    # A whole `Name <address>`, or the local part, was encoded: the standard forbids it, the sender meant it.
+    if _MAILBOX.fullmatch(decoded) or found.string[found.end() : found.end() + 1] == "@":
+        return decoded
+    return f'"{_quote(decoded)}"'
 
 
 def _quote(value: str) -> str:

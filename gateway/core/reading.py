@@ -28,6 +28,7 @@ _NESTED = frozenset({"message/rfc822", "message/global", "message/news"})
 _PGP_MESSAGE = "-----BEGIN PGP MESSAGE-----"
 _STUB = re.compile(r"(?i)\bhtml\b|web ?browser|plain.?text version")
 _UUENCODED = re.compile(r"^begin [0-7]{3,4} ([^\n]{1,200})\n((?:[\x20-\x60][^\n]*\n)+?)(?:`?\n)?end[ \t]*$", re.M)
+_WORDS = re.compile(r"\w{3,}")
 _CID = re.compile(r"""(?i)cid:([^"'\s>)]+)""")
 
 
@@ -63,6 +64,7 @@ class Content:
     files: list[File] = field(default_factory=list)
     nested: list[tuple[str, Part]] = field(default_factory=list)
     calendars: list[Part] = field(default_factory=list)
+    leaves: tuple[Part, ...] = ()
     encryption: str = ""
     omissions: list[str] = field(default_factory=list)
     defects: list[str] = field(default_factory=list)
@@ -84,6 +86,7 @@ def read(tree: MimeMessage, prefix: str = "", depth: int = 0) -> Content:
     """Text, files and the rest of a parsed mail. `prefix` starts every path (`2/`)."""
     content = Content()
     root, leaves = mime.tree(tree)
+    content.leaves = leaves
     content.hint = next((p.declared_charset for p in leaves if p.main_type == "text" and p.declared_charset), "")
     content.pieces = _pieces(root, content, prefix, depth, False)
     if any(p.cut for p in leaves):
@@ -125,7 +128,17 @@ def _alternative(part: Part, content: Content, prefix: str, depth: int) -> list[
     forms = [_pieces(child, content, prefix, depth, True) for child in part.children]
     text = next((t for form in forms if (t := "\n\n".join(p.text for p in form if p.text.strip()))), "")
     html = next((h for form in reversed(forms) if (h := _joined_html(form))), "")
+    if text and html and len(html) < len(text) and not _says(text, html):
+        return [Piece(text), Piece(html=html)]
     return [Piece(text, html)] if text or html else []
+
+
+def _says(text: str, html: str) -> bool:
+    """Whether the plain form says what the HTML form says. Only asked when the HTML is the shorter one, which
+    no mail program makes: then something on the way replaced one of them, and both are shown."""
+    known = set(_WORDS.findall(text.casefold()))
+    words = _WORDS.findall(from_lines(html_text.lines(html)).casefold())
+    return sum(word in known for word in words) >= 0.7 * len(words)
 
 
 def _joined_html(form: list[Piece]) -> str:

@@ -19,7 +19,7 @@ _BIDI_CONTROLS = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _BLANKS = re.compile(r"[\s\u200b]+")
 
 _RESERVED_NAMES = re.compile(r"(?i)(?:con|prn|aux|nul|com\d|lpt\d)(?=\.|$)")
-_UNSAFE_IN_NAMES = re.compile(r'[\x00-\x1f\x7f<>:"|?*/\\]')
+_UNSAFE_IN_NAMES = re.compile(r'[\x00-\x1f\x7f<>"|/\\]')
 FILENAME_LIMIT = 150
 """Characters; at four bytes each this stays below the usual 255 bytes with room for a prefix."""
 
