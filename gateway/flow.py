@@ -30,6 +30,8 @@ from storage.tickets import Applied
 from storage.tx import Tx
 
 BUDGET_WINDOW = timedelta(days=31)
+EXPECTED_IDS = 20
+"""Parents of a new request that lead to it, should they arrive later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ class Desk:
 
     def handle(self, tx: Tx, journal_id: int, read: Read, now: datetime) -> Decision | None:
         """Everything that follows from one mail, in the transaction of `tx`. None: somebody else has it."""
-        tx.tickets.serialise(_names(read, self.policy))
+        tx.tickets.serialise(names_of(read, self.policy))
         row = tx.journal.take(journal_id)
         if row is None:
             return None
@@ -75,6 +77,9 @@ class Desk:
         entry = applied.entry.id if applied and applied.entry else None
         if decision.reason is not Reason.DUPLICATE:
             tx.tickets.remember(message.message_id, read.content, number, entry, journal_id)
+            if decision.new is not None and number:
+                # A mail this one answers may still be on its way here, by another path or daemon.
+                tx.tickets.expect(read.keys.message_ids[:EXPECTED_IDS], number, journal_id)
         why = (f"{read.kind.name.value} ({read.kind.rule}): {read.kind.reason}", *decision.why.lines)
         tx.journal.settle(journal_id, decision.reason.value, why, number, message.message_id, now)
         return decision
@@ -247,9 +252,9 @@ def content_hash(raw: bytes, message: Message) -> str:
     return hashlib.sha256(head + body.rstrip(b"\n")).hexdigest()
 
 
-def _names(read: Read, policy: Policy) -> list[str]:
+def names_of(read: Read, policy: Policy) -> list[str]:
     """What two mails must share to be decided one after the other."""
-    ids = [read.message.message_id, *read.keys.message_ids]
+    ids = list(dict.fromkeys((read.message.message_id, *read.keys.message_ids)))
     author = author_of(read.message, policy).key
     return [*(f"id:{i}" for i in ids), *(f"ticket:{n}" for n in read.keys.numbers), f"author:{author}"]
 

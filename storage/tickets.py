@@ -120,6 +120,18 @@ class Tickets:
             },
         )
 
+    def expect(self, message_ids: Sequence[str], ticket: int, journal_id: int) -> None:
+        """Ids a mail refers to lead to its ticket, unless they lead somewhere already."""
+        if not message_ids:
+            return
+        rows = self._connection.execute(
+            select(MESSAGE_ID.c.message_id).where(MESSAGE_ID.c.message_id.in_(list(message_ids)))
+        )
+        there = {row[0] for row in rows}
+        for message_id in message_ids:
+            if message_id not in there:
+                self.remember(message_id, "", ticket, None, journal_id)
+
     def opened_lately(self, address: str, since: datetime, limit: int = 200) -> tuple[datetime, ...]:
         """When the author opened tickets, newest first: what the budget counts."""
         rows = self._connection.execute(

@@ -127,7 +127,9 @@ def keys(message: Message, envelope: Envelope, policy: Policy) -> Keys:
         own = token.read_message_id(policy.keys, value, holders)
         if own and own.number:
             add(Key(Evidence.OWN_MESSAGE_ID, own.number, value, own.holder))
-    found += [Key(Evidence.KNOWN_MESSAGE_ID, message_id=value) for value in parents]
+    # Its own id comes last: an answer to it may have been here before it.
+    own_id = () if message.message_id_derived else (message.message_id,)
+    found += [Key(Evidence.KNOWN_MESSAGE_ID, message_id=value) for value in dict.fromkeys((*parents, *own_id))]
 
     for evidence, text in (
         (Evidence.SUBJECT_REFERENCE, message.subject),

@@ -1,0 +1,281 @@
+"""Takes mails from the journal through the flow, and lets no mail stop another.
+
+Mails are read side by side in threads but decided in the order they were written down; two
+that share a Message-ID, a ticket or an author wait for each other. What raises is held with its
+cause. What the database could not take is tried again later: it is still in the journal.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from gateway.core.errors import OversizeMail, StorageUnavailable
+from gateway.core.message import Envelope
+from gateway.core.policy import plain_address
+from gateway.flow import Desk, Read, names_of
+from storage import raw as raw_mail
+from storage.database import Database
+from storage.tx import Tx
+
+log = logging.getLogger("replydesk.walk")
+
+READERS = 2
+"""Threads that parse; more would only fight for the interpreter lock."""
+AHEAD = 32
+"""Mails being read or waiting for their decision at once."""
+IN_MEMORY = 32 * 1024 * 1024
+"""Bytes of waiting mails kept beside the database; beyond, they are read from it again."""
+SMALL = 64 * 1024
+"""Bytes up to which compressing in the loop is quicker than a thread."""
+LOOK_SECONDS = 2.0
+"""How often the journal is searched for mails others wrote (`replydesk deliver`, another daemon)."""
+YOUNG = timedelta(seconds=5)
+"""Mails younger than this are in the hands of the process that took them."""
+LIVES = 3
+"""A mail that was in hand when the daemon died this often is held: it may be the cause."""
+GRACE_SECONDS = 15.0
+"""Beyond the parser's own budget; then the thread is given up and the mail held."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    id: int
+    mail: tuple[bytes, Envelope] | None
+    """None: read it from the journal."""
+
+
+class Walk:
+    """Intake on one side, the flow on the other."""
+
+    def __init__(
+        self,
+        database: Database,
+        desk: Desk,
+        clock: Callable[[], datetime],
+        max_message_bytes: int,
+        parse_seconds: float,
+        on_decided: Callable[[], None],
+    ) -> None:
+        self._database, self._desk, self._clock = database, desk, clock
+        self._max_bytes, self._parse_seconds, self._on_decided = max_message_bytes, parse_seconds, on_decided
+        self._queue: asyncio.Queue[Waiting] = asyncio.Queue()
+        self._known: set[int] = set()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._order: asyncio.Future[None] | None = None
+        self._bytes = 0
+        self._readers = ThreadPoolExecutor(READERS, "reader")
+        self._last: OrderedDict[str, asyncio.Future[None]] = OrderedDict()
+        self._slots = asyncio.Semaphore(AHEAD)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.accepted = 0
+        self.decided = 0
+        self.held = 0
+
+    # --- intake ---------------------------------------------------------------------------
+
+    def is_ours(self, recipient: str) -> bool:
+        """Our mailboxes, their aliases and reply addresses, and postmaster (RFC 5321 section 4.5.1)."""
+        policy = self._desk.policy
+        if policy.mailbox_for(recipient) is not None:
+            return True
+        local, _, domain = plain_address(recipient.casefold()).rpartition("@")
+        if not local:
+            return domain == "postmaster"
+        return local == "postmaster" and any(domain == box.domain.casefold() for box in policy.mailboxes)
+
+    async def accept(self, raw: bytes, envelope: Envelope) -> None:
+        """Write a mail into the journal; on return it is committed (state S1) and on its way."""
+        if len(raw) > self._max_bytes + SMALL:
+            raise OversizeMail(f"{len(raw)} bytes are more than limits.max_message_bytes")
+        packed = raw_mail.pack(raw) if len(raw) <= SMALL else await asyncio.to_thread(raw_mail.pack, raw)
+        now = self._clock()
+        id = await self._database.write(lambda tx: tx.journal.append(envelope, packed, now))
+        self.accepted += 1
+        log.info(
+            "journaled",
+            extra={"journal": id, "source": envelope.source, "remote": envelope.remote, "size": len(raw)},
+        )
+        self._enqueue(id, (raw, envelope))
+
+    def _enqueue(self, id: int, mail: tuple[bytes, Envelope] | None) -> None:
+        if id in self._known:
+            return
+        if mail and self._bytes + len(mail[0]) > IN_MEMORY:
+            mail = None
+        self._bytes += len(mail[0]) if mail else 0
+        self._known.add(id)
+        self._idle.clear()
+        self._queue.put_nowait(Waiting(id, mail))
+
+    # --- life -----------------------------------------------------------------------------
+
+    async def recover(self) -> int:
+        """Take up what an earlier run left pending; how many. Call it once, before anything is received."""
+        now = self._clock()
+
+        def take(tx: Tx) -> list[int]:
+            taken = []
+            for id in tx.journal.waiting(now, 1_000_000):
+                if tx.journal.count_attempt(id) > LIVES:
+                    cause = f"the daemon ended {LIVES} times while this mail was in hand"
+                    tx.journal.hold(id, "fatal", cause, now)
+                    self._desk.alarm(tx, "held", f"Journal entry {id} is held: {cause}", now)
+                else:
+                    taken.append(id)
+            return taken
+
+        ids = await self._database.write(take)
+        for id in ids:
+            self._enqueue(id, None)
+        if ids:
+            log.info("recovered", extra={"mails": len(ids)})
+        return len(ids)
+
+    async def run(self) -> None:
+        """Take mails from the queue until cancelled."""
+        looker = asyncio.create_task(self._look(), name="journal-look")
+        try:
+            while True:
+                await self._slots.acquire()
+                waiting = await self._queue.get()
+                reading = asyncio.ensure_future(self._read(waiting))
+                # Begun in this order, so `_handle` decides in this order.
+                task = asyncio.create_task(self._handle(waiting, reading, self._turn()))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+        finally:
+            looker.cancel()
+
+    async def drain(self, seconds: float) -> int:
+        """Finish what is in hand; how many mails stay for the next start (they are in the journal)."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._idle.wait(), seconds)
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._readers.shutdown(wait=False, cancel_futures=True)
+        return len(self._known)
+
+    async def _look(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            try:
+                for id in await self._database.read(self._strays):
+                    self._enqueue(id, None)
+            except StorageUnavailable as error:
+                log.warning("journal cannot be searched", extra={"cause": str(error)})
+
+    def _strays(self, tx: Tx) -> list[int]:
+        return tx.journal.waiting(self._clock() - YOUNG, 500)
+
+    # --- one mail -------------------------------------------------------------------------
+
+    def _turn(self) -> tuple[asyncio.Future[None] | None, asyncio.Future[None]]:
+        """(what must be in line before us, what we tell when we are)"""
+        before, mine = self._order, asyncio.get_running_loop().create_future()
+        self._order = mine
+        return before, mine
+
+    async def _read(self, waiting: Waiting) -> Read:
+        loop = asyncio.get_running_loop()
+        if waiting.mail is None:
+            row, raw = await self._database.read(lambda tx: tx.journal.load(waiting.id))
+            mail = (raw, row.envelope)
+        else:
+            mail = waiting.mail
+        reading = loop.run_in_executor(self._readers, self._desk.read, *mail)
+        return await asyncio.wait_for(reading, self._parse_seconds + GRACE_SECONDS)
+
+    async def _handle(
+        self,
+        waiting: Waiting,
+        reading: asyncio.Future[Read],
+        turn: tuple[asyncio.Future[None] | None, asyncio.Future[None]],
+    ) -> None:
+        before, mine = turn
+        try:
+            try:
+                read = await reading
+            except Exception:
+                read = None
+            if before is not None:
+                await asyncio.shield(before)
+            if read is None:
+                await reading
+                raise AssertionError("unreachable")
+            done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            related = self._join_line(names_of(read, self._desk.policy), done)
+            mine.set_result(None)
+            try:
+                if related:
+                    await asyncio.wait(related)
+                await self._decide(waiting.id, read)
+            finally:
+                done.set_result(None)
+        except StorageUnavailable as error:
+            log.warning("deferred", extra={"journal": waiting.id, "cause": str(error)})
+            await asyncio.sleep(1)
+        except TimeoutError:
+            await self._hold(waiting.id, f"reading it took longer than {self._parse_seconds:g} seconds")
+        except Exception as error:
+            log.exception("held", extra={"journal": waiting.id})
+            await self._hold(waiting.id, f"{type(error).__name__}: {error}")
+        finally:
+            if not mine.done():
+                mine.set_result(None)
+            self._known.discard(waiting.id)
+            if not self._known:
+                self._idle.set()
+            self._bytes -= len(waiting.mail[0]) if waiting.mail else 0
+            self._slots.release()
+
+    def _join_line(self, names: list[str], done: asyncio.Future[None]) -> set[asyncio.Future[None]]:
+        """Stand behind every mail in hand that shares a name with this one."""
+        related = {self._last[name] for name in names if name in self._last and not self._last[name].done()}
+        for name in names:
+            self._last[name] = done
+            self._last.move_to_end(name)
+        while len(self._last) > 10_000 and next(iter(self._last.values())).done():
+            self._last.popitem(last=False)
+        return related
+
+    async def _decide(self, id: int, read: Read) -> None:
+        now = self._clock()
+        decision = await self._database.write(lambda tx: self._desk.handle(tx, id, read, now))
+        if decision is None:
+            return
+        self.decided += 1
+        log.info(
+            "held" if decision.hold else "decided",
+            extra={
+                "journal": id,
+                "kind": read.kind.name.value,
+                "reason": decision.reason.value,
+                "ticket": decision.ticket,
+            },
+        )
+        self.held += bool(decision.hold)
+        self._on_decided()
+
+    async def _hold(self, id: int, cause: str) -> None:
+        now = self._clock()
+
+        def hold(tx: Tx) -> None:
+            if tx.journal.take(id) is not None:
+                tx.journal.hold(id, "fault", cause, now)
+                self._desk.alarm(tx, "held", f"Journal entry {id} is held: {cause}", now)
+
+        try:
+            await self._database.write(hold)
+            self.held += 1
+            self._on_decided()
+        except StorageUnavailable as error:
+            log.warning("deferred", extra={"journal": id, "cause": str(error)})

@@ -1,0 +1,245 @@
+"""Plays a story: mails in, clicks, days passing; writes down everything that happened as a transcript.
+
+A story is `NN-name/story.toml`; what it must lead to is `NN-name/golden.txt`. Ids, tokens and
+codes are numbered in the order they appear, so a golden file reads like the conversation it is.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import replace
+from email import message_from_bytes
+from email import policy as email_policy
+from email.message import EmailMessage
+from email.utils import format_datetime, parseaddr
+from pathlib import Path
+from typing import Any
+
+from gateway.core import token
+from gateway.core.message import Envelope, address_key
+from gateway.core.policy import Policy
+from gateway.flow import Desk
+from gateway.render import Templates
+from storage import raw
+from storage.database import Database
+from storage.outbox import OutboxRow
+from storage.tx import Tx
+from tests.conftest import Clock
+
+SHOWN_HEADERS = (
+    "From",
+    "To",
+    "Reply-To",
+    "Subject",
+    "Message-ID",
+    "In-Reply-To",
+    "References",
+    "Auto-Submitted",
+    "X-Auto-Response-Suppress",
+)
+
+
+class Player:
+    """One site, one story."""
+
+    def __init__(self, database: Database, policy: Policy, clock: Clock, story: dict[str, Any]) -> None:
+        site = story.get("site", {})
+        self.policy = replace(policy, **site)
+        self.desk = Desk(self.policy, Templates())
+        self.database, self.clock, self.story = database, clock, story
+        self.lines: list[str] = [f"# {story['title']}"]
+        self.sent: list[tuple[OutboxRow, bytes]] = []
+        self.mails: dict[str, str] = {}
+        self.names: dict[str, str] = {}
+        self.last_out = 0
+
+    def play(self) -> str:
+        for number, step in enumerate(self.story["step"], 1):
+            self.clock.forward(minutes=step.get("minutes", 5), days=step.get("days", 0))
+            self._say("", f"== {number}. {step.get('what', '')}".rstrip())
+            getattr(self, f"_do_{step.get('do', 'mail')}")(step)
+            self._show_out()
+        self._show_tickets()
+        return self._masked("\n".join(self.lines)) + "\n"
+
+    # --- what can happen ----------------------------------------------------------------
+
+    def _do_mail(self, step: dict[str, Any]) -> None:
+        data = self._mail(step)
+        sender = parseaddr(step.get("from", ""))[1]
+        envelope = Envelope(
+            step.get("source", "smtp"),
+            step.get("reverse_path", sender),
+            tuple(self._address(r) for r in step.get("recipients", [step.get("to", "support@example.com")])),
+            "192.0.2.1",
+            step.get("authenticated_as", ""),
+        )
+        for _ in range(step.get("times", 1)):
+            self._handle(data, envelope)
+
+    def _handle(self, data: bytes, envelope: Envelope) -> None:
+        id = self.database.write_now(lambda tx: tx.journal.append(envelope, raw.pack(data), self.clock.now))
+        read = self.desk.read(data, envelope)
+        decision = self.database.write_now(lambda tx: self.desk.handle(tx, id, read, self.clock.now))
+        row = self.database.read_now(lambda tx: tx.journal.get(id))
+        assert decision is not None
+        self._say(f"journal: {row.state}, {row.reason}, ticket {row.ticket or '-'}")
+        for line in row.why:
+            self._say(f"  {line}")
+        if row.cause:
+            self._say(f"  cause: {row.cause}")
+
+    def _do_close_link(self, step: dict[str, Any]) -> None:
+        changed = self.database.write_now(lambda tx: self.desk.close_by_link(tx, step["ticket"], self.clock.now))
+        self._say(f"close link: {'closed' if changed else 'nothing changed'}")
+
+    def _do_undelivered(self, step: dict[str, Any]) -> None:
+        row, _ = self._find(step["mail"])
+
+        def fail(tx: Tx) -> None:
+            self.desk.undelivered(tx, row.id, step["reply"], self.clock.now)
+
+        self.database.write_now(fail)
+
+    # --- building a mail ----------------------------------------------------------------
+
+    def _mail(self, step: dict[str, Any]) -> bytes:
+        if "raw" in step:
+            return self._filled(step["raw"]).encode("utf-8", "surrogateescape").replace(b"\n", b"\r\n")
+        m = EmailMessage(policy=email_policy.SMTP.clone(max_line_length=998))
+        for name, key in (("From", "from"), ("To", "to"), ("Cc", "cc"), ("Reply-To", "reply_to")):
+            if step.get(key):
+                m[name] = self._address(step[key])
+        m["Subject"] = self._filled(step.get("subject", self._subject(step)))
+        m["Date"] = format_datetime(self.clock.now)
+        name = step.get("id", f"{len(self.mails) + 1}.mail@customer.example")
+        m["Message-ID"] = f"<{name}>"
+        self.mails[name] = name
+        if "answers" in step:
+            row, _ = self._find(step["answers"])
+            if not step.get("headerless"):
+                m["In-Reply-To"] = f"<{row.message_id}>"
+                m["References"] = f"<{row.message_id}>"
+        if "refers_to" in step:
+            m["In-Reply-To"] = f"<{step['refers_to']}>"
+        for header, value in step.get("headers", {}).items():
+            m[header] = self._filled(value)
+        m.set_content(self._filled(step.get("text", "")), cte="8bit")
+        if "html" in step:
+            m.add_alternative(self._filled(step["html"]), subtype="html")
+        for attached in step.get("files", []):
+            main, _, sub = attached["type"].partition("/")
+            m.add_attachment(attached["content"].encode(), maintype=main, subtype=sub, filename=attached["name"])
+        return m.as_bytes()
+
+    def _subject(self, step: dict[str, Any]) -> str:
+        if "answers" not in step:
+            return "No subject given"
+        _, data = self._find(step["answers"])
+        return f"Re: {message_from_bytes(data, policy=email_policy.default)['Subject']}"
+
+    def _filled(self, text: str) -> str:
+        """`{quote:NOTICE to ADDRESS}`, `{reference:N}`, `{reply-address:N}`, `{id:…}` are put in."""
+
+        def put(m: re.Match[str]) -> str:
+            what, value = m[1], m[2]
+            if what == "quote":
+                return "".join(f"> {line}\n" for line in self._text(self._find(value)[1]).splitlines())
+            if what == "id":
+                return self._find(value)[0].message_id
+            if what == "reference":
+                return token.reference(self.policy.keys, self.policy.reference_prefix, int(value))
+            if what == "reply-address":
+                mark = token.address_token(self.policy.keys, "t", int(value))
+                return self.policy.mailboxes[0].reply_address.replace("{token}", mark)
+            if what == "close-address":
+                mark = token.address_token(self.policy.keys, "c", int(value))
+                return self.policy.mailboxes[0].reply_address.replace("{token}", mark)
+            if what == "agent-address":
+                number, _, agent = value.partition(" ")
+                mark = token.address_token(self.policy.keys, "a", int(number), address_key(agent))
+                return self.policy.mailboxes[0].reply_address.replace("{token}", mark)
+            raise KeyError(what)
+
+        return re.sub(r"\{(quote|id|reference|reply-address|close-address|agent-address):([^{}]+)\}", put, text)
+
+    def _address(self, text: str) -> str:
+        return self._filled(text)
+
+    def _find(self, description: str) -> tuple[OutboxRow, bytes]:
+        """The newest mail out that fits `notice to address`."""
+        notice, _, address = description.partition(" to ")
+        for row, data in reversed(self.sent):
+            if row.notice == notice and row.recipient == address:
+                return row, data
+        raise LookupError(f"no {description} was sent")
+
+    # --- the transcript -----------------------------------------------------------------
+
+    def _show_out(self) -> None:
+        def fresh(tx: Tx) -> list[tuple[OutboxRow, bytes]]:
+            rows = [r for r in tx.outbox.recent(limit=500) if r.id > self.last_out]
+            return [(r, tx.outbox.message(r.id)) for r in reversed(rows)]
+
+        for row, data in self.database.read_now(fresh):
+            self.last_out = row.id
+            self.sent.append((row, data))
+            self._say("", f"--> {row.notice} to {row.recipient}, reverse-path <{row.reverse_path}>")
+            m = message_from_bytes(data, policy=email_policy.default)
+            self.lines += [f"    {h}: {' '.join(str(m[h]).split())}" for h in SHOWN_HEADERS if m[h] is not None]
+            self.lines += [f"    attached: {f.filename} ({f.content_type})" for f in row.files]
+            self.lines += [f"    | {line}".rstrip() for line in self._text(data).splitlines()]
+
+    @staticmethod
+    def _text(data: bytes) -> str:
+        part = message_from_bytes(data, policy=email_policy.default).get_body(("plain",))
+        assert part is not None
+        return str(part.get_content()).replace("\r\n", "\n")
+
+    def _show_tickets(self) -> None:
+        self._say("", "== in the end")
+
+        def show(tx: Tx) -> None:
+            for t in sorted(tx.tickets.search(limit=200), key=lambda t: t.number):
+                people = ", ".join(
+                    p.address.address
+                    + ("" if p.confirmed else " (unconfirmed)")
+                    + (" (follower)" if p.follower else "")
+                    for p in t.people
+                )
+                facts = [f"ticket {t.number}: {t.status.value}", f"requester {t.requester.address}"]
+                facts += [f"with {people}"] if people else []
+                facts += [f"closed by {t.closed_by}"] if t.closed_by else []
+                facts += [f"assigned to {t.assignee}"] if t.assignee else []
+                facts += [f"{kind} #{other}" for kind, one, other in tx.tickets.links(t.number) if one == t.number]
+                facts += ["spam"] if t.spam else []
+                self._say("; ".join(facts))
+                for e in tx.tickets.entries(t.number):
+                    who = f" {e.author.address} ({e.role.value})" if e.author.address else ""
+                    first = (e.new_text.strip().splitlines() or [""])[0][:70]
+                    mark = " [collapsed]" if e.collapsed else ""
+                    self._say(f"  {e.kind.value}{mark}{who}: {first}")
+
+        self.database.read_now(show)
+
+    def _say(self, *lines: str) -> None:
+        self.lines += lines
+
+    def _masked(self, text: str) -> str:
+        """Number what is signed, so that a change of key or order of ids does not change the story."""
+
+        def number(kind: str, m: re.Match[str]) -> str:
+            return self.names.setdefault(m[0], f"{kind}-{1 + sum(v.startswith(kind) for v in self.names.values())}")
+
+        for kind, pattern in (
+            ("own-id", r"rd\.\d+\.[ca]\.[0-9a-z]{20}\.[0-9a-z]{16}@[a-z.]+"),
+            ("link", r"(?<=/)(?:WyJ|[A-Za-z0-9_-]{20,}\.)[A-Za-z0-9_.-]{20,}"),
+            ("token", r"(?<=\+)[tcav]\d+-[0-9a-z]{12}(?=@|%40)"),
+        ):
+            text = re.sub(pattern, lambda m, k=kind: number(k, m), text)  # type: ignore[misc]
+        return text
+
+
+def load(folder: Path) -> dict[str, Any]:
+    return tomllib.loads((folder / "story.toml").read_text("utf-8"))
