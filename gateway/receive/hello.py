@@ -39,14 +39,14 @@ class Hello(Gate):
 
     async def smtp_HELO(self, hostname: str | None) -> None:
         if await self._met(hostname):
-            await self._say(f"250 {self.hostname}")
+            await self.say(f"250 {self.hostname}")
 
     async def smtp_EHLO(self, hostname: str | None) -> None:
         if await self._met(hostname):
             assert self.session is not None
             self.session.extended_smtp = True
             *first, last = (self.hostname, *self._extensions())
-            await self._say("\r\n".join([*(f"250-{line}" for line in first), f"250 {last}"]))
+            await self.say("\r\n".join([*(f"250-{line}" for line in first), f"250 {last}"]))
 
     async def _met(self, hostname: str | None) -> bool:
         if not hostname:
@@ -85,8 +85,7 @@ class Hello(Gate):
             return
         await self.answer(self._may_authenticate() or await self._log_in((arg or "").split()))
         if self._login_failures >= self.options.auth_attempts:
-            self._cut_short(replies.TOO_MANY_ERRORS)
-            await asyncio.sleep(0)
+            await self.part(replies.TOO_MANY_ERRORS)
 
     def _may_authenticate(self) -> Reply | None:
         """None, or why not on this connection."""
@@ -113,7 +112,7 @@ class Hello(Gate):
         return await self._check(login)
 
     async def _challenge(self, text: bytes) -> bytes:
-        await self._say(auth.challenge_line(text))
+        await self.say(auth.challenge_line(text))
         try:
             line = await self._reader.readuntil(b"\n")
         except asyncio.LimitOverrunError:
@@ -122,20 +121,19 @@ class Hello(Gate):
 
     async def _check(self, login: auth.Login) -> Reply:
         assert self.options.credentials is not None
-        who = {"source": self.source, "remote": self.remote}
         try:
             async with self.door.credential_checks:
                 address = await asyncio.to_thread(self.options.credentials, login.name, login.password)
         except Exception as error:
-            log.error("fault", extra={**who, "reply": str(replies.AUTH_FAULT), **describe(error)})
+            log.error("fault", extra={**self.who, "reply": str(replies.AUTH_FAULT), **describe(error)})
             return replies.AUTH_FAULT
         if address is None:
             self._login_failures += 1
             self.door.login_failed(self.remote)
             # Without the name: people type their password there.
-            log.warning("authentication failed", extra=who)
+            log.warning("authentication failed", extra=self.who)
             await asyncio.sleep(self.options.auth_delay_seconds)
             return replies.AUTH_FAILED
         self.authenticated_as = address
-        log.info("authenticated", extra={**who, "authenticated_as": address})
+        log.info("authenticated", extra={**self.who, "authenticated_as": address})
         return replies.AUTHENTICATED

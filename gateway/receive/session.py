@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -50,6 +51,8 @@ class Session(Hello):
     def __init__(self, door: Door, *, offer_starttls: bool, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(door, offer_starttls=offer_starttls, loop=loop)
         self._transaction: Transaction | None = None
+        self._id = secrets.token_hex(4)
+        """Every mail's id begins with it."""
         self._mails = 0
 
     def _set_post_data_state(self) -> None:
@@ -139,8 +142,7 @@ class Session(Hello):
         log.info(
             "recipient rejected",
             extra={
-                "source": self.source,
-                "remote": self.remote,
+                **self.who,
                 "reverse_path": transaction.reverse_path,
                 "recipient": recipient,
                 "reply": str(reply),
@@ -156,15 +158,15 @@ class Session(Hello):
         elif transaction is None or not transaction.forward_paths:
             await self.answer(replies.NEED_MAIL if transaction is None else replies.NEED_RECIPIENT)
         else:
-            self.begin_mail()
-            await self.answer(replies.START_MAIL_INPUT)
-            mail = await self._read_mail()
-            reply = replies.TOO_BIG if mail is None else await self._commit(mail, transaction)
-            if reply.accepted:
-                self.mail_accepted()
-            self._set_post_data_state()
-            await self.answer_mail(reply, transaction)
-            await self.end_mail()
+            with self.mail_under_way():
+                await self.answer(replies.START_MAIL_INPUT)
+                mail = await self._read_mail()
+                self._set_post_data_state()
+                reply = replies.TOO_BIG if mail is None else await self._commit(mail, transaction)
+                if reply.accepted:
+                    self.forgive()
+                await self.answer_mail(reply, transaction)
+            await self.leave_if_asked()
 
     async def _read_mail(self) -> bytes | None:
         data = MailData(self.options.max_message_bytes)
@@ -180,7 +182,7 @@ class Session(Hello):
 
     async def _commit(self, mail: bytes, transaction: Transaction) -> Reply:
         self._mails += 1
-        id = f"{self.id}{self._mails:04x}"
+        id = f"{self._id}{self._mails:04x}"
         envelope = Envelope(
             source=self.source,
             reverse_path=transaction.reverse_path,

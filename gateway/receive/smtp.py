@@ -43,7 +43,8 @@ async def open_server(listener: Listener, intake: Intake, options: Options, sess
     if listener.implicit_tls and options.proxy_protocol_timeout is not None:
         raise ValueError("a PROXY header comes before TLS: let the proxy end TLS, or use STARTTLS")
     # aiosmtpd logs what peers say, and a confused peer says its password where a command belongs.
-    logging.getLogger("mail.log").setLevel(logging.CRITICAL)
+    for name in ("mail.log", "mail.debug"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     loop = asyncio.get_running_loop()
     door = Door(intake, options, listener.path)
 
@@ -80,11 +81,11 @@ async def drain(server: asyncio.Server, seconds: float) -> int:
     late = [gate for gate in door.gates if not gate.conversation.done()]
     for gate in late:
         gate.hang_up(replies.SHUTTING_DOWN)
-    # A peer that does not answer our goodbye in TLS must not delay the end.
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(door.empty.wait(), _GOODBYE_SECONDS)
+    await _all_leave(door)
     for gate in tuple(door.gates):
+        # It does not answer our goodbye in TLS.
         gate.abort()
+    await _all_leave(door)
     unfinished = len(door.commits.running)
     log.info("drained", extra={"cut_off": len(late), "unfinished": unfinished})
     return unfinished
@@ -97,3 +98,8 @@ async def _conversations_end(door: Door, seconds: float) -> None:
         if loop.time() >= deadline:
             return
         await asyncio.wait(under_way, timeout=deadline - loop.time())
+
+
+async def _all_leave(door: Door) -> None:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(door.empty.wait(), _GOODBYE_SECONDS)
