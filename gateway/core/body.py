@@ -102,7 +102,7 @@ def _first_announcement(lines: tuple[Line, ...]) -> int:
     marked = [line.level > 0 or line.quoted for line in lines]
     outside = [False] * len(lines)
     for index, text in enumerate(texts):
-        if not text:
+        if not text or not quotation.may_announce(text):
             continue
         flags = outside if marked[index] else marked
         if (
@@ -135,6 +135,9 @@ def _above_marker(rows: list[_Row], markers: tuple[str, ...]) -> list[_Row]:
     """The rows above our marker line, however it was wrapped. A marker that is quoted line by line cuts nothing:
     the answer may stand below it."""
     wanted = [_NOT_SIGNS.sub("", m).casefold() for m in markers]
+    whole = _NOT_SIGNS.sub("", "".join(row.text for row in rows)).casefold()
+    if not any(w and w in whole for w in wanted):
+        return rows
     signs = [_NOT_SIGNS.sub("", row.text).casefold() for row in rows]
     for index in range(len(rows)):
         if not signs[index] or rows[index].quoted:
@@ -155,6 +158,10 @@ def _kept(rows: list[_Row]) -> list[str]:
     while index < len(rows):
         text = texts[index]
         if quoted[index]:
+            index += 1
+            continue
+        if not rows[index].rule and not quotation.may_announce(text):
+            kept.append(text)
             index += 1
             continue
         if quotation.is_forward_mark(text):

@@ -35,6 +35,7 @@ _VERB = (
     r"|のメール|さんは書きました|작성|sent|ha escrit|pisze|rašė|rakstīja)"
 )
 _ENDS = re.compile(rf"\b{_VERB}\b.{{0,200}}[:：]$|(?:\b|(?<=[^\x00-\x7f])){_VERB}[:：]?$", re.I)
+_VERB_LAST = re.compile(rf"{_VERB}$", re.I)
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)|\b\d{1,2}[./-]\d{1,2}[./-]\d\d\b")
 _OPENS = re.compile(
     r"[-–—\s]{0,20}(?:On|Am|Le|El|Il|Em|Op|Den|På|W dniu|Dnia|Dne|Vào|Pe|In data|Sent from|El día|\d{4}[-/.年]\d"
@@ -159,7 +160,10 @@ def attribution(lines: Sequence[str], quoted: Sequence[bool], start: int) -> int
         joined = f"{joined} {piece}".strip()
         if len(joined) > ATTRIBUTION_LENGTH:
             return 0
-        if _is_attribution(joined.rstrip(" -–—*_"), _quotation_follows(lines, quoted, position + 1)):
+        text = joined.rstrip(" -–—*_")
+        if _is_attribution(text, False) or (
+            _quotation_follows(lines, quoted, position + 1) and _is_attribution(text, True)
+        ):
             return count
     return 0
 
@@ -202,14 +206,20 @@ def _quotation_follows(lines: Sequence[str], quoted: Sequence[bool], start: int)
 
 
 def _is_attribution(text: str, before_quotation: bool) -> bool:
-    if _PROSE.search(text):
+    closed = text.endswith((":", "："))
+    if not closed and not text.endswith(">") and not _VERB_LAST.search(text[-20:]):
         return False
     opens, verb = bool(_OPENS.match(text)), bool(_ENDS.search(text))
+    if not (opens or closed) or _PROSE.search(text):
+        return False
     dated, addressed = bool(_DATE.search(text)), bool(_ADDRESS.search(text))
     if before_quotation:
-        if verb:
-            return opens or text.endswith((":", "："))
-        return dated and addressed and text.endswith((":", "：", ">")) and (opens or bool(_TIME.search(text)))
-    if not verb or not (opens or (addressed and text.endswith((":", "：")))):
+        return verb or (dated and addressed and (opens or bool(_TIME.search(text))))
+    if not verb or not (opens or addressed):
         return False
     return addressed or (dated and bool(_TIME.search(text)) and bool(_YEAR.search(text)))
+
+
+def may_announce(line: str) -> bool:
+    """A cheap first look: False for a line on which no announcement of a quotation can begin."""
+    return ":" in line or "--" in line or "：" in line or line.endswith(">") or bool(_OPENS.match(line))
