@@ -120,6 +120,10 @@ class Words:
     flags: tuple[str, ...] = ()
     close_mailto: str = ""
     """Agents and customers without a browser: a mailto: link that does what the button does."""
+    closes_at: datetime | None = None
+    """When a solved ticket closes by itself."""
+    omitted: int = 0
+    """How many older entries `conversation` leaves out."""
 
 
 @dataclass(frozen=True, slots=True)

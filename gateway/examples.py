@@ -1,0 +1,168 @@
+"""One made-up ticket, told by every notice: for `replydesk preview` and for trying templates at start.
+
+The mails are composed as real ones are. The first example of a notice has everything a mail can
+have, the second as little as it may have.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from gateway.core.compose import Scene, compose
+from gateway.core.lifecycle import Status
+from gateway.core.message import Address, Attachment
+from gateway.core.notice import Audience, Notice, NoticeRequest, Outbound, Words
+from gateway.core.policy import Agent, Mailbox, Policy
+from gateway.core.ticket import Entry, EntryKind, Evidence, Participant, Role, Ticket
+from gateway.core.token import Keys
+
+CUSTOMER = Address("erika.beispiel@example.net", "Erika Beispiel")
+COLLEAGUE = Address("max.beispiel@example.net", "Max Beispiel")
+AGENT = Address("anna.muster@example.com", "Anna Muster")
+OPERATOR = Address("postmaster@example.com")
+MAILBOX = "support@example.com"
+NUMBER = 1042
+OPENED = datetime(2026, 3, 9, 8, 12, tzinfo=UTC)
+NOW = datetime(2026, 3, 12, 14, 5, tzinfo=UTC)
+
+_READERS = {
+    Notice.AGENT_NOTICE: (Audience.AGENT, AGENT, "reply"),
+    Notice.AGENT_RECEIPT: (Audience.AGENT, AGENT, "done"),
+    Notice.OPERATOR_ALARM: (Audience.OPERATOR, OPERATOR, "alarm"),
+}
+_REMARKS = {
+    Notice.REQUEST_RECEIVED: "hours",
+    Notice.AGENT_NOTICE: "flag",
+    Notice.AGENT_RECEIPT: "done",
+    Notice.OPERATOR_ALARM: "alarm",
+}
+_STATUSES = {
+    Notice.REQUEST_RECEIVED: Status.NEW,
+    Notice.REPLY: Status.WAITING_ON_CONTACT,
+    Notice.AGENT_RECEIPT: Status.WAITING_ON_CONTACT,
+    Notice.CLOSE_CONFIRMATION: Status.SOLVED,
+    Notice.CLOSED: Status.CLOSED,
+}
+_MAYBE_WITHOUT_TICKET = frozenset({Notice.REGISTRATION, Notice.REGISTERED, Notice.PASSWORD_RESET})
+"""Sent for a first mail, but also when support asks for it."""
+
+
+def outbounds(notice: Notice, language: str) -> tuple[Outbound, Outbound]:
+    """A full and a sparse example; with English texts where there are none in the language."""
+    texts = _TEXTS.get(language, _TEXTS["en"])
+    audience, recipient, headline = _READERS.get(notice, (Audience.CUSTOMER, CUSTOMER, ""))
+    remarks = (texts[_REMARKS[notice]],) if notice in _REMARKS else ()
+    request = NoticeRequest(notice, recipient, audience, headline, remarks)
+    full = compose(request, _scene(notice, texts), _policy(language, texts["signature"]))
+    if notice is Notice.CLOSE_CONFIRMATION:
+        full = replace(full, words=replace(full.words, closes_at=NOW + timedelta(days=7)))
+    if notice is Notice.AGENT_NOTICE:
+        full = replace(full, words=replace(full.words, omitted=2, also_to=("Ben Probe",)))
+    return full, _sparse(full)
+
+
+def _sparse(full: Outbound) -> Outbound:
+    """Without all that a mail of this notice need not have."""
+    told = full.words
+    words = Words(
+        told.notice,
+        told.language,
+        "",
+        told.recipient,
+        told.sender,
+        told.sender_address,
+        None if told.notice in _MAYBE_WITHOUT_TICKET else told.ticket,
+        text=told.text if told.notice is Notice.REPLY else "",
+    )
+    return replace(full, reply_to=None, in_reply_to="", references=(), words=words)
+
+
+def _policy(language: str, signature: str) -> Policy:
+    box = Mailbox(MAILBOX, "Example Support", language, "support+{token}@example.com", signature)
+    return Policy(
+        keys=Keys(b"an example needs no secret at all"),
+        mailboxes=(box,),
+        agents=(Agent(AGENT.address, AGENT.name, language=language),),
+        default_language=language,
+        languages=(language,),
+        public_url="https://help.example.com",
+        operator=OPERATOR.address,
+        own_addresses=frozenset({box.key}),
+    )
+
+
+def _scene(notice: Notice, texts: dict[str, str]) -> Scene:
+    if notice is Notice.OPERATOR_ALARM:
+        return Scene(NOW, "example")
+    ticket = Ticket(
+        NUMBER,
+        _STATUSES.get(notice, Status.WAITING_ON_US),
+        texts["subject"],
+        CUSTOMER,
+        MAILBOX,
+        NOW if notice is Notice.REQUEST_RECEIVED else OPENED,
+        NOW,
+        people=(Participant(COLLEAGUE),),
+        assignee=AGENT.name,
+    )
+    question = _entry(1, EntryKind.CORRESPONDENCE, CUSTOMER, Role.REQUESTER, texts["question"], texts["file"])
+    note = _entry(2, EntryKind.COMMENT, AGENT, Role.AGENT, texts["note"])
+    answer = _entry(3, EntryKind.CORRESPONDENCE, AGENT, Role.AGENT, texts["answer"], texts["guide"])
+    back = _entry(4, EntryKind.CORRESPONDENCE, CUSTOMER, Role.REQUESTER, texts["back"], texts["file"])
+    scene = Scene(NOW, "example", ticket, conversation=(question, note), refers_to=("CAF3x9=first@mail.example.net",))
+    match notice:
+        case Notice.REPLY | Notice.CLOSE_CONFIRMATION:
+            return replace(scene, entry=answer, text=answer.new_text)
+        case Notice.AGENT_NOTICE:
+            return replace(scene, entry=back, conversation=(question, note, answer))
+        case _:
+            return scene
+
+
+def _entry(number: int, kind: EntryKind, author: Address, role: Role, text: str, file: str = "") -> Entry:
+    files = (Attachment("2", file, "application/octet-stream", 48_213, ""),) if file else ()
+    when = OPENED + timedelta(hours=number - 1)
+    return Entry(number, NUMBER, kind, author, role, text, text, when, files, evidence=Evidence.OWN_MESSAGE_ID)
+
+
+_TEXTS: dict[str, dict[str, str]] = {
+    "en": {
+        "signature": "Example Ltd, 1 Sample Street, Exampletown\nMonday to Friday, 9 to 17, +49 30 555 0100",
+        "subject": "Printer has stopped since the update",
+        "hours": "We answer from Monday to Friday between 9 and 17, usually within one working day.",
+        "question": "Good morning,\n\nsince the update on Friday our printer has printed nothing, it only blinks.\n"
+        "A picture of the display is attached.\n\nBest wishes\nErika Beispiel",
+        "file": "display.jpg",
+        "note": "Same fault as at two other customers, see the notes on version 3.2.",
+        "answer": "Hello Ms Beispiel,\n\nthank you for the picture. The update has reset the connection:\n\n"
+        "1. Switch the printer off and on again.\n2. Choose Settings > Network > Connect again.\n\n"
+        "Does it print now?\n\nKind regards\nAnna",
+        "guide": "Connecting the printer.pdf",
+        "back": "Hello,\n\nthe first step worked, thank you. But “Connect again” is grey, I cannot choose it.\n\n"
+        "Best wishes\nErika Beispiel",
+        "flag": "max.beispiel@example.net was in copy and has joined the conversation unconfirmed.",
+        "alarm": "Journal entry 4711 is held: the database took no writes for 30 s. Nothing is lost. "
+        "Look at it with “replydesk journal show 4711”, then try again with “replydesk journal retry 4711”.",
+        "done": "Sent to erika.beispiel@example.net. The ticket is now waiting on contact.",
+    },
+    "de": {
+        "signature": "Beispiel GmbH, Musterstraße 1, 12345 Musterstadt\nMontag bis Freitag, 9 bis 17 Uhr, 030 5550100",
+        "subject": "Drucker läuft seit dem Update nicht mehr",
+        "hours": "Wir antworten von Montag bis Freitag zwischen 9 und 17 Uhr, meist innerhalb eines Arbeitstags.",
+        "question": "Guten Morgen,\n\nseit dem Update am Freitag druckt unser Drucker nicht mehr, er blinkt nur noch.\n"
+        "Ein Bild der Anzeige liegt bei.\n\nViele Grüße\nErika Beispiel",
+        "file": "Anzeige.jpg",
+        "note": "Derselbe Fehler wie bei zwei anderen Kunden, siehe Hinweise zu Version 3.2.",
+        "answer": "Guten Tag Frau Beispiel,\n\nvielen Dank für das Bild. Das Update hat die Verbindung getrennt:\n\n"
+        "1. Schalten Sie den Drucker aus und wieder ein.\n2. Wählen Sie Einstellungen > Netzwerk > Neu verbinden.\n\n"
+        "Druckt er jetzt wieder?\n\nViele Grüße\nAnna",
+        "guide": "Drucker verbinden – Anleitung für Geräte.pdf",
+        "back": "Guten Tag,\n\nder erste Schritt hat geklappt, danke. Aber „Neu verbinden“ ist grau, ich kann es nicht "
+        "auswählen.\n\nViele Grüße\nErika Beispiel",
+        "flag": "max.beispiel@example.net stand in Kopie und ist unbestätigt dazugekommen.",
+        "alarm": "Der Journaleintrag 4711 wird zurückgehalten: Die Datenbank hat 30 s lang nichts angenommen. "
+        "Nichts ist verloren. Ansehen: „replydesk journal show 4711“, neu versuchen: „replydesk journal retry 4711“.",
+        "done": "Gesendet an erika.beispiel@example.net. Das Ticket wartet jetzt auf den Kontakt.",
+    },
+}

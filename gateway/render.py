@@ -1,0 +1,264 @@
+"""Notice and templates → the bytes of a mail.
+
+Templates come from the site's folder first, then from the package. They are run in a sandbox,
+a missing word is an error, and `check` tries every one at start: a template that would fail
+must fail then, by file and line, and not when a customer waits for an answer.
+"""
+
+from __future__ import annotations
+
+import re
+import traceback
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, tzinfo
+from difflib import get_close_matches
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import css_inline
+from jinja2 import FileSystemLoader, StrictUndefined, TemplateNotFound, TemplateSyntaxError, pass_context
+from jinja2.runtime import Context
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from markupsafe import Markup, escape
+
+import templates
+from gateway import examples, wire
+from gateway.core.errors import TemplateError
+from gateway.core.notice import Notice, Outbound
+
+if TYPE_CHECKING:
+    from babel import Locale
+
+PACKAGED = Path(templates.__path__[0])
+FALLBACK_LANGUAGE = "en"
+WIDTH = 72
+"""Columns of a text body."""
+
+_SHARED = frozenset(p.name for p in (PACKAGED / "mail").glob("*.j2"))
+_OF_LANGUAGE = frozenset({"labels.j2", *(f"{n.value}.{form}.j2" for n in Notice for form in ("txt", "html"))})
+"""What a language's folder holds: all of these and nothing else."""
+_PIECES = "parts"
+"""A folder where a site keeps pieces of its own, to be included by its templates."""
+
+_ESSENTIAL: dict[Notice, tuple[str, ...]] = {
+    Notice.REPLY: ("mail.text",),
+    Notice.CLOSE_CONFIRMATION: ("mail.text", "mail.button.url"),
+    Notice.REGISTRATION: ("mail.button.url",),
+    Notice.PASSWORD_RESET: ("mail.button.url",),
+    Notice.AGENT_NOTICE: ("mail.text", "mail.remarks"),
+    Notice.AGENT_RECEIPT: ("mail.remarks",),
+    Notice.OPERATOR_ALARM: ("mail.remarks",),
+}
+"""What a mail is sent for: no template may leave it out."""
+
+# Nothing is ever fetched; at-rules stay, for a dark screen and a narrow one need them.
+_INLINER = css_inline.CSSInliner(load_remote_stylesheets=False, keep_at_rules=True)
+
+
+class Templates:
+    """All mail templates, compiled when first used; `timezone` is the one dates are shown in."""
+
+    def __init__(self, override: Path | None = None, timezone: tzinfo = UTC) -> None:
+        self._override = override
+        self._folders = [*([override] if override else []), PACKAGED]
+        self._environment = ImmutableSandboxedEnvironment(
+            loader=FileSystemLoader(self._folders),
+            undefined=StrictUndefined,
+            autoescape=lambda name: bool(name and name.endswith(".html.j2")),
+            auto_reload=False,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._environment.filters.update(
+            moment=_moment(timezone),
+            day=_day(timezone),
+            ago=_ago,
+            reflow=reflow,
+            filled=filled,
+            quoted=quoted,
+            lines=lines,
+        )
+        self.languages = tuple(sorted({p.name for f in self._folders for p in (f / "mail").glob("*/") if _holds(p)}))
+        """Languages there are templates for."""
+
+    def check(self) -> None:
+        """Compile and try every template in every language; `TemplateError` names file and line."""
+        if self._override:
+            _check_names(self._override)
+        for language in self.languages:
+            for notice in Notice:
+                full, sparse = examples.outbounds(notice, language)
+                self._check_complete(full)
+                self.write(sparse)
+
+    def write(self, outbound: Outbound) -> bytes:
+        """The complete mail, lines ending in CRLF; the same Outbound gives the same bytes.
+
+        `TemplateError` when a template fails, `ValueError` when an address is none.
+        """
+        return wire.write(outbound, self.text(outbound), self.html(outbound))
+
+    def text(self, outbound: Outbound) -> str:
+        return self._render("txt", outbound).strip("\n") + "\n"
+
+    def html(self, outbound: Outbound) -> str:
+        """The HTML body with its style on each element, for many mail programs read no other."""
+        return self._render("html", outbound)
+
+    def _check_complete(self, outbound: Outbound) -> None:
+        """A mail without the agent's answer, or without its link, is worse than none."""
+        words = outbound.words
+        shown = {
+            "mail.text": words.text.partition("\n")[0],
+            "mail.remarks": "".join(words.remarks[:1]),
+            "mail.button.url": words.button.url if words.button else "",
+        }
+        for form, body in (("txt", self.text(outbound)), ("html", self.html(outbound))):
+            for word in _ESSENTIAL.get(outbound.notice, ()):
+                if " ".join(shown[word].split()) not in " ".join(body.split()):
+                    file = self._environment.get_template(_name(outbound, form)).filename
+                    raise TemplateError(f"{file}: the mail does not show {word}. Put it where it belongs.")
+
+    def _render(self, form: str, outbound: Outbound) -> str:
+        if outbound.words.language not in self.languages:
+            outbound = replace(outbound, words=replace(outbound.words, language=FALLBACK_LANGUAGE))
+        name = _name(outbound, form)
+        try:
+            body = self._environment.get_template(name).render(
+                mail=outbound.words, subject=outbound.subject, now=outbound.date
+            )
+            return str(_INLINER.inline(body)) if form == "html" else body
+        except Exception as error:
+            raise TemplateError(_located(error, name)) from error
+
+
+def _located(error: Exception, name: str) -> str:
+    """`FILE:LINE: what is wrong`, for any error a template can cause."""
+    if isinstance(error, TemplateNotFound):
+        return f"{name}: {error.name} is missing. A language needs every template; copy it from another one."
+    if isinstance(error, TemplateSyntaxError):
+        return f"{error.filename or error.name}:{error.lineno}: {error.message}"
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename.endswith(".j2")]
+    where = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else name
+    return f"{where}: {error}"
+
+
+def _name(outbound: Outbound, form: str) -> str:
+    return f"mail/{outbound.words.language}/{outbound.notice.value}.{form}.j2"
+
+
+def _holds(folder: Path) -> bool:
+    return folder.name != _PIECES and any(folder.glob("*.j2"))
+
+
+def _check_names(override: Path) -> None:
+    """A misspelt name would never be used, and nobody would notice."""
+    if not override.is_dir():
+        raise TemplateError(f"{override}: there is no such folder of templates. Create it, or correct the path.")
+    mail = override / "mail"
+    for path in sorted(p for p in mail.rglob("*.j2") if p.is_file()):
+        folder = path.relative_to(mail).parts[:-1]
+        if folder[:1] == (_PIECES,):
+            continue
+        names = _OF_LANGUAGE if folder else _SHARED
+        if len(folder) > 1 or path.name not in names:
+            near = get_close_matches(path.name, names, 1)
+            hint = f"Did you mean {near[0]}?" if near else f"Pieces of your own go into {mail / _PIECES}."
+            raise TemplateError(f"{path}: no mail is made from a template of this name. {hint}")
+
+
+# --- filters ---------------------------------------------------------------------------
+
+
+def reflow(text: str) -> str:
+    """Paragraphs, filled to WIDTH columns, each with an empty line after it; nothing for a blank text."""
+    paragraphs = (" ".join(p.split()) for p in _PARAGRAPHS.split(text))
+    return "".join("\n".join(_fill(p, WIDTH)) + "\n\n" for p in paragraphs if p)
+
+
+def filled(text: str, width: int = WIDTH) -> str:
+    """A text with its own line breaks and, in lines that are too long, some more."""
+    return "\n".join(part for line in text.strip("\n").split("\n") for part in _fill(line.rstrip(), width))
+
+
+def quoted(text: str) -> str:
+    """A text as replies quote it; none of its lines outgrows its mark."""
+    return "\n".join(f"> {line}".rstrip() for line in filled(text, WIDTH - 2).split("\n"))
+
+
+def lines(text: str) -> Markup:
+    """A plain text as HTML: escaped, line breaks kept even where `white-space` is not understood."""
+    return Markup("<br>").join(escape(text).split("\n"))
+
+
+_PARAGRAPHS = re.compile(r"\n\s*\n")
+
+
+def _fill(line: str, width: int) -> list[str]:
+    """Break at spaces. Words, and addresses of pages above all, stay whole."""
+    if len(line) <= width:
+        return [line]
+    filled: list[str] = []
+    current = ""
+    for word in line.split(" "):
+        if current and len(current) + 1 + len(word) > width:
+            filled.append(current)
+            current = word
+        else:
+            current = f"{current} {word}" if current else word
+    return [*filled, current]
+
+
+_MOMENTS = {"en": "d MMMM y, HH:mm", "de": "d. MMMM y, HH:mm 'Uhr'"}
+_DAYS = {"en": "d MMMM y", "de": "d. MMMM y"}
+
+
+def _moment(timezone: tzinfo) -> Callable[[Context, datetime], str]:
+    @pass_context
+    def moment(context: Context, value: datetime) -> str:
+        """`12 March 2026, 15:05 CET`."""
+        from babel.dates import format_datetime, get_timezone_name
+
+        language = context["mail"].language
+        local, locale = value.astimezone(timezone), _locale(language)
+        zone = get_timezone_name(local, width="short", locale=locale)
+        # Where a language has no name for a zone babel gives the offset; people know "CET" better.
+        zone = local.tzname() or zone if zone[:1] in "+-" else zone
+        return f"{format_datetime(local, _MOMENTS.get(language, 'medium'), tzinfo=timezone, locale=locale)} {zone}"
+
+    return moment
+
+
+def _day(timezone: tzinfo) -> Callable[[Context, datetime], str]:
+    @pass_context
+    def day(context: Context, value: datetime) -> str:
+        """`12 March 2026`."""
+        from babel.dates import format_date
+
+        language = context["mail"].language
+        return format_date(value.astimezone(timezone), _DAYS.get(language, "long"), locale=_locale(language))
+
+    return day
+
+
+@pass_context
+def _ago(context: Context, value: datetime) -> str:
+    """`3 days ago`, counted at the Date of the mail; empty for less than a minute."""
+    from babel.dates import format_timedelta
+
+    age = context["now"] - value
+    if age.total_seconds() < 60:
+        return ""
+    return format_timedelta(-age, add_direction=True, locale=_locale(context["mail"].language))
+
+
+@lru_cache
+def _locale(language: str) -> Locale:
+    from babel import Locale, UnknownLocaleError
+
+    try:
+        return Locale.parse(language.replace("-", "_"))
+    except (UnknownLocaleError, ValueError):
+        return Locale.parse(FALLBACK_LANGUAGE)

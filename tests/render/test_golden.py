@@ -1,0 +1,35 @@
+"""Every notice in every language, byte by byte. `GOLDEN=write pytest tests/render` accepts what is made now."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from gateway import examples
+from gateway.core.notice import Notice
+from gateway.render import Templates
+
+GOLDEN = Path(__file__).parent / "golden"
+TEMPLATES = Templates()
+
+
+@pytest.mark.parametrize("language", ["de", "en"])
+@pytest.mark.parametrize("notice", list(Notice))
+@pytest.mark.parametrize("amount", ["full", "sparse"])
+def test_mail_is_as_it_was_accepted(notice: Notice, language: str, amount: str) -> None:
+    """A change to a template or to the writing of mails shows in the mails."""
+    outbound = examples.outbounds(notice, language)[amount == "sparse"]
+    made = TEMPLATES.write(outbound)
+    file = GOLDEN / f"{notice.value}-{language}-{amount}.eml"
+    if os.environ.get("GOLDEN") == "write":
+        file.parent.mkdir(exist_ok=True)
+        file.write_bytes(made)
+    assert made == file.read_bytes()
+
+
+def test_no_golden_mail_is_left_over() -> None:
+    """Each accepted mail belongs to a notice that exists."""
+    names = {f"{n.value}-{lang}-{amount}" for n in Notice for lang in ("de", "en") for amount in ("full", "sparse")}
+    assert {p.stem for p in GOLDEN.glob("*.eml")} == names

@@ -1,0 +1,299 @@
+"""Templates: what a site may change, what is refused at start, and how words are shown."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+
+from gateway import examples
+from gateway.core.compose import Scene, compose
+from gateway.core.errors import TemplateError
+from gateway.core.lifecycle import Status
+from gateway.core.message import Address
+from gateway.core.notice import Audience, Line, Notice, NoticeRequest, Outbound, Words
+from gateway.core.policy import Policy
+from gateway.core.ticket import Entry, EntryKind, Role, Ticket
+from gateway.render import PACKAGED, Templates, filled, quoted, reflow
+
+REPLY = examples.outbounds(Notice.REPLY, "de")[0]
+NOTICE = examples.outbounds(Notice.AGENT_NOTICE, "en")[0]
+RECEIVED = examples.outbounds(Notice.REQUEST_RECEIVED, "en")[0]
+CLOSING = examples.outbounds(Notice.CLOSE_CONFIRMATION, "en")[0]
+
+
+@pytest.fixture(scope="module")
+def packaged() -> Templates:
+    return Templates()
+
+
+def site(tmp_path: Path, name: str, source: str) -> Templates:
+    """A site that overrides one file under mail/."""
+    file = tmp_path / "mail" / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(source)
+    return Templates(tmp_path)
+
+
+def refusal(templates: Templates) -> str:
+    with pytest.raises(TemplateError) as refused:
+        templates.check()
+    return str(refused.value)
+
+
+# --- what a site may change
+
+
+def test_packaged_templates_pass_their_own_check(packaged: Templates) -> None:
+    """Both languages, every notice, with much and with little to tell."""
+    packaged.check()
+    assert packaged.languages == ("de", "en")
+
+
+def test_site_folder_wins_over_the_package(tmp_path: Path) -> None:
+    """One file is changed, all others stay."""
+    templates = site(tmp_path, "de/reply.txt.j2", "Hier spricht die Firma.\n{{ mail.text }}\n")
+    templates.check()
+    assert templates.text(REPLY).startswith("Hier spricht die Firma.\nGuten Tag")
+    assert templates.html(REPLY) == Templates().html(REPLY)
+
+
+def test_site_changes_the_layout_of_every_mail(tmp_path: Path) -> None:
+    """A layout of one's own is inherited by the packaged texts."""
+    source = (PACKAGED / "mail" / "layout.html.j2").read_text().replace("#0a58ca", "#a10050")
+    templates = site(tmp_path, "layout.html.j2", source)
+    templates.check()
+    assert "background-color: #a10050" in templates.html(RECEIVED)
+
+
+def test_site_includes_pieces_of_its_own(tmp_path: Path) -> None:
+    """mail/parts is the place for them."""
+    site(tmp_path, "parts/footer.j2", "The footer")
+    templates = site(tmp_path, "en/reply.txt.j2", "{{ mail.text }}\n{% include 'mail/parts/footer.j2' %}")
+    templates.check()
+    assert templates.text(examples.outbounds(Notice.REPLY, "en")[0]).endswith("The footer\n")
+
+
+def test_site_adds_a_language(tmp_path: Path) -> None:
+    """A complete folder is a language; dates follow it."""
+    for file in (PACKAGED / "mail" / "en").glob("*.j2"):
+        site(tmp_path, f"fr/{file.name}", file.read_text().replace("Hello,", "Bonjour,"))
+    templates = Templates(tmp_path)
+    templates.check()
+    words = replace(CLOSING.words, language="fr", text="")
+    assert templates.languages == ("de", "en", "fr")
+    assert "Bonjour," in templates.text(replace(CLOSING, words=words))
+    assert "19 mars 2026" in templates.text(replace(CLOSING, words=words))
+
+
+def test_unknown_language_is_written_in_english(packaged: Templates) -> None:
+    """A contact's wish must not stop a mail."""
+    words = replace(RECEIVED.words, language="tlh")
+    assert packaged.write(replace(RECEIVED, words=words)) == packaged.write(RECEIVED)
+
+
+# --- what is refused at start
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "said"),
+    [
+        ("de/reply.txt.j2", "{{ mail.text }}\n\n{% if mail.author %}\n", "mail/de/reply.txt.j2:3: Unexpected end"),
+        ("en/closed.txt.j2", "a\nb\n{{ mail.tickt.reference }}\n", "mail/en/closed.txt.j2:3: 'gateway.core.notice.W"),
+        ("en/closed.html.j2", "a\n{{ tickt }}\n", "mail/en/closed.html.j2:2: 'tickt' is undefined"),
+        ("en/closed.txt.j2", "{{ mail.sender | shout }}", "mail/en/closed.txt.j2:1: No filter named 'shout'"),
+        ("en/registered.txt.j2", "\n{{ mail.ticket.reference }}", "mail/en/registered.txt.j2:2: 'None' has no"),
+        ("en/closed.txt.j2", "{% include 'mail/parts/no.j2' %}", "mail/parts/no.j2 is missing"),
+        ("layout.txt.j2", "x\n{% blok page %}\n", "mail/layout.txt.j2:2: Encountered unknown tag 'blok'"),
+        ("de/replay.txt.j2", "x", "mail/de/replay.txt.j2: no mail is made from a template of this name. Did you mean"),
+        ("en/sub/reply.txt.j2", "x", "mail/en/sub/reply.txt.j2: no mail is made"),
+        ("frame.html.j2", "x", "mail/frame.html.j2: no mail is made"),
+        ("fr/reply.txt.j2", "{{ mail.text }}", "mail/fr/request_received.txt.j2 is missing"),
+        ("en/reply.txt.j2", "{{ mail.author }}", "mail/en/reply.txt.j2: the mail does not show mail.text"),
+        ("de/registration.html.j2", "<p>Hallo</p>", "registration.html.j2: the mail does not show mail.button.url"),
+    ],
+)
+def test_broken_template_is_refused_by_file_and_line(tmp_path: Path, name: str, source: str, said: str) -> None:
+    """Not when a customer waits for an answer."""
+    assert said in refusal(site(tmp_path, name, source))
+
+
+def test_template_that_fails_on_a_sparse_mail_is_refused(tmp_path: Path) -> None:
+    """What is there in most mails need not be there in all."""
+    templates = site(tmp_path, "en/closed.txt.j2", "{{ mail.ticket.reference }}\n{{ mail.button.url }}")
+    assert "mail/en/closed.txt.j2:2: 'None' has no attribute 'url'" in refusal(templates)
+
+
+def test_missing_folder_is_refused(tmp_path: Path) -> None:
+    """A misspelt path would silently mean no changes at all."""
+    assert "there is no such folder" in refusal(Templates(tmp_path / "tmplates"))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ mail.__class__.__mro__ }}",
+        "{{ mail.recipient.__init__.__globals__ }}",
+        "{{ ''.__class__.__base__.__subclasses__() }}",
+        "{{ '{0.__class__}'.format(mail) }}",
+        "{{ cycler.__init__.__globals__.os.system('true') }}",
+        "{% include '/etc/passwd' %}",
+        "{% include 'mail/../../../../../../etc/passwd' %}",
+        "{% for i in range(10**9) %}{% endfor %}",
+    ],
+)
+def test_sandbox_holds(tmp_path: Path, source: str) -> None:
+    """A template reaches the words of its mail and nothing else."""
+    assert "mail/en/closed.txt.j2" in refusal(site(tmp_path, "en/closed.txt.j2", source))
+
+
+# --- how words are shown
+
+HOSTILE = "<script>alert(1)</script> & <img src=x onerror=y> \"'{{ 7*7 }}"
+SHOWN = "&lt;script&gt;alert(1)&lt;/script&gt; &amp; &lt;img src=x onerror=y&gt; \"'{{ 7*7 }}"
+
+
+def hostile_words(words: Words, value: str) -> Words:
+    """Every word a stranger can choose."""
+    assert words.ticket
+    return replace(
+        words,
+        text=value,
+        author=value,
+        attachments=(value,),
+        recipient=Address("a@example.net", value),
+        also_to=(value,),
+        remarks=(value,),
+        conversation=(Line(value, "customer", examples.NOW, value, (value,)),),
+        ticket=replace(words.ticket, subject=value, requester=Address("a@example.net", value), assignee=value),
+    )
+
+
+@pytest.mark.parametrize("outbound", [NOTICE, CLOSING, REPLY, RECEIVED], ids=lambda o: o.notice.value)
+def test_markup_in_words_is_text(packaged: Templates, outbound: Outbound) -> None:
+    """A customer's text is never run, neither by a mail program nor by the template engine."""
+    html = packaged.html(replace(outbound, subject=HOSTILE, words=hostile_words(outbound.words, HOSTILE)))
+    assert "<script" not in html
+    assert "<img" not in html
+    assert SHOWN in html
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["שלום עולם", "😀👩‍👩‍👧 ok", "x" * 20_000, "a\r\nb\rc", "\n\n\n", " ", "two\n\n\n\nlines", "> quoted\n-- \nsig"],
+)
+def test_odd_words_make_a_mail(packaged: Templates, value: str) -> None:
+    """Whatever the words are, the mail travels: ASCII, short lines."""
+    for outbound in (NOTICE, CLOSING, REPLY):
+        raw = packaged.write(replace(outbound, words=hostile_words(outbound.words, value)))
+        assert raw.isascii()
+        assert max(map(len, raw.split(b"\r\n"))) <= 998
+
+
+def test_line_breaks_of_a_text_are_kept(packaged: Templates) -> None:
+    """Also where white-space is not understood (Outlook)."""
+    words = replace(REPLY.words, text="one\n\n  two")
+    assert "one<br><br>  two" in packaged.html(replace(REPLY, words=words))
+    assert "one\n\n  two" in packaged.text(replace(REPLY, words=words))
+
+
+@pytest.mark.parametrize("language", ["de", "en"])
+@pytest.mark.parametrize("notice", list(Notice))
+def test_marker_is_the_first_line_a_reader_sees(packaged: Templates, notice: Notice, language: str) -> None:
+    """People write above it; without one the mail begins with its own words."""
+    outbound = examples.outbounds(notice, language)[0]
+    marked = replace(outbound, words=replace(outbound.words, marker="##- above -##"))
+    body = packaged.html(marked).partition("<body")[2]
+    assert packaged.text(marked).startswith("##- above -##\n\n")
+    assert body.partition("##- above -##")[0].count("</") == 0
+    assert "##-" not in packaged.text(replace(outbound, words=replace(outbound.words, marker="")))
+
+
+@pytest.mark.parametrize("language", ["de", "en"])
+@pytest.mark.parametrize("notice", list(Notice))
+def test_mail_loads_nothing_and_shouts_nothing(packaged: Templates, notice: Notice, language: str) -> None:
+    """No picture, no script, no remote content, no exclamation mark; in the reader's language."""
+    outbound = examples.outbounds(notice, language)[0]
+    html = packaged.html(outbound)
+    for forbidden in ("<img", "src=", "<script", "<link", "@import", "url(", "<table"):
+        assert forbidden not in html
+    assert f'<html lang="{language}"' in html
+    assert "!" not in packaged.text(outbound).replace("\n! ", "\n")
+
+
+def test_addresses_of_pages_stand_on_lines_of_their_own(packaged: Templates) -> None:
+    """So that a mail program finds where they end."""
+    for notice in Notice:
+        for line in packaged.text(examples.outbounds(notice, "de")[0]).split("\n"):
+            assert "https://" not in line or line.startswith("https://")
+
+
+def test_internal_notes_are_marked_as_such(packaged: Templates) -> None:
+    """An agent must see at a glance what the customer never saw."""
+    assert "(internal note)" in packaged.text(NOTICE)
+    assert "(internal note)" in packaged.html(NOTICE)
+
+
+@pytest.mark.parametrize(
+    ("age", "shown"),
+    [
+        (timedelta(seconds=5), "Opened just now"),
+        (timedelta(minutes=5), "Opened 5 minutes ago"),
+        (timedelta(days=3), "Opened 3 days ago"),
+        (timedelta(days=-1), "Opened just now"),
+    ],
+)
+def test_age_is_counted_at_the_date_of_the_mail(packaged: Templates, age: timedelta, shown: str) -> None:
+    """A retry tomorrow says the same."""
+    assert NOTICE.words.ticket
+    ticket = replace(NOTICE.words.ticket, created_at=NOTICE.date - age)
+    assert shown in packaged.text(replace(NOTICE, words=replace(NOTICE.words, ticket=ticket)))
+
+
+def test_dates_are_shown_in_the_time_zone_of_the_site() -> None:
+    """With its name, for a reader may live in another."""
+    templates = Templates(timezone=timezone(timedelta(hours=5, minutes=30), "IST"))
+    assert "9. März 2026, 13:42 Uhr IST:" in templates.text(REPLY)
+
+
+def test_paragraphs_are_filled() -> None:
+    """A paragraph of a template is one paragraph of the mail, whatever its line breaks."""
+    assert reflow("a\nb\n\n  c  \n \n") == "a b\n\nc\n\n"
+    assert reflow(" \n") == ""
+    assert max(map(len, reflow("word " * 60).split("\n"))) <= 72
+
+
+def test_long_words_stay_whole() -> None:
+    """An address of a page that is broken does not work."""
+    url = "https://example.com/" + "x" * 100
+    assert filled(f"see {url} there") == f"see\n{url}\nthere"
+    assert quoted("a\n\nb") == "> a\n>\n> b"
+
+
+# --- what the core composes
+
+CUSTOMER = Address("erika@example.net", "Erika Beispiel")
+
+
+def scene(now: datetime, language: str) -> Scene:
+    ticket = Ticket(7, Status.SOLVED, "Frage", CUSTOMER, "support@example.com", now, now, language=language)
+    asked = Entry(1, 7, EntryKind.CORRESPONDENCE, CUSTOMER, Role.REQUESTER, "Frage?", "Frage?", now)
+    answer = Entry(2, 7, EntryKind.CORRESPONDENCE, Address("anna@example.com", "Anna"), Role.AGENT, "Ja.", "Ja.", now)
+    return Scene(now, "journal:1", ticket, answer, "Ja.", (asked,), ("first@example.net",))
+
+
+@pytest.mark.parametrize("language", ["de", "en"])
+@pytest.mark.parametrize("notice", list(Notice))
+def test_every_notice_the_core_composes_can_be_written(
+    packaged: Templates, policy: Policy, notice: Notice, language: str
+) -> None:
+    """The words compose gives are the words the templates need."""
+    audience = examples.outbounds(notice, language)[0].audience
+    recipient = CUSTOMER if audience is Audience.CUSTOMER else Address("anna@example.com", "Anna")
+    outbound = compose(
+        NoticeRequest(notice, recipient, audience, "reply", ("a\nb",)), scene(examples.NOW, language), policy
+    )
+    raw = packaged.write(outbound)
+    assert f"Message-ID: <{outbound.message_id}>".encode() in raw.replace(b"\r\n ", b" ")
