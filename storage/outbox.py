@@ -1,8 +1,10 @@
 """The outbox: every mail we decided to send, and how its delivery stands.
 
 Rows are written in the transaction that decided them. The send loop claims due rows for a
-while, delivers, and settles each; a claim that runs out means its holder died, and nobody
-knows how far it came, so the row is `uncertain` and is tried once more under the same Message-ID.
+while, delivers, and settles each. An attempt that ended without our knowing whether the mail
+arrived (no answer, or its holder died) leaves the row `uncertain`: it is tried once more under
+the same Message-ID. When that ends in doubt too it stays `uncertain`, and only the operator's
+`retry` or `drop` moves it. No mail is ever removed here.
 """
 
 from __future__ import annotations
@@ -13,7 +15,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, and_, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, Table, and_, case, func, insert, or_, select, text, update
+from sqlalchemy.sql.dml import Update
 
 from gateway.core.errors import UnknownEntry
 from gateway.core.message import address_key
@@ -35,6 +38,11 @@ class State(StrEnum):
 
 
 DUE = (State.PENDING, State.DEFERRED, State.UNCERTAIN)
+DOUBTS = 1
+"""After how many attempts of unknown end a mail is still tried again by itself."""
+LOOK_AHEAD = 256
+"""Due rows among which recipients are chosen; bounds the work of one claim."""
+DIED = "whoever was sending it stopped without saying how far it came"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +59,8 @@ class OutboxRow:
     reverse_path: str
     automatic: bool
     attempts: int
+    doubts: int
+    first_attempt_at: datetime | None
     last_reply: str
     created_at: datetime
     not_before: datetime
@@ -60,13 +70,24 @@ class OutboxRow:
     claimed_until: datetime | None
 
     @property
+    def waits_for_operator(self) -> bool:
+        """Perhaps delivered, perhaps not, and not to be tried again by itself."""
+        return self.state == State.UNCERTAIN and self.doubts > DOUBTS
+
+    @property
     def next_attempt_at(self) -> datetime | None:
-        return self.not_before if self.state in DUE else None
+        return self.not_before if self.state in DUE and not self.waits_for_operator else None
 
 
 _ADD = insert(OUTBOX).returning(OUTBOX.c.id)
 _ADD_ID = insert(MESSAGE_ID)
-_ROW = select(*(OUTBOX.c[name] for name in OutboxRow.__dataclass_fields__))
+_COLUMNS = tuple(OUTBOX.c[name] for name in OutboxRow.__dataclass_fields__)
+_ROW = select(*_COLUMNS)
+_WAITING = text(tables.OUTBOX_WAITING)
+_CLAIMED = text(tables.OUTBOX_CLAIMED)
+_TRIABLE = and_(OUTBOX.c.state.in_(DUE), or_(OUTBOX.c.state != State.UNCERTAIN, OUTBOX.c.doubts <= DOUBTS))
+_TO_BE_REPEATED = and_(OUTBOX.c.doubts > 0, OUTBOX.c.doubts <= DOUBTS)
+_ONE_CLAIM_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtextextended('outbox', 0))")
 
 
 class Outbox:
@@ -105,6 +126,7 @@ class Outbox:
                 for f in outbound.files
             ],
             "attempts": 0,
+            "doubts": 0,
             "last_reply": "",
             "created_at": now,
             "not_before": not_before or now,
@@ -123,49 +145,82 @@ class Outbox:
         )
         return id
 
-    def expire_claims(self, now: datetime, dead: Sequence[str] = ()) -> int:
-        """Rows whose holder died become uncertain; `dead` names holders known to be gone."""
+    def expire_claims(self, now: datetime, dead: Sequence[str] = ()) -> list[OutboxRow]:
+        """Rows whose holder died become uncertain; `dead` names holders known to be gone. Returns those rows."""
         gone = or_(OUTBOX.c.claimed_until < now, OUTBOX.c.claimed_by.in_(list(dead)))
         statement = (
             update(OUTBOX)
-            .where(OUTBOX.c.state == State.CLAIMED, gone)
-            .values(state=State.UNCERTAIN, not_before=now, claimed_by="", claimed_until=None)
+            .where(_CLAIMED, OUTBOX.c.state == State.CLAIMED, gone)
+            .values(
+                state=State.UNCERTAIN,
+                attempts=OUTBOX.c.attempts + 1,
+                doubts=OUTBOX.c.doubts + 1,
+                first_attempt_at=func.coalesce(OUTBOX.c.first_attempt_at, now),
+                last_reply=DIED,
+                not_before=now,
+                # `claimed_by` stays: if the holder lives after all, it may still say what it knows.
+                claimed_until=None,
+            )
+            .returning(*_COLUMNS)
         )
-        return self._connection.execute(statement).rowcount
+        return [_row(row) for row in self._connection.execute(statement)]
 
     def claim(self, holder: str, limit: int, seconds: int, now: datetime) -> list[tuple[OutboxRow, bytes]]:
-        """Take due rows for delivery, oldest first, and their messages (without files)."""
+        """Take due rows for delivery, oldest first, and their messages (without files).
+
+        One row for a recipient, its first, and none for whom another is claimed: so everyone gets
+        their mails in the order they were decided.
+        """
+        if self._connection.dialect.name == "postgresql":
+            # Rows skipped because another daemon is just locking them would break that order.
+            self._connection.execute(_ONE_CLAIM_AT_A_TIME)
+        busy = select(OUTBOX.c.recipient_key).where(_CLAIMED)
         due = (
-            select(OUTBOX.c.id)
-            .where(OUTBOX.c.state.in_(DUE), OUTBOX.c.not_before <= now)
+            select(OUTBOX.c.id, OUTBOX.c.recipient_key)
+            .where(_WAITING, _TRIABLE, OUTBOX.c.not_before <= now, OUTBOX.c.recipient_key.not_in(busy))
             .order_by(OUTBOX.c.not_before, OUTBOX.c.id)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
+            .limit(LOOK_AHEAD)
         )
-        ids = [row[0] for row in self._connection.execute(due)]
-        if not ids:
+        first: dict[str, int] = {}
+        for id, recipient in self._connection.execute(due):
+            first[recipient] = min(id, first.get(recipient, id))
+        chosen = list(first.values())[:limit]
+        if not chosen:
             return []
-        self._connection.execute(
+        taken = (
             update(OUTBOX)
-            .where(OUTBOX.c.id.in_(ids))
+            .where(OUTBOX.c.id.in_(chosen), _TRIABLE)
             .values(state=State.CLAIMED, claimed_by=holder, claimed_until=now + timedelta(seconds=seconds))
+            .returning(*_COLUMNS, OUTBOX.c.data)
         )
-        rows = self._connection.execute(
-            _ROW.add_columns(OUTBOX.c.data).where(OUTBOX.c.id.in_(ids)).order_by(OUTBOX.c.id)
+        rows = {row.id: row for row in self._connection.execute(taken)}
+        return [(_row(rows[id]), raw.decompress(rows[id].data)) for id in chosen if id in rows]
+
+    def extend(self, ids: Sequence[int], holder: str, seconds: int, now: datetime) -> None:
+        """The holder lives and is still at it."""
+        self._connection.execute(
+            self._held(ids, holder).values(claimed_until=now + timedelta(seconds=seconds)),
         )
-        return [(_row(row), raw.decompress(row.data)) for row in rows]
 
     def settle(
         self, id: int, holder: str, state: State, reply: str, now: datetime, not_before: datetime | None = None
     ) -> bool:
-        """Write down how an attempt ended. False when the claim was lost meanwhile: then nothing is changed."""
+        """Write down how an attempt ended. False when the claim was lost meanwhile: then nothing is changed.
+
+        A claim that ran out, but that nobody took over, counts as the holder's own: what it knows beats the doubt.
+        """
+        doubts = 1 if state is State.UNCERTAIN else 0
+        ran_out = case((OUTBOX.c.state == State.UNCERTAIN, 1), else_=0)
+        own = OUTBOX.c.state.in_((State.CLAIMED, State.UNCERTAIN))
         statement = (
             update(OUTBOX)
-            .where(OUTBOX.c.id == id, OUTBOX.c.state == State.CLAIMED, OUTBOX.c.claimed_by == holder)
+            .where(OUTBOX.c.id == id, OUTBOX.c.claimed_by == holder, own)
             .values(
                 state=state,
                 last_reply=reply[:2000],
-                attempts=OUTBOX.c.attempts + 1,
+                attempts=OUTBOX.c.attempts + 1 - ran_out,
+                doubts=OUTBOX.c.doubts + doubts - ran_out,
+                first_attempt_at=func.coalesce(OUTBOX.c.first_attempt_at, now),
                 not_before=not_before or now,
                 sent_at=now if state is State.SENT else None,
                 claimed_by="",
@@ -175,24 +230,37 @@ class Outbox:
         return self._connection.execute(statement).rowcount == 1
 
     def release(self, ids: Sequence[int], holder: str) -> None:
-        """Give claimed rows back untouched: nothing of them was sent."""
+        """Give claimed rows back as they were: nothing of them was sent."""
+        before = case(
+            (OUTBOX.c.attempts == 0, State.PENDING.value),
+            (_TO_BE_REPEATED, State.UNCERTAIN.value),
+            else_=State.DEFERRED.value,
+        )
+        self._connection.execute(self._held(ids, holder).values(state=before, claimed_by="", claimed_until=None))
+
+    def postpone(self, ids: Sequence[int], holder: str, reply: str, not_before: datetime) -> None:
+        """Give claimed rows back for later, with the cause; no attempt is counted, for it is no fault of theirs."""
         self._connection.execute(
-            update(OUTBOX)
-            .where(OUTBOX.c.id.in_(list(ids)), OUTBOX.c.state == State.CLAIMED, OUTBOX.c.claimed_by == holder)
-            .values(state=State.PENDING, claimed_by="", claimed_until=None)
+            self._held(ids, holder).values(
+                state=case((_TO_BE_REPEATED, State.UNCERTAIN.value), else_=State.DEFERRED.value),
+                last_reply=reply[:2000],
+                not_before=not_before,
+                claimed_by="",
+                claimed_until=None,
+            )
         )
 
     def next_due(self) -> datetime | None:
         return self._connection.execute(
-            select(func.min(OUTBOX.c.not_before)).where(OUTBOX.c.state.in_(DUE))
+            select(OUTBOX.c.not_before).where(_WAITING, _TRIABLE).order_by(OUTBOX.c.not_before, OUTBOX.c.id).limit(1)
         ).scalar_one_or_none()
 
     def retry(self, id: int, now: datetime) -> None:
-        """The operator wants another attempt, whatever happened before."""
+        """The operator wants another attempt, whatever happened before. Ended in doubt, it waits again."""
         row = self.get(id)
         if row.state in (State.SENT, State.CLAIMED):
             raise UnknownEntry(f"outbox entry {id} is {row.state}; only waiting or failed mails can be retried")
-        self._set(id, state=State.PENDING, not_before=now, attempts=0)
+        self._set(id, state=State.PENDING, not_before=now, attempts=0, first_attempt_at=None, claimed_by="")
 
     def drop(self, id: int) -> None:
         """The operator wants it not sent; the row stays, as failed."""
@@ -205,7 +273,7 @@ class Outbox:
         """Take back the mails of an entry that were not sent yet; how many."""
         statement = (
             update(OUTBOX)
-            .where(and_(OUTBOX.c.entry_id == entry_id, OUTBOX.c.state.in_(DUE), OUTBOX.c.attempts == 0))
+            .where(OUTBOX.c.entry_id == entry_id, OUTBOX.c.state.in_(DUE), OUTBOX.c.attempts + OUTBOX.c.doubts == 0)
             .values(state=State.RECALLED, last_reply="recalled before it was sent")
         )
         return self._connection.execute(statement).rowcount
@@ -249,6 +317,11 @@ class Outbox:
             .limit(limit)
         )
         return tuple(row[0] for row in rows)
+
+    def _held(self, ids: Sequence[int], holder: str) -> Update:
+        return update(OUTBOX).where(
+            OUTBOX.c.id.in_(list(ids)), OUTBOX.c.state == State.CLAIMED, OUTBOX.c.claimed_by == holder
+        )
 
     def _set(self, id: int, **values: Any) -> None:
         self._connection.execute(update(OUTBOX).where(OUTBOX.c.id == id).values(**values))

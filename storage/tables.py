@@ -34,6 +34,11 @@ _NEVER_AGAIN = {"sqlite_autoincrement": True}
 """A number once given out is never given to another row, even when the newest row was erased."""
 
 
+OUTBOX_WAITING = "state NOT IN ('sent', 'failed', 'recalled')"
+OUTBOX_CLAIMED = "claimed_until IS NOT NULL"
+"""SQLite uses such an index only for a query that repeats these very words."""
+
+
 class Raw(SQLModel, table=True):
     """Bytes of mails exactly as received, compressed, once per content."""
 
@@ -196,6 +201,10 @@ class Outbox(SQLModel, table=True):
     """The message without its files, compressed."""
     files: list[dict[str, Any]] = _json()
     attempts: int = 0
+    doubts: int = 0
+    """How many of them ended without our knowing whether the mail arrived."""
+    first_attempt_at: datetime | None = None
+    """When the time until we give up began."""
     last_reply: str = _text()
     created_at: datetime
     not_before: datetime
@@ -204,7 +213,8 @@ class Outbox(SQLModel, table=True):
     sent_at: datetime | None = None
 
     __table_args__ = (
-        _some("ix_outbox_waiting", "state NOT IN ('sent', 'failed', 'recalled')", "state", "not_before"),
+        _some("ix_outbox_waiting", OUTBOX_WAITING, "not_before", "id", "state"),
+        _some("ix_outbox_claimed", OUTBOX_CLAIMED, "recipient_key"),
         Index("ix_outbox_recipient", "recipient_key", "created_at"),
         Index("ix_outbox_ticket", "ticket", "id"),
         _NEVER_AGAIN,

@@ -246,6 +246,8 @@ def upgrade() -> None:
         sa.Column("data", sa.LargeBinary(), nullable=False),
         sa.Column("files", sa.JSON(), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("doubts", sa.Integer(), nullable=False),
+        sa.Column("first_attempt_at", UTCDateTime(), nullable=True),
         sa.Column("last_reply", sa.Text(), server_default="", nullable=False),
         sa.Column("created_at", UTCDateTime(), nullable=False),
         sa.Column("not_before", UTCDateTime(), nullable=False),
@@ -274,8 +276,15 @@ def upgrade() -> None:
         batch_op.create_index("ix_outbox_recipient", ["recipient_key", "created_at"], unique=False)
         batch_op.create_index("ix_outbox_ticket", ["ticket", "id"], unique=False)
         batch_op.create_index(
+            "ix_outbox_claimed",
+            ["recipient_key"],
+            unique=False,
+            sqlite_where=sa.text("claimed_until IS NOT NULL"),
+            postgresql_where=sa.text("claimed_until IS NOT NULL"),
+        )
+        batch_op.create_index(
             "ix_outbox_waiting",
-            ["state", "not_before"],
+            ["not_before", "id", "state"],
             unique=False,
             sqlite_where=sa.text("state NOT IN ('sent', 'failed', 'recalled')"),
             postgresql_where=sa.text("state NOT IN ('sent', 'failed', 'recalled')"),
