@@ -1,6 +1,8 @@
 """Receiving by SMTP: open a listener, and close it without cutting a mail in two.
 
 `serve` gives a plain asyncio server in the running loop, one for each listener; `drain` ends it.
+A connection is made of layers, each a job: `connection` (replies, time, bytes), `gate` (who may
+come in), `hello` (who it is), `session` (the mail), and for LMTP `lmtp` on top.
 """
 
 from __future__ import annotations

@@ -4,15 +4,9 @@ from __future__ import annotations
 
 import ssl
 import subprocess
-from dataclasses import dataclass
 
 import pytest
-
-
-@dataclass(frozen=True)
-class Tls:
-    server: ssl.SSLContext
-    client: ssl.SSLContext
+from smtp_peer import Tls
 
 
 @pytest.fixture(scope="session")

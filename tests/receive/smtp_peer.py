@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+import tracemalloc
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass
 
 from gateway.core.message import Envelope
 from gateway.receive import lmtp, smtp
@@ -13,6 +15,14 @@ from gateway.receive.smtp import Listener, Options
 
 PATIENCE = 20.0
 """Seconds after which a test gives up on an answer; no test passes or fails by how fast it came."""
+
+
+@dataclass(frozen=True)
+class Tls:
+    """Both sides of a certificate for `desk.test`."""
+
+    server: ssl.SSLContext
+    client: ssl.SSLContext
 
 
 async def until(condition: Callable[[], object]) -> None:
@@ -23,6 +33,17 @@ async def until(condition: Callable[[], object]) -> None:
             await asyncio.sleep(0.005)
 
     await asyncio.wait_for(poll(), PATIENCE)
+
+
+@contextlib.contextmanager
+def memory_stays_below(limit: int) -> Iterator[None]:
+    """At no moment is more than this allocated, in bytes."""
+    tracemalloc.start()
+    try:
+        yield
+        assert tracemalloc.get_traced_memory()[1] < limit
+    finally:
+        tracemalloc.stop()
 
 
 class Desk:

@@ -6,6 +6,7 @@ import re
 
 from hypothesis import given
 from hypothesis import strategies as st
+from smtp_peer import memory_stays_below
 
 from gateway.receive.data import MailData
 
@@ -47,6 +48,14 @@ def test_the_limit_is_exact(content: bytes, sizes: list[int], limit: int) -> Non
     data = MailData(limit)
     assert feed(data, stuffed(mail) + b"NOOP\r\n", sizes) == b"NOOP\r\n"
     assert data.mail() == (mail if len(mail) <= limit else None)
+
+
+def test_what_is_over_the_limit_is_not_kept() -> None:
+    """However much comes."""
+    data = MailData(1000)
+    with memory_stays_below(200_000):
+        for _ in range(1000):
+            data.feed(b"x" * 10_000)
 
 
 def test_the_end_is_found_after_much_was_thrown_away() -> None:

@@ -7,8 +7,7 @@ import contextlib
 from pathlib import Path
 
 import pytest
-from conftest import Tls
-from smtp_peer import Desk, Peer, options, peer, serving, until
+from smtp_peer import Desk, Peer, Tls, options, peer, serving, until
 
 from gateway.receive import lmtp, smtp
 from gateway.receive.smtp import Listener

@@ -4,26 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import tracemalloc
-from collections.abc import Iterator
 
 import pytest
-from smtp_peer import PATIENCE, Desk, Peer, peer, serving
+from smtp_peer import PATIENCE, Desk, Peer, memory_stays_below, peer, serving
 
 from gateway.receive import smtp
 from gateway.receive.door import peer_of, plain_address
 
 MIB = 1 << 20
-
-
-@contextlib.contextmanager
-def memory_stays_below(limit: int) -> Iterator[None]:
-    tracemalloc.start()
-    try:
-        yield
-        assert tracemalloc.get_traced_memory()[1] < limit
-    finally:
-        tracemalloc.stop()
 
 
 async def flood(client: Peer, chunk: bytes, total: int) -> int:
@@ -99,17 +87,25 @@ async def test_slow_upload_is_not_idle() -> None:
 
 
 async def test_slow_commit_is_not_idle() -> None:
-    """While the peer waits for us, no time runs."""
-    desk = Desk(lambda: asyncio.sleep(0.5))
-    async with serving(desk, timeout_seconds=0.2) as server, peer(server) as client:
+    """While the peer waits for us no time runs, not even when it sends on."""
+    begun = asyncio.Event()
+
+    async def slow() -> None:
+        begun.set()
+        await asyncio.sleep(1.4)
+
+    async with serving(Desk(slow), timeout_seconds=0.8) as server, peer(server) as client:
         await client.begin_data()
-        await client.send(b".\r\nNOOP\r\n")
+        await client.send(b".\r\n")
+        await begun.wait()
+        await client.send(b"NOOP\r\n")
         assert (await client.line()).startswith("250 2.0.0 Accepted")
+        assert await client.line() == "250 2.0.0 OK"
 
 
 async def test_dripping_peer_is_cut_off() -> None:
     """A byte now and then keeps a connection only so long."""
-    async with serving(Desk(), patience_seconds=0.2) as server, peer(server) as client:
+    async with serving(Desk(), patience_seconds=0.8) as server, peer(server) as client:
         await client.begin_data()
         for _ in range(1000):
             with contextlib.suppress(ConnectionError):
@@ -155,7 +151,7 @@ def test_who_is_one_peer() -> None:
 
 async def test_peer_that_does_not_read_cannot_stay() -> None:
     """Replies nobody reads do not hold a connection open."""
-    async with serving(Desk(), timeout_seconds=0.3, max_errors=0) as server, peer(server) as client:
+    async with serving(Desk(), timeout_seconds=0.8, max_errors=0) as server, peer(server) as client:
         client.writer.transport.pause_reading()  # type: ignore[attr-defined]  # a ReadTransport too
         with contextlib.suppress(ConnectionError, TimeoutError):
             for _ in range(400):

@@ -6,8 +6,7 @@ import ipaddress
 import struct
 
 import pytest
-from conftest import Tls
-from smtp_peer import Desk, peer, serving
+from smtp_peer import Desk, Tls, peer, serving
 
 V1 = b"PROXY TCP4 198.51.100.9 203.0.113.1 40000 25\r\n"
 

@@ -9,8 +9,7 @@ import smtplib
 import threading
 
 import pytest
-from conftest import Tls
-from smtp_peer import PATIENCE, Desk, Peer, peer, serving
+from smtp_peer import PATIENCE, Desk, Peer, Tls, peer, serving
 
 from gateway.receive import smtp
 from gateway.receive.smtp import Listener
@@ -78,7 +77,7 @@ async def test_failed_handshake_frees_its_place(tls: Tls, caplog: pytest.LogCapt
 
 async def test_unfinished_handshake_frees_its_place(tls: Tls) -> None:
     """Silence instead of a handshake is timed out, and hanging up in it is noticed."""
-    async with serving(Desk(), tls=tls.server, timeout_seconds=0.2) as server:
+    async with serving(Desk(), tls=tls.server, timeout_seconds=0.8) as server:
         async with peer(server) as client:
             await client.ask("STARTTLS")
             await client.closed()
