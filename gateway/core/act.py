@@ -138,23 +138,9 @@ def _note(case: Case, agent: Agent, ticket: Ticket, order: Order) -> Decision:
     text = "\n".join(t for t in (order.argument(Verb.NOTE), order.text) if t)
     rest = replace(order, commands=tuple(c for c in order.commands if c.verb is not Verb.NOTE))
     entry = _entry(case, agent, EntryKind.COMMENT, text, Reason.AGENT_NOTE)
-    carrier = Carrier(ticket, agent, case.policy, case.now)
-    decision = carry_out(carrier, rest, "", entry=None, files=(), proof=proof(case), receipt=False)
+    decision = note(Carrier(ticket, agent, case.policy, case.now), rest, entry, proof(case))
     done = decision.events or ("The note is on the ticket, for agents only.",)
-    others = tuple(
-        NoticeRequest(Notice.AGENT_NOTICE, Address(a.address, a.name), Audience.AGENT, "note")
-        for a in agents_of(case.policy, ticket, ticket.mailbox)
-        if a is not agent and (ticket.assignee or ticket.followers)
-    )
-    return replace(
-        decision,
-        reason=Reason.AGENT_NOTE,
-        why=Why(
-            "yes: " + sentence(Reason.AGENT_NOTE), "no: a note", "no: the agent gets a receipt", "no: only who follows"
-        ),
-        entry=entry,
-        notices=(*decision.notices, *others, _receipt(agent, "done", done)),
-    )
+    return replace(decision, notices=(*decision.notices, _receipt(agent, "done", done)))
 
 
 def _entry(case: Case, agent: Agent, kind: EntryKind, text: str, reason: Reason) -> EntryDraft:
@@ -245,6 +231,27 @@ def carry_out(
         notices=notices,
         files=files if answers else (),
         text=text,
+    )
+
+
+def note(by: Carrier, order: Order, entry: EntryDraft, proof: str) -> Decision:
+    """A comment for agents only, with the commands that came with it; agents who follow the ticket are told."""
+    ticket = by.ticket
+    decision = carry_out(by, order, "", entry=None, files=(), proof=proof, receipt=False)
+    told = agents_of(by.policy, ticket, ticket.mailbox) if ticket.assignee or ticket.followers else ()
+    others = tuple(
+        NoticeRequest(Notice.AGENT_NOTICE, Address(a.address, a.name), Audience.AGENT, "note")
+        for a in told
+        if a is not by.agent
+    )
+    return replace(
+        decision,
+        reason=Reason.AGENT_NOTE,
+        why=Why(
+            "yes: " + sentence(Reason.AGENT_NOTE), "no: a note", "no: the agent gets a receipt", "no: only who follows"
+        ),
+        entry=entry,
+        notices=(*decision.notices, *others),
     )
 
 
