@@ -6,17 +6,15 @@ the same bytes, so a retry repeats the mail. Nothing in a value can begin a new 
 
 from __future__ import annotations
 
-import base64
 import binascii
 import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from email import message_from_bytes
 from email.headerregistry import Address as Mailbox
-from email.message import EmailMessage
+from email.message import EmailMessage, Message
 from email.policy import EmailPolicy
 from email.utils import encode_rfc2231, format_datetime, quote
-from typing import cast
 
 from gateway.core.message import Address
 from gateway.core.notice import Outbound
@@ -63,11 +61,11 @@ class WirePolicy(EmailPolicy):
         return name, text
 
     def header_fetch_parse(self, name: str, value: str) -> str:
-        return value
+        return "".join(value.splitlines())
 
     def fold(self, name: str, value: str) -> str:
         lines, line = [], f"{name}:"
-        for word in value.split():
+        for word in value.split(" "):
             # The first word stays beside the name: some readers lose a value whose first line is empty.
             if len(line) + 1 + len(word) > LINE and line != f"{name}:":
                 lines.append(line)
@@ -117,16 +115,22 @@ def attach(message: bytes, files: Sequence[tuple[str, str, bytes]]) -> bytes:
     """
     if not files:
         return message
-    whole = cast(EmailMessage, message_from_bytes(message, policy=POLICY))
-    whole.make_mixed(boundary=_boundary("mixed", str(whole["Message-ID"])))
+    # Framed here: the generator of the standard library takes three times as long over a large file.
+    head, _, bodies = message.partition(b"\r\n\r\n")
+    whole = message_from_bytes(head + b"\r\n\r\n", policy=POLICY)
+    boundary = _boundary("mixed", str(whole["Message-ID"]))
+    inner = EmailMessage(policy=POLICY)
+    inner["Content-Type"] = whole["Content-Type"]
+    whole.replace_header("Content-Type", f'multipart/mixed; boundary="{boundary}"')
+    edge = f"\r\n--{boundary}".encode()
+    pieces = [_head(whole), edge, b"\r\n", _head(inner), bodies]
     for number, (name, content_type, content) in enumerate(files, start=1):
         part = EmailMessage(policy=POLICY)
         part["Content-Type"] = _attachable(content_type)
         part["Content-Transfer-Encoding"] = "base64"
         part["Content-Disposition"] = f"attachment; {_filename(safe_filename(name, f'attachment-{number}'))}"
-        part.set_payload(base64.encodebytes(content).decode("ascii"))
-        whole.attach(part)
-    return whole.as_bytes()
+        pieces += [edge, b"\r\n", _head(part), _base64(content)]
+    return b"".join([*pieces, edge, b"--\r\n"])
 
 
 def mailbox(address: Address) -> str:
@@ -136,9 +140,9 @@ def mailbox(address: Address) -> str:
     `ValueError` when the address cannot be one.
     """
     local, _, domain = address.address.rpartition("@")
-    if not local or not _DOMAIN.fullmatch(domain) or len(address.address) > ADDRESS_LIMIT:
+    if not local or local != one_line(local) or not _DOMAIN.fullmatch(domain) or len(address.address) > ADDRESS_LIMIT:
         raise ValueError(f"{address.address!r} is not an address")
-    return str(Mailbox(_phrase(one_line(address.name, NAME_LIMIT)), local, _ascii_domain(domain)))
+    return str(Mailbox(_phrase(one_line(address.name, NAME_LIMIT)), local, ascii_domain(domain)))
 
 
 def _phrase(name: str) -> str:
@@ -176,7 +180,8 @@ def _encoded_words(value: str) -> list[str]:
     return [f"=?utf-8?q?{word}?=" for word in words]
 
 
-def _ascii_domain(domain: str) -> str:
+def ascii_domain(domain: str) -> str:
+    """The form of a domain every mail server takes (RFC 5891); one that has none is returned as it is."""
     if domain.isascii():
         return domain
     # Loads a large table, and is needed by very few mails.
@@ -233,6 +238,16 @@ def _body(subtype: str, content: str) -> EmailMessage:
 def _boundary(purpose: str, message_id: str) -> str:
     """Nobody who writes a text that we quote can foresee it, for our Message-IDs cannot be guessed."""
     return f"=_{hashlib.sha256(f'{purpose} {message_id}'.encode()).hexdigest()[:32]}"
+
+
+def _head(part: Message) -> bytes:
+    return b"".join(POLICY.fold_binary(name, value) for name, value in part.items()) + b"\r\n"
+
+
+def _base64(content: bytes) -> bytes:
+    """Lines of 76 signs (RFC 2045 section 6.8)."""
+    encoded = binascii.b2a_base64(content, newline=False)
+    return b"\r\n".join(encoded[at : at + 76] for at in range(0, len(encoded), 76))
 
 
 _CONTENT_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,126}/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}")

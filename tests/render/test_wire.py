@@ -102,7 +102,21 @@ def test_line_break_in_a_value_begins_no_field(value: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "bad", ["", "a", "@b.de", "a@", "a@b>", "a@b c.de", "a@b\r\n", "a@(b).de", "a" * 400 + "@b.de"]
+    "bad",
+    [
+        "",
+        "a",
+        "@b.de",
+        "a@",
+        "a@b>",
+        "a@b c.de",
+        "a@b\r\n",
+        "a@(b).de",
+        "a\u00a0b@c.de",
+        "a\nb@c.de",
+        "a\u202eb@c.de",
+        "a" * 400 + "@b.de",
+    ],
 )
 def test_what_is_no_address_is_refused(bad: str) -> None:
     """Better a held mail than a broken To."""
