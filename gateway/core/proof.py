@@ -8,6 +8,7 @@ ones (RFC 8601 section 5), which docs/install.md tells the operator to check.
 
 from __future__ import annotations
 
+from gateway.core.case import author_of
 from gateway.core.message import Envelope, Message, address_key
 from gateway.core.policy import Policy
 
@@ -16,6 +17,9 @@ def authentic(message: Message, envelope: Envelope, policy: Policy) -> str:
     """`smtp-auth`, `dmarc`, or empty when nothing proves the author's address."""
     author = message.author
     if author is None or len(message.from_) != 1:
+        return ""
+    if author_of(message, policy).key != author.key:
+        # A form proves itself, not the person whom a visitor named in it.
         return ""
     if envelope.authenticated_as and address_key(envelope.authenticated_as) == author.key:
         return "smtp-auth"
