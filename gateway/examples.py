@@ -106,6 +106,9 @@ def _scene(notice: Notice, texts: dict[str, str]) -> Scene:
         people=(Participant(COLLEAGUE),),
         assignee=AGENT.name,
     )
+    if notice is Notice.TICKET_LIST:
+        other = replace(ticket, number=998, subject=texts["other"], status=Status.SOLVED, last_activity_at=OPENED)
+        return Scene(NOW, "example", listed=(ticket, other))
     question = _entry(1, EntryKind.CORRESPONDENCE, CUSTOMER, Role.REQUESTER, texts["question"], texts["file"])
     note = _entry(2, EntryKind.COMMENT, AGENT, Role.AGENT, texts["note"])
     answer = _entry(3, EntryKind.CORRESPONDENCE, AGENT, Role.AGENT, texts["answer"], texts["guide"])
@@ -130,6 +133,7 @@ _TEXTS: dict[str, dict[str, str]] = {
     "en": {
         "signature": "Example Ltd, 1 Sample Street, Exampletown\nMonday to Friday, 9 to 17, +49 30 555 0100",
         "subject": "Printer has stopped since the update",
+        "other": "Offer for a second device",
         "hours": "We answer from Monday to Friday between 9 and 17, usually within one working day.",
         "question": "Good morning,\n\nsince the update on Friday our printer has printed nothing, it only blinks.\n"
         "A picture of the display is attached.\n\nBest wishes\nErika Beispiel",
@@ -149,6 +153,7 @@ _TEXTS: dict[str, dict[str, str]] = {
     "de": {
         "signature": "Beispiel GmbH, Musterstraße 1, 12345 Musterstadt\nMontag bis Freitag, 9 bis 17 Uhr, 030 5550100",
         "subject": "Drucker läuft seit dem Update nicht mehr",
+        "other": "Angebot für ein zweites Gerät",
         "hours": "Wir antworten von Montag bis Freitag zwischen 9 und 17 Uhr, meist innerhalb eines Arbeitstags.",
         "question": "Guten Morgen,\n\nseit dem Update am Freitag druckt unser Drucker nicht mehr, er blinkt nur noch.\n"
         "Ein Bild der Anzeige liegt bei.\n\nViele Grüße\nErika Beispiel",
