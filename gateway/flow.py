@@ -11,15 +11,17 @@ import hashlib
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from gateway.core import act, thread
+from gateway.core import act, commands, forward, thread
 from gateway.core.case import Case, Facts, author_of
 from gateway.core.classify import classify
+from gateway.core.commands import Order, Verb
 from gateway.core.compose import Scene, compose
-from gateway.core.decide import decide
+from gateway.core.decide import asks_status, decide
 from gateway.core.decision import Decision, Reason
+from gateway.core.forward import Forwarded
 from gateway.core.message import Address, Envelope, Kind, Message
 from gateway.core.notice import Audience, Notice, NoticeRequest
-from gateway.core.parse import parse
+from gateway.core.parse import nested, parse
 from gateway.core.policy import Policy
 from gateway.core.proof import authentic
 from gateway.core.ticket import Ticket
@@ -44,6 +46,10 @@ class Read:
     keys: thread.Keys
     content: str
     """Hash of what the author wrote, the same however often and by whichever way it arrives."""
+    order: Order
+    forwarded: Forwarded | None = None
+    forwarded_raw: bytes = b""
+    """The bytes of a mail that was forwarded as an attachment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +63,10 @@ class Desk:
         """The part without a database: pure, but not quick."""
         message = parse(raw, envelope)
         kind = classify(message, envelope, self.policy)
-        return Read(message, envelope, kind, thread.keys(message, envelope, self.policy), content_hash(raw, message))
+        keys = thread.keys(message, envelope, self.policy)
+        order = commands.read(message.reply_text, self.policy.languages)
+        forwarded, inner = _forwarded(raw, message) if order.has(Verb.FROM) else (None, b"")
+        return Read(message, envelope, kind, keys, content_hash(raw, message), order, forwarded, inner)
 
     def handle(self, tx: Tx, journal_id: int, read: Read, now: datetime) -> Decision | None:
         """Everything that follows from one mail, in the transaction of `tx`. None: somebody else has it."""
@@ -72,6 +81,8 @@ class Desk:
             tx.journal.hold(journal_id, decision.reason.value, decision.hold, now)
             self.alarm(tx, "held", f"Journal entry {journal_id} is held: {decision.hold}", now)
             return decision
+        if read.forwarded_raw and decision.entry:
+            tx.outbox.keep_file(read.forwarded_raw, now)
         applied = self.effects(tx, decision, f"journal:{journal_id}", now, journal_id=journal_id)
         number = applied.ticket.number if applied else decision.ticket or None
         entry = applied.entry.id if applied and applied.entry else None
@@ -105,25 +116,66 @@ class Desk:
             reopens=tx.tickets.reopened_lately(choice.match.ticket.number, since) if choice.match else (),
             authentic=authentic(read.message, read.envelope, self.policy),
         )
-        return Case(read.message, read.envelope, read.kind, read.keys, choice, known, self.policy, facts)
+        case = Case(
+            read.message,
+            read.envelope,
+            read.kind,
+            read.keys,
+            choice,
+            known,
+            self.policy,
+            facts,
+            read.order,
+            read.forwarded,
+        )
+        return replace(case, facts=self._more_facts(tx, case))
+
+    def _more_facts(self, tx: Tx, case: Case) -> Facts:
+        """What only an agent's mail, or a question for own tickets, needs to be looked up."""
+        facts, ticket = case.facts, case.ticket
+        if case.agent is None or ticket is None:
+            own = tx.tickets.search(status="open", requester=case.author.address) if asks_status(case) else ()
+            return replace(facts, own_tickets=tuple(own))
+        answered = tx.outbox.answered([k.message_id for k in case.keys.found if k.message_id])
+        entry, journal_id, notice = answered or (0, 0, "")
+        meant = journal_id if notice == Notice.AGENT_RECEIPT.value else 0
+        number = next((int(c.argument) for c in case.order.commands if c.verb in NUMBERED and c.argument), 0)
+        named = tx.tickets.known(thread.Keys(claims=(number,))).tickets.get(number) if number else None
+        return replace(
+            facts,
+            history=tuple(tx.tickets.entries(ticket.number)),
+            parent=tx.tickets.entry(entry) if entry else None,
+            named=self.current(tx, named.number) if named else None,
+            act=tx.acts.newest(ticket.number, case.agent.keys, meant) if case.order.has(Verb.UNDO) else None,
+        )
 
     def effects(
         self, tx: Tx, decision: Decision, cause: str, now: datetime, *, journal_id: int | None = None
     ) -> Applied | None:
         """Store a decision and put its notices in line; the one way a ticket ever changes."""
+        if decision.undoes:
+            tx.outbox.recall(decision.undoes.journal_id)
+            tx.tickets.take_back(decision.undoes, now)
+            tx.acts.mark_undone(decision.undoes.id, now)
         applied = tx.tickets.apply(decision, journal_id, now)
         for address in decision.undeliverable:
             tx.contacts.set_undeliverable(address, now)
         if decision.alarm:
             self.alarm(tx, f"{decision.reason.value}:{decision.ticket}", decision.alarm, now)
-        if applied is None:
-            return None
+        entry = applied.entry.id if applied and applied.entry else None
+        if applied and decision.undo:
+            undo = replace(decision.undo, moved=applied.moved or decision.undo.moved)
+            tx.acts.record(applied.ticket.number, undo, entry, journal_id, now)
         scene = self._scene(tx, applied, decision, cause, now)
+        later = now + timedelta(minutes=decision.hold_minutes)
         for request in decision.notices:
-            self._send(tx, request, scene, applied.entry.id if applied.entry else None, journal_id)
+            waits = request.audience is Audience.CUSTOMER and decision.hold_minutes
+            self._send(tx, request, scene, entry, journal_id, later if waits else None)
         return applied
 
-    def _scene(self, tx: Tx, applied: Applied, decision: Decision, cause: str, now: datetime) -> Scene:
+    def _scene(self, tx: Tx, applied: Applied | None, decision: Decision, cause: str, now: datetime) -> Scene:
+        if applied is None:
+            return Scene(now, cause, listed=decision.listed)
         ticket = applied.ticket
         shows_history = any(n.notice is not Notice.REQUEST_RECEIVED for n in decision.notices) and not applied.created
         keys = {n.recipient.key: n.recipient.address for n in decision.notices if n.audience is Audience.CUSTOMER}
@@ -193,7 +245,7 @@ class Desk:
         """The requester pressed "Close ticket". False: it was closed already, nothing changed."""
         tx.tickets.serialise([f"ticket:{number}"])
         ticket = self.current(tx, number)
-        decision = act.close_by_requester(ticket, self.policy, Reason.CLOSED_BY_LINK, "with the link in a mail")
+        decision = act.close_by_requester(ticket, self.policy, Reason.CLOSED_BY_LINK, "closed_by_link")
         if decision is None:
             return False
         self.effects(tx, decision, f"close:{number}:{now.isoformat()}", now)
@@ -207,7 +259,7 @@ class Desk:
             self.effects(tx, act.reply_on_portal(self.current(tx, number), self.policy, text), cause, now)
         if solved:
             ticket = self.current(tx, number)
-            decision = act.close_by_requester(ticket, self.policy, Reason.CLOSED_BY_LINK, "on the status page")
+            decision = act.close_by_requester(ticket, self.policy, Reason.CLOSED_BY_LINK, "closed_on_page")
             if decision:
                 self.effects(tx, decision, cause + ":close", now)
 
@@ -242,6 +294,18 @@ class Desk:
                 Notice.OPERATOR_ALARM, Address(self.policy.operator), Audience.OPERATOR, "alarm", (text,)
             )
             self._send(tx, request, Scene(now, f"alarm:{key}:{now.isoformat()}"), None, None)
+
+
+NUMBERED = (Verb.MERGE, Verb.MOVE, Verb.REOPEN)
+
+
+def _forwarded(raw: bytes, message: Message) -> tuple[Forwarded | None, bytes]:
+    """The mail inside an agent's mail: the first one attached, else the one quoted inline."""
+    for inner in message.nested:
+        if inner.author is not None:
+            data = nested(raw, inner.part)
+            return forward.attached(parse(data)), data
+    return forward.inline(message.body_text), b""
 
 
 def content_hash(raw: bytes, message: Message) -> str:

@@ -20,7 +20,7 @@ from sqlalchemy.sql.dml import Update
 
 from gateway.core.errors import UnknownEntry
 from gateway.core.message import address_key
-from gateway.core.notice import AttachedFile, Outbound
+from gateway.core.notice import AttachedFile, Audience, Outbound
 from storage import raw, tables
 
 OUTBOX: Table = tables.table(tables.Outbox)
@@ -38,6 +38,8 @@ class State(StrEnum):
 
 
 DUE = (State.PENDING, State.DEFERRED, State.UNCERTAIN)
+RECALLABLE = (State.PENDING, State.RECALLED)
+"""Nothing of them was ever handed to a relay."""
 DOUBTS = 1
 """After how many attempts of unknown end a mail is still tried again by itself."""
 LOOK_AHEAD = 256
@@ -269,14 +271,29 @@ class Outbox:
             raise UnknownEntry(f"outbox entry {id} is {row.state} and cannot be dropped")
         self._set(id, state=State.FAILED, last_reply="dropped by the operator")
 
-    def recall(self, entry_id: int) -> int:
-        """Take back the mails of an entry that were not sent yet; how many."""
+    def recall(self, journal_id: int) -> int:
+        """Take back the customers' mails a mail caused, as far as they were not sent yet; how many."""
         statement = (
             update(OUTBOX)
-            .where(OUTBOX.c.entry_id == entry_id, OUTBOX.c.state.in_(DUE), OUTBOX.c.attempts + OUTBOX.c.doubts == 0)
+            .where(
+                OUTBOX.c.journal_id == journal_id,
+                OUTBOX.c.audience == Audience.CUSTOMER.value,
+                OUTBOX.c.state.in_(RECALLABLE),
+                OUTBOX.c.attempts + OUTBOX.c.doubts == 0,
+            )
             .values(state=State.RECALLED, last_reply="recalled before it was sent")
         )
         return self._connection.execute(statement).rowcount
+
+    def answered(self, message_ids: Sequence[str]) -> tuple[int, int, str] | None:
+        """(entry, journal id, notice) of the first of our mails among these ids: what a reply answers."""
+        for message_id in message_ids:
+            row = self._connection.execute(
+                select(OUTBOX.c.entry_id, OUTBOX.c.journal_id, OUTBOX.c.notice).where(OUTBOX.c.message_id == message_id)
+            ).first()
+            if row is not None:
+                return row.entry_id or 0, row.journal_id or 0, row.notice
+        return None
 
     def get(self, id: int) -> OutboxRow:
         row = self._connection.execute(_ROW.where(OUTBOX.c.id == id)).one_or_none()
@@ -290,6 +307,10 @@ class Outbox:
         if data is None:
             raise UnknownEntry(f"there is no outbox entry {id}")
         return raw.decompress(data)
+
+    def keep_file(self, data: bytes, now: datetime) -> None:
+        """Keep a mail that came inside another one, so that its files can be found by its hash."""
+        raw.keep(self._connection, raw.pack(data), now)
 
     def file(self, sha256: str) -> bytes | None:
         """The raw mail a file is taken from."""

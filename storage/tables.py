@@ -168,6 +168,19 @@ class Entry(SQLModel, table=True):
     remarks: list[str] = _json()
 
 
+class Act(SQLModel, table=True):
+    """An agent's order that was carried out, and how it was before: what `#undo` needs."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    ticket: int = _ref("ticket.number")
+    agent: str
+    at: datetime
+    journal_id: int | None = _ref("journal.id", optional=True)
+    entry_id: int | None = _ref("entry.id", optional=True, index=False)
+    before: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    undone_at: datetime | None = None
+
+
 class MessageId(SQLModel, table=True):
     """Every Message-ID sent or seen, and the ticket it leads to."""
 

@@ -9,11 +9,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Table, delete, func, insert, or_, select, text, update
 
-from gateway.core.decision import Change, Decision, EntryDraft, Joined
+from gateway.core.decision import Act, Change, Decision, EntryDraft, Joined
 from gateway.core.errors import UnknownTicket
 from gateway.core.lifecycle import Status
 from gateway.core.message import Address, Attachment, address_key
 from gateway.core.notice import Notice
+from gateway.core.say import say
 from gateway.core.thread import Keys, Known, SentFacts
 from gateway.core.ticket import Entry, EntryKind, Participant, Role, Ticket
 from storage import tables
@@ -45,6 +46,8 @@ class Applied:
     ticket: Ticket
     entry: Entry | None
     created: bool
+    moved: tuple[int, ...] = ()
+    """Entries that came from another ticket."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,17 +191,68 @@ class Tickets:
             self._change(number, decision.change, now, touched=decision.entry is not None)
         else:
             return None
+        moved = self._move(number, decision, now)
         entry = self._add_entry(number, decision.entry, journal_id, now) if decision.entry else None
         self._people(number, decision.change, now)
         for kind, other in decision.change.links:
             self._link(number, other, kind, now)
         for sentence in decision.events:
             self.add_event(number, sentence, now)
-        return Applied(self.get(number), entry, created)
+        if moved:
+            first = self.entry(moved[0])
+            entry = entry or first
+        return Applied(self.get(number), entry, created, moved)
+
+    def _move(self, number: int, decision: Decision, now: datetime) -> tuple[int, ...]:
+        """Entries from another ticket, and with them the Message-IDs that lead to them."""
+        moved = decision.moved
+        if moved is None:
+            return ()
+        self._lock(moved.source)
+        mine = ENTRY.c.ticket == moved.source
+        chosen = ENTRY.c.id.in_(moved.entries) if moved.entries else ENTRY.c.kind != EntryKind.EVENT.value
+        ids = tuple(self._connection.execute(select(ENTRY.c.id).where(mine, chosen).order_by(ENTRY.c.id)).scalars())
+        self.place(ids, number)
+        if not moved.entries:
+            self._connection.execute(
+                update(TICKET)
+                .where(TICKET.c.number == moved.source)
+                .values(merged_into=number, status=Status.CLOSED.value, closed_by="merge", closed_at=now)
+            )
+        for sentence in decision.source_events:
+            self.add_event(moved.source, sentence.replace("{new}", str(number)), now)
+        return ids
+
+    def place(self, entries: Sequence[int], number: int) -> None:
+        """Put entries and the Message-IDs of their mails onto a ticket."""
+        for table, column in ((ENTRY, ENTRY.c.id), (MESSAGE_ID, MESSAGE_ID.c.entry_id)):
+            self._connection.execute(update(table).where(column.in_(list(entries))).values(ticket=number))
+
+    def take_back(self, act: Act, now: datetime) -> None:
+        """Undo what an order did to entries: moved ones return, a recalled answer becomes a comment."""
+        before = act.undo
+        if before.moved:
+            self.place(before.moved, before.moved_from)
+        if before.merged:
+            self._connection.execute(
+                update(TICKET)
+                .where(TICKET.c.number == before.moved_from)
+                .values(merged_into=None, status=before.source_status, closed_by="", closed_at=None)
+            )
+        if before.opened:
+            self._connection.execute(
+                update(TICKET).where(TICKET.c.number == act.ticket).values(merged_into=before.moved_from)
+            )
+        if before.answered and act.entry:
+            self._connection.execute(
+                update(ENTRY)
+                .where(ENTRY.c.id == act.entry)
+                .values(kind=EntryKind.COMMENT.value, remarks=[say("recalled")])
+            )
 
     def add_event(self, number: int, sentence: str, now: datetime) -> None:
         """A line of history about the ticket itself. Reopens are marked, for the budget counts them."""
-        reason = "reopened" if sentence.startswith("Reopened") else ""
+        reason = "reopened" if sentence.startswith(say("reopened", "")) else ""
         draft = EntryDraft(EntryKind.EVENT, Address(""), Role.SYSTEM, sentence, sentence, reason=reason)
         self._add_entry(number, draft, None, now)
 
@@ -248,8 +302,6 @@ class Tickets:
             values["language"] = change.language
         if change.spam is not None:
             values["spam"] = change.spam
-        if change.merge_into:
-            values["merged_into"] = change.merge_into
         if change.requester is not None:
             contact = Contacts(self._connection).ensure(change.requester, now)
             values |= {"requester_id": contact.id, "requester_key": contact.key}

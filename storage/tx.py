@@ -6,6 +6,7 @@ from functools import cached_property
 
 from sqlalchemy import Connection
 
+from storage.acts import Acts
 from storage.alarms import Alarms
 from storage.contacts import Contacts
 from storage.journal import Journal
@@ -38,3 +39,7 @@ class Tx:
     @cached_property
     def alarms(self) -> Alarms:
         return Alarms(self.connection)
+
+    @cached_property
+    def acts(self) -> Acts:
+        return Acts(self.connection)

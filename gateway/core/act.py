@@ -1,29 +1,28 @@
-"""What agents order, and what customers do with a click: each a decision like any other.
+"""Acting on a ticket: who is told, and what an order does. The same for mail, page and command line.
 
-An agent's order counts only with proof: a mark made for that very agent, or an address proven
-by SMTP AUTH or DMARC. Without proof the mail is kept as a comment and the agent is told. The
-same verbs serve the command line and the portal, so there is one way to close a ticket.
+Pure: an act is a decision like any other. `agents` decides whether an agent's mail may act.
 """
 
 from __future__ import annotations
 
-import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from gateway.core import commands
-from gateway.core.case import Case
 from gateway.core.commands import Order, Verb
-from gateway.core.decision import SENTENCES, Change, Decision, EntryDraft, Joined, Reason, Why
-from gateway.core.lifecycle import STATUS_MOVES, Move, Status, agent_label, transition
+from gateway.core.decision import SENTENCES, Act, Change, Decision, EntryDraft, Joined, Moved, Reason, Undo, Why
+from gateway.core.errors import IllegalTransition
+from gateway.core.lifecycle import STATUS_MOVES, Move, Status, transition
 from gateway.core.message import Address
 from gateway.core.notice import AttachedFile, Audience, Notice, NoticeRequest
 from gateway.core.policy import Agent, Policy
-from gateway.core.ticket import EntryKind, Evidence, Role, Ticket
+from gateway.core.say import say
+from gateway.core.ticket import EntryKind, Role, Ticket
 
 _ROLES = """abuse bounce bounces daemon do-not-reply donotreply hostmaster mailer-daemon mailerdaemon
 no-reply no_reply nobody noreply notifications postmaster root undisclosed-recipients webmaster"""
 _ROLE_LOCAL_PARTS = frozenset(_ROLES.split())
+_NOBODY = ("nobody", "niemand", "none")
+_ME = ("me", "mir", "ich")
 
 
 def sentence(reason: Reason) -> str:
@@ -36,15 +35,7 @@ def is_role(key: str) -> bool:
     return local in _ROLE_LOCAL_PARTS or local.startswith(("no-reply", "noreply", "donotreply", "do-not-reply"))
 
 
-def to_agents(case: Case, ticket: Ticket | None, headline: str, remarks: tuple[str, ...]) -> tuple[NoticeRequest, ...]:
-    """One notice to each agent concerned, never to the author of the mail."""
-    author = case.agent
-    team = agents_of(case.policy, ticket, case.mailbox.address)
-    return tuple(
-        NoticeRequest(Notice.AGENT_NOTICE, Address(a.address, a.name), Audience.AGENT, headline, remarks)
-        for a in team
-        if a is not author
-    )
+# --- who is told ----------------------------------------------------------------------------
 
 
 def agents_of(policy: Policy, ticket: Ticket | None, mailbox: str) -> tuple[Agent, ...]:
@@ -59,220 +50,173 @@ def agents_of(policy: Policy, ticket: Ticket | None, mailbox: str) -> tuple[Agen
     return tuple(chosen)
 
 
-# --- agents by mail ----------------------------------------------------------------------
-
-
-def is_agents_mail(case: Case) -> bool:
-    """From an agent's address and about a ticket that is not the agent's own request."""
-    agent, match = case.agent, case.choice.match
-    if agent is None or match is None:
-        return False
-    own_request = match.ticket.requester.key in agent.keys
-    return bool(match.holder) or not own_request
-
-
-def proof(case: Case) -> str:
-    """How the agent is proven, in words; empty when not."""
-    match, agent = case.choice.match, case.agent
-    if match and agent and match.holder in agent.keys:
-        return "a signed mark made for this agent"
-    return {"smtp-auth": "SMTP AUTH", "dmarc": "a trusted DMARC pass"}.get(case.facts.authentic, "")
-
-
-def decide(case: Case) -> Decision:
-    """The decision about an agent's mail on a ticket."""
-    agent, ticket = case.agent, case.ticket
-    assert agent is not None
-    assert ticket is not None
-    if not proof(case):
-        return _unproven(case, agent, ticket)
-    order = commands.read(case.message.reply_text, case.policy.languages)
-    if order.problems or order.has(Verb.HELP):
-        return _misunderstood(case, agent, ticket, order)
-    if order.has(Verb.NOTE):
-        return _note(case, agent, ticket, order)
-    text = customer_text(order.text)
-    if not text and not case.message.attachments and not order.commands:
-        return _refusal(case, agent, ticket, Reason.AGENT_EMPTY, ("The mail had neither text nor a command.",))
-    return carry_out(
-        Carrier(ticket, agent, case.policy, case.now),
-        order,
-        text,
-        entry=_entry(case, agent, EntryKind.CORRESPONDENCE, text, Reason.AGENT_ANSWER),
-        files=case.files,
-        proof=proof(case),
-        receipt=True,
+def tell(
+    agents: tuple[Agent, ...], headline: str, remarks: tuple[str, ...] = (), but: Agent | None = None
+) -> tuple[NoticeRequest, ...]:
+    """One notice to each agent, never to the one who caused it."""
+    return tuple(
+        NoticeRequest(Notice.AGENT_NOTICE, Address(a.address, a.name), Audience.AGENT, headline, remarks)
+        for a in agents
+        if a is not but
     )
 
 
-def _unproven(case: Case, agent: Agent, ticket: Ticket) -> Decision:
-    remark = "Nobody proved that this mail is from the agent it names. Nothing was sent or changed."
-    entry = _entry(case, agent, EntryKind.COMMENT, case.message.reply_text, Reason.AGENT_UNPROVEN)
-    return replace(
-        _refusal(case, agent, ticket, Reason.AGENT_UNPROVEN, (remark,)),
-        entry=replace(entry, role=Role.STRANGER, remarks=(remark,), collapsed=True),
-    )
-
-
-def _misunderstood(case: Case, agent: Agent, ticket: Ticket, order: Order) -> Decision:
-    forms = ("Commands, each on a line of its own before your text:", *commands.FORMS.values())
-    if not order.problems:
-        return _refusal(case, agent, ticket, Reason.AGENT_COMMAND, forms)
-    text = (f"Your text was not sent:\n{order.text}",) if order.text else ()
-    return _refusal(case, agent, ticket, Reason.AGENT_MISUNDERSTOOD, (*order.problems, *text))
-
-
-def _refusal(case: Case, agent: Agent, ticket: Ticket, reason: Reason, remarks: tuple[str, ...]) -> Decision:
-    why = Why(
-        attach="no: " + sentence(reason), reopen="no: nothing was done", acknowledge="no: the agent gets a receipt"
-    )
-    return Decision(
-        reason,
-        why,
-        ticket=ticket.number,
-        notices=(_receipt(agent, "nothing_done", remarks),),
-    )
-
-
-def _note(case: Case, agent: Agent, ticket: Ticket, order: Order) -> Decision:
-    text = "\n".join(t for t in (order.argument(Verb.NOTE), order.text) if t)
-    rest = replace(order, commands=tuple(c for c in order.commands if c.verb is not Verb.NOTE))
-    entry = _entry(case, agent, EntryKind.COMMENT, text, Reason.AGENT_NOTE)
-    decision = note(Carrier(ticket, agent, case.policy, case.now), rest, entry, proof(case))
-    done = decision.events or ("The note is on the ticket, for agents only.",)
-    return replace(decision, notices=(*decision.notices, _receipt(agent, "done", done)))
-
-
-def _entry(case: Case, agent: Agent, kind: EntryKind, text: str, reason: Reason) -> EntryDraft:
-    match, message = case.choice.match, case.message
-    return EntryDraft(
-        kind,
-        Address(agent.address, agent.name),
-        Role.AGENT,
-        message.body_text,
-        text,
-        message.attachments,
-        message.message_id,
-        reason.value,
-        match.evidence if match else Evidence.NONE,
-        sha256=message.sha256,
-    )
-
-
-def _receipt(agent: Agent, headline: str, remarks: tuple[str, ...]) -> NoticeRequest:
+def receipt(agent: Agent, headline: str, remarks: tuple[str, ...]) -> NoticeRequest:
     return NoticeRequest(Notice.AGENT_RECEIPT, Address(agent.address, agent.name), Audience.AGENT, headline, remarks)
 
 
-# --- carrying out: the same for mail, command line and portal --------------------------------
+# --- an agent's order -------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
 class Carrier:
-    """Who orders something on which ticket. `agent` None: the operator on the command line."""
+    """Who orders something on which ticket. `agent` None: the operator, on the command line."""
 
-    def __init__(self, ticket: Ticket, agent: Agent | None, policy: Policy, now: datetime) -> None:
-        self.ticket, self.agent, self.policy, self.now = ticket, agent, policy, now
+    ticket: Ticket
+    agent: Agent | None
+    policy: Policy
+    now: datetime
 
     @property
     def name(self) -> str:
-        return self.agent.name or self.agent.address if self.agent else "the operator"
+        return (self.agent.name or self.agent.address) if self.agent else "operator"
 
 
-def carry_out(
-    by: Carrier,
-    order: Order,
-    text: str,
-    *,
-    entry: EntryDraft | None,
-    files: tuple[AttachedFile, ...],
-    proof: str,
-    receipt: bool,
-) -> Decision:
-    """An agent's text and commands on a ticket, all at once.
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What goes to customers besides the news of a status."""
 
-    `text` is what the customer gets; with neither text nor files only the commands are done.
+    text: str
+    entry: EntryDraft
+    files: tuple[AttachedFile, ...] = ()
+    had_it: frozenset[str] = frozenset()
+    """Address keys that got the agent's own mail: they get no second one."""
+    joined: tuple[Joined, ...] = ()
+    """Strangers the agent writes to: they take part from now on."""
+
+
+def carry_out(by: Carrier, order: Order, answer: Answer | None, proof: str) -> Decision:
+    """An agent's answer and commands on a ticket, all at once.
+
     Raises `IllegalTransition` when the ticket cannot go where a command wants it.
     """
     ticket = by.ticket
-    answers = bool(text or files)
     status, move = ticket.status, None
-    if answers:
+    if answer:
         move = Move.AGENT_REPLIED
         status = transition(status, move)
     change, events = _ordered(by, order)
-    wanted = _wanted_status(order)
+    wanted = wanted_status(order)
     if wanted is not None and wanted is not status:
-        move = STATUS_MOVES[wanted]
+        move = STATUS_MOVES.get(wanted)
+        if move is None:
+            raise IllegalTransition(say("no_move", ticket.status.value, wanted.value))
         status = transition(status, move)
-        events = (*events, f"Status set to {agent_label(status, 'en')} by {by.name}.")
+        events = (*events, say("status_set", status.value, by.name))
     closed_by = "agent" if status is Status.CLOSED and ticket.status is not Status.CLOSED else ""
-    change = replace(change, move=move, status=status, closed_by=closed_by)
-    people = (ticket.requester, *ticket.participants)
-    notices = _customer_mails(by, ticket, status, people, answers) if not change.spam else ()
-    reason = Reason.AGENT_ANSWER if answers else Reason.AGENT_COMMAND
-    went = f"Sent to {', '.join(a.address for a in people)}." if answers else "Nothing was sent to the customer."
-    if notices and not answers:
-        went = f"The customer was told: {notices[0].notice.value.replace('_', ' ')}."
-    remarks = (went, *events, f"The status is now: {agent_label(status, 'en')}.")
-    if receipt and by.agent:
-        notices = (*notices, _receipt(by.agent, "done", remarks))
-    why = Why(
-        attach=f"yes: {sentence(reason)} Proof: {proof}.",
-        reopen="yes: to " + status.value if status is not ticket.status else "no: the status stays",
-        acknowledge="no: the agent gets a receipt",
-        notify="no: an agent did it",
-    )
+    joined = (*change.joined, *(answer.joined if answer else ()))
+    change = replace(change, move=move, status=status, closed_by=closed_by, joined=joined)
+    people = _recipients(ticket, answer)
+    mails = () if change.spam else _customer_mails(by, status, people, answer)
+    others = tuple(a for a in agents_of(by.policy, ticket, ticket.mailbox) if ticket.assignee or _follows(a, ticket))
+    told = tell(others, "answered", but=by.agent) if answer else ()
+    reason = Reason.AGENT_ANSWER if answer else Reason.AGENT_COMMAND
+    remarks = (*_what_was_sent(mails, answer, by), *events, say("status_now", status.value))
+    notices = (*mails, *told)
+    if by.agent:
+        notices = (*notices, receipt(by.agent, "done", (*remarks, say("undo_hint"))))
     return Decision(
         reason,
-        why,
+        Why(
+            attach=f"yes: {sentence(reason)} Proof: {proof}.",
+            reopen=f"status: {ticket.status.value} → {status.value}",
+            acknowledge="no: the agent gets a receipt",
+            notify="yes: who follows" if told else "no: an agent did it",
+        ),
         ticket=ticket.number,
-        entry=entry if answers else None,
+        entry=answer.entry if answer else None,
         change=change,
         events=events,
         notices=notices,
-        files=files if answers else (),
-        text=text,
+        files=answer.files if answer else (),
+        text=answer.text if answer else "",
+        undo=_undo(by, order, answer),
+        hold_minutes=by.policy.hold_minutes if answer else 0,
     )
+
+
+def without_receipt(decision: Decision) -> Decision:
+    """For orders whose giver sees the result at once, on the command line."""
+    notices = tuple(n for n in decision.notices if n.notice is not Notice.AGENT_RECEIPT)
+    return replace(decision, notices=notices, hold_minutes=0)
 
 
 def note(by: Carrier, order: Order, entry: EntryDraft, proof: str) -> Decision:
-    """A comment for agents only, with the commands that came with it; agents who follow the ticket are told."""
+    """A comment for agents only, with the commands that came with it; agents who follow are told."""
     ticket = by.ticket
-    decision = carry_out(by, order, "", entry=None, files=(), proof=proof, receipt=False)
-    told = agents_of(by.policy, ticket, ticket.mailbox) if ticket.assignee or ticket.followers else ()
-    others = tuple(
-        NoticeRequest(Notice.AGENT_NOTICE, Address(a.address, a.name), Audience.AGENT, "note")
-        for a in told
-        if a is not by.agent
-    )
-    return replace(
-        decision,
-        reason=Reason.AGENT_NOTE,
-        why=Why(
-            "yes: " + sentence(Reason.AGENT_NOTE), "no: a note", "no: the agent gets a receipt", "no: only who follows"
-        ),
-        entry=entry,
-        notices=(*decision.notices, *others),
-    )
+    if order.commands:
+        decision = carry_out(by, order, None, proof)
+    else:
+        mine = (receipt(by.agent, "done", (say("noted"),)),) if by.agent else ()
+        decision = Decision(Reason.AGENT_NOTE, ticket=ticket.number, notices=mine)
+    team = agents_of(by.policy, ticket, ticket.mailbox) if ticket.assignee or ticket.followers else ()
+    told = tell(team, "note", but=by.agent)
+    attach = f"yes: {sentence(Reason.AGENT_NOTE)} Proof: {proof}."
+    why = Why(attach, decision.why.reopen, "no: the agent gets a receipt", "yes: who follows" if told else "no: a note")
+    notices = (*decision.notices, *told)
+    return replace(decision, reason=Reason.AGENT_NOTE, why=why, entry=entry, notices=notices)
+
+
+def _recipients(ticket: Ticket, answer: Answer | None) -> tuple[Address, ...]:
+    joined = tuple(j.address for j in answer.joined) if answer else ()
+    people = {a.key: a for a in (*joined[::-1], *ticket.participants[::-1], ticket.requester)}
+    had_it = answer.had_it if answer else frozenset()
+    ordered = (ticket.requester, *ticket.participants, *joined)
+    return tuple(people[key] for key in dict.fromkeys(a.key for a in ordered) if key not in had_it)
 
 
 def _customer_mails(
-    by: Carrier, ticket: Ticket, status: Status, people: tuple[Address, ...], answers: bool
+    by: Carrier, status: Status, people: tuple[Address, ...], answer: Answer | None
 ) -> tuple[NoticeRequest, ...]:
     """What customers hear of it: the answer with the new status in it, or the news alone."""
-    if status is Status.SOLVED and (answers or ticket.status is not Status.SOLVED):
-        others = tuple(NoticeRequest(Notice.REPLY, p, Audience.CUSTOMER) for p in people[1:] if answers)
-        return (NoticeRequest(Notice.CLOSE_CONFIRMATION, ticket.requester, Audience.CUSTOMER), *others)
-    if answers:
-        return tuple(NoticeRequest(Notice.REPLY, p, Audience.CUSTOMER) for p in people)
+    ticket = by.ticket
+    requester = ticket.requester
+    solved = status is Status.SOLVED and (answer is not None or ticket.status is not Status.SOLVED)
+    if answer is not None:
+        mails = [
+            NoticeRequest(
+                Notice.CLOSE_CONFIRMATION if solved and p.key == requester.key else Notice.REPLY, p, Audience.CUSTOMER
+            )
+            for p in people
+        ]
+        if solved and requester.key in answer.had_it:
+            mails.append(NoticeRequest(Notice.CLOSE_CONFIRMATION, requester, Audience.CUSTOMER))
+        return tuple(mails)
+    if solved:
+        return (NoticeRequest(Notice.CLOSE_CONFIRMATION, requester, Audience.CUSTOMER),)
     if status is ticket.status:
         return ()
-    notice = Notice.CLOSED if status is Status.CLOSED else Notice.STATUS_CHANGED
-    if notice is Notice.STATUS_CHANGED and not by.policy.notify_customers_of_status:
+    if status is Status.CLOSED:
+        return (NoticeRequest(Notice.CLOSED, requester, Audience.CUSTOMER),)
+    if not by.policy.notify_customers_of_status:
         return ()
-    return (NoticeRequest(notice, ticket.requester, Audience.CUSTOMER),)
+    return (NoticeRequest(Notice.STATUS_CHANGED, requester, Audience.CUSTOMER),)
 
 
-def _wanted_status(order: Order) -> Status | None:
+def _what_was_sent(mails: tuple[NoticeRequest, ...], answer: Answer | None, by: Carrier) -> tuple[str, ...]:
+    if not mails:
+        return (say("nothing_sent"),)
+    if answer is not None:
+        whom = ", ".join(m.recipient.address for m in mails)
+        if by.policy.hold_minutes:
+            return (say("sent_later", whom, by.policy.hold_minutes),)
+        return (say("sent_to", whom),)
+    told = {Notice.CLOSED: "told_closed", Notice.CLOSE_CONFIRMATION: "told_solved"}
+    return (say(told.get(mails[0].notice, "told_status")),)
+
+
+def wanted_status(order: Order) -> Status | None:
+    """The status an order names, directly or by a verb."""
     if order.has(Verb.CLOSE) or order.has(Verb.SPAM):
         return Status.CLOSED
     if order.has(Verb.SOLVED):
@@ -287,118 +231,205 @@ def _wanted_status(order: Order) -> Status | None:
 
 
 def _ordered(by: Carrier, order: Order) -> tuple[Change, tuple[str, ...]]:
-    """Changes besides status: assignment, following, language, spam."""
+    """Changes besides status: assignment, following, language, spam, requester."""
     change, events = Change(), []
     if order.has(Verb.ASSIGN):
         assignee = find_agent(by, order.argument(Verb.ASSIGN))
         change = replace(change, assignee=assignee.address if assignee else "")
-        events.append(f"Assigned to {assignee.name or assignee.address}." if assignee else "Assigned to nobody.")
+        events.append(say("assigned", assignee.name or assignee.address) if assignee else say("unassigned"))
     if order.has(Verb.FOLLOW) and by.agent:
         change = replace(change, joined=(Joined(Address(by.agent.address, by.agent.name), follower=True),))
-        events.append(f"{by.name} follows.")
+        events.append(say("follows", by.name))
     if order.has(Verb.UNFOLLOW) and by.agent:
         change = replace(change, left=tuple(sorted(by.agent.keys)))
-        events.append(f"{by.name} does not follow any more.")
+        events.append(say("unfollows", by.name))
     if order.has(Verb.LANGUAGE):
         change = replace(change, language=order.argument(Verb.LANGUAGE))
-        events.append(f"Language set to {order.argument(Verb.LANGUAGE)}.")
+        events.append(say("language_set", order.argument(Verb.LANGUAGE)))
     if order.has(Verb.SPAM):
         change = replace(change, spam=True)
-        events.append(f"Marked as spam by {by.name}.")
+        events.append(say("spam", by.name))
+    if order.has(Verb.FROM):
+        change = replace(change, requester=Address(order.argument(Verb.FROM)))
+        events.append(say("requester_set", order.argument(Verb.FROM)))
     return change, tuple(events)
 
 
 def find_agent(by: Carrier, name: str) -> Agent | None:
-    """The agent a name means: `me`, `nobody`, an address, a full name, or the first name if only one has it."""
+    """The agent a name means: `me`, an address, a full name, or a first name only one has; None: nobody."""
     word = name.casefold().strip()
-    if word in ("nobody", "niemand", "none"):
+    if word in _NOBODY:
         return None
-    if word in ("me", "mir", "ich"):
+    if word in _ME:
         return by.agent
     agents = by.policy.agents
     exact = [a for a in agents if word in a.keys or word == a.name.casefold()]
-    first = [
-        a for a in agents if a.name.casefold().split()[:1] == [word] or word == a.address.partition("@")[0].casefold()
-    ]
-    found = exact or first
+    short = [a for a in agents if word in (a.name.casefold().partition(" ")[0], a.address.partition("@")[0].casefold())]
+    found = exact or short
     return found[0] if len(found) == 1 else None
 
 
-def names_one_agent(by: Carrier, name: str) -> bool:
-    word = name.casefold().strip()
-    return word in ("nobody", "niemand", "none") or find_agent(by, name) is not None
+def problems(by: Carrier, order: Order) -> tuple[str, ...]:
+    """What of an order cannot be meant on this site, besides its grammar."""
+    if order.has(Verb.ASSIGN):
+        name = order.argument(Verb.ASSIGN)
+        if name.casefold().strip() not in _NOBODY and find_agent(by, name) is None:
+            known = ", ".join(a.name or a.address for a in by.policy.agents)
+            return (*order.problems, say("no_such_agent", name, known))
+    return order.problems
 
 
-_SIGNATURE = re.compile(r"^-- ?$", re.M)
+def _follows(agent: Agent, ticket: Ticket) -> bool:
+    return bool(agent.keys & {a.key for a in ticket.followers})
 
 
-def customer_text(text: str) -> str:
-    """What of an agent's new text may go out: without the agent's own signature (the site has one)."""
-    cut = _SIGNATURE.search(text)
-    return (text[: cut.start()] if cut else text).strip()
+def _undo(by: Carrier, order: Order, answer: Answer | None) -> Undo | None:
+    if by.agent is None:
+        return None
+    label = " ".join(f"#{c.verb.value} {c.argument}".strip() for c in order.commands) or "#reply"
+    t = by.ticket
+    agent = by.agent.address.casefold()
+    return Undo(label, agent, t.status, t.assignee, t.language, t.spam, answered=answer is not None)
 
 
-# --- the customer, with a click ---------------------------------------------------------------
+# --- moving entries -----------------------------------------------------------------------------
+
+
+def merge(by: Carrier, into: Ticket) -> Decision:
+    """All of this ticket goes to another one; replies to it follow."""
+    ticket = by.ticket
+    joined = tuple(
+        Joined(a) for a in (ticket.requester, *ticket.participants) if not into.knows(a.address) and "@" in a.address
+    )
+    undo = _undo(by, Order(), None)
+    return _moved(
+        by,
+        into,
+        Moved(ticket.number),
+        Change(joined=joined, links=(("merged", ticket.number),)),
+        (say("merged_here", ticket.number, by.name),),
+        replace(
+            undo,
+            label=f"#merge {into.number}",
+            moved_from=ticket.number,
+            merged=True,
+            source_status=ticket.status.value,
+        )
+        if undo
+        else None,
+    )
+
+
+def move(by: Carrier, entry: int, into: Ticket) -> Decision:
+    """One mail goes to another ticket."""
+    undo = _undo(by, Order(), None)
+    return _moved(
+        by,
+        into,
+        Moved(by.ticket.number, (entry,)),
+        Change(links=(("moved", by.ticket.number),)),
+        (say("moved_here", by.ticket.number, by.name),),
+        replace(undo, label=f"#move {into.number}", moved_from=by.ticket.number, moved=(entry,)) if undo else None,
+    )
+
+
+def _moved(
+    by: Carrier, into: Ticket, moved: Moved, change: Change, events: tuple[str, ...], undo: Undo | None
+) -> Decision:
+    # The state to come back to is the target's: that is the ticket the undo will be about.
+    undo = replace(undo, status=into.status, assignee=into.assignee, language=into.language) if undo else None
+    notices = (receipt(by.agent, "done", (*events, say("nothing_sent"), say("undo_hint"))),) if by.agent else ()
+    return Decision(
+        Reason.AGENT_COMMAND,
+        Why(attach="yes: " + sentence(Reason.AGENT_COMMAND), notify="no: an agent did it"),
+        ticket=into.number,
+        change=change,
+        events=events,
+        notices=notices,
+        moved=moved,
+        undo=undo,
+    )
+
+
+def undo(by: Carrier, act: Act) -> Decision:
+    """Take an agent's order back. Ask `act.sent` first: a mail that left cannot be taken back."""
+    before, ticket = act.undo, by.ticket
+    events = (say("undone", by.name, before.label),)
+    change = Change(
+        status=Status.CLOSED if before.opened else before.status,
+        closed_by="agent" if before.opened or before.status is Status.CLOSED else "",
+        assignee=before.assignee,
+        language=before.language,
+        spam=before.spam,
+    )
+    told: tuple[NoticeRequest, ...] = ()
+    if act.sent and before.status is not ticket.status and by.policy.notify_customers_of_status:
+        told = (NoticeRequest(Notice.STATUS_CHANGED, ticket.requester, Audience.CUSTOMER),)
+    remarks = (*events, *((say("recalled"),) if before.answered else ()), say("status_now", before.status.value))
+    return Decision(
+        Reason.AGENT_UNDOES,
+        Why(attach="yes: " + sentence(Reason.AGENT_UNDOES), notify="no: an agent did it"),
+        ticket=ticket.number,
+        change=change,
+        events=events,
+        notices=(*told, *((receipt(by.agent, "done", remarks),) if by.agent else ())),
+        undoes=act,
+    )
+
+
+# --- the customer, with a click or on the page ---------------------------------------------------
 
 
 def close_by_requester(ticket: Ticket, policy: Policy, reason: Reason, how: str) -> Decision | None:
-    """The requester closes; None when it is closed already, for a second click changes nothing."""
+    """The requester closes; None when it is closed already, for a second click changes nothing.
+
+    `how` is a code of `say`: `closed_by_mail`, `closed_by_link`, `closed_on_page`.
+    """
     if ticket.status is Status.CLOSED:
         return None
-    move = Move.REQUESTER_CONFIRMED if ticket.status is Status.SOLVED else Move.REQUESTER_CLOSED
-    why = Why(attach="yes: " + sentence(reason), reopen="no: it was closed", notify="yes: the requester closed it")
-    notices = tuple(
-        NoticeRequest(Notice.AGENT_NOTICE, Address(a.address, a.name), Audience.AGENT, "closed_by_requester")
-        for a in agents_of(policy, ticket, ticket.mailbox)
-    )
+    moved = Move.REQUESTER_CONFIRMED if ticket.status is Status.SOLVED else Move.REQUESTER_CLOSED
     return Decision(
         reason,
-        why,
+        Why(attach="yes: " + sentence(reason), reopen="no: it asks for closing", notify="yes: the requester closed it"),
         ticket=ticket.number,
-        change=Change(move=move, status=transition(ticket.status, move), closed_by="requester"),
-        events=(f"Closed by the requester, {how}.",),
-        notices=(NoticeRequest(Notice.CLOSED, ticket.requester, Audience.CUSTOMER), *notices),
+        change=Change(move=moved, status=transition(ticket.status, moved), closed_by="requester"),
+        events=(say(how),),
+        notices=(
+            NoticeRequest(Notice.CLOSED, ticket.requester, Audience.CUSTOMER),
+            *tell(agents_of(policy, ticket, ticket.mailbox), "closed_by_requester"),
+        ),
     )
 
 
 def reply_on_portal(ticket: Ticket, policy: Policy, text: str) -> Decision:
     """The requester answers on the status page: the same effects as a mail."""
     was_done = ticket.status in (Status.SOLVED, Status.CLOSED)
-    status = transition(ticket.status, Move.REQUESTER_REPLIED)
-    headline = "reopened" if was_done else "reply"
+    reason = Reason.PORTAL_REPLY
     return Decision(
-        Reason.PORTAL_REPLY,
-        Why("yes: " + sentence(Reason.PORTAL_REPLY), "yes" if was_done else "no: it is open", "no: a reply", "yes"),
+        reason,
+        Why("yes: " + sentence(reason), "yes: it was done" if was_done else "no: it is open", "no: a reply", "yes"),
         ticket=ticket.number,
-        entry=EntryDraft(
-            EntryKind.CORRESPONDENCE, ticket.requester, Role.REQUESTER, text, text, reason=Reason.PORTAL_REPLY.value
-        ),
-        change=Change(move=Move.REQUESTER_REPLIED, status=status),
-        notices=tuple(
-            NoticeRequest(Notice.AGENT_NOTICE, Address(a.address, a.name), Audience.AGENT, headline)
-            for a in agents_of(policy, ticket, ticket.mailbox)
-        ),
+        entry=EntryDraft(EntryKind.CORRESPONDENCE, ticket.requester, Role.REQUESTER, text, text, reason=reason.value),
+        change=Change(move=Move.REQUESTER_REPLIED, status=transition(ticket.status, Move.REQUESTER_REPLIED)),
+        events=(say("reopened", ticket.requester.shown),) if was_done else (),
+        notices=tell(agents_of(policy, ticket, ticket.mailbox), "reopened" if was_done else "reply"),
     )
 
 
-# --- our own mail that failed -----------------------------------------------------------------
+# --- our own mail that failed ---------------------------------------------------------------------
 
 
 def undelivered(ticket: Ticket, policy: Policy, recipient: str, notice: str, audience: str, reply: str) -> Decision:
-    """The relay refused a mail for good: written on the ticket; agents hear of it if a customer lacks an answer."""
-    remark = f"Our mail ({notice.replace('_', ' ')}) to {recipient} could not be sent: {reply[:300]}"
+    """The relay refused a mail for good: written on the ticket; agents hear of it if a customer lacks it."""
+    remark = say("not_sent", recipient, reply[:300])
     answer = notice in (Notice.REPLY.value, Notice.CLOSE_CONFIRMATION.value)
-    move = Move.REPLY_UNDELIVERABLE if answer and recipient.casefold() == ticket.requester.key else None
-    to_customer = audience == Audience.CUSTOMER.value
-    team = agents_of(policy, ticket, ticket.mailbox) if to_customer else ()
+    moved = Move.REPLY_UNDELIVERABLE if answer and recipient.casefold() == ticket.requester.key else None
+    team = agents_of(policy, ticket, ticket.mailbox) if audience == Audience.CUSTOMER.value else ()
     return Decision(
-        Reason.BOUNCE_OF_ANSWER if move else Reason.BOUNCE,
+        Reason.BOUNCE_OF_ANSWER if moved else Reason.BOUNCE,
         Why(attach="yes: it is a mail of this ticket", notify="yes" if team else "no: it was for an agent"),
         ticket=ticket.number,
-        change=Change(move=move, status=transition(ticket.status, move) if move else None),
+        change=Change(move=moved, status=transition(ticket.status, moved) if moved else None),
         events=(remark,),
-        notices=tuple(
-            NoticeRequest(Notice.AGENT_NOTICE, Address(a.address, a.name), Audience.AGENT, "undeliverable", (remark,))
-            for a in team
-        ),
+        notices=tell(team, "undeliverable", (remark,)),
     )

@@ -22,6 +22,8 @@ MARKERS = (
 """The first line of our mails to customers, English and German."""
 
 LINES_LIMIT = 5_000
+LOOKS_LIMIT = 1_000
+"""Lines whose wording is looked at closely. People write less; whatever follows is kept."""
 _QUOTE = re.compile(r"^ {0,3}((?:>[ \t]?)+)")
 _NO_QUOTE = re.compile(r"<\s*$|^> ?(?:wrote|schrieb|a écrit|escribió):\s*$")
 """Decoration such as `>>> offer <<<`, and the end of an address that was broken before its bracket."""
@@ -101,9 +103,13 @@ def _first_announcement(lines: tuple[Line, ...]) -> int:
     texts = [line.text for line in lines]
     marked = [line.level > 0 or line.quoted for line in lines]
     outside = [False] * len(lines)
+    looks = 0
     for index, text in enumerate(texts):
         if not text or not quotation.may_announce(text):
             continue
+        looks += 1
+        if looks > LOOKS_LIMIT:
+            break
         flags = outside if marked[index] else marked
         if (
             quotation.attribution(texts, flags, index)
@@ -154,7 +160,7 @@ def _kept(rows: list[_Row]) -> list[str]:
     texts = [row.text for row in rows]
     quoted = [row.quoted for row in rows]
     kept: list[str] = []
-    index = 0
+    index = looks = 0
     while index < len(rows):
         text = texts[index]
         if quoted[index]:
@@ -164,7 +170,8 @@ def _kept(rows: list[_Row]) -> list[str]:
             kept.append(text)
             index += 1
             continue
-        if quotation.is_forward_mark(text):
+        looks += 1
+        if looks > LOOKS_LIMIT or quotation.is_forward_mark(text):
             return kept + texts[index:]
         if _all_below_is_quoted(rows, texts, index):
             return _without_separator(kept)

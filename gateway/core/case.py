@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
+from gateway.core.commands import Order
+from gateway.core.decision import Act
+from gateway.core.forward import Forwarded
 from gateway.core.message import Address, Envelope, Kind, KindName, Message
 from gateway.core.notice import AttachedFile
 from gateway.core.policy import Agent, Mailbox, Policy
 from gateway.core.thread import Choice, Keys, Known, SentFacts
-from gateway.core.ticket import SIGNED, Ticket
+from gateway.core.ticket import SIGNED, Entry, Ticket
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,16 @@ class Facts:
     """New tickets of the author lately, newest first."""
     reopens: tuple[datetime, ...] = ()
     """Reopens of the matched ticket lately, newest first."""
+    history: tuple[Entry, ...] = ()
+    """For an agent's mail: the entries of the matched ticket, oldest first."""
+    parent: Entry | None = None
+    """For an agent's mail: what the notice it answers was about."""
+    named: Ticket | None = None
+    """The ticket `#merge N`, `#move N` or `#reopen N` names, if there is one."""
+    act: Act | None = None
+    """The agent's order that `#undo` means."""
+    own_tickets: tuple[Ticket, ...] = ()
+    """The author's open tickets, looked up when the mail asks for them."""
     authentic: str = ""
     """How the author's address is proven (`smtp-auth`, `dmarc`), empty when it is not."""
 
@@ -44,6 +57,10 @@ class Case:
     known: Known
     policy: Policy
     facts: Facts
+    order: Order = field(default_factory=Order)
+    """The commands at the head of the new text."""
+    forwarded: Forwarded | None = None
+    """The customer's mail inside, when the order says `#from`."""
 
     @property
     def now(self) -> datetime:
@@ -110,9 +127,11 @@ class Case:
 
     @property
     def files(self) -> tuple[AttachedFile, ...]:
-        return tuple(
-            AttachedFile(self.message.sha256, a.part, a.filename, a.content_type) for a in self.message.attachments
-        )
+        return files_of(self.message)
+
+
+def files_of(message: Message) -> tuple[AttachedFile, ...]:
+    return tuple(AttachedFile(message.sha256, a.part, a.filename, a.content_type) for a in message.attachments)
 
 
 def author_of(message: Message, policy: Policy) -> Address:

@@ -72,6 +72,10 @@ _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:+()-]{0,39}")
 _WESTERN = frozenset({"cp1252", "iso8859-15", "mac_roman", "cp850", "cp1254"})
 _STATEFUL = re.compile(rb"[\x80-\xff\x00\x0e\x1b]|~\{")
 """What can make bytes mean something else than ASCII; UTF-7 alone needs less."""
+_MULTI_BYTE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
+_WINDOWS_1252 = "".join(bytes((i,)).decode("cp1252", "ignore") or chr(i) for i in range(256))
+_REPAIRS_LIMIT = 20_000
+"""Single bytes repaired in one text: one with more holds no text."""
 _ISO_2022_JP_PART = re.compile(rb"\x1b(\$[@B]|\$\([@BD]|\([BJI])")
 
 
@@ -98,7 +102,7 @@ def decode(data: bytes, declared: str = "", hint: str = "") -> tuple[str, str]:
         try:
             return data.decode("utf-8"), f"declared {declared[:40]}, is utf-8"
         except UnicodeDecodeError:
-            return data.decode(codec, "c1-control"), ""
+            return (_western(data) if codec == "cp1252" else data.decode(codec, "replace")), ""
     try:
         return _strict(data, codec), ""
     except (UnicodeError, LookupError):
@@ -168,7 +172,15 @@ def _guess(data: bytes, hint: str) -> str:
             return _strict(data, codec)
         except (UnicodeError, LookupError):
             pass
-    return data.decode("utf-8", "western-byte")
+    if not _MULTI_BYTE.search(data):
+        return _western(data)
+    text = data.decode("utf-8", "replace")
+    return text if text.count("\ufffd") > _REPAIRS_LIMIT else data.decode("utf-8", "western-byte")
+
+
+def _western(data: bytes) -> str:
+    """Windows-1252, its five open bytes as in ISO 8859-1 (WHATWG)."""
+    return codecs.charmap_decode(data, "strict", _WINDOWS_1252)[0]
 
 
 def _iso_2022_jp(data: bytes) -> str:
@@ -213,15 +225,7 @@ def _western_byte(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeDecodeError):
         raise error
     bad = error.object[error.start : error.end]
-    return (bad.decode("cp1252", "c1-control") if len(bad) == 1 else "\ufffd"), error.end
-
-
-def _c1_control(error: UnicodeError) -> tuple[str, int]:
-    """The five bytes cp1252 leaves open mean what they mean in ISO 8859-1 (WHATWG)."""
-    if not isinstance(error, UnicodeDecodeError):
-        raise error
-    return error.object[error.start : error.end].decode("latin-1"), error.end
+    return (_western(bad) if len(bad) == 1 else "\ufffd"), error.end
 
 
 codecs.register_error("western-byte", _western_byte)
-codecs.register_error("c1-control", _c1_control)

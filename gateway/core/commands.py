@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from gateway.core.lifecycle import Status
+from gateway.core.say import say
 
 
 class Verb(StrEnum):
@@ -114,6 +115,7 @@ class Order:
 
     commands: tuple[Command, ...] = ()
     problems: tuple[str, ...] = ()
+    """Sentences of `say`."""
     text: str = ""
 
     def has(self, verb: Verb) -> bool:
@@ -154,18 +156,41 @@ def read(text: str, languages: Sequence[str] = ("en", "de"), statuses: Sequence[
     return Order(tuple(commands), tuple(problems), "\n".join(lines[start:]).strip("\n"))
 
 
+STATUS_QUESTIONS = frozenset({"status", "status?", "#status", "my tickets", "meine tickets", "meine anfragen"})
+
+
+def asks_status(subject: str, reply_text: str) -> bool:
+    """A customer asks for their open tickets: the word stands alone, in the text or above an empty one.
+
+    With any other text the mail is a request: a question called "Status" must reach a human.
+    """
+    text = _words(reply_text.partition("\n-- \n")[0])
+    return text in STATUS_QUESTIONS if text else _words(subject) in STATUS_QUESTIONS
+
+
+def _words(text: str) -> str:
+    return " ".join(text.casefold().split())
+
+
+def is_command(line: str) -> bool:
+    """Whether a line is an order by its form and its word."""
+    m = _LINE.fullmatch(line.strip())
+    return m is not None and (m[1].casefold() in ALIASES or m[1].casefold() in {v.value for v in Verb})
+
+
 def _command(word: str, argument: str, languages: Sequence[str], statuses: Sequence[str]) -> Command | str:
     name = word.casefold()
     verb = ALIASES.get(name) or next((v for v in Verb if v.value == name), None)
     if verb is None:
         near = difflib.get_close_matches(name, [*(v.value for v in Verb), *ALIASES], 1, 0.6)
-        meant = ALIASES.get(near[0]) or Verb(near[0]) if near else None
-        return f"#{word} is not a command." + (f" Did you mean {FORMS[meant]}?" if meant else " #help lists them all.")
+        if not near:
+            return say("unknown_command", word)
+        return say("did_you_mean", word, FORMS[ALIASES.get(near[0]) or Verb(near[0])])
     return _ARGUMENTS.get(verb, _nothing)(verb, argument, languages, statuses)
 
 
 def _nothing(verb: Verb, argument: str, *_: Sequence[str]) -> Command | str:
-    return Command(verb) if not argument else f"{FORMS[verb]} takes nothing after it; put your text on the next line."
+    return Command(verb) if not argument else say("takes_nothing", FORMS[verb])
 
 
 def _rest(verb: Verb, argument: str, *_: Sequence[str]) -> Command | str:
@@ -174,9 +199,9 @@ def _rest(verb: Verb, argument: str, *_: Sequence[str]) -> Command | str:
 
 def _number(verb: Verb, argument: str, *_: Sequence[str]) -> Command | str:
     digits = argument.lstrip("#").strip()
-    if digits.isascii() and digits.isdigit() and 0 < int(digits) < 10**12:
+    if digits.isascii() and digits.isdigit() and 0 < int(digits) < 10**9:
         return Command(verb, str(int(digits)))
-    return f"{FORMS[verb]} needs a ticket number, such as {FORMS[verb].split()[0]} 1042."
+    return say("needs_number", FORMS[verb], f"#{verb.value}")
 
 
 def _number_or_nothing(verb: Verb, argument: str, *rest: Sequence[str]) -> Command | str:
@@ -184,14 +209,12 @@ def _number_or_nothing(verb: Verb, argument: str, *rest: Sequence[str]) -> Comma
 
 
 def _address(verb: Verb, argument: str, *_: Sequence[str]) -> Command | str:
-    found = _ADDRESS.findall(argument.replace("mailto:", " "))
-    if len(set(found)) == 1:
-        return Command(verb, found[0])
-    return f"{FORMS[verb]} needs one e-mail address, such as {FORMS[verb].split()[0]} customer@example.com."
+    found = {a.rstrip(".") for a in _ADDRESS.findall(argument.replace("mailto:", " "))}
+    return Command(verb, found.pop()) if len(found) == 1 else say("needs_address", FORMS[verb], f"#{verb.value}")
 
 
 def _name(verb: Verb, argument: str, *_: Sequence[str]) -> Command | str:
-    return Command(verb, argument) if argument else f"{FORMS[verb]} needs a name, `me` or `nobody`."
+    return Command(verb, argument) if argument else say("needs_name", FORMS[verb])
 
 
 def _status(verb: Verb, argument: str, _: Sequence[str], statuses: Sequence[str]) -> Command | str:
@@ -202,13 +225,13 @@ def _status(verb: Verb, argument: str, _: Sequence[str], statuses: Sequence[str]
     if site:
         return Command(verb, site)
     names = ", ".join([*(s.value.replace("_", " ") for s in Status if s is not Status.NEW), *statuses])
-    return f"#status {argument or 'NAME'}: there is no such status. Use one of: {names}."
+    return say("no_such_status", argument or "NAME", names)
 
 
 def _language(verb: Verb, argument: str, languages: Sequence[str], _: Sequence[str]) -> Command | str:
     if argument.casefold() in languages:
         return Command(verb, argument.casefold())
-    return f"#language takes one of: {', '.join(languages)}."
+    return say("no_such_language", ", ".join(languages))
 
 
 _ARGUMENTS: dict[Verb, Callable[[Verb, str, Sequence[str], Sequence[str]], Command | str]] = {
@@ -224,14 +247,19 @@ _ARGUMENTS: dict[Verb, Callable[[Verb, str, Sequence[str], Sequence[str]], Comma
 }
 
 _ENDINGS = (Verb.CLOSE, Verb.SOLVED, Verb.WAIT, Verb.STATUS, Verb.SPAM, Verb.REOPEN)
+_MOVES = (Verb.SPLIT, Verb.MERGE, Verb.MOVE)
+_PEOPLE = (Verb.FROM, Verb.TO)
 
 
 def _contradictions(commands: Sequence[Command]) -> list[str]:
-    """Two orders that cannot both be meant."""
-    endings = list(dict.fromkeys(c.verb for c in commands if c.verb in _ENDINGS))
-    if len(endings) > 1:
-        return [f"{' and '.join('#' + v.value for v in endings)} contradict each other; use one of them."]
-    moves = list(dict.fromkeys(c.verb for c in commands if c.verb in (Verb.SPLIT, Verb.MERGE, Verb.MOVE)))
-    if len(moves) > 1:
-        return [f"{' and '.join('#' + v.value for v in moves)} cannot be done in one mail; use one of them."]
-    return []
+    """Two orders that cannot both be meant; the same order twice with different words is one too."""
+    problems = []
+    for group in (_ENDINGS, _MOVES, _PEOPLE):
+        verbs = list(dict.fromkeys(c.verb for c in commands if c.verb in group))
+        if len(verbs) > 1:
+            problems.append(say("contradiction", " & ".join(f"#{v.value}" for v in verbs)))
+    for verb in Verb:
+        said = list(dict.fromkeys(c.argument for c in commands if c.verb is verb))
+        if len(said) > 1 and verb is not Verb.NOTE:
+            problems.append(say("contradiction", " & ".join(f"#{verb.value} {a}".strip() for a in said)))
+    return problems

@@ -20,6 +20,7 @@ from gateway.core.notice import (
     Audience,
     Button,
     Line,
+    ListedTicket,
     Notice,
     NoticeRequest,
     Outbound,
@@ -27,6 +28,7 @@ from gateway.core.notice import (
     Words,
 )
 from gateway.core.policy import Mailbox, Policy
+from gateway.core.say import spoken
 from gateway.core.ticket import Entry, EntryKind, Role, Ticket
 
 REGISTRATION_DAYS = 30
@@ -56,6 +58,8 @@ class Scene:
     files: tuple[AttachedFile, ...] = ()
     languages: Mapping[str, str] = field(default_factory=dict)
     """Address key → language the contact is known to want."""
+    listed: tuple[Ticket, ...] = ()
+    """The recipient's own open tickets."""
     password_state: str = ""
     """Mark of the recipient's present password, for links that set one."""
 
@@ -65,12 +69,14 @@ _SUBJECTS: dict[str, dict[Notice, str]] = {
         Notice.REGISTRATION: "Your access to the service portal",
         Notice.REGISTERED: "Your access is ready",
         Notice.PASSWORD_RESET: "Set a new password",
+        Notice.TICKET_LIST: "Your open requests",
         Notice.OPERATOR_ALARM: "Replydesk needs your attention",
     },
     "de": {
         Notice.REGISTRATION: "Ihr Zugang zum Serviceportal",
         Notice.REGISTERED: "Ihr Zugang ist eingerichtet",
         Notice.PASSWORD_RESET: "Neues Passwort festlegen",
+        Notice.TICKET_LIST: "Ihre offenen Anfragen",
         Notice.OPERATOR_ALARM: "Replydesk braucht Ihre Aufmerksamkeit",
     },
 }
@@ -102,6 +108,8 @@ HEADLINES: dict[str, dict[str, str]] = {
         "bounce": "Our mail was not delivered",
         "closed_by_requester": "Closed by the requester",
         "note": "New note",
+        "answered": "Answered by a colleague",
+        "help": "Commands",
         "undeliverable": "Our mail could not be sent",
         "done": "Done",
         "nothing_done": "Nothing was done",
@@ -115,6 +123,8 @@ HEADLINES: dict[str, dict[str, str]] = {
         "bounce": "Unsere Mail kam nicht an",
         "closed_by_requester": "Vom Anfragenden geschlossen",
         "note": "Neue Notiz",
+        "answered": "Von einem Kollegen beantwortet",
+        "help": "Befehle",
         "undeliverable": "Unsere Mail ließ sich nicht senden",
         "done": "Erledigt",
         "nothing_done": "Es wurde nichts ausgeführt",
@@ -124,7 +134,7 @@ HEADLINES: dict[str, dict[str, str]] = {
 }
 
 _NEVER_ANSWERED = frozenset({Notice.OPERATOR_ALARM, Notice.AGENT_RECEIPT})
-_AUTO_REPLIED = frozenset({Notice.REQUEST_RECEIVED, Notice.REGISTRATION, Notice.AGENT_RECEIPT})
+_AUTO_REPLIED = frozenset({Notice.REQUEST_RECEIVED, Notice.REGISTRATION, Notice.TICKET_LIST, Notice.AGENT_RECEIPT})
 """RFC 3834 section 5: an answer to a mail. Other automatic mail is auto-generated."""
 _PERSONAL = frozenset({Notice.REPLY})
 
@@ -243,7 +253,7 @@ def _headline(word: str, language: str) -> str:
 def _words(request: NoticeRequest, scene: Scene, policy: Policy, box: Mailbox, language: str) -> Words:
     entry, ticket = scene.entry, scene.ticket
     to_agent = request.audience is not Audience.CUSTOMER
-    text, author, names = "", "", ()
+    text, author, names = "", "", tuple[str, ...]()
     if entry is not None and request.notice is Notice.AGENT_NOTICE:
         text, author, names = _shortened(entry.new_text), entry.author.shown, _names(entry)
     elif entry is not None and _answer(request, scene):
@@ -264,8 +274,7 @@ def _words(request: NoticeRequest, scene: Scene, policy: Policy, box: Mailbox, l
         names,
         _conversation(request, scene),
         _headline(request.headline, language),
-        request.remarks
-        + (entry.remarks if entry and request.notice is Notice.AGENT_NOTICE and not request.remarks else ()),
+        _remarks(request, entry, language),
         box.signature if _answer(request, scene) else "",
         tuple(a.address for a in others if a.key != request.recipient.key)
         if request.notice is Notice.REPLY or (request.notice is Notice.CLOSE_CONFIRMATION and scene.text)
@@ -275,17 +284,34 @@ def _words(request: NoticeRequest, scene: Scene, policy: Policy, box: Mailbox, l
         entry.evidence if entry and to_agent else "",
         (),
         mailto,
+        listed=tuple(_listed(t, policy, language) for t in scene.listed),
+    )
+
+
+def _remarks(request: NoticeRequest, entry: Entry | None, language: str) -> tuple[str, ...]:
+    """Sentences in the reader's language; what the entry itself remarks is not said twice."""
+    own = entry.remarks if entry and request.notice is Notice.AGENT_NOTICE else ()
+    return tuple(spoken(r, language) for r in dict.fromkeys((*request.remarks, *own)))
+
+
+def _listed(ticket: Ticket, policy: Policy, language: str) -> ListedTicket:
+    return ListedTicket(
+        token.reference(policy.keys, policy.reference_prefix, ticket.number),
+        ticket.subject,
+        label(ticket.status, language),
+        ticket.last_activity_at,
+        f"{policy.public_url}/tickets/{ticket.number}",
     )
 
 
 def _ticket_words(ticket: Ticket, policy: Policy, language: str, to_agent: bool) -> TicketWords:
-    say = agent_label if to_agent else label
+    name = agent_label if to_agent else label
     return TicketWords(
         ticket.number,
         token.reference(policy.keys, policy.reference_prefix, ticket.number),
         ticket.subject,
         ticket.status,
-        say(ticket.status, language),
+        name(ticket.status, language),
         meaning(ticket.status, language),
         ticket.requester,
         ticket.created_at,

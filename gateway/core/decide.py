@@ -1,7 +1,7 @@
 """What happens to a mail: TABLE, read from top to bottom; the first row that applies decides.
 
 Each row is a question and an answer, both pure. Nothing is dropped silently: a row that does
-not act says why. What agents order by mail is decided in `act`.
+not act says why. What agents order by mail is decided in `agents`.
 """
 
 from __future__ import annotations
@@ -10,13 +10,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from gateway.core import act, commands
+from gateway.core import act, agents, commands
 from gateway.core.case import Case
+from gateway.core.commands import Verb
 from gateway.core.decision import Change, Decision, EntryDraft, Joined, NewTicket, Reason, Why
 from gateway.core.lifecycle import Move, Status, transition
 from gateway.core.message import Action, KindName, ReportType, address_key
 from gateway.core.notice import Audience, Notice, NoticeRequest
 from gateway.core.policy import Budget
+from gateway.core.say import say
 from gateway.core.ticket import EntryKind, Role, Ticket
 
 
@@ -69,7 +71,7 @@ def _failed_report(case: Case) -> Decision:
     move = Move.REPLY_UNDELIVERABLE if kills else None
     status = transition(ticket.status, move) if move else None
     said = next((r.diagnostic_code or r.status for r in report.recipients if r.action is Action.FAILED), "")
-    remark = f"Our mail to {whom} was not delivered." + (f" Reason given: {said[:300]}" if said else "")
+    remark = say("undelivered_because", whom, said[:300]) if said else say("undelivered", whom)
     why = Why(
         attach="yes: it reports a mail of this ticket",
         reopen="yes: our newest answer did not arrive" if kills else "no: it was not our newest answer",
@@ -84,7 +86,7 @@ def _failed_report(case: Case) -> Decision:
         ticket=ticket.number,
         entry=_entry(case, EntryKind.REPORT, Role.SYSTEM, Reason.BOUNCE, remarks=(remark,)),
         change=Change(move=move, status=status),
-        notices=act.to_agents(case, ticket, "bounce", (remark,)),
+        notices=_tell(case, ticket, "bounce", (remark,)),
         undeliverable=silenced,
     )
 
@@ -126,46 +128,27 @@ def _reply(case: Case) -> Decision:
     """The requester or a participant wrote: the everyday case."""
     ticket = case.ticket
     assert ticket is not None
-    order = commands.read(case.message.reply_text, case.policy.languages)
-    asks_close = case.keys.close or order.has(commands.Verb.CLOSE) or order.has(commands.Verb.SOLVED)
+    asks_close = case.keys.close or case.order.has(Verb.CLOSE) or case.order.has(Verb.SOLVED)
     if asks_close and case.author.key == ticket.requester.key and case.signed:
         return _requester_closes(case, ticket)
     return _attach(case, ticket, _role(case, ticket), Reason.REPLY, ())
 
 
 def _requester_closes(case: Case, ticket: Ticket) -> Decision:
-    if ticket.status is Status.CLOSED:
-        why = Why(
-            f"yes: {_evidence(case)}", "no: it asks for closing, and it is closed", "no: nothing new", "no: nothing new"
-        )
-        entry = _entry(case, EntryKind.CORRESPONDENCE, Role.REQUESTER, Reason.REQUESTER_CLOSES)
+    entry = _entry(case, EntryKind.CORRESPONDENCE, Role.REQUESTER, Reason.REQUESTER_CLOSES)
+    closing = act.close_by_requester(ticket, case.policy, Reason.REQUESTER_CLOSES, "closed_by_mail")
+    attach = f"yes: {_evidence(case)}"
+    if closing is None:
+        why = Why(attach, "no: it asks for closing, and it is closed", "no: nothing new", "no: nothing new")
         return Decision(Reason.REQUESTER_CLOSES, why, ticket=ticket.number, entry=entry)
-    proposed = ticket.status is Status.SOLVED
-    move = Move.REQUESTER_CONFIRMED if proposed else Move.REQUESTER_CLOSED
-    why = Why(
-        attach=f"yes: {_evidence(case)}",
-        reopen="no: it asks for closing",
-        acknowledge="no: the closing mail answers it",
-        notify="yes: the requester closed it",
-    )
-    return Decision(
-        Reason.REQUESTER_CLOSES,
-        why,
-        ticket=ticket.number,
-        entry=_entry(case, EntryKind.CORRESPONDENCE, Role.REQUESTER, Reason.REQUESTER_CLOSES),
-        change=Change(move=move, status=transition(ticket.status, move), closed_by="requester"),
-        events=("Closed by the requester, by mail.",),
-        notices=(
-            NoticeRequest(Notice.CLOSED, ticket.requester, Audience.CUSTOMER),
-            *act.to_agents(case, ticket, "closed_by_requester", ()),
-        ),
-    )
+    why = replace(closing.why, attach=attach, acknowledge="no: the closing mail answers it")
+    return replace(closing, why=why, entry=entry)
 
 
 def _stranger_signed(case: Case) -> Decision:
     ticket = case.ticket
     assert ticket is not None
-    flag = f"{case.author.address} is not confirmed on this ticket; answers go to them only after you write to them."
+    flag = say("unconfirmed", case.author.address)
     decision = _attach(case, ticket, Role.STRANGER, Reason.STRANGER_SIGNED, (flag,))
     joined = (Joined(case.author, confirmed=False), *decision.change.joined)
     return _with_change(decision, joined=joined)
@@ -186,6 +169,17 @@ def _new_request(case: Case) -> Decision:
 
 def _new_automatic(case: Case) -> Decision:
     return _new(case, Reason.NEW_AUTOMATIC, ())
+
+
+def _status_asked(case: Case) -> Decision:
+    """Everybody who asks gets the same kind of answer, whether we know the address or not."""
+    why = Why(attach="no: it asks for own tickets", acknowledge="yes: with the list", notify="no: nothing to do")
+    spent = _spent(case.policy.acknowledgement_budgets, case.facts.automatic_mail, case.now)
+    if spent or case.kind.no_acknowledgement or act.is_role(case.author.key):
+        refused = case.kind.no_acknowledgement or "too much automatic mail went to this address lately"
+        return Decision(Reason.STATUS_ASKED, replace(why, acknowledge=f"no: {refused}"))
+    request = NoticeRequest(Notice.TICKET_LIST, case.author, Audience.CUSTOMER)
+    return Decision(Reason.STATUS_ASKED, why, notices=(request,), listed=case.facts.own_tickets)
 
 
 # --- the two things that can happen to a human's mail ----------------------------------------
@@ -216,8 +210,8 @@ def _attach(case: Case, ticket: Ticket, role: Role, reason: Reason, remarks: tup
         ticket=ticket.number,
         entry=_entry(case, EntryKind.CORRESPONDENCE, role, reason, remarks=(*remarks, *_oddities(case))),
         change=Change(move=move, status=status, joined=_company(case, ticket) if role is not Role.STRANGER else ()),
-        events=(f"Reopened: {case.author.shown} replied.",) if was_done and not spent else (),
-        notices=() if spent else act.to_agents(case, ticket, headline, (*remarks, *_oddities(case))),
+        events=(say("reopened", case.author.shown),) if was_done and not spent else (),
+        notices=() if spent else _tell(case, ticket, headline, (*remarks, *_oddities(case))),
         files=case.files,
         alarm=alarm,
     )
@@ -238,7 +232,7 @@ def _new(case: Case, reason: Reason, links: tuple[tuple[str, int], ...]) -> Deci
             invite = True
             notices.append(NoticeRequest(Notice.REGISTRATION, case.author, Audience.CUSTOMER))
     if not flood:
-        notices += act.to_agents(case, None, "new_request", remarks)
+        notices += _tell(case, None, "new_request", remarks)
     why = Why(
         attach="no: " + act.sentence(reason),
         reopen="no: a new ticket instead" if links else "",
@@ -285,30 +279,36 @@ def _entry(
     )
 
 
+def _tell(case: Case, ticket: Ticket | None, headline: str, remarks: tuple[str, ...]) -> tuple[NoticeRequest, ...]:
+    team = act.agents_of(case.policy, ticket, case.mailbox.address)
+    return act.tell(team, headline, remarks, but=case.agent)
+
+
 def _oddities(case: Case) -> tuple[str, ...]:
     """What an agent should know of the mail itself."""
     said = []
     if case.facts.same_id_other_content:
-        said.append("A different mail with the same Message-ID was received before.")
+        said.append(say("same_id"))
     if case.message.encryption:
-        said.append("The content is encrypted and cannot be read without a key; it is attached.")
+        said.append(say("encrypted"))
     if case.keys.close and case.ticket and not case.signed:
-        said.append("It asks for closing, but does not prove that the requester sent it.")
+        said.append(say("close_unproven"))
+    if case.agent and case.order.commands and not agents.proof(case):
+        said.append(say("order_unproven"))
     return tuple(said)
 
 
 def _link_remarks(reason: Reason, links: tuple[tuple[str, int], ...]) -> tuple[str, ...]:
-    numbers = ", ".join(f"#{n}" for _, n in links)
+    numbers = ", #".join(str(n) for _, n in links)
     if not numbers:
         return ()
-    if reason is Reason.FOLLOW_UP:
-        return (f"Follows {numbers}, which was closed too long ago to be reopened.",)
-    return (f"Claims to belong to {numbers}, but its author has no part in it and shows no signed mark.",)
+    return (say("follows_ticket" if reason is Reason.FOLLOW_UP else "claims_ticket", numbers),)
 
 
 def _company(case: Case, ticket: Ticket | None) -> tuple[Joined, ...]:
-    """People in To and Cc of a customer's mail take part from now on."""
-    known = {case.author.key} | ({ticket.requester.key, *(p.address.key for p in ticket.people)} if ticket else set())
+    """People in To and Cc of a customer's mail take part from now on; that confirms those who were not."""
+    there = {ticket.requester.key, *(p.address.key for p in ticket.people if p.confirmed)} if ticket else set()
+    known = there | {case.author.key}
     joined: dict[str, Joined] = {}
     for address in (*case.message.to, *case.message.cc)[:50]:
         key = address.key
@@ -372,6 +372,11 @@ def _with_change(decision: Decision, *, joined: tuple[Joined, ...]) -> Decision:
     return replace(decision, change=replace(decision.change, joined=joined))
 
 
+def asks_status(case: Case) -> bool:
+    """A customer wants the list of own open tickets."""
+    return not case.message.attachments and commands.asks_status(case.message.subject, case.message.reply_text)
+
+
 def _closed_too_long(case: Case) -> bool:
     days = case.policy.reopen_window_days
     ticket = case.ticket
@@ -396,7 +401,11 @@ TABLE: tuple[Row, ...] = (
     Row("other report", lambda c: c.kind.name is KindName.REPORT, _other_report),
     Row("automatic, generated, no ticket", lambda c: c.generated and c.ticket is None, _new_automatic),
     Row("automatic", lambda c: c.kind.name is KindName.AUTOMATIC, _automatic),
-    Row("agent", act.is_agents_mail, act.decide),
+    Row("agent on a ticket", agents.answers_ticket, agents.decide),
+    Row("agent on a customer's behalf", agents.is_on_behalf, agents.on_behalf),
+    Row("agent around the desk", agents.is_around, agents.around),
+    Row("agent's order without a ticket", agents.is_orphaned_order, agents.orphaned),
+    Row("asks for own tickets", asks_status, _status_asked),
     Row("reply, closed too long", lambda c: _closed_too_long(c) and c.knows_author_or_signed, _follow_up),
     Row("reply", lambda c: c.knows_author, _reply),
     Row("stranger with a signed mark", lambda c: c.ticket is not None and c.signed, _stranger_signed),

@@ -13,7 +13,7 @@ from enum import StrEnum
 from gateway.core.lifecycle import Move, Status
 from gateway.core.message import Address, Attachment
 from gateway.core.notice import AttachedFile, NoticeRequest
-from gateway.core.ticket import EntryKind, Evidence, Role
+from gateway.core.ticket import EntryKind, Evidence, Role, Ticket
 
 
 class Reason(StrEnum):
@@ -45,6 +45,7 @@ class Reason(StrEnum):
     AGENT_EMPTY = "agent-mail-without-text"
     AGENT_AROUND = "agent-wrote-to-the-customer"
     AGENT_ON_BEHALF = "agent-on-behalf"
+    AGENT_UNDOES = "agent-undoes"
     STATUS_ASKED = "status-asked"
     CLOSED_BY_LINK = "closed-by-link"
     COMMAND_LINE = "command-line"
@@ -78,6 +79,7 @@ SENTENCES: dict[Reason, str] = {
     Reason.AGENT_EMPTY: "An agent's mail with neither text, file nor command: nothing to do.",
     Reason.AGENT_AROUND: "An agent wrote to the customer with the mailbox in copy: recorded, not sent again.",
     Reason.AGENT_ON_BEHALF: "An agent opened a ticket on a customer's behalf.",
+    Reason.AGENT_UNDOES: "A proven agent took an earlier order back.",
     Reason.STATUS_ASKED: "The author asked for the state of own tickets.",
     Reason.CLOSED_BY_LINK: "The requester closed the ticket with the link in a mail.",
     Reason.COMMAND_LINE: "Done on the command line.",
@@ -150,7 +152,6 @@ class Change:
     language: str | None = None
     requester: Address | None = None
     spam: bool | None = None
-    merge_into: int = 0
     joined: tuple[Joined, ...] = ()
     confirmed: tuple[str, ...] = ()
     """Keys of participants who are confirmed now."""
@@ -158,6 +159,53 @@ class Change:
     """Keys of followers or participants who leave."""
     links: tuple[tuple[str, int], ...] = ()
     """(kind, other ticket)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Entries that change their ticket, to the one the decision is about. No entries named: all."""
+
+    source: int
+    entries: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """How it was before an agent's order, so that `#undo` can bring it back."""
+
+    label: str
+    """The order, as the agent wrote it: `#close`."""
+    agent: str
+    """Key of the agent's address."""
+    status: Status
+    assignee: str = ""
+    language: str = ""
+    spam: bool = False
+    answered: bool = False
+    """An answer went into the outbox."""
+    moved_from: int = 0
+    moved: tuple[int, ...] = ()
+    """Entries that were moved away from `moved_from`."""
+    merged: bool = False
+    source_status: str = ""
+    """Status of `moved_from` before it was merged."""
+    opened: bool = False
+    """The ticket it happened on was opened by it (a split)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """An agent's order that was carried out, as stored."""
+
+    id: int
+    ticket: int
+    entry: int
+    """Entry of the answer, 0 without."""
+    journal_id: int
+    """The agent's mail."""
+    undo: Undo
+    sent: bool
+    """A customer has got a mail because of it, or may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +219,9 @@ class Decision:
     entry: EntryDraft | None = None
     change: Change = field(default_factory=Change)
     events: tuple[str, ...] = ()
-    """Sentences for the ticket's history, besides the entry."""
+    """Sentences of `say` for the ticket's history, besides the entry."""
+    source_events: tuple[str, ...] = ()
+    """The same, for the ticket entries were moved from."""
     notices: tuple[NoticeRequest, ...] = ()
     files: tuple[AttachedFile, ...] = ()
     """Go along with the notices that carry the entry's text to somebody."""
@@ -185,5 +235,12 @@ class Decision:
     """The cause to hold the mail for; then nothing else happens."""
     alarm: str = ""
     """Told to the operator once."""
-    foreign_ids: tuple[str, ...] = ()
-    """Message-IDs that lead to this ticket from now on."""
+    moved: Moved | None = None
+    undo: Undo | None = None
+    """To be remembered: an agent may take it back."""
+    undoes: Act | None = None
+    """An earlier order that is taken back: what of it still waits in the outbox is recalled."""
+    listed: tuple[Ticket, ...] = ()
+    """The author's own tickets, for the mail that lists them."""
+    hold_minutes: int = 0
+    """The customers' mails wait so long, and can be recalled meanwhile."""

@@ -15,6 +15,7 @@ SIZE_LIMIT = 1_000_000
 """Characters that are read; more than that nobody reads."""
 _LINK_LIMIT = 2_000
 _QUOTE_LEVELS = 20
+_LINKS_OPEN = 5
 
 _BLOCKS = frozenset(
     "address article aside body center dd details div dl dt fieldset figcaption figure footer form header "
@@ -25,6 +26,7 @@ _CONTENTLESS = frozenset("script style head title template noembed noframes obje
 _VOID = frozenset("area base br col embed hr img input link meta source track wbr".split())
 _NAME = re.compile(r"/?([a-zA-Z][^\s/>]*)")
 _ATTRIBUTE = re.compile(r"""([a-zA-Z][\w:-]*)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>]+))""")
+_BRACKETS = re.compile(r"<(?:<(?![a-zA-Z!?/]))*")
 _WHITE = re.compile(r"[ \t\r\n\f\v]+")
 _INVISIBLE = re.compile("[\u200b\u200c\u2060\ufeff\u00ad\u034f\u2007]+")
 
@@ -73,6 +75,9 @@ class _State:
     words: list[str] = field(default_factory=list)
     depth: dict[str, int] = field(default_factory=dict)
     quotes: list[_Quotation] = field(default_factory=list)
+    level: int = 0
+    marked: int = 0
+    by_hand: int = 0
     lists: list[int | None] = field(default_factory=list)
     links: list[tuple[str, int]] = field(default_factory=list)
     pre: int = 0
@@ -127,8 +132,8 @@ def _tokens(html: str) -> Iterator[tuple[str, str, str]]:
             if html[start + 1 : start + 2] in ("!", "?", "/"):
                 position = _after(html, start)
             else:
-                yield "", "", "<"
-                position = start + 1
+                position = _BRACKETS.match(html, start).end()  # type: ignore[union-attr]  # stands on a bracket
+                yield "", "", html[start:position]
             continue
         position = _tag_end(html, named.end())
         name = named[1].lower()
@@ -224,9 +229,9 @@ def _open(state: _State, name: str, found: dict[str, str]) -> None:
     elif name == "blockquote":
         cite = found.get("type", "").lower() == "cite" or "cite" in found
         by_hand = "gmail_quote" in found.get("class", "")
-        state.quotes.append(_Quotation(name, state.depth[name], cite and not by_hand, by_hand))
+        _quote(state, _Quotation(name, state.depth[name], cite and not by_hand, by_hand))
     elif _QUOTE_CLASS.search(found.get("class", "")):
-        state.quotes.append(_Quotation(name, state.depth[name], True))
+        _quote(state, _Quotation(name, state.depth[name], True))
     if name in _PARAGRAPHS and not _is_tight(name, found):
         _space(state)
     if name == "pre":
@@ -286,7 +291,7 @@ def _close(state: _State, name: str) -> None:
             _space(state)
     state.depth[name] = depth - 1
     while state.quotes and state.quotes[-1].tag == name and state.quotes[-1].depth >= depth:
-        state.quotes.pop()
+        _unquote(state, state.quotes.pop())
     if name == "pre":
         state.pre = max(0, state.pre - 1)
     elif name in ("ul", "ol") and state.lists:
@@ -308,10 +313,22 @@ def _end_link(state: _State) -> None:
         state.words.append(f" <{target}>")
 
 
+def _quote(state: _State, opened: _Quotation) -> None:
+    state.quotes.append(opened)
+    state.level += opened.tag == "blockquote"
+    state.marked += opened.marked
+    state.by_hand += opened.by_hand
+
+
+def _unquote(state: _State, closed: _Quotation) -> None:
+    state.level -= closed.tag == "blockquote"
+    state.marked -= closed.marked
+    state.by_hand -= closed.by_hand
+
+
 def _line(state: _State, text: str) -> Line:
-    level = sum(1 for q in state.quotes if q.tag == "blockquote")
-    quoted = state.rest_quoted or any(q.marked for q in state.quotes)
-    return Line(text, min(level, _QUOTE_LEVELS), quoted, indented=any(q.by_hand for q in state.quotes))
+    quoted = state.rest_quoted or state.marked > 0
+    return Line(text, min(state.level, _QUOTE_LEVELS), quoted, indented=state.by_hand > 0)
 
 
 def _break(state: _State) -> None:
@@ -331,7 +348,8 @@ def _flush(state: _State) -> bool:
     line = "".join(state.words)
     line = line.rstrip() if state.pre else line.replace("\xa0", " ").strip()
     state.words.clear()
-    state.links = [(href, 0) for href, _ in state.links]
+    if state.links:
+        state.links = [(href, 0) for href, _ in state.links[-_LINKS_OPEN:]]
     state.cell = False
     if line and state.bullet:
         line, state.bullet = state.bullet + line, ""

@@ -13,6 +13,7 @@ import quopri
 import re
 from email.generator import BytesGenerator
 from email.message import Message as MimeMessage
+from email.parser import BytesHeaderParser
 from email.policy import compat32
 from io import BytesIO
 
@@ -22,9 +23,14 @@ from gateway.core.params import Structured
 
 PARTS_LIMIT = 1_000
 DEPTH_LIMIT = 100
+BOUNDARIES_LIMIT = 20_000
+"""Lines that could be boundaries: more are not taken apart, for that alone takes seconds."""
+TEXT_BYTES_LIMIT = 4_000_000
+"""Bytes of a text part that are decoded to be shown."""
 _UNIX_TO_UNIX = frozenset({"x-uuencode", "uuencode", "uue", "x-uue"})
 _FROM_LINE = re.compile(rb"\A(?:\s*\n)*>?From [^\n]*\n", re.I)
 _META_CHARSET = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([A-Za-z0-9_.:-]{2,40})""", re.I)
+_BASE64 = re.compile(rb"[A-Za-z0-9+/=\s]*")
 _PAD_END = re.compile(rb"=[=\s]*")
 _GUESSED_BOUNDARY = re.compile(r"^--([^\r\n]{1,200}?)[ \t]*\r?\n(?=[A-Za-z-]+:|\r?\n)", re.M)
 
@@ -82,6 +88,9 @@ class Part:
     def text(self, hint: str = "") -> tuple[str, str]:
         """(text, defect) of a text part."""
         data = self.data()
+        if len(data) > TEXT_BYTES_LIMIT:
+            end = data.rfind(b"\n", 0, TEXT_BYTES_LIMIT)
+            data = data[: end if end > 0 else TEXT_BYTES_LIMIT]
         declared = self.declared_charset
         if self.content_type == "text/html" and (not declared or declared.lower() == "us-ascii"):
             found = _META_CHARSET.search(data[:4096])
@@ -100,9 +109,15 @@ def field(mime: MimeMessage, name: str) -> str:
 
 
 def read(raw: bytes) -> MimeMessage:
-    """The standard library's tree of a mail. May raise RecursionError on absurd nesting."""
+    """The standard library's tree of a mail; only its header, and a body in one piece, when it is absurdly nested."""
     found = _FROM_LINE.match(raw[:2000])
-    mime = email.message_from_bytes(raw[found.end() :] if found else raw)
+    raw = raw[found.end() :] if found else raw
+    try:
+        if raw.count(b"\n--") > BOUNDARIES_LIMIT:
+            return BytesHeaderParser().parsebytes(raw)
+        mime = email.message_from_bytes(raw)
+    except RecursionError:
+        return BytesHeaderParser().parsebytes(raw)
     if mime.get_content_maintype() == "multipart" and not mime.is_multipart():
         mime = _with_guessed_boundary(raw, mime)
     return mime
@@ -192,12 +207,15 @@ def decode_transfer(raw: bytes, encoding: str) -> bytes:
 def _base64(raw: bytes) -> bytes:
     """Also several encoded blocks in a row, and plain text that a list appended behind the last."""
     out: list[bytes] = []
-    while raw.strip():
-        pad = _PAD_END.search(raw)
-        block, raw = (raw[: pad.end()], raw[pad.end() :]) if pad else (raw, b"")
-        if out and not re.fullmatch(rb"[A-Za-z0-9+/=\s]+", block.strip()):
-            out.append(b"\n" + block + raw)
+    start = 0
+    while start < len(raw):
+        pad = _PAD_END.search(raw, start)
+        end = pad.end() if pad else len(raw)
+        block = raw[start:end]
+        if out and not _BASE64.fullmatch(block):
+            out.append(b"\n" + raw[start:])
             break
+        start = end
         try:
             out.append(binascii.a2b_base64(block))
         except binascii.Error:

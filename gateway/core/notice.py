@@ -24,6 +24,7 @@ class Notice(StrEnum):
     STATUS_CHANGED = "status_changed"
     CLOSE_CONFIRMATION = "close_confirmation"
     CLOSED = "closed"
+    TICKET_LIST = "ticket_list"
     AGENT_NOTICE = "agent_notice"
     AGENT_RECEIPT = "agent_receipt"
     OPERATOR_ALARM = "operator_alarm"
@@ -86,6 +87,17 @@ class TicketWords:
 
 
 @dataclass(frozen=True, slots=True)
+class ListedTicket:
+    """A line in the list of somebody's own tickets."""
+
+    reference: str
+    subject: str
+    status_label: str
+    last_activity_at: datetime
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
 class Words:
     """All that a mail template may use, as `mail`.
 
@@ -122,6 +134,8 @@ class Words:
     """Agents and customers without a browser: a mailto: link that does what the button does."""
     closes_at: datetime | None = None
     """When a solved ticket closes by itself."""
+    listed: tuple[ListedTicket, ...] = ()
+    """The reader's own open tickets, for the mail that lists them."""
     omitted: int = 0
     """How many older entries `conversation` leaves out."""
 

@@ -87,6 +87,8 @@ class Policy:
     reopen_budgets: tuple[Budget, ...] = (Budget(10, 60),)
     """Reopens of one ticket."""
     notify_customers_of_status: bool = True
+    hold_minutes: int = 0
+    """How long an agent's answer waits in the outbox, where #undo can recall it."""
     own_addresses: frozenset[str] = field(default_factory=frozenset)
     """Keys of every mailbox and alias; nothing is ever sent to them."""
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 
 ATTRIBUTION_LINES = 6
-ATTRIBUTION_LENGTH = 500
+ATTRIBUTION_LENGTH = 400
 BLOCK_LINES = 14
 
 _MONTHS = (
@@ -27,7 +27,7 @@ _DATE = re.compile(
     re.I,
 )
 _TIME = re.compile(r"\b\d{1,2}[:.h]\d{2}(?::\d{2})?\b|\d{1,2}:\d{2}|\b\d{1,2} ?[ap]\.?m\b", re.I)
-_ADDRESS = re.compile(r"[\w.+=-]+@[\w-]+(?:\.[\w-]+)*|\[mailto:|<mailto:", re.I)
+_ADDRESS = re.compile(r"(?<![\w.+=-])[\w.+=-]{1,64}@[\w-]{1,63}|\[mailto:|<mailto:", re.I)
 
 _VERB = (
     r"(?:wrote|writes|schrieb|geschrieben|geschreven|a écrit|escribió|ha scritto|escreveu|schreef|skrev"
@@ -222,4 +222,6 @@ def _is_attribution(text: str, before_quotation: bool) -> bool:
 
 def may_announce(line: str) -> bool:
     """A cheap first look: False for a line on which no announcement of a quotation can begin."""
+    if len(line) > ATTRIBUTION_LENGTH:
+        return False
     return ":" in line or "--" in line or "：" in line or line.endswith(">") or bool(_OPENS.match(line))

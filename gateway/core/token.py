@@ -115,6 +115,12 @@ def read_message_id(keys: Keys, value: str, agents: frozenset[str]) -> OwnMessag
     return None
 
 
+def is_agents_message_id(value: str) -> bool:
+    """It has the form of an id made for an agent, whether its signature is right or not."""
+    m = _MESSAGE_ID.fullmatch(value)
+    return m is not None and m[2].lower() == "a"
+
+
 # --- tokens in addresses: support+t1042-7kq4tnabcd@example.com ---------------------------
 
 _ADDRESS_TOKEN = re.compile(r"([tcav])(\d{1,12})-([0-9a-z]{12})", re.I)

@@ -230,6 +230,34 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_entry_ticket"), ["ticket"], unique=False)
 
     op.create_table(
+        "act",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("ticket", sa.Integer(), nullable=False),
+        sa.Column("agent", AutoString(), nullable=False),
+        sa.Column("at", UTCDateTime(), nullable=False),
+        sa.Column("journal_id", sa.Integer(), nullable=True),
+        sa.Column("entry_id", sa.Integer(), nullable=True),
+        sa.Column("before", sa.JSON(), nullable=False),
+        sa.Column("undone_at", UTCDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["entry_id"],
+            ["entry.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["journal_id"],
+            ["journal.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["ticket"],
+            ["ticket.number"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("act", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_act_journal_id"), ["journal_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_act_ticket"), ["ticket"], unique=False)
+
+    op.create_table(
         "outbox",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("state", AutoString(), nullable=False),
@@ -271,10 +299,6 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     with op.batch_alter_table("outbox", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_outbox_entry_id"), ["entry_id"], unique=False)
-        batch_op.create_index(batch_op.f("ix_outbox_journal_id"), ["journal_id"], unique=False)
-        batch_op.create_index("ix_outbox_recipient", ["recipient_key", "created_at"], unique=False)
-        batch_op.create_index("ix_outbox_ticket", ["ticket", "id"], unique=False)
         batch_op.create_index(
             "ix_outbox_claimed",
             ["recipient_key"],
@@ -282,6 +306,10 @@ def upgrade() -> None:
             sqlite_where=sa.text("claimed_until IS NOT NULL"),
             postgresql_where=sa.text("claimed_until IS NOT NULL"),
         )
+        batch_op.create_index(batch_op.f("ix_outbox_entry_id"), ["entry_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_outbox_journal_id"), ["journal_id"], unique=False)
+        batch_op.create_index("ix_outbox_recipient", ["recipient_key", "created_at"], unique=False)
+        batch_op.create_index("ix_outbox_ticket", ["ticket", "id"], unique=False)
         batch_op.create_index(
             "ix_outbox_waiting",
             ["not_before", "id", "state"],

@@ -1,0 +1,48 @@
+# Everything a newcomer needs: `make demo` and `make test`. Nothing but Python 3.11, venv and pip is assumed.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Two workers suit two cores; the real servers in the tests take the rest.
+WORKERS ?= 2
+
+.PHONY: setup demo test lint format corpus bench lock clean
+
+setup: $(VENV)/ready
+
+$(VENV)/ready: requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --require-hashes -r requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: setup
+	@$(BIN)/replydesk demo
+
+test: setup
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+
+lint: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+corpus: setup
+	$(BIN)/python -m tests.corpus
+
+bench: setup
+	@for b in tests/bench/bench_*.py; do echo "== $$b"; $(BIN)/python $$b || exit 1; done
+
+# The lock names versions and hashes, no registry: uv.lock would name one.
+lock: setup
+	$(BIN)/uv lock --quiet --upgrade
+	$(BIN)/uv export --quiet --no-emit-project --all-groups --format requirements-txt --no-header > requirements.lock
+	rm -f uv.lock
+
+clean:
+	rm -rf $(VENV) *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache demo-var

@@ -1,0 +1,21 @@
+"""`replydesk run`: the daemon."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+
+HELP = "run the daemon until it is told to stop"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Run the daemon in the foreground; systemd and SIGTERM stop it."
+
+
+def run(args: argparse.Namespace) -> int:
+    from gateway import config, daemon, log
+
+    settings = config.load(args.config)
+    log.set_up(settings.gateway.log_format)
+    asyncio.run(daemon.run(settings))
+    return 0

@@ -1,0 +1,142 @@
+"""`replydesk ticket reply|status|close`: orders given at the shell.
+
+Each is one transaction: the ticket's change, its history and the mails it leads to. A running
+daemon finds the mails in the outbox.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway.cli import WrongUsage
+from gateway.cli.site import Site, new_cause, now, opened
+from gateway.cli.ticket import print_ticket
+from gateway.core import act
+from gateway.core.commands import Command, Order, Verb
+from gateway.core.decision import Decision, EntryDraft, Reason
+from gateway.core.errors import ReplydeskError
+from gateway.core.lifecycle import Status, agent_label
+from gateway.core.message import Address
+from gateway.core.policy import Agent, Policy
+from gateway.core.text import clean
+from gateway.core.ticket import EntryKind, Role, Ticket
+from storage.tx import Tx
+
+PROOF = "the command line"
+TEXT_LIMIT = 1_000_000
+"""Characters; more is a mistake of whoever wrote the pipe."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    number: int
+    decision: Decision | None
+    """None: the ticket was like that already."""
+
+
+def run(args: argparse.Namespace) -> int:
+    with opened(args) as site:
+        if args.verb == "reply":
+            return _reply(site, args)
+        wanted = Status.CLOSED.value if args.verb == "close" else args.status
+        agent = _named(site.policy, args.agent) if args.agent else None
+        order = Order((Command(Verb.STATUS, wanted),))
+
+        def decide(ticket: Ticket) -> Decision | None:
+            if ticket.status is Status(wanted):
+                return None
+            by = act.Carrier(ticket, agent, site.policy, now())
+            return act.without_receipt(act.carry_out(by, order, None, PROOF))
+
+        return _tell(site, _act(site, args.number, decide), as_json=args.json)
+
+
+def _reply(site: Site, args: argparse.Namespace) -> int:
+    agent = _author(site.policy, args.agent)
+    given = _text(args.file)
+    text = given.strip()
+    if not text:
+        raise ReplydeskError("there is no text to send; give it on standard input or with --file")
+    order = Order((Command(Verb.STATUS, args.status),) if args.status else ())
+
+    def decide(ticket: Ticket) -> Decision:
+        box = site.policy.mailbox_for(ticket.mailbox) or site.policy.mailboxes[0]
+        author = Address(agent.address, agent.name) if agent else Address(box.address, box.name)
+        kind = EntryKind.COMMENT if args.note else EntryKind.CORRESPONDENCE
+        entry = EntryDraft(kind, author, Role.AGENT, text, text, reason=Reason.COMMAND_LINE.value)
+        by = act.Carrier(ticket, agent, site.policy, now())
+        if args.note:
+            return act.without_receipt(act.note(by, order, entry, PROOF))
+        return act.without_receipt(act.carry_out(by, order, act.Answer(text, entry), PROOF))
+
+    return _tell(site, _act(site, args.number, decide), as_json=args.json)
+
+
+def _act(site: Site, number: int, decide: Callable[[Ticket], Decision | None]) -> Done:
+    """Decide and store in one transaction; a merged ticket leads to the one it went into."""
+
+    def work(tx: Tx) -> Done:
+        tx.tickets.serialise([f"ticket:{number}"])
+        ticket = site.desk.current(tx, number)
+        decision = decide(ticket)
+        if decision is not None:
+            site.desk.effects(tx, decision, new_cause(), now())
+        return Done(ticket.number, decision)
+
+    return site.database.write_now(work)
+
+
+def _tell(site: Site, done: Done, *, as_json: bool) -> int:
+    if as_json:
+        print_ticket(site, done.number, as_json=True)
+        return 0
+    ticket = site.database.read_now(lambda tx: tx.tickets.get(done.number))
+    status = agent_label(ticket.status, "en")
+    if done.decision is None:
+        print(f"Ticket {done.number} is like that already: {status}. Nothing was changed.")
+        return 0
+    print(f"Ticket {done.number}: {status}.")
+    for request in done.decision.notices:
+        print(f"  {request.notice.value.replace('_', ' ')} to {request.recipient.address}")
+    return 0
+
+
+def _author(policy: Policy, address: str) -> Agent | None:
+    """In whose name an answer goes out: the one named, or the only one; None where there are no agents."""
+    if address:
+        return _named(policy, address)
+    if len(policy.agents) > 1:
+        raise WrongUsage(f"say in whose name with --agent: {_addresses(policy)}")
+    return policy.agents[0] if policy.agents else None
+
+
+def _named(policy: Policy, address: str) -> Agent:
+    agent = policy.agent_for(address)
+    if agent is None:
+        known = f"agents are: {_addresses(policy)}" if policy.agents else "the configuration names no agents"
+        raise ReplydeskError(f"there is no agent {address}; {known}")
+    return agent
+
+
+def _addresses(policy: Policy) -> str:
+    return ", ".join(a.address for a in policy.agents)
+
+
+def _text(file: str) -> str:
+    """UTF-8 text from a file or, for `-`, from standard input."""
+    if file == "-" and sys.stdin.isatty():
+        print("Write your text; end it with Ctrl-D on a line of its own.", file=sys.stderr)
+    try:
+        data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        text = data.decode("utf-8-sig")
+    except OSError as error:
+        raise ReplydeskError(f"{file} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ReplydeskError("the text is not UTF-8; nothing was sent") from None
+    if len(text) > TEXT_LIMIT:
+        raise ReplydeskError(f"the text has {len(text)} characters, more than {TEXT_LIMIT}; nothing was sent")
+    return clean(text)

@@ -1,0 +1,108 @@
+"""What of an agent's text may go to a customer: nothing that only agents were shown.
+
+The new text is told from the quoted notice before (`body`); this is the second fence. A quoted
+line stays only if the customer knows it from the conversation. Marks made for agents and agents'
+addresses are taken out. When an inner line stands unquoted in the text, nothing is sent at all:
+better an agent who sends again than a customer who reads what was not meant for them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from gateway.core import commands, token
+from gateway.core.body import MARKERS
+from gateway.core.message import address_key
+from gateway.core.policy import Mailbox, Policy, reply_token
+from gateway.core.ticket import Entry, EntryKind
+
+_QUOTED = re.compile(r"^\s*(?:>\s?)+(.*)$")
+_SIGNATURE = re.compile(r"^-- ?$", re.M)
+_ADDRESS = re.compile(r"[^\s<>()\[\]\",;:]+@[^\s<>()\[\]\",;:]+[^\s<>()\[\]\",;:.]")
+_NOT_SIGNS = re.compile(r"[\W_]+")
+SHORT = 12
+"""Letters and digits below which a line is too common to be recognised ("Thank you")."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """The text for the customer."""
+
+    text: str
+    cut: int = 0
+    """Lines taken out because they are for agents only."""
+    inseparable: bool = False
+    """Inner text stands in the middle of the agent's own: send nothing."""
+    command_below: str = ""
+    """A command found under the text: it may have been meant."""
+
+
+def for_customers(text: str, box: Mailbox, policy: Policy, entries: Iterable[Entry]) -> Outgoing:
+    """The agent's text as a customer may read it. `entries`: the ticket's history."""
+    history = tuple(entries)
+    public = _lines(e.body_text for e in history if e.kind is EntryKind.CORRESPONDENCE)
+    inner = _lines(_inner_texts(history)) - public
+    kept: list[str] = []
+    cut = 0
+    for line in _without_signature(text).split("\n"):
+        quoted = _QUOTED.match(line)
+        folded = _folded(quoted[1] if quoted else line)
+        if not quoted and commands.is_command(line):
+            return Outgoing("", command_below=line.strip())
+        if quoted and folded and folded not in public:
+            cut += 1
+        elif (len(folded) >= SHORT and folded in inner) or _marked(line):
+            return Outgoing("", inseparable=True)
+        else:
+            kept.append(_without_addresses(line, box, policy))
+    return Outgoing("\n".join(kept).strip(), cut)
+
+
+def _without_signature(text: str) -> str:
+    """The site has a signature of its own (`mailboxes.signature`)."""
+    cut = _SIGNATURE.search(text)
+    return text[: cut.start()] if cut else text
+
+
+def _inner_texts(history: tuple[Entry, ...]) -> list[str]:
+    texts = [e.body_text for e in history if e.kind is not EntryKind.CORRESPONDENCE]
+    return texts + [remark for e in history for remark in e.remarks]
+
+
+def _lines(texts: Iterable[str]) -> set[str]:
+    return {folded for text in texts for line in text.split("\n") if (folded := _folded(_unquoted(line)))}
+
+
+def _unquoted(line: str) -> str:
+    quoted = _QUOTED.match(line)
+    return quoted[1] if quoted else line
+
+
+def _folded(line: str) -> str:
+    """Letters and digits only: mail programs wrap, indent and decorate what they quote."""
+    return _NOT_SIGNS.sub("", line.casefold())
+
+
+def _marked(line: str) -> bool:
+    """Our marker line: what follows it is the notice."""
+    folded = _folded(line)
+    return any(_folded(marker) in folded for marker in MARKERS)
+
+
+def _without_addresses(line: str, box: Mailbox, policy: Policy) -> str:
+    """Agents are reached by the mailbox; their own addresses, and addresses made for them, stay inside."""
+
+    def put(m: re.Match[str]) -> str:
+        address = m[0].removeprefix("mailto:")
+        return box.address if policy.agent_for(address) or _made_for_agents(address, policy) else m[0]
+
+    return _ADDRESS.sub(put, line) if "@" in line else line
+
+
+def _made_for_agents(address: str, policy: Policy) -> bool:
+    if token.is_agents_message_id(address):
+        return True
+    marks = (reply_token(b.reply_address, address_key(address)) for b in policy.mailboxes if b.reply_address)
+    return any(mark is not None and mark.startswith("a") for mark in marks)

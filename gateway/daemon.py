@@ -1,0 +1,255 @@
+"""The composition root: build, start, say READY, wait, drain, stop.
+
+Order matters: what was left over is taken up before anything new is let in, READY comes after
+every door is open, and at the end the doors close first, then the flow, then sending.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import logging
+import os
+import signal
+import socket
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from zoneinfo import ZoneInfo
+
+from gateway import config, jobs, portal, systemd
+from gateway.config import Settings
+from gateway.core.errors import StorageUnavailable
+from gateway.flow import Desk
+from gateway.receive import lmtp, smtp
+from gateway.receive.options import Listener, Options
+from gateway.render import Templates
+from gateway.send import Sender, transport
+from gateway.walk import Walk
+from storage.database import Database, ping
+from storage.migrate import migrate
+
+log = logging.getLogger("replydesk")
+
+RECEIVE_SECONDS = 4.0
+FLOW_SECONDS = 3.0
+SEND_SECONDS = 2.0
+"""What draining may take, together less than the ten seconds the operator waits."""
+HEALTH_SECONDS = 5.0
+
+Stop = Callable[[], Awaitable[object]]
+
+
+async def run(settings: Settings) -> None:
+    """Run until SIGTERM or SIGINT. Raises `ConfigError` or `StorageUnavailable` when it cannot start."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with serving(settings):
+        systemd.notify("READY=1")
+        log.info("ready", extra={"pid": os.getpid()})
+        await stop.wait()
+        systemd.notify("STOPPING=1")
+        log.info("stopping")
+
+
+@contextlib.asynccontextmanager
+async def serving(settings: Settings) -> AsyncIterator[None]:
+    """Everything started on entry; everything drained and closed on exit, last opened first."""
+    async with contextlib.AsyncExitStack() as stack:
+        stack.enter_context(_only_one(settings))
+        desk = build_desk(settings)
+        database = Database(config.database_url(settings), settings.data_dir)
+        stack.push_async_callback(database.close)
+        await asyncio.to_thread(migrate, database)
+
+        sender = Sender(database, transport(settings), desk, settings, _now, _holder())
+        walk = Walk(database, desk, _now, settings.limits.max_message_bytes, settings.limits.parse_seconds, sender.wake)
+        await walk.recover()
+
+        await stack.enter_async_context(_running(sender.run(), partial(sender.drain, SEND_SECONDS)))
+        await stack.enter_async_context(_running(walk.run(), partial(walk.drain, FLOW_SECONDS)))
+        site = jobs.Site(database, desk, _now, timedelta(minutes=settings.portal.session_idle_minutes))
+        stack.callback(partial(jobs.start(site).shutdown, wait=False))
+        await stack.enter_async_context(_running(_watch(database)))
+
+        given = systemd.listen_sockets()
+        await _open_portal(stack, settings, desk, database, sender.wake, given.get("portal", []))
+        await _open_receivers(stack, settings, walk, given)
+        yield
+
+
+def build_desk(settings: Settings) -> Desk:
+    """Policy and words; every template is tried, so that a broken one stops the start and not a mail."""
+    templates = Templates(settings.templates_dir, ZoneInfo(settings.gateway.timezone))
+    templates.check()
+    return Desk(config.policy(settings, config.signing_keys(settings)), templates)
+
+
+# --- doors -------------------------------------------------------------------------------
+
+
+async def _open_receivers(
+    stack: contextlib.AsyncExitStack, settings: Settings, walk: Walk, given: dict[str, list[socket.socket]]
+) -> None:
+    s = settings.receive.smtp
+    tls = _tls_context(settings)
+    options = Options(
+        hostname=settings.hostname,
+        max_message_bytes=settings.limits.max_message_bytes,
+        max_recipients=s.max_recipients,
+        timeout_seconds=s.timeout_seconds,
+        connections_per_ip=s.connections_per_ip,
+        max_connections=s.max_connections,
+        tls=tls,
+        proxy_protocol_timeout=10.0 if s.proxy_protocol else None,
+    )
+    doors: list[tuple[str, Listener, Callable[..., Awaitable[asyncio.Server]]]] = []
+    doors += [("receive.smtp.listen", Listener(socket=k), smtp.serve) for k in given.get("smtp", [])]
+    doors += [("receive.lmtp.listen", Listener(socket=k), lmtp.serve) for k in given.get("lmtp", [])]
+    if not given.get("smtp"):
+        doors += [("receive.smtp.listen", _listener(a), smtp.serve) for a in s.listen]
+    if not given.get("lmtp"):
+        doors += [("receive.lmtp.listen", _listener(a), lmtp.serve) for a in settings.receive.lmtp.listen]
+    doors += [("receive.smtp.implicit_tls_listen", _listener(a, tls=True), smtp.serve) for a in s.implicit_tls_listen]
+    servers = []
+    for key, listener, serve in doors:
+        with _named(settings, key, listener.path or f"{listener.host}:{listener.port}"):
+            servers.append(await serve(listener, walk, options))
+            log.info("listening", extra={"for": key, "address": listener.path or f"{listener.host}:{listener.port}"})
+
+    async def drain() -> None:
+        await asyncio.gather(*(smtp.drain(server, RECEIVE_SECONDS) for server in servers))
+
+    stack.push_async_callback(drain)
+
+
+async def _open_portal(
+    stack: contextlib.AsyncExitStack,
+    settings: Settings,
+    desk: Desk,
+    database: Database,
+    wake: Callable[[], None],
+    given: list[socket.socket],
+) -> None:
+    if not settings.portal.listen and not given:
+        return
+    app = portal.app(desk, database, settings, _now, partial(_healthy, database), wake)
+    with _named(settings, "portal.listen", settings.portal.listen):
+        server = await portal.serve(app, given[0] if given else settings.portal.listen)
+    log.info("listening", extra={"for": "portal.listen", "address": settings.portal.listen})
+    stack.push_async_callback(partial(server.stop, 1.0))
+
+
+def _listener(address: str, *, tls: bool = False) -> Listener:
+    if address.startswith("unix:"):
+        return Listener(path=address.removeprefix("unix:"))
+    host, _, port = address.rpartition(":")
+    return Listener(host.strip("[]"), int(port), implicit_tls=tls)
+
+
+@contextlib.contextmanager
+def _named(settings: Settings, key: str, address: str) -> Iterator[None]:
+    """A door that cannot be opened names its key."""
+    try:
+        yield
+    except OSError as error:
+        said = error.strerror or str(error)
+        raise settings.error(
+            key, f"cannot listen on {address} ({said})", "Use a free address, or stop what listens there."
+        ) from None
+
+
+def _tls_context(settings: Settings) -> ssl.SSLContext | None:
+    s = settings.receive.smtp
+    if not s.tls_certificate:
+        if s.implicit_tls_listen:
+            raise settings.error(
+                "receive.smtp.tls_certificate", "is missing for implicit_tls_listen", "Name a PEM file."
+            )
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(settings.path(s.tls_certificate), settings.path(s.tls_key))
+    except (OSError, ssl.SSLError) as error:
+        raise settings.error(
+            "receive.smtp.tls_certificate", f"certificate or key cannot be used ({error})", "Check both PEM files."
+        ) from None
+    return context
+
+
+# --- life --------------------------------------------------------------------------------
+
+
+@contextlib.asynccontextmanager
+async def _running(work: Awaitable[object], drain: Stop | None = None) -> AsyncIterator[None]:
+    """A task that lasts as long as the daemon; on exit it is drained, then cancelled."""
+    task = asyncio.ensure_future(work)
+    task.add_done_callback(_died)
+    try:
+        yield
+    finally:
+        if drain is not None:
+            await drain()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def _died(task: asyncio.Future[object]) -> None:
+    """A loop that ends by itself is a fault: better a restart by systemd than half a daemon."""
+    if not task.cancelled() and task.exception() is not None:
+        log.critical("a part of the daemon died; stopping", exc_info=task.exception())
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+async def _healthy(database: Database) -> bool:
+    """The database answers."""
+    try:
+        await asyncio.wait_for(database.read(ping), HEALTH_SECONDS)
+    except (StorageUnavailable, TimeoutError):
+        return False
+    return True
+
+
+async def _watch(database: Database) -> None:
+    """The watchdog hears from us only while the database answers."""
+    seconds = systemd.watchdog_seconds()
+    while seconds:
+        if await _healthy(database):
+            systemd.notify("WATCHDOG=1")
+        await asyncio.sleep(seconds)
+
+
+@contextlib.contextmanager
+def _only_one(settings: Settings) -> Iterator[None]:
+    """One daemon per data_dir: a second one would send what the first has claimed."""
+    path = settings.data_dir / "lock"
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        file = path.open("w")
+    except OSError as error:
+        raise settings.error(
+            "gateway.data_dir",
+            f"{settings.data_dir} cannot be written ({error.strerror})",
+            "Give it to the service's user.",
+        ) from None
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise settings.error(
+                "gateway.data_dir", f"another daemon runs on {settings.data_dir}", "Stop it, or use another data_dir."
+            ) from None
+        yield
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _holder() -> str:
+    """Names this process among all that share a database."""
+    return f"{socket.gethostname()}:{os.getpid()}:{os.urandom(4).hex()}"

@@ -1,0 +1,62 @@
+"""Orders of agents that were carried out, and how things were before, so that `#undo` can bring them back."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+
+from sqlalchemy import Connection, Table, insert, select, update
+
+from gateway.core.decision import Act, Undo
+from gateway.core.lifecycle import Status
+from gateway.core.notice import Audience
+from storage import tables
+from storage.outbox import RECALLABLE
+
+ACT: Table = tables.table(tables.Act)
+OUTBOX: Table = tables.table(tables.Outbox)
+
+
+class Acts:
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def record(self, ticket: int, undo: Undo, entry: int | None, journal_id: int | None, now: datetime) -> None:
+        self._connection.execute(
+            insert(ACT).values(
+                ticket=ticket,
+                agent=undo.agent,
+                at=now,
+                journal_id=journal_id,
+                entry_id=entry,
+                before=asdict(undo) | {"moved": list(undo.moved)},
+            )
+        )
+
+    def newest(self, ticket: int, agents: frozenset[str], journal_id: int = 0) -> Act | None:
+        """What an agent may take back: the order a receipt was about, else the newest one on the ticket."""
+        statement = select(ACT).where(ACT.c.agent.in_(sorted(agents)), ACT.c.undone_at.is_(None))
+        if journal_id:
+            statement = statement.where(ACT.c.journal_id == journal_id)
+        else:
+            statement = statement.where(ACT.c.ticket == ticket)
+        row = self._connection.execute(statement.order_by(ACT.c.id.desc()).limit(1)).one_or_none()
+        if row is None:
+            return None
+        before = dict(row.before)
+        undo = Undo(**(before | {"status": Status(before["status"]), "moved": tuple(before["moved"])}))
+        return Act(row.id, row.ticket, row.entry_id or 0, row.journal_id or 0, undo, self._sent(row.journal_id))
+
+    def mark_undone(self, id: int, now: datetime) -> None:
+        self._connection.execute(update(ACT).where(ACT.c.id == id).values(undone_at=now))
+
+    def _sent(self, journal_id: int | None) -> bool:
+        """A customer has got a mail of this order, or may have."""
+        if not journal_id:
+            return True
+        left = select(OUTBOX.c.id).where(
+            OUTBOX.c.journal_id == journal_id,
+            OUTBOX.c.audience == Audience.CUSTOMER.value,
+            OUTBOX.c.state.not_in(RECALLABLE),
+        )
+        return self._connection.execute(left.limit(1)).first() is not None

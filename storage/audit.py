@@ -1,0 +1,315 @@
+"""The proof of promise number one: no accepted mail was lost. Reads everything, changes nothing.
+
+`RULES` is the promise, sentence by sentence; each rule looks for rows that break it. All of it
+is one snapshot, read in a stream: memory does not grow with the database.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from string import Formatter
+
+import zstandard
+from sqlalchemy import ColumnElement, Connection, Table, and_, exists, func, select, text
+from sqlalchemy.exc import DatabaseError, OperationalError
+
+from gateway.core.decision import Reason
+from gateway.core.lifecycle import Status
+from storage import tables
+from storage.contacts import CONTACT
+from storage.journal import HELD, JOURNAL, PENDING, SETTLED
+from storage.outbox import DUE, OUTBOX, State
+from storage.raw import RAW
+from storage.tickets import ENTRY, MESSAGE_ID, TICKET
+from storage.tx import Tx
+
+EXAMPLES = 20
+"""Rows named per broken rule; the others are counted."""
+CHUNK = 1 << 20
+_STREAM = {"yield_per": 500, "stream_results": True}
+
+DROPPED = "dropped-by-operator"
+NEEDS_NO_TICKET = frozenset(
+    {
+        Reason.AUTOMATIC_NO_TICKET,
+        Reason.REPORT_NO_TICKET,
+        Reason.LOOP,
+        Reason.DUPLICATE,
+        Reason.STATUS_ASKED,
+        Reason.AGENT_MISUNDERSTOOD,
+        DROPPED,
+    }
+)
+"""Reasons by which a mail is settled without a ticket."""
+NEEDS_NO_ENTRY = NEEDS_NO_TICKET | {Reason.AGENT_COMMAND, Reason.AGENT_EMPTY, Reason.AGENT_UNDOES}
+"""Reasons by which a mail concerns a ticket and is not kept on it: there is nothing in it to keep."""
+
+Find = Callable[[Connection], Iterator[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    name: str
+    """Stable."""
+    promise: str
+    find: Find
+    """One sentence for each row that breaks the promise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A promise that does not hold."""
+
+    rule: Rule
+    count: int
+    examples: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    counts: dict[str, dict[str, int]]
+    broken: tuple[Broken, ...]
+
+
+def audit(tx: Tx) -> Report:
+    """Look at every row. Call it first in its transaction, for it fixes what the transaction sees."""
+    connection = tx.connection
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
+    broken = tuple(found for rule in RULES if (found := _applied(rule, connection)))
+    return Report(_counts(tx), broken)
+
+
+def _applied(rule: Rule, connection: Connection) -> Broken | None:
+    examples: list[str] = []
+    count = 0
+    try:
+        for sentence in rule.find(connection):
+            count += 1
+            if count <= EXAMPLES:
+                examples.append(sentence)
+    except OperationalError:
+        raise
+    except DatabaseError as error:
+        # A damaged file: that is a finding, and the other rules may still find more.
+        count += 1
+        examples.append(f"the database cannot be read: {error.orig}")
+    return Broken(rule, count, tuple(examples)) if count else None
+
+
+def _counts(tx: Tx) -> dict[str, dict[str, int]]:
+    def total(table: Table) -> int:
+        return int(tx.connection.execute(select(func.count()).select_from(table)).scalar_one())
+
+    size = tx.connection.execute(select(func.coalesce(func.sum(RAW.c.size), 0))).scalar_one()
+    return {
+        "journal": tx.journal.counts(),
+        "raw": {"mails": total(RAW), "bytes": int(size)},
+        "tickets": tx.tickets.counts(),
+        "entries": {"all": total(ENTRY)},
+        "outbox": tx.outbox.counts(),
+        "contacts": {"all": total(CONTACT)},
+    }
+
+
+# --- how rules look --------------------------------------------------------------------------
+
+
+def _rows(table: Table, sentence: str, *where: ColumnElement[bool]) -> Find:
+    """The rows a condition picks, each put into a sentence that names some of its columns."""
+    names = [name for _, name, _, _ in Formatter().parse(sentence) if name]
+    statement = select(*(table.c[name] for name in names)).where(*where)
+
+    def find(connection: Connection) -> Iterator[str]:
+        for row in connection.execute(statement, execution_options=_STREAM):
+            yield sentence.format_map(row._mapping)
+
+    return find
+
+
+def _altered_bytes(connection: Connection) -> Iterator[str]:
+    for sha256, size in connection.execute(select(RAW.c.sha256, RAW.c.size), execution_options=_STREAM):
+        # One mail at a time, in pieces: neither many nor one that was tampered with fills the memory.
+        packed = connection.execute(select(RAW.c.data).where(RAW.c.sha256 == sha256)).scalar_one()
+        digest, length = hashlib.sha256(), 0
+        try:
+            for piece in _unpacked(packed):
+                digest.update(piece)
+                length += len(piece)
+        except zstandard.ZstdError as error:
+            yield f"the mail {sha256} cannot be unpacked: {error}"
+            continue
+        if digest.hexdigest() != sha256 or length != size:
+            yield f"the mail {sha256} ({size} bytes) is kept as {length} other bytes"
+
+
+def _unreadable_mails(connection: Connection) -> Iterator[str]:
+    waiting = select(OUTBOX.c.id).where(OUTBOX.c.state.in_([*DUE, State.CLAIMED]))
+    for (id,) in connection.execute(waiting, execution_options=_STREAM):
+        packed = connection.execute(select(OUTBOX.c.data).where(OUTBOX.c.id == id)).scalar_one()
+        try:
+            for _ in _unpacked(packed):
+                pass
+        except zstandard.ZstdError as error:
+            yield f"outbox entry {id} cannot be unpacked: {error}"
+
+
+def _missing_files(connection: Connection) -> Iterator[str]:
+    statement = select(OUTBOX.c.id, OUTBOX.c.files).where(OUTBOX.c.state.in_([*DUE, State.CLAIMED]))
+    for id, files in connection.execute(statement, execution_options=_STREAM):
+        for file in files:
+            if connection.execute(select(RAW.c.size).where(RAW.c.sha256 == file["raw"])).first() is None:
+                yield f"outbox entry {id} is to carry {file['filename']} of mail {file['raw']}, which is not there"
+
+
+def _unpacked(packed: bytes) -> Iterator[bytes]:
+    with zstandard.ZstdDecompressor().stream_reader(io.BytesIO(packed), read_across_frames=False) as reader:
+        while piece := reader.read(CHUNK):
+            yield piece
+
+
+def _shared_message_ids(connection: Connection) -> Iterator[str]:
+    twice = select(OUTBOX.c.message_id).group_by(OUTBOX.c.message_id).having(func.count() > 1)
+    for (message_id,) in connection.execute(twice, execution_options=_STREAM):
+        yield f"more than one mail of ours is <{message_id}>"
+
+
+def _broken_references(connection: Connection) -> Iterator[str]:
+    for table in tables.metadata.sorted_tables:
+        (key, *_) = table.primary_key.columns
+        for foreign in (f for column in table.columns for f in column.foreign_keys):
+            # A table may name rows of its own kind.
+            other = foreign.column.table.alias("other")
+            target = other.c[foreign.column.name]
+            missing = and_(foreign.parent.is_not(None), ~exists().where(target == foreign.parent))
+            statement = select(key, foreign.parent).where(missing)
+            for id, value in connection.execute(statement, execution_options=_STREAM):
+                yield f"{table.name} {id}: its {foreign.parent.name} is {value}, and there is none such"
+
+
+def _damaged_pages(connection: Connection) -> Iterator[str]:
+    if connection.dialect.name == "sqlite":
+        for (said,) in connection.execute(text("PRAGMA integrity_check")):
+            if said != "ok":
+                yield said
+
+
+_SETTLED = JOURNAL.c.state == SETTLED
+_ON_TICKET = exists().where(ENTRY.c.journal_id == JOURNAL.c.id)
+_TWIN = exists().where(
+    MESSAGE_ID.c.message_id == JOURNAL.c.message_id,
+    MESSAGE_ID.c.journal_id.is_not(None),
+    MESSAGE_ID.c.journal_id != JOURNAL.c.id,
+)
+_RECOGNISED = exists().where(MESSAGE_ID.c.message_id == OUTBOX.c.message_id, MESSAGE_ID.c.outbox_id == OUTBOX.c.id)
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        "journal-state",
+        "Every accepted mail is pending, settled or held.",
+        _rows(JOURNAL, "journal entry {id} is {state!r}", JOURNAL.c.state.not_in((PENDING, SETTLED, HELD))),
+    ),
+    Rule(
+        "settled-reason",
+        "Every settled mail has a reason.",
+        _rows(JOURNAL, "journal entry {id} has none", _SETTLED, JOURNAL.c.reason == ""),
+    ),
+    Rule(
+        "held-cause",
+        "Every held mail has a cause.",
+        _rows(JOURNAL, "journal entry {id} has none", JOURNAL.c.state == HELD, JOURNAL.c.cause == ""),
+    ),
+    Rule(
+        "settled-ticket",
+        "Every settled mail has its ticket, or a reason that needs none.",
+        _rows(
+            JOURNAL,
+            "journal entry {id} is settled as {reason}, without a ticket",
+            _SETTLED,
+            JOURNAL.c.ticket.is_(None),
+            JOURNAL.c.reason.not_in(sorted(NEEDS_NO_TICKET)),
+        ),
+    ),
+    Rule(
+        "settled-entry",
+        "Every settled mail is kept on its ticket, or has a reason that needs no entry.",
+        _rows(
+            JOURNAL,
+            "journal entry {id} is settled as {reason} on ticket {ticket}, without an entry",
+            _SETTLED,
+            JOURNAL.c.ticket.is_not(None),
+            JOURNAL.c.reason.not_in(sorted(NEEDS_NO_ENTRY)),
+            ~_ON_TICKET,
+        ),
+    ),
+    Rule(
+        "duplicate-twin",
+        "Every mail settled as a duplicate has its twin, which was handled.",
+        _rows(
+            JOURNAL,
+            "journal entry {id} is a duplicate of a mail <{message_id}> that nobody remembers",
+            _SETTLED,
+            JOURNAL.c.reason == Reason.DUPLICATE,
+            ~_TWIN,
+        ),
+    ),
+    Rule("raw-bytes", "The bytes of every mail are those that were received.", _altered_bytes),
+    Rule(
+        "raw-owner",
+        "All bytes kept are those of an accepted mail.",
+        _rows(
+            RAW,
+            "the mail {sha256} ({size} bytes) has neither a journal entry nor an entry on a ticket",
+            ~exists().where(JOURNAL.c.sha256 == RAW.c.sha256),
+            ~exists().where(ENTRY.c.sha256 == RAW.c.sha256),
+        ),
+    ),
+    Rule(
+        "entry-raw",
+        "Every entry that came by mail names the bytes of its mail.",
+        _rows(
+            ENTRY,
+            "entry {id} of ticket {ticket} came with journal entry {journal_id} and names none",
+            ENTRY.c.journal_id.is_not(None),
+            ENTRY.c.sha256.is_(None),
+        ),
+    ),
+    Rule(
+        "ticket-entry",
+        "Every ticket has an entry.",
+        _rows(TICKET, "ticket {number} has none", ~exists().where(ENTRY.c.ticket == TICKET.c.number)),
+    ),
+    Rule(
+        "ticket-status",
+        "Every ticket has a status.",
+        _rows(TICKET, "ticket {number} is {status!r}", TICKET.c.status.not_in([s.value for s in Status])),
+    ),
+    Rule(
+        "outbox-state",
+        "Every mail of ours has a state.",
+        _rows(OUTBOX, "outbox entry {id} is {state!r}", OUTBOX.c.state.not_in([s.value for s in State])),
+    ),
+    Rule(
+        "sent-time",
+        "Every mail that was sent has a time.",
+        _rows(OUTBOX, "outbox entry {id} has none", OUTBOX.c.state == State.SENT, OUTBOX.c.sent_at.is_(None)),
+    ),
+    Rule(
+        "failed-reply",
+        "Every mail that failed says why.",
+        _rows(OUTBOX, "outbox entry {id} does not", OUTBOX.c.state == State.FAILED, OUTBOX.c.last_reply == ""),
+    ),
+    Rule("outbox-bytes", "Every mail that waits can be read.", _unreadable_mails),
+    Rule("outbox-files", "Every file that is to go along is there.", _missing_files),
+    Rule("message-id", "No two mails of ours share a Message-ID.", _shared_message_ids),
+    Rule(
+        "message-id-kept",
+        "The Message-ID of every mail of ours is kept, so that a reply to it is recognised.",
+        _rows(OUTBOX, "outbox entry {id}: <{message_id}> is not", ~_RECOGNISED),
+    ),
+    Rule("references", "Whatever a row names is there: ticket, entry, mail, contact.", _broken_references),
+    Rule("pages", "The database file is whole.", _damaged_pages),
+)
