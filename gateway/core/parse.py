@@ -9,6 +9,7 @@ of parts and depth, all counted, none timed.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import Message as MimeMessage
@@ -304,13 +305,16 @@ def _unreadable(raw: bytes, cause: str) -> Message:
 
 def extract(raw: bytes, part: str) -> bytes:
     """The bytes of an attachment by `Attachment.part`. KeyError when the mail has no such part."""
-    if part == WHOLE:
-        return raw
+    return extract_all(raw, (part,))[part]
+
+
+def extract_all(raw: bytes, parts: Collection[str]) -> dict[str, bytes]:
+    """The bytes of several attachments for the price of reading the mail once; parts it has not are left out."""
+    whole = {WHOLE: raw} if WHOLE in parts else {}
+    if set(parts) <= whole.keys():
+        return whole
     content = reading.read(mime.read(raw))
-    for file in content.files:
-        if file.path == part:
-            return file.bytes()
-    raise KeyError(part)
+    return whole | {file.path: file.bytes() for file in content.files if file.path in parts}
 
 
 def nested(raw: bytes, part: str) -> bytes:
