@@ -355,9 +355,10 @@ def undo(by: Carrier, act: Act) -> Decision:
     """Take an agent's order back. Ask `act.sent` first: a mail that left cannot be taken back."""
     before, ticket = act.undo, by.ticket
     events = (say("undone", by.name, before.label),)
+    status = Status.CLOSED if before.opened else before.status
     change = Change(
-        status=Status.CLOSED if before.opened else before.status,
-        closed_by="agent" if before.opened or before.status is Status.CLOSED else "",
+        status=status,
+        closed_by="agent" if status is Status.CLOSED else "",
         assignee=before.assignee,
         language=before.language,
         spam=before.spam,
@@ -365,7 +366,7 @@ def undo(by: Carrier, act: Act) -> Decision:
     told: tuple[NoticeRequest, ...] = ()
     if act.sent and before.status is not ticket.status and by.policy.notify_customers_of_status:
         told = (NoticeRequest(Notice.STATUS_CHANGED, ticket.requester, Audience.CUSTOMER),)
-    remarks = (*events, *((say("recalled"),) if before.answered else ()), say("status_now", before.status.value))
+    remarks = (*events, *((say("recalled"),) if before.answered else ()), say("status_now", status.value))
     return Decision(
         Reason.AGENT_UNDOES,
         Why(attach="yes: " + sentence(Reason.AGENT_UNDOES), notify="no: an agent did it"),

@@ -365,13 +365,15 @@ def _entry(
 ) -> EntryDraft:
     match, message = case.choice.match, case.message
     # What a customer may see of an agent's mail is its text without the quoted notice: the body is that text.
+    # The same goes for a notice of ours that hangs on it as a file: it holds comments.
+    shown = {f.part for f in _files(case)}
     return EntryDraft(
         kind,
         Address(agent.address, agent.name),
         Role.AGENT,
         text,
         text,
-        message.attachments,
+        tuple(a for a in message.attachments if kind is EntryKind.COMMENT or a.part in shown),
         message.message_id,
         reason.value,
         match.evidence if match else Evidence.NONE,

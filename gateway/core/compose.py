@@ -284,6 +284,8 @@ def _words(request: NoticeRequest, scene: Scene, policy: Policy, box: Mailbox, l
         entry.evidence if entry and to_agent else "",
         (),
         mailto,
+        closes_at=_closes_at(request, scene, policy),
+        omitted=max(0, len(_earlier(request, scene)) - CONVERSATION_LINES),
         listed=tuple(_listed(t, policy, language) for t in scene.listed),
     )
 
@@ -321,15 +323,26 @@ def _ticket_words(ticket: Ticket, policy: Policy, language: str, to_agent: bool)
 
 
 def _conversation(request: NoticeRequest, scene: Scene) -> tuple[Line, ...]:
-    """What went before, newest first. Customers see correspondence only; agents everything a human wrote."""
+    """What went before, newest first."""
+    return tuple(_line(e) for e in reversed(_earlier(request, scene)[-CONVERSATION_LINES:]))
+
+
+def _earlier(request: NoticeRequest, scene: Scene) -> list[Entry]:
+    """Entries a mail repeats: for customers correspondence only, for agents everything a human wrote."""
     if request.notice not in (Notice.REPLY, Notice.CLOSE_CONFIRMATION, Notice.AGENT_NOTICE, Notice.STATUS_CHANGED):
-        return ()
+        return []
     shown = {EntryKind.CORRESPONDENCE}
     if request.audience is Audience.AGENT:
         shown |= {EntryKind.COMMENT, EntryKind.REPORT, EntryKind.AUTOMATIC}
     mine = scene.entry.id if scene.entry and (scene.text or request.audience is Audience.AGENT) else 0
-    earlier = [e for e in scene.conversation if e.kind in shown and e.id != mine]
-    return tuple(_line(e) for e in reversed(earlier[-CONVERSATION_LINES:]))
+    return [e for e in scene.conversation if e.kind in shown and e.id != mine]
+
+
+def _closes_at(request: NoticeRequest, scene: Scene, policy: Policy) -> datetime | None:
+    if request.notice is not Notice.CLOSE_CONFIRMATION or not policy.close_after_days:
+        return None
+    since = scene.ticket.solved_at if scene.ticket and scene.ticket.solved_at else scene.now
+    return since + timedelta(days=policy.close_after_days)
 
 
 def _line(entry: Entry) -> Line:

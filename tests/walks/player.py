@@ -19,11 +19,12 @@ from typing import Any
 from gateway.core import token
 from gateway.core.message import Envelope, address_key
 from gateway.core.policy import Policy
+from gateway.core.say import spoken
 from gateway.flow import Desk
 from gateway.render import Templates
 from storage import raw
 from storage.database import Database
-from storage.outbox import OutboxRow
+from storage.outbox import OutboxRow, State
 from storage.tx import Tx
 from tests.conftest import Clock
 
@@ -93,6 +94,16 @@ class Player:
     def _do_close_link(self, step: dict[str, Any]) -> None:
         changed = self.database.write_now(lambda tx: self.desk.close_by_link(tx, step["ticket"], self.clock.now))
         self._say(f"close link: {'closed' if changed else 'nothing changed'}")
+
+    def _do_deliver(self, step: dict[str, Any]) -> None:
+        """Everything that is due leaves."""
+        self.clock.forward(minutes=60)
+        while rows := self.database.write_now(lambda tx: tx.outbox.claim("sink", 200, 60, self.clock.now)):
+            for row, _ in rows:
+                self._settle(row.id)
+
+    def _settle(self, id: int) -> None:
+        self.database.write_now(lambda tx: tx.outbox.settle(id, "sink", State.SENT, "250 2.0.0 OK", self.clock.now))
 
     def _do_undelivered(self, step: dict[str, Any]) -> None:
         row, _ = self._find(step["mail"])
@@ -217,7 +228,7 @@ class Player:
                 self._say("; ".join(facts))
                 for e in tx.tickets.entries(t.number):
                     who = f" {e.author.address} ({e.role.value})" if e.author.address else ""
-                    first = (e.new_text.strip().splitlines() or [""])[0][:70]
+                    first = (spoken(e.new_text, "en").strip().splitlines() or [""])[0][:90]
                     mark = " [collapsed]" if e.collapsed else ""
                     self._say(f"  {e.kind.value}{mark}{who}: {first}")
 
