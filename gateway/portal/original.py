@@ -1,0 +1,90 @@
+"""A message as its author sent it, read out of the kept raw mail: safe HTML, and files.
+
+Reading costs CPU time, so it happens in threads, few at once, and the last results are kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from markupsafe import Markup
+
+from gateway.core import html
+from gateway.core.case import author_of
+from gateway.core.message import Address, Attachment, NestedMessage
+from gateway.core.parse import extract, parse
+from gateway.core.policy import Policy
+
+AT_ONCE = 2
+KEPT = 32
+KEPT_LENGTH = 300_000
+"""Characters; longer pages are made anew each time."""
+
+_SHOWN_IN_PLACE = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
+_ACTIVE = re.compile(r"html|xml|svg|script|shockwave|multipart|message/", re.I)
+_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,100}/[a-z0-9][a-z0-9!#$&^_.+-]{0,100}", re.I)
+FILE_POLICY = "default-src 'none'; sandbox"
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the page of one message needs. `html` None: it has none."""
+
+    author: Address
+    html: Markup | None
+    remote: bool
+    omissions: tuple[str, ...]
+    nested: tuple[NestedMessage, ...]
+
+
+class Originals:
+    def __init__(self) -> None:
+        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._kept: OrderedDict[int, Shown] = OrderedDict()
+
+    def kept(self, entry: int) -> Shown | None:
+        return self._kept.get(entry)
+
+    async def show(self, entry: int, raw: bytes, cids: Mapping[str, str], policy: Policy) -> Shown:
+        """`cids` maps Content-IDs of the mail's pictures to their paths on the portal."""
+        async with self._slots:
+            shown = await asyncio.to_thread(_show, raw, cids, policy)
+        if len(shown.html or "") <= KEPT_LENGTH:
+            self._kept[entry] = shown
+            while len(self._kept) > KEPT:
+                self._kept.popitem(last=False)
+        return shown
+
+    async def file(self, raw: bytes, part: str) -> bytes:
+        """The bytes of an attachment; KeyError when the mail has no such part."""
+        async with self._slots:
+            return await asyncio.to_thread(extract, raw, part)
+
+
+def _show(raw: bytes, cids: Mapping[str, str], policy: Policy) -> Shown:
+    message = parse(raw)
+    markup = Markup(html.sanitise(message.body_html, cids)) if message.body_html else None  # noqa: S704  # sanitised
+    remote = bool(message.body_html) and html.has_remote_content(message.body_html)
+    return Shown(author_of(message, policy), markup, remote, message.omissions, message.nested)
+
+
+def headers(file: Attachment) -> dict[str, str]:
+    """How a stranger's file is served: never as a page of ours, in place only where pictures are harmless."""
+    in_place = file.content_type.lower() in _SHOWN_IN_PLACE
+    known = _TYPE.fullmatch(file.content_type) and not _ACTIVE.search(file.content_type)
+    return {
+        "Content-Type": file.content_type.lower() if known else "application/octet-stream",
+        "Content-Disposition": _disposition("inline" if in_place else "attachment", file.filename),
+        "Content-Security-Policy": FILE_POLICY,
+    }
+
+
+def _disposition(kind: str, filename: str) -> str:
+    """RFC 6266: the name in UTF-8, and for old readers in ASCII."""
+    ascii_name = re.sub(r"[^A-Za-z0-9 ._()-]", "_", filename)
+    return f"{kind}; filename=\"{ascii_name}\"; filename*=UTF-8''{quote(filename, safe='')}"

@@ -1,0 +1,104 @@
+"""Passwords: what is accepted, and argon2id (RFC 9106) in threads of its own.
+
+An address without a password costs as much time as a wrong one. A password is neither logged nor kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import unicodedata
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import TypeVar
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from gateway.core.message import address_key
+
+T = TypeVar("T")
+
+SHORTEST, LONGEST = 10, 1_000
+"""Characters."""
+THREADS = 2
+"""Each hash takes 64 MiB while it is computed."""
+WAITING = 60
+"""Hashes in hand or waiting; more than that nobody would wait for."""
+
+
+class Busy(Exception):
+    """Too many passwords wait to be checked."""
+
+
+class Fault(Enum):
+    """Why a password is not accepted."""
+
+    SHORT = auto()
+    LONG = auto()
+    IS_ADDRESS = auto()
+
+
+def fault(password: str, address: str) -> Fault | None:
+    """The rule a new password breaks, if any."""
+    password = normal(password)
+    if len(password) < SHORTEST:
+        return Fault.SHORT
+    if len(password) > LONGEST:
+        return Fault.LONG
+    return Fault.IS_ADDRESS if address_key(password) == address_key(address) else None
+
+
+def normal(password: str) -> str:
+    """The same password however a keyboard composes its letters (RFC 8265 section 4.2 asks for NFC)."""
+    return unicodedata.normalize("NFC", password)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a password is right, and its hash under today's parameters when those have changed."""
+
+    right: bool
+    newer_hash: str = ""
+
+
+class Passwords:
+    """Hashes and verifies. `hasher` is given by tests that have no time."""
+
+    def __init__(self, hasher: PasswordHasher | None = None) -> None:
+        self._hasher = hasher or PasswordHasher()
+        self._threads = ThreadPoolExecutor(THREADS, "argon2")
+        self._in_hand = 0
+        self._nobody = self._threads.submit(self._hasher.hash, "what an address without a password is checked against")
+
+    async def hash(self, password: str) -> str:
+        return await self._run(password, self._hasher.hash)
+
+    async def verify(self, stored: str, password: str) -> Verdict:
+        """`stored` may be empty: the answer is no, and takes as long."""
+        if len(password) > LONGEST:
+            password = ""
+
+        def check(given: str) -> Verdict:
+            try:
+                self._hasher.verify(stored or self._nobody.result(), given)
+            except (VerificationError, InvalidHashError):
+                return Verdict(False)
+            if not stored:
+                return Verdict(False)
+            return Verdict(True, self._hasher.hash(given) if self._hasher.check_needs_rehash(stored) else "")
+
+        return await self._run(password, check)
+
+    async def _run(self, password: str, work: Callable[[str], T]) -> T:
+        if self._in_hand >= WAITING:
+            raise Busy
+        self._in_hand += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, work, normal(password))
+        finally:
+            self._in_hand -= 1
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)

@@ -1,0 +1,141 @@
+"""uvicorn inside our own loop: started, ready, drained and stopped by the daemon, deaf to signals."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+
+import uvicorn
+from starlette.applications import Starlette
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from gateway.portal.portal import Portal
+
+HEAD_SECONDS = 20
+"""For the header of a request, from the first byte or from the connection."""
+KEEP_ALIVE_SECONDS = 15
+CONNECTIONS = 500
+"""At the same time; above it the answer is 503."""
+HEAD_BYTES = 32 * 1024
+BACKLOG = 512
+
+
+class _Impatient(H11Protocol):
+    """Lets nobody hold a connection without asking for something."""
+
+    _waiting: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        super().connection_made(transport)
+        self._wait()
+
+    def data_received(self, data: bytes) -> None:
+        before = self.cycle
+        super().data_received(data)
+        if self.cycle is not before:
+            self._stop_waiting()
+        elif self._waiting is None and (before is None or before.response_complete):
+            self._wait()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def _wait(self) -> None:
+        self._waiting = self.loop.call_later(HEAD_SECONDS, self.transport.abort)
+
+    def _stop_waiting(self) -> None:
+        if self._waiting is not None:
+            self._waiting.cancel()
+            self._waiting = None
+
+
+class _Deaf(uvicorn.Server):
+    """The daemon alone decides what a signal means."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class Server:
+    """A portal that listens."""
+
+    def __init__(self, app: Starlette, listener: socket.socket) -> None:
+        self.address = listener.getsockname()
+        self._listener = listener
+        self._config = uvicorn.Config(
+            app,
+            http=_Impatient,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            limit_concurrency=CONNECTIONS,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            h11_max_incomplete_event_size=HEAD_BYTES,
+        )
+        self._inner = _Deaf(self._config)
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """On return it answers."""
+        self._task = asyncio.create_task(self._inner.serve([self._listener]), name="portal")
+        while not self._inner.started:
+            if self._task.done():
+                await self._task
+                raise RuntimeError("the portal ended before it listened")
+            await asyncio.sleep(0.005)
+
+    @property
+    def ready(self) -> bool:
+        return self._inner.started and self._task is not None and not self._task.done()
+
+    async def stop(self, drain: float) -> None:
+        """Take no more connections, let requests in hand finish for `drain` seconds, then end them."""
+        if self._task is None:
+            self._listener.close()
+            return
+        self._config.timeout_graceful_shutdown = max(1, round(drain))
+        self._inner.should_exit = True
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._task
+        self._task = None
+
+
+async def serve(app: Starlette, listener: str | socket.socket) -> Server:
+    """Listen on `host:port`, or on a socket that is bound already, and answer.
+
+    Raises `ConfigError` naming `portal.listen` when nobody can listen there.
+    """
+    sock = await _bound(app.state.portal, listener) if isinstance(listener, str) else listener
+    sock.setblocking(False)
+    server = Server(app, sock)
+    await server.start()
+    return server
+
+
+async def _bound(portal: Portal, listen: str) -> socket.socket:
+    host, _, port = listen.rpartition(":")
+    loop = asyncio.get_running_loop()
+    sock = None
+    try:
+        found = await loop.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, kind, protocol, _, address = found[0]
+        sock = socket.socket(family, kind, protocol)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(address)
+        sock.listen(BACKLOG)
+    except OSError as error:
+        if sock is not None:
+            sock.close()
+        raise portal.settings.error(
+            "portal.listen",
+            f"cannot listen on {listen} ({error.strerror or error})",
+            "Stop what listens there, or choose another address.",
+        ) from None
+    return sock

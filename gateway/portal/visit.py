@@ -1,0 +1,213 @@
+"""One request: who asks, in which language, with which form; and the pages that answer it.
+
+Nothing a visit finds out changes anything; what acts are the handlers of POST.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from urllib.parse import quote, urlencode
+
+from starlette.background import BackgroundTasks
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from gateway.core.errors import StorageUnavailable
+from gateway.core.text import one_line
+from gateway.portal import form, limits, session, views
+from gateway.portal.portal import Portal
+from gateway.portal.refusal import Refusal, said
+from gateway.portal.words import EN, LANGUAGES, Words
+from storage.contacts import Contact
+
+log = logging.getLogger("replydesk.portal")
+
+_NEXT = re.compile(r"/tickets(?:/\d{1,9}(?:/entries/\d{1,9})?)?(?:\?[A-Za-z0-9_=&%+.~-]{0,500})?")
+
+
+@dataclass(slots=True)
+class Visit:
+    """A request and everything known about it."""
+
+    portal: Portal
+    request: Request
+    now: datetime
+    words: Words
+    contact: Contact | None = None
+    session: str = ""
+    """Token of the live session, else empty."""
+    visitor: str = ""
+    fields: Mapping[str, str] = field(default_factory=dict)
+    """Of the form that was sent."""
+    cookies: dict[str, str] = field(default_factory=dict)
+    """Name → value to set; an empty value removes the cookie."""
+
+    # --- what comes in ----------------------------------------------------------------
+
+    @classmethod
+    async def begin(cls, portal: Portal, request: Request) -> Visit:
+        """Look who it is. Nothing is changed by it."""
+        now = portal.clock()
+        visit = cls(portal, request, now, EN, visitor=request.cookies.get(portal.cookies.visitor, ""))
+        token = request.cookies.get(portal.cookies.session, "")
+        visit.words = visit._language("")
+        if token:
+            visit.contact = await portal.database.read(lambda tx: portal.sessions.find(tx, token, now))
+        if visit.contact:
+            visit.session = token
+            visit.words = visit._language(visit.contact.language)
+        if visit.chosen:
+            visit.cookies[portal.cookies.language] = visit.chosen
+        return visit
+
+    @classmethod
+    def unknown(cls, portal: Portal, request: Request) -> Visit:
+        """A visit nobody is looked up for: pages about faults must not need the database."""
+        visit = cls(portal, request, portal.clock(), EN)
+        visit.words = visit._language("")
+        return visit
+
+    @property
+    def chosen(self) -> str:
+        """The language of the switch on the page, if it was pressed."""
+        given = self.request.query_params.get("lang", "")
+        return given if given in LANGUAGES else ""
+
+    @property
+    def preferred(self) -> str:
+        """The language ever chosen in this browser."""
+        kept = self.request.cookies.get(self.portal.cookies.language, "")
+        return self.chosen or (kept if kept in LANGUAGES else "")
+
+    def _language(self, of_contact: str) -> Words:
+        accepted = _accepted(self.request.headers.get("accept-language", ""))
+        site = self.portal.settings.gateway.default_language
+        wishes = (self.preferred, of_contact, *accepted, site)
+        return LANGUAGES[next((w for w in wishes if w in LANGUAGES), "en")]
+
+    def speak_to(self, contact: Contact) -> None:
+        """The page is for somebody known by a link: in their language."""
+        self.words = self._language(contact.language)
+
+    @property
+    def client(self) -> str:
+        """The network address limits are counted by."""
+        peer = self.request.client.host if self.request.client else ""
+        forwarded = ",".join(self.request.headers.getlist("x-forwarded-for"))
+        return limits.client(peer, forwarded, self.portal.trusted)
+
+    async def read_form(self) -> None:
+        """Take in the form of a POST. Raises Refusal when another site sent it, or it is none."""
+        self.fields = await form.read(self.request, self.portal.public_url)
+
+    def check_mark(self, *cookies: str) -> None:
+        """Refusal unless the form came from a page that was made for one of these cookies of the browser."""
+        keys, given = self.portal.desk.policy.keys, self.fields.get("mark", "")
+        if not any(form.is_mark(keys, cookie, given) for cookie in cookies):
+            raise Refusal(403)
+
+    @property
+    def next(self) -> str:
+        """Where to go after signing in: a page of ours with tickets, or nothing."""
+        given = self.fields.get("next", "") or self.request.query_params.get("next", "")
+        return given if _NEXT.fullmatch(given) else ""
+
+    def query(self, name: str, limit: int) -> str:
+        """A text out of the query: on one line, of at most `limit` characters."""
+        return one_line(self.request.query_params.get(name, ""), limit)
+
+    def number(self, name: str) -> int:
+        """A number out of the path; Refusal when it cannot be one of ours."""
+        value = str(self.request.path_params[name])
+        if not re.fullmatch(r"[1-9]\d{0,8}", value, re.ASCII):
+            raise Refusal(404)
+        return int(value)
+
+    # --- what goes out ----------------------------------------------------------------
+
+    def href(self, path: str) -> str:
+        return self.portal.base + path
+
+    async def page(self, view: views.View, status: int = 200) -> Response:
+        frame = self._frame(view.form)
+        # In a thread: a long conversation takes a while, and mails wait for this loop too.
+        html = await asyncio.to_thread(self.portal.look.page, frame, view)
+        return HTMLResponse(html, status)
+
+    def _frame(self, has_form: bool) -> views.Frame:
+        box = self.portal.desk.policy.mailboxes[0]
+        mark = ""
+        if self.session or has_form:
+            if not self.session and not self.visitor:
+                self.visitor = self.cookies[self.portal.cookies.visitor] = session.new_token()
+            mark = form.mark(self.portal.desk.policy.keys, self.session or self.visitor)
+        query = [(k, v) for k, v in self.request.query_params.multi_items() if k != "lang"]
+        languages = tuple(
+            views.Language(w.language, w.language_name, "?" + urlencode([*query, ("lang", w.language)]))
+            for w in LANGUAGES.values()
+        )
+        address = self.contact.address if self.contact else ""
+        return views.Frame(self.words, box.name or box.address, box.address, self.portal.base, address, mark, languages)
+
+    def go(self, path: str) -> Response:
+        return RedirectResponse(self.href(path), 303)
+
+    async def ask_to_sign_in(self) -> Response:
+        """Through the sign-in and back to this page. What somebody wrote is shown, so that it is not lost."""
+        request = self.request
+        if self.fields.get("text"):
+            link = views.Link(self.words.sign_in, self.href(f"/sign-in?next={quote(request.url.path, safe='')}"))
+            return await self.page(
+                views.Notice(self.words.sign_in_title, self.words.please_sign_in, (link,), kept=self.fields["text"]),
+                401,
+            )
+        if request.method == "POST":
+            return self.go("/sign-in")
+        target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        return self.go(f"/sign-in?next={quote(target, safe='')}" if _NEXT.fullmatch(target) else "/sign-in")
+
+    async def refuse(self, refusal: Refusal) -> Response:
+        title, text = said(refusal.status, self.words)
+        link = views.Link(self.words.start_page, self.href("/"))
+        response = await self.page(views.Notice(title, text, (link,)), refusal.status)
+        response.headers.update(refusal.headers)
+        return response
+
+    def finish(self, response: Response) -> Response:
+        """Put the cookies on, and leave for after the answer what nobody needs to wait for."""
+        for name, value in self.cookies.items():
+            if value:
+                self.portal.cookies.put(response, name, value)
+            else:
+                self.portal.cookies.drop(response, name)
+        if self.session:
+            tasks = BackgroundTasks([response.background] if response.background else [])
+            tasks.add_task(self._afterwards)
+            response.background = tasks
+        return response
+
+    async def _afterwards(self) -> None:
+        contact, chosen = self.contact, self.chosen
+        by_us = self.request.headers.get("sec-fetch-site", "same-origin") == "same-origin"
+        try:
+            await self.portal.sessions.touch(self.portal.database, self.session, self.now)
+            if contact and by_us and chosen and chosen != contact.language:
+                await self.portal.database.write(lambda tx: tx.contacts.set_language(contact.id, chosen))
+        except StorageUnavailable as error:
+            log.warning("session not touched", extra={"cause": str(error)})
+
+
+def _accepted(header: str) -> list[str]:
+    """Languages a browser asks for, best first (RFC 9110 section 12.5.4)."""
+    found: list[tuple[float, str]] = []
+    for part in header.split(",")[:20]:
+        tag, _, parameter = part.partition(";")
+        name, _, value = parameter.strip().partition("=")
+        weight = re.fullmatch(r"[01](\.\d{1,3})?", value.strip()) if name.strip() == "q" else None
+        found.append((float(weight[0]) if weight else 1.0, tag.strip().lower().partition("-")[0]))
+    return [tag for weight, tag in sorted(found, key=lambda f: -f[0]) if weight > 0]
