@@ -201,7 +201,7 @@ _SETTLED = JOURNAL.c.state == SETTLED
 _ON_TICKET = exists().where(ENTRY.c.journal_id == JOURNAL.c.id)
 _TWIN = exists().where(
     MESSAGE_ID.c.message_id == JOURNAL.c.message_id,
-    MESSAGE_ID.c.journal_id.is_not(None),
+    MESSAGE_ID.c.sha256 != "",
     MESSAGE_ID.c.journal_id != JOURNAL.c.id,
 )
 _RECOGNISED = exists().where(MESSAGE_ID.c.message_id == OUTBOX.c.message_id, MESSAGE_ID.c.outbox_id == OUTBOX.c.id)
@@ -279,8 +279,13 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "ticket-entry",
-        "Every ticket has an entry.",
-        _rows(TICKET, "ticket {number} has none", ~exists().where(ENTRY.c.ticket == TICKET.c.number)),
+        "Every ticket that was not merged has an entry.",
+        _rows(
+            TICKET,
+            "ticket {number} has none",
+            TICKET.c.merged_into.is_(None),
+            ~exists().where(ENTRY.c.ticket == TICKET.c.number),
+        ),
     ),
     Rule(
         "ticket-status",

@@ -1,0 +1,119 @@
+"""The command line, `replydesk NOUN …`: one file per noun, with `configure(parser)` and `run(args)`.
+
+Only the module of the noun asked for is imported, and it imports what it needs when it runs:
+help, usage and a mistyped word never wait for a database library. Exit codes: 0 done, 1 said
+no with a reason, 2 wrong usage, 75 try later (EX_TEMPFAIL of sysexits.h).
+"""
+
+from __future__ import annotations
+
+import argparse
+import atexit
+import gc
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from gateway import __version__
+from gateway.core.errors import ReplydeskError, StorageUnavailable
+
+DONE, REFUSED, WRONG_USAGE, TRY_LATER, INTERRUPTED = 0, 1, 2, 75, 130
+DEBUG = "REPLYDESK_DEBUG"
+
+NOUNS: dict[str, str] = {
+    "run": "run the daemon until it is told to stop",
+    "check": "look over configuration, secrets, database, templates and addresses",
+    "ticket": "list and show tickets; reply, set a status, close",
+    "journal": "list and show accepted mails; retry or drop held ones",
+    "outbox": "list and show our mails; retry or drop those that wait or failed",
+    "contact": "list and show people; send a registration or password mail",
+    "explain": "say what would happen to a mail, and why; nothing is changed",
+    "preview": "show a notice as it would be sent",
+    "audit": "prove that no accepted mail was lost",
+    "stats": "count by state",
+    "demo": "play a small story through a daemon on this machine",
+}
+_LASTING = frozenset({"run", "demo"})
+
+
+class WrongUsage(ReplydeskError):
+    """The words were read, but do not say enough to act on."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code. `argv` None: the process's own words."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    if argv is None and not _LASTING.intersection(words):
+        _expect_a_short_life()
+    try:
+        code = _dispatch(words)
+        # A reader that went away must be noticed here, not by the interpreter at its end.
+        sys.stdout.flush()
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else DONE
+    except BrokenPipeError:
+        _forget_stdout()
+        return DONE
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except Exception as error:
+        return _said(error)
+    return code
+
+
+def _dispatch(words: list[str]) -> int:
+    common = argparse.ArgumentParser(prog="replydesk", add_help=False, allow_abbrev=False)
+    common.add_argument("--config", metavar="FILE", help="the configuration (default: $REPLYDESK_CONFIG)")
+    known, rest = common.parse_known_args(words)
+    nouns = "\n".join(f"  {noun:9} {meaning}" for noun, meaning in NOUNS.items())
+    parser = argparse.ArgumentParser(
+        prog="replydesk",
+        usage="%(prog)s [--config FILE] NOUN …",
+        description="An e-mail-first support gateway.",
+        epilog=f"nouns:\n{nouns}\n\n`replydesk NOUN --help` tells more.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        parents=[common],
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"replydesk {__version__}")
+    parser.add_argument("noun", metavar="NOUN", choices=list(NOUNS), help="what it is about, see below")
+    noun: str = parser.parse_args(rest[:1]).noun
+    module = import_module(f"gateway.cli.{noun}")
+    own = argparse.ArgumentParser(
+        prog=f"replydesk {noun}", description=f"{NOUNS[noun].capitalize()}.", parents=[common], allow_abbrev=False
+    )
+    module.configure(own)
+    args = own.parse_args(rest[1:])
+    args.config = known.config
+    code: int = module.run(args)
+    return code
+
+
+def _said(error: Exception) -> int:
+    """One line on stderr, and the exit code it stands for."""
+    from gateway.core.say import spoken
+
+    if os.environ.get(DEBUG):
+        import traceback
+
+        traceback.print_exception(error)
+    text = " ".join(spoken(str(error), "en").split())
+    if isinstance(error, ReplydeskError):
+        print(f"replydesk: {text}", file=sys.stderr)
+        if isinstance(error, WrongUsage):
+            return WRONG_USAGE
+        return TRY_LATER if isinstance(error, StorageUnavailable) else REFUSED
+    print(f"replydesk: unexpected {type(error).__name__}: {text} ({DEBUG}=1 shows where)", file=sys.stderr)
+    return REFUSED
+
+
+def _forget_stdout() -> None:
+    """Nobody reads: the interpreter must not try once more, and complain, when it flushes at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _expect_a_short_life() -> None:
+    """Look for garbage rarely and not at the end: importing the database library costs a quarter less."""
+    gc.set_threshold(200_000, 50, 1000)
+    atexit.register(gc.freeze)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gateway.cli import WrongUsage
@@ -17,7 +17,7 @@ from gateway.cli.site import Site, new_cause, now, opened
 from gateway.cli.ticket import print_ticket
 from gateway.core import act
 from gateway.core.commands import Command, Order, Verb
-from gateway.core.decision import Decision, EntryDraft, Reason
+from gateway.core.decision import Decision, EntryDraft, Reason, Why
 from gateway.core.errors import ReplydeskError
 from gateway.core.lifecycle import Status, agent_label
 from gateway.core.message import Address
@@ -49,31 +49,40 @@ def run(args: argparse.Namespace) -> int:
         def decide(ticket: Ticket) -> Decision | None:
             if ticket.status is Status(wanted):
                 return None
-            by = act.Carrier(ticket, agent, site.policy, now())
-            return act.without_receipt(act.carry_out(by, order, None, PROOF))
+            return act.carry_out(act.Carrier(ticket, agent, site.policy, now()), order, None, PROOF)
 
         return _tell(site, _act(site, args.number, decide), as_json=args.json)
 
 
 def _reply(site: Site, args: argparse.Namespace) -> int:
     agent = _author(site.policy, args.agent)
-    given = _text(args.file)
-    text = given.strip()
+    text = _text(args.file).strip()
     if not text:
         raise ReplydeskError("there is no text to send; give it on standard input or with --file")
     order = Order((Command(Verb.STATUS, args.status),) if args.status else ())
+    kind = EntryKind.COMMENT if args.note else EntryKind.CORRESPONDENCE
 
     def decide(ticket: Ticket) -> Decision:
+        by = act.Carrier(ticket, agent, site.policy, now())
         box = site.policy.mailbox_for(ticket.mailbox) or site.policy.mailboxes[0]
         author = Address(agent.address, agent.name) if agent else Address(box.address, box.name)
-        kind = EntryKind.COMMENT if args.note else EntryKind.CORRESPONDENCE
         entry = EntryDraft(kind, author, Role.AGENT, text, text, reason=Reason.COMMAND_LINE.value)
-        by = act.Carrier(ticket, agent, site.policy, now())
         if args.note:
-            return act.without_receipt(act.note(by, order, entry, PROOF))
-        return act.without_receipt(act.carry_out(by, order, act.Answer(text, entry), PROOF))
+            return _noted(by, order, entry)
+        return act.carry_out(by, order, act.Answer(text, entry), PROOF)
 
     return _tell(site, _act(site, args.number, decide), as_json=args.json)
+
+
+def _noted(by: act.Carrier, order: Order, entry: EntryDraft) -> Decision:
+    """A comment for agents only, with the status that was ordered; those who follow the ticket are told."""
+    why = Why("yes: " + act.sentence(Reason.COMMAND_LINE), "no: a note", "no: a note", "no: only who follows")
+    decision = Decision(Reason.COMMAND_LINE, why, ticket=by.ticket.number)
+    if order.commands:
+        decision = act.carry_out(by, order, None, PROOF)
+    follows = by.ticket.assignee or by.ticket.followers
+    told = act.agents_of(by.policy, by.ticket, by.ticket.mailbox) if follows else ()
+    return replace(decision, entry=entry, notices=(*decision.notices, *act.tell(told, "note", but=by.agent)))
 
 
 def _act(site: Site, number: int, decide: Callable[[Ticket], Decision | None]) -> Done:

@@ -1,0 +1,49 @@
+"""`replydesk audit`: proves that no accepted mail was lost, or names what breaks the proof."""
+
+from __future__ import annotations
+
+import argparse
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="for programs")
+
+
+def run(args: argparse.Namespace) -> int:
+    from gateway.cli import show
+    from gateway.cli.site import opened
+    from storage.audit import RULES, audit
+
+    with opened(args) as site:
+        report = site.database.read_now(audit)
+    if args.json:
+        show.as_json(
+            {
+                "ok": not report.broken,
+                "counts": report.counts,
+                "findings": [
+                    {"rule": b.rule.name, "promise": b.rule.promise, "count": b.count, "examples": list(b.examples)}
+                    for b in report.broken
+                ],
+            }
+        )
+        return 1 if report.broken else 0
+    broken = {b.rule.name: b for b in report.broken}
+    for rule in RULES:
+        print(f"{'BROKEN' if rule.name in broken else 'holds '}  {rule.promise}")
+        if found := broken.get(rule.name):
+            for sentence in found.examples:
+                show.text(sentence, "          ")
+            if found.count > len(found.examples):
+                print(f"          … and {found.count - len(found.examples)} more")
+    print()
+    show.facts(
+        (what, ", ".join(f"{count} {state}" for state, count in states.items()))
+        for what, states in report.counts.items()
+    )
+    print()
+    if broken:
+        print(f"{len(broken)} of {len(RULES)} promises do not hold.")
+        return 1
+    print("Every accepted mail is accounted for.")
+    return 0

@@ -1,0 +1,70 @@
+"""`replydesk check`: would the daemon start here, and would it do what was meant?
+
+Nothing is changed: no table is made, no secret, no folder. One line per finding, each fault
+with its remedy; exit code 1 when there is an error.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from gateway.core.errors import ConfigError, ReplydeskError
+
+if TYPE_CHECKING:
+    from gateway.cli.findings import Finding
+    from gateway.config import Settings
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--dump", action="store_true", help="print the configuration as it was understood, as TOML")
+    parser.add_argument("--json", action="store_true", help="for programs")
+
+
+def run(args: argparse.Namespace) -> int:
+    from gateway import config
+    from gateway.cli import show
+
+    if args.dump:
+        print(_dumped(config.load(args.config)), end="")
+        return 0
+    from gateway.cli.findings import ERROR, Finding
+
+    try:
+        settings = config.load(args.config)
+        found = [Finding("configuration", "ok", f"{settings.file} is understood"), *_looked_over(settings)]
+    except ConfigError as error:
+        where = f"{error.file}: {error.key}".strip(": ")
+        found = [Finding("configuration", ERROR, f"{where}: {error.problem}".strip(": "), error.remedy)]
+    if args.json:
+        show.json_array({"about": f.about, "level": f.level, "text": f.text, "remedy": f.remedy} for f in found)
+    else:
+        show.table(("level", "about", "finding", "remedy"), [(f.level, f.about, f.text, f.remedy) for f in found])
+    return 1 if any(f.level == ERROR for f in found) else 0
+
+
+def _looked_over(settings: Settings) -> Iterator[Finding]:
+    from gateway.cli import findings
+    from gateway.cli.findings import ERROR, Finding
+
+    for about, look in findings.LOOKS.items():
+        try:
+            yield from look(settings)
+        except ConfigError as error:
+            yield Finding(about, ERROR, f"{error.key}: {error.problem}", error.remedy)
+        except ReplydeskError as error:
+            yield Finding(about, ERROR, str(error))
+
+
+def _dumped(settings: Settings) -> str:
+    from urllib.parse import urlsplit
+
+    from gateway.cli import toml
+
+    understood = settings.model_dump()
+    url = urlsplit(settings.gateway.database_url)
+    if url.password:
+        host = url.netloc.rpartition("@")[2]
+        understood["gateway"]["database_url"] = url._replace(netloc=f"{url.username}:***@{host}").geturl()
+    return toml.dumps(understood)

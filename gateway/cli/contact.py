@@ -1,0 +1,106 @@
+"""`replydesk contact list|show|invite|reset`: people who wrote to us, and their way into the portal."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gateway.cli.site import Site
+    from storage.contacts import Contact
+    from storage.tx import Tx
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    listing = verbs.add_parser("list", help="contacts by address")
+    listing.add_argument("--text", default="", help="a piece of the address")
+    listing.add_argument("--limit", type=int, default=100, help="at most so many (default: 100)")
+    show = verbs.add_parser("show", help="one contact")
+    for verb in (listing, show):
+        verb.add_argument("--json", action="store_true", help="for programs")
+    invite = verbs.add_parser("invite", help="send the registration mail (again)")
+    reset = verbs.add_parser("reset", help="send a link to set a new password")
+    for verb in (show, invite, reset):
+        verb.add_argument("address", metavar="ADDRESS")
+
+
+def run(args: argparse.Namespace) -> int:
+    from gateway.cli.site import opened
+
+    verb = {"list": _list, "show": _show, "invite": _invite, "reset": _reset}[args.verb]
+    with opened(args) as site:
+        verb(site, args)
+    return 0
+
+
+def _list(site: Site, args: argparse.Namespace) -> None:
+    from gateway.cli import shapes, show
+
+    rows = site.database.read_now(lambda tx: tx.contacts.search(args.text, max(args.limit, 0)))
+    if args.json:
+        show.json_array(shapes.contact(row) for row in rows)
+        return
+    show.table(
+        ("address", "name", "language", "since", "invited", "registered", "undeliverable since"),
+        [
+            (
+                row.address,
+                row.name,
+                row.language,
+                show.when(row.created_at, site.zone),
+                show.when(row.invited_at, site.zone),
+                show.when(row.registered_at, site.zone),
+                show.when(row.undeliverable_since, site.zone),
+            )
+            for row in rows
+        ],
+    )
+
+
+def _show(site: Site, args: argparse.Namespace) -> None:
+    from gateway.cli import shapes, show
+
+    contact = site.database.read_now(lambda tx: tx.contacts.get(args.address))
+    if args.json:
+        show.as_json(shapes.contact(contact))
+        return
+    show.facts(
+        [
+            ("Contact", show.person(contact.as_address)),
+            ("Language", contact.language),
+            ("Since", show.when(contact.created_at, site.zone)),
+            ("Invited", show.when(contact.invited_at, site.zone) or "never"),
+            ("Registered", show.when(contact.registered_at, site.zone) or "never"),
+            ("Undeliverable since", show.when(contact.undeliverable_since, site.zone)),
+        ]
+    )
+
+
+def _invite(site: Site, args: argparse.Namespace) -> None:
+    from gateway.cli.site import new_cause, now
+    from gateway.core.errors import ReplydeskError
+
+    def work(tx: Tx) -> Contact:
+        contact = tx.contacts.get(args.address)
+        if contact.password_hash:
+            raise ReplydeskError(
+                f"{contact.address} is registered already; a new password: replydesk contact reset {contact.address}"
+            )
+        site.desk.invite(tx, contact, new_cause(), now())
+        return contact
+
+    print(f"The registration mail to {site.database.write_now(work).address} is on its way.")
+
+
+def _reset(site: Site, args: argparse.Namespace) -> None:
+    from gateway.cli.site import new_cause, now
+
+    def work(tx: Tx) -> Contact:
+        contact = tx.contacts.get(args.address)
+        site.desk.reset(tx, contact, new_cause(), now())
+        return contact
+
+    contact = site.database.write_now(work)
+    mail = "A link to set a new password" if contact.password_hash else "Never registered: the registration mail"
+    print(f"{mail} is on its way to {contact.address}.")

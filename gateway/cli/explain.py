@@ -1,0 +1,153 @@
+"""`replydesk explain FILE…`: what would happen to a mail, and why. A dry run: nothing is changed.
+
+Without a configuration a mail is judged by itself, for a site that knows nobody. With one the
+site's own rules and its real database are asked, read-only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from email.parser import BytesHeaderParser
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gateway.core.message import Envelope
+
+if TYPE_CHECKING:
+    from gateway.config import Settings
+    from gateway.core.case import Case
+    from gateway.core.decision import Decision
+    from gateway.core.policy import Policy
+    from gateway.core.token import Keys
+
+Look = Callable[[bytes], "Case"]
+
+HEAD_BYTES = 65_536
+_DELIVERED_TO = ("delivered-to", "x-original-to", "envelope-to")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", nargs="+", metavar="FILE", help="a mail as a file, or - for standard input")
+    parser.add_argument("--json", action="store_true", help="for programs: one line for each mail")
+
+
+def run(args: argparse.Namespace) -> int:
+    from gateway.cli import explain_words, shapes, show
+
+    code = 0
+    with _looking(args.config) as look:
+        for name in args.files:
+            try:
+                raw = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+            except OSError as error:
+                print(f"replydesk: {name} cannot be read: {error.strerror}", file=sys.stderr)
+                code = 1
+                continue
+            case = look(raw)
+            decision = _decided(case)
+            if args.json:
+                show.as_json(shapes.explained(name, case, decision))
+            else:
+                explain_words.tell(name, case, decision)
+    return code
+
+
+@contextmanager
+def _looking(config: str | None) -> Iterator[Look]:
+    """How mails are read: with a site's database, with its policy only, or without a site."""
+    from gateway.core.policy import Mailbox, Policy
+
+    if not config and not os.environ.get("REPLYDESK_CONFIG"):
+        box = Mailbox("support@replydesk.invalid", "Support", "en")
+        yield _by_itself(Policy(_throw_away_keys(), (box,)))
+        return
+    from gateway import config as configuration
+    from gateway.cli.site import Site, has_secret, lack, now
+    from storage.database import Database
+
+    settings = configuration.load(config)
+    database = Database(configuration.database_url(settings), settings.data_dir)
+    try:
+        problem = lack(database)
+        if problem:
+            print(f"replydesk: nothing to match against: {problem}", file=sys.stderr)
+            yield _by_itself(_policy(settings, has_secret(settings)))
+            return
+        site = Site(settings, database)
+
+        def look(raw: bytes) -> Case:
+            read = site.desk.read(raw, envelope_of(raw))
+            return database.read_now(lambda tx: site.desk.case(tx, read, now()))
+
+        yield look
+    finally:
+        database.close_now()
+
+
+def _policy(settings: Settings, has_secret: bool) -> Policy:
+    from gateway import config
+
+    # The daemon makes the secret, at its first start; until then nothing was signed with it.
+    return config.policy(settings, config.signing_keys(settings) if has_secret else _throw_away_keys())
+
+
+def _throw_away_keys() -> Keys:
+    from gateway.core.token import Keys
+
+    return Keys(os.urandom(32))
+
+
+def _by_itself(policy: Policy) -> Look:
+    """Without a store: no ticket, no contact and no earlier mail is known."""
+    from gateway.core import commands, thread
+    from gateway.core.case import Case, Facts
+    from gateway.core.classify import classify
+    from gateway.core.parse import parse
+    from gateway.core.proof import authentic
+
+    def look(raw: bytes) -> Case:
+        envelope = envelope_of(raw)
+        message = parse(raw, envelope)
+        return Case(
+            message,
+            envelope,
+            classify(message, envelope, policy),
+            thread.keys(message, envelope, policy),
+            thread.Choice(),
+            thread.Known(),
+            policy,
+            Facts(datetime.now(UTC), authentic=authentic(message, envelope, policy)),
+            commands.read(message.reply_text, policy.languages),
+        )
+
+    return look
+
+
+def envelope_of(raw: bytes) -> Envelope:
+    """The envelope a mail was delivered with, as far as its header tells (RFC 5321 section 4.4)."""
+    head = BytesHeaderParser().parsebytes(raw[:HEAD_BYTES])
+    reverse_path = _bare(head.get_all("return-path", [""])[0])
+    recipients = (_bare(value) for name in _DELIVERED_TO for value in head.get_all(name, []))
+    return Envelope("file", reverse_path, tuple(dict.fromkeys(r for r in recipients if r)))
+
+
+def _bare(value: object) -> str:
+    from gateway.core.text import one_line
+
+    return one_line(str(value)).strip("<> ")
+
+
+def _decided(case: Case) -> Decision:
+    from gateway.core.decide import decide
+    from gateway.core.decision import Decision, Reason, Why
+
+    try:
+        return decide(case)
+    except Exception as error:  # as in the daemon: what raises is held with its cause
+        cause = f"{type(error).__name__}: {error}"
+        return Decision(Reason.UNREADABLE, Why(attach="no: it would be held"), hold=cause)

@@ -1,0 +1,233 @@
+"""What `replydesk check` looks at: each look yields findings, and raises only errors that explain themselves."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import socket
+import ssl
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from gateway import config
+from gateway.cli.site import has_secret, lack
+from gateway.config import Settings
+from gateway.core.errors import TemplateError
+from storage import migrate
+from storage.database import Database
+
+OK, WARNING, ERROR = "ok", "warning", "error"
+RELAY_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    about: str
+    level: str
+    """`ok`, `warning` or `error`."""
+    text: str
+    remedy: str = ""
+
+
+def look_at_people(settings: Settings) -> Iterator[Finding]:
+    if not settings.agents:
+        yield Finding("agents", WARNING, "there are none: nobody is told of new mail", "Add an [[agents]] table.")
+    if not settings.gateway.operator:
+        yield Finding("operator", WARNING, "alarms go to the log only", "Set gateway.operator to an address.")
+    host = settings.gateway.public_url.partition("://")[2].partition("/")[0]
+    if settings.portal.listen and host.rpartition(":")[0] in ("127.0.0.1", "localhost", "[::1]"):
+        yield Finding(
+            "portal",
+            WARNING,
+            f"links in mails lead to {settings.gateway.public_url}, which customers cannot reach",
+            "Set gateway.public_url to the address of your web server.",
+        )
+
+
+def look_at_folders(settings: Settings) -> Iterator[Finding]:
+    folders = {"gateway.data_dir": settings.data_dir}
+    if settings.send.transport == "file":
+        folders["send.directory"] = settings.outgoing_dir
+    for key, folder in folders.items():
+        nearest = next(p for p in (folder, *folder.parents) if p.exists())
+        if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+            yield Finding("folders", ERROR, f"{key}: {nearest} cannot be written", "Give it to the service's user.")
+        else:
+            made = "" if folder == nearest else ", made at the first start"
+            yield Finding("folders", OK, f"{key}: {folder}{made}")
+
+
+def look_at_secrets(settings: Settings) -> Iterator[Finding]:
+    named = {
+        "gateway.secret_file": settings.gateway.secret_file or str(settings.data_dir / "secret"),
+        "gateway.database_password_file": settings.gateway.database_password_file,
+        "send.password_file": settings.send.password_file,
+    }
+    for key, value in named.items():
+        if not value:
+            continue
+        path = settings.path(value)
+        if key == "gateway.secret_file":
+            if not has_secret(settings):
+                yield Finding("secrets", OK, f"{key}: {path}, made at the first start")
+                continue
+            config.signing_keys(settings)
+        else:
+            config.read_secret(settings, key, value)
+        if path.exists() and path.stat().st_mode & (stat.S_IROTH | stat.S_IWOTH):
+            yield Finding("secrets", WARNING, f"{key}: everybody on this machine can read {path}", f"chmod 600 {path}")
+        else:
+            yield Finding("secrets", OK, f"{key}: {path}")
+
+
+def look_at_database(settings: Settings) -> Iterator[Finding]:
+    database = Database(config.database_url(settings), settings.data_dir)
+    try:
+        problem = lack(database)
+        if not problem:
+            yield Finding("database", OK, database.safe_url)
+        elif database.is_sqlite and not Path(database.engine.url.database or "").exists():
+            yield Finding("database", OK, f"{database.safe_url}, made at the first start")
+        elif not migrate.revision(database):
+            yield Finding("database", OK, f"{database.safe_url} is empty; its tables are made at the first start")
+        else:
+            yield Finding("database", WARNING, problem)
+    finally:
+        database.close_now()
+
+
+def look_at_templates(settings: Settings) -> Iterator[Finding]:
+    from gateway.render import Templates
+
+    try:
+        Templates(settings.templates_dir, ZoneInfo(settings.gateway.timezone)).check()
+    except TemplateError as error:
+        yield Finding("templates", ERROR, str(error), "Correct that line.")
+    else:
+        yield Finding("templates", OK, f"{settings.templates_dir or 'the packaged ones'} can be used")
+
+
+def look_at_certificate(settings: Settings) -> Iterator[Finding]:
+    smtp = settings.receive.smtp
+    if not smtp.tls_certificate:
+        if smtp.implicit_tls_listen:
+            yield Finding(
+                "certificate",
+                ERROR,
+                "receive.smtp.tls_certificate: is missing for implicit_tls_listen",
+                "Name a PEM file.",
+            )
+        return
+    try:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(settings.path(smtp.tls_certificate), settings.path(smtp.tls_key))
+    except (OSError, ssl.SSLError) as error:
+        said = getattr(error, "reason", None) or error.strerror or str(error)
+        yield Finding("certificate", ERROR, f"receive.smtp.tls_certificate: {said}", "Check both PEM files.")
+    else:
+        yield Finding("certificate", OK, f"receive.smtp.tls_certificate: {smtp.tls_certificate}")
+
+
+def look_at_addresses(settings: Settings) -> Iterator[Finding]:
+    """Each address we listen on is free, or the daemon of this data_dir holds it."""
+    smtp = settings.receive.smtp
+    wanted = [("receive.smtp.listen", a) for a in smtp.listen]
+    wanted += [("receive.smtp.implicit_tls_listen", a) for a in smtp.implicit_tls_listen]
+    wanted += [("receive.lmtp.listen", a) for a in settings.receive.lmtp.listen]
+    wanted += [("portal.listen", settings.portal.listen)] if settings.portal.listen else []
+    runs = daemon_runs(settings)
+    seen: set[str] = set()
+    for key, address in wanted:
+        if address in seen:
+            yield Finding("addresses", ERROR, f"{key}: {address} is there twice", "Use each address once.")
+            continue
+        seen.add(address)
+        error = _refusal(address)
+        if error is None:
+            yield Finding("addresses", OK, f"{key}: {address} is free")
+        elif error.errno == errno.EADDRINUSE and runs:
+            yield Finding("addresses", OK, f"{key}: {address} is held by the running daemon")
+        else:
+            remedy = "Use a free address, or stop what listens there."
+            if error.errno in (errno.EACCES, errno.EPERM):
+                remedy = "Let the service bind low ports (AmbientCapabilities=CAP_NET_BIND_SERVICE), or use one above."
+            yield Finding("addresses", ERROR, f"{key}: {address}: {error.strerror or error}", remedy)
+
+
+def look_at_relay(settings: Settings) -> Iterator[Finding]:
+    send = settings.send
+    if send.transport != "smtp":
+        return
+    try:
+        socket.create_connection((send.host, send.port), timeout=RELAY_SECONDS).close()
+    except OSError as error:
+        yield Finding(
+            "relay",
+            WARNING,
+            f"send.host: {send.host}:{send.port} does not answer ({error.strerror or error})",
+            "Our mails wait until it does.",
+        )
+    else:
+        yield Finding("relay", OK, f"send.host: {send.host}:{send.port} answers")
+
+
+LOOKS: dict[str, Callable[[Settings], Iterator[Finding]]] = {
+    "people": look_at_people,
+    "folders": look_at_folders,
+    "secrets": look_at_secrets,
+    "database": look_at_database,
+    "templates": look_at_templates,
+    "certificate": look_at_certificate,
+    "addresses": look_at_addresses,
+    "relay": look_at_relay,
+}
+
+
+def daemon_runs(settings: Settings) -> bool:
+    """A daemon holds the lock of this data_dir."""
+    try:
+        with (settings.data_dir / "lock").open() as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _refusal(address: str) -> OSError | None:
+    """Why nobody could listen here now; None when one could."""
+    if address.startswith("unix:"):
+        return _unix_refusal(Path(address.removeprefix("unix:")))
+    host, _, port = address.rpartition(":")
+    try:
+        for family, kind, protocol, _, where in socket.getaddrinfo(
+            host.strip("[]"), int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        ):
+            with socket.socket(family, kind, protocol) as probe:
+                # As the daemon does; a connection that is just ending must not look like a listener.
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(where)
+    except OSError as error:
+        return error
+    return None
+
+
+def _unix_refusal(path: Path) -> OSError | None:
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        return OSError(errno.ENOENT, f"{path.parent} cannot be written")
+    if not path.exists():
+        return None
+    if not path.is_socket():
+        return OSError(errno.EEXIST, "exists and is no socket")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(1.0)
+        try:
+            probe.connect(str(path))
+        except OSError:
+            return None  # left over by a daemon that is gone; the next one replaces it
+    return OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))

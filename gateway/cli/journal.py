@@ -1,0 +1,126 @@
+"""`replydesk journal list|show|retry|drop`: every mail we accepted, and what became of it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gateway.cli.site import Site
+    from storage.journal import JournalRow
+    from storage.tx import Tx
+
+STATES = ("pending", "settled", "held")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    listing = verbs.add_parser("list", help="accepted mails, newest first")
+    listing.add_argument("--state", choices=STATES, default="")
+    listing.add_argument("--limit", type=int, default=100, help="at most so many (default: 100)")
+    show = verbs.add_parser("show", help="one mail: its envelope, and what was decided and why")
+    show.add_argument("--raw", action="store_true", help="print the mail's bytes as they were received")
+    show.add_argument("id", type=int, metavar="ID")
+    for verb in (listing, show):
+        verb.add_argument("--json", action="store_true", help="for programs")
+    retry = verbs.add_parser("retry", help="let held mails go through the flow again")
+    drop = verbs.add_parser("drop", help="settle held mails without doing anything; their bytes stay")
+    for verb in (retry, drop):
+        verb.add_argument("ids", type=int, nargs="+", metavar="ID", help="all of them or, if one cannot, none")
+
+
+def run(args: argparse.Namespace) -> int:
+    from gateway.cli.site import opened
+
+    verb = {"list": _list, "show": _show, "retry": _retry, "drop": _drop}[args.verb]
+    with opened(args) as site:
+        verb(site, args)
+    return 0
+
+
+def _list(site: Site, args: argparse.Namespace) -> None:
+    from gateway.cli import shapes, show
+
+    rows = site.database.read_now(lambda tx: tx.journal.recent(args.state, max(args.limit, 0)))
+    if args.json:
+        show.json_array(shapes.journal(row) for row in rows)
+        return
+    show.table(
+        ("id", "state", "received", "from", "to", "size", "ticket", "reason"),
+        [
+            (
+                str(row.id),
+                row.state,
+                show.when(row.received_at, site.zone),
+                f"<{row.reverse_path}>",
+                ", ".join(row.recipients),
+                show.size(row.size),
+                str(row.ticket or ""),
+                row.cause or row.reason,
+            )
+            for row in rows
+        ],
+    )
+
+
+def _show(site: Site, args: argparse.Namespace) -> None:
+    from gateway.cli import shapes, show
+
+    if args.raw:
+        _, raw = site.database.read_now(lambda tx: tx.journal.load(args.id))
+        sys.stdout.buffer.write(raw)
+        return
+    row = site.database.read_now(lambda tx: tx.journal.get(args.id))
+    if args.json:
+        show.as_json(shapes.journal(row))
+        return
+    show.facts(_facts(row, site))
+    for line in row.why:
+        show.text(line, "  ")
+
+
+def _facts(row: JournalRow, site: Site) -> list[tuple[str, str]]:
+    from gateway.cli import show
+
+    return [
+        ("Journal entry", str(row.id)),
+        ("State", row.state),
+        ("Reason", row.reason),
+        ("Cause", row.cause),
+        ("Ticket", str(row.ticket or "")),
+        ("Received", f"{show.when(row.received_at, site.zone)} by {row.source}"),
+        ("Settled" if row.state == "settled" else "Held", show.when(row.settled_at, site.zone)),
+        ("Peer", row.remote),
+        ("Signed in as", row.authenticated_as),
+        ("Reverse path", f"<{row.reverse_path}>"),
+        ("Recipients", ", ".join(row.recipients)),
+        ("Message-ID", f"<{row.message_id}>" if row.message_id else ""),
+        ("Size", show.size(row.size)),
+        ("SHA-256", row.sha256),
+        ("Taken up again", f"{row.attempts} times" if row.attempts else ""),
+    ]
+
+
+def _retry(site: Site, args: argparse.Namespace) -> None:
+    def work(tx: Tx) -> None:
+        for id in args.ids:
+            tx.journal.retry(id)
+
+    site.database.write_now(work)
+    print(f"{_count(args.ids)} to be handled again; the daemon takes it from here.")
+
+
+def _drop(site: Site, args: argparse.Namespace) -> None:
+    from gateway.cli.site import now
+
+    def work(tx: Tx) -> None:
+        for id in args.ids:
+            tx.journal.drop(id, now())
+
+    site.database.write_now(work)
+    print(f"{_count(args.ids)} dropped; `replydesk journal show --raw` still has the bytes.")
+
+
+def _count(ids: list[int]) -> str:
+    return "1 mail" if len(ids) == 1 else f"{len(ids)} mails"

@@ -1,0 +1,115 @@
+"""How things are shown: tables and facts for people, JSON for programs.
+
+Colour and frames only on a terminal; in a pipe plain aligned text. What strangers wrote never
+reaches a terminal with control characters in it. JSON is UTF-8 with times as ISO 8601 in UTC.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, tzinfo
+from typing import TextIO, TypeAlias
+
+from gateway.core.message import Address
+from gateway.core.text import clean, one_line
+
+Json: TypeAlias = "Mapping[str, Json] | Sequence[Json] | str | int | bool | None"
+
+NOTHING = "Nothing to show."
+CELL = 120
+"""Characters of one cell of a table."""
+
+
+def as_json(value: Json) -> None:
+    """One value on one line."""
+    print(_dumped(value), file=_utf8())
+
+
+def json_array(values: Iterable[Json]) -> None:
+    """One array, an element a line, each written as soon as it is there."""
+    out = _utf8()
+    before = "["
+    for value in values:
+        print(before + "\n" + _dumped(value), end="", file=out)
+        before = ","
+    print("[]" if before == "[" else "\n]", file=out)
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Rows below their headings; the reader of an empty table is told so on stderr."""
+    cells = [[one_line(cell, CELL) for cell in row] for row in rows]
+    if not cells:
+        print(NOTHING, file=sys.stderr)
+    elif sys.stdout.isatty():
+        _rich_table(columns, cells)
+    else:
+        for line in aligned([list(columns), *cells]):
+            print(line)
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows as lines of text whose columns begin below each other."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def facts(pairs: Iterable[tuple[str, str]]) -> None:
+    """One fact a line; what is empty is left out."""
+    for line in aligned([[name, one_line(value, 998)] for name, value in pairs if value] or [["", ""]]):
+        print(line)
+
+
+def text(value: str, indent: str = "") -> None:
+    """A text of any length as a person reads it."""
+    for line in clean(value).split("\n"):
+        print(f"{indent}{line}".rstrip())
+
+
+def iso(moment: datetime | None) -> str | None:
+    """`2026-03-12T14:05:00Z`."""
+    return None if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def when(moment: datetime | None, zone: tzinfo) -> str:
+    """`2026-03-12 15:05`, in the site's time zone."""
+    return "" if moment is None else moment.astimezone(zone).strftime("%Y-%m-%d %H:%M")
+
+
+def person(who: Address) -> str:
+    return f"{who.name} <{who.address}>" if who.name else who.address
+
+
+def size(count: int) -> str:
+    """Bytes in words: `812 bytes`, `14 kB`, `2.3 MB`."""
+    if count < 1000:
+        return f"{count} bytes"
+    return f"{count / 1000:.0f} kB" if count < 1_000_000 else f"{count / 1_000_000:.1f} MB"
+
+
+def _dumped(value: Json) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _utf8() -> TextIO:
+    """Standard output in UTF-8. A name of a file that is none is escaped, which is JSON again."""
+    reconfigure = getattr(sys.stdout, "reconfigure", None)
+    if reconfigure is not None:
+        reconfigure(encoding="utf-8", errors="backslashreplace")
+    return sys.stdout
+
+
+def _rich_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in columns:
+        shown.add_column(name, overflow="fold")
+    for row in rows:
+        # Text, for a subject may hold what rich would take for markup.
+        shown.add_row(*(Text(cell) for cell in row))
+    Console(highlight=False).print(shown)

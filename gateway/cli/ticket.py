@@ -1,0 +1,161 @@
+"""`replydesk ticket list|show|reply|status|close`.
+
+Replying and setting a status go through the same act as an agent's mail does, so history,
+notices and rules are the same; only the proof is another one: the shell.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from typing import TYPE_CHECKING
+
+from gateway.core.commands import STATUS_WORDS
+from gateway.core.lifecycle import Status
+
+if TYPE_CHECKING:
+    from gateway.cli.site import Site
+    from gateway.core.ticket import Ticket
+    from storage.tx import Tx
+
+OPEN = "open"
+_NUMBER = re.compile(r"(?:#|[A-Za-z][A-Za-z0-9]{0,9}-)?(\d{1,12})(?:-[0-9A-Za-z]{6})?")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+
+    listing = verbs.add_parser("list", help="tickets, latest activity first")
+    listing.add_argument("--status", type=_status_or_open, help="a status, or open")
+    listing.add_argument("--text", default="", help="a piece of the subject or of what was written")
+    listing.add_argument("--requester", default="", metavar="ADDRESS")
+    listing.add_argument("--mailbox", default="", metavar="ADDRESS")
+    listing.add_argument("--assignee", default="", metavar="ADDRESS", help="an agent")
+    listing.add_argument("--limit", type=_limit, default=100, help="at most so many (default: 100)")
+
+    show = verbs.add_parser("show", help="the key facts and the conversation")
+    show.add_argument("--full", action="store_true", help="whole texts, folded entries too")
+
+    reply = verbs.add_parser("reply", help="answer the customer with the text on standard input")
+    reply.add_argument("--file", default="-", help="take the text from a file")
+    reply.add_argument("--agent", default="", metavar="ADDRESS", help="in whose name; needed when there are several")
+    reply.add_argument("--note", action="store_true", help="a comment for agents only; the customer gets nothing")
+    reply.add_argument("--status", type=_status, help="set this status as well")
+
+    status = verbs.add_parser("status", help="set a status; solved asks the customer to confirm")
+    close = verbs.add_parser("close", help="close; the customer is told")
+    for verb in (show, reply, status, close):
+        verb.add_argument("number", type=_number, metavar="N", help="number or reference of the ticket")
+    status.add_argument("status", type=_status, metavar="STATUS", help=", ".join(s.value for s in _SETTABLE))
+    for verb in (status, close):
+        verb.add_argument("--agent", default="", metavar="ADDRESS", help="who did it; else it was the operator")
+    for verb in (listing, show, reply, status, close):
+        verb.add_argument("--json", action="store_true", help="for programs")
+
+
+def run(args: argparse.Namespace) -> int:
+    if args.verb == "list":
+        return _list(args)
+    if args.verb == "show":
+        return _show(args)
+    from gateway.cli import ticket_acts
+
+    return ticket_acts.run(args)
+
+
+def _list(args: argparse.Namespace) -> int:
+    from gateway.cli import shapes, show
+    from gateway.cli.site import opened
+    from gateway.core.lifecycle import agent_label
+
+    with opened(args) as site:
+
+        def found(tx: Tx) -> list[Ticket]:
+            box = site.policy.mailbox_for(args.mailbox) if args.mailbox else None
+            agent = site.policy.agent_for(args.assignee) if args.assignee else None
+            return tx.tickets.search(
+                args.status or "",
+                args.text,
+                args.requester,
+                box.address if box else args.mailbox,
+                agent.address if agent else args.assignee,
+                args.limit,
+            )
+
+        def as_json(tx: Tx) -> None:
+            show.json_array(shapes.ticket(t, tx.tickets.entries(t.number), site.policy) for t in found(tx))
+
+        if args.json:
+            site.database.read_now(as_json)
+            return 0
+        show.table(
+            ("number", "status", "requester", "subject", "assignee", "last activity"),
+            [
+                (
+                    str(t.number),
+                    agent_label(t.status, "en"),
+                    t.requester.address,
+                    t.subject,
+                    t.assignee,
+                    show.when(t.last_activity_at, site.zone),
+                )
+                for t in site.database.read_now(found)
+            ],
+        )
+    return 0
+
+
+def _show(args: argparse.Namespace) -> int:
+    from gateway.cli.site import opened
+
+    with opened(args) as site:
+        print_ticket(site, args.number, as_json=args.json, full=args.full)
+    return 0
+
+
+def print_ticket(site: Site, number: int, *, as_json: bool, full: bool = False) -> None:
+    """A ticket with its history, for a program or a person."""
+    from gateway.cli import shapes, show, ticket_words
+
+    ticket, entries, links = site.database.read_now(
+        lambda tx: (tx.tickets.get(number), tx.tickets.entries(number), tx.tickets.links(number))
+    )
+    if as_json:
+        show.as_json(shapes.ticket(ticket, entries, site.policy))
+    else:
+        ticket_words.tell(ticket, entries, links, site, full=full)
+
+
+# --- words of the command line -------------------------------------------------------------
+
+_SETTABLE = tuple(s for s in Status if s is not Status.NEW)
+
+
+def _number(word: str) -> int:
+    found = _NUMBER.fullmatch(word)
+    if not found:
+        raise argparse.ArgumentTypeError(f"{word!r} is no ticket number; write it as 1042 or RD-1042-7KQ4TN")
+    return int(found[1])
+
+
+def _status(word: str) -> str:
+    found = STATUS_WORDS.get(re.sub(r"[-_\s]+", " ", word).strip().casefold())
+    if found not in _SETTABLE:
+        raise argparse.ArgumentTypeError(f"{word!r} is none; use one of: {', '.join(s.value for s in _SETTABLE)}")
+    return found.value
+
+
+def _status_or_open(word: str) -> str:
+    if word.casefold() in (OPEN, Status.NEW.value):
+        return word.casefold()
+    try:
+        return _status(word)
+    except argparse.ArgumentTypeError:
+        known = ", ".join((OPEN, *(s.value for s in Status)))
+        raise argparse.ArgumentTypeError(f"{word!r} is none; use one of: {known}") from None
+
+
+def _limit(word: str) -> int:
+    if not (word.isascii() and word.isdigit() and int(word) > 0):
+        raise argparse.ArgumentTypeError(f"{word!r} is not a number above 0")
+    return min(int(word), 2**31)

@@ -1,0 +1,73 @@
+"""A ticket as a person reads it: the key facts, then the conversation, oldest first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from gateway.cli import show
+from gateway.core import token
+from gateway.core.lifecycle import agent_label
+from gateway.core.say import spoken
+from gateway.core.text import one_line
+from gateway.core.ticket import Entry, EntryKind, Ticket
+
+if TYPE_CHECKING:
+    from gateway.cli.site import Site
+
+INDENT = "    "
+_CLOSED_BY = {"requester": "the requester", "agent": "an agent", "time": "time, after it was solved"}
+
+
+def tell(
+    ticket: Ticket, entries: Sequence[Entry], links: Sequence[tuple[str, int, int]], site: Site, *, full: bool
+) -> None:
+    """`full`: whole texts, and what is folded otherwise."""
+    reference = token.reference(site.policy.keys, site.policy.reference_prefix, ticket.number)
+    print(one_line(f"{reference}  {ticket.subject or '(no subject)'}"))
+    show.facts(_facts(ticket, links, site))
+    for entry in entries:
+        print()
+        _tell_entry(entry, site, full=full)
+
+
+def _facts(ticket: Ticket, links: Sequence[tuple[str, int, int]], site: Site) -> list[tuple[str, str]]:
+    closed_by = _CLOSED_BY.get(ticket.closed_by, ticket.closed_by)
+    followed = ", ".join(show.person(a) for a in ticket.followers)
+    return [
+        ("Status", agent_label(ticket.status, "en") + (f", by {closed_by}" if closed_by else "")),
+        ("Requester", show.person(ticket.requester)),
+        ("Participants", ", ".join(show.person(a) for a in ticket.participants)),
+        ("Unconfirmed", ", ".join(show.person(a) for a in ticket.unconfirmed)),
+        ("Mailbox", ticket.mailbox),
+        ("Assignee", ticket.assignee or "nobody"),
+        ("Followers", followed),
+        ("Opened", show.when(ticket.created_at, site.zone)),
+        ("Last activity", show.when(ticket.last_activity_at, site.zone)),
+        ("Merged into", f"#{ticket.merged_into}" if ticket.merged_into else ""),
+        ("Linked", ", ".join(f"#{one} {kind} #{other}" for kind, one, other in links)),
+        ("Spam", "yes" if ticket.spam else ""),
+    ]
+
+
+def _tell_entry(entry: Entry, site: Site, *, full: bool) -> None:
+    at = show.when(entry.created_at, site.zone)
+    body = (entry.body_text if full else entry.new_text).strip("\n")
+    if entry.kind is EntryKind.EVENT:
+        show.text(f"{at}  · {spoken(body, 'en')}")
+        return
+    kind = "" if entry.kind is EntryKind.CORRESPONDENCE else f", {entry.kind.value}"
+    evidence = f", by {entry.evidence}" if entry.evidence not in ("", "none") else ""
+    who = show.person(entry.author) if entry.author.address else "nobody"
+    print(one_line(f"{at}  {who} ({entry.role.value}{kind}{evidence})"))
+    if entry.collapsed and not full:
+        show.text(f"[folded: {body.strip().splitlines()[0] if body.strip() else 'no text'}]", INDENT)
+    else:
+        show.text(body, INDENT)
+    if not full and not entry.collapsed and len(entry.body_text) > len(entry.new_text):
+        print(f"{INDENT}[quoted text is folded; --full shows it]")
+    for file in entry.attachments:
+        note = f", {file.note}" if file.note else ""
+        print(f"{INDENT}[file: {one_line(file.filename)}, {file.content_type}, {show.size(file.size)}{note}]")
+    for remark in entry.remarks:
+        show.text(f"[{spoken(remark, 'en')}]", INDENT)
