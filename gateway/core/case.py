@@ -81,8 +81,13 @@ class Case:
 
     @property
     def signed(self) -> bool:
-        """It shows a mark only a recipient of our mail can have, or its author is proven otherwise."""
-        return bool(self.facts.authentic) or (self.choice.match is not None and self.choice.match.evidence in SIGNED)
+        """It shows a mark only a recipient of our mail can have. To be proven as somebody else is no such mark."""
+        return self.choice.match is not None and self.choice.match.evidence in SIGNED
+
+    @property
+    def proven(self) -> bool:
+        """Its author is who it says: by a mark of ours, by SMTP AUTH or by DMARC."""
+        return self.signed or bool(self.facts.authentic)
 
     @property
     def knows_author(self) -> bool:

@@ -129,7 +129,7 @@ def _reply(case: Case) -> Decision:
     ticket = case.ticket
     assert ticket is not None
     asks_close = case.keys.close or case.order.has(Verb.CLOSE) or case.order.has(Verb.SOLVED)
-    if asks_close and case.author.key == ticket.requester.key and case.signed:
+    if asks_close and case.author.key == ticket.requester.key and case.proven:
         return _requester_closes(case, ticket)
     return _attach(case, ticket, _role(case, ticket), Reason.REPLY, ())
 
@@ -291,7 +291,7 @@ def _oddities(case: Case) -> tuple[str, ...]:
         said.append(say("same_id"))
     if case.message.encryption:
         said.append(say("encrypted"))
-    if case.keys.close and case.ticket and not case.signed:
+    if case.keys.close and case.ticket and not case.proven:
         said.append(say("close_unproven"))
     if case.agent and case.order.commands and not agents.proof(case):
         said.append(say("order_unproven"))
