@@ -18,8 +18,12 @@ from gateway.core.lifecycle import Move, Status, transition
 from gateway.core.message import Action, KindName, ReportType, address_key
 from gateway.core.notice import Audience, Notice, NoticeRequest
 from gateway.core.policy import Budget
-from gateway.core.say import say
+from gateway.core.say import say, spoken
 from gateway.core.ticket import EntryKind, Role, Ticket
+
+
+_INNER = frozenset(n.value for n in (Notice.AGENT_NOTICE, Notice.AGENT_RECEIPT, Notice.OPERATOR_ALARM))
+"""Mail of ours that goes to no customer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,8 @@ def _failed_report(case: Case) -> Decision:
         why = Why(attach="no: the mail it reports is none of ours", acknowledge="no: reports are never answered")
         return Decision(Reason.REPORT_NO_TICKET, why, undeliverable=())
     kills = sent is not None and sent.newest_answer
+    # A notice about a notice that bounced would bounce as well, for ever.
+    inner = sent.notice in _INNER if sent else any(k.holder for k in case.keys.reported)
     whom = sent.recipient if sent else ", ".join(r.final_recipient for r in report.recipients) or "the recipient"
     move = Move.REPLY_UNDELIVERABLE if kills else None
     status = transition(ticket.status, move) if move else None
@@ -76,7 +82,7 @@ def _failed_report(case: Case) -> Decision:
         attach="yes: it reports a mail of this ticket",
         reopen="yes: our newest answer did not arrive" if kills else "no: it was not our newest answer",
         acknowledge="no: reports are never answered",
-        notify="yes: somebody must find another way",
+        notify="no: it was for an agent; the operator is told" if inner else "yes: somebody must find another way",
     )
     # Only the address we wrote to can be called undeliverable by a report, or anybody could silence anybody.
     silenced = tuple(a for a in dead if sent and address_key(a) == address_key(sent.recipient))
@@ -86,8 +92,9 @@ def _failed_report(case: Case) -> Decision:
         ticket=ticket.number,
         entry=_entry(case, EntryKind.REPORT, Role.SYSTEM, Reason.BOUNCE, remarks=(remark,)),
         change=Change(move=move, status=status),
-        notices=_tell(case, ticket, "bounce", (remark,)),
+        notices=() if inner else _tell(case, ticket, "bounce", (remark,)),
         undeliverable=silenced,
+        alarm=spoken(remark, "en") if inner else "",
     )
 
 
