@@ -313,7 +313,11 @@ def _link_remarks(reason: Reason, links: tuple[tuple[str, int], ...]) -> tuple[s
 
 
 def _company(case: Case, ticket: Ticket | None) -> tuple[Joined, ...]:
-    """People in To and Cc of a customer's mail take part from now on; that confirms those who were not."""
+    """People in To and Cc of a customer's mail take part from now on; that confirms those who were not.
+
+    A mail that proves nothing confirms nobody: whoever wrote it in the requester's name would get the answers.
+    """
+    confirmed = ticket is None or case.proven
     there = {ticket.requester.key, *(p.address.key for p in ticket.people if p.confirmed)} if ticket else set()
     known = there | {case.author.key}
     joined: dict[str, Joined] = {}
@@ -322,7 +326,7 @@ def _company(case: Case, ticket: Ticket | None) -> tuple[Joined, ...]:
         if key in known or key in joined or case.policy.is_own(key) or case.policy.agent_for(key) or act.is_role(key):
             continue
         if "@" in key:
-            joined[key] = Joined(address)
+            joined[key] = Joined(address, confirmed=confirmed)
     return tuple(joined.values())
 
 
