@@ -17,7 +17,9 @@ from gateway.core.policy import Policy, reply_token
 from gateway.core.ticket import Evidence, Ticket
 
 MAX_IDS = 60
-"""Ids looked at in one mail; hostile References hold thousands."""
+"""Ids, and references in a text, looked at in one mail; hostile ones hold thousands."""
+MAX_CLAIMS = 20
+"""Tickets one mail may claim."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +137,7 @@ def keys(message: Message, envelope: Envelope, policy: Policy) -> Keys:
         (Evidence.SUBJECT_REFERENCE, message.subject),
         (Evidence.BODY_REFERENCE, _end(message.body_text)),
     ):
-        for number, right in token.find_references(policy.keys, policy.reference_prefix, text):
+        for number, right in token.find_references(policy.keys, policy.reference_prefix, text)[:MAX_IDS]:
             if right:
                 found.append(Key(evidence, number))
             else:
@@ -143,7 +145,7 @@ def keys(message: Message, envelope: Envelope, policy: Policy) -> Keys:
     claims += [int(m) for m in _BARE_NUMBER.findall(message.subject)]
 
     reported = _reported(message, envelope, policy)
-    return Keys(tuple(found), tuple(dict.fromkeys(n for n in claims if n)), close, reported)
+    return Keys(tuple(found), tuple(dict.fromkeys(n for n in claims if n))[:MAX_CLAIMS], close, reported)
 
 
 def choose(keys: Keys, known: Known) -> Choice:
