@@ -80,21 +80,24 @@ class Tickets:
     def known(self, keys: Keys) -> Known:
         """Everything the store has about the keys of one mail."""
         messages: dict[str, int] = {}
+        expected: dict[str, int] = {}
         ids = keys.message_ids
         if ids:
             rows = self._connection.execute(
-                select(MESSAGE_ID.c.message_id, MESSAGE_ID.c.ticket)
+                select(MESSAGE_ID.c.message_id, MESSAGE_ID.c.ticket, MESSAGE_ID.c.sha256, MESSAGE_ID.c.outbox_id)
                 .where(MESSAGE_ID.c.message_id.in_(ids), MESSAGE_ID.c.ticket.is_not(None))
                 .order_by(MESSAGE_ID.c.id)
             )
-            messages = {str(message_id): ticket for message_id, ticket in rows}
+            for row in rows:
+                there = messages if row.sha256 or row.outbox_id else expected
+                there[str(row.message_id)] = row.ticket
         sent = self._sent(keys)
-        numbers = {*keys.numbers, *messages.values()} | ({sent.ticket} if sent and sent.ticket else set())
+        numbers = {*keys.numbers, *messages.values(), *expected.values()} | ({sent.ticket} if sent and sent.ticket else set())
         tickets = {t.number: t for t in self._tickets(numbers)}
         # A merged ticket leads to another one, which must be known too.
         while missing := {t.merged_into for t in tickets.values() if t.merged_into} - tickets.keys():
             tickets |= {t.number: t for t in self._tickets(missing)}
-        return Known(tickets, messages, sent)
+        return Known(tickets, messages, sent, expected)
 
     def seen(self, message_id: str, content: str) -> Seen | None:
         """Whether a mail with this Message-ID came before; one with the same content is preferred."""

@@ -33,6 +33,8 @@ class Key:
     """Address key of the agent the mark was made for; empty for customers' marks."""
     outbox: int = 0
     """Id of the outbox row a VERP address names."""
+    own: bool = False
+    """The Message-ID is the mail's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,8 @@ class Known:
     """Message-ID → ticket number, for mails sent and seen."""
     sent: SentFacts | None = None
     """For a report: the mail of ours it is about."""
+    expected: Mapping[str, int] = field(default_factory=dict)
+    """Message-ID → ticket number, for mails an earlier one referred to and that did not come yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +134,9 @@ def keys(message: Message, envelope: Envelope, policy: Policy) -> Keys:
         if own and own.number:
             add(Key(Evidence.OWN_MESSAGE_ID, own.number, value, own.holder))
     # Its own id comes last: an answer to it may have been here before it.
-    own_id = () if message.message_id_derived else (message.message_id,)
-    found += [Key(Evidence.KNOWN_MESSAGE_ID, message_id=value) for value in dict.fromkeys((*parents, *own_id))]
+    own_id = () if message.message_id_derived or not message.message_id else (message.message_id,)
+    found += [Key(Evidence.KNOWN_MESSAGE_ID, message_id=value) for value in parents]
+    found += [Key(Evidence.KNOWN_MESSAGE_ID, message_id=value, own=True) for value in own_id]
 
     for evidence, text in (
         (Evidence.SUBJECT_REFERENCE, message.subject),
@@ -155,13 +160,17 @@ def choose(keys: Keys, known: Known) -> Choice:
     """
     for key in keys.found:
         number = key.number or known.messages.get(key.message_id, 0)
-        ticket = _follow(number, known)
+        if key.own and not number:
+            # Only the awaited mail itself: what else answers its parent, a newsletter say, is another matter.
+            number = known.expected.get(key.message_id, 0)
+        ticket = follow(number, known)
         if ticket:
             return Choice(Match(ticket, key.evidence, key.holder), _other(keys.claims, ticket.number, known))
     return Choice(None, _other(keys.claims, 0, known))
 
 
-def _follow(number: int, known: Known) -> Ticket | None:
+def follow(number: int, known: Known) -> Ticket | None:
+    """The ticket of a number, or the one it was merged into."""
     seen: set[int] = set()
     ticket = known.tickets.get(number)
     while ticket and ticket.merged_into and ticket.number not in seen:
