@@ -11,7 +11,7 @@ from gateway.core.forward import Forwarded
 from gateway.core.message import Address, Envelope, Kind, KindName, Message
 from gateway.core.notice import AttachedFile
 from gateway.core.policy import Agent, Mailbox, Policy
-from gateway.core.thread import Choice, Keys, Known, SentFacts
+from gateway.core.thread import Choice, Keys, Known, SentFacts, follow
 from gateway.core.ticket import SIGNED, Entry, Ticket
 
 
@@ -115,10 +115,8 @@ class Case:
     @property
     def reported_ticket(self) -> Ticket | None:
         """For a report: the ticket of the mail it is about."""
-        if self.sent and self.sent.ticket in self.known.tickets:
-            return self.known.tickets[self.sent.ticket]
-        number = next((k.number for k in self.keys.reported if k.number in self.known.tickets), 0)
-        return self.known.tickets.get(number)
+        numbers = (self.sent.ticket if self.sent else 0, *(k.number for k in self.keys.reported))
+        return next((t for n in numbers if (t := follow(n, self.known)) is not None), None)
 
     @property
     def mailbox(self) -> Mailbox:
