@@ -92,7 +92,9 @@ class Tickets:
                 there = messages if row.sha256 or row.outbox_id else expected
                 there[str(row.message_id)] = row.ticket
         sent = self._sent(keys)
-        numbers = {*keys.numbers, *messages.values(), *expected.values()} | ({sent.ticket} if sent and sent.ticket else set())
+        numbers = {*keys.numbers, *messages.values(), *expected.values()} | (
+            {sent.ticket} if sent and sent.ticket else set()
+        )
         tickets = {t.number: t for t in self._tickets(numbers)}
         # A merged ticket leads to another one, which must be known too.
         while missing := {t.merged_into for t in tickets.values() if t.merged_into} - tickets.keys():
