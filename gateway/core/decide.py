@@ -21,7 +21,6 @@ from gateway.core.policy import Budget
 from gateway.core.say import say, spoken
 from gateway.core.ticket import EntryKind, Role, Ticket
 
-
 _INNER = frozenset(n.value for n in (Notice.AGENT_NOTICE, Notice.AGENT_RECEIPT, Notice.OPERATOR_ALARM))
 """Mail of ours that goes to no customer."""
 
