@@ -1,0 +1,130 @@
+"""What the site decided: whose an address is, and who works where."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.core.message import Address, address_key
+from gateway.core.policy import Agent, Mailbox, as_address, plain_address, reply_token
+from tests.core.build import ANNA, BOX, EXAMPLES, KEYS, PLAIN_BOX, POLICY
+
+TEMPLATE = "support+{token}@example.com"
+SITE = replace(
+    POLICY,
+    mailboxes=(replace(BOX, aliases=("help@example.com",)), PLAIN_BOX),
+    agents=(
+        Agent("Anna@Example.com", "Anna", aliases=("anna.phone@example.net",)),
+        Agent("bob@example.com", "Bob", mailboxes=("Hilfe@example.de",)),
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("address", "token"),
+    [
+        ("support+t7-abc@example.com", "t7-abc"),
+        ("SUPPORT+T7-ABC@EXAMPLE.COM", "t7-abc"),
+        ("support+a+b@example.com", "a+b"),
+        ("support+@example.com", None),
+        ("support@example.com", None),
+        ("support+t7-abc@example.com.elsewhere.example", None),
+        ("xsupport+t7-abc@example.com", None),
+        ("support+t7-abc@elsewhere.example", None),
+        ("", None),
+    ],
+)
+def test_a_token_is_read_out_of_its_address(address: str, token: str | None) -> None:
+    """Exactly what stands in the place of {token}, folded as relays fold it."""
+    assert reply_token(TEMPLATE, address) == token
+
+
+@EXAMPLES
+@given(st.text(max_size=80), st.sampled_from([TEMPLATE, "{token}@example.com", "r-{token}-x@example.com"]))
+def test_any_text_may_be_read_as_a_reply_address(address: str, template: str) -> None:
+    """It never raises, and what it finds fits the template."""
+    token = reply_token(template, address)
+    if token is not None:
+        assert token
+        assert template.replace("{token}", token).casefold() == address_key(address)
+
+
+@pytest.mark.parametrize(
+    ("address", "box"),
+    [
+        ("support@example.com", "support@example.com"),
+        (" Support@EXAMPLE.com ", "support@example.com"),
+        ("help@example.com", "support@example.com"),
+        ("support+t7-abcdefghijkl@example.com", "support@example.com"),
+        ("support+newsletter@example.com", "support@example.com"),
+        ("help+x@example.com", "support@example.com"),
+        ("hilfe@example.de", "hilfe@example.de"),
+        ("hilfe+x@example.de", None),
+        ("support@example.com.elsewhere.example", None),
+        ("anna@example.com", None),
+        ("", None),
+        ("@example.com", None),
+    ],
+)
+def test_which_mailbox_an_address_belongs_to(address: str, box: str | None) -> None:
+    """Itself, its aliases, and with plus-addressing any detail; without it no detail."""
+    found = SITE.mailbox_for(address)
+    assert (found.address if found else None) == box
+    assert SITE.is_own(address) is (box is not None)
+
+
+def test_an_address_of_ours_needs_no_mailbox() -> None:
+    """`own_addresses` may name more than can be written to, and they are ours as well."""
+    assert replace(SITE, own_addresses=frozenset({"old@example.com"})).is_own("OLD@example.com")
+
+
+@pytest.mark.parametrize(
+    ("address", "name"),
+    [
+        ("anna@example.com", "Anna"),
+        ("ANNA.phone@example.net", "Anna"),
+        ("bob@example.com", "Bob"),
+        ("anna+x@example.com", None),
+        ("anna@example.com.elsewhere.example", None),
+        ("", None),
+    ],
+)
+def test_who_is_an_agent(address: str, name: str | None) -> None:
+    """By address or alias, whatever its case; never by something that resembles it."""
+    found = SITE.agent_for(address)
+    assert (found.name if found else None) == name
+
+
+def test_the_team_of_a_mailbox() -> None:
+    """Those who name it, and those who name none."""
+    assert [a.name for a in SITE.agents_for("support@example.com")] == ["Anna"]
+    assert [a.name for a in SITE.agents_for("HILFE@example.de")] == ["Anna", "Bob"]
+
+
+@pytest.mark.parametrize(
+    ("address", "plain"),
+    [
+        ("a+b@c.example", "a@c.example"),
+        ("a+b+c@c.example", "a@c.example"),
+        ("a@c.example", "a@c.example"),
+        ("+b@c.example", "@c.example"),
+        ("", ""),
+    ],
+)
+def test_an_address_without_its_detail(address: str, plain: str) -> None:
+    """RFC 5233: what stands behind the plus is the reader's own."""
+    assert plain_address(address) == plain
+
+
+def test_shown_values_hold_no_secret() -> None:
+    """A policy may be logged."""
+    assert KEYS.secret.decode() not in repr(POLICY)
+
+
+def test_a_person_of_the_house_as_an_address() -> None:
+    """With the name customers see."""
+    assert as_address(POLICY.agents[0]) == ANNA
+    assert as_address(Mailbox("a@b.example", "A", "")) == Address("a@b.example", "A")
