@@ -19,10 +19,13 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from zoneinfo import ZoneInfo
 
-from gateway import config, jobs, portal, systemd
+from gateway import config, jobs, systemd
 from gateway.config import Settings
 from gateway.core.errors import StorageUnavailable
 from gateway.flow import Desk
+from gateway.portal import app as portal
+from gateway.portal import server as portal_server
+from gateway.portal.app import Health
 from gateway.receive import lmtp, smtp
 from gateway.receive.options import Listener, Options
 from gateway.render import Templates
@@ -137,9 +140,9 @@ async def _open_portal(
 ) -> None:
     if not settings.portal.listen and not given:
         return
-    app = portal.app(desk, database, settings, _now, partial(_healthy, database), wake)
+    app = portal.app(desk, database, settings, _now, partial(_health, database), wake)
     with _named(settings, "portal.listen", settings.portal.listen):
-        server = await portal.serve(app, given[0] if given else settings.portal.listen)
+        server = await portal_server.serve(app, given[0] if given else settings.portal.listen)
     log.info("listening", extra={"for": "portal.listen", "address": settings.portal.listen})
     stack.push_async_callback(partial(server.stop, 1.0))
 
@@ -205,20 +208,20 @@ def _died(task: asyncio.Future[object]) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
-async def _healthy(database: Database) -> bool:
-    """The database answers."""
+async def _health(database: Database) -> Health:
+    """Without its database the daemon can accept nothing; everything else waits in the journal or the outbox."""
     try:
         await asyncio.wait_for(database.read(ping), HEALTH_SECONDS)
     except (StorageUnavailable, TimeoutError):
-        return False
-    return True
+        return Health(False, ("database",))
+    return Health(True)
 
 
 async def _watch(database: Database) -> None:
     """The watchdog hears from us only while the database answers."""
     seconds = systemd.watchdog_seconds()
     while seconds:
-        if await _healthy(database):
+        if (await _health(database)).ok:
             systemd.notify("WATCHDOG=1")
         await asyncio.sleep(seconds)
 

@@ -9,6 +9,7 @@ import json
 import logging
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
@@ -44,6 +45,13 @@ def set_up(format: str) -> None:
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
     logging.getLogger("replydesk").setLevel(logging.INFO)
+
+
+def to_file(path: Path) -> None:
+    """Send every event into a file instead, as text."""
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(_Lines())
+    logging.getLogger().handlers[:] = [handler]
 
 
 def _time(record: logging.LogRecord) -> str:

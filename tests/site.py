@@ -1,0 +1,162 @@
+"""A real daemon for tests: `replydesk run` as a process of its own, on free ports, and ways to talk to it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import smtplib
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.request import urlopen
+
+START_SECONDS = 30.0
+CONFIG = """\
+[gateway]
+data_dir = "var"
+database_url = "{database_url}"
+public_url = "http://127.0.0.1:{portal}"
+operator = "root@example.com"
+
+[[mailboxes]]
+address = "support@example.com"
+name = "Example Support"
+reply_address = "support+{{token}}@example.com"
+
+[[agents]]
+address = "anna@example.com"
+name = "Anna Agent"
+
+[receive.smtp]
+listen = ["127.0.0.1:{smtp}"]
+
+[send]
+{send}
+
+[portal]
+listen = "127.0.0.1:{portal}"
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for(true: Callable[[], Any], seconds: float = START_SECONDS, every: float = 0.05) -> Any:
+    """The first true answer; a test fails when there is none in time."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        found = true()
+        if found:
+            return found
+        time.sleep(every)
+    raise AssertionError(f"waited {seconds:g} seconds in vain for {true}")
+
+
+class Site:
+    """A folder with a configuration, and the daemon that runs on it."""
+
+    def __init__(self, folder: Path, database_url: str = "", send: str = 'transport = "file"', extra: str = "") -> None:
+        self.folder, self.smtp, self.portal = folder, free_port(), free_port()
+        self.config = folder / "replydesk.toml"
+        text = CONFIG.format(smtp=self.smtp, portal=self.portal, send=send, database_url=database_url)
+        self.config.write_text(text + extra, "utf-8")
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def outgoing(self) -> Path:
+        return self.folder / "var" / "outgoing"
+
+    def start(self) -> None:
+        """Start the daemon and wait until its portal says that it is well."""
+        self.log = (self.folder / "daemon.log").open("ab")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "gateway", "run", "--config", str(self.config)],
+            stdout=self.log,
+            stderr=subprocess.STDOUT,
+            env=os.environ | {"PYTHONWARNINGS": "error::ResourceWarning"},
+        )
+        wait_for(self._ready)
+
+    def _ready(self) -> bool:
+        assert self.process is not None
+        if self.process.poll() is not None:
+            raise AssertionError(f"the daemon ended with {self.process.returncode}:\n{self.read_log()}")
+        try:
+            with urlopen(f"http://127.0.0.1:{self.portal}/healthz", timeout=2) as answer:
+                return bool(answer.status == 200) and self._answers_smtp()
+        except (URLError, HTTPError, OSError):
+            return False
+
+    def _answers_smtp(self) -> bool:
+        with contextlib.closing(socket.create_connection(("127.0.0.1", self.smtp), 2)) as peer:
+            return peer.recv(3) == b"220"
+
+    def stop(self) -> int:
+        """SIGTERM, and the exit code."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(20)
+        self.log.close()
+        return code
+
+    def kill(self) -> None:
+        """As a power cut would."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait(20)
+        self.log.close()
+
+    def read_log(self) -> str:
+        return (self.folder / "daemon.log").read_text("utf-8", "replace")
+
+    def send(self, data: bytes | EmailMessage, sender: str = "kim@customer.example", *recipients: str) -> None:
+        raw = data.as_bytes() if isinstance(data, EmailMessage) else data
+        with smtplib.SMTP("127.0.0.1", self.smtp, timeout=30) as client:
+            client.sendmail(sender, list(recipients) or ["support@example.com"], raw)
+
+    def run(self, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        """A verb of the command line on this site."""
+        return subprocess.run(
+            [sys.executable, "-m", "gateway", *words, "--config", str(self.config)],
+            capture_output=True,
+            text=True,
+            input=stdin,
+            timeout=60,
+            check=False,
+        )
+
+    def json(self, *words: str) -> Any:
+        done = self.run(*words, "--json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+
+@contextlib.contextmanager
+def running(site: Site) -> Iterator[Site]:
+    site.start()
+    try:
+        yield site
+    finally:
+        if site.process is not None and site.process.poll() is None:
+            site.kill()
+
+
+def mail(subject: str, text: str = "Hello", author: str = "kim@customer.example", **headers: str) -> EmailMessage:
+    """A mail as a customer writes it."""
+    m = EmailMessage()
+    m["From"], m["To"], m["Subject"] = author, "support@example.com", subject
+    for name, value in headers.items():
+        m[name.replace("_", "-")] = value
+    m.set_content(text)
+    return m
