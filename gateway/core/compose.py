@@ -233,14 +233,15 @@ def _subject(request: NoticeRequest, ticket: Ticket | None, policy: Policy, lang
     if ticket is None:
         return _headline(request.headline, language) or "Replydesk"
     reference = f"[{token.reference(policy.keys, policy.reference_prefix, ticket.number)}]"
-    base = (
-        subject.base_subject(ticket.subject)
-        or ticket.subject
-        or ("Ihre Anfrage" if language == "de" else "Your request")
-    )
+    base = _base(ticket, policy) or ("Ihre Anfrage" if language == "de" else "Your request")
     if request.audience is Audience.CUSTOMER:
         return f"Re: {base[:180]} {reference}"
     return f"{_headline(request.headline, language)}: {base[:160]} {reference}"
+
+
+def _base(ticket: Ticket, policy: Policy) -> str:
+    """The customer's subject without marks; a reference of another ticket would lead an answer there."""
+    return subject.base_subject(token.cut_references(policy.reference_prefix, ticket.subject))
 
 
 def _headline(word: str, language: str) -> str:
@@ -407,5 +408,5 @@ def reply_mailto(ticket: Ticket, policy: Policy) -> str:
     if box.reply_address:
         address = box.reply_address.replace("{token}", token.address_token(policy.keys, "t", ticket.number))
     reference = token.reference(policy.keys, policy.reference_prefix, ticket.number)
-    base = subject.base_subject(ticket.subject) or ticket.subject
-    return f"mailto:{quote(address, safe='@+')}?subject={quote(f'Re: {base[:180]} [{reference}]')}"
+    base = _base(ticket, policy)
+    return f"mailto:{quote(address, safe='@+')}?subject={quote(f'Re: {base[:180]}'.rstrip() + f' [{reference}]')}"

@@ -66,12 +66,21 @@ def verify_reference(keys: Keys, number: int, code: str) -> bool:
 
 def find_references(keys: Keys, prefix: str, text: str) -> tuple[tuple[int, bool], ...]:
     """Every reference in a text as (number, code is right), in order, each once."""
-    pattern = re.compile(rf"(?<![\w-]){re.escape(prefix)}-(\d{{1,12}})-([0-9A-Z]{{{REFERENCE_LENGTH}}})(?![\w-])", re.I)
     found: dict[tuple[int, bool], None] = {}
-    for m in pattern.finditer(text):
+    for m in re.finditer(_reference_pattern(prefix), text, re.I):
         number = int(m[1])
         found[number, verify_reference(keys, number, m[2])] = None
     return tuple(found)
+
+
+def cut_references(prefix: str, text: str) -> str:
+    """A subject without any reference, right or wrong, so that it can be given the one it shall have."""
+    mark = _reference_pattern(prefix)
+    return " ".join(re.sub(rf"\[{mark}\]|{mark}", " ", text, flags=re.I).split())
+
+
+def _reference_pattern(prefix: str) -> str:
+    return rf"(?<![\w-]){re.escape(prefix)}-(\d{{1,12}})-([0-9A-Z]{{{REFERENCE_LENGTH}}})(?![\w-])"
 
 
 # --- our Message-IDs: <rd.1042.c.NONCE.MAC@example.com> ---------------------------------
