@@ -319,7 +319,7 @@ def _ticket_words(ticket: Ticket, policy: Policy, language: str, to_agent: bool)
         ticket.requester,
         ticket.created_at,
         ticket.last_activity_at,
-        ticket.assignee,
+        ticket.assignee if to_agent else "",
     )
 
 
