@@ -32,6 +32,8 @@ from storage.tickets import Applied
 from storage.tx import Tx
 
 BUDGET_WINDOW = timedelta(days=31)
+UNDELIVERABLE_FOR = timedelta(days=60)
+"""How long automatic mail to an address pauses after mail to it failed for good."""
 EXPECTED_IDS = 20
 """Parents of a new request that lead to it, should they arrive later."""
 
@@ -110,7 +112,9 @@ class Desk:
             same_id_other_content=bool(seen and not seen.same_content),
             invited=bool(contact and contact.invited_at),
             registered=bool(contact and contact.password_hash),
-            undeliverable=bool(contact and contact.undeliverable_since),
+            undeliverable=bool(
+                contact and contact.undeliverable_since and now - contact.undeliverable_since < UNDELIVERABLE_FOR
+            ),
             automatic_mail=tx.outbox.automatic_to(author, since) if author and contact else (),
             new_tickets=tx.tickets.opened_lately(author, since) if contact else (),
             reopens=tx.tickets.reopened_lately(choice.match.ticket.number, since) if choice.match else (),
