@@ -34,6 +34,8 @@ from storage.tx import Tx
 BUDGET_WINDOW = timedelta(days=31)
 UNDELIVERABLE_FOR = timedelta(days=60)
 """How long automatic mail to an address pauses after mail to it failed for good."""
+_ASKED_FOR = (Notice.REGISTRATION, Notice.REGISTERED, Notice.PASSWORD_RESET)
+"""Somebody at the other end waits for these; `decide` asks for the first one only where it is read."""
 EXPECTED_IDS = 20
 """Parents of a new request that lead to it, should they arrive later."""
 
@@ -217,6 +219,9 @@ class Desk:
                 tx.contacts.invite(contact.id, scene.now)
             scene = _with_password_state(scene, self.policy, contact)
         outbound = compose(request, scene, self.policy)
+        unread = request.audience is Audience.CUSTOMER and act.is_role(request.recipient.key)
+        if unread and outbound.auto_submitted and request.notice not in _ASKED_FOR:
+            return None
         message = self.templates.write(outbound)
         return tx.outbox.add(
             outbound, message, scene.now, entry_id=entry_id, journal_id=journal_id, not_before=not_before
