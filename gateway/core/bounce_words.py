@@ -16,6 +16,10 @@ from gateway.core.subject import is_forward
 from gateway.core.text import one_line
 
 TEXT_LIMIT = 60_000
+TREE_LIMIT = 200_000
+"""Characters of all parts together."""
+LINE_LIMIT = 1_000
+_GUESSES_LIMIT = 20
 _DAEMON = re.compile(
     r"(?i)\b(?:mailer|mail|m)[-_. ]?d(?:ae|e|ea)mon|postmaster|mail (?:delivery|administrator|system)|mailadm"
 )
@@ -36,9 +40,10 @@ _GIVEN_UP = re.compile(
     r"(?i)permanent|giving up|given up|gave up|has been returned|fatal error|endgültig|expired|\b5\.\d\.\d"
 )
 _ORIGINAL = re.compile(
-    r"(?im)^[\s>*|-]*(?:-{2,}.*(?:original|returned|copy of|message (?:header|text)|unsent).*|received: from .*"
-    r"|(?:return-path|message-id): ?<.*|original message (?:follows|headers?).*|.*(?:copy of (?:your|the) message).*"
-    r"|.*ursprüngliche nachricht.*)$"
+    r"[\s>*|]*(?:[-=_]{2,20}.{0,80}?(?:original|returned|copy of|message (?:header|text)|unsent)"
+    r"|received: from |return-path: ?<|message-id: ?<|original message (?:follows|header)"
+    r"|.{0,60}?copy of (?:your|the) (?:original )?message|[-=_\s]{0,20}ursprüngliche nachricht)",
+    re.I,
 )
 _REFUSAL = re.compile(
     r"(?i)unknown|no such|not (?:be )?(?:found|exist|deliver)|does(?: not|n't) (?:exist|have)|fail|reject|refus|invalid"
@@ -48,9 +53,7 @@ _REFUSAL = re.compile(
 )
 _ADDRESS = re.compile(r"(?<![\w.+=/-])([\w.!#$%&'*+/=?^`{|}~-]{1,64}@[A-Za-z0-9][A-Za-z0-9.-]{0,250}[A-Za-z0-9])")
 _STATUS = re.compile(r"\b([45]\.\d{1,3}\.\d{1,3})\b")
-_EXPANDED = re.compile(
-    r"<?([^\s<>()]{1,64}@[^\s<>()]{1,250})>?\s*\(expanded from:? <?([^\s<>()]{1,64}@[^\s<>()]{1,250})>?\)", re.I
-)
+_EXPANDED = re.compile(r"\(expanded from:?\s*<?([^\s<>()@]{1,64}@[^\s<>()@]{1,250})>?\)", re.I)
 """Sendmail and Postfix: where a forward led to, and the address that was written to."""
 _QUOTED_ID = re.compile(r"(?im)^[\s>|]*message-id:\s*(<[^<>\n]{3,300}>)")
 _QUOTED_PARENTS = re.compile(r"(?im)^[\s>|]*(?:in-reply-to|references):\s*((?:<[^<>\n]{3,300}>\s*)+)")
@@ -79,7 +82,7 @@ def _from_system(fields: Fields) -> bool:
 
 def recipients(tree: MimeMessage, fields: Fields, text: str) -> tuple[DeliveryReport, ...]:
     """Whom a bounce in words names, with what it says of them."""
-    temporary, permanent = _known_wordings(tree)
+    temporary, permanent = _known_wordings(tree, fields, text)
     said = _above_original(text[:TEXT_LIMIT])
     if not temporary and not permanent:
         named = [a.address for value in fields.raws("x-failed-recipients") for a in people.found_in(value)]
@@ -87,13 +90,23 @@ def recipients(tree: MimeMessage, fields: Fields, text: str) -> tuple[DeliveryRe
         temporary, permanent = (named, []) if _is_delay(said, fields) else ([], named)
     elif permanent and _is_delay(said, fields):
         temporary, permanent = [*temporary, *permanent], []
-    written_to = {m[1].casefold(): m[2] for m in _EXPANDED.finditer(said)}
+    written_to = _written_to(said)
     found: dict[str, DeliveryReport] = {}
     for action, addresses in ((Action.FAILED, permanent), (Action.DELAYED, temporary)):
         for named_address in addresses:
             address = written_to.get(named_address.casefold(), named_address)
             found.setdefault(address.casefold(), _report(action, address, said))
     return tuple(found.values())
+
+
+def _written_to(said: str) -> dict[str, str]:
+    """Address a forward led to, folded → address that was written to."""
+    found: dict[str, str] = {}
+    for mark in _EXPANDED.finditer(said):
+        led_to = _ADDRESS.findall(said[max(0, mark.start() - 300) : mark.start()])
+        if led_to:
+            found[led_to[-1].casefold()] = mark[1]
+    return found
 
 
 def _report(action: Action, address: str, said: str) -> DeliveryReport:
@@ -104,15 +117,31 @@ def _report(action: Action, address: str, said: str) -> DeliveryReport:
     return DeliveryReport(action, address, status[1] if status else "", one_line(line, 500))
 
 
-def _known_wordings(tree: MimeMessage) -> tuple[list[str], list[str]]:
+def _known_wordings(tree: MimeMessage, fields: Fields, text: str) -> tuple[list[str], list[str]]:
     """(temporary, permanent) by flufl.bounce. It trusts what it reads, so whatever it raises means nothing found."""
     from flufl.bounce import all_failures
 
     try:
-        temporary, permanent = all_failures(tree)
+        temporary, permanent = all_failures(tree if _is_small(tree) else _in_short(fields, text))
     except Exception:
         return [], []
     return _cleaned(temporary), _cleaned(permanent)
+
+
+def _is_small(tree: MimeMessage) -> bool:
+    payloads = [str(part.get_payload()) for part in tree.walk() if not part.is_multipart()]
+    if sum(len(payload) for payload in payloads) > TREE_LIMIT:
+        return False
+    return all(len(line) <= LINE_LIMIT for payload in payloads for line in payload.splitlines())
+
+
+def _in_short(fields: Fields, text: str) -> MimeMessage:
+    """A long bounce for flufl.bounce, which looks at every line with every wording it knows."""
+    tree = MimeMessage()
+    for name in ("from", "to", "subject", "return-path"):
+        tree[name] = fields.text(name)
+    tree.set_payload("\n".join(line[:LINE_LIMIT] for line in text[:TEXT_LIMIT].splitlines()))
+    return tree
 
 
 def _cleaned(found: frozenset[bytes]) -> list[str]:
@@ -126,8 +155,12 @@ def _cleaned(found: frozenset[bytes]) -> list[str]:
 
 
 def _above_original(text: str) -> str:
-    found = _ORIGINAL.search(text)
-    return text[: found.start()] if found and found.start() > 20 else text
+    """What the mail system says, without the mail it returns below."""
+    lines = text.split("\n")
+    for index, line in enumerate(lines):
+        if index > 1 and _ORIGINAL.match(line[:LINE_LIMIT]):
+            return "\n".join(lines[:index])
+    return text
 
 
 def _is_delay(said: str, fields: Fields) -> bool:
@@ -138,16 +171,18 @@ def _is_delay(said: str, fields: Fields) -> bool:
 def _refused(said: str, fields: Fields) -> list[str]:
     """Addresses on a line of refusal or just before or after one; not those the bounce is from or to."""
     own = {a.key for name in ("from", "to", "reply-to", "sender") for a in people.found_in(fields.raw(name))}
-    lines = said.splitlines()
+    lines = [line[:LINE_LIMIT] for line in said.splitlines()]
     found: dict[str, str] = {}
     for index, line in enumerate(lines):
         for m in _ADDRESS.finditer(line):
             address = m[1].rstrip(".")
             near = "\n".join(lines[max(0, index - 3) : index + 4])
+            if len(found) >= _GUESSES_LIMIT:
+                return list(found.values())
             if address.casefold() in own or _DAEMON.search(address) or not _REFUSAL.search(near):
                 continue
             found.setdefault(address.casefold(), address)
-    return list(found.values())[:20]
+    return list(found.values())
 
 
 def quoted_ids(text: str) -> tuple[str, ...]:

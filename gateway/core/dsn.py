@@ -70,7 +70,7 @@ def _blocks(part: Part) -> list[MimeMessage]:
     """The groups of fields of a status part; encoded ones (RFC 3464 forbids it) are decoded first."""
     payload = part.mime.get_payload()
     if isinstance(payload, list) and mime.transfer_encoding(part.mime) not in ("base64", "quoted-printable"):
-        return [block for block in payload if isinstance(block, MimeMessage)]
+        return [block for block in payload[: 2 * RECIPIENTS_LIMIT] if isinstance(block, MimeMessage)]
     text = charset.decode(part.data())[0].replace("\r\n", "\n").strip()
     return [HeaderParser().parsestr(block.lstrip("\n")) for block in re.split(r"\n[ \t]*\n", text)[:RECIPIENTS_LIMIT]]
 

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from html import unescape
 
-SIZE_LIMIT = 1_000_000
-"""Characters that are read; more than that nobody reads."""
+SIZE_LIMIT = 600_000
+"""Characters of markup that are read, pictures written into it not counted; more than that nobody reads."""
 _LINK_LIMIT = 2_000
 _QUOTE_LEVELS = 20
 _LINKS_OPEN = 5
@@ -23,9 +23,11 @@ _BLOCKS = frozenset(
 )
 _PARAGRAPHS = frozenset("p h1 h2 h3 h4 h5 h6 blockquote ul ol pre dl".split())
 _CONTENTLESS = frozenset("script style head title template noembed noframes object svg math".split())
+_ENDS = {n: re.compile("</head[^>]*>|<body" if n == "head" else rf"</{n}\b[^>]*>", re.I) for n in _CONTENTLESS}
 _VOID = frozenset("area base br col embed hr img input link meta source track wbr".split())
 _NAME = re.compile(r"/?([a-zA-Z][^\s/>]*)")
 _ATTRIBUTE = re.compile(r"""([a-zA-Z][\w:-]*)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>]+))""")
+_WRITTEN_IN = re.compile(r"data:[a-z/+;=]{0,60}base64,[A-Za-z0-9+/=%\s]{500,}", re.I)
 _BRACKETS = re.compile(r"<(?:<(?![a-zA-Z!?/]))*")
 _WHITE = re.compile(r"[ \t\r\n\f\v]+")
 _INVISIBLE = re.compile("[\u200b\u200c\u2060\ufeff\u00ad\u034f\u2007]+")
@@ -88,6 +90,8 @@ class _State:
 
 def lines(html: str) -> tuple[Line, ...]:
     """The visible lines of a document; blank lines stand between paragraphs, never two in a row."""
+    if len(html) > SIZE_LIMIT:
+        html = _WRITTEN_IN.sub("", html)
     state = _State()
     hidden = ""
     hidden_depth = 0
@@ -116,6 +120,7 @@ def lines(html: str) -> tuple[Line, ...]:
 def _tokens(html: str) -> Iterator[tuple[str, str, str]]:
     """(tag name, attributes, text): a start tag `b`, an end tag `/b`, or text with an empty name."""
     position, end = 0, len(html)
+    never_closed: set[str] = set()
     while position < end:
         start = html.find("<", position)
         if start < 0:
@@ -141,10 +146,11 @@ def _tokens(html: str) -> Iterator[tuple[str, str, str]]:
             yield f"/{name}", "", ""
             continue
         if name in _CONTENTLESS:
-            closing = re.compile(f"</{re.escape(name)}\\b[^>]*>" if name != "head" else "</head[^>]*>|<body", re.I)
-            match = closing.search(html, position)
+            match = None if name in never_closed else _ENDS[name].search(html, position)
             if match:
                 position = match.end() if match[0][1] == "/" else match.start()
+            else:
+                never_closed.add(name)
             continue
         yield name, html[named.end() : position - 1], ""
 

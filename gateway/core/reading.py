@@ -10,8 +10,9 @@ import re
 from dataclasses import dataclass, field, replace
 from email.message import Message as MimeMessage
 from html import escape
+from urllib.parse import unquote
 
-from gateway.core import flowed, html_text, mime, unwrap
+from gateway.core import flowed, header, html_text, mime, unwrap
 from gateway.core.html import from_lines
 from gateway.core.mime import Part
 from gateway.core.text import clean
@@ -28,6 +29,11 @@ _NESTED = frozenset({"message/rfc822", "message/global", "message/news"})
 _PGP_MESSAGE = "-----BEGIN PGP MESSAGE-----"
 _STUB = re.compile(r"(?i)\bhtml\b|web ?browser|plain.?text version")
 _UUENCODED = re.compile(r"^begin [0-7]{3,4} ([^\n]{1,200})\n((?:[\x20-\x60][^\n]*\n)+?)(?:`?\n)?end[ \t]*$", re.M)
+_WRITTEN_IN = re.compile(
+    r"data:image/(png|jpe?g|gif|webp|bmp);(?:charset=[\w-]{1,20};)?base64,([A-Za-z0-9+/=%\s]+)", re.I
+)
+_WRITTEN_IN_LIMIT = 100
+_TOO_LONG = "The text is longer than can be shown here; all of it is in the file beside it."
 _WORDS = re.compile(r"\w{3,}")
 _CID = re.compile(r"""(?i)cid:([^"'\s>)]+)""")
 
@@ -77,8 +83,6 @@ class Content:
 
     @property
     def cids(self) -> frozenset[str]:
-        from urllib.parse import unquote
-
         return frozenset(unquote(c) for c in _CID.findall(self.html))
 
 
@@ -168,11 +172,13 @@ def _text(part: Part, content: Content, prefix: str) -> list[Piece]:
     if defect:
         content.defects.append(defect)
     value = clean(value)
-    if len(value) > TEXT_LIMIT:
-        value = value[:TEXT_LIMIT]
-        content.omissions.append("The text is longer than can be shown here; all of it is in the file beside it.")
-        _file(part, content, prefix)
     subtype = part.content_type.partition("/")[2]
+    if subtype == "html":
+        value = _without_written_in(value, part, content, prefix)
+    if len(value) > (html_text.SIZE_LIMIT if subtype == "html" else TEXT_LIMIT):
+        value = value[:TEXT_LIMIT]
+        content.omissions.append(_TOO_LONG)
+        _file(part, content, prefix)
     if subtype == "html":
         return [Piece(html=value)]
     if subtype in ("enriched", "richtext"):
@@ -184,6 +190,31 @@ def _text(part: Part, content: Content, prefix: str) -> list[Piece]:
     if _PGP_MESSAGE in value:
         content.encryption = content.encryption or "pgp"
     return [Piece(value)]
+
+
+def _without_written_in(html: str, part: Part, content: Content, prefix: str) -> str:
+    """Pictures that are written into the markup as data URLs: made files, and shown by Content-ID like all others."""
+
+    def as_file(found: re.Match[str]) -> str:
+        number = len(content.files)
+        if number >= _WRITTEN_IN_LIMIT:
+            return found[0]
+        path = f"{prefix}{part.number}/{number}"
+        content_id = f"{path.replace('/', '.')}@data.invalid"
+        data = header.lenient_base64(unquote(found[2]).encode("ascii", "replace"))
+        content.files.append(
+            File(
+                path,
+                None,
+                f"image-{path.replace('/', '.')}.{found[1].lower()}",
+                f"image/{found[1].lower()}",
+                content_id,
+                data=data,
+            )
+        )
+        return f"cid:{content_id}"
+
+    return _WRITTEN_IN.sub(as_file, html) if "data:image/" in html else html
 
 
 def _without_uuencoded(value: str, part: Part, content: Content, prefix: str) -> str:
@@ -273,6 +304,9 @@ def _compose(content: Content) -> None:
         if text.strip():
             shown.append(text)
     content.text = "\n\n".join(shown)
+    if len(content.text) > TEXT_LIMIT:
+        content.text, content.lines = content.text[:TEXT_LIMIT], ()
+        content.omissions.append("The text is longer than can be shown here; the original has all of it.")
 
 
 def _is_stub(text: str) -> bool:
