@@ -108,12 +108,13 @@ def write(outbound: Outbound, text: str, html: str) -> bytes:
     return message.as_bytes()
 
 
-def attach(message: bytes, files: Sequence[tuple[str, str, bytes]]) -> bytes:
-    """Put files along: (filename, content type, bytes) each. Without files the mail is returned as it is.
+def attach(message: bytes, files: Sequence[tuple[str, str, bytes]], note: str = "") -> bytes:
+    """Put files along: (filename, content type, bytes) each. Without any the mail is returned as it is.
 
-    The bodies become the first part of a multipart/mixed; their bytes stay as they were.
+    The bodies become the first part of a multipart/mixed; their bytes stay as they were. `note` is
+    a text about the files, shown below the bodies.
     """
-    if not files:
+    if not files and not note:
         return message
     # Framed here: the generator of the standard library takes three times as long over a large file.
     head, _, bodies = message.partition(b"\r\n\r\n")
@@ -124,6 +125,8 @@ def attach(message: bytes, files: Sequence[tuple[str, str, bytes]]) -> bytes:
     whole.replace_header("Content-Type", f'multipart/mixed; boundary="{boundary}"')
     edge = f"\r\n--{boundary}".encode()
     pieces = [_head(whole), edge, b"\r\n", _head(inner), bodies]
+    if note:
+        pieces += [edge, b"\r\n", _body("plain", note).as_bytes()]
     for number, (name, content_type, content) in enumerate(files, start=1):
         part = EmailMessage(policy=POLICY)
         part["Content-Type"] = _attachable(content_type)

@@ -1,0 +1,254 @@
+"""What sending writes down, tried until it is written: a delivered mail must not be forgotten.
+
+Each outcome is stored in one transaction with all that follows from it: the ticket that shows a
+failure, the agents who hear of it, the operator's alarm.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import traceback
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from gateway.core.errors import StorageUnavailable
+from gateway.core.notice import Audience
+from gateway.core.retry import About, Outcome, Result, next_attempt
+from gateway.flow import Desk
+from storage.database import Database
+from storage.outbox import OutboxRow, State
+from storage.tx import Tx
+
+T = TypeVar("T")
+Clock = Callable[[], datetime]
+
+log = logging.getLogger("replydesk.send")
+
+CLAIM_SECONDS = 300
+"""How long a claim lasts unless it is extended; so long a mail waits when its holder dies and does not return."""
+FIRST_PAUSE = 0.5
+LONGEST_PAUSE = 30.0
+NO_RELAY, REFUSED_US = "relay-unavailable", "relay-refuses"
+"""Alarms, by key."""
+
+
+class Books:
+    """The outbox as one holder of claims sees it."""
+
+    def __init__(self, database: Database, desk: Desk, clock: Clock, holder: str, give_up_after: timedelta) -> None:
+        self._database, self._desk, self._clock = database, desk, clock
+        self._holder, self._give_up_after = holder, give_up_after
+        self._last_call = asyncio.Event()
+        self._down = False
+        # What an earlier life raised is cleared by the first mail that goes out.
+        self._raised = {NO_RELAY, REFUSED_US}
+        self._refused: set[int] = set()
+        """Mails the relay does not let us send as it is set up."""
+
+    def hurry(self) -> None:
+        """We are about to end: whatever is not written yet is tried once more only."""
+        self._last_call.set()
+
+    # --- tried once: raise `StorageUnavailable` -----------------------------------------
+
+    async def take_over(self) -> None:
+        """At the start: what an earlier life of this holder left claimed is in doubt."""
+        await self._expire((self._holder,))
+
+    async def look_after(self, in_hand: Sequence[int]) -> None:
+        """Keep our claims, and find those whose holder died."""
+        ids, now = list(in_hand), self._clock()
+        if ids:
+            await self._write(lambda tx: tx.outbox.extend(ids, self._holder, CLAIM_SECONDS, now))
+        await self._expire(())
+
+    async def claim(self, limit: int) -> list[tuple[OutboxRow, bytes]]:
+        """Due mails, ours from now on. Cancelled, it gives them back."""
+        now = self._clock()
+        claiming = asyncio.ensure_future(
+            self._write(lambda tx: tx.outbox.claim(self._holder, limit, CLAIM_SECONDS, now))
+        )
+        try:
+            return await asyncio.shield(claiming)
+        except asyncio.CancelledError:
+            with contextlib.suppress(StorageUnavailable):
+                await self.release([row.id for row, _ in await claiming])
+            raise
+
+    async def next_due(self) -> datetime | None:
+        return await self._database.read(lambda tx: tx.outbox.next_due())
+
+    # --- tried until it is done ---------------------------------------------------------
+
+    async def settle(self, row: OutboxRow, outcome: Outcome) -> None:
+        """Write down how an attempt ended, and what follows from it."""
+        now = self._clock()
+        state, reply, again_at = self._verdict(row, outcome, now)
+        waits = state is State.UNCERTAIN and again_at is None
+        over = frozenset(self._raised if self._refused <= {row.id} else self._raised - {REFUSED_US})
+
+        def follow(tx: Tx) -> None:
+            if state is State.FAILED:
+                self._desk.undelivered(tx, row.id, reply, now)
+            elif waits:
+                self._desk.alarm(tx, f"uncertain:{row.id}", _waits(row), now)
+            elif outcome.about is About.SETUP:
+                self._alarm_setup(tx, row, reply, now)
+            elif state is State.SENT:
+                for key in over:
+                    tx.alarms.clear(key, now)
+
+        def settle(tx: Tx) -> bool:
+            """False when the claim is lost: then nothing follows."""
+            kept = tx.outbox.settle(row.id, self._holder, state, reply, now, again_at)
+            if kept:
+                follow(tx)
+            return kept
+
+        def settle_alone(tx: Tx) -> bool:
+            tx.alarms.raise_(f"undelivered:{row.id}", f"Mail {row.id} to {row.recipient}: {state.value}: {reply}", now)
+            return tx.outbox.settle(row.id, self._holder, state, reply, now, again_at)
+
+        try:
+            kept = await self._persist(settle, row.id)
+        except StorageUnavailable:
+            raise
+        except Exception as error:
+            # A ticket or a template that cannot be written must not make the mail go out again.
+            log.error(
+                "what follows could not be stored", extra=_fields(row) | {"state": state.value} | described(error)
+            )
+            kept = await self._persist(settle_alone, row.id)
+        self._tell(row, outcome, state, reply, again_at, kept)
+        self._refused.discard(row.id)
+        if state is State.SENT:
+            self._raised -= over
+        elif outcome.about is About.SETUP:
+            self._refused.add(row.id)
+            self._raised.add(REFUSED_US)
+
+    async def postpone(self, ids: Sequence[int], cause: str, until: datetime, *, alarm: str = "") -> None:
+        """There is no relay: back into the line, no attempt counted."""
+        now = self._clock()
+
+        def postpone(tx: Tx) -> None:
+            tx.outbox.postpone(ids, self._holder, cause, until)
+            if alarm:
+                # Written down only: a mail about it could not be sent.
+                tx.alarms.raise_(NO_RELAY, alarm, now)
+
+        self._raised.add(NO_RELAY)
+        await self._persist(postpone, *ids)
+
+    async def release(self, ids: Sequence[int]) -> None:
+        """Nothing of these was sent: back as they were."""
+        if ids:
+            await self._persist(lambda tx: tx.outbox.release(ids, self._holder), *ids)
+
+    # --- the verdict --------------------------------------------------------------------
+
+    def _verdict(self, row: OutboxRow, outcome: Outcome, now: datetime) -> tuple[State, str, datetime | None]:
+        """State, reply, and when it is tried again by itself."""
+        if outcome.result in (Result.SENT, Result.FAILED):
+            return State(outcome.result.value), outcome.reply, None
+        first = row.first_attempt_at or now
+        again_at = next_attempt(row.attempts + 1, first, now, row.message_id, self._give_up_after)
+        if outcome.result is Result.UNCERTAIN:
+            return State.UNCERTAIN, outcome.reply, None if row.doubts else again_at or now
+        if again_at is None:
+            perhaps = " (an earlier attempt, which got no answer, may have reached them)" if row.doubts else ""
+            hours = self._give_up_after / timedelta(hours=1)
+            return State.FAILED, f"given up after {hours:g} hours{perhaps}: {outcome.reply}", None
+        return State.DEFERRED, outcome.reply, again_at
+
+    def _alarm_setup(self, tx: Tx, row: OutboxRow, reply: str, now: datetime) -> None:
+        if row.audience == Audience.OPERATOR.value:
+            # Else an alarm that cannot be sent would raise the next one.
+            return
+        text = (
+            f"The relay does not let us send mail {row.id} as it is set up; it waits and is tried again. "
+            f"It said: {reply}. Look at [send], and at the sender addresses the relay accepts."
+        )
+        self._desk.alarm(tx, REFUSED_US, text, now)
+
+    def _tell(
+        self, row: OutboxRow, outcome: Outcome, state: State, reply: str, again_at: datetime | None, kept: bool
+    ) -> None:
+        fields = _fields(row) | {"reply": reply, "attempts": row.attempts + 1}
+        if not kept:
+            log.warning("claim lost", extra=fields | {"state": state.value})
+        elif state is State.SENT:
+            log.info("sent", extra=fields)
+        elif state is State.DEFERRED:
+            log.info("deferred", extra=fields | {"again_at": again_at, "about": outcome.about.value})
+        else:
+            log.warning(state.value, extra=fields | {"again_at": again_at})
+
+    # --- the database, with patience ----------------------------------------------------
+
+    async def _expire(self, dead: Sequence[str]) -> None:
+        now = self._clock()
+
+        def expire(tx: Tx) -> list[OutboxRow]:
+            rows = tx.outbox.expire_claims(now, dead)
+            for row in rows:
+                if row.waits_for_operator:
+                    self._desk.alarm(tx, f"uncertain:{row.id}", _waits(row), now)
+            return rows
+
+        for row in await self._write(expire):
+            log.warning("claim expired", extra=_fields(row) | {"again": not row.waits_for_operator})
+
+    async def _persist(self, work: Callable[[Tx], T], *ids: int) -> T:
+        pause = FIRST_PAUSE
+        while True:
+            last = self._last_call.is_set()
+            try:
+                return await self._write(work)
+            except StorageUnavailable:
+                if last:
+                    log.error("ended without the database: these mails will be in doubt", extra={"outbox": list(ids)})
+                    raise
+            try:
+                await asyncio.wait_for(self._last_call.wait(), pause)
+            except TimeoutError:
+                pause = min(pause * 2, LONGEST_PAUSE)
+
+    async def _write(self, work: Callable[[Tx], T]) -> T:
+        try:
+            result = await self._database.write(work)
+        except StorageUnavailable as error:
+            if not self._down:
+                log.error("no database", extra={"cause": str(error)})
+            self._down = True
+            raise
+        if self._down:
+            log.info("the database is back")
+        self._down = False
+        return result
+
+
+def _waits(row: OutboxRow) -> str:
+    return (
+        f"Mail {row.id} ({row.notice}) to {row.recipient} was sent twice without an answer; it may have arrived. "
+        f"Ask the relay's log for {row.message_id}, then `replydesk outbox retry {row.id}` or `outbox drop {row.id}`."
+    )
+
+
+def described(error: Exception) -> dict[str, object]:
+    """What a log record may say of a fault: its kind and its place, for its text might quote a mail."""
+    frames = traceback.extract_tb(error.__traceback__)[-5:]
+    return {"error": type(error).__name__, "where": [f"{f.filename}:{f.lineno} {f.name}" for f in frames]}
+
+
+def _fields(row: OutboxRow) -> dict[str, object]:
+    return {
+        "outbox": row.id,
+        "notice": row.notice,
+        "recipient": row.recipient,
+        "ticket": row.ticket,
+        "message_id": row.message_id,
+    }

@@ -1,0 +1,97 @@
+"""The files that go along with a mail, taken out of the raw mails they came in.
+
+A file that cannot go along is named in the mail with the reason; none is dropped silently.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from gateway.core.errors import UnknownTicket
+from gateway.core.notice import AttachedFile, Audience
+from gateway.core.parse import extract_all
+from gateway.core.policy import Policy
+from gateway.wire import attach
+from storage.database import Database
+from storage.outbox import OutboxRow
+from storage.tx import Tx
+
+_INTRODUCTION = {"en": "Not sent along:", "de": "Nicht beigefügt:"}
+_TOO_LARGE = {"en": "{size} MB, too large to be sent by mail", "de": "{size} MB, zu groß für den Versand per Mail"}
+_NOT_KEPT = {"en": "no longer kept", "de": "nicht mehr aufbewahrt"}
+_UNREADABLE = {"en": "cannot be read", "de": "nicht lesbar"}
+
+
+async def enclose(database: Database, policy: Policy, row: OutboxRow, message: bytes, limit: int) -> bytes:
+    """The mail with its files, of at most `limit` bytes together before they are encoded.
+
+    Raises `StorageUnavailable`.
+    """
+    if not row.files:
+        return message
+    sources = await database.read(lambda tx: _sources(tx, policy, row))
+    # Taking a large mail apart costs CPU time, which the loop has not.
+    return await asyncio.to_thread(_enclose, message, row.files, sources, limit)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sources:
+    raws: Mapping[str, bytes | None]
+    language: str
+    """What the recipient reads."""
+
+
+def _sources(tx: Tx, policy: Policy, row: OutboxRow) -> _Sources:
+    raws = {sha256: tx.outbox.file(sha256) for sha256 in {f.raw_sha256 for f in row.files}}
+    wishes = []
+    if row.audience == Audience.AGENT.value:
+        agent = policy.agent_for(row.recipient)
+        wishes.append(agent.language if agent else "")
+    else:
+        contact = tx.contacts.find(row.recipient)
+        wishes.append(contact.language if contact else "")
+        wishes.append(_ticket_language(tx, row))
+    box = policy.mailbox_for(row.reverse_path)
+    wishes += [box.language if box else "", policy.default_language]
+    return _Sources(raws, next((w for w in wishes if w in _INTRODUCTION), "en"))
+
+
+def _ticket_language(tx: Tx, row: OutboxRow) -> str:
+    try:
+        return tx.tickets.get(row.ticket).language if row.ticket else ""
+    except UnknownTicket:
+        return ""
+
+
+def _enclose(message: bytes, files: Sequence[AttachedFile], sources: _Sources, limit: int) -> bytes:
+    language = sources.language
+    found = {sha256: _extracted(raw, sha256, files) for sha256, raw in sources.raws.items() if raw is not None}
+    room = limit
+    enclosed: list[tuple[str, str, bytes]] = []
+    left_out: list[str] = []
+    for file in files:
+        content = found.get(file.raw_sha256, {}).get(file.part)
+        if content is None:
+            why = _NOT_KEPT if sources.raws[file.raw_sha256] is None else _UNREADABLE
+            left_out.append(f"- {file.filename}: {why[language]}")
+        elif len(content) > room:
+            left_out.append(f"- {file.filename}: {_TOO_LARGE[language].format(size=_megabytes(content, language))}")
+        else:
+            room -= len(content)
+            enclosed.append((file.filename, file.content_type, content))
+    note = "\n".join([_INTRODUCTION[language], *left_out, ""]) if left_out else ""
+    return attach(message, enclosed, note)
+
+
+def _extracted(raw: bytes, sha256: str, files: Sequence[AttachedFile]) -> dict[str, bytes]:
+    try:
+        return extract_all(raw, {f.part for f in files if f.raw_sha256 == sha256})
+    except (Exception, RecursionError):  # a stranger's mail; whatever is wrong with it, the text still goes out
+        return {}
+
+
+def _megabytes(content: bytes, language: str) -> str:
+    size = f"{max(len(content) / 1_000_000, 0.1):.1f}"
+    return size.replace(".", ",") if language == "de" else size

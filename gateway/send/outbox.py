@@ -1,0 +1,244 @@
+"""The send loop: claim due mails, deliver each, settle it.
+
+Without a relay or a database it waits and goes on when they are back (RFC 5321 section 4.5.4.1).
+Mails to one recipient leave in the order they were decided. A mail whose end is unknown is
+repeated once, under the same Message-ID, and never again by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from datetime import datetime, timedelta
+
+from gateway.config import Settings
+from gateway.core.errors import StorageUnavailable
+from gateway.core.message import NULL_REVERSE_PATH
+from gateway.core.policy import Policy
+from gateway.core.retry import About, Outcome, Result
+from gateway.core.token import address_token
+from gateway.flow import Desk
+from gateway.send.books import Books, Clock, described
+from gateway.send.breaker import Breaker
+from gateway.send.files import enclose
+from gateway.send.relay import Transport
+from storage.database import Database
+from storage.outbox import OutboxRow
+
+log = logging.getLogger("replydesk.send")
+
+POLL_SECONDS = 2.0
+"""How often the outbox is looked at without a `wake`: the command line writes into it from another process."""
+LOOK_AFTER = timedelta(seconds=60)
+"""How often claims are extended, and those of dead holders looked for."""
+FAULT_PAUSE = 5.0
+CUT_OFF, LAST_CALL = 0.6, 0.8
+"""Shares of the time for draining after which deliveries are cut off, and the database is asked once more only."""
+
+Claimed = tuple[OutboxRow, bytes]
+
+
+class Sender:
+    """Sends what is in the outbox until it is drained.
+
+    `holder` names this daemon among those that share the database, and is the same at each of its
+    starts: so it knows at once which claims its earlier life left behind.
+    """
+
+    def __init__(
+        self, database: Database, transport: Transport, desk: Desk, settings: Settings, clock: Clock, holder: str
+    ) -> None:
+        send = settings.send
+        self._database, self._transport, self._policy, self._clock = database, transport, desk.policy, clock
+        self._books = Books(database, desk, clock, holder, timedelta(hours=send.give_up_after_hours))
+        self._workers = send.connections
+        self._attachment_limit = send.max_attachment_bytes
+        self._breaker = Breaker()
+        self._line: asyncio.Queue[Claimed | None] = asyncio.Queue()
+        self._in_hand: dict[int, OutboxRow] = {}
+        """Claimed by us and not settled."""
+        self._woken = asyncio.Event()
+        self._ended = asyncio.Event()
+        self._started = self._stopping = self._cut = False
+        self._look_after_at: datetime | None = None
+
+    def wake(self) -> None:
+        """There is something new in the outbox. From the loop's own thread."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Send until `drain`; cancelled, it cuts off what is under way and writes down how that ended."""
+        self._started = True
+        workers = [asyncio.create_task(self._work()) for _ in range(self._workers)]
+        try:
+            while not self._stopping:
+                await self._turn()
+        except asyncio.CancelledError:
+            self._books.hurry()
+            await self._cut_off()
+            raise
+        finally:
+            self._stopping = True
+            with contextlib.suppress(StorageUnavailable):
+                await self._books.release(self._leave_line())
+            for _ in workers:
+                self._line.put_nowait(None)
+            await asyncio.wait(workers)
+            self._ended.set()
+
+    async def drain(self, seconds: float) -> None:
+        """Begin nothing more; what is under way may end, and is cut off so that all is done within `seconds`."""
+        self._stopping = True
+        self._woken.set()
+        if self._started and not await self._ends_within(seconds * CUT_OFF):
+            log.info("cutting off", extra={"outbox": list(self._in_hand)})
+            await self._cut_off()
+            if not await self._ends_within(seconds * (LAST_CALL - CUT_OFF)):
+                self._books.hurry()
+                await self._ends_within(seconds * (1 - LAST_CALL))
+        await self._transport.close()
+        log.info("drained", extra={"unsettled": list(self._in_hand)})
+
+    async def _ends_within(self, seconds: float) -> bool:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._ended.wait(), seconds)
+        return self._ended.is_set()
+
+    async def _cut_off(self) -> None:
+        self._cut = True
+        await self._transport.close()
+
+    # --- the loop -----------------------------------------------------------------------
+
+    async def _turn(self) -> None:
+        """Look after the claims, take what there is room for, wait for the next thing to do."""
+        self._woken.clear()
+        try:
+            await self._look_after_claims()
+            room = self._room()
+            taken = await self._books.claim(room) if room else []
+            for row, message in taken:
+                self._in_hand[row.id] = row
+                self._line.put_nowait((row, message))
+            if self._breaker.until is None and len(taken) == room:
+                # Full, or more to come than there was room for: the next mail that ends makes room.
+                await self._sleep(POLL_SECONDS)
+            else:
+                await self._rest()
+        except StorageUnavailable:
+            await self._sleep(POLL_SECONDS)
+        except Exception as error:
+            log.error("fault in the send loop", extra=described(error))
+            await self._sleep(FAULT_PAUSE)
+
+    async def _look_after_claims(self) -> None:
+        now = self._clock()
+        if self._look_after_at is None:
+            await self._books.take_over()
+        elif now >= self._look_after_at:
+            await self._books.look_after(list(self._in_hand))
+        else:
+            return
+        self._look_after_at = now + LOOK_AFTER
+
+    def _room(self) -> int:
+        """How many more to claim: enough that no connection waits, few enough that a crash leaves few in doubt."""
+        under_way = len(self._in_hand)
+        free = 2 * self._workers - under_way if under_way <= self._workers else 0
+        return self._breaker.room(self._clock(), free, under_way)
+
+    async def _rest(self) -> None:
+        """Until something is due, or changed."""
+        while not self._stopping:
+            now = self._clock()
+            due = self._breaker.until
+            if due is None:
+                due = await self._books.next_due()
+            elif now >= due:
+                due = None  # the one that asks is under way
+            wait = min((due - now).total_seconds(), POLL_SECONDS) if due and due > now else POLL_SECONDS
+            if await self._sleep(wait) or (due and due <= self._clock()):
+                return
+            if self._look_after_at is None or self._clock() >= self._look_after_at:
+                return
+
+    async def _sleep(self, seconds: float) -> bool:
+        """True when woken."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._woken.wait(), seconds)
+        return self._woken.is_set()
+
+    def _leave_line(self) -> list[int]:
+        """Nobody has begun with these; they are ours no more."""
+        ids = []
+        while not self._line.empty():
+            claimed = self._line.get_nowait()
+            if claimed is not None:
+                ids.append(claimed[0].id)
+                self._in_hand.pop(claimed[0].id)
+        return ids
+
+    # --- one mail -----------------------------------------------------------------------
+
+    async def _work(self) -> None:
+        while (claimed := await self._line.get()) is not None:
+            row, message = claimed
+            try:
+                await self._send(row, message)
+            except StorageUnavailable:
+                continue  # told already, and the row's claim runs out
+            except Exception as error:
+                log.error("fault while sending", extra={"outbox": row.id} | described(error))
+            finally:
+                self._in_hand.pop(row.id, None)
+                self._woken.set()
+
+    async def _send(self, row: OutboxRow, message: bytes) -> None:
+        try:
+            outcome = await self._attempt(row, message)
+        except StorageUnavailable:
+            await self._books.release([row.id])
+            return
+        if self._cut and outcome.result is Result.DEFERRED:
+            # We hung up ourselves, and before the end: as if it had not begun.
+            await self._books.release([row.id])
+        elif outcome.about is About.RELAY:
+            await self._no_relay(row, outcome)
+        else:
+            if self._breaker.answered():
+                log.info("the relay answers again")
+            await self._books.settle(row, outcome)
+
+    async def _attempt(self, row: OutboxRow, message: bytes) -> Outcome:
+        try:
+            whole = await enclose(self._database, self._policy, row, message, self._attachment_limit)
+        except StorageUnavailable:
+            raise
+        except Exception as error:
+            log.error("a mail could not be put together", extra={"outbox": row.id} | described(error))
+            return Outcome(Result.DEFERRED, f"not sent: it could not be put together ({type(error).__name__})")
+        path = reverse_path(row, self._policy)
+        return await self._transport.deliver(path, row.recipient, whole, row.notice)
+
+    async def _no_relay(self, row: OutboxRow, outcome: Outcome) -> None:
+        """Everything goes back into the line, and one mail asks later."""
+        news = self._breaker.failed(self._clock(), outcome.reply)
+        until = self._breaker.until
+        assert until is not None
+        if news:
+            log.warning("no relay", extra={"reply": outcome.reply, "again_at": until})
+        alarm = f"No mail can be sent: {outcome.reply}" if news else ""
+        await self._books.postpone([row.id, *self._leave_line()], outcome.reply, until, alarm=alarm)
+
+
+def reverse_path(row: OutboxRow, policy: Policy) -> str:
+    """Where the bounce of this one mail goes: a signed address of its own (VERP) where the mailbox has them."""
+    path = row.reverse_path
+    if path == NULL_REVERSE_PATH and not policy.null_reverse_path:
+        # Written before the operator learnt that the relay refuses it.
+        path = policy.mailboxes[0].address
+    box = policy.mailbox_for(path) if path != NULL_REVERSE_PATH else None
+    if box is None or not box.reply_address:
+        return path
+    return box.reply_address.replace("{token}", address_token(policy.keys, "v", row.id))

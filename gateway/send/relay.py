@@ -1,0 +1,66 @@
+"""What sending needs of the outside world: sixteen lines that answer sent, deferred, uncertain or failed.
+
+The send loop knows no more of a transport than this. Here too is what the settings say of the relay.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from gateway.config import Settings, read_secret
+from gateway.core.errors import ReplydeskError
+from gateway.core.retry import Outcome
+from gateway.wire import ascii_domain
+
+
+class Transport(Protocol):
+    """Takes one mail to one recipient at a time; safe to be used by many tasks at once."""
+
+    async def deliver(self, reverse_path: str, recipient: str, message: bytes, notice: str = "") -> Outcome:
+        """Try once and tell how it ended; never raises for anything the world does. `notice` only names the mail."""
+
+    async def check(self) -> str:
+        """Go as far as is possible without a mail, and say where that led. Raises `RelayUnavailable`."""
+
+    async def close(self) -> None:
+        """Cut off what is under way, each ending with the outcome its phase deserves. Deliver nothing afterwards."""
+
+
+class RelayUnavailable(ReplydeskError):
+    """No mail can be sent now. The text says where it failed and what to look at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Relay:
+    """The server that takes our mail, and how it is talked to."""
+
+    host: str
+    port: int
+    security: Literal["none", "starttls", "tls"] = "none"
+    username: str = ""
+    password: str = field(default="", repr=False)
+    hello: str = "localhost"
+    """Our name in EHLO."""
+    connections: int = 4
+    timeout: float = 60.0
+    """Seconds for each reply; the reply to a whole mail may take ten times as long (RFC 5321 section 4.5.3.2)."""
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+def of(settings: Settings) -> Relay:
+    """The relay of the settings, with its password read. Raises `ConfigError`."""
+    send = settings.send
+    password = read_secret(settings, "send.password_file", send.password_file) if send.username else ""
+    return Relay(
+        send.host,
+        send.port,
+        send.security,
+        send.username,
+        password,
+        ascii_domain(send.hostname or settings.hostname),
+        send.connections,
+        float(send.timeout_seconds),
+    )
