@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 
 from hypothesis import settings
 
-from gateway.core import thread, token
+from gateway.core import commands, thread, token
 from gateway.core.case import Case, Facts
+from gateway.core.decision import Decision
 from gateway.core.lifecycle import Status
 from gateway.core.message import (
     Action,
@@ -24,6 +25,7 @@ from gateway.core.message import (
     ReportType,
     address_key,
 )
+from gateway.core.notice import Notice
 from gateway.core.policy import Agent, Mailbox, Policy
 from gateway.core.ticket import Entry, EntryKind, Evidence, Participant, Role, Ticket
 from gateway.core.token import Keys
@@ -38,6 +40,7 @@ LEE = Address("lee@customer.example", "Lee Colleague")
 MALLORY = Address("mallory@elsewhere.example", "Mallory")
 ANNA = Address("anna@example.com", "Anna Agent")
 BOB = Address("bob@example.com", "Bob Agent")
+AGENTS = [ANNA.address, BOB.address]
 SUPPORT = Address("support@example.com", "Example Support")
 
 BOX = Mailbox("support@example.com", "Example Support", "en", "support+{token}@example.com")
@@ -169,6 +172,7 @@ def case(
         thread.Known(known, sent=sent),
         policy,
         Facts(now, **facts),  # type: ignore[arg-type]  # a builder takes any fact
+        commands.read(mail.reply_text, policy.languages),
     )
 
 
@@ -183,3 +187,27 @@ def reply_address(number: int = 7, purpose: str = "t", holder: str = "") -> str:
 
 def reference(number: int = 7) -> str:
     return f"[{token.reference(KEYS, 'RD', number)}]"
+
+
+# --- what a decision does -------------------------------------------------------------------------
+
+
+def notices(decision: Decision, *kinds: Notice) -> list[str]:
+    """Who gets a notice of these kinds; of any kind when none is named."""
+    return [n.recipient.address for n in decision.notices if not kinds or n.notice in kinds]
+
+
+def opened(decision: Decision) -> bool:
+    return decision.new is not None
+
+
+def attached(decision: Decision) -> bool:
+    return decision.ticket > 0 and decision.entry is not None
+
+
+def acknowledged(decision: Decision) -> bool:
+    return bool(notices(decision, Notice.REQUEST_RECEIVED))
+
+
+def told(decision: Decision) -> list[str]:
+    return notices(decision, Notice.AGENT_NOTICE)

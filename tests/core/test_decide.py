@@ -1,0 +1,343 @@
+"""What happens to a mail: every row of the table, and what holds for all of them."""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import replace
+from datetime import timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.core.case import Case
+from gateway.core.decide import TABLE, decide
+from gateway.core.decision import SENTENCES, Decision, Reason
+from gateway.core.lifecycle import Move, Status
+from gateway.core.message import Action, Address, DeliveryReport, KindName, Report, ReportType
+from gateway.core.notice import Audience, Notice
+from gateway.core.policy import Budget
+from gateway.core.say import spoken
+from gateway.core.thread import SentFacts
+from gateway.core.ticket import EntryKind, Evidence, Ticket
+from tests.conftest import NOW
+from tests.core.build import (
+    AGENTS,
+    ANNA,
+    AUTOMATIC,
+    BOB,
+    EXAMPLES,
+    HUMAN,
+    KIM,
+    LEE,
+    LOOP,
+    MALLORY,
+    POLICY,
+    REPORT,
+    SUPPORT,
+    UNREADABLE,
+    acknowledged,
+    attached,
+    attachment,
+    case,
+    failed,
+    follower,
+    message,
+    notices,
+    opened,
+    own_id,
+    participant,
+    ticket,
+    told,
+    with_headers,
+)
+
+SENT = SentFacts(own_id(), 7, "reply", KIM.address, True)
+GRADES = [e for e in Evidence if e not in (Evidence.CLAIM, Evidence.NONE)]
+
+
+def row_of(c: Case) -> str:
+    return next(row.name for row in TABLE if row.applies(c))
+
+
+# --- each row by its name ----------------------------------------------------------------------
+
+
+def test_every_row_has_a_test_of_its_name() -> None:
+    """No row of the table is without one, and no test names a row that is gone."""
+    names = {"test_row_" + re.sub(r"\W+", "_", row.name) for row in TABLE}
+    here = {name for name in vars(sys.modules[__name__]) if name.startswith("test_row_")}
+    assert here == names
+
+
+def test_row_duplicate() -> None:
+    """Handled before: nothing happens again, whatever else it is."""
+    c = case(on=ticket(), duplicate_of=3, duplicate_ticket=7, kind=AUTOMATIC)
+    assert row_of(c) == "duplicate"
+    decision = decide(c)
+    assert decision == Decision(Reason.DUPLICATE, decision.why, ticket=7)
+    assert "journal entry 3" in decision.why.attach
+
+
+def test_row_unreadable() -> None:
+    """Held with its cause, and nothing else."""
+    c = case(message(unreadable="nested too deep"), kind=UNREADABLE, on=ticket())
+    assert row_of(c) == "unreadable"
+    decision = decide(c)
+    assert decision == Decision(Reason.UNREADABLE, decision.why, hold="nested too deep")
+
+
+def test_row_own_mail_coming_back() -> None:
+    """Journal only; the operator hears of it, and nobody is answered, even if it names a ticket."""
+    c = case(message(SUPPORT), kind=LOOP, on=ticket())
+    assert row_of(c) == "own mail coming back"
+    decision = decide(c)
+    assert (decision.ticket, decision.new, decision.entry, decision.notices) == (0, None, None, ())
+    assert "came back" in decision.alarm
+
+
+def test_row_delivery_failed() -> None:
+    """Onto the ticket of the mail it reports, and it is our turn when that was our newest answer."""
+    c = case(message(None, report=failed()), kind=REPORT, sent=SENT, tickets={7: ticket(7, Status.CLOSED)})
+    assert row_of(c) == "delivery failed"
+    decision = decide(c)
+    assert decision.reason is Reason.BOUNCE_OF_ANSWER
+    assert (decision.ticket, decision.change.move, decision.change.status) == (
+        7,
+        Move.REPLY_UNDELIVERABLE,
+        Status.WAITING_ON_US,
+    )
+    assert decision.entry is not None
+    assert decision.entry.kind is EntryKind.REPORT
+    assert told(decision) == AGENTS
+    assert decision.undeliverable == (KIM.address,)
+
+
+def test_row_other_report() -> None:
+    """Delays and receipts are kept, folded away."""
+    report = Report(ReportType.DELIVERY, (DeliveryReport(Action.DELAYED, KIM.address, "4.4.1"),))
+    c = case(message(None, report=report), kind=REPORT, sent=SENT, tickets={7: ticket(7, Status.CLOSED)})
+    assert row_of(c) == "other report"
+    decision = decide(c)
+    assert decision.ticket == 7
+    assert decision.entry is not None
+    assert decision.entry.collapsed
+    assert (decision.change.move, decision.notices, decision.undeliverable) == (None, (), ())
+
+
+def test_row_automatic_generated_no_ticket() -> None:
+    """A form or a monitor wrote on its own: a request, announced and not acknowledged."""
+    c = case(with_headers(message(), auto_submitted="auto-generated; x=y"), kind=AUTOMATIC)
+    assert row_of(c) == "automatic, generated, no ticket"
+    decision = decide(c)
+    assert opened(decision)
+    assert notices(decision) == AGENTS
+
+
+def test_row_automatic() -> None:
+    """An out-of-office note is kept on its ticket, folded away, and changes nothing."""
+    c = case(on=ticket(7, Status.CLOSED), kind=AUTOMATIC)
+    assert row_of(c) == "automatic"
+    decision = decide(c)
+    assert decision.ticket == 7
+    assert decision.entry is not None
+    assert (decision.entry.kind, decision.entry.collapsed) == (EntryKind.AUTOMATIC, True)
+    assert (decision.change.move, decision.change.status, decision.notices) == (None, None, ())
+
+
+def test_row_agent_on_a_ticket() -> None:
+    """An agent's answer goes to the customer."""
+    c = case(message(ANNA), on=ticket(), holder=ANNA.key)
+    assert row_of(c) == "agent on a ticket"
+    assert notices(decide(c), Notice.REPLY) == [KIM.address]
+
+
+def test_row_agent_on_a_customer_s_behalf() -> None:
+    """A proven agent opens a ticket for somebody else."""
+    c = case(message(ANNA, body_text=f"#from {KIM.address}\nHis printer burns."), authentic="dmarc")
+    assert row_of(c) == "agent on a customer's behalf"
+    decision = decide(c)
+    assert decision.new is not None
+    assert decision.new.requester.address == KIM.address
+    assert notices(decision, Notice.REQUEST_RECEIVED) == [KIM.address]
+
+
+def test_row_agent_around_the_desk() -> None:
+    """An agent wrote to a customer with the mailbox in copy: recorded, and sent to nobody again."""
+    c = case(message(ANNA, to=(KIM,), cc=(SUPPORT,)), authentic="smtp-auth")
+    assert row_of(c) == "agent around the desk"
+    decision = decide(c)
+    assert decision.new is not None
+    assert decision.new.requester == KIM
+    assert notices(decision) == [ANNA.address]
+
+
+def test_row_agent_s_order_without_a_ticket() -> None:
+    """A command needs a ticket: nothing is done, and the agent hears why."""
+    c = case(message(ANNA, body_text="#close"), authentic="smtp-auth")
+    assert row_of(c) == "agent's order without a ticket"
+    decision = decide(c)
+    assert not opened(decision)
+    assert notices(decision) == [ANNA.address]
+
+
+def test_row_asks_for_own_tickets() -> None:
+    """The list goes to the author, whoever that is; no ticket is made."""
+    c = case(message(subject="#status", body_text=""))
+    assert row_of(c) == "asks for own tickets"
+    decision = decide(c)
+    assert not opened(decision)
+    assert notices(decision) == [KIM.address]
+
+
+def test_row_reply_closed_too_long() -> None:
+    """Beyond the window a reply begins a ticket that follows the old one."""
+    site = replace(POLICY, reopen_window_days=30)
+    old = ticket(7, Status.CLOSED, closed_at=NOW - timedelta(days=31))
+    c = case(on=old, policy=site)
+    assert row_of(c) == "reply, closed too long"
+    decision = decide(c)
+    assert opened(decision)
+    assert decision.change.links == (("follows", 7),)
+    assert acknowledged(decision)
+
+
+def test_row_reply() -> None:
+    """The requester answers: onto the ticket, and it is our turn."""
+    c = case(on=ticket(7, Status.WAITING_ON_CONTACT))
+    assert row_of(c) == "reply"
+    decision = decide(c)
+    assert attached(decision)
+    assert decision.change.status is Status.WAITING_ON_US
+    assert told(decision) == AGENTS
+
+
+def test_row_stranger_with_a_signed_mark() -> None:
+    """Whoever holds a mail of ours joins, unconfirmed, and agents are warned."""
+    c = case(message(MALLORY), on=ticket())
+    assert row_of(c) == "stranger with a signed mark"
+    decision = decide(c)
+    assert attached(decision)
+    assert [(j.address, j.confirmed) for j in decision.change.joined] == [(MALLORY, False)]
+    assert all("not confirmed" in spoken(n.remarks[0], "en") for n in decision.notices)
+
+
+def test_row_stranger_without() -> None:
+    """Knowing a number, a subject or somebody's Message-ID lets nobody in."""
+    c = case(message(MALLORY), on=ticket(), evidence=Evidence.SUBJECT_REFERENCE)
+    assert row_of(c) == "stranger without"
+    decision = decide(c)
+    assert opened(decision)
+    assert decision.change.links == (("claims", 7),)
+    assert all("Claims to belong to #7" in spoken(n.remarks[0], "en") for n in decision.notices if n.remarks)
+
+
+def test_row_new_request() -> None:
+    """A first mail: a ticket, an acknowledgement, a registration, a notice to each agent."""
+    c = case()
+    assert row_of(c) == "new request"
+    decision = decide(c)
+    assert decision.new is not None
+    assert (decision.new.requester, decision.new.subject) == (KIM, "Printer is on fire")
+    assert [(n.notice.value, n.recipient) for n in decision.notices] == [
+        ("request_received", KIM),
+        ("registration", KIM),
+        ("agent_notice", ANNA),
+        ("agent_notice", BOB),
+    ]
+
+
+# --- properties -----------------------------------------------------------------------------------------
+
+LATELY = tuple(NOW - timedelta(minutes=m) for m in (1, 2, 3))
+TIGHT = replace(
+    POLICY,
+    acknowledgement_budgets=(Budget(2, 10),),
+    new_ticket_budgets=(Budget(2, 10),),
+    reopen_budgets=(Budget(2, 10),),
+)
+PEOPLE = st.sampled_from([KIM, LEE, MALLORY, ANNA, BOB, SUPPORT, Address(""), Address("no-reply@x.example"), None])
+TEXTS = st.sampled_from(
+    [
+        "Hello",
+        "",
+        "#close",
+        "#note x",
+        "#merge 9",
+        "#undo",
+        "#status",
+        "#from kim@customer.example",
+        "#split",
+        "#help",
+        "#x y",
+    ]
+)
+TICKETS = st.none() | st.builds(
+    ticket,
+    st.just(7),
+    st.sampled_from(Status),
+    people=st.just((participant(LEE), participant(MALLORY, confirmed=False), follower(BOB))),
+    requester=st.sampled_from([KIM, ANNA, Address("")]),
+    assignee=st.sampled_from(["", ANNA.address, "gone@example.com"]),
+)
+CASES = st.builds(
+    case,
+    st.builds(
+        message,
+        PEOPLE,
+        body_text=TEXTS,
+        subject=TEXTS,
+        to=st.lists(PEOPLE.filter(bool), max_size=2).map(tuple),
+        cc=st.lists(PEOPLE.filter(bool), max_size=2).map(tuple),
+        attachments=st.sampled_from([(), (attachment(),)]),
+        report=st.sampled_from([failed(), Report(ReportType.FEEDBACK)]),
+    ),
+    on=TICKETS,
+    evidence=st.sampled_from(GRADES),
+    holder=st.sampled_from(["", ANNA.key]),
+    kind=st.sampled_from([HUMAN, HUMAN, HUMAN, AUTOMATIC, REPORT, LOOP, UNREADABLE]),
+    close=st.booleans(),
+    claims=st.sampled_from([(), (9,)]),
+    sent=st.sampled_from([None, SENT]),
+    tickets=st.just({9: ticket(9)}),
+    policy=st.sampled_from([POLICY, replace(TIGHT, reopen_window_days=1)]),
+    authentic=st.sampled_from(["", "dmarc"]),
+    named=st.sampled_from([None, ticket(9)]),
+    new_tickets=st.sampled_from([(), LATELY]),
+    reopens=st.sampled_from([(), LATELY]),
+    same_id_other_content=st.booleans(),
+)
+
+
+@EXAMPLES
+@given(CASES)
+def test_whatever_comes_one_thing_happens_and_says_why(c: Case) -> None:
+    """Never both attached and opened; what is not kept on a ticket is a duplicate, held, or says why not."""
+    decision = decide(c)
+    assert not (decision.ticket and decision.new)
+    assert decision.why.attach
+    assert decision.reason in SENTENCES
+    if decision.hold:
+        assert decision == Decision(decision.reason, decision.why, hold=decision.hold)
+    if c.kind.name is KindName.CORRESPONDENCE and not c.agent:
+        assert attached(decision) or opened(decision) or decision.reason is Reason.STATUS_ASKED
+    for n in decision.notices:
+        inner = n.notice in (Notice.AGENT_NOTICE, Notice.AGENT_RECEIPT)
+        assert (n.audience is Audience.AGENT) is inner
+        assert not inner or c.policy.agent_for(n.recipient.address) is not None
+
+
+@EXAMPLES
+@given(CASES)
+def test_no_stranger_ever_gets_what_was_said(c: Case) -> None:
+    """Without a signed mark a stranger is on no ticket; with one, unconfirmed; and text goes to who takes part."""
+    decision = decide(c)
+    on: Ticket | None = c.ticket
+    if on and decision.ticket == on.number and decision.entry and c.author == MALLORY:
+        assert c.signed
+        assert not any(j.confirmed for j in decision.change.joined if j.address == MALLORY)
+    if on and decision.text:
+        assert c.agent is not None
+        known = {on.requester.key, *(a.key for a in on.participants), *(a.key for a in (*c.message.to, *c.message.cc))}
+        receivers = {n.recipient.key for n in decision.notices if n.audience is Audience.CUSTOMER}
+        assert receivers <= known
