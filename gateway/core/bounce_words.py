@@ -6,6 +6,7 @@ for addresses next to the words of a refusal, above the returned mail.
 
 from __future__ import annotations
 
+import logging
 import re
 from email.message import Message as MimeMessage
 
@@ -121,8 +122,9 @@ def _known_wordings(tree: MimeMessage, fields: Fields, text: str) -> tuple[list[
     """(temporary, permanent) by flufl.bounce. It trusts what it reads, so whatever it raises means nothing found."""
     from flufl.bounce import all_failures
 
+    logging.getLogger("flufl.bounce").setLevel(logging.CRITICAL)  # it logs a traceback for what is no error of ours
     try:
-        temporary, permanent = all_failures(tree if _is_small(tree) else _in_short(fields, text))
+        temporary, permanent = all_failures(_readable(tree, fields) if _is_small(tree) else _in_short(fields, text))
     except Exception:
         return [], []
     return _cleaned(temporary), _cleaned(permanent)
@@ -135,11 +137,22 @@ def _is_small(tree: MimeMessage) -> bool:
     return all(len(line) <= LINE_LIMIT for payload in payloads for line in payload.splitlines())
 
 
+def _readable(tree: MimeMessage, fields: Fields) -> MimeMessage:
+    """The same mail with header fields flufl.bounce does not stumble over: text all of them, and a From."""
+    copy = MimeMessage()
+    for name in fields.names():
+        copy[name] = fields.raw(name)
+    if not fields.raw("from"):
+        copy["from"] = "unknown@sender.invalid"
+    copy.set_payload(tree.get_payload())
+    return copy
+
+
 def _in_short(fields: Fields, text: str) -> MimeMessage:
     """A long bounce for flufl.bounce, which looks at every line with every wording it knows."""
     tree = MimeMessage()
     for name in ("from", "to", "subject", "return-path"):
-        tree[name] = fields.text(name)
+        tree[name] = fields.text(name) or "unknown@sender.invalid"
     tree.set_payload("\n".join(line[:LINE_LIMIT] for line in text[:TEXT_LIMIT].splitlines()))
     return tree
 

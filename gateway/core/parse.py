@@ -9,6 +9,7 @@ of parts and depth, all counted, none timed.
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,6 +20,8 @@ import mailparser
 from gateway.core import body, calendar, dsn, mime, people, reading, subject, text
 from gateway.core.header import Fields, message_ids
 from gateway.core.message import Address, Attachment, Envelope, Event, Message, NestedMessage
+
+logging.getLogger("mailparser").setLevel(logging.CRITICAL)  # what it stumbles over is in the mail's defects
 
 RAW_LIMIT = 128 * 1024 * 1024
 """Bytes. More is not taken apart; the site's own limit is far lower."""
@@ -64,6 +67,7 @@ _EXTENSIONS = {
     "video/mp4": "mp4",
     "video/quicktime": "mov",
 }
+_STEMS = {"text/calendar": "invitation", "text/rfc822-headers": "returned-header"}
 
 
 def parse(raw: bytes, envelope: Envelope | None = None) -> Message:
@@ -246,7 +250,7 @@ def _fallback_name(file: reading.File, data: bytes) -> str:
         title = Fields(mime.read(data[:65_536])).text("subject")
         return text.filename(f"{title}.eml" if title else "", "message.eml")
     kind = file.content_type.partition("/")[0]
-    stem = kind if kind in ("image", "audio", "video", "message") else "attachment"
+    stem = _STEMS.get(file.content_type) or (kind if kind in ("image", "audio", "video", "message") else "attachment")
     return f"{stem}-{file.path.replace('/', '.')}.{extension}"
 
 

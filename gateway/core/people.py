@@ -20,11 +20,9 @@ _QUOTED_OR_WORDS = re.compile(
 )
 _QUOTED_OR_SEMICOLON = re.compile(r'"(?:[^"\\]|\\.)*"|<[^<>]*>|;')
 _GROUP = re.compile(r"^[^<>@,;\"]*:|,[^<>@,;\"]*:")
-_MAILBOX = re.compile(
-    r"""(?:"((?:[^"\\]|\\.){0,500})"|([^<>,;"@]{0,500}))\s*<\s*(?:mailto:|smtp:)?([^\s<>@]{1,200}@[^\s<>@]{1,255})\s*>
-      | (?:mailto:)?([^\s<>,;:"()\[\]@]{1,200}@[^\s<>,;:"()@]{1,255})""",
-    re.X | re.I,
-)
+_BARE = r"[^\s<>,;:\"()\[\]@]{1,200}@[^\s<>,;:\"()@]{1,255}"
+_FOUND = re.compile(rf"(?<![^\s<>,;:\"()\[\]@]){_BARE}")
+_NAMED = re.compile(rf"[^<>@]{{1,200}}<{_BARE}>")
 _ADDRESS = re.compile(r"[^\s<>@\"(),:;]+@[^\s<>@\"(),;]+|\"[^\"]{1,60}\"@[^\s<>@\"(),;]+")
 
 
@@ -46,7 +44,7 @@ def _plain(found: re.Match[str]) -> str:
         return f'"{_quote(header.words(literal))}"'
     decoded = one_line(header.words(found[2]))
     # A whole `Name <address>`, or the local part, was encoded: the standard forbids it, the sender meant it.
-    if _MAILBOX.fullmatch(decoded) or found.string[found.end() : found.end() + 1] == "@":
+    if _NAMED.fullmatch(decoded) or found.string[found.end() : found.end() + 1] == "@":
         return decoded
     return f'"{_quote(decoded)}"'
 
@@ -56,11 +54,15 @@ def _quote(value: str) -> str:
 
 
 def found_in(value: str) -> tuple[Address, ...]:
-    """Whatever looks like mailboxes in a field, in order."""
-    value = header.words(value)
-    out = []
-    for m in _MAILBOX.finditer(value[: header.VALUE_LIMIT]):
-        address = mailbox(m[3] or m[4], m[1] or m[2] or "")
+    """Whatever looks like mailboxes in a field, in order, with the words before `<` as names."""
+    value = header.words(value)[: header.VALUE_LIMIT]
+    out: list[Address] = []
+    end = 0
+    for found in _FOUND.finditer(value):
+        before = value[end : found.start()]
+        end = found.end()
+        name = re.split(r"[,;>]", before.rstrip(" <"))[-1] if before.endswith("<") else ""
+        address = mailbox(found[0], name)
         if address:
             out.append(address)
     return tuple(out[:PEOPLE_LIMIT])

@@ -256,9 +256,10 @@ def _unwrapped(part: Part, content: Content, prefix: str, depth: int) -> list[Pi
         content.files.append(
             File(f"{path}/{index}", None, item.name, item.content_type, item.content_id, data=item.data)
         )
-    content.omissions.append("The mail came wrapped as winmail.dat; its contents are shown unpacked.")
-    has_text = any(p.text.strip() or p.html.strip() for p in content.pieces)
-    return [] if has_text else [Piece(unpacked.text, unpacked.html)]
+    if not (unpacked.files or unpacked.text.strip() or unpacked.html.strip()):
+        content.omissions.append("The mail came with a winmail.dat that holds nothing but formatting.")
+    # Outlook sends the text in a part of its own, too, unless the wrapping is all there is.
+    return [Piece(unpacked.text, unpacked.html)] if part.number == "1" and not prefix else []
 
 
 def _adopt(content: Content, found: Content) -> None:
@@ -291,6 +292,8 @@ def _compose(content: Content) -> None:
     """The whole text and the whole HTML out of the pieces."""
     content.pieces = [p for p in content.pieces if p.text.strip() or p.html.strip()]
     content.html = _joined_html(content.pieces)
+    if content.encryption and not content.pieces:
+        content.omissions.append("The mail is encrypted; it can be read only with the key, from the file beside it.")
     shown: list[str] = []
     for index, piece in enumerate(content.pieces):
         if piece.text.strip() and not (piece.html and _is_stub(piece.text)):

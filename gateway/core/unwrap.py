@@ -6,6 +6,7 @@ its content in the clear). A signature is not verified here, and nothing says it
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
 SIZE_LIMIT = 40_000_000
@@ -48,6 +49,7 @@ def tnef(data: bytes) -> Tnef:
     """Unpack a `winmail.dat` ([MS-OXTNEF])."""
     from tnefparse import TNEF
 
+    logging.getLogger("tnefparse").setLevel(logging.CRITICAL)  # what it stumbles over is in the mail's defects
     if len(data) > SIZE_LIMIT:
         raise Unreadable("too large to unpack")
     try:
@@ -64,7 +66,10 @@ def tnef(data: bytes) -> Tnef:
                     _text(content_id).strip("<>"),
                 )
             )
-        return Tnef(_text(found.body), _text(found.htmlbody), tuple(files))
+        text, html = _text(found.body), _text(found.htmlbody)
+        if not text and not html and found.rtfbody:
+            files.append(Unpacked("message.rtf", "application/rtf", bytes(found.rtfbody)))
+        return Tnef(text, html, tuple(files))
     except Exception as error:  # the format is undocumented in places, and the parser trusts it
         raise Unreadable(f"{type(error).__name__}") from error
 
