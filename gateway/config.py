@@ -12,6 +12,7 @@ import re
 import secrets
 import tomllib
 from collections.abc import Sequence
+from datetime import date, time
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import quote, urlsplit
@@ -19,10 +20,13 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from gateway.core.commands import STATUS_WORDS
 from gateway.core.errors import ConfigError
+from gateway.core.hours import Hours as HoursPolicy
+from gateway.core.lifecycle import Status as CoreStatus
 from gateway.core.message import address_key
 from gateway.core.policy import Agent as AgentPolicy
-from gateway.core.policy import Budget, Policy
+from gateway.core.policy import Budget, Policy, SiteStatus
 from gateway.core.policy import Mailbox as MailboxPolicy
 from gateway.core.token import Keys
 
@@ -71,6 +75,24 @@ def _timezone(value: str) -> str:
         ZoneInfo(value)
     except (ZoneInfoNotFoundError, ValueError):
         raise ValueError(f"there is no time zone {value!r}|Use a name such as Europe/Berlin.") from None
+    return value
+
+
+def _clock(value: str) -> str:
+    if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d|24:00", value):
+        raise ValueError(f'{value!r} is not a time of day|Write it as "09:00".')
+    return value
+
+
+def _optional_clock(value: str) -> str:
+    return _clock(value) if value else value
+
+
+def _date(value: str) -> str:
+    try:
+        date.fromisoformat(value)
+    except ValueError:
+        raise ValueError(f'{value!r} is not a date|Write it as "2026-12-25".') from None
     return value
 
 
@@ -129,6 +151,15 @@ class Mailbox(_Section):
     reply_address: Annotated[str, AfterValidator(_reply_address)] = ""
     aliases: list[EmailAddress] = []
     signature: str = ""
+    first_response_hours: NotNegative = 0
+    next_response_hours: NotNegative = 0
+
+
+class Status(_Section):
+    name: Annotated[str, Field(min_length=1, max_length=40)]
+    counts_as: Literal["waiting_on_us", "waiting_on_contact"]
+    labels: dict[str, str] = {}
+    meanings: dict[str, str] = {}
 
 
 class Agent(_Section):
@@ -175,6 +206,7 @@ class Send(_Section):
     timeout_seconds: Positive = 60
     give_up_after_hours: Positive = 120
     null_reverse_path: bool = True
+    hold_minutes: NotNegative = 0
     max_attachment_bytes: NotNegative = 15728640
 
 
@@ -187,11 +219,45 @@ class Portal(_Section):
     trusted_proxies: list[str] = []
 
 
+class Hours(_Section):
+    days: list[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]] = []
+    open: Annotated[str, AfterValidator(_clock)] = "09:00"
+    close: Annotated[str, AfterValidator(_clock)] = "17:00"
+    holidays: list[Annotated[str, AfterValidator(_date)]] = []
+
+
 class Lifecycle(_Section):
+    count: Literal["calendar", "business"] = "calendar"
     close_after_days: NotNegative = 7
     remind_after_days: NotNegative = 3
+    waiting_remind_after_days: NotNegative = 0
+    waiting_solved_after_days: NotNegative = 0
     reopen_window_days: NotNegative = 0
     notify_customers_of_status: bool = True
+
+
+class Digest(_Section):
+    agents_at: Annotated[str, AfterValidator(_optional_clock)] = "07:30"
+    review_at: Annotated[str, AfterValidator(_optional_clock)] = "07:30"
+
+
+class Rating(_Section):
+    after_hours: NotNegative = 0
+    scale: Literal["five", "two"] = "five"
+    change_days: Positive = 14
+
+
+class Retention(_Section):
+    tickets_days: NotNegative = 0
+    tickets_mode: Literal["anonymise", "delete"] = "anonymise"
+    raw_days: NotNegative = 0
+    held_days: NotNegative = 0
+    outbox_days: NotNegative = 0
+
+
+class Canary(_Section):
+    every_minutes: NotNegative = 0
+    alarm_after_minutes: Positive = 15
 
 
 class Limits(_Section):
@@ -211,7 +277,13 @@ class Settings(_Section):
     receive: Receive = Receive()
     send: Send = Send()
     portal: Portal = Portal()
+    hours: Hours = Hours()
     lifecycle: Lifecycle = Lifecycle()
+    statuses: list[Status] = []
+    digest: Digest = Digest()
+    rating: Rating = Rating()
+    retention: Retention = Retention()
+    canary: Canary = Canary()
     limits: Limits = Limits()
     file: Annotated[Path, Field(exclude=True)] = Path("replydesk.toml")
 
@@ -344,7 +416,18 @@ def _cross_check(settings: Settings) -> None:
                 raise settings.error(
                     f"agents[{n}].mailboxes", f"{box_address} is no mailbox", "Name one of [[mailboxes]]."
                 )
+    if settings.hours.days and settings.hours.open >= settings.hours.close:
+        raise settings.error("hours.close", "is not after hours.open", "Set both, such as 09:00 and 17:00.")
+    for n, status in enumerate(settings.statuses):
+        if status.name.casefold() in STATUS_WORDS or any(status.name == s.name for s in settings.statuses[:n]):
+            raise settings.error(f"statuses[{n}].name", f"{status.name!r} is there already", "Choose another name.")
     life = settings.lifecycle
+    if life.waiting_solved_after_days and life.waiting_remind_after_days >= life.waiting_solved_after_days:
+        raise settings.error(
+            "lifecycle.waiting_remind_after_days",
+            "is not before waiting_solved_after_days",
+            "Make it smaller, or 0 for no reminder.",
+        )
     if life.close_after_days and life.remind_after_days >= life.close_after_days:
         raise settings.error(
             "lifecycle.remind_after_days", "is not before close_after_days", "Make it smaller, or 0 for no reminder."
@@ -449,6 +532,8 @@ def policy(settings: Settings, keys: Keys) -> Policy:
                 b.reply_address,
                 b.signature,
                 tuple(b.aliases),
+                b.first_response_hours,
+                b.next_response_hours,
             )
             for b in settings.mailboxes
         ),
@@ -472,7 +557,28 @@ def policy(settings: Settings, keys: Keys) -> Policy:
         new_ticket_budgets=_budgets(limits.new_tickets),
         reopen_budgets=_budgets(limits.reopens),
         notify_customers_of_status=life.notify_customers_of_status,
+        hold_minutes=settings.send.hold_minutes,
+        hours=hours(settings),
+        business_days=life.count == "business",
+        waiting_remind_after_days=life.waiting_remind_after_days,
+        waiting_solved_after_days=life.waiting_solved_after_days,
+        statuses=tuple(
+            SiteStatus(s.name, CoreStatus(s.counts_as), dict(s.labels), dict(s.meanings)) for s in settings.statuses
+        ),
         own_addresses=frozenset(address_key(a) for b in settings.mailboxes for a in (b.address, *b.aliases)),
+    )
+
+
+def hours(settings: Settings) -> HoursPolicy:
+    """The business calendar."""
+    h = settings.hours
+    names = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+    return HoursPolicy(
+        ZoneInfo(settings.gateway.timezone),
+        frozenset(names.index(d) for d in h.days),
+        time.fromisoformat(h.open),
+        None if h.close == "24:00" else time.fromisoformat(h.close),
+        frozenset(date.fromisoformat(d) for d in h.holidays),
     )
 
 

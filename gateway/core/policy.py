@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from gateway.core.hours import Hours
+from gateway.core.lifecycle import Status
 from gateway.core.message import Address, address_key
 from gateway.core.token import Keys
 
@@ -20,6 +23,9 @@ class Mailbox:
     """Template such as `support+{token}@example.com`; empty without plus-addressing."""
     signature: str = ""
     aliases: tuple[str, ...] = ()
+    first_response_hours: int = 0
+    """Business hours within which a new request is to be answered; 0: no target."""
+    next_response_hours: int = 0
 
     @property
     def key(self) -> str:
@@ -46,6 +52,17 @@ class Agent:
     @property
     def keys(self) -> frozenset[str]:
         return frozenset(address_key(a) for a in (self.address, *self.aliases))
+
+
+@dataclass(frozen=True, slots=True)
+class SiteStatus:
+    """A status a site defines between ours, with what it counts as."""
+
+    name: str
+    counts_as: Status
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """Language → how it is called; the name where there is none."""
+    meanings: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +106,12 @@ class Policy:
     notify_customers_of_status: bool = True
     hold_minutes: int = 0
     """How long an agent's answer waits in the outbox, where #undo can recall it."""
+    hours: Hours = field(default_factory=Hours)
+    business_days: bool = False
+    """Days of the lifecycle are business days, not calendar days."""
+    waiting_remind_after_days: int = 0
+    waiting_solved_after_days: int = 0
+    statuses: tuple[SiteStatus, ...] = ()
     own_addresses: frozenset[str] = field(default_factory=frozenset)
     """Keys of every mailbox and alias; nothing is ever sent to them."""
 
@@ -103,6 +126,15 @@ class Policy:
             if box.reply_address and bare in names:
                 return box
         return None
+
+    def takes(self, recipient: str) -> bool:
+        """Mail to this address is for us: a mailbox, or postmaster (RFC 5321 section 4.5.1), alone or at our domains."""
+        if self.mailbox_for(recipient) is not None:
+            return True
+        local, _, domain = plain_address(address_key(recipient)).rpartition("@")
+        if not local:
+            return domain == "postmaster"
+        return local == "postmaster" and any(domain == box.domain.casefold() for box in self.mailboxes)
 
     def is_own(self, address: str) -> bool:
         return address_key(address) in self.own_addresses or self.mailbox_for(address) is not None
