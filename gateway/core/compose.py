@@ -136,7 +136,6 @@ HEADLINES: dict[str, dict[str, str]] = {
 _NEVER_ANSWERED = frozenset({Notice.OPERATOR_ALARM, Notice.AGENT_RECEIPT})
 _AUTO_REPLIED = frozenset({Notice.REQUEST_RECEIVED, Notice.REGISTRATION, Notice.TICKET_LIST, Notice.AGENT_RECEIPT})
 """RFC 3834 section 5: an answer to a mail. Other automatic mail is auto-generated."""
-_PERSONAL = frozenset({Notice.REPLY})
 
 
 def compose(request: NoticeRequest, scene: Scene, policy: Policy) -> Outbound:
@@ -191,8 +190,8 @@ def _language(request: NoticeRequest, scene: Scene, box: Mailbox, policy: Policy
 
 def _human(request: NoticeRequest, scene: Scene) -> bool:
     """A human wrote it: an agent's answer, whichever notice carries it."""
-    carries = request.notice in _PERSONAL or request.notice is Notice.CLOSE_CONFIRMATION
-    return carries and bool(scene.text) and scene.entry is not None and scene.entry.role is Role.AGENT
+    says = bool(scene.text or scene.files)
+    return _answer(request, scene) and says and scene.entry is not None and scene.entry.role is Role.AGENT
 
 
 def _carries_text(request: NoticeRequest, scene: Scene) -> bool:
@@ -335,7 +334,7 @@ def _earlier(request: NoticeRequest, scene: Scene) -> list[Entry]:
     shown = {EntryKind.CORRESPONDENCE}
     if request.audience is Audience.AGENT:
         shown |= {EntryKind.COMMENT, EntryKind.REPORT, EntryKind.AUTOMATIC}
-    mine = scene.entry.id if scene.entry and (scene.text or request.audience is Audience.AGENT) else 0
+    mine = scene.entry.id if scene.entry and (_human(request, scene) or request.audience is Audience.AGENT) else 0
     return [e for e in scene.conversation if e.kind in shown and e.id != mine]
 
 
