@@ -245,16 +245,38 @@ class Link(SQLModel, table=True):
 
 
 class Place(SQLModel, table=True):
-    """How far a polled source was read: IMAP UIDVALIDITY and UID, and its last successful look."""
+    """How far a polled folder was read, and how that goes. UIDs mean something only under their UIDVALIDITY."""
 
     source: str = Field(primary_key=True)
+    """As in the journal: `imap:<mailbox>`, `imap-sent:<mailbox>`."""
+    folder: str = _text()
+    """Account and folder the UIDs are of; another one begins anew."""
     uidvalidity: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
     uid: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
+    """Every mail up to this one was seen to: it is in the journal, in `unfetched`, or was none of ours to take."""
+    unread_below: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
+    """Mails below were there before us: of them only the unread ones are taken."""
+    tidied_uid: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
+    """Up to this one the mails we took were moved or flagged."""
     looked_at: datetime | None = None
+    """The newest look that found nothing left to take."""
     mail_at: datetime | None = None
     failing_since: datetime | None = None
     alarmed_at: datetime | None = None
     cause: str = _text()
+
+
+class Unfetched(SQLModel, table=True):
+    """A mail that could not be taken out of its folder; it is tried again, and stops none of those behind it."""
+
+    source: str = Field(primary_key=True)
+    uidvalidity: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    uid: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    size: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
+    cause: str = _text()
+    attempts: int = 0
+    first_at: datetime
+    tried_at: datetime
 
 
 class Job(SQLModel, table=True):

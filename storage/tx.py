@@ -11,6 +11,7 @@ from storage.alarms import Alarms
 from storage.contacts import Contacts
 from storage.journal import Journal
 from storage.outbox import Outbox
+from storage.places import Places
 from storage.tickets import Tickets
 
 
@@ -43,3 +44,7 @@ class Tx:
     @cached_property
     def acts(self) -> Acts:
         return Acts(self.connection)
+
+    @cached_property
+    def places(self) -> Places:
+        return Places(self.connection)

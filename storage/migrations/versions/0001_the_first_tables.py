@@ -47,8 +47,11 @@ def upgrade() -> None:
     op.create_table(
         "place",
         sa.Column("source", AutoString(), nullable=False),
+        sa.Column("folder", sa.Text(), server_default="", nullable=False),
         sa.Column("uidvalidity", sa.BigInteger(), nullable=False),
         sa.Column("uid", sa.BigInteger(), nullable=False),
+        sa.Column("unread_below", sa.BigInteger(), nullable=False),
+        sa.Column("tidied_uid", sa.BigInteger(), nullable=False),
         sa.Column("looked_at", UTCDateTime(), nullable=True),
         sa.Column("mail_at", UTCDateTime(), nullable=True),
         sa.Column("failing_since", UTCDateTime(), nullable=True),
@@ -63,6 +66,18 @@ def upgrade() -> None:
         sa.Column("size", sa.Integer(), nullable=False),
         sa.Column("created_at", UTCDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("sha256"),
+    )
+    op.create_table(
+        "unfetched",
+        sa.Column("source", AutoString(), nullable=False),
+        sa.Column("uidvalidity", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("uid", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("cause", sa.Text(), server_default="", nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("first_at", UTCDateTime(), nullable=False),
+        sa.Column("tried_at", UTCDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("source", "uidvalidity", "uid"),
     )
     op.create_table(
         "session",

@@ -1,0 +1,168 @@
+"""How far each polled folder was read, how that goes, and which mails could not be taken out of it.
+
+A position is written only after the mails up to it are in the journal: a crash in between means
+that a mail is read twice and recognised, never that it is missed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, Table, delete, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from storage import tables
+
+PLACE: Table = tables.table(tables.Place)
+UNFETCHED: Table = tables.table(tables.Unfetched)
+_NUMBERS = ("uidvalidity", "uid", "unread_below", "tidied_uid")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One folder; see `tables.Place` for what the columns mean. `uidvalidity` 0: never opened."""
+
+    source: str
+    folder: str = ""
+    uidvalidity: int = 0
+    uid: int = 0
+    unread_below: int = 0
+    tidied_uid: int = 0
+    looked_at: datetime | None = None
+    mail_at: datetime | None = None
+    failing_since: datetime | None = None
+    alarmed_at: datetime | None = None
+    cause: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unfetched:
+    """A mail that stayed in its folder because it could not be taken."""
+
+    source: str
+    uidvalidity: int
+    uid: int
+    size: int
+    """Bytes; 0 when the server did not say."""
+    cause: str
+    attempts: int
+    first_at: datetime
+    tried_at: datetime
+
+
+class Places:
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    # --- how far --------------------------------------------------------------------------
+
+    def find(self, source: str) -> Place:
+        """The place of a source, an unopened one when nothing is known of it."""
+        row = self._connection.execute(select(PLACE).where(PLACE.c.source == source)).one_or_none()
+        return Place(source) if row is None else _place(row)
+
+    def all(self) -> list[Place]:
+        return [_place(row) for row in self._connection.execute(select(PLACE).order_by(PLACE.c.source))]
+
+    def open(self, source: str, folder: str, uidvalidity: int, uid: int, unread_below: int) -> None:
+        """A folder is read for the first time, or its UIDs begin anew: everything after `uid` is to come."""
+        self._ensure(source)
+        self._set(source, folder=folder, uidvalidity=uidvalidity, uid=uid, unread_below=unread_below, tidied_uid=uid)
+        self._connection.execute(
+            delete(UNFETCHED).where(UNFETCHED.c.source == source, UNFETCHED.c.uidvalidity != uidvalidity)
+        )
+
+    def reach(self, source: str, uidvalidity: int, uid: int) -> None:
+        """Every mail up to `uid` was seen to. A place never goes back."""
+        self._forward(source, uidvalidity, PLACE.c.uid, uid)
+
+    def tidy(self, source: str, uidvalidity: int, uid: int) -> None:
+        """Up to `uid` the mails we took were moved or flagged."""
+        self._forward(source, uidvalidity, PLACE.c.tidied_uid, uid)
+
+    # --- how it goes ----------------------------------------------------------------------
+
+    def took(self, source: str, now: datetime) -> None:
+        """A mail came in by this source."""
+        self._ensure(source)
+        self._set(source, mail_at=now)
+
+    def look(self, source: str, now: datetime) -> Place:
+        """A look succeeded; the place as it was before, so that whoever called alarm can call it off."""
+        self._ensure(source)
+        before = self.find(source)
+        self._set(source, looked_at=now, failing_since=None, alarmed_at=None, cause="")
+        return before
+
+    def fail(self, source: str, cause: str, now: datetime) -> Place:
+        """A look failed; the place as it is now."""
+        self._ensure(source)
+        since = self.find(source).failing_since or now
+        self._set(source, failing_since=since, cause=cause)
+        return self.find(source)
+
+    def alarm(self, source: str, now: datetime) -> None:
+        """The operator was told that this source fails."""
+        self._set(source, alarmed_at=now)
+
+    # --- what stayed behind -----------------------------------------------------------------
+
+    def miss(self, source: str, uidvalidity: int, uid: int, size: int, cause: str, now: datetime) -> Unfetched:
+        """A mail could not be taken; the row as it is now, with `attempts` counted."""
+        key = (UNFETCHED.c.source == source, UNFETCHED.c.uidvalidity == uidvalidity, UNFETCHED.c.uid == uid)
+        changed = self._connection.execute(
+            update(UNFETCHED)
+            .where(*key)
+            .values(size=size, cause=cause[:1000], attempts=UNFETCHED.c.attempts + 1, tried_at=now)
+        )
+        if changed.rowcount == 0:
+            row = {"source": source, "uidvalidity": uidvalidity, "uid": uid, "size": size, "cause": cause[:1000]}
+            self._connection.execute(
+                self._insert(UNFETCHED).on_conflict_do_nothing(),
+                {**row, "attempts": 1, "first_at": now, "tried_at": now},
+            )
+        return _unfetched(self._connection.execute(select(UNFETCHED).where(*key)).one())
+
+    def unfetched(self, source: str = "") -> list[Unfetched]:
+        """Mails that stayed behind, of one source or of all, oldest first."""
+        statement = select(UNFETCHED).order_by(UNFETCHED.c.source, UNFETCHED.c.uid)
+        if source:
+            statement = statement.where(UNFETCHED.c.source == source)
+        return [_unfetched(row) for row in self._connection.execute(statement)]
+
+    def release(self, source: str, uidvalidity: int, uid: int) -> None:
+        """A mail that stayed behind was taken after all, or is not there any more."""
+        self._connection.execute(
+            delete(UNFETCHED).where(
+                UNFETCHED.c.source == source, UNFETCHED.c.uidvalidity == uidvalidity, UNFETCHED.c.uid == uid
+            )
+        )
+
+    # --- statements -------------------------------------------------------------------------
+
+    def _insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
+        return sqlite.insert(table) if self._connection.dialect.name == "sqlite" else postgresql.insert(table)
+
+    def _ensure(self, source: str) -> None:
+        row = {"source": source, "folder": "", "cause": "", **dict.fromkeys(_NUMBERS, 0)}
+        self._connection.execute(self._insert(PLACE).on_conflict_do_nothing(index_elements=["source"]), row)
+
+    def _forward(self, source: str, uidvalidity: int, column: Any, uid: int) -> None:
+        self._connection.execute(
+            update(PLACE)
+            .where(PLACE.c.source == source, PLACE.c.uidvalidity == uidvalidity, column < uid)
+            .values({column: uid})
+        )
+
+    def _set(self, source: str, **values: Any) -> None:
+        self._connection.execute(update(PLACE).where(PLACE.c.source == source).values(**values))
+
+
+def _place(row: Row[Any]) -> Place:
+    return Place(**row._mapping)
+
+
+def _unfetched(row: Row[Any]) -> Unfetched:
+    return Unfetched(**row._mapping)
