@@ -117,6 +117,7 @@ def _hostname(value: str) -> str:
 EmailAddress = Annotated[str, AfterValidator(_address)]
 OptionalAddress = Annotated[str, AfterValidator(lambda v: _address(v) if v else v)]
 Listen = Annotated[str, AfterValidator(_listen)]
+OptionalUrl = Annotated[str, AfterValidator(lambda v: _url(v) if v else v)]
 Language = Annotated[str, AfterValidator(_language)]
 BudgetText = Annotated[str, AfterValidator(_budget)]
 Hostname = Annotated[str, AfterValidator(_hostname)]
@@ -188,9 +189,34 @@ class Lmtp(_Section):
     listen: list[Annotated[str, AfterValidator(_listen_or_path)]] = []
 
 
+class Imap(_Section):
+    mailbox: EmailAddress
+    host: Annotated[str, Field(min_length=1)]
+    port: Annotated[int, Field(ge=0, le=65535)] = 0
+    security: Literal["tls", "starttls", "none"] = "tls"
+    ca_file: str = ""
+    username: str = ""
+    auth: Literal["login", "plain", "xoauth2"] = "login"
+    password_file: str = ""
+    oauth_token_url: OptionalUrl = ""
+    oauth_client_id: str = ""
+    oauth_client_secret_file: str = ""
+    oauth_refresh_token_file: str = ""
+    oauth_scope: str = ""
+    folder: Annotated[str, Field(min_length=1)] = "INBOX"
+    backlog: Literal["new", "all", "none"] = "new"
+    after: Literal["move", "flag", "leave"] = "move"
+    move_to: Annotated[str, Field(min_length=1)] = "Replydesk"
+    sent_folder: str = ""
+    idle: bool = True
+    poll_seconds: Positive = 60
+    alarm_after_minutes: Positive = 15
+
+
 class Receive(_Section):
     smtp: Smtp = Smtp()
     lmtp: Lmtp = Lmtp()
+    imap: list[Imap] = []
 
 
 class Send(_Section):
@@ -268,6 +294,10 @@ class Limits(_Section):
     parse_seconds: Positive = 20
 
 
+class Metrics(_Section):
+    listen: Listen = ""
+
+
 class Settings(_Section):
     """The whole file. Paths inside are relative to the folder it lies in."""
 
@@ -285,6 +315,7 @@ class Settings(_Section):
     retention: Retention = Retention()
     canary: Canary = Canary()
     limits: Limits = Limits()
+    metrics: Metrics = Metrics()
     file: Annotated[Path, Field(exclude=True)] = Path("replydesk.toml")
 
     def path(self, value: str) -> Path:
@@ -434,8 +465,34 @@ def _cross_check(settings: Settings) -> None:
         )
     if bool(settings.receive.smtp.tls_certificate) != bool(settings.receive.smtp.tls_key):
         raise settings.error("receive.smtp.tls_key", "certificate and key belong together", "Set both or none.")
+    _check_imap(settings, set(own))
     if settings.send.username and not settings.send.password_file:
         raise settings.error("send.password_file", "is missing for send.username", "Name the file with the password.")
+
+
+def _check_imap(settings: Settings, own: set[str]) -> None:
+    seen: set[str] = set()
+    for n, account in enumerate(settings.receive.imap):
+        key, name = f"receive.imap[{n}]", address_key(account.mailbox)
+        if name not in own:
+            raise settings.error(f"{key}.mailbox", f"{account.mailbox} is no mailbox", "Name one of [[mailboxes]].")
+        if name in seen:
+            raise settings.error(
+                f"{key}.mailbox", f"{account.mailbox} is there twice", "Name one of its aliases for a second account."
+            )
+        seen.add(name)
+        needed = ("oauth_token_url", "oauth_client_id") if account.auth == "xoauth2" else ("password_file",)
+        for field in needed:
+            if not getattr(account, field):
+                raise settings.error(f"{key}.{field}", f'is missing for auth = "{account.auth}"', "Set it.")
+        if account.auth == "xoauth2" and not (account.oauth_client_secret_file or account.oauth_refresh_token_file):
+            raise settings.error(
+                f"{key}.oauth_client_secret_file", "neither it nor oauth_refresh_token_file is set", "See docs/imap.md."
+            )
+        folders = [account.folder, *([account.move_to] if account.after == "move" else []), account.sent_folder]
+        used = [folder.casefold() for folder in folders if folder]
+        if len(used) != len(set(used)):
+            raise settings.error(f"{key}.folder", "is named for two purposes", "Use different folders.")
 
 
 # --- secrets -----------------------------------------------------------------------------
