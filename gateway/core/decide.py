@@ -383,7 +383,9 @@ def _with_change(decision: Decision, *, joined: tuple[Joined, ...]) -> Decision:
 
 
 def asks_status(case: Case) -> bool:
-    """A customer wants the list of own open tickets."""
+    """A customer wants the list of own open tickets. Under a ticket, "Status?" is asked of a human."""
+    if case.ticket is not None and not case.message.reply_text.lstrip().startswith("#"):
+        return False
     return not case.message.attachments and commands.asks_status(case.message.subject, case.message.reply_text)
 
 
