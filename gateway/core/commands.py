@@ -60,7 +60,6 @@ FORMS: dict[Verb, str] = {
 
 ALIASES: dict[str, Verb] = {
     "closed": Verb.CLOSE,
-    "schließen": Verb.CLOSE,
     "schliessen": Verb.CLOSE,
     "geschlossen": Verb.CLOSE,
     "solve": Verb.SOLVED,
@@ -140,7 +139,7 @@ def read(text: str, languages: Sequence[str] = ("en", "de"), statuses: Sequence[
     start = 0
     for line in lines:
         bare = line.strip().strip("\u200b\ufeff")
-        # "# Heading" or "#1042 is broken" is prose, not an order.
+        # "#1042 is broken" is prose; "# close" is what a telephone makes of an order.
         m = _LINE.fullmatch(bare)
         if bare and not m:
             break
