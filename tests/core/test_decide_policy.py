@@ -260,6 +260,14 @@ def test_a_proven_requester_may_close_without_a_mark() -> None:
     assert decide(c).change.status is Status.CLOSED
 
 
+@pytest.mark.parametrize(("text", "asks"), [("Status?", False), ("status", False), ("#status", True)])
+def test_a_question_under_a_ticket_is_asked_of_a_human(text: str, asks: bool) -> None:
+    """Only the command asks for the list there."""
+    decision = decide(case(message(body_text=text), on=ticket()))
+    assert attached(decision) is not asks
+    assert (decision.reason is Reason.STATUS_ASKED) is asks
+
+
 # --- reports -----------------------------------------------------------------------------------------
 
 

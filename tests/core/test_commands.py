@@ -1,0 +1,208 @@
+"""Commands on the first lines of a mail: one grammar, no guessing, no text lost."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.core.commands import (
+    ALIASES,
+    FORMS,
+    STATUS_WORDS,
+    Command,
+    Order,
+    Verb,
+    asks_status,
+    is_command,
+    read,
+)
+from gateway.core.lifecycle import Status
+from gateway.core.say import spoken
+from tests.core.build import EXAMPLES
+
+GOOD = {
+    "#close": Command(Verb.CLOSE),
+    "#CLOSE": Command(Verb.CLOSE),
+    "# close": Command(Verb.CLOSE),
+    "  #close  ": Command(Verb.CLOSE),
+    "\u200b#close": Command(Verb.CLOSE),
+    "#schließen": Command(Verb.CLOSE),
+    "#SCHLIESSEN": Command(Verb.CLOSE),
+    "#solved": Command(Verb.SOLVED),
+    "#erledigt": Command(Verb.SOLVED),
+    "#wait": Command(Verb.WAIT),
+    "#note": Command(Verb.NOTE),
+    "#note: he never pays": Command(Verb.NOTE, "he never pays"),
+    "#notiz zahlt nie": Command(Verb.NOTE, "zahlt nie"),
+    "#assign me": Command(Verb.ASSIGN, "me"),
+    "#assign: Bob Agent": Command(Verb.ASSIGN, "Bob Agent"),
+    "#status solved": Command(Verb.STATUS, "solved"),
+    "#status Waiting on  us": Command(Verb.STATUS, "waiting_on_us"),
+    "#status waiting_on_contact": Command(Verb.STATUS, "waiting_on_contact"),
+    "#status wartet auf uns": Command(Verb.STATUS, "waiting_on_us"),
+    "#status Escalated": Command(Verb.STATUS, "escalated"),
+    "#follow": Command(Verb.FOLLOW),
+    "#unfollow": Command(Verb.UNFOLLOW),
+    "#split": Command(Verb.SPLIT),
+    "#merge 1042": Command(Verb.MERGE, "1042"),
+    "#merge #1042": Command(Verb.MERGE, "1042"),
+    "#merge 007": Command(Verb.MERGE, "7"),
+    "#move 12": Command(Verb.MOVE, "12"),
+    "#from kim@customer.example": Command(Verb.FROM, "kim@customer.example"),
+    "#from Kim <kim@customer.example>": Command(Verb.FROM, "kim@customer.example"),
+    "#from mailto:kim@customer.example": Command(Verb.FROM, "kim@customer.example"),
+    "#from kim@customer.example <mailto:kim@customer.example>": Command(Verb.FROM, "kim@customer.example"),
+    "#to kim@customer.example.": Command(Verb.TO, "kim@customer.example"),
+    "#language DE": Command(Verb.LANGUAGE, "de"),
+    "#spam": Command(Verb.SPAM),
+    "#undo": Command(Verb.UNDO),
+    "#reopen": Command(Verb.REOPEN),
+    "#reopen 7": Command(Verb.REOPEN, "7"),
+    "#help": Command(Verb.HELP),
+    "#hilfe": Command(Verb.HELP),
+}
+
+
+@pytest.mark.parametrize(("line", "command"), GOOD.items())
+def test_a_command_is_understood(line: str, command: Command) -> None:
+    """Case, a blank after the sign, a colon, and German words do not matter."""
+    assert read(line, statuses=("escalated",)) == Order((command,))
+    assert is_command(line.strip("\u200b"))
+
+
+BAD = {
+    "#colse": "Did you mean #close?",
+    "#xyzzy": "#help lists them all",
+    "#close the door": "put your text on the next line",
+    "#undo it": "put your text on the next line",
+    "#merge": "needs a ticket number",
+    "#merge x": "needs a ticket number",
+    "#merge 0": "needs a ticket number",
+    "#merge -1": "needs a ticket number",
+    "#merge 1 2": "needs a ticket number",
+    "#merge ١": "needs a ticket number",
+    "#merge 99999999999999999999": "needs a ticket number",
+    "#assign": "needs a name",
+    "#status": "no such status",
+    "#status wrong": "no such status",
+    "#from": "needs one e-mail address",
+    "#from kim": "needs one e-mail address",
+    "#from a@b.example, c@d.example": "needs one e-mail address",
+    "#language fr": "takes one of: en, de",
+    "#language": "takes one of: en, de",
+    "#close\n#solved": "contradict",
+    "#wait\n#status closed": "contradict",
+    "#split\n#merge 7": "contradict",
+    "#merge 7\n#merge 8": "contradict",
+    "#assign me\n#assign Bob": "contradict",
+    "#from a@b.example\n#to c@d.example": "contradict",
+}
+
+
+@pytest.mark.parametrize(("text", "said"), BAD.items())
+def test_a_mistake_is_said(text: str, said: str) -> None:
+    """Nothing is guessed: the problem is told in both languages, with the right form."""
+    problems = read(text).problems
+    assert len(problems) == 1
+    assert said in spoken(problems[0], "en")
+    assert spoken(problems[0], "de") != spoken(problems[0], "en")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Hello",
+        "#1042 is broken",
+        "#",
+        "# ",
+        "#!",
+        "##",
+        "##- Please write your reply above this line -##",
+        "> #close",
+        "Hello\n#close",
+        "close",
+        "",
+    ],
+)
+def test_what_is_no_command_is_the_mail(text: str) -> None:
+    """Prose stays prose, wherever a sign stands in it."""
+    assert read(text) == Order(text=text)
+
+
+def test_several_commands_and_the_text_after_them() -> None:
+    """Blank lines before, between and after them do not matter; the text is kept as it is."""
+    order = read("\n\n#assign me\n\n#wait\n\n  Dear Kim,\n\n  #close is a command.\n\n")
+    assert [c.verb for c in order.commands] == [Verb.ASSIGN, Verb.WAIT]
+    assert order.text == "  Dear Kim,\n\n  #close is a command."
+    assert (order.has(Verb.WAIT), order.has(Verb.CLOSE)) == (True, False)
+    assert (order.argument(Verb.ASSIGN), order.argument(Verb.CLOSE)) == ("me", "")
+
+
+def test_the_same_command_twice_is_said_once() -> None:
+    """No harm in it; several notes are one note each."""
+    assert read("#close\n#close").problems == ()
+    assert read("#note a\n#note b").problems == ()
+
+
+def test_every_verb_has_a_form_that_is_understood() -> None:
+    """What the help lists can be typed."""
+    fill = {"NAME|me|nobody": "me", "NAME": "solved", "N": "7", "[N]": "7", "ADDRESS": "a@b.example", "en|de": "de"}
+    assert FORMS.keys() == set(Verb)
+    for verb, form in FORMS.items():
+        word, _, argument = form.partition(" ")
+        assert read(f"{word} {fill.get(argument, argument)}").commands[0].verb is verb
+
+
+def test_no_alias_hides_a_verb() -> None:
+    """A word has one meaning."""
+    assert not set(ALIASES) & {v.value for v in Verb}
+    assert all(word == word.casefold() for word in (*ALIASES, *STATUS_WORDS))
+    assert set(STATUS_WORDS.values()) == set(Status)
+
+
+@pytest.mark.parametrize(
+    ("subject", "text", "asks"),
+    [
+        ("Status", "", True),
+        ("Hello", "status?", True),
+        ("Hello", "  My  Tickets \n", True),
+        ("", "Meine Anfragen\n-- \nKim", True),
+        ("#status", "", True),
+        ("Status", "What is the status of the new building?", False),
+        ("Status of the building", "", False),
+        ("Hello", "", False),
+    ],
+)
+def test_a_customer_asks_for_the_list(subject: str, text: str, asks: bool) -> None:
+    """The word stands alone; with any other text a human is asked."""
+    assert asks_status(subject, text) is asks
+
+
+WORDS = st.sampled_from(
+    [*(f"#{v.value}" for v in Verb), *(f"#{a}" for a in ALIASES), "#x", "#", "7", "me", "\n", " ", "\t"]
+)
+TEXTS = st.text(max_size=200) | st.lists(WORDS | st.text(max_size=8), max_size=12).map(" ".join)
+
+
+@EXAMPLES
+@given(TEXTS, st.lists(st.text(max_size=10), max_size=3))
+def test_no_text_raises_and_none_is_lost(text: str, statuses: list[str]) -> None:
+    """What is not a line of the head that begins with a sign is in the text, in order."""
+    order = read(text, statuses=statuses)
+    assert text.strip("\n").endswith(order.text)
+    head = text.strip("\n").removesuffix(order.text) if order.text else text
+    for line in head.split("\n"):
+        bare = line.strip().strip("\u200b\ufeff")
+        assert not bare or bare.startswith("#")
+    assert len(order.commands) + len(order.problems) >= sum(is_command(line) for line in head.split("\n"))
+    for problem in order.problems:
+        assert spoken(problem, "de")
+
+
+@EXAMPLES
+@given(st.text(max_size=100))
+def test_a_text_without_the_sign_is_left_alone(text: str) -> None:
+    """Nothing is cut from an ordinary mail."""
+    text = text.replace("#", "")
+    assert read(text) == Order(text=text.strip("\n") if text.strip() else read(text).text)
