@@ -32,6 +32,8 @@ NOUNS: dict[str, str] = {
     "preview": "show a notice as it would be sent",
     "audit": "prove that no accepted mail was lost",
     "stats": "count by state",
+    "backup": "copy the database into a file while the daemon runs",
+    "restore": "look whether a backup could be restored",
     "demo": "play a small story through a daemon on this machine",
 }
 _LASTING = frozenset({"run", "demo"})
