@@ -91,7 +91,7 @@ def _html_rows(lines: tuple[Line, ...]) -> list[_Row]:
     rows = [_Row(line.text, line.quoted, line.rule) for line in lines]
     levels = [line.level for line in lines]
     announced = _first_announcement(lines)
-    if announced < 0 and not any(line.quoted for line in lines):
+    if announced < 0:
         announced = _last_block([0 if line.indented else line.level for line in lines])
     return [
         _Row(row.text, row.quoted or (level > 0 and 0 <= announced <= index), row.rule)
@@ -101,10 +101,12 @@ def _html_rows(lines: tuple[Line, ...]) -> list[_Row]:
 
 def _first_announcement(lines: tuple[Line, ...]) -> int:
     texts = [line.text for line in lines]
-    marked = [line.level > 0 or line.quoted for line in lines]
+    marked = [line.level > 0 for line in lines]
     outside = [False] * len(lines)
     looks = 0
     for index, text in enumerate(texts):
+        if lines[index].quoted:
+            return index
         if not text or not quotation.may_announce(text):
             continue
         looks += 1
@@ -174,7 +176,11 @@ def _kept(rows: list[_Row]) -> list[str]:
         if looks > LOOKS_LIMIT or quotation.is_forward_mark(text):
             return kept + texts[index:]
         if _all_below_is_quoted(rows, texts, index):
-            return _without_separator(kept)
+            kept = _without_separator(kept)
+            if not _marked_next(texts, quoted, index + 1):
+                return kept
+            index += 1
+            continue
         if (place := quotation.inline_attribution(texts, quoted, index)) >= 0:
             kept.append(text[:place].rstrip(" -"))
             index += 1

@@ -46,11 +46,10 @@ _UNNESTED = frozenset(
     "area base br col embed hr img input link meta source track wbr p li td th tr dd dt option".split()
 )
 """Elements that hold nothing, or that the next of their kind closes."""
-_REMOTE = re.compile(
-    r"""(?i)<(?:img|input|video|audio|source|iframe|embed|link|body|table|td)\b[^>]{0,2000}?
-        \b(?:src|srcset|background|poster|href)\s*=\s*["']?\s*(?:https?:)?//|url\(\s*["']?\s*(?:https?:)?//""",
-    re.X,
-)
+_LEADS_OUT = re.compile(r"\s*(?:https?|mailto|tel):", re.I)
+_REMOTE = re.compile(r"\s*(?:https?:)?//", re.I)
+_REMOTE_STYLE = re.compile(r"url\(\s*[\"']?\s*(?:https?:)?//", re.I)
+_LOADED = ("src", "srcset", "background", "poster")
 
 
 def to_text(html: str) -> str:
@@ -81,7 +80,8 @@ def sanitise(html: str, cids: Mapping[str, str] | None = None) -> str:
         if element == "img" and attribute == "src":
             scheme, _, cid = value.strip().partition(":")
             return shown.get(unquote(cid)) or shown.get(cid) if scheme.lower() == "cid" else None
-        return value
+        # Relative links would lead into the portal.
+        return value if attribute != "href" or _LEADS_OUT.match(value) else None
 
     return nh3.clean(
         html,
@@ -97,7 +97,16 @@ def sanitise(html: str, cids: Mapping[str, str] | None = None) -> str:
 
 def has_remote_content(html: str) -> bool:
     """True when the mail wanted something loaded from elsewhere, which we never do: for a note to the reader."""
-    return bool(_REMOTE.search(html[:SIZE_LIMIT]))
+    html = html[:SIZE_LIMIT]
+    if _REMOTE_STYLE.search(html):
+        return True
+    for name, attributes, _ in html_text.tokens(html):
+        if name and "//" in attributes:
+            found = html_text.attributes_of(attributes)
+            loaded = [found.get(a, "") for a in _LOADED] + ([found.get("href", "")] if name == "link" else [])
+            if any(_REMOTE.match(value) for value in loaded):
+                return True
+    return False
 
 
 def _too_complex(html: str) -> bool:
@@ -106,15 +115,13 @@ def _too_complex(html: str) -> bool:
     depth = weight = 0
     for tag in _TAG.finditer(html):
         name = tag[2].lower()
-        if name in _UNNESTED:
-            weight += depth
-            continue
-        if not tag[1]:
-            opened[name] = opened.get(name, 0) + 1
-            depth += 1
-        elif opened.get(name):
-            opened[name] -= 1
-            depth -= 1
+        if name not in _UNNESTED:
+            if not tag[1]:
+                opened[name] = opened.get(name, 0) + 1
+                depth += 1
+            elif opened.get(name):
+                opened[name] -= 1
+                depth -= 1
         weight += depth
         if depth > DEPTH_LIMIT or weight > WEIGHT_LIMIT:
             return True

@@ -26,7 +26,9 @@ _CONTENTLESS = frozenset("script style head title template noembed noframes obje
 _ENDS = {n: re.compile("</head[^>]*>|<body" if n == "head" else rf"</{n}\b[^>]*>", re.I) for n in _CONTENTLESS}
 _VOID = frozenset("area base br col embed hr img input link meta source track wbr".split())
 _NAME = re.compile(r"/?([a-zA-Z][^\s/>]*)")
-_ATTRIBUTE = re.compile(r"""([a-zA-Z][\w:-]*)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>]+))""")
+_ATTRIBUTE = re.compile(r"""(?<![\w:-])([a-zA-Z][\w:-]{0,40})\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>]+))""")
+_ATTRIBUTES_LIMIT = 8_000
+"""Characters of one tag's attributes that are read."""
 _WRITTEN_IN = re.compile(r"data:[a-z/+;=]{0,60}base64,[A-Za-z0-9+/=%\s]{500,}", re.I)
 _BRACKETS = re.compile(r"<(?:<(?![a-zA-Z!?/]))*")
 _WHITE = re.compile(r"[ \t\r\n\f\v]+")
@@ -95,7 +97,7 @@ def lines(html: str) -> tuple[Line, ...]:
     state = _State()
     hidden = ""
     hidden_depth = 0
-    for name, attributes, text in _tokens(html[:SIZE_LIMIT]):
+    for name, attributes, text in tokens(html[:SIZE_LIMIT]):
         if hidden:
             if name == hidden:
                 hidden_depth += 1
@@ -108,7 +110,7 @@ def lines(html: str) -> tuple[Line, ...]:
         elif name.startswith("/"):
             _close(state, name[1:])
         else:
-            found = _attributes(attributes) if "=" in attributes else {}
+            found = attributes_of(attributes) if "=" in attributes else {}
             if name not in _VOID and (_HIDDEN.search(found.get("style", "")) and not attributes.endswith("/")):
                 hidden, hidden_depth = name, 1
                 continue
@@ -117,7 +119,7 @@ def lines(html: str) -> tuple[Line, ...]:
     return _spaced(state.lines)
 
 
-def _tokens(html: str) -> Iterator[tuple[str, str, str]]:
+def tokens(html: str) -> Iterator[tuple[str, str, str]]:
     """(tag name, attributes, text): a start tag `b`, an end tag `/b`, or text with an empty name."""
     position, end = 0, len(html)
     never_closed: set[str] = set()
@@ -175,9 +177,10 @@ def _tag_end(html: str, start: int) -> int:
     return close + 1
 
 
-def _attributes(value: str) -> dict[str, str]:
+def attributes_of(value: str) -> dict[str, str]:
+    """The attributes of a tag by lower-case name, the first of each, entities resolved."""
     found: dict[str, str] = {}
-    for m in _ATTRIBUTE.finditer(value):
+    for m in _ATTRIBUTE.finditer(value[:_ATTRIBUTES_LIMIT]):
         found.setdefault(m[1].lower(), unescape(m[2] or m[3] or m[4] or ""))
     return found
 
@@ -226,6 +229,8 @@ def _open(state: _State, name: str, found: dict[str, str]) -> None:
         state.depth[name] = state.depth.get(name, 0) + 1
     if name in _PARAGRAPHS or name in _BLOCKS or name == "hr":
         _flush(state)
+    if name in _PARAGRAPHS and not _is_tight(name, found):
+        _space(state)
     marked = _QUOTE_START_ID.match(found.get("id", "")) or _OUTLOOK_RULE.search(found.get("style", ""))
     if name == "hr":
         state.lines.append(replace(_line(state, ""), rule=True))
@@ -238,8 +243,6 @@ def _open(state: _State, name: str, found: dict[str, str]) -> None:
         _quote(state, _Quotation(name, state.depth[name], cite and not by_hand, by_hand))
     elif _QUOTE_CLASS.search(found.get("class", "")):
         _quote(state, _Quotation(name, state.depth[name], True))
-    if name in _PARAGRAPHS and not _is_tight(name, found):
-        _space(state)
     if name == "pre":
         state.pre += 1
     elif name in ("ul", "ol"):

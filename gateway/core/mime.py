@@ -16,6 +16,7 @@ from email.message import Message as MimeMessage
 from email.parser import BytesHeaderParser
 from email.policy import compat32
 from io import BytesIO
+from typing import Any
 
 from gateway.core import charset, params
 from gateway.core.header import lenient_base64, unfold
@@ -33,6 +34,16 @@ _META_CHARSET = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([A-Za-z0
 _BASE64 = re.compile(rb"[A-Za-z0-9+/=\s]*")
 _PAD_END = re.compile(rb"=[=\s]*")
 _GUESSED_BOUNDARY = re.compile(r"^--([^\r\n]{1,200}?)[ \t]*\r?\n(?=[A-Za-z-]+:|\r?\n)", re.M)
+
+
+class Entity(MimeMessage):
+    """A parsed entity whose boundary is read even from parameters the standard library gives up on."""
+
+    def get_boundary(self, failobj: Any = None) -> Any:
+        try:
+            return super().get_boundary(failobj)
+        except (TypeError, ValueError, LookupError):
+            return params.content_type(field(self, "content-type")).get("boundary") or failobj
 
 
 class Part:
@@ -114,10 +125,10 @@ def read(raw: bytes) -> MimeMessage:
     raw = raw[found.end() :] if found else raw
     try:
         if raw.count(b"\n--") > BOUNDARIES_LIMIT:
-            return BytesHeaderParser().parsebytes(raw)
-        mime = email.message_from_bytes(raw)
+            return BytesHeaderParser(_class=Entity).parsebytes(raw)
+        mime: MimeMessage = email.message_from_bytes(raw, _class=Entity)
     except RecursionError:
-        return BytesHeaderParser().parsebytes(raw)
+        return BytesHeaderParser(_class=Entity).parsebytes(raw)
     if mime.get_content_maintype() == "multipart" and not mime.is_multipart():
         mime = _with_guessed_boundary(raw, mime)
     return mime
@@ -131,7 +142,7 @@ def _with_guessed_boundary(raw: bytes, mime: MimeMessage) -> MimeMessage:
     kind = mime.get_content_type()
     head = re.compile(rb"^content-type:[^\n]*\n(?:[ \t][^\n]*\n)*", re.I | re.M)
     line = f'Content-Type: {kind}; boundary="{found[1]}"\n'.encode("utf-8", "surrogateescape")
-    other = email.message_from_bytes(head.sub(lambda _: line, raw, count=1))
+    other = email.message_from_bytes(head.sub(lambda _: line, raw, count=1), _class=Entity)
     return other if other.is_multipart() else mime
 
 

@@ -118,7 +118,7 @@ def _parse(raw: bytes, envelope: Envelope | None) -> Message:
         headers={name: fields.texts(name) for name in fields.names()},
         encryption=content.encryption,
         omissions=tuple(dict.fromkeys(content.omissions)),
-        defects=tuple(defects),
+        defects=tuple(text.one_line(defect, 300) for defect in defects),
         size=len(raw),
         sha256=digest,
     )

@@ -131,8 +131,7 @@ def is_header_block(lines: Sequence[str]) -> bool:
     if {"from", "sent"} <= seen.keys():
         return len(seen) > 2 or _is_moment(seen["sent"]) or bool(_ADDRESS.search(seen["from"]))
     people = " ".join(seen.get(n, "") for n in ("from", "to"))
-    dated = "date" in seen and (_is_moment(seen["date"]) or "from" in seen)
-    return bool(_ADDRESS.search(people)) and (dated or {"from", "to", "subject"} <= seen.keys())
+    return "date" in seen and bool(_ADDRESS.search(people)) and (_is_moment(seen["date"]) or "from" in seen)
 
 
 def _is_moment(value: str) -> bool:

@@ -1,0 +1,120 @@
+"""The new text of a reply, and above all: nothing that a person wrote is cut."""
+
+from __future__ import annotations
+
+import pytest
+
+from gateway.core import body, html
+from gateway.core.body import MARKERS, new_text
+
+GERMAN, ENGLISH = MARKERS[1], MARKERS[0]
+US = "Support <support@replydesk.example>"
+OUTLOOK = f"Von: {US}\nGesendet: Montag, 6. Mai 2024 10:15\nAn: Anna Müller\nBetreff: AW: Drucker\n\nalt"
+
+
+@pytest.mark.parametrize(
+    "quoted",
+    [
+        f"> Am 06.05.2024 um 10:15 schrieb {US}:\n> \n> alt",
+        f"Am 06.05.2024 um 10:15 schrieb {US}:\n\n> alt\n>> älter",
+        "Am Mo., 6. Mai 2024 um 10:15 Uhr schrieb Support <\nsupport+t7-abc@replydesk.example>:\n\n> alt",
+        f"Am 6. Mai 2024 10:15:00 MESZ schrieb {US}:\n>alt",
+        f"On Mon, May 6, 2024 at 10:15 AM {US} wrote:\n\n> old",
+        f"On May 6, 2024, at 10:15, {US} wrote:\n\nold, and no marks at all",
+        f"On Monday, May 6, 2024 at 10:15:00 AM GMT+2, {US} wrote:\n\nold",
+        f"From: {US}\nSent: Monday, May 6, 2024 10:15 AM\nTo: Anna\nSubject: RE: Printer\n\nold",
+        f"________________________________\nFrom: {US}\nSent: Monday, May 6, 2024 10:15 AM\nTo: Anna\n\nold",
+        f"*Von:* {US}\n*Gesendet:* Montag, 6. Mai 2024 10:15\n*An:* Anna\n*Betreff:* AW\n\nalt",
+        f"-----Ursprüngliche Nachricht-----\n{OUTLOOK}",
+        f"-----Original Message-----\nFrom: {US}\n\nold",
+        "-------- Original-Nachricht --------\n> Datum: Mon, 6 May 2024\n> alt",
+        f"Gesendet: Montag, 06. Mai 2024 um 10:15 Uhr\nVon: {US}\nAn: anna@kunde.example\nBetreff: Drucker\n\nalt",
+        f"---- {US} wrote ----\n\nold",
+        f"{GERMAN}\n\nalt, von einem Programm, das nichts markiert",
+        f"{ENGLISH}\n\nold",
+        "> alt",
+        OUTLOOK,
+    ],
+)
+def test_what_mail_programs_quote_goes(quoted: str) -> None:
+    """Outlook, Apple Mail, Gmail, Thunderbird, GMX and phones, German and English: only the new text is left."""
+    assert new_text(f"Danke, es geht.\n\nAnna\n\n{quoted}") == "Danke, es geht.\n\nAnna"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Hallo,\n\nOn Monday I wrote:\nthe printer is broken.\n\nPlease help.",
+        "Hallo,\n\nAm 12.03.2024 schrieb ich Ihnen:\n\nDer Drucker ist kaputt.\n\nBitte antworten Sie.",
+        "am 12.03.2024 um 10:30 schrieb mir Ihr Techniker:\n\nDer Drucker ist kaputt.",
+        "Bitte buchen:\n\nVon: Berlin\nAn: München\nDatum: 12.03.2024\n\nDanke",
+        "Diese Mail geht nicht:\n\nFrom: anna@kunde.example\nTo: b@x.example\nSubject: Test\n\nBitte prüfen!",
+        "It says\n\n>>> import os\n>>> os.x()\nTraceback\n\nHelp!",
+        "Angebot\n>>> >>> http://www.example.com <<<\njetzt ansehen",
+        "> everything is quoted\n> nothing is new",
+        f"{GERMAN}\n\nNichts darüber.",
+        "Zur Info\n\n-------- Weitergeleitete Nachricht --------\nVon: b@x\n> zitiert\n\nText",
+        "FYI\n\n---------- Forwarded message ---------\nFrom: b@x.example\nDate: Mon, 6 May 2024\nTo: a@x\n\nText",
+        "-- \nonly a signature",
+        "",
+    ],
+)
+def test_what_people_write_stays(text: str) -> None:
+    """Prose that looks like an attribution, prompts, forms and forwarded mail are kept whole."""
+    assert new_text(text) == text
+
+
+def test_answers_between_the_lines_stay() -> None:
+    """Of an answer in pieces every piece is kept."""
+    text = f"Am 06.05.24 um 10:15 schrieb {US}:\n> Welches Modell?\nDas blaue.\n> Seit wann?\nSeit gestern.\n\nAnna"
+    assert new_text(text) == "Das blaue.\nSeit gestern.\n\nAnna"
+
+
+def test_an_answer_below_a_quoted_marker_stays() -> None:
+    """Who answers below the quotation is heard, too."""
+    text = f"On May 6, 2024, at 10:15, {US} wrote:\n> {ENGLISH}\n> old\n\nHere is my answer."
+    assert new_text(text) == "Here is my answer."
+
+
+@pytest.mark.parametrize(
+    "broken", [GERMAN.replace(" dieser ", "\ndieser "), f"*{GERMAN}*", GERMAN.replace(" ", "\u00a0")]
+)
+def test_the_marker_survives_the_way(broken: str) -> None:
+    """Our marker is known again when it was wrapped, decorated, or its blanks were replaced."""
+    assert new_text(f"Neu\n\n{broken}\n\nalt") == "Neu"
+
+
+def test_commands_stay() -> None:
+    """An agent's command lines are part of the new text."""
+    assert new_text(f"#close\n\nErledigt.\n\n{OUTLOOK}") == "#close\n\nErledigt."
+
+
+def test_signatures_of_phones_stay() -> None:
+    """A signature is something the sender sent."""
+    assert new_text("Ok\n\nVon meinem iPhone gesendet\n\n> alt") == "Ok\n\nVon meinem iPhone gesendet"
+
+
+@pytest.mark.parametrize(
+    ("markup", "want"),
+    [
+        ("<p>Neu</p><blockquote type=cite><p>alt</p></blockquote>", "Neu"),
+        ("<p>Neu</p><div class=gmail_quote>Am 6. Mai:<blockquote class=gmail_quote>alt</blockquote></div>", "Neu"),
+        ("<p>Neu</p><div id=appendonsend></div><hr><div id=divRplyFwdMsg><b>Von:</b> X</div><p>alt</p>", "Neu"),
+        ("<p>Neu</p><div style='border:none;border-top:solid #E1E1E1 1.0pt'><p>Von: X</p></div><p>alt</p>", "Neu"),
+        ("<p>Neu</p><hr>From: a@x.example<br>Sent: Monday<br><p>old</p>", "Neu"),
+        ("<p>Neu</p><div class=moz-cite-prefix>X schrieb:</div><blockquote>a</blockquote><p>Ende</p>", "Neu\n\nEnde"),
+        ("<p>Neu</p><blockquote>eingerückt</blockquote><p>On May 6, 2024 at 10:15, a@x.example wrote:</p>"
+         "<blockquote>old</blockquote>", "Neu\n\neingerückt"),
+        ("<blockquote>alles eingerückt</blockquote>", "> alles eingerückt"),
+        (f"<p>Neu</p><p>{GERMAN}</p><p>alt</p>", "Neu"),
+    ],
+)  # fmt: skip
+def test_html_tells_more(markup: str, want: str) -> None:
+    """What mail programs mark in HTML counts as quoted; what people indent by hand does not."""
+    assert new_text(html.to_text(markup), markup) == want
+
+
+def test_a_book_is_left_whole() -> None:
+    """Past the limit nothing is guessed."""
+    text = "line\n" * (body.LINES_LIMIT + 1) + "> quoted"
+    assert new_text(text) == text

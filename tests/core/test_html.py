@@ -1,0 +1,109 @@
+"""HTML of strangers: read aloud, and made safe to show."""
+
+from __future__ import annotations
+
+import pytest
+
+from gateway.core import html
+
+
+@pytest.mark.parametrize(
+    ("markup", "want"),
+    [
+        ("<p>Eins</p><p>Zwei</p>", "Eins\n\nZwei"),
+        ("a<br>b<br><br>c", "a\nb\n\nc"),
+        ("<div>a</div><div>b</div>", "a\nb"),
+        ("  viel \n  Raum&nbsp;! ", "viel Raum !"),
+        ('<a href="https://x.example/a?b=1&amp;c=2">hier</a>', "hier <https://x.example/a?b=1&c=2>"),
+        ('<a href="https://x.example/">https://x.example</a>', "https://x.example"),
+        ('<a href="mailto:a@x.example">a@x.example</a>', "a@x.example"),
+        ('<a href="javascript:alert(1)">x</a>', "x"),
+        ("<ul><li>a<li>b<ol start=3><li>c<li>d</ol></ul>", "- a\n- b\n\n  3. c\n  4. d"),
+        ("<table><tr><th>A<th>B<tr><td>1<td>2</table>", "A | B\n1 | 2"),
+        ("<blockquote>alt<blockquote>älter</blockquote></blockquote>", "> alt\n>\n> > älter"),
+        ("<pre>a\n  b</pre>", "a\n  b"),
+        ("<h1>T</h1>text", "T\n\ntext"),
+        ('<img alt="Logo"><img alt="😀"><img src=x>', "[Logo]😀"),
+        ("<p class=MsoNormal>a</p><p class=MsoNormal>b</p>", "a\nb"),
+        ("<style>p{}</style><script>x()</script><title>t</title>sichtbar", "sichtbar"),
+        ("<head><title>t</title><body>sichtbar", "sichtbar"),
+        ('<div style="display:none">Vorschau</div>sichtbar', "sichtbar"),
+        ("<!-- weg -->da<!--[if mso]>weg<![endif]-->", "da"),
+        ("<![if !mso]>da<![endif]>", "da"),
+        ("5 < 6 & 7 > 2 &euro; &#x41; &unknown;", "5 < 6 & 7 > 2 € A &unknown;"),
+        ("a<b title='x > y'>b</b>", "ab"),
+        ('<a title="never closed>a</a>b', "ab"),
+        ("<o:p>&nbsp;</o:p>x", "x"),
+        ("", ""),
+    ],
+)
+def test_to_text(markup: str, want: str) -> None:
+    """Links, lists, tables, quotations and paragraphs are kept; what is not shown is not read."""
+    assert html.to_text(markup) == want
+
+
+@pytest.mark.parametrize(
+    ("markup", "gone"),
+    [
+        ("<script>alert(1)</script>", "alert"),
+        ("<style>x{}</style>", "x{}"),
+        ('<img src="https://x.example/p.gif">', "src"),
+        ('<img src="data:image/svg+xml,x">', "data"),
+        ('<a href="javascript:x()">a</a>', "javascript"),
+        ('<a href="/tickets/1">a</a>', "tickets"),
+        ('<p style="background:url(//x)" onclick="x()" class=a id=b>t</p>', "="),
+        ("<form action=x><input><button>b</button></form>", "<form"),
+        ("<svg><script>x</script></svg><math><mtext></math>", "script"),
+        ('<base href="//x"><link href="//x"><meta http-equiv=refresh>', "//x"),
+        ("<iframe src=x>f</iframe>", "iframe"),
+        ("<noscript><p title='</noscript><img src=x onerror=y>'>", "onerror=y>'"),
+    ],
+)
+def test_sanitise_removes(markup: str, gone: str) -> None:
+    """No script, style, form, frame, remote content or way into the portal survives."""
+    assert gone not in html.sanitise(f"<p>vor</p>{markup}<p>nach</p>")
+
+
+def test_sanitise_keeps_what_people_write() -> None:
+    """Text, emphasis, links, lists and tables stay; links open nothing of ours."""
+    shown = html.sanitise('<p>a <b>b</b> <a href="https://x.example/">c</a></p><ul><li>d</ul><table><tr><td>e</table>')
+    assert '<a href="https://x.example/" rel="noopener noreferrer nofollow">c</a>' in shown
+    assert all(piece in shown for piece in ("<b>b</b>", "<li>d</li>", "<td>e</td>"))
+
+
+def test_inline_pictures_are_shown_in_place() -> None:
+    """A picture by Content-ID gets the URL the portal gives it, escaped ids included; others keep their text."""
+    shown = html.sanitise(
+        '<img src="cid:a@b"><img src="CID:c%40d" alt=C><img src="cid:x" alt=X>', {"a@b": "/f/1", "c@d": "/f/2"}
+    )
+    assert shown == '<img src="/f/1"><img src="/f/2" alt="C"><img alt="X">'
+
+
+@pytest.mark.parametrize(
+    "markup",
+    [
+        "<div>" * 50_000 + "innen",
+        "<b><i>" * 5_000 + "innen",
+        ("<font a>" * 150 + "<p>x" * 30_000) + "innen",
+        "x" * 2_500_000,
+    ],
+    ids=["deep", "formatting", "reopened", "long"],
+)
+def test_what_would_take_long_is_shown_as_text(markup: str) -> None:
+    """Depth, reopened formatting and length are capped before the sanitiser sees them."""
+    assert html.sanitise(markup).startswith("<pre>")
+
+
+@pytest.mark.parametrize(
+    ("markup", "remote"),
+    [
+        ('<img src="https://x.example/p.gif">', True),
+        ("<td background=//x.example/b.png>", True),
+        ("<p style='background:url(http://x)'>", True),
+        ('<img src="cid:a"><a href="https://x.example">link</a>', False),
+        ("<p>http://x.example/a.png</p>", False),
+    ],
+)
+def test_remote_content_is_noticed(markup: str, remote: bool) -> None:
+    """What the mail wanted to load is known, so that the reader can be told it was not."""
+    assert html.has_remote_content(markup) is remote
