@@ -29,6 +29,8 @@ CONTACT: Table = tables.table(tables.Contact)
 JOURNAL: Table = tables.table(tables.Journal)
 OUTBOX: Table = tables.table(tables.Outbox)
 
+MAX_NUMBER = 2**31 - 1
+"""PostgreSQL's integer. People write longer numbers, and it would not even compare them."""
 _ANSWERS = (Notice.REPLY.value, Notice.CLOSE_CONFIRMATION.value)
 
 _TICKET = select(TICKET, CONTACT.c.address.label("requester_address"), CONTACT.c.name.label("requester_name")).join(
@@ -462,7 +464,7 @@ class Tickets:
         return [(row[0], row[1], row[2]) for row in rows]
 
     def _tickets(self, numbers: Iterable[int]) -> list[Ticket]:
-        wanted = sorted(set(numbers))
+        wanted = sorted({n for n in numbers if 0 < n <= MAX_NUMBER})
         if not wanted:
             return []
         return self._with_people(self._connection.execute(_TICKET.where(TICKET.c.number.in_(wanted))).all())
