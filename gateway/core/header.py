@@ -20,6 +20,8 @@ NAMES_LIMIT = 500
 VALUE_LIMIT = 32_768
 """Characters of one value that are read."""
 IDS_LIMIT = 100
+ID_LIMIT = 998
+"""Octets: no line is longer (RFC 5322 section 2.1.1), and no database index takes much more."""
 
 _WORD = re.compile(r"=\?([^?*\s]{0,60})(?:\*[^?]{0,40})?\?([bBqQ])\?((?:[^?]|\?(?!=))*)\?=")
 _FOLD = re.compile(r"[\r\n]+[ \t]*")
@@ -147,7 +149,8 @@ def message_ids(value: str) -> tuple[str, ...]:
     found = [re.sub(r"\s+", "", m) for m in _ID.findall(value)]
     if not any(found):
         found = [part.strip("<>()\"',;") for part in re.split(r"[\s,]+", value) if "@" in part]
-    ids = list(dict.fromkeys(text.one_line(i, 998) for i in found if i and i.isprintable()))
+    clean = (text.one_line(i) for i in found if i and i.isprintable() and len(i.encode()) <= ID_LIMIT)
+    ids = list(dict.fromkeys(clean))
     if len(ids) > IDS_LIMIT:
         # The first names the conversation, the last its nearest parents.
         ids = [ids[0], *ids[1 - IDS_LIMIT :]]
