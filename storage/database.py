@@ -231,6 +231,9 @@ def _with_retry(run: Callable[[], T]) -> T:
 
 
 def _is_outage(error: Exception) -> bool:
+    if str(getattr(getattr(error, "orig", None), "sqlstate", "")).startswith("54"):
+        # "Program limit exceeded" is about what was to be stored, and will be the same tomorrow.
+        return False
     return isinstance(error, OperationalError | SAInterfaceError) or bool(
         getattr(error, "connection_invalidated", False)
     )
