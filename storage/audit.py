@@ -71,16 +71,25 @@ class Broken:
 @dataclass(frozen=True, slots=True)
 class Report:
     counts: dict[str, dict[str, int]]
+    """Empty when the database is too damaged to count."""
     broken: tuple[Broken, ...]
 
 
 def audit(tx: Tx) -> Report:
-    """Look at every row. Call it first in its transaction, for it fixes what the transaction sees."""
+    """Look at every row. It must be all that is done in its transaction, which it begins and ends."""
     connection = tx.connection
     if connection.dialect.name == "postgresql":
         connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
     broken = tuple(found for rule in RULES if (found := _applied(rule, connection)))
-    return Report(_counts(tx), broken)
+    try:
+        counts = _counts(tx)
+    except OperationalError:
+        raise
+    except DatabaseError:
+        counts = {}
+    # Nothing was written, and a damaged file refuses even an empty commit.
+    connection.rollback()
+    return Report(counts, broken)
 
 
 def _applied(rule: Rule, connection: Connection) -> Broken | None:

@@ -40,7 +40,8 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         show.json_array({"about": f.about, "level": f.level, "text": f.text, "remedy": f.remedy} for f in found)
     else:
-        show.table(("level", "about", "finding", "remedy"), [(f.level, f.about, f.text, f.remedy) for f in found])
+        rows = [(f.level, f.about, f"{f.text}. {f.remedy}" if f.remedy else f.text) for f in found]
+        show.table(("level", "about", "finding"), rows)
     return 1 if any(f.level == ERROR for f in found) else 0
 
 

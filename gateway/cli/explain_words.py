@@ -70,13 +70,18 @@ def _people(people: tuple[Address, ...]) -> str:
 
 
 def _marks(case: Case) -> Iterator[str]:
-    foreign = 0
+    known, foreign = case.known, 0
     for key in case.keys.found:
+        number = known.messages.get(key.message_id, 0)
         if key.evidence in _MARKS:
             yield _MARKS[key.evidence].format(key) + (f", made for {key.holder}" if key.holder else "")
-        elif key.message_id in case.known.messages:
-            yield f"it answers <{key.message_id}>, which is on ticket {case.known.messages[key.message_id]}"
-        else:
+        elif key.own and number:
+            yield f"a mail of the same Message-ID is on ticket {number}"
+        elif key.own and key.message_id in known.expected:
+            yield f"a mail on ticket {known.expected[key.message_id]} answers it"
+        elif number:
+            yield f"it answers <{key.message_id}>, which is on ticket {number}"
+        elif not key.own:
             foreign += 1
     if foreign:
         yield f"it answers {foreign} {'mail' if foreign == 1 else 'mails'} we do not know"

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from gateway import config
 from gateway.cli.site import has_secret, lack
 from gateway.config import Settings
-from gateway.core.errors import TemplateError
+from gateway.core.errors import StorageUnavailable, TemplateError
 from storage import migrate
 from storage.database import Database
 
@@ -96,6 +96,8 @@ def look_at_database(settings: Settings) -> Iterator[Finding]:
             yield Finding("database", OK, f"{database.safe_url} is empty; its tables are made at the first start")
         else:
             yield Finding("database", WARNING, problem)
+    except StorageUnavailable as error:
+        yield Finding("database", ERROR, f"{database.safe_url}: {error}", "Start it, or correct gateway.database_url.")
     finally:
         database.close_now()
 
@@ -228,6 +230,8 @@ def _unix_refusal(path: Path) -> OSError | None:
         probe.settimeout(1.0)
         try:
             probe.connect(str(path))
-        except OSError:
+        except ConnectionRefusedError:
             return None  # left over by a daemon that is gone; the next one replaces it
+        except OSError as error:
+            return error
     return OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))

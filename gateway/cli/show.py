@@ -18,8 +18,8 @@ from gateway.core.text import clean, one_line
 Json: TypeAlias = "Mapping[str, Json] | Sequence[Json] | str | int | bool | None"
 
 NOTHING = "Nothing to show."
-CELL = 120
-"""Characters of one cell of a table."""
+CELL = 60
+"""Characters of a cell of a table; only the last one of a row may be longer."""
 
 
 def as_json(value: Json) -> None:
@@ -39,7 +39,7 @@ def json_array(values: Iterable[Json]) -> None:
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Rows below their headings; the reader of an empty table is told so on stderr."""
-    cells = [[one_line(cell, CELL) for cell in row] for row in rows]
+    cells = [[*(_cut(cell) for cell in row[:-1]), one_line(row[-1])] for row in rows]
     if not cells:
         print(NOTHING, file=sys.stderr)
     elif sys.stdout.isatty():
@@ -57,7 +57,7 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
 
 def facts(pairs: Iterable[tuple[str, str]]) -> None:
     """One fact a line; what is empty is left out."""
-    for line in aligned([[name, one_line(value, 998)] for name, value in pairs if value] or [["", ""]]):
+    for line in aligned([[name, one_line(value)] for name, value in pairs if value] or [["", ""]]):
         print(line)
 
 
@@ -86,6 +86,11 @@ def size(count: int) -> str:
     if count < 1000:
         return f"{count} bytes"
     return f"{count / 1000:.0f} kB" if count < 1_000_000 else f"{count / 1_000_000:.1f} MB"
+
+
+def _cut(cell: str) -> str:
+    found = one_line(cell)
+    return found if len(found) <= CELL else found[: CELL - 1] + "…"
 
 
 def _dumped(value: Json) -> str:

@@ -89,15 +89,15 @@ def _list(args: argparse.Namespace) -> int:
             site.database.read_now(as_json)
             return 0
         show.table(
-            ("number", "status", "requester", "subject", "assignee", "last activity"),
+            ("number", "status", "last activity", "assignee", "requester", "subject"),
             [
                 (
                     str(t.number),
                     agent_label(t.status, "en"),
+                    show.when(t.last_activity_at, site.zone),
+                    t.assignee,
                     t.requester.address,
                     t.subject,
-                    t.assignee,
-                    show.when(t.last_activity_at, site.zone),
                 )
                 for t in site.database.read_now(found)
             ],

@@ -16,7 +16,12 @@ if TYPE_CHECKING:
     from gateway.cli.site import Site
 
 INDENT = "    "
-_CLOSED_BY = {"requester": "the requester", "agent": "an agent", "time": "time, after it was solved"}
+_CLOSED_BY = {
+    "requester": "the requester",
+    "agent": "an agent",
+    "time": "time, after it was solved",
+    "merge": "merging",
+}
 
 
 def tell(

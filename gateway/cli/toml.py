@@ -22,7 +22,7 @@ def _table(table: Mapping[str, Value], path: tuple[str, ...]) -> Iterator[str]:
     for key, value in inner.items():
         name = ".".join((*path, key))
         for one in _tables(value) or ():
-            heads = any(_tables(v) is None for v in one.values()) or not isinstance(value, Mapping)
+            heads = not one or any(_tables(v) is None for v in one.values()) or not isinstance(value, Mapping)
             if heads:
                 yield f"\n[{name}]" if isinstance(value, Mapping) else f"\n[[{name}]]"
             yield from _table(one, (*path, key))

@@ -1,0 +1,188 @@
+"""`replydesk check`: each thing that would keep the daemon from starting is found beforehand, and nothing is made."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import socket
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway import config
+from gateway.cli.toml import dumps
+from tests.cli.conftest import Shop
+
+
+def findings(shop: Shop, code: int = 0) -> dict[str, list[tuple[str, str]]]:
+    """Level and text of each finding, by what it is about."""
+    shop.capsys.readouterr()
+    assert shop.run("check", "--json") == code
+    found: dict[str, list[tuple[str, str]]] = {}
+    for one in json.loads(shop.capsys.readouterr().out):
+        assert one["remedy"] or one["level"] != "error"
+        found.setdefault(one["about"], []).append((one["level"], f"{one['text']} {one['remedy']}"))
+    return found
+
+
+def change(shop: Shop, old: str, new: str) -> None:
+    text = shop.file.read_text("utf-8")
+    assert old in text
+    shop.file.write_text(text.replace(old, new), "utf-8")
+
+
+@pytest.fixture
+def taken() -> Iterator[str]:
+    """An address somebody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"127.0.0.1:{server.getsockname()[1]}"
+
+
+def test_a_good_site_passes(shop: Shop) -> None:
+    """No error; a line for each thing that was looked at."""
+    found = findings(shop)
+    assert {level for lines in found.values() for level, _ in lines} <= {"ok", "warning"}
+    assert {"configuration", "folders", "secrets", "database", "templates"} <= set(found)
+    assert "ok" in shop.out("check")
+
+
+def test_before_the_first_start_nothing_is_made(shop: Shop) -> None:
+    """What the daemon makes at its start is said to be made then; asking makes nothing."""
+    shop.database.close_now()
+    for file in (shop.file.parent / "var").iterdir():
+        file.unlink()
+    (shop.file.parent / "var").rmdir()
+    found = findings(shop)
+    for about in ("folders", "secrets", "database"):
+        assert "made at the first start" in found[about][0][1]
+    assert not (shop.file.parent / "var").exists()
+
+
+def test_an_unreadable_secret(shop: Shop) -> None:
+    change(shop, "[gateway]", '[gateway]\nsecret_file = "nowhere/secret"')
+    assert "gateway.secret_file" in findings(shop, 1)["secrets"][0][1]
+
+
+def test_a_secret_everybody_can_read(shop: Shop) -> None:
+    (shop.file.parent / "var" / "secret").chmod(0o644)
+    level, text = findings(shop)["secrets"][0]
+    assert level == "warning"
+    assert "chmod 600" in text
+
+
+def test_a_password_file_that_is_missing(shop: Shop) -> None:
+    change(shop, "[send]", '[send]\nusername = "u"\npassword_file = "relay.password"')
+    assert "send.password_file" in findings(shop, 1)["secrets"][-1][1]
+
+
+def test_a_broken_template_is_named_by_file_and_line(shop: Shop) -> None:
+    folder = shop.file.parent / "own" / "mail" / "en"
+    folder.mkdir(parents=True)
+    (folder / "reply.txt.j2").write_text("Hello\n{% if %}\n")
+    change(shop, "[gateway]", '[gateway]\ntemplates_dir = "own"')
+    ((level, text),) = findings(shop, 1)["templates"]
+    assert level == "error"
+    assert f"{folder}/reply.txt.j2:2" in text
+
+
+def test_an_address_that_is_taken(shop: Shop, taken: str) -> None:
+    change(shop, 'listen = ""', f'listen = "{taken}"')
+    ((level, text),) = findings(shop, 1)["addresses"]
+    assert level == "error"
+    assert f"portal.listen: {taken}" in text
+
+
+def test_an_address_the_daemon_holds(shop: Shop, taken: str) -> None:
+    """A daemon that runs on this data_dir may listen where it is told to."""
+    change(shop, 'listen = ""', f'listen = "{taken}"')
+    with (shop.file.parent / "var" / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        ((level, text),) = findings(shop)["addresses"]
+    assert (level, "running daemon" in text) == ("ok", True)
+    findings(shop, 1)
+
+
+def test_the_same_address_twice(shop: Shop) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        free = f"127.0.0.1:{server.getsockname()[1]}"
+    change(shop, "listen = []", f'listen = ["{free}", "{free}"]')
+    assert [level for level, _ in findings(shop, 1)["addresses"]] == ["ok", "error"]
+
+
+def test_an_address_that_is_not_ours(shop: Shop) -> None:
+    change(shop, "listen = []", 'listen = ["192.0.2.1:2525"]')
+    assert "192.0.2.1:2525" in findings(shop, 1)["addresses"][0][1]
+
+
+def test_unix_sockets(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One somebody answers on is taken; one left behind is free; a file is neither."""
+    left, alive, file = tmp_path / "left", tmp_path / "alive", tmp_path / "file"
+    file.touch()
+    monkeypatch.chdir(tmp_path)  # a socket's path may not be long
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind("left")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind("alive")
+        server.listen()
+        change(shop, "[portal]", f'[receive.lmtp]\nlisten = ["unix:{left}", "unix:{alive}", "unix:{file}"]\n[portal]')
+        levels = [level for level, _ in findings(shop, 1)["addresses"]]
+    assert levels == ["ok", "error", "error"]
+
+
+def test_a_relay_that_does_not_answer_is_a_warning(shop: Shop, taken: str) -> None:
+    """Mail waits; the daemon can start."""
+    change(shop, 'transport = "file"', f'transport = "smtp"\nport = {taken.rpartition(":")[2]}')
+    assert findings(shop)["relay"][0][0] == "ok"
+    change(shop, f"port = {taken.rpartition(':')[2]}", "port = 1")
+    assert findings(shop)["relay"][0][0] == "warning"
+
+
+def test_a_certificate_that_cannot_be_used(shop: Shop) -> None:
+    (shop.file.parent / "cert.pem").write_text("no certificate")
+    change(shop, "[receive.smtp]", '[receive.smtp]\ntls_certificate = "cert.pem"\ntls_key = "cert.pem"')
+    assert "receive.smtp.tls_certificate" in findings(shop, 1)["certificate"][0][1]
+    change(shop, '\ntls_certificate = "cert.pem"\ntls_key = "cert.pem"', '\nimplicit_tls_listen = ["127.0.0.1:4650"]')
+    assert "is missing" in findings(shop, 1)["certificate"][0][1]
+
+
+def test_a_database_that_is_down_or_of_another_version(shop: Shop) -> None:
+    with shop.database.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0000'")
+    assert findings(shop)["database"][0][0] == "warning"
+    change(shop, shop.database.url, "postgresql+psycopg://replydesk@127.0.0.1:1/replydesk")
+    ((level, text),) = findings(shop, 1)["database"]
+    assert (level, "127.0.0.1" in text) == ("error", True)
+
+
+def test_dump_is_what_was_understood(shop: Shop) -> None:
+    """TOML that reads back as the same settings, every key of every table in it."""
+    dumped = shop.out("check", "--dump")
+    again = config.build(tomllib.loads(dumped), shop.file)
+    assert again == config.load(shop.file)
+    assert "session_hours = 12" in dumped
+
+
+def test_dump_shows_no_password(shop: Shop) -> None:
+    change(shop, shop.database.url, "postgresql+psycopg://replydesk:hunter2@db.example:5432/replydesk")
+    dumped = shop.out("check", "--dump")
+    assert "hunter2" not in dumped
+    assert 'database_url = "postgresql+psycopg://replydesk:***@db.example:5432/replydesk"' in dumped
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        {},
+        {"a": 1, "b": True, "c": "x", "d": [], "e": ["1", "2"]},
+        {"a": 'quote " back \\ line\nDEL\x7f tab\t ü 😀 \x01'},
+        {"t": {"x": 1, "u": {"y": 2}}, "z": 3},
+        {"only": {"inner": {"deep": {"x": 1}}}},
+        {"rows": [{"a": 1, "sub": {"b": 2}}, {"a": 3}], "plain": [1, 2], "empty": {}},
+    ],
+)
+def test_toml_reads_back(table: dict[str, Any]) -> None:
+    """Whatever is written is what a reader understands."""
+    assert tomllib.loads(dumps(table)) == table

@@ -1,0 +1,60 @@
+"""How things are shown: frames on a terminal only, control characters nowhere, JSON whole."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from gateway.cli import show
+
+
+class Terminal(io.StringIO):
+    """A standard output that is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_gets_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a line below the headings; what looks like rich's markup is shown as it is."""
+    monkeypatch.setenv("COLUMNS", "80")
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    show.table(("number", "subject"), [("1", "[red]alert[/red] \x1b[2J:smile:")])
+    shown = terminal.getvalue()
+    assert "[red]alert[/red] [2J:smile:" in shown
+    assert "───" in shown
+
+
+def test_a_pipe_gets_aligned_text(capsys: pytest.CaptureFixture[str]) -> None:
+    """No colour codes; long cells are cut but for the last."""
+    show.table(("a", "b", "c"), [("x" * 100, "1", "y" * 100), ("z", "22", "line\nbreak\x1b[31m")])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1] == f"{'x' * 59}…  1   {'y' * 100}"
+    assert lines[2] == f"z{' ' * 61}22  line break[31m"
+
+
+def test_an_array_is_one_however_many(capsys: pytest.CaptureFixture[str]) -> None:
+    for values in ([], [1], [1, {"a": "ü\ud800"}, None]):
+        show.json_array(values)
+        assert json.loads(capsys.readouterr().out) == values
+
+
+@pytest.mark.parametrize(
+    ("count", "said"), [(0, "0 bytes"), (999, "999 bytes"), (14_200, "14 kB"), (2_300_000, "2.3 MB")]
+)
+def test_sizes(count: int, said: str) -> None:
+    assert show.size(count) == said
+
+
+def test_times() -> None:
+    """UTC for programs, the site's time for people."""
+    moment = datetime(2026, 3, 12, 15, 5, 7, tzinfo=timezone(timedelta(hours=1)))
+    assert show.iso(moment) == "2026-03-12T14:05:07Z"
+    assert show.iso(None) is None
+    assert show.when(moment, UTC) == "2026-03-12 14:05"
+    assert show.when(None, UTC) == ""

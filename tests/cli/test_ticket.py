@@ -1,0 +1,241 @@
+"""`replydesk ticket`: what is listed and shown, and that an act at the shell is an act like any other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from email import message_from_bytes, policy
+from pathlib import Path
+
+import pytest
+
+from storage.audit import audit
+from tests.cli.conftest import ERIKA, Shop
+
+Type = Callable[[str | bytes], None]
+
+
+def mails(shop: Shop) -> list[tuple[str, str]]:
+    return [(row["notice"], row["recipient"]) for row in reversed(shop.json("outbox", "list"))]
+
+
+def test_a_list_names_each_ticket_once(shop: Shop) -> None:
+    """A line holds number, status in words, requester, subject and the site's own time."""
+    heading, line = shop.out("ticket", "list").splitlines()
+    assert heading.split()[:2] == ["number", "status"]
+    assert line.split() == [
+        *("1", "New", "2026-03-02", "10:30", "erika@customer.example"),
+        *("Der", "Drucker", "druckt", "nicht", "über", "WLAN"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        (["--status", "new"], 1),
+        (["--status", "open"], 1),
+        (["--status", "waiting on us"], 0),
+        (["--status", "Closed"], 0),
+        (["--text", "über wlan"], 1),
+        (["--text", "druckt [bold]nicht"], 1),
+        (["--text", "100%"], 0),
+        (["--requester", "ERIKA@customer.example"], 1),
+        (["--requester", "karl@customer.example"], 0),
+        (["--mailbox", "help@example.com"], 1),
+        (["--mailbox", "sales@example.com"], 0),
+        (["--assignee", "anna@example.com"], 0),
+        (["--limit", "1"], 1),
+    ],
+)
+def test_filters(shop: Shop, words: list[str], found: int) -> None:
+    """Each filter keeps what fits; a mailbox may be named by an alias."""
+    assert len(shop.json("ticket", "list", *words)) == found
+
+
+def test_show_reads_like_the_conversation(shop: Shop) -> None:
+    """Key facts, then who wrote what and when, files named; what looks like markup is text."""
+    shown = shop.out("ticket", "show", "1")
+    assert "Requester      Erika Beispiel <erika@customer.example>" in shown
+    assert "Participants   Karl <karl@customer.example>" in shown
+    assert "    unser Drucker druckt [bold]nicht[/bold]." in shown
+    assert "[file: log.txt, text/plain, 9 bytes]" in shown
+    assert shown.index("Status ") < shown.index("Guten Tag")
+
+
+@pytest.mark.parametrize("number", ["1", "#1", "RD-1-ABCDEF"])
+def test_a_ticket_is_named_as_people_name_it(shop: Shop, number: str) -> None:
+    assert shop.json("ticket", "show", number)["number"] == 1
+
+
+def test_what_is_folded_can_be_shown(shop: Shop) -> None:
+    """Quoted text is folded, and said to be; --full shows it."""
+    reference = shop.json("ticket", "show", "1")["reference"]
+    shop.feed(
+        f"From: erika@customer.example\nTo: support@example.com\nSubject: Re: [{reference}]\nMessage-ID: <2@c>\n"
+        "\nEs geht wieder.\n\nAm Mo., 2. März 2026 um 10:30 Uhr schrieb Support:\n> Haben Sie Papier eingelegt?\n"
+    )
+    short, full = shop.out("ticket", "show", "1"), shop.out("ticket", "show", "1", "--full")
+    assert "Papier" not in short
+    assert "--full" in short
+    assert "> Haben Sie Papier eingelegt?" in full
+
+
+def test_nothing_a_stranger_wrote_reaches_the_terminal_as_a_control(shop: Shop) -> None:
+    """A subject may hold an escape sequence; it is shown without its control character."""
+    shop.feed("From: m@c.example\nTo: support@example.com\nSubject: =?utf-8?q?a=1B=5B31mred?=\n\nx\x1b[2Jy\n")
+    assert "\x1b" not in shop.out("ticket", "list") + shop.out("ticket", "show", "2")
+
+
+def test_a_reply_goes_out_under_the_agents_name(shop: Shop, typed: Type) -> None:
+    """To requester and participants, as correspondence, and the status follows; the agent gets a receipt."""
+    typed("Guten Tag,\n\nbitte starten Sie ihn neu. Größe prüfen!\n")
+    said = shop.out("ticket", "reply", "1", "--agent", "anna@example.com")
+    assert "Ticket 1: Waiting on contact." in said
+    assert mails(shop)[-3:] == [
+        ("reply", "erika@customer.example"),
+        ("reply", "karl@customer.example"),
+        ("agent_receipt", "anna@example.com"),
+    ]
+    entry = shop.json("ticket", "show", "1")["entries"][-1]
+    assert entry["author"] == {"address": "anna@example.com", "name": "Anna Agent", "role": "agent"}
+    assert (entry["kind"], entry["reason"]) == ("correspondence", "command-line")
+    assert entry["body_text"] == "Guten Tag,\n\nbitte starten Sie ihn neu. Größe prüfen!"
+    source = shop.database.read_now(lambda tx: tx.outbox.message(tx.outbox.recent(limit=3)[2].id))
+    mail = message_from_bytes(source, policy=policy.default)
+    assert mail["From"].addresses[0].display_name == "Anna Agent (Example Support)"
+    assert mail["Auto-Submitted"] is None
+    assert shop.database.read_now(audit).broken == ()
+
+
+def test_the_same_reply_twice_is_two_mails(shop: Shop, typed: Type) -> None:
+    """Each act has a cause of its own, so the second is not taken for a repetition of the first."""
+    for _ in range(2):
+        typed("Noch da?")
+        shop.out("ticket", "reply", "1", "--agent", "bob@example.com")
+    assert mails(shop).count(("reply", "erika@customer.example")) == 2
+
+
+def test_a_reply_from_a_file_can_solve(shop: Shop, tmp_path: Path) -> None:
+    """With --status solved the answer carries the question whether it is solved."""
+    (tmp_path / "answer.txt").write_text("Erledigt.", "utf-8")
+    found = shop.json(
+        "ticket",
+        "reply",
+        "1",
+        "--file",
+        str(tmp_path / "answer.txt"),
+        "--agent",
+        "anna@example.com",
+        "--status",
+        "solved",
+    )
+    assert found["status"] == "solved"
+    assert ("close_confirmation", "erika@customer.example") in mails(shop)
+    assert ("reply", "erika@customer.example") not in mails(shop)
+
+
+def test_a_note_stays_inside(shop: Shop, typed: Type) -> None:
+    """A comment for agents: no customer hears of it, and the status stays."""
+    before = mails(shop)
+    typed("Kunde ist ungeduldig.")
+    shop.out("ticket", "reply", "1", "--note", "--agent", "bob@example.com")
+    found = shop.json("ticket", "show", "1")
+    assert (found["status"], found["entries"][-1]["kind"]) == ("new", "comment")
+    assert mails(shop) == before
+
+
+def test_a_note_may_set_a_status(shop: Shop, typed: Type) -> None:
+    """The customer hears of the status, not of the note."""
+    typed("Warten auf Ersatzteil.")
+    shop.out("ticket", "reply", "1", "--note", "--agent", "bob@example.com", "--status", "waiting_on_contact")
+    found = shop.json("ticket", "show", "1")
+    assert found["status"] == "waiting_on_contact"
+    assert [e["kind"] for e in found["entries"]] == ["correspondence", "comment", "event"]
+    assert ("status_changed", "erika@customer.example") in mails(shop)
+
+
+def test_among_several_agents_one_must_be_named(shop: Shop, typed: Type) -> None:
+    """That is wrong usage; an unknown one is a refusal."""
+    typed("Hallo")
+    assert "anna@example.com, bob@example.com" in shop.refused("ticket", "reply", "1", code=2)
+    assert "agents are" in shop.refused("ticket", "reply", "1", "--agent", "eve@example.com")
+
+
+def test_without_agents_the_mailbox_itself_answers(shop: Shop, typed: Type) -> None:
+    """A site may have no agents: the shell is then the way to answer."""
+    text = shop.file.read_text("utf-8")
+    start, end = text.index("[[agents]]"), text.index("[receive.smtp]")
+    shop.file.write_text(text[:start] + text[end:], "utf-8")
+    typed("Hallo")
+    shop.out("ticket", "reply", "1")
+    assert shop.json("ticket", "show", "1")["entries"][-1]["author"]["name"] == "Example Support"
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [("", "no text"), (" \n\n", "no text"), (b"Gr\xfc\xdfe", "not UTF-8"), ("x" * 1_000_001, "more than")],
+)
+def test_a_reply_without_a_usable_text_is_refused(shop: Shop, typed: Type, given: str | bytes, said: str) -> None:
+    """Nothing is sent, nothing is stored."""
+    before = mails(shop)
+    typed(given)
+    assert said in shop.refused("ticket", "reply", "1", "--agent", "anna@example.com")
+    assert mails(shop) == before
+    assert len(shop.json("ticket", "show", "1")["entries"]) == 1
+
+
+def test_a_file_that_is_not_there(shop: Shop) -> None:
+    said = shop.refused("ticket", "reply", "1", "--agent", "anna@example.com", "--file", "/nowhere/answer.txt")
+    assert "/nowhere/answer.txt cannot be read: No such file" in said
+
+
+def test_solved_asks_the_customer(shop: Shop) -> None:
+    """`status N solved` sends the confirmation, once."""
+    shop.out("ticket", "status", "1", "solved")
+    assert "Nothing was changed" in shop.out("ticket", "status", "1", "solved")
+    assert mails(shop).count(("close_confirmation", "erika@customer.example")) == 1
+
+
+def test_close_tells_the_customer_and_the_history(shop: Shop) -> None:
+    """Who closed it stands in the facts; a reply by mail opens it again."""
+    found = shop.json("ticket", "close", "1", "--agent", "anna@example.com")
+    assert (found["status"], found["closed_by"]) == ("closed", "agent")
+    assert found["entries"][-1]["kind"] == "event"
+    assert found["entries"][-1]["body_text"] == "Status set to “Closed” by Anna Agent."
+    assert ("closed", "erika@customer.example") in mails(shop)
+    shop.feed(
+        "From: erika@customer.example\nTo: support@example.com\nSubject: Re: Drucker\nMessage-ID: <3@c.example>\n"
+        "In-Reply-To: <request-1@customer.example>\n\nDoch nicht.\n",
+        ERIKA,
+    )
+    assert shop.json("ticket", "show", "1")["status"] == "waiting_on_us"
+
+
+def test_what_the_lifecycle_forbids_is_refused(shop: Shop) -> None:
+    """A closed ticket cannot be solved: one line says so, and nothing is stored."""
+    shop.out("ticket", "close", "1")
+    assert "closed" in shop.refused("ticket", "status", "1", "solved")
+    assert shop.json("ticket", "show", "1")["status"] == "closed"
+
+
+@pytest.mark.parametrize("words", [["show", "9"], ["close", "9"], ["status", "9", "closed"]])
+def test_an_unknown_ticket_is_refused(shop: Shop, words: list[str]) -> None:
+    assert shop.refused("ticket", *words) == "replydesk: there is no ticket 9\n"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["status", "1", "new"],
+        ["status", "1", "done"],
+        ["list", "--status", "foo"],
+        ["list", "--limit", "0"],
+        ["show", "abc"],
+        ["show"],
+        [],
+        ["merge", "1", "2"],
+    ],
+)
+def test_wrong_words_are_wrong_usage(shop: Shop, words: list[str]) -> None:
+    """Exit code 2, and the usage on stderr."""
+    assert shop.run("ticket", *words) == 2
+    assert "usage: replydesk ticket" in shop.capsys.readouterr().err
