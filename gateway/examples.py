@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from gateway.core.compose import Scene, compose
 from gateway.core.lifecycle import Status
 from gateway.core.message import Address, Attachment
-from gateway.core.notice import Audience, Notice, NoticeRequest, Outbound, Words
+from gateway.core.notice import Audience, Notice, NoticeRequest, Outbound, Section, Words
 from gateway.core.policy import Agent, Mailbox, Policy
 from gateway.core.ticket import Entry, EntryKind, Evidence, Participant, Role, Ticket
 from gateway.core.token import Keys
@@ -29,6 +29,7 @@ NOW = datetime(2026, 3, 12, 14, 5, tzinfo=UTC)
 _READERS = {
     Notice.AGENT_NOTICE: (Audience.AGENT, AGENT, "reply"),
     Notice.AGENT_RECEIPT: (Audience.AGENT, AGENT, "done"),
+    Notice.AGENT_DIGEST: (Audience.AGENT, AGENT, "digest"),
     Notice.OPERATOR_ALARM: (Audience.OPERATOR, OPERATOR, "alarm"),
 }
 _REMARKS = {
@@ -43,6 +44,8 @@ _STATUSES = {
     Notice.AGENT_RECEIPT: Status.WAITING_ON_CONTACT,
     Notice.CLOSE_CONFIRMATION: Status.SOLVED,
     Notice.CLOSED: Status.CLOSED,
+    Notice.SOLVED_REMINDER: Status.SOLVED,
+    Notice.WAITING_REMINDER: Status.WAITING_ON_CONTACT,
 }
 _MAYBE_WITHOUT_TICKET = frozenset({Notice.REGISTRATION, Notice.REGISTERED, Notice.PASSWORD_RESET})
 """Sent for a first mail, but also when support asks for it."""
@@ -95,6 +98,9 @@ def _policy(language: str, signature: str) -> Policy:
 def _scene(notice: Notice, texts: dict[str, str]) -> Scene:
     if notice is Notice.OPERATOR_ALARM:
         return Scene(NOW, "example")
+    if notice is Notice.AGENT_DIGEST:
+        lines = (f"#{NUMBER} {texts['subject']}", f"#998 {texts['other']}")
+        return Scene(NOW, "example", sections=(Section(texts["open"], lines),))
     ticket = Ticket(
         NUMBER,
         _STATUSES.get(notice, Status.WAITING_ON_US),
@@ -134,6 +140,7 @@ _TEXTS: dict[str, dict[str, str]] = {
         "signature": "Example Ltd, 1 Sample Street, Exampletown\nMonday to Friday, 9 to 17, +49 30 555 0100",
         "subject": "Printer has stopped since the update",
         "other": "Offer for a second device",
+        "open": "Waiting on us",
         "hours": "We answer from Monday to Friday between 9 and 17, usually within one working day.",
         "question": "Good morning,\n\nsince the update on Friday our printer has printed nothing, it only blinks.\n"
         "A picture of the display is attached.\n\nBest wishes\nErika Beispiel",
@@ -154,6 +161,7 @@ _TEXTS: dict[str, dict[str, str]] = {
         "signature": "Beispiel GmbH, Musterstraße 1, 12345 Musterstadt\nMontag bis Freitag, 9 bis 17 Uhr, 030 5550100",
         "subject": "Drucker läuft seit dem Update nicht mehr",
         "other": "Angebot für ein zweites Gerät",
+        "open": "Wartet auf uns",
         "hours": "Wir antworten von Montag bis Freitag zwischen 9 und 17 Uhr, meist innerhalb eines Arbeitstags.",
         "question": "Guten Morgen,\n\nseit dem Update am Freitag druckt unser Drucker nicht mehr, er blinkt nur noch.\n"
         "Ein Bild der Anzeige liegt bei.\n\nViele Grüße\nErika Beispiel",

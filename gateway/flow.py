@@ -11,7 +11,7 @@ import hashlib
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from gateway.core import act, commands, forward, thread
+from gateway.core import act, clockwork, commands, forward, thread
 from gateway.core.case import Case, Facts, author_of
 from gateway.core.classify import classify
 from gateway.core.commands import Order, Verb
@@ -68,7 +68,7 @@ class Desk:
         message = parse(raw, envelope)
         kind = classify(message, envelope, self.policy)
         keys = thread.keys(message, envelope, self.policy)
-        order = commands.read(message.reply_text, self.policy.languages)
+        order = commands.read(message.reply_text, self.policy.languages, [s.name for s in self.policy.statuses])
         forwarded, inner = _forwarded(raw, message) if order.has(Verb.FROM) else (None, b"")
         return Read(message, envelope, kind, keys, content_hash(raw, message), order, forwarded, inner)
 
@@ -169,6 +169,8 @@ class Desk:
         if decision.alarm:
             self.alarm(tx, f"{decision.reason.value}:{decision.ticket}", decision.alarm, now)
         entry = applied.entry.id if applied and applied.entry else None
+        if applied:
+            applied = self._set_target(tx, applied, decision, now)
         if applied and decision.undo:
             undo = replace(decision.undo, moved=applied.moved or decision.undo.moved)
             tx.acts.record(applied.ticket.number, undo, entry, journal_id, now)
@@ -178,6 +180,21 @@ class Desk:
             waits = request.audience is Audience.CUSTOMER and decision.hold_minutes
             self._send(tx, request, scene, entry, journal_id, later if waits else None)
         return applied
+
+    def _set_target(self, tx: Tx, applied: Applied, decision: Decision, now: datetime) -> Applied:
+        target = clockwork.target(applied.ticket, decision, applied.created, self.policy, now)
+        if target is clockwork.KEEP:
+            return applied
+        tx.tickets.set_target(applied.ticket.number, target)
+        return replace(applied, ticket=tx.tickets.get(applied.ticket.number))
+
+    def tick(self, tx: Tx, number: int, now: datetime) -> Decision | None:
+        """Do what the clock wants of a ticket, if it still wants it."""
+        tx.tickets.serialise([f"ticket:{number}"])
+        decision = clockwork.due(tx.tickets.get(number), self.policy, now)
+        if decision is not None:
+            self.effects(tx, decision, f"clock:{number}:{decision.reason.value}:{now.isoformat()}", now)
+        return decision
 
     def _scene(self, tx: Tx, applied: Applied | None, decision: Decision, cause: str, now: datetime) -> Scene:
         if applied is None:

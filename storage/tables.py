@@ -115,6 +115,11 @@ class Ticket(SQLModel, table=True):
     assignee: str = ""
     created_at: datetime
     last_activity_at: datetime
+    status_at: datetime
+    reminded_at: datetime | None = None
+    warn_at: datetime | None = None
+    due_at: datetime | None = None
+    target: str = ""
     solved_at: datetime | None = None
     closed_at: datetime | None = None
     closed_by: str = ""
@@ -126,6 +131,7 @@ class Ticket(SQLModel, table=True):
     __table_args__ = (
         Index("ix_ticket_requester", "requester_key", "last_activity_at"),
         Index("ix_ticket_status", "status", "last_activity_at"),
+        _some("ix_ticket_due", "due_at IS NOT NULL", "due_at"),
         _NEVER_AGAIN,
     )
 
@@ -254,8 +260,10 @@ class Place(SQLModel, table=True):
     uidvalidity: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
     uid: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
     """Every mail up to this one was seen to: it is in the journal, in `unfetched`, or was none of ours to take."""
-    unread_below: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
-    """Mails below were there before us: of them only the unread ones are taken."""
+    older_below: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
+    """Mails below were there before we opened the folder …"""
+    older_only: str = _text()
+    """… and of them only these are taken, as an IMAP search key."""
     tidied_uid: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
     """Up to this one the mails we took were moved or flagged."""
     looked_at: datetime | None = None

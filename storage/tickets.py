@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, delete, func, insert, or_, select, text, update
+from sqlalchemy import Connection, Row, Table, and_, delete, func, insert, or_, select, text, update
 
+from gateway.core.clockwork import MISSED, Target
 from gateway.core.decision import Act, Change, Decision, EntryDraft, Joined
 from gateway.core.errors import UnknownTicket
 from gateway.core.lifecycle import Status
@@ -279,6 +280,8 @@ class Tickets:
             "assignee": decision.change.assignee or "",
             "created_at": began,
             "last_activity_at": now,
+            "status_at": now,
+            "target": "",
             "closed_by": "",
             "spam": False,
         }
@@ -296,13 +299,21 @@ class Tickets:
         if change.status is not None:
             values |= {"status": change.status.value, "sub_status": change.sub_status or ""}
             values["last_activity_at"] = now
+            # An agent's further answer starts the waiting anew, and with it the reminders.
+            values |= {"status_at": now, "reminded_at": None}
             if change.status is Status.SOLVED:
                 values["solved_at"] = now
+            elif change.status is not Status.CLOSED:
+                values["solved_at"] = None
             if change.status is Status.CLOSED:
                 if change.closed_by:
                     values |= {"closed_at": now, "closed_by": change.closed_by}
             else:
                 values |= {"closed_at": None, "closed_by": ""}
+        if change.reminded:
+            values["reminded_at"] = now
+        if change.target is not None:
+            values["target"] = change.target
         if change.assignee is not None:
             values["assignee"] = change.assignee
         if change.language is not None:
@@ -456,6 +467,32 @@ class Tickets:
         )
         return [row[0] for row in rows][::-1]
 
+    def set_target(self, number: int, target: Target | None) -> None:
+        """Until when a ticket is to be answered, or that nothing is due."""
+        values = {"warn_at": target and target.warn_at, "due_at": target and target.due_at, "target": ""}
+        self._connection.execute(update(TICKET).where(TICKET.c.number == number).values(**values))
+
+    def clock_candidates(self, solved_before: datetime, waiting_before: datetime, now: datetime) -> list[int]:
+        """Numbers of tickets the clock may want something of; `clockwork.due` says what, if anything."""
+        old = or_(
+            and_(TICKET.c.status == Status.SOLVED.value, TICKET.c.solved_at <= solved_before),
+            and_(TICKET.c.status == Status.WAITING_ON_CONTACT.value, TICKET.c.status_at <= waiting_before),
+            and_(TICKET.c.due_at.is_not(None), TICKET.c.warn_at <= now, TICKET.c.target != MISSED),
+        )
+        rows = self._connection.execute(select(TICKET.c.number).where(old).order_by(TICKET.c.number).limit(5000))
+        return [row[0] for row in rows]
+
+    def closed_unproposed(self, since: datetime, until: datetime) -> list[Ticket]:
+        """Tickets their requesters closed although nobody had said that they were solved."""
+        statement = _TICKET.where(
+            TICKET.c.status == Status.CLOSED.value,
+            TICKET.c.closed_by == "requester",
+            TICKET.c.solved_at.is_(None),
+            TICKET.c.closed_at > since,
+            TICKET.c.closed_at <= until,
+        )
+        return self._with_people(self._connection.execute(statement.order_by(TICKET.c.number)).all())
+
     def links(self, number: int) -> list[tuple[str, int, int]]:
         """(kind, ticket, other) of every link from or to a ticket."""
         rows = self._connection.execute(
@@ -485,23 +522,29 @@ class Tickets:
 
 def _ticket_of(row: Row[Any], people: tuple[Participant, ...]) -> Ticket:
     return Ticket(
-        row.number,
-        Status(row.status),
-        row.subject,
-        Address(row.requester_address, row.requester_name),
-        row.mailbox,
-        row.created_at,
-        row.last_activity_at,
-        people,
-        row.language,
-        row.sub_status,
-        row.assignee,
-        row.solved_at,
-        row.closed_at,
-        row.closed_by,
-        row.merged_into or 0,
-        row.follows or 0,
-        bool(row.spam),
+        number=row.number,
+        status=Status(row.status),
+        subject=row.subject,
+        requester=Address(row.requester_address, row.requester_name),
+        mailbox=row.mailbox,
+        created_at=row.created_at,
+        last_activity_at=row.last_activity_at,
+        people=people,
+        language=row.language,
+        sub_status=row.sub_status,
+        assignee=row.assignee,
+        solved_at=row.solved_at,
+        closed_at=row.closed_at,
+        closed_by=row.closed_by,
+        merged_into=row.merged_into or 0,
+        follows=row.follows or 0,
+        status_at=row.status_at,
+        reminded_at=row.reminded_at,
+        warn_at=row.warn_at,
+        due_at=row.due_at,
+        target=row.target,
+        proposed=row.solved_at is not None,
+        spam=bool(row.spam),
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from gateway.core import statuses
 from gateway.core.commands import Order, Verb
 from gateway.core.decision import SENTENCES, Act, Change, Decision, EntryDraft, Joined, Moved, Reason, Undo, Why
 from gateway.core.errors import IllegalTransition
@@ -106,22 +107,23 @@ def carry_out(by: Carrier, order: Order, answer: Answer | None, proof: str) -> D
         move = Move.AGENT_REPLIED
         status = transition(status, move)
     change, events = _ordered(by, order)
-    wanted = wanted_status(order)
+    wanted, sub_status = wanted_status(order, by.policy)
     if wanted is not None and wanted is not status:
         move = STATUS_MOVES.get(wanted)
         if move is None:
             raise IllegalTransition(say("no_move", ticket.status.value, wanted.value))
         status = transition(status, move)
-        events = (*events, say("status_set", status.value, by.name))
+    if (status is not ticket.status and wanted is not None) or (sub_status != ticket.sub_status and sub_status):
+        events = (*events, say("status_set", sub_status or status.value, by.name))
     closed_by = "agent" if status is Status.CLOSED and ticket.status is not Status.CLOSED else ""
     joined = (*change.joined, *(answer.joined if answer else ()))
-    change = replace(change, move=move, status=status, closed_by=closed_by, joined=joined)
+    change = replace(change, move=move, status=status, sub_status=sub_status, closed_by=closed_by, joined=joined)
     people = _recipients(ticket, answer)
-    mails = () if change.spam else _customer_mails(by, status, people, answer)
+    mails = () if change.spam else _customer_mails(by, status, people, answer, sub_status)
     others = tuple(a for a in agents_of(by.policy, ticket, ticket.mailbox) if ticket.assignee or _follows(a, ticket))
     told = tell(others, "answered", but=by.agent) if answer else ()
     reason = Reason.AGENT_ANSWER if answer else Reason.AGENT_COMMAND
-    remarks = (*_what_was_sent(mails, answer, by), *events, say("status_now", status.value))
+    remarks = (*_what_was_sent(mails, answer, by), *events, say("status_now", sub_status or status.value))
     notices = (*mails, *told)
     if by.agent:
         notices = (*notices, receipt(by.agent, "done", (*remarks, say("undo_hint"))))
@@ -176,9 +178,12 @@ def _recipients(ticket: Ticket, answer: Answer | None) -> tuple[Address, ...]:
 
 
 def _customer_mails(
-    by: Carrier, status: Status, people: tuple[Address, ...], answer: Answer | None
+    by: Carrier, status: Status, people: tuple[Address, ...], answer: Answer | None, news: str
 ) -> tuple[NoticeRequest, ...]:
-    """What customers hear of it: the answer with the new status in it, or the news alone."""
+    """What customers hear of it: the answer with the new status in it, or the news alone.
+
+    `news` names a status of the site's own, which is news although it counts as the same.
+    """
     ticket = by.ticket
     requester = ticket.requester
     solved = status is Status.SOLVED and (answer is not None or ticket.status is not Status.SOLVED)
@@ -194,7 +199,7 @@ def _customer_mails(
         return tuple(mails)
     if solved:
         return (NoticeRequest(Notice.CLOSE_CONFIRMATION, requester, Audience.CUSTOMER),)
-    if status is ticket.status:
+    if status is ticket.status and not news:
         return ()
     if status is Status.CLOSED:
         return (NoticeRequest(Notice.CLOSED, requester, Audience.CUSTOMER),)
@@ -215,19 +220,24 @@ def _what_was_sent(mails: tuple[NoticeRequest, ...], answer: Answer | None, by: 
     return (say(told.get(mails[0].notice, "told_status")),)
 
 
-def wanted_status(order: Order) -> Status | None:
-    """The status an order names, directly or by a verb."""
-    if order.has(Verb.CLOSE) or order.has(Verb.SPAM):
-        return Status.CLOSED
-    if order.has(Verb.SOLVED):
-        return Status.SOLVED
-    if order.has(Verb.WAIT):
-        return Status.WAITING_ON_CONTACT
-    if order.has(Verb.REOPEN):
-        return Status.WAITING_ON_US
-    if order.has(Verb.STATUS):
-        return Status(order.argument(Verb.STATUS))
-    return None
+def wanted_status(order: Order, policy: Policy) -> tuple[Status | None, str]:
+    """The status an order names, directly or by a verb, and the site's own name of it if it has one."""
+    for verb, status in _VERB_STATUSES:
+        if order.has(verb):
+            return status, ""
+    if not order.has(Verb.STATUS):
+        return None, ""
+    own = statuses.find(policy, order.argument(Verb.STATUS))
+    return (own.counts_as, own.name) if own else (Status(order.argument(Verb.STATUS)), "")
+
+
+_VERB_STATUSES = (
+    (Verb.CLOSE, Status.CLOSED),
+    (Verb.SPAM, Status.CLOSED),
+    (Verb.SOLVED, Status.SOLVED),
+    (Verb.WAIT, Status.WAITING_ON_CONTACT),
+    (Verb.REOPEN, Status.WAITING_ON_US),
+)
 
 
 def _ordered(by: Carrier, order: Order) -> tuple[Change, tuple[str, ...]]:

@@ -112,8 +112,7 @@ def _answer(case: Case, by: act.Carrier) -> Decision:
     try:
         decision = act.carry_out(replace(by, ticket=target), order, answer, proof(case))
     except IllegalTransition:
-        wanted = act.wanted_status(order) or target.status
-        return _refusal(agent, ticket, Reason.AGENT_MISUNDERSTOOD, (say("no_move", target.status.value, wanted.value),))
+        return _no_move(case, replace(by, ticket=target))
     return _with_remark(decision, say("cut", out.cut)) if out.cut else decision
 
 
@@ -131,7 +130,7 @@ def _note(case: Case, by: act.Carrier) -> Decision:
 def _no_move(case: Case, by: act.Carrier) -> Decision:
     assert by.agent is not None
     status = by.ticket.status
-    wanted = act.wanted_status(case.order) or status
+    wanted = act.wanted_status(case.order, case.policy)[0] or status
     return _refusal(by.agent, by.ticket, Reason.AGENT_MISUNDERSTOOD, (say("no_move", status.value, wanted.value),))
 
 

@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from urllib.parse import quote
 
-from gateway.core import subject, token
+from gateway.core import hours_words, statuses, subject, token
 from gateway.core.body import MARKERS
-from gateway.core.lifecycle import agent_label, label, meaning
 from gateway.core.message import NULL_REVERSE_PATH, Address
 from gateway.core.notice import (
     AttachedFile,
@@ -24,6 +23,7 @@ from gateway.core.notice import (
     Notice,
     NoticeRequest,
     Outbound,
+    Section,
     TicketWords,
     Words,
 )
@@ -60,6 +60,8 @@ class Scene:
     """Address key → language the contact is known to want."""
     listed: tuple[Ticket, ...] = ()
     """The recipient's own open tickets."""
+    sections: tuple[Section, ...] = ()
+    """Parts of a digest."""
     password_state: str = ""
     """Mark of the recipient's present password, for links that set one."""
 
@@ -108,6 +110,10 @@ HEADLINES: dict[str, dict[str, str]] = {
         "bounce": "Our mail was not delivered",
         "closed_by_requester": "Closed by the requester",
         "note": "New note",
+        "target_near": "An answer is due soon",
+        "target_missed": "The time to answer is over",
+        "digest": "What is open",
+        "review": "Closed by their requesters",
         "answered": "Answered by a colleague",
         "help": "Commands",
         "undeliverable": "Our mail could not be sent",
@@ -123,6 +129,10 @@ HEADLINES: dict[str, dict[str, str]] = {
         "bounce": "Unsere Mail kam nicht an",
         "closed_by_requester": "Vom Anfragenden geschlossen",
         "note": "Neue Notiz",
+        "target_near": "Eine Antwort ist bald fällig",
+        "target_missed": "Die Antwortzeit ist abgelaufen",
+        "digest": "Was offen ist",
+        "review": "Von den Kontakten selbst geschlossen",
         "answered": "Von einem Kollegen beantwortet",
         "help": "Befehle",
         "undeliverable": "Unsere Mail ließ sich nicht senden",
@@ -134,6 +144,17 @@ HEADLINES: dict[str, dict[str, str]] = {
 }
 
 _NEVER_ANSWERED = frozenset({Notice.OPERATOR_ALARM, Notice.AGENT_RECEIPT})
+_WITH_CONVERSATION = frozenset(
+    {
+        Notice.REPLY,
+        Notice.CLOSE_CONFIRMATION,
+        Notice.SOLVED_REMINDER,
+        Notice.WAITING_REMINDER,
+        Notice.AGENT_NOTICE,
+        Notice.STATUS_CHANGED,
+    }
+)
+_CLOSABLE = frozenset({Notice.CLOSE_CONFIRMATION, Notice.SOLVED_REMINDER})
 _AUTO_REPLIED = frozenset({Notice.REQUEST_RECEIVED, Notice.REGISTRATION, Notice.TICKET_LIST, Notice.AGENT_RECEIPT})
 """RFC 3834 section 5: an answer to a mail. Other automatic mail is auto-generated."""
 
@@ -274,7 +295,7 @@ def _words(request: NoticeRequest, scene: Scene, policy: Policy, box: Mailbox, l
         names,
         _conversation(request, scene),
         _headline(request.headline, language),
-        _remarks(request, entry, language),
+        _remarks(request, scene, policy, language),
         box.signature if _answer(request, scene) else "",
         tuple(a.address for a in others if a.key != request.recipient.key)
         if request.notice is Notice.REPLY or (request.notice is Notice.CLOSE_CONFIRMATION and scene.text)
@@ -286,39 +307,45 @@ def _words(request: NoticeRequest, scene: Scene, policy: Policy, box: Mailbox, l
         mailto,
         closes_at=_closes_at(request, scene, policy),
         omitted=max(0, len(_earlier(request, scene)) - CONVERSATION_LINES),
+        sections=scene.sections,
         listed=tuple(_listed(t, policy, language) for t in scene.listed),
     )
 
 
-def _remarks(request: NoticeRequest, entry: Entry | None, language: str) -> tuple[str, ...]:
+def _remarks(request: NoticeRequest, scene: Scene, policy: Policy, language: str) -> tuple[str, ...]:
     """Sentences in the reader's language; what the entry itself remarks is not said twice."""
+    entry, ticket, now = scene.entry, scene.ticket, scene.now
     own = entry.remarks if entry and request.notice is Notice.AGENT_NOTICE else ()
-    return tuple(spoken(r, language) for r in dict.fromkeys((*request.remarks, *own)))
+    said = tuple(spoken(r, language) for r in dict.fromkeys((*request.remarks, *own)))
+    if request.notice is not Notice.REQUEST_RECEIVED or ticket is None:
+        return said
+    return (*said, *hours_words.sentences(ticket, policy, language, now))
 
 
 def _listed(ticket: Ticket, policy: Policy, language: str) -> ListedTicket:
     return ListedTicket(
         token.reference(policy.keys, policy.reference_prefix, ticket.number),
         ticket.subject,
-        label(ticket.status, language),
+        statuses.label(ticket, policy, language),
         ticket.last_activity_at,
         f"{policy.public_url}/tickets/{ticket.number}",
     )
 
 
 def _ticket_words(ticket: Ticket, policy: Policy, language: str, to_agent: bool) -> TicketWords:
-    name = agent_label if to_agent else label
+    audience = Audience.AGENT if to_agent else Audience.CUSTOMER
     return TicketWords(
         ticket.number,
         token.reference(policy.keys, policy.reference_prefix, ticket.number),
         ticket.subject,
         ticket.status,
-        name(ticket.status, language),
-        meaning(ticket.status, language),
+        statuses.label(ticket, policy, language, audience),
+        statuses.meaning(ticket, policy, language),
         ticket.requester,
         ticket.created_at,
         ticket.last_activity_at,
         ticket.assignee if to_agent else "",
+        ticket.due_at if to_agent else None,
     )
 
 
@@ -329,7 +356,7 @@ def _conversation(request: NoticeRequest, scene: Scene) -> tuple[Line, ...]:
 
 def _earlier(request: NoticeRequest, scene: Scene) -> list[Entry]:
     """Entries a mail repeats: for customers correspondence only, for agents everything a human wrote."""
-    if request.notice not in (Notice.REPLY, Notice.CLOSE_CONFIRMATION, Notice.AGENT_NOTICE, Notice.STATUS_CHANGED):
+    if request.notice not in _WITH_CONVERSATION:
         return []
     shown = {EntryKind.CORRESPONDENCE}
     if request.audience is Audience.AGENT:
@@ -339,10 +366,10 @@ def _earlier(request: NoticeRequest, scene: Scene) -> list[Entry]:
 
 
 def _closes_at(request: NoticeRequest, scene: Scene, policy: Policy) -> datetime | None:
-    if request.notice is not Notice.CLOSE_CONFIRMATION or not policy.close_after_days:
+    if request.notice not in _CLOSABLE or not policy.close_after_days:
         return None
     since = scene.ticket.solved_at if scene.ticket and scene.ticket.solved_at else scene.now
-    return since + timedelta(days=policy.close_after_days)
+    return policy.hours.add_days(since, policy.close_after_days, business=policy.business_days)
 
 
 def _line(entry: Entry) -> Line:
@@ -382,7 +409,7 @@ def _button(
     if ticket is None or request.recipient.key != ticket.requester.key:
         # Only the requester sees a ticket on the portal.
         return None, None, ""
-    if request.notice is Notice.CLOSE_CONFIRMATION:
+    if request.notice in _CLOSABLE:
         expires = scene.now + timedelta(days=policy.link_days)
         mark = token.link_token(policy.keys, "close", str(ticket.number), expires)
         return Button(labels["close"], f"{policy.public_url}/close/{mark}"), expires, close_mailto(ticket, policy, box)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from gateway.core import act, agents, commands
+from gateway.core import act, agents, commands, token
 from gateway.core.case import Case
 from gateway.core.commands import Verb
 from gateway.core.decision import Change, Decision, EntryDraft, Joined, NewTicket, Reason, Why
@@ -233,7 +233,8 @@ def _new(case: Case, reason: Reason, links: tuple[tuple[str, int], ...]) -> Deci
     notices: list[NoticeRequest] = []
     invite = False
     if not no_answer:
-        notices.append(NoticeRequest(Notice.REQUEST_RECEIVED, case.author, Audience.CUSTOMER))
+        told = _continues(case) if reason is Reason.FOLLOW_UP else ()
+        notices.append(NoticeRequest(Notice.REQUEST_RECEIVED, case.author, Audience.CUSTOMER, remarks=told))
         if not case.facts.invited and not case.facts.registered:
             invite = True
             notices.append(NoticeRequest(Notice.REGISTRATION, case.author, Audience.CUSTOMER))
@@ -283,6 +284,12 @@ def _entry(
         (*remarks, *message.omissions),
         message.sha256,
     )
+
+
+def _continues(case: Case) -> tuple[str, ...]:
+    """The customer learns which number continues the one that was closed long ago."""
+    assert case.ticket is not None
+    return (say("continues", token.reference(case.policy.keys, case.policy.reference_prefix, case.ticket.number)),)
 
 
 def _tell(case: Case, ticket: Ticket | None, headline: str, remarks: tuple[str, ...]) -> tuple[NoticeRequest, ...]:

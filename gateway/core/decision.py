@@ -49,6 +49,10 @@ class Reason(StrEnum):
     STATUS_ASKED = "status-asked"
     CLOSED_BY_LINK = "closed-by-link"
     COMMAND_LINE = "command-line"
+    CLOCK_REMINDS = "reminder-due"
+    CLOCK_SOLVES = "waited-too-long"
+    CLOCK_CLOSES = "solved-long-enough"
+    CLOCK_TARGET = "answer-due"
     PORTAL_REPLY = "portal-reply"
 
 
@@ -82,6 +86,10 @@ SENTENCES: dict[Reason, str] = {
     Reason.AGENT_UNDOES: "A proven agent took an earlier order back.",
     Reason.STATUS_ASKED: "The author asked for the state of own tickets.",
     Reason.CLOSED_BY_LINK: "The requester closed the ticket with the link in a mail.",
+    Reason.CLOCK_REMINDS: "The customer owes an answer and is reminded once.",
+    Reason.CLOCK_SOLVES: "The customer owed an answer for too long: it counts as solved.",
+    Reason.CLOCK_CLOSES: "It was solved long enough without an objection.",
+    Reason.CLOCK_TARGET: "The time to answer is over, or nearly.",
     Reason.COMMAND_LINE: "Done on the command line.",
     Reason.PORTAL_REPLY: "The requester answered on the status page.",
 }
@@ -152,6 +160,10 @@ class Change:
     language: str | None = None
     requester: Address | None = None
     spam: bool | None = None
+    reminded: bool = False
+    """The customer is reminded now."""
+    target: str | None = None
+    """`near` or `missed`: the agents were told of the answering time."""
     joined: tuple[Joined, ...] = ()
     confirmed: tuple[str, ...] = ()
     """Keys of participants who are confirmed now."""

@@ -32,6 +32,7 @@ class Move(StrEnum):
     REQUESTER_CLOSED = "requester_closed"
     AGENT_CLOSED = "agent_closed"
     TIME_CLOSED = "time_closed"
+    TIME_SOLVED = "time_solved"
     REOPENED = "reopened"
     AGENT_WAITS = "agent_waits"
     AGENT_CLAIMED = "agent_claimed"
@@ -64,6 +65,7 @@ TRANSITIONS: dict[tuple[Status, Move], Status] = {
     (C, Move.AGENT_CLOSED): X,
     (S, Move.AGENT_CLOSED): X,
     (S, Move.TIME_CLOSED): X,
+    (C, Move.TIME_SOLVED): S,
     (N, Move.REOPENED): U,
     (U, Move.REOPENED): U,
     (C, Move.REOPENED): U,

@@ -24,9 +24,12 @@ class Notice(StrEnum):
     STATUS_CHANGED = "status_changed"
     CLOSE_CONFIRMATION = "close_confirmation"
     CLOSED = "closed"
+    SOLVED_REMINDER = "solved_reminder"
+    WAITING_REMINDER = "waiting_reminder"
     TICKET_LIST = "ticket_list"
     AGENT_NOTICE = "agent_notice"
     AGENT_RECEIPT = "agent_receipt"
+    AGENT_DIGEST = "agent_digest"
     OPERATOR_ALARM = "operator_alarm"
 
 
@@ -84,6 +87,16 @@ class TicketWords:
     created_at: datetime
     last_activity_at: datetime
     assignee: str = ""
+    due_at: datetime | None = None
+    """Until when it is to be answered; for agents."""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of a digest: a title and its lines."""
+
+    title: str
+    lines: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +149,8 @@ class Words:
     """When a solved ticket closes by itself."""
     listed: tuple[ListedTicket, ...] = ()
     """The reader's own open tickets, for the mail that lists them."""
+    sections: tuple[Section, ...] = ()
+    """Parts of a digest."""
     omitted: int = 0
     """How many older entries `conversation` leaves out."""
 

@@ -19,6 +19,17 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "Vom Kontakt über den Link in einer Mail geschlossen.",
     ),
     "closed_on_page": ("Closed by the requester, on the status page.", "Vom Kontakt auf der Statusseite geschlossen."),
+    "closed_by_time": ("Closed: solved for {0} days.", "Geschlossen: seit {0} Tagen gelöst."),
+    "solved_by_time": (
+        "Counts as solved: no answer for {0} days.",
+        "Gilt als gelöst: seit {0} Tagen keine Antwort.",
+    ),
+    "target_near": ("An answer is due soon.", "Eine Antwort ist bald fällig."),
+    "target_missed": ("The time to answer is over.", "Die Antwortzeit ist abgelaufen."),
+    "continues": (
+        "Your earlier request {0} was closed some time ago. It continues under this new reference.",
+        "Ihre frühere Anfrage {0} ist seit längerem geschlossen. Sie wird unter dieser neuen Nummer fortgeführt.",
+    ),
     "status_set": ("Status set to “{0}” by {1}.", "Status auf „{0}“ gesetzt von {1}."),
     "assigned": ("Assigned to {0}.", "Zugewiesen an {0}."),
     "unassigned": ("Assigned to nobody.", "Niemandem zugewiesen."),

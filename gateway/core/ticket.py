@@ -74,6 +74,16 @@ class Ticket:
     closed_by: str = ""
     merged_into: int = 0
     follows: int = 0
+    status_at: datetime | None = None
+    """Since when it has its status; an agent's further answer counts anew."""
+    reminded_at: datetime | None = None
+    warn_at: datetime | None = None
+    due_at: datetime | None = None
+    """Until when it is to be answered."""
+    target: str = ""
+    """`near` or `missed` once the agents were told."""
+    proposed: bool = False
+    """We said that it is solved before it was closed."""
     spam: bool = False
 
     @property

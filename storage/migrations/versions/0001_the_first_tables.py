@@ -50,7 +50,8 @@ def upgrade() -> None:
         sa.Column("folder", sa.Text(), server_default="", nullable=False),
         sa.Column("uidvalidity", sa.BigInteger(), nullable=False),
         sa.Column("uid", sa.BigInteger(), nullable=False),
-        sa.Column("unread_below", sa.BigInteger(), nullable=False),
+        sa.Column("older_below", sa.BigInteger(), nullable=False),
+        sa.Column("older_only", sa.Text(), server_default="", nullable=False),
         sa.Column("tidied_uid", sa.BigInteger(), nullable=False),
         sa.Column("looked_at", UTCDateTime(), nullable=True),
         sa.Column("mail_at", UTCDateTime(), nullable=True),
@@ -108,6 +109,11 @@ def upgrade() -> None:
         sa.Column("assignee", AutoString(), nullable=False),
         sa.Column("created_at", UTCDateTime(), nullable=False),
         sa.Column("last_activity_at", UTCDateTime(), nullable=False),
+        sa.Column("status_at", UTCDateTime(), nullable=False),
+        sa.Column("reminded_at", UTCDateTime(), nullable=True),
+        sa.Column("warn_at", UTCDateTime(), nullable=True),
+        sa.Column("due_at", UTCDateTime(), nullable=True),
+        sa.Column("target", AutoString(), nullable=False),
         sa.Column("solved_at", UTCDateTime(), nullable=True),
         sa.Column("closed_at", UTCDateTime(), nullable=True),
         sa.Column("closed_by", AutoString(), nullable=False),
@@ -130,6 +136,13 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     with op.batch_alter_table("ticket", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_ticket_due",
+            ["due_at"],
+            unique=False,
+            sqlite_where=sa.text("due_at IS NOT NULL"),
+            postgresql_where=sa.text("due_at IS NOT NULL"),
+        )
         batch_op.create_index("ix_ticket_requester", ["requester_key", "last_activity_at"], unique=False)
         batch_op.create_index(batch_op.f("ix_ticket_requester_id"), ["requester_id"], unique=False)
         batch_op.create_index("ix_ticket_status", ["status", "last_activity_at"], unique=False)

@@ -1,0 +1,148 @@
+"""What the clock wants of a ticket: reminders, closing, answers that are due.
+
+Pure: a ticket, the policy and a moment give a decision or none. It is asked again inside the
+transaction that carries it out, so firing twice, or on two daemons, does it once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+
+from gateway.core import act
+from gateway.core.decision import Change, Decision, Reason, Why
+from gateway.core.lifecycle import Move, Status, transition
+from gateway.core.notice import Audience, Notice, NoticeRequest
+from gateway.core.policy import Policy
+from gateway.core.say import say
+from gateway.core.ticket import EntryKind, Role, Ticket
+
+WARN_AT = 0.75
+"""Share of the answering time after which the agents are warned."""
+LATE = timedelta(days=1)
+"""A reminder this much too late (the daemon was down) puts off what follows it."""
+MISSED, NEAR = "missed", "near"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Until when a ticket is to be answered."""
+
+    warn_at: datetime
+    due_at: datetime
+
+
+class Keep(Enum):
+    """Says that nothing changes."""
+
+    KEEP = "keep"
+
+
+KEEP = Keep.KEEP
+
+
+def due(ticket: Ticket, policy: Policy, now: datetime) -> Decision | None:
+    """What is to be done about a ticket now, if anything; the most urgent first."""
+    if ticket.spam or ticket.merged_into:
+        return None
+    return _solved(ticket, policy, now) or _waiting(ticket, policy, now) or _target(ticket, policy, now)
+
+
+def _solved(ticket: Ticket, policy: Policy, now: datetime) -> Decision | None:
+    """Solved: one reminder, then closed."""
+    if ticket.status is not Status.SOLVED or ticket.solved_at is None:
+        return None
+    remind, close = policy.remind_after_days, policy.close_after_days
+    if remind and ticket.reminded_at is None:
+        if now >= _after(ticket.solved_at, remind, policy):
+            return _mail(ticket, Notice.SOLVED_REMINDER, Reason.CLOCK_REMINDS, Change(reminded=True))
+        return None
+    if close and now >= _follows(ticket.solved_at, ticket.reminded_at, remind, close, policy):
+        change = Change(move=Move.TIME_CLOSED, status=transition(ticket.status, Move.TIME_CLOSED), closed_by="time")
+        return _mail(ticket, Notice.CLOSED, Reason.CLOCK_CLOSES, change, say("closed_by_time", close))
+    return None
+
+
+def _waiting(ticket: Ticket, policy: Policy, now: datetime) -> Decision | None:
+    """The customer owes an answer: one reminder, then it counts as solved."""
+    if ticket.status is not Status.WAITING_ON_CONTACT or ticket.status_at is None:
+        return None
+    remind, solve = policy.waiting_remind_after_days, policy.waiting_solved_after_days
+    if remind and ticket.reminded_at is None:
+        if now >= _after(ticket.status_at, remind, policy):
+            return _mail(ticket, Notice.WAITING_REMINDER, Reason.CLOCK_REMINDS, Change(reminded=True))
+        return None
+    if solve and now >= _follows(ticket.status_at, ticket.reminded_at, remind, solve, policy):
+        change = Change(move=Move.TIME_SOLVED, status=transition(ticket.status, Move.TIME_SOLVED))
+        return _mail(ticket, Notice.CLOSE_CONFIRMATION, Reason.CLOCK_SOLVES, change, say("solved_by_time", solve))
+    return None
+
+
+def _follows(since: datetime, reminded_at: datetime | None, remind: int, last: int, policy: Policy) -> datetime:
+    """When the step after the reminder is due: never sooner after it than the site meant."""
+    planned = _after(since, last, policy)
+    if reminded_at is None or not remind or reminded_at - _after(since, remind, policy) < LATE:
+        return planned
+    return max(planned, _after(reminded_at, last - remind, policy))
+
+
+def _after(since: datetime, days: int, policy: Policy) -> datetime:
+    return policy.hours.add_days(since, days, business=policy.business_days)
+
+
+def _mail(ticket: Ticket, notice: Notice, reason: Reason, change: Change, *events: str) -> Decision:
+    why = Why(attach="yes: " + act.sentence(reason), notify="no: the customer is told")
+    told = (NoticeRequest(notice, ticket.requester, Audience.CUSTOMER),)
+    return Decision(reason, why, ticket=ticket.number, change=change, events=events, notices=told)
+
+
+# --- answers that are due --------------------------------------------------------------------
+
+
+def _target(ticket: Ticket, policy: Policy, now: datetime) -> Decision | None:
+    """Warn who has it, and the leads, before and when the answering time is over."""
+    if ticket.status not in (Status.NEW, Status.WAITING_ON_US) or ticket.due_at is None:
+        return None
+    if now >= ticket.due_at and ticket.target != MISSED:
+        state, headline = MISSED, "target_missed"
+    elif ticket.warn_at is not None and now >= ticket.warn_at and not ticket.target:
+        state, headline = NEAR, "target_near"
+    else:
+        return None
+    told = [*act.agents_of(policy, ticket, ticket.mailbox)]
+    told += [a for a in policy.agents_for(ticket.mailbox) if a.lead and a not in told]
+    return Decision(
+        Reason.CLOCK_TARGET,
+        Why(attach="yes: " + act.sentence(Reason.CLOCK_TARGET), notify="yes: an answer is due"),
+        ticket=ticket.number,
+        change=Change(target=state),
+        events=(say(headline),),
+        notices=act.tell(tuple(told), headline),
+    )
+
+
+def target(ticket: Ticket, decision: Decision, created: bool, policy: Policy, now: datetime) -> Target | Keep | None:
+    """The answering time after a decision: a new one, None to end it, `KEEP` to leave it as it is."""
+    box = policy.mailbox_for(ticket.mailbox)
+    if box is None or not (box.first_response_hours or box.next_response_hours):
+        return KEEP
+    entry = decision.entry
+    answered = entry is not None and entry.role is Role.AGENT and entry.kind is EntryKind.CORRESPONDENCE
+    if answered or ticket.status not in (Status.NEW, Status.WAITING_ON_US):
+        return None if ticket.due_at is not None else KEEP
+    if created:
+        return _span(box.first_response_hours, policy, now)
+    if ticket.due_at is None and decision.change.move in _OURS:
+        return _span(box.next_response_hours, policy, now)
+    return KEEP
+
+
+_OURS = (Move.REQUESTER_REPLIED, Move.REOPENED, Move.REPLY_UNDELIVERABLE, Move.AGENT_CLAIMED)
+
+
+def _span(hours: int, policy: Policy, now: datetime) -> Target | Keep:
+    if not hours:
+        return KEEP
+    warn, last = policy.hours.add_hours(now, hours * WARN_AT), policy.hours.add_hours(now, hours)
+    return Target(warn, last) if warn and last else KEEP

@@ -1,0 +1,30 @@
+"""How a ticket's status is called and what it means: ours, or one a site defines between them."""
+
+from __future__ import annotations
+
+from gateway.core import lifecycle
+from gateway.core.notice import Audience
+from gateway.core.policy import Policy, SiteStatus
+from gateway.core.ticket import Ticket
+
+
+def find(policy: Policy, name: str) -> SiteStatus | None:
+    """A site's own status by its name, without regard to case."""
+    word = " ".join(name.replace("_", " ").casefold().split())
+    return next((s for s in policy.statuses if s.name.casefold() == word), None)
+
+
+def label(ticket: Ticket, policy: Policy, language: str, audience: Audience = Audience.CUSTOMER) -> str:
+    own = find(policy, ticket.sub_status) if ticket.sub_status else None
+    if own and own.counts_as is ticket.status:
+        return own.labels.get(language, own.name)
+    ours = lifecycle.label if audience is Audience.CUSTOMER else lifecycle.agent_label
+    return ours(ticket.status, language)
+
+
+def meaning(ticket: Ticket, policy: Policy, language: str) -> str:
+    """One sentence; that of the status it counts as where the site says nothing."""
+    own = find(policy, ticket.sub_status) if ticket.sub_status else None
+    if own and own.counts_as is ticket.status and own.meanings:
+        return own.meanings.get(language) or next(iter(own.meanings.values()))
+    return lifecycle.meaning(ticket.status, language)
