@@ -18,7 +18,6 @@ from datetime import datetime, timedelta
 
 from gateway.core.errors import OversizeMail, StorageUnavailable
 from gateway.core.message import Envelope
-from gateway.core.policy import plain_address
 from gateway.flow import Desk, Read, names_of
 from storage import raw as raw_mail
 from storage.database import Database
@@ -82,14 +81,7 @@ class Walk:
     # --- intake ---------------------------------------------------------------------------
 
     def is_ours(self, recipient: str) -> bool:
-        """Our mailboxes, their aliases and reply addresses, and postmaster (RFC 5321 section 4.5.1)."""
-        policy = self._desk.policy
-        if policy.mailbox_for(recipient) is not None:
-            return True
-        local, _, domain = plain_address(recipient.casefold()).rpartition("@")
-        if not local:
-            return domain == "postmaster"
-        return local == "postmaster" and any(domain == box.domain.casefold() for box in policy.mailboxes)
+        return self._desk.policy.takes(recipient)
 
     async def accept(self, raw: bytes, envelope: Envelope) -> None:
         """Write a mail into the journal; on return it is committed (state S1) and on its way."""

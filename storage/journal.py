@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, func, insert, select, update
+from sqlalchemy import Connection, Row, Table, func, insert, or_, select, update
 
 from gateway.core.errors import UnknownEntry
 from gateway.core.message import Envelope
@@ -19,6 +19,8 @@ from storage import raw, tables
 
 JOURNAL: Table = tables.table(tables.Journal)
 PENDING, SETTLED, HELD = "pending", "settled", "held"
+PIPED = "pipe"
+"""Source of a mail whose receiver ended as soon as it was written down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +80,10 @@ class Journal:
         return int(self._connection.execute(_APPEND, row).scalar_one())
 
     def waiting(self, before: datetime, limit: int) -> list[int]:
-        """Ids of pending rows received before a moment, oldest first."""
+        """Ids of pending rows in nobody's hands, oldest first: from before a moment, or of a process that is gone."""
         found = self._connection.execute(
             select(JOURNAL.c.id)
-            .where(JOURNAL.c.state == PENDING, JOURNAL.c.received_at < before)
+            .where(JOURNAL.c.state == PENDING, or_(JOURNAL.c.received_at < before, JOURNAL.c.source == PIPED))
             .order_by(JOURNAL.c.id)
             .limit(limit)
         )

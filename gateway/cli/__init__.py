@@ -2,13 +2,14 @@
 
 Only the module of the noun asked for is imported, and it imports what it needs when it runs:
 help, usage and a mistyped word never wait for a database library. Exit codes: 0 done, 1 said
-no with a reason, 2 wrong usage, 75 try later (EX_TEMPFAIL of sysexits.h).
+no with a reason, 2 wrong usage, 65 and 75 as in sysexits.h (EX_DATAERR, EX_TEMPFAIL: try later).
 """
 
 from __future__ import annotations
 
 import argparse
 import atexit
+import contextlib
 import gc
 import os
 import sys
@@ -18,7 +19,7 @@ from importlib import import_module
 from gateway import __version__
 from gateway.core.errors import ReplydeskError, StorageUnavailable
 
-DONE, REFUSED, WRONG_USAGE, TRY_LATER, INTERRUPTED = 0, 1, 2, 75, 130
+DONE, REFUSED, WRONG_USAGE, UNDELIVERABLE, TRY_LATER, INTERRUPTED = 0, 1, 2, 65, 75, 130
 DEBUG = "REPLYDESK_DEBUG"
 
 NOUNS: dict[str, str] = {
@@ -34,6 +35,7 @@ NOUNS: dict[str, str] = {
     "stats": "count by state",
     "backup": "copy the database into a file while the daemon runs",
     "restore": "look whether a backup could be restored",
+    "deliver": "take one mail from standard input, for a mail server's pipe",
     "demo": "play a small story through a daemon on this machine",
 }
 _LASTING = frozenset({"run", "demo"})
@@ -48,6 +50,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     if argv is None and not _LASTING.intersection(words):
         _expect_a_short_life()
+    if "deliver" in words[:3]:
+        return _for_a_mail_server(words)
     try:
         code = _dispatch(words)
         # A reader that went away must be noticed here, not by the interpreter at its end.
@@ -62,6 +66,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         return _said(error)
     return code
+
+
+def _for_a_mail_server(words: list[str]) -> int:
+    """As `main`, but only what the command itself returned counts.
+
+    A mail server drops the mail on 0, and on every code it does not know as temporary returns it to its sender.
+    """
+    try:
+        code = _dispatch(words)
+    except SystemExit as end:
+        # Help asked for is no fault.
+        code = TRY_LATER if end.code else DONE
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            _said(error)
+        code = TRY_LATER
+    return code if code in (DONE, UNDELIVERABLE) else TRY_LATER
 
 
 def _dispatch(words: list[str]) -> int:
@@ -92,7 +113,7 @@ def _dispatch(words: list[str]) -> int:
     return code
 
 
-def _said(error: Exception) -> int:
+def _said(error: BaseException) -> int:
     """One line on stderr, and the exit code it stands for."""
     from gateway.core.say import spoken
 

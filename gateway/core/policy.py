@@ -128,7 +128,7 @@ class Policy:
         return None
 
     def takes(self, recipient: str) -> bool:
-        """Mail to this address is for us: a mailbox, or postmaster (RFC 5321 section 4.5.1), alone or at our domains."""
+        """Mail to this address is for us: a mailbox, or postmaster, alone or at our domains (RFC 5321, 4.5.1)."""
         if self.mailbox_for(recipient) is not None:
             return True
         local, _, domain = plain_address(address_key(recipient)).rpartition("@")

@@ -36,9 +36,13 @@ class Hop:
 
 def trace_lines(hop: Hop, reverse_path: str) -> bytes:
     """Return-Path and Received, each ended by CRLF. `reverse_path` is one that `read_path` let through."""
+    return f"Return-Path: <{reverse_path}>\r\n".encode() + received_line(hop)
+
+
+def received_line(hop: Hop) -> bytes:
+    """Received alone, for a delivery that does not know the reverse path."""
     source = f" ({_literal(hop.remote)})" if hop.remote else ""
     return (
-        f"Return-Path: <{reverse_path}>\r\n"
         f"Received: from {_safe_helo(hop.helo)}{source}\r\n"
         f"\tby {hop.hostname} with {hop.protocol} id {hop.id};\r\n"
         f"\t{format_datetime(hop.at)}\r\n"
