@@ -18,6 +18,8 @@ from gateway.core.mime import Part
 from gateway.core.text import one_line
 
 RECIPIENTS_LIMIT = 500
+HEADER_LIMIT = 262_144
+"""Bytes of a returned mail that are searched for its header."""
 _DELIVERY = ("message/delivery-status", "message/global-delivery-status")
 _RETURNED = ("message/rfc822", "message/global", "text/rfc822-headers", "message/global-headers", "message/news")
 _ACTIONS = (
@@ -47,9 +49,21 @@ def read(tree: MimeMessage, leaves: tuple[Part, ...], fields: Fields, text: str)
         return Report(ReportType.DELIVERY, recipients, _returned_ids(leaves, text), envelope_id)
     if not bounce_words.looks_returned(fields):
         return None
+    if wrapped := _wrapped(leaves):
+        return read(wrapped, mime.tree(wrapped)[1], fields, text)
     recipients = bounce_words.recipients(tree, fields, text)
     ids = _returned_ids(leaves, text)
     return Report(ReportType.DELIVERY, recipients, ids) if recipients else None
+
+
+def _wrapped(leaves: tuple[Part, ...]) -> MimeMessage | None:
+    """A report that a virus scanner on the way put whole into a mail of its own."""
+    for part in leaves:
+        if part.content_type == "message/rfc822":
+            inner = mime.read(part.data())
+            report = any(leaf.content_type in _DELIVERY for leaf in mime.tree(inner)[1])
+            return inner if report else None
+    return None
 
 
 def _delivery_status(leaves: tuple[Part, ...]) -> tuple[tuple[DeliveryReport, ...], str]:
@@ -129,11 +143,8 @@ def _returned_ids(leaves: tuple[Part, ...], text: str) -> tuple[str, ...]:
 
 
 def _returned_header(part: Part) -> MimeMessage:
-    payload = part.mime.get_payload()
-    inner = payload[0] if isinstance(payload, list) and payload else None
-    if isinstance(inner, MimeMessage) and inner.keys() and mime.transfer_encoding(part.mime) not in ("base64",):
-        return inner
-    return HeaderParser().parsestr(charset.decode(part.data()[:262_144])[0].replace("\r\n", "\n").lstrip("\n"))
+    head = part.data()[:HEADER_LIMIT].replace(b"\r\n", b"\n").lstrip(b"\n").partition(b"\n\n")[0]
+    return HeaderParser().parsestr(charset.decode(head)[0])
 
 
 def _ids_of(returned: MimeMessage) -> list[str]:

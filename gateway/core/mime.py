@@ -28,8 +28,11 @@ BOUNDARIES_LIMIT = 20_000
 """Lines that could be boundaries: more are not taken apart, for that alone takes seconds."""
 TEXT_BYTES_LIMIT = 4_000_000
 """Bytes of a text part that are decoded to be shown."""
+NESTED = frozenset({"message/rfc822", "message/global", "message/news"})
+"""Types of parts that are mails of their own."""
 _UNIX_TO_UNIX = frozenset({"x-uuencode", "uuencode", "uue", "x-uue"})
 _FROM_LINE = re.compile(rb"\A(?:\s*\n)*>?From [^\n]*\n", re.I)
+_HEADER_LINE = re.compile(rb"\s*[A-Za-z][A-Za-z0-9-]{1,60}:[ \t]")
 _META_CHARSET = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([A-Za-z0-9_.:-]{2,40})""", re.I)
 _BASE64 = re.compile(rb"[A-Za-z0-9+/=\s]*")
 _PAD_END = re.compile(rb"=[=\s]*")
@@ -37,13 +40,21 @@ _GUESSED_BOUNDARY = re.compile(r"^--([^\r\n]{1,200}?)[ \t]*\r?\n(?=[A-Za-z-]+:|\
 
 
 class Entity(MimeMessage):
-    """A parsed entity whose boundary is read even from parameters the standard library gives up on."""
+    """A parsed entity that reads, with our own reader, the parameters the standard library gives up on."""
 
-    def get_boundary(self, failobj: Any = None) -> Any:
+    untaken = False
+    """True when only its header was read, for its parts are absurdly many or deep."""
+
+    def get_content_maintype(self) -> str:
+        """Says `x-message` of a mail inside the mail: the parser then leaves it whole, to come out byte by byte."""
+        found = super().get_content_maintype()
+        return "x-message" if found == "message" and self.get_content_type() in NESTED else found
+
+    def get_param(self, param: str, failobj: Any = None, header: str = "content-type", unquote: bool = True) -> Any:
         try:
-            return super().get_boundary(failobj)
+            return super().get_param(param, failobj, header, unquote)
         except (TypeError, ValueError, LookupError):
-            return params.content_type(field(self, "content-type")).get("boundary") or failobj
+            return params.parameters(field(self, header)).get(param, failobj)
 
 
 class Part:
@@ -87,7 +98,7 @@ class Part:
         return self.type.get("charset")
 
     def data(self) -> bytes:
-        """The decoded bytes; for a `message/*` part the bytes of the message inside."""
+        """The decoded bytes; of a mail inside the mail, that mail as it was sent."""
         if self._bytes is None:
             self._bytes = _decoded(self.mime)
         return self._bytes
@@ -125,13 +136,19 @@ def read(raw: bytes) -> MimeMessage:
     raw = raw[found.end() :] if found else raw
     try:
         if raw.count(b"\n--") > BOUNDARIES_LIMIT:
-            return BytesHeaderParser(_class=Entity).parsebytes(raw)
+            return _untaken(raw)
         mime: MimeMessage = email.message_from_bytes(raw, _class=Entity)
     except RecursionError:
-        return BytesHeaderParser(_class=Entity).parsebytes(raw)
+        return _untaken(raw)
     if mime.get_content_maintype() == "multipart" and not mime.is_multipart():
         mime = _with_guessed_boundary(raw, mime)
     return mime
+
+
+def _untaken(raw: bytes) -> Entity:
+    found = BytesHeaderParser(_class=Entity).parsebytes(raw)
+    found.untaken = True
+    return found
 
 
 def _with_guessed_boundary(raw: bytes, mime: MimeMessage) -> MimeMessage:
@@ -158,6 +175,7 @@ def tree(mime: MimeMessage) -> tuple[Part, tuple[Part, ...]]:
         payload = part.mime.get_payload() if part.mime.is_multipart() else None
         if not isinstance(payload, list) or part.mime.get_content_maintype() != "multipart":
             part.number = part.number or "1"
+            part.cut = isinstance(part.mime, Entity) and part.mime.untaken and part.main_type == "multipart"
             leaves.append(part)
             continue
         if depth >= DEPTH_LIMIT or count + len(waiting) + len(payload) > PARTS_LIMIT:
@@ -172,21 +190,14 @@ def tree(mime: MimeMessage) -> tuple[Part, tuple[Part, ...]]:
 
 
 def _decoded(mime: MimeMessage) -> bytes:
-    payload = mime.get_payload() if mime.is_multipart() else mime._payload  # type: ignore[attr-defined]  # get_payload() decodes lossily
-    if isinstance(payload, list):
-        if mime.get_content_maintype() == "message" and len(payload) == 1 and isinstance(payload[0], MimeMessage):
-            return _inner(mime, payload[0])
+    if mime.is_multipart():
         return as_bytes(mime)
+    payload = mime._payload  # type: ignore[attr-defined]  # get_payload() decodes lossily
     raw = str(payload or "").encode("utf-8", "surrogateescape")
-    return decode_transfer(raw, transfer_encoding(mime))
-
-
-def _inner(mime: MimeMessage, inner: MimeMessage) -> bytes:
-    data = as_bytes(inner)
-    if transfer_encoding(mime) in ("base64", "quoted-printable"):
-        # RFC 2046 section 5.2.1 forbids it, mail servers do it.
-        return decode_transfer(data.lstrip(), transfer_encoding(mime))
-    return data
+    encoding = transfer_encoding(mime)
+    # RFC 2046 section 5.2.1 forbids to encode a mail inside a mail; servers do, or only say so.
+    is_header = mime.get_content_type() in NESTED and _HEADER_LINE.match(raw)
+    return raw if is_header else decode_transfer(raw, encoding)
 
 
 def as_bytes(mime: MimeMessage) -> bytes:

@@ -260,11 +260,7 @@ def _events(content: reading.Content) -> tuple[Event, ...]:
 
 
 def _nested(path: str, part: mime.Part) -> NestedMessage:
-    payload = part.mime.get_payload()
-    inner = payload[0] if isinstance(payload, list) and payload else None
-    if inner is None or mime.transfer_encoding(part.mime) in ("base64", "quoted-printable"):
-        inner = mime.read(part.data())
-    assert isinstance(inner, MimeMessage)
+    inner = mime.read(part.data())
     content = reading.read(inner, f"{path}/", reading.UNWRAP_DEPTH)
     header = _header(inner, content.hint)
     return NestedMessage(

@@ -25,7 +25,6 @@ _SHOWN_AS_FILES = frozenset(
     "calendar csv vcard x-vcard directory css javascript xml rfc822-headers x-vcalendar rtf tab-separated-values "
     "x-amp-html pdf x-log".split()
 )
-_NESTED = frozenset({"message/rfc822", "message/global", "message/news"})
 _PGP_MESSAGE = "-----BEGIN PGP MESSAGE-----"
 _STUB = re.compile(r"(?i)\bhtml\b|web ?browser|plain.?text version")
 _UUENCODED = re.compile(r"^begin [0-7]{3,4} ([^\n]{1,200})\n((?:[\x20-\x60][^\n]*\n)+?)(?:`?\n)?end[ \t]*$", re.M)
@@ -109,10 +108,7 @@ def _pieces(part: Part, content: Content, prefix: str, depth: int, alternative: 
         if kind == "multipart/encrypted":
             content.encryption = "smime" if "pkcs7" in part.type.get("protocol") else "pgp"
         return [p for child in part.children for p in _pieces(child, content, prefix, depth, False)]
-    if kind in _NESTED and part.mime.is_multipart() and part.disposition.value != "attachment":
-        content.nested.append((prefix + part.number, part))
-        return [*_file(part, content, prefix)]
-    if kind in _NESTED:
+    if kind in mime.NESTED:
         content.nested.append((prefix + part.number, part))
         return [*_file(part, content, prefix)]
     if kind in ("text/calendar", "application/ics", "text/x-vcalendar") and len(content.calendars) < 10:
@@ -124,7 +120,8 @@ def _pieces(part: Part, content: Content, prefix: str, depth: int, alternative: 
         return []
     if kind in ("message/delivery-status", "message/disposition-notification", "message/feedback-report"):
         return []
-    return _unwrapped(part, content, prefix, depth) or [*_file(part, content, prefix)]
+    unwrapped = _unwrapped(part, content, prefix, depth)
+    return unwrapped if unwrapped is not None else [*_file(part, content, prefix)]
 
 
 def _alternative(part: Part, content: Content, prefix: str, depth: int) -> list[Piece]:
@@ -132,7 +129,7 @@ def _alternative(part: Part, content: Content, prefix: str, depth: int) -> list[
     forms = [_pieces(child, content, prefix, depth, True) for child in part.children]
     text = next((t for form in forms if (t := "\n\n".join(p.text for p in form if p.text.strip()))), "")
     html = next((h for form in reversed(forms) if (h := _joined_html(form))), "")
-    if text and html and len(html) < len(text) and not _says(text, html):
+    if text and html and len(html) < len(text) and not _is_stub(text) and not _says(text, html):
         return [Piece(text), Piece(html=html)]
     return [Piece(text, html)] if text or html else []
 
@@ -156,8 +153,10 @@ def _as_html(text: str) -> str:
 
 
 def _is_text(part: Part, content: Content) -> bool:
+    if part.main_type == "multipart":
+        return not part.cut  # its boundary is nowhere to be found: what is there is shown
     if part.main_type != "text":
-        return not part.number.strip("1.") and part.main_type == "" and not part.filename
+        return False
     if part.disposition.value == "attachment":
         return False
     subtype = part.content_type.partition("/")[2]
@@ -233,25 +232,25 @@ def _without_uuencoded(value: str, part: Part, content: Content, prefix: str) ->
     return "".join(kept)
 
 
-def _unwrapped(part: Part, content: Content, prefix: str, depth: int) -> list[Piece]:
-    """The inside of a `winmail.dat` or of an opaque signature; empty when it is neither, or cannot be read."""
+def _unwrapped(part: Part, content: Content, prefix: str, depth: int) -> list[Piece] | None:
+    """The inside of a `winmail.dat` or of an opaque signature; None when it is neither, or cannot be read."""
     kind = unwrap.wrapper(part.content_type, part.type.get("smime-type"), part.filename)
     if not kind or depth >= UNWRAP_DEPTH:
-        return []
+        return None
     path = f"{prefix}{part.number}"
     try:
         if kind == "smime":
             inner = unwrap.signed_content(part.data())
             if inner is None:
                 content.encryption = "smime"
-                return []
+                return None
             found = read(mime.read(inner), f"{path}/", depth + 1)
             _adopt(content, found)
             return found.pieces
         unpacked = unwrap.tnef(part.data())
     except unwrap.Unreadable as error:
         content.defects.append(f"{kind} part {path}: {error}")
-        return []
+        return None
     for index, item in enumerate(unpacked.files, 1):
         content.files.append(
             File(f"{path}/{index}", None, item.name, item.content_type, item.content_id, data=item.data)
