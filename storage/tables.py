@@ -36,6 +36,8 @@ _NEVER_AGAIN = {"sqlite_autoincrement": True}
 
 OUTBOX_WAITING = "state NOT IN ('sent', 'failed', 'recalled')"
 OUTBOX_CLAIMED = "claimed_until IS NOT NULL"
+OUTBOX_KEPT = "data IS NOT NULL AND state IN ('sent', 'failed', 'recalled')"
+RAW_KEPT = "data IS NOT NULL"
 """SQLite uses such an index only for a query that repeats these very words."""
 
 
@@ -43,9 +45,14 @@ class Raw(SQLModel, table=True):
     """Bytes of mails exactly as received, compressed, once per content."""
 
     sha256: str = Field(primary_key=True)
-    data: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    data: bytes | None = Field(sa_column=Column(LargeBinary, nullable=True))
+    """None once retention took them: hash and size stay, as proof of what was received."""
     size: int
     created_at: datetime
+    """When they came last."""
+    deleted_at: datetime | None = None
+
+    __table_args__ = (_some("ix_raw_kept", RAW_KEPT, "created_at"),)
 
 
 class Journal(SQLModel, table=True):
@@ -59,7 +66,8 @@ class Journal(SQLModel, table=True):
     recipients: list[str] = _json()
     remote: str = ""
     authenticated_as: str = ""
-    sha256: str = _ref("raw.sha256")
+    sha256: str | None = _ref("raw.sha256", optional=True)
+    """None once the mail was erased."""
     size: int
     received_at: datetime
     attempts: int = 0
@@ -71,6 +79,8 @@ class Journal(SQLModel, table=True):
     message_id: str = _text()
     ticket: int | None = _ref("ticket.number", optional=True)
     settled_at: datetime | None = None
+    erased_at: datetime | None = None
+    """Since then the row says that a mail came and was handled, and nothing of the people in it."""
 
     __table_args__ = (_some("ix_journal_waiting", "state <> 'settled'", "state", "id"), _NEVER_AGAIN)
 
@@ -127,11 +137,15 @@ class Ticket(SQLModel, table=True):
     merged_into: int | None = _ref("ticket.number", optional=True, index=False)
     follows: int | None = _ref("ticket.number", optional=True, index=False)
     spam: bool = False
+    anonymised_at: datetime | None = None
 
     __table_args__ = (
         Index("ix_ticket_requester", "requester_key", "last_activity_at"),
         Index("ix_ticket_status", "status", "last_activity_at"),
         _some("ix_ticket_due", "due_at IS NOT NULL", "due_at"),
+        _some("ix_ticket_closed", "closed_at IS NOT NULL", "closed_at"),
+        _some("ix_ticket_merged", "merged_into IS NOT NULL", "merged_into"),
+        _some("ix_ticket_follows", "follows IS NOT NULL", "follows"),
         _NEVER_AGAIN,
     )
 
@@ -186,6 +200,8 @@ class Act(SQLModel, table=True):
     before: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
     undone_at: datetime | None = None
 
+    __table_args__ = (_some("ix_act_entry", "entry_id IS NOT NULL", "entry_id"),)
+
 
 class MessageId(SQLModel, table=True):
     """Every Message-ID sent or seen, and the ticket it leads to."""
@@ -198,6 +214,8 @@ class MessageId(SQLModel, table=True):
     journal_id: int | None = _ref("journal.id", optional=True, index=False)
     sha256: str = ""
     """Content of the mail seen under this id; empty for our own."""
+
+    __table_args__ = (_some("ix_messageid_outbox", "outbox_id IS NOT NULL", "outbox_id"),)
 
 
 class Outbox(SQLModel, table=True):
@@ -216,8 +234,8 @@ class Outbox(SQLModel, table=True):
     journal_id: int | None = _ref("journal.id", optional=True)
     message_id: str = Field(unique=True)
     automatic: bool = False
-    data: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
-    """The message without its files, compressed."""
+    data: bytes | None = Field(sa_column=Column(LargeBinary, nullable=True))
+    """The message without its files, compressed; None once retention took it."""
     files: list[dict[str, Any]] = _json()
     attempts: int = 0
     doubts: int = 0
@@ -236,15 +254,45 @@ class Outbox(SQLModel, table=True):
         _some("ix_outbox_claimed", OUTBOX_CLAIMED, "recipient_key"),
         Index("ix_outbox_recipient", "recipient_key", "created_at"),
         Index("ix_outbox_ticket", "ticket", "id"),
+        _some("ix_outbox_kept", OUTBOX_KEPT, "created_at"),
         _NEVER_AGAIN,
     )
+
+
+class Rating(SQLModel, table=True):
+    """What a customer said of how a ticket went: asked once per closing, and the newest answer."""
+
+    ticket: int = Field(sa_column=Column(ForeignKey("ticket.number"), primary_key=True, autoincrement=False))
+    scale: str
+    """five, two"""
+    value: int | None = None
+    """1 (worst) to 5 (best); of two 1 and 5."""
+    comment: str = _text()
+    asked_at: datetime
+    rated_at: datetime | None = Field(default=None, index=True)
+    """Of the first answer to this question."""
+    changed_at: datetime | None = None
+
+
+class Probe(SQLModel, table=True):
+    """A mail we sent to ourselves, to see whether mail gets out and back in."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    mailbox: str
+    sent_at: datetime = Field(index=True)
+    """When it was put in line."""
+    returned_at: datetime | None = None
+    faults: list[str] = _json()
+    """What was altered on its way."""
+
+    __table_args__ = (_NEVER_AGAIN,)
 
 
 class Link(SQLModel, table=True):
     """Two tickets that have to do with each other."""
 
     ticket: int = Field(sa_column=Column(ForeignKey("ticket.number"), primary_key=True))
-    other: int = Field(sa_column=Column(ForeignKey("ticket.number"), primary_key=True))
+    other: int = Field(sa_column=Column(ForeignKey("ticket.number"), primary_key=True, index=True))
     kind: str = Field(primary_key=True)
     """claims, follows, split, merged, moved"""
     created_at: datetime

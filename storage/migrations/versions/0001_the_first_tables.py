@@ -61,13 +61,36 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("source"),
     )
     op.create_table(
+        "probe",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("mailbox", AutoString(), nullable=False),
+        sa.Column("sent_at", UTCDateTime(), nullable=False),
+        sa.Column("returned_at", UTCDateTime(), nullable=True),
+        sa.Column("faults", sa.JSON(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("probe", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_probe_sent_at"), ["sent_at"], unique=False)
+
+    op.create_table(
         "raw",
         sa.Column("sha256", AutoString(), nullable=False),
-        sa.Column("data", sa.LargeBinary(), nullable=False),
+        sa.Column("data", sa.LargeBinary(), nullable=True),
         sa.Column("size", sa.Integer(), nullable=False),
         sa.Column("created_at", UTCDateTime(), nullable=False),
+        sa.Column("deleted_at", UTCDateTime(), nullable=True),
         sa.PrimaryKeyConstraint("sha256"),
     )
+    with op.batch_alter_table("raw", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_raw_kept",
+            ["created_at"],
+            unique=False,
+            sqlite_where=sa.text("data IS NOT NULL"),
+            postgresql_where=sa.text("data IS NOT NULL"),
+        )
+
     op.create_table(
         "unfetched",
         sa.Column("source", AutoString(), nullable=False),
@@ -120,6 +143,7 @@ def upgrade() -> None:
         sa.Column("merged_into", sa.Integer(), nullable=True),
         sa.Column("follows", sa.Integer(), nullable=True),
         sa.Column("spam", sa.Boolean(), nullable=False),
+        sa.Column("anonymised_at", UTCDateTime(), nullable=True),
         sa.ForeignKeyConstraint(
             ["follows"],
             ["ticket.number"],
@@ -137,11 +161,32 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("ticket", schema=None) as batch_op:
         batch_op.create_index(
+            "ix_ticket_closed",
+            ["closed_at"],
+            unique=False,
+            sqlite_where=sa.text("closed_at IS NOT NULL"),
+            postgresql_where=sa.text("closed_at IS NOT NULL"),
+        )
+        batch_op.create_index(
             "ix_ticket_due",
             ["due_at"],
             unique=False,
             sqlite_where=sa.text("due_at IS NOT NULL"),
             postgresql_where=sa.text("due_at IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "ix_ticket_follows",
+            ["follows"],
+            unique=False,
+            sqlite_where=sa.text("follows IS NOT NULL"),
+            postgresql_where=sa.text("follows IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "ix_ticket_merged",
+            ["merged_into"],
+            unique=False,
+            sqlite_where=sa.text("merged_into IS NOT NULL"),
+            postgresql_where=sa.text("merged_into IS NOT NULL"),
         )
         batch_op.create_index("ix_ticket_requester", ["requester_key", "last_activity_at"], unique=False)
         batch_op.create_index(batch_op.f("ix_ticket_requester_id"), ["requester_id"], unique=False)
@@ -156,7 +201,7 @@ def upgrade() -> None:
         sa.Column("recipients", sa.JSON(), nullable=False),
         sa.Column("remote", AutoString(), nullable=False),
         sa.Column("authenticated_as", AutoString(), nullable=False),
-        sa.Column("sha256", AutoString(), nullable=False),
+        sa.Column("sha256", AutoString(), nullable=True),
         sa.Column("size", sa.Integer(), nullable=False),
         sa.Column("received_at", UTCDateTime(), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
@@ -166,6 +211,7 @@ def upgrade() -> None:
         sa.Column("message_id", sa.Text(), server_default="", nullable=False),
         sa.Column("ticket", sa.Integer(), nullable=True),
         sa.Column("settled_at", UTCDateTime(), nullable=True),
+        sa.Column("erased_at", UTCDateTime(), nullable=True),
         sa.ForeignKeyConstraint(
             ["sha256"],
             ["raw.sha256"],
@@ -204,6 +250,9 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("ticket", "other", "kind"),
     )
+    with op.batch_alter_table("link", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_link_other"), ["other"], unique=False)
+
     op.create_table(
         "participant",
         sa.Column("ticket", sa.Integer(), nullable=False),
@@ -219,6 +268,24 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("ticket", "key"),
     )
+    op.create_table(
+        "rating",
+        sa.Column("ticket", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("scale", AutoString(), nullable=False),
+        sa.Column("value", sa.Integer(), nullable=True),
+        sa.Column("comment", sa.Text(), server_default="", nullable=False),
+        sa.Column("asked_at", UTCDateTime(), nullable=False),
+        sa.Column("rated_at", UTCDateTime(), nullable=True),
+        sa.Column("changed_at", UTCDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["ticket"],
+            ["ticket.number"],
+        ),
+        sa.PrimaryKeyConstraint("ticket"),
+    )
+    with op.batch_alter_table("rating", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_rating_rated_at"), ["rated_at"], unique=False)
+
     op.create_table(
         "entry",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -282,6 +349,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     with op.batch_alter_table("act", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_act_entry",
+            ["entry_id"],
+            unique=False,
+            sqlite_where=sa.text("entry_id IS NOT NULL"),
+            postgresql_where=sa.text("entry_id IS NOT NULL"),
+        )
         batch_op.create_index(batch_op.f("ix_act_journal_id"), ["journal_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_act_ticket"), ["ticket"], unique=False)
 
@@ -299,7 +373,7 @@ def upgrade() -> None:
         sa.Column("journal_id", sa.Integer(), nullable=True),
         sa.Column("message_id", AutoString(), nullable=False),
         sa.Column("automatic", sa.Boolean(), nullable=False),
-        sa.Column("data", sa.LargeBinary(), nullable=False),
+        sa.Column("data", sa.LargeBinary(), nullable=True),
         sa.Column("files", sa.JSON(), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("doubts", sa.Integer(), nullable=False),
@@ -336,6 +410,13 @@ def upgrade() -> None:
         )
         batch_op.create_index(batch_op.f("ix_outbox_entry_id"), ["entry_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_outbox_journal_id"), ["journal_id"], unique=False)
+        batch_op.create_index(
+            "ix_outbox_kept",
+            ["created_at"],
+            unique=False,
+            sqlite_where=sa.text("data IS NOT NULL AND state IN ('sent', 'failed', 'recalled')"),
+            postgresql_where=sa.text("data IS NOT NULL AND state IN ('sent', 'failed', 'recalled')"),
+        )
         batch_op.create_index("ix_outbox_recipient", ["recipient_key", "created_at"], unique=False)
         batch_op.create_index("ix_outbox_ticket", ["ticket", "id"], unique=False)
         batch_op.create_index(
@@ -376,4 +457,11 @@ def upgrade() -> None:
     with op.batch_alter_table("messageid", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_messageid_entry_id"), ["entry_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_messageid_message_id"), ["message_id"], unique=False)
+        batch_op.create_index(
+            "ix_messageid_outbox",
+            ["outbox_id"],
+            unique=False,
+            sqlite_where=sa.text("outbox_id IS NOT NULL"),
+            postgresql_where=sa.text("outbox_id IS NOT NULL"),
+        )
         batch_op.create_index(batch_op.f("ix_messageid_ticket"), ["ticket"], unique=False)
