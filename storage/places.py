@@ -17,7 +17,7 @@ from storage import tables
 
 PLACE: Table = tables.table(tables.Place)
 UNFETCHED: Table = tables.table(tables.Unfetched)
-_NUMBERS = ("uidvalidity", "uid", "unread_below", "tidied_uid")
+_NUMBERS = ("uidvalidity", "uid", "older_below", "tidied_uid")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,8 @@ class Place:
     folder: str = ""
     uidvalidity: int = 0
     uid: int = 0
-    unread_below: int = 0
+    older_below: int = 0
+    older_only: str = ""
     tidied_uid: int = 0
     looked_at: datetime | None = None
     mail_at: datetime | None = None
@@ -66,34 +67,34 @@ class Places:
     def all(self) -> list[Place]:
         return [_place(row) for row in self._connection.execute(select(PLACE).order_by(PLACE.c.source))]
 
-    def open(self, source: str, folder: str, uidvalidity: int, uid: int, unread_below: int) -> None:
-        """A folder is read for the first time, or its UIDs begin anew: everything after `uid` is to come."""
-        self._ensure(source)
-        self._set(source, folder=folder, uidvalidity=uidvalidity, uid=uid, unread_below=unread_below, tidied_uid=uid)
-        self._connection.execute(
-            delete(UNFETCHED).where(UNFETCHED.c.source == source, UNFETCHED.c.uidvalidity != uidvalidity)
+    def open(self, place: Place) -> None:
+        """A folder is read for the first time, or its UIDs begin anew."""
+        self._ensure(place.source)
+        self._set(
+            place.source,
+            folder=place.folder,
+            uidvalidity=place.uidvalidity,
+            uid=place.uid,
+            older_below=place.older_below,
+            older_only=place.older_only,
+            tidied_uid=place.tidied_uid,
         )
+        self._connection.execute(delete(UNFETCHED).where(UNFETCHED.c.source == place.source))
 
-    def reach(self, source: str, uidvalidity: int, uid: int) -> None:
-        """Every mail up to `uid` was seen to. A place never goes back."""
-        self._forward(source, uidvalidity, PLACE.c.uid, uid)
-
-    def tidy(self, source: str, uidvalidity: int, uid: int) -> None:
-        """Up to `uid` the mails we took were moved or flagged."""
-        self._forward(source, uidvalidity, PLACE.c.tidied_uid, uid)
+    def reach(self, source: str, uidvalidity: int, uid: int, tidied_uid: int) -> None:
+        """Mails up to `uid` were seen to, up to `tidied_uid` moved or flagged. Neither ever goes back."""
+        mine = (PLACE.c.source == source, PLACE.c.uidvalidity == uidvalidity)
+        for column, value in ((PLACE.c.uid, uid), (PLACE.c.tidied_uid, tidied_uid)):
+            self._connection.execute(update(PLACE).where(*mine, column < value).values({column: value}))
 
     # --- how it goes ----------------------------------------------------------------------
 
-    def took(self, source: str, now: datetime) -> None:
-        """A mail came in by this source."""
-        self._ensure(source)
-        self._set(source, mail_at=now)
-
-    def look(self, source: str, now: datetime) -> Place:
-        """A look succeeded; the place as it was before, so that whoever called alarm can call it off."""
+    def look(self, source: str, mails: int, now: datetime) -> Place:
+        """A look succeeded and took so many mails; the place as it was before it."""
         self._ensure(source)
         before = self.find(source)
-        self._set(source, looked_at=now, failing_since=None, alarmed_at=None, cause="")
+        mail_at = {"mail_at": now} if mails else {}
+        self._set(source, looked_at=now, failing_since=None, alarmed_at=None, cause="", **mail_at)
         return before
 
     def fail(self, source: str, cause: str, now: datetime) -> Place:
@@ -146,15 +147,8 @@ class Places:
         return sqlite.insert(table) if self._connection.dialect.name == "sqlite" else postgresql.insert(table)
 
     def _ensure(self, source: str) -> None:
-        row = {"source": source, "folder": "", "cause": "", **dict.fromkeys(_NUMBERS, 0)}
+        row = {"source": source, "folder": "", "older_only": "", "cause": "", **dict.fromkeys(_NUMBERS, 0)}
         self._connection.execute(self._insert(PLACE).on_conflict_do_nothing(index_elements=["source"]), row)
-
-    def _forward(self, source: str, uidvalidity: int, column: Any, uid: int) -> None:
-        self._connection.execute(
-            update(PLACE)
-            .where(PLACE.c.source == source, PLACE.c.uidvalidity == uidvalidity, column < uid)
-            .values({column: uid})
-        )
 
     def _set(self, source: str, **values: Any) -> None:
         self._connection.execute(update(PLACE).where(PLACE.c.source == source).values(**values))
