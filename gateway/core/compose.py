@@ -120,6 +120,7 @@ HEADLINES: dict[str, dict[str, str]] = {
         "done": "Done",
         "nothing_done": "Nothing was done",
         "alarm": "Please look at this",
+        "all_clear": "It works again",
         "forged": "Somebody wrote in your name",
     },
     "de": {
@@ -139,6 +140,7 @@ HEADLINES: dict[str, dict[str, str]] = {
         "done": "Erledigt",
         "nothing_done": "Es wurde nichts ausgeführt",
         "alarm": "Bitte ansehen",
+        "all_clear": "Es geht wieder",
         "forged": "Jemand hat in Ihrem Namen geschrieben",
     },
 }
@@ -248,6 +250,8 @@ def _reverse_path(request: NoticeRequest, box: Mailbox, policy: Policy, by_agent
 def _subject(request: NoticeRequest, ticket: Ticket | None, policy: Policy, language: str) -> str:
     """The customer's subject with the reference once; for agents the headline before it."""
     own = _SUBJECTS.get(language, _SUBJECTS["en"]).get(request.notice)
+    if own and request.headline == "all_clear":
+        return f"Replydesk: {_headline(request.headline, language)}"
     if own:
         return own
     if ticket is None:
