@@ -50,7 +50,7 @@ _REFUSAL = re.compile(
     r"(?i)unknown|no such|not (?:be )?(?:found|exist|deliver)|does(?: not|n't) (?:exist|have)|fail|reject|refus|invalid"
     r"|undeliver|unable|could ?n[o']t|cannot|disabled|inactive|full|quota|over ?limit|denied|blocked|unrouteable"
     r"|\b[45]\d\d[ -]|\b[45]\.\d{1,3}\.\d{1,3}\b|error|bounce|unzustellbar|nicht (?:zugestellt|erreich|bekannt)|problem"
-    r"|recipient|rcpt to|following address"
+    r"|recipient|rcpt to|following address|delay|deliver"
 )
 _ADDRESS = re.compile(r"(?<![\w.+=/-])([\w.!#$%&'*+/=?^`{|}~-]{1,64}@[A-Za-z0-9][A-Za-z0-9.-]{0,250}[A-Za-z0-9])")
 _STATUS = re.compile(r"\b([45]\.\d{1,3}\.\d{1,3})\b")
@@ -83,13 +83,14 @@ def _from_system(fields: Fields) -> bool:
 
 def recipients(tree: MimeMessage, fields: Fields, text: str) -> tuple[DeliveryReport, ...]:
     """Whom a bounce in words names, with what it says of them."""
-    temporary, permanent = _known_wordings(tree, fields, text)
     said = _above_original(text[:TEXT_LIMIT])
+    temporary: list[str] = []
+    permanent = [a.address for value in fields.raws("x-failed-recipients") for a in people.found_in(value)]
+    if not permanent:
+        temporary, permanent = _known_wordings(tree, fields, text)
     if not temporary and not permanent:
-        named = [a.address for value in fields.raws("x-failed-recipients") for a in people.found_in(value)]
-        named = named or _refused(said, fields)
-        temporary, permanent = (named, []) if _is_delay(said, fields) else ([], named)
-    elif permanent and _is_delay(said, fields):
+        permanent = _refused(said, fields)
+    if _is_delay(said, fields):
         temporary, permanent = [*temporary, *permanent], []
     written_to = _written_to(said)
     found: dict[str, DeliveryReport] = {}

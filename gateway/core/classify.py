@@ -32,9 +32,10 @@ _AUTOMATIC_FIELDS = (
 )
 _DAEMONS = re.compile(r"(?i)(?:mailer|mail|m)[-_.]?(?:daemon|deamon)$")
 _ROLES = re.compile(
-    r"(?:.*[-_.+])?(?:no[-_.]?reply\d*|do[-_.]?not[-_.]?reply|nicht-?antworten|keine-?antwort|ne-?pas-?repondre|nobody"
-    r"|postmaster|bounces?|root|daemon|cron|abuse|hostmaster|majordomo|listserv|listmaster|mailman|autoresponder"
-    r"|auto-?reply|www-data)(?:[-_.+=].*)?$"
+    r"(?:.*[-_.+])?(?:no[-_.]?reply\d*|do[-_.]?not[-_.]?reply|nicht-?antworten|keine-?antwort|ne-?pas-?repondre"
+    r"|auto-?reply|autoresponder|bounces?)(?:[-_.+=].*)?$"
+    r"|(?:postmaster|mailer-daemon|root|daemon|cron|abuse|hostmaster|majordomo|listserv|listmaster|mailman|nobody"
+    r"|www-data)(?:\+.*)?$"
     r"|owner-.*|.*-(?:owner|request|bounces)$",
     re.I,
 )

@@ -48,7 +48,7 @@ class Entity(MimeMessage):
     def get_content_maintype(self) -> str:
         """Says `x-message` of a mail inside the mail: the parser then leaves it whole, to come out byte by byte."""
         found = super().get_content_maintype()
-        return "x-message" if found == "message" and self.get_content_type() in NESTED else found
+        return "x-message" if found == "message" else found
 
     def get_param(self, param: str, failobj: Any = None, header: str = "content-type", unquote: bool = True) -> Any:
         try:
@@ -190,11 +190,14 @@ def tree(mime: MimeMessage) -> tuple[Part, tuple[Part, ...]]:
 
 
 def _decoded(mime: MimeMessage) -> bytes:
+    encoding = transfer_encoding(mime)
     if mime.is_multipart():
-        return as_bytes(mime)
+        if not mime.get_content_type().startswith("message/"):
+            return as_bytes(mime)
+        blocks = b"".join(as_bytes(block) for block in mime.get_payload() if isinstance(block, MimeMessage))
+        return decode_transfer(blocks, encoding)
     payload = mime._payload  # type: ignore[attr-defined]  # get_payload() decodes lossily
     raw = str(payload or "").encode("utf-8", "surrogateescape")
-    encoding = transfer_encoding(mime)
     # RFC 2046 section 5.2.1 forbids to encode a mail inside a mail; servers do, or only say so.
     is_header = mime.get_content_type() in NESTED and _HEADER_LINE.match(raw)
     return raw if is_header else decode_transfer(raw, encoding)

@@ -17,7 +17,7 @@ from email.message import Message as MimeMessage
 
 import mailparser
 
-from gateway.core import body, calendar, dsn, mime, people, reading, subject, text
+from gateway.core import body, calendar, dsn, mime, people, reading, subject, text, unwrap
 from gateway.core.header import Fields, message_ids
 from gateway.core.message import Address, Attachment, Envelope, Event, Message, NestedMessage
 
@@ -261,7 +261,7 @@ def _events(content: reading.Content) -> tuple[Event, ...]:
 
 def _nested(path: str, part: mime.Part) -> NestedMessage:
     inner = mime.read(part.data())
-    content = reading.read(inner, f"{path}/", reading.UNWRAP_DEPTH)
+    content = reading.read(inner, f"{path}/", unwrap.UNWRAP_DEPTH)
     header = _header(inner, content.hint)
     return NestedMessage(
         path,

@@ -31,11 +31,13 @@ _ADDRESS = re.compile(r"(?<![\w.+=-])[\w.+=-]{1,64}@[\w-]{1,63}|\[mailto:|<mailt
 
 _VERB = (
     r"(?:wrote|writes|schrieb|geschrieben|geschreven|a écrit|escribió|ha scritto|escreveu|schreef|skrev"
-    r"|napisał(?:\(a\)|a)?|viết|написал(?:\(а\)|а)?|пишет|napsal(?:\(a\)|a)?|a scris|kirjoitti|írta|yazdı|写道|寫道"
-    r"|のメール|さんは書きました|작성|sent|ha escrit|pisze|rašė|rakstīja)"
+    r"|napisał(?:\(a\)|a)?|viết|написал(?:\(а\)|а)?|пишет|napsal(?:\(a\)|a)?|a scris|kirjoitti|írta|yazdı"
+    r"|sent|ha escrit|pisze|rašė|rakstīja)"
 )
-_ENDS = re.compile(rf"\b{_VERB}\b.{{0,200}}[:：]$|(?:\b|(?<=[^\x00-\x7f])){_VERB}[:：]?$", re.I)
-_VERB_LAST = re.compile(rf"{_VERB}$", re.I)
+_VERB_WITHOUT_BLANKS = r"(?:写道|寫道|のメール|さんは書きました|작성)"
+_ENDS = re.compile(rf"\b{_VERB}\b.{{0,200}}[:：]$|\b{_VERB}[:：]?$|{_VERB_WITHOUT_BLANKS}\s*[:：]?$", re.I)
+_VERB_LAST = re.compile(rf"(?:{_VERB}|{_VERB_WITHOUT_BLANKS})$", re.I)
+_QUOTING = re.compile(r"(?:Quoting|Zitat von|Citando|Citat från)\b", re.I)
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)|\b\d{1,2}[./-]\d{1,2}[./-]\d\d\b")
 _OPENS = re.compile(
     r"[-–—\s]{0,20}(?:On|Am|Le|El|Il|Em|Op|Den|På|W dniu|Dnia|Dne|Vào|Pe|In data|Sent from|El día|\d{4}[-/.年]\d"
@@ -213,7 +215,7 @@ def _is_attribution(text: str, before_quotation: bool) -> bool:
         return False
     dated, addressed = bool(_DATE.search(text)), bool(_ADDRESS.search(text))
     if before_quotation:
-        return verb or (dated and addressed and (opens or bool(_TIME.search(text))))
+        return verb or bool(_QUOTING.match(text)) or (dated and addressed and (opens or bool(_TIME.search(text))))
     if not verb or not (opens or addressed):
         return False
     return addressed or (dated and bool(_TIME.search(text)) and bool(_YEAR.search(text)))

@@ -19,7 +19,6 @@ from gateway.core.text import clean
 
 TEXT_LIMIT = 1_000_000
 """Characters of one part that are shown; the rest is in the file listed beside it."""
-UNWRAP_DEPTH = 4
 
 _SHOWN_AS_FILES = frozenset(
     "calendar csv vcard x-vcard directory css javascript xml rfc822-headers x-vcalendar rtf tab-separated-values "
@@ -235,7 +234,7 @@ def _without_uuencoded(value: str, part: Part, content: Content, prefix: str) ->
 def _unwrapped(part: Part, content: Content, prefix: str, depth: int) -> list[Piece] | None:
     """The inside of a `winmail.dat` or of an opaque signature; None when it is neither, or cannot be read."""
     kind = unwrap.wrapper(part.content_type, part.type.get("smime-type"), part.filename)
-    if not kind or depth >= UNWRAP_DEPTH:
+    if not kind or depth >= unwrap.UNWRAP_DEPTH:
         return None
     path = f"{prefix}{part.number}"
     try:

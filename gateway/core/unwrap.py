@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 SIZE_LIMIT = 40_000_000
 FILES_LIMIT = 200
+UNWRAP_DEPTH = 4
+"""Wrappings inside wrappings that are opened."""
 
 
 class Unreadable(Exception):

@@ -1,0 +1,97 @@
+"""Wrappings: winmail.dat and S/MIME, opened where no key is needed, kept where one is."""
+
+from __future__ import annotations
+
+import pytest
+from asn1crypto import cms
+
+from gateway.core import unwrap
+from gateway.core.parse import extract, parse
+from tests import mails
+from tests.mails import HEAD, crlf, file_part, opaque_signature, parts, text_part, tnef
+
+WINMAIL = 'Content-Type: application/ms-tnef; name="winmail.dat"\n'
+P7M = 'Content-Type: application/pkcs7-mime; name="smime.p7m"\n'
+
+
+def enveloped() -> bytes:
+    """A CMS EnvelopedData: content nobody reads without the key."""
+    content = cms.ContentInfo(
+        {
+            "content_type": "enveloped_data",
+            "content": {
+                "version": "v0",
+                "recipient_infos": [],
+                "encrypted_content_info": {
+                    "content_type": "data",
+                    "content_encryption_algorithm": {"algorithm": "aes256_cbc", "parameters": b"\0" * 16},
+                    "encrypted_content": b"secret",
+                },
+            },
+        }
+    )
+    return bytes(content.dump())
+
+
+def test_a_winmail_that_is_the_whole_mail() -> None:
+    """Text and files come out of it."""
+    mail = parse(crlf(HEAD) + file_part(tnef([("a.txt", b"abc"), ("b.bin", b"\0\1")], "Der Text\r\n"), WINMAIL))
+    assert mail.body_text == "Der Text"
+    assert [(a.part, a.filename, a.size) for a in mail.attachments] == [("1/1", "a.txt", 3), ("1/2", "b.bin", 2)]
+
+
+def test_a_winmail_beside_the_text() -> None:
+    """The text part is the text; the wrapping only adds files."""
+    raw = parts("mixed", text_part("Text"), file_part(tnef([("a.txt", b"abc")], "Derselbe Text"), WINMAIL))
+    mail = parse(raw)
+    assert (mail.body_text, [a.filename for a in mail.attachments]) == ("Text", ["a.txt"])
+    assert extract(raw, "2/1") == b"abc"
+
+
+def test_a_winmail_with_nothing_but_formatting() -> None:
+    """What holds nothing for the reader is not listed, and the reader is told."""
+    mail = parse(parts("mixed", text_part("Text"), file_part(tnef([]), WINMAIL)))
+    assert mail.attachments == ()
+    assert "winmail.dat" in mail.omissions[0]
+
+
+@pytest.mark.parametrize("fields", [WINMAIL, P7M], ids=["tnef", "smime"])
+def test_a_broken_wrapping_is_kept_as_a_file(fields: str) -> None:
+    """What is not what it says it is stays a file, with a defect."""
+    mail = parse(parts("mixed", text_part("Text"), file_part(b"not at all", fields)))
+    assert len(mail.attachments) == 1
+    assert mail.attachments[0].size == 10
+    assert mail.defects
+
+
+def test_a_signed_mail_is_read_without_a_key() -> None:
+    """The entity inside an opaque signature is read like any, its files included."""
+    inner = parts("mixed", text_part("Oben"), file_part(b"abc", 'Content-Type: text/csv; name="a.csv"\n'), head="")
+    raw = crlf(HEAD) + file_part(opaque_signature(inner), P7M)
+    mail = parse(raw)
+    assert mail.body_text == "Oben"
+    assert [(a.part, a.filename) for a in mail.attachments] == [("1/2", "a.csv")]
+    assert extract(raw, "1/2") == b"abc"
+
+
+def test_signatures_inside_signatures_end() -> None:
+    """Wrapping in wrapping is followed a few levels; what is left is a file."""
+    inner = text_part("ganz innen")
+    for _ in range(unwrap.UNWRAP_DEPTH + 2):
+        inner = file_part(opaque_signature(inner), P7M)
+    mail = parse(crlf(HEAD) + inner)
+    assert [a.filename for a in mail.attachments] == ["smime.p7m"]
+
+
+def test_an_encrypted_mail_is_kept() -> None:
+    """What needs a key is a file, and the reader is told."""
+    mail = parse(crlf(HEAD) + file_part(enveloped(), P7M))
+    assert (mail.encryption, mail.attachments[0].note) == ("smime", "encrypted")
+    assert "encrypted" in mail.omissions[0]
+
+
+def test_the_fixture_is_opened_by_tnefparse() -> None:
+    """The hand-made winmail.dat is one."""
+    (file,) = unwrap.tnef(tnef([("rechnung.pdf", b"%PDF")])).files
+    assert (file.name, file.data) == ("rechnung.pdf", b"%PDF")
+    assert mails.all_mails()["winmail"]
