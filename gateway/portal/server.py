@@ -65,7 +65,7 @@ class Server:
 
     def __init__(self, app: Starlette, listener: socket.socket) -> None:
         self.address = listener.getsockname()
-        self._listener = listener
+        self._app, self._listener = app, listener
         self._config = uvicorn.Config(
             app,
             http=_Impatient,
@@ -97,6 +97,7 @@ class Server:
 
     async def stop(self, drain: float) -> None:
         """Take no more connections, let requests in hand finish for `drain` seconds, then end them."""
+        portal: Portal = self._app.state.portal
         if self._task is None:
             self._listener.close()
             return
@@ -105,6 +106,7 @@ class Server:
         with contextlib.suppress(asyncio.CancelledError):
             await self._task
         self._task = None
+        portal.passwords.close()
 
 
 async def serve(app: Starlette, listener: str | socket.socket) -> Server:

@@ -53,7 +53,7 @@ async def sign_in(visit: Visit) -> Response:
         return await visit.page(missing, 422)
     client, key = visit.client, address_key(address)
     if not portal.limits.sign_in_client.take(client, now) or not portal.limits.sign_in_address.take(key, now):
-        log.warning("sign-in limited", extra={"client": client})
+        log.warning("sign-in limited", extra=visit.origin)
         return await visit.page(replace(view, error=words.sign_in_often), 429)
     contact = await portal.database.read(lambda tx: tx.contacts.find(address))
     try:
@@ -105,7 +105,7 @@ async def forgot(visit: Visit) -> Response:
         error = words.address_wrong if address else words.address_missing
         return await visit.page(views.Forgot(address, error), 422)
     if not portal.limits.link_client.take(visit.client, now):
-        log.warning("links limited", extra={"client": visit.client})
+        log.warning("links limited", extra=visit.origin)
         raise Refusal(429)
     response = await visit.page(views.Notice(words.forgot_sent_title, words.forgot_sent))
     key = address_key(address)

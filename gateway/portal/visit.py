@@ -101,6 +101,12 @@ class Visit:
         forwarded = ",".join(self.request.headers.getlist("x-forwarded-for"))
         return limits.client(peer, forwarded, self.portal.trusted)
 
+    @property
+    def origin(self) -> dict[str, str]:
+        """For the log: the client, and a hint when all clients of a proxy count as one."""
+        unheard = "x-forwarded-for" in self.request.headers and not self.portal.trusted
+        return {"client": self.client} | ({"hint": "portal.trusted_proxies is not set"} if unheard else {})
+
     async def read_form(self) -> None:
         """Take in the form of a POST. Raises Refusal when another site sent it, or it is none."""
         self.fields = await form.read(self.request, self.portal.public_url)
@@ -173,6 +179,8 @@ class Visit:
 
     async def refuse(self, refusal: Refusal) -> Response:
         title, text = said(refusal.status, self.words)
+        if refusal.status == 404 and self.contact:
+            title, text = self.words.ticket_missing_title, self.words.ticket_missing
         link = views.Link(self.words.start_page, self.href("/"))
         response = await self.page(views.Notice(title, text, (link,)), refusal.status)
         response.headers.update(refusal.headers)

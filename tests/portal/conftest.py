@@ -1,0 +1,205 @@
+"""A site with customers, agents and a portal that listens on a free port."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field, replace
+from email import message_from_bytes
+from email import policy as email_policy
+from email.message import EmailMessage
+from email.utils import format_datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from argon2 import PasswordHasher
+from starlette.applications import Starlette
+
+from gateway import config
+from gateway.core import token
+from gateway.core.message import Envelope
+from gateway.core.policy import Policy
+from gateway.core.token import Keys
+from gateway.flow import Desk
+from gateway.portal.app import Health, app
+from gateway.portal.passwords import Passwords
+from gateway.portal.server import Server, serve
+from gateway.render import Templates
+from storage import raw
+from storage.database import Database
+from tests.conftest import SECRET, Clock
+from tests.portal.browser import Browser
+
+PASSWORD = "correct horse battery"
+ERIKA, MAX, ANNA = "erika@example.net", "max@example.org", "anna@example.com"
+CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+
+
+@dataclass
+class Site:
+    """The desk, its database and a listening portal."""
+
+    desk: Desk
+    database: Database
+    settings: config.Settings
+    clock: Clock
+    server: Server = field(init=False)
+    app: Starlette = field(init=False)
+    health: list[Health] = field(default_factory=lambda: [Health(True)])
+    woken: list[int] = field(default_factory=list)
+
+    async def healthy(self) -> Health:
+        return self.health[-1]
+
+    @property
+    def policy(self) -> Policy:
+        return self.desk.policy
+
+    @property
+    def port(self) -> int:
+        return int(self.server.address[1])
+
+    def browser(self, **headers: str) -> Browser:
+        return Browser(self.port, headers)
+
+    # --- mail -------------------------------------------------------------------------
+
+    async def mail(
+        self,
+        author: str,
+        subject: str,
+        text: str = "It burns.",
+        *,
+        to: str = "support@example.com",
+        html: str = "",
+        files: tuple[tuple[str, str, bytes], ...] = (),
+        inline: tuple[tuple[str, str, bytes], ...] = (),
+        name: str = "",
+    ) -> int:
+        """Let a mail come in; the number of its ticket. Files are (name, type, bytes), inline (cid, type, bytes)."""
+        m = EmailMessage(policy=email_policy.SMTP)
+        m["From"] = f"{name} <{author}>" if name else author
+        m["To"], m["Subject"], m["Date"] = to, subject, format_datetime(self.clock.now)
+        m["Message-ID"] = f"<{self.clock.now.timestamp()}.{subject.encode().hex()[:40]}@mail.example.net>"
+        m.set_content(text)
+        if html:
+            m.add_alternative(html, subtype="html")
+            for cid, kind, data in inline:
+                part = m.get_body(("html",))
+                assert part is not None
+                main, _, sub = kind.partition("/")
+                part.add_related(data, main, sub, cid=f"<{cid}>")  # type: ignore[attr-defined]
+        for filename, kind, data in files:
+            main, _, sub = kind.partition("/")
+            m.add_attachment(data, maintype=main, subtype=sub, filename=filename)
+        return await self.raw_mail(m.as_bytes(), author, to)
+
+    async def raw_mail(self, data: bytes, author: str, to: str = "support@example.com") -> int:
+        envelope = Envelope("smtp", author, (to,), "192.0.2.1")
+        now = self.clock.forward(seconds=61)
+        id = await self.database.write(lambda tx: tx.journal.append(envelope, raw.pack(data), now))
+        read = self.desk.read(data, envelope)
+        decision = await self.database.write(lambda tx: self.desk.handle(tx, id, read, now))
+        assert decision is not None
+        number = await self.database.read(lambda tx: tx.journal.get(id).ticket)
+        assert number, decision.reason
+        return number
+
+    async def answer(self, number: int, text: str, **mail: Any) -> None:
+        """An agent answers by mail, with a mark that proves who it is."""
+        mark = token.address_token(self.policy.keys, "a", number, ANNA)
+        reference = token.reference(self.policy.keys, self.policy.reference_prefix, number)
+        await self.mail(ANNA, f"Re: [{reference}]", text, to=f"support+{mark}@example.com", name="Anna Agent", **mail)
+
+    async def reply(self, author: str, number: int, text: str, **mail: Any) -> None:
+        """A customer answers by mail."""
+        mark = token.address_token(self.policy.keys, "t", number)
+        await self.mail(author, f"Re: {number}", text, to=f"support+{mark}@example.com", **mail)
+
+    async def sent(self, recipient: str, notice: str = "") -> list[str]:
+        """Plain texts of the mails in line for somebody, oldest first."""
+
+        def read(tx: Any) -> list[bytes]:
+            rows = [r for r in tx.outbox.recent(limit=1000) if r.recipient == recipient]
+            return [tx.outbox.message(r.id) for r in reversed(rows) if notice in ("", r.notice)]
+
+        texts = []
+        for data in await self.database.read(read):
+            body = message_from_bytes(data, policy=email_policy.default).get_body(("plain",))  # type: ignore[attr-defined]
+            texts.append(str(body.get_content()))
+        return texts
+
+    async def link(self, recipient: str, action: str) -> str:
+        """Path of the newest link of a kind somebody was sent."""
+        found = re.findall(rf"/{action}/[\w.~-]+", "\n".join(await self.sent(recipient)))
+        assert found, f"no {action} link was sent to {recipient}"
+        return str(found[-1])
+
+    # --- people -----------------------------------------------------------------------
+
+    async def customer(self, address: str, password: str = PASSWORD) -> Browser:
+        """Somebody who has written before, registered through the mail, and is signed in."""
+        browser = self.browser()
+        page = await browser.send(await self.link(address, "register"), {"password": password, "again": password})
+        assert page.location == "/tickets", page.text
+        return browser
+
+    async def sign_in(self, browser: Browser, address: str, password: str = PASSWORD) -> Any:
+        return await browser.send("/sign-in", {"address": address, "password": password})
+
+
+Opened = Callable[..., Awaitable[Site]]
+
+
+@pytest.fixture
+async def open_site(sqlite_url: str, tmp_path: Path, clock: Clock) -> AsyncIterator[Opened]:
+    """Start a portal with these settings (tables of config.example.toml)."""
+    async with AsyncExitStack() as stack:
+
+        async def open_(
+            passwords: Passwords | None = None,
+            answer_seconds: float = 0.0,
+            policy: dict[str, Any] | None = None,
+            url: str = sqlite_url,
+            **tables: Any,
+        ) -> Site:
+            data = {
+                "mailboxes": [
+                    {
+                        "address": "support@example.com",
+                        "name": "Example Support",
+                        "reply_address": "support+{token}@example.com",
+                    }
+                ],
+                "agents": [{"address": ANNA, "name": "Anna Agent"}, {"address": "bob@example.com", "name": "Bob"}],
+                **tables,
+            }
+            settings = config.build(data, tmp_path / "replydesk.toml")
+            desk = Desk(replace(config.policy(settings, Keys(SECRET)), **(policy or {})), Templates())
+            database = Database(url, tmp_path)
+            stack.push_async_callback(database.close)
+            site = Site(desk, database, settings, clock)
+
+            made = passwords or Passwords(CHEAP)
+            site.app = app(
+                desk,
+                database,
+                settings,
+                clock,
+                lambda: site.healthy(),
+                lambda: site.woken.append(1),
+                passwords=made,
+                answer_seconds=answer_seconds,
+            )
+            site.server = await serve(site.app, "127.0.0.1:0")
+            stack.push_async_callback(site.server.stop, 2)
+            return site
+
+        yield open_
+
+
+@pytest.fixture
+async def site(open_site: Opened) -> Site:
+    return await open_site()

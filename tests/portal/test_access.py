@@ -1,0 +1,298 @@
+"""Getting in and out: registration, sign-in, forgotten passwords, sessions."""
+
+from __future__ import annotations
+
+import asyncio
+
+from argon2 import PasswordHasher
+
+from gateway.portal.passwords import Passwords
+from tests.portal.conftest import CHEAP, ERIKA, MAX, PASSWORD, Opened, Site
+
+LONG_ENOUGH = "ten chars!"
+
+
+async def test_the_first_mail_leads_to_an_access(site: Site) -> None:
+    """Registration mail → form → password → signed in at once, on the list; a confirmation is in line."""
+    number = await site.mail(ERIKA, "Drucker läuft nicht")
+    browser, path = site.browser(), await site.link(ERIKA, "register")
+    form = await browser.get(path)
+    assert form.status == 200
+    assert ERIKA in form.html
+    listed = await browser.follow(await browser.send(path, {"password": PASSWORD, "again": PASSWORD}))
+    assert listed.status == 200
+    assert "Drucker läuft nicht" in listed.text
+    assert f"/tickets/{number}" in listed.hrefs
+    assert len(await site.sent(ERIKA, "registered")) == 1
+    assert site.woken
+
+
+async def test_it_is_the_same_on_both_databases(open_site: Opened, database_url: str) -> None:
+    """Sign in, search, read, sign out; numbers and texts a database would refuse are simply not found."""
+    site = await open_site(url=database_url)
+    number = await site.mail(ERIKA, "Drucker läuft nicht", files=(("a.txt", "text/plain", b"x"),))
+    browser = await site.customer(ERIKA)
+    assert "Drucker" in (await browser.get("/tickets?q=l%C3%A4uft%00")).text
+    page = await browser.get(f"/tickets/{number}")
+    assert page.status == 200
+    for path in ("/tickets/999999999", "/tickets/9999999999", f"/tickets/{number}/entries/999999999"):
+        assert (await browser.get(path)).status == 404
+    assert (await browser.get(next(h for h in page.hrefs if "/files/" in h))).data.strip() == b"x"
+    assert (await site.sign_in(site.browser(), "erika\0@example.net", "wrong")).status == 422
+    assert (await browser.send("/sign-out", {}, form_at="/tickets")).status == 303
+
+
+async def test_a_password_has_rules_and_each_is_told_beside_its_field(site: Site) -> None:
+    """At least 10 characters, at most 1,000, not the address, twice the same; nothing is stored before."""
+    await site.mail(ERIKA, "Hello")
+    browser, path = site.browser(), await site.link(ERIKA, "register")
+    for password, again, field, said in (
+        ("123456789", "123456789", "password", "10 characters"),
+        ("x" * 1001, "x" * 1001, "password", "1,000"),
+        (ERIKA.upper(), ERIKA.upper(), "password", "address"),
+        (PASSWORD, PASSWORD + "x", "again", "not the same"),
+        ("", "", "password", "10 characters"),
+    ):
+        page = await browser.send(path, {"password": password, "again": again})
+        assert page.status == 422
+        assert said in page.error(field)
+        assert PASSWORD not in page.html
+    contact = await site.database.read(lambda tx: tx.contacts.get(ERIKA))
+    assert not contact.password_hash
+    assert (await browser.send(path, {"password": LONG_ENOUGH, "again": LONG_ENOUGH})).status == 303
+
+
+async def test_a_registration_link_acts_once(site: Site) -> None:
+    """Used, it shows a friendly page with both ways on, on GET and on POST."""
+    await site.mail(ERIKA, "Hello")
+    path = await site.link(ERIKA, "register")
+    late = site.browser()
+    form = await late.get(path)
+    await site.customer(ERIKA)
+    mark = form.field("mark")
+    for page in (await late.get(path), await late.post(path, {"mark": mark, "password": "x" * 12, "again": "x" * 12})):
+        assert page.status == 410
+        assert "used already" in page.text
+        assert "/sign-in" in page.hrefs
+        assert "/forgot" in page.hrefs
+    assert (await site.sign_in(site.browser(), ERIKA)).status == 303
+
+
+async def test_an_expired_or_cut_link_offers_a_new_one(site: Site) -> None:
+    """Expired is 410, nonsense 404; each offers to send another link."""
+    await site.mail(ERIKA, "Hello")
+    path = await site.link(ERIKA, "register")
+    cut = await site.browser().get(path[:-3])
+    assert cut.status == 404
+    assert "/forgot" in cut.hrefs
+    site.clock.forward(days=31)
+    expired = await site.browser().get(path)
+    assert expired.status == 410
+    assert "expired" in expired.text
+    assert "/forgot" in expired.hrefs
+
+
+async def test_a_link_does_only_what_it_is_for(site: Site) -> None:
+    """A registration link resets no password and closes no ticket."""
+    await site.mail(ERIKA, "Hello")
+    token = (await site.link(ERIKA, "register")).rpartition("/")[2]
+    for action in ("reset", "close"):
+        assert (await site.browser().get(f"/{action}/{token}")).status == 404
+
+
+async def test_the_button_in_a_mail_leads_to_its_ticket_through_the_sign_in(site: Site) -> None:
+    """/tickets/N → sign-in → /tickets/N."""
+    number = await site.mail(ERIKA, "Hello")
+    await site.customer(ERIKA)
+    browser = site.browser()
+    asked = await browser.get(f"/tickets/{number}")
+    assert asked.location == f"/sign-in?next=%2Ftickets%2F{number}"
+    form = await browser.follow(asked)
+    assert "Please sign in" in form.text
+    fields = {"mark": form.field("mark"), "next": form.field("next"), "address": ERIKA, "password": PASSWORD}
+    page = await browser.follow(await browser.post("/sign-in", fields))
+    assert page.status == 200
+    assert "It burns." in page.text
+
+
+async def test_a_wrong_sign_in_keeps_the_address_and_where_to_go(site: Site) -> None:
+    """Only the password must be typed again."""
+    await site.mail(ERIKA, "Hello")
+    browser = site.browser()
+    page = await browser.send("/sign-in", {"address": ERIKA, "password": "wrong"}, form_at="/sign-in?next=/tickets/1")
+    assert page.status == 422
+    assert page.field("address") == ERIKA
+    assert page.field("next") == "/tickets/1"
+    assert not page.field("password")
+
+
+async def test_missing_fields_are_told_beside_them(site: Site) -> None:
+    """Sign-in and forgot name the field that is empty or no address."""
+    browser = site.browser()
+    page = await browser.send("/sign-in", {"address": "", "password": ""})
+    assert page.error("address")
+    assert page.error("password")
+    for address in ("", "erika", "a b@example.net", "@", "@x"):
+        page = await browser.send("/forgot", {"address": address})
+        assert page.status == 422
+        assert page.error("address")
+
+
+async def test_signing_out_ends_the_session_itself(site: Site) -> None:
+    """A copy of the cookie is worthless afterwards."""
+    await site.mail(ERIKA, "Hello")
+    browser = await site.customer(ERIKA)
+    copy = dict(browser.cookies)
+    page = await browser.follow(await browser.send("/sign-out", {}, form_at="/tickets"))
+    assert "signed out" in page.text
+    assert "replydesk-session" not in browser.cookies
+    browser.cookies = copy
+    assert (await browser.get("/tickets")).status == 303
+
+
+async def test_a_forgotten_password_is_set_anew(site: Site) -> None:
+    """Link by mail, new password, old one dead, every older session ended."""
+    await site.mail(ERIKA, "Hello")
+    other = await site.customer(ERIKA)
+    browser = site.browser()
+    await browser.send("/forgot", {"address": ERIKA.upper()})
+    await _until(lambda: site.sent(ERIKA, "password_reset"))
+    path = await site.link(ERIKA, "reset")
+    page = await browser.send(path, {"password": "a new password", "again": "a new password"})
+    assert page.location == "/tickets"
+    assert (await browser.get("/tickets")).status == 200
+    assert (await other.get("/tickets")).status == 303
+    assert (await site.sign_in(site.browser(), ERIKA)).status == 422
+    assert (await site.sign_in(site.browser(), ERIKA, "a new password")).status == 303
+    assert (await browser.get(path)).status == 410
+
+
+async def test_who_never_registered_gets_the_registration_mail_again(site: Site) -> None:
+    """This is how many customers come to their first password."""
+    await site.mail(ERIKA, "Hello")
+    assert len(await site.sent(ERIKA, "registration")) == 1
+    site.clock.forward(minutes=1)
+    await site.browser().send("/forgot", {"address": ERIKA})
+    await _until(lambda: site.sent(ERIKA, "registration"), 2)
+    await site.customer(ERIKA)
+
+
+async def test_an_unknown_address_gets_no_mail_and_becomes_no_contact(site: Site) -> None:
+    """/forgot is no way to make us write to strangers."""
+    await site.mail(ERIKA, "Hello")
+    await site.browser().send("/forgot", {"address": MAX})
+    await site.browser().send("/forgot", {"address": ERIKA})
+    site.clock.forward(minutes=1)
+    await _until(lambda: site.sent(ERIKA, "registration"), 2)
+    assert not await site.sent(MAX)
+    assert await site.database.read(lambda tx: tx.contacts.find(MAX)) is None
+
+
+async def test_links_are_limited_per_address(site: Site) -> None:
+    """Three an hour, and the answer stays the same."""
+    await site.mail(ERIKA, "Hello")
+    answers = []
+    for _ in range(5):
+        site.clock.forward(seconds=5)
+        answers.append((await site.browser().send("/forgot", {"address": ERIKA})).text)
+        await asyncio.sleep(0.02)
+    assert len(set(answers)) == 1
+    await _until(lambda: site.sent(ERIKA, "registration"), 4)
+    site.clock.forward(minutes=61)
+    await site.browser().send("/forgot", {"address": ERIKA})
+    await _until(lambda: site.sent(ERIKA, "registration"), 5)
+
+
+async def test_a_session_ends_by_time(open_site: Opened) -> None:
+    """After so long without a click, and after so long in any case."""
+    site = await open_site(portal={"session_hours": 2, "session_idle_minutes": 30})
+    await site.mail(ERIKA, "Hello")
+    browser = await site.customer(ERIKA)
+    for _ in range(3):
+        site.clock.forward(minutes=29)
+        assert (await browser.get("/tickets")).status == 200
+        await _touched(site)
+    site.clock.forward(minutes=31)
+    assert (await browser.get("/tickets")).status == 303
+    browser = site.browser()
+    await site.sign_in(browser, ERIKA)
+    for _ in range(4):
+        site.clock.forward(minutes=29)
+        assert (await browser.get("/tickets")).status == 200
+        await _touched(site)
+    site.clock.forward(minutes=5)
+    assert (await browser.get("/tickets")).status == 303
+
+
+async def test_only_the_hash_of_a_session_is_stored(site: Site) -> None:
+    """Who reads the database cannot sign in with it."""
+    await site.mail(ERIKA, "Hello")
+    browser = await site.customer(ERIKA)
+    with site.database.engine.connect() as connection:
+        rows = connection.exec_driver_sql("SELECT token_hash FROM session").all()
+    assert len(rows) == 1
+    assert len(browser.cookies["replydesk-session"]) >= 43
+    assert rows[0][0] != browser.cookies["replydesk-session"]
+
+
+async def test_signing_in_replaces_the_session_of_the_browser(site: Site) -> None:
+    """The cookie changes, and the one before is worthless: a session put there by somebody else is no use."""
+    await site.mail(ERIKA, "Hello")
+    await site.mail(MAX, "Hello")
+    browser = await site.customer(ERIKA)
+    former = dict(browser.cookies)
+    await browser.send(await site.link(MAX, "register"), {"password": PASSWORD, "again": PASSWORD})
+    assert browser.cookies["replydesk-session"] != former["replydesk-session"]
+    assert MAX in (await browser.get("/tickets")).text
+    browser.cookies = former
+    assert (await browser.get("/tickets")).status == 303
+
+
+async def test_a_hash_of_older_parameters_is_renewed_at_sign_in(open_site: Opened) -> None:
+    """The password stays, the hash grows with the times, the session goes on."""
+    site = await open_site(passwords=Passwords(PasswordHasher(time_cost=2, memory_cost=16, parallelism=1)))
+    await site.mail(ERIKA, "Hello")
+    contact = await site.database.read(lambda tx: tx.contacts.get(ERIKA))
+    old = CHEAP.hash(PASSWORD)
+    await site.database.write(lambda tx: tx.contacts.set_password(contact.id, old, site.clock.now))
+    browser = site.browser()
+    assert (await site.sign_in(browser, ERIKA)).status == 303
+    stored = (await site.database.read(lambda tx: tx.contacts.get(ERIKA))).password_hash
+    assert "t=2" in stored
+    assert (await browser.get("/tickets")).status == 200
+    assert (await site.sign_in(site.browser(), ERIKA)).status == 303
+
+
+async def test_a_password_typed_with_other_keys_is_the_same(site: Site) -> None:
+    """ü as one sign or as u and two dots."""
+    await site.mail(ERIKA, "Hello")
+    await site.customer(ERIKA, "Schlüsselbund 7")
+    assert (await site.sign_in(site.browser(), ERIKA, "Schlu\u0308sselbund 7")).status == 303
+
+
+async def test_a_registration_proves_that_mail_arrives(site: Site) -> None:
+    """An address that once bounced is written to again after its owner used a link from our mail."""
+    await site.mail(ERIKA, "Hello")
+    await site.database.write(lambda tx: tx.contacts.set_undeliverable(ERIKA, site.clock.now))
+    await site.customer(ERIKA)
+    assert (await site.database.read(lambda tx: tx.contacts.get(ERIKA))).undeliverable_since is None
+
+
+async def _until(read, count: int = 1) -> None:  # type: ignore[no-untyped-def]
+    """Wait for what is done after the answer."""
+    for _ in range(200):
+        if len(await read()) >= count:
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError(f"{len(await read())} instead of {count}")
+
+
+async def _touched(site: Site) -> None:
+    """Wait until the session's last use is written, which happens after the answer."""
+
+    async def seen() -> list[int]:
+        with site.database.engine.connect() as connection:
+            rows = connection.exec_driver_sql("SELECT max(seen_at) FROM session").all()
+        return [1] if str(rows[0][0])[:19] == site.clock.now.strftime("%Y-%m-%d %H:%M:%S") else []
+
+    await _until(seen)

@@ -1,0 +1,234 @@
+"""Every page in a real browser: no accessibility violation, nothing cut off, all of it by keyboard.
+
+With REPLYDESK_SHOTS=FOLDER each page is also kept as a picture, to be looked at.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser as Chromium
+from playwright.async_api import Page, ViewportSize, async_playwright
+
+from gateway.core.lifecycle import Status
+from tests.portal.conftest import ERIKA, PASSWORD, Opened, Site
+
+CHROMIUM = Path("/usr/bin/chromium")
+SHOTS = os.environ.get("REPLYDESK_SHOTS", "")
+DOT = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
+)
+
+pytestmark = [
+    pytest.mark.skipif(not CHROMIUM.exists(), reason="needs Debian's chromium"),
+    pytest.mark.timeout(300),
+]
+
+LOOKS = (
+    ("phone-light", ViewportSize(width=360, height=740), "light"),
+    ("desk-dark", ViewportSize(width=1200, height=800), "dark"),
+    ("phone-dark", ViewportSize(width=360, height=740), "dark"),
+    ("desk-light", ViewportSize(width=1200, height=800), "light"),
+)
+
+
+@pytest.fixture
+async def chromium() -> AsyncIterator[Chromium]:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-gpu"]
+        )
+        yield browser
+        await browser.close()
+
+
+@pytest.fixture
+async def story(open_site: Opened) -> tuple[Site, dict[str, str]]:
+    """A site with some history, and the cookies of a customer who is signed in."""
+    site = await open_site(portal={"allow_replies": True})
+    closed = await site.mail(
+        ERIKA, "Rechnung 4711 doppelt erhalten", "Ich habe sie zweimal bekommen.", name="Erika Beispiel"
+    )
+    await site.answer(closed, "#close\nEine davon ist storniert.")
+    solved = await site.mail(
+        ERIKA,
+        "Drucker läuft seit dem Update nicht mehr und zeigt nur noch eine Fehlermeldung, die niemand versteht",
+        "Guten Morgen,\n\nseit dem Update am Freitag druckt unser Drucker nicht mehr. Anleitung: "
+        "https://example.com/handbuch/kapitel-7?seite=12&druck=ja\n\nViele Grüße\nErika Beispiel",
+        html='<p>Guten Morgen,</p><table><tr><th>Modell</th><td>X-200</td></tr></table><p><img src="cid:dot" '
+        'alt="Das Display"> <img src="https://tracker.example/x.gif" alt=""></p><blockquote>Zitat</blockquote>',
+        inline=(("dot", "image/png", DOT),),
+        files=(("Anzeige am Gerät – Übersicht.pdf", "application/pdf", b"%PDF-1.4 " + b"x" * 234_567),),
+        name="Erika Beispiel",
+    )
+    await site.answer(
+        solved, "Guten Tag Frau Beispiel,\n\nbitte schalten Sie ihn aus und wieder ein.\n\nViele Grüße\nAnna"
+    )
+    await site.reply(
+        ERIKA,
+        solved,
+        "Das hat geholfen, danke!\n\n> Am 2. März schrieb Anna Agent:\n> bitte schalten Sie ihn aus.",
+        name="Erika Beispiel",
+    )
+    await site.answer(solved, "#solved\nFein, dann halten wir das für gelöst.")
+    await site.mail(ERIKA, "Donaudampfschifffahrtsgesellschaft" * 5, "https://example.com/" + "lang" * 80)
+    waiting = await site.mail(ERIKA, "Zugang für neuen Kollegen", "Bitte legen Sie ihn an.", name="Erika Beispiel")
+    await site.answer(waiting, "Wie heißt er denn?")
+    for n in range(18):
+        await site.mail(ERIKA, f"Frage Nummer {n}", name="Erika Beispiel")
+    browser = await site.customer(ERIKA)
+    return site, {**browser.cookies, "solved": str(solved), "closed": str(closed)}
+
+
+def pages_of(site: Site, numbers: dict[str, str], links: dict[str, str]) -> dict[str, str]:
+    solved, closed = numbers["solved"], numbers["closed"]
+    return {
+        "tickets": "/tickets",
+        "tickets-2": "/tickets?page=2",
+        "tickets-none": "/tickets?q=xyzzy",
+        "ticket": f"/tickets/{solved}",
+        "ticket-closed": f"/tickets/{closed}",
+        "ticket-waiting": f"/tickets/{int(solved) + 2}?added=1",
+        "ticket-long": f"/tickets/{int(solved) + 1}",
+        "ticket-missing": "/tickets/999",
+        "message": f"/tickets/{solved}/entries/{links['entry']}",
+        "close": links["close"],
+        "missing": "/nothing/here",
+    }
+
+
+async def _links(site: Site, numbers: dict[str, str]) -> dict[str, str]:
+    entries = await site.database.read(lambda tx: tx.tickets.entries(int(numbers["solved"])))
+    first = next(e for e in entries if e.sha256)
+    return {"entry": str(first.id), "close": await site.link(ERIKA, "close")}
+
+
+async def check(page: Page, name: str) -> None:
+    """No violation of axe's rules, nothing wider than the screen."""
+    from axe_playwright_python.async_playwright import Axe
+
+    found = await Axe().run(page)
+    assert not found.response["violations"], f"{name}: {found.generate_report()}"
+    width = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert width <= 0, f"{name}: {width} px too wide"
+
+
+async def shoot(page: Page, name: str) -> None:
+    if SHOTS:
+        await page.screenshot(path=f"{SHOTS}/{name}.png", full_page=True)
+
+
+@pytest.mark.parametrize(("look", "viewport", "scheme"), LOOKS if SHOTS else LOOKS[:2])
+async def test_no_page_has_a_violation(
+    chromium: Chromium, story: tuple[Site, dict[str, str]], look: str, viewport: ViewportSize, scheme: str
+) -> None:
+    """axe finds nothing on any page, signed in or not, in both colour schemes, on a phone and a desk."""
+    site, cookies = story
+    language = "de-DE" if look.startswith("phone") else "en-GB"
+    context = await chromium.new_context(viewport=viewport, color_scheme=scheme, bypass_csp=True, locale=language)  # type: ignore[arg-type]
+    page = await context.new_page()
+    base = f"http://127.0.0.1:{site.port}"
+    links = await _links(site, cookies)
+
+    async def see(name: str, path: str = "") -> None:
+        if path:
+            await page.goto(base + path)
+        await shoot(page, f"{name}-{look}")
+        await check(page, name)
+
+    async def enter() -> None:
+        async with page.expect_navigation():
+            await page.keyboard.press("Enter")
+
+    await see("sign-in", "/tickets")
+    await page.focus("#password")
+    await enter()
+    await see("sign-in-missing")
+    await page.fill("#address", ERIKA)
+    await page.fill("#password", "wrong")
+    await enter()
+    await see("sign-in-wrong")
+    await see("forgot", "/forgot")
+    await page.fill("#address", ERIKA)
+    await enter()
+    await see("forgot-sent")
+    await see("link-used", await site.link(ERIKA, "register"))
+    for _ in range(50):
+        if await site.sent(ERIKA, "password_reset"):
+            break
+        await page.wait_for_timeout(20)
+    await see("reset", await site.link(ERIKA, "reset"))
+    await page.fill("#password", "short")
+    await enter()
+    await see("reset-short")
+    await see("close-signed-out", links["close"])
+
+    await context.add_cookies([{"name": "replydesk-session", "value": cookies["replydesk-session"], "url": base}])
+    for name, path in pages_of(site, cookies, links).items():
+        await see(name, path)
+    await page.goto(f"{base}/tickets")
+    await page.click("summary")
+    await see("legend")
+    await page.goto(f"{base}/tickets/{cookies['solved']}")
+    for summary in await page.query_selector_all("summary"):
+        await summary.click()
+    await see("ticket-unfolded")
+    async with page.expect_navigation():
+        await page.get_by_role("button").last.click()
+    await see("ticket-reply-empty")
+    await context.close()
+
+
+async def test_the_narrowest_phone_shows_everything(chromium: Chromium, story: tuple[Site, dict[str, str]]) -> None:
+    """At 320 px no page scrolls sideways (WCAG 2.1, 1.4.10)."""
+    site, cookies = story
+    base = f"http://127.0.0.1:{site.port}"
+    context = await chromium.new_context(viewport=ViewportSize(width=320, height=600), java_script_enabled=True)
+    await context.add_cookies([{"name": "replydesk-session", "value": cookies["replydesk-session"], "url": base}])
+    page = await context.new_page()
+    for name, path in pages_of(site, cookies, await _links(site, cookies)).items():
+        await page.goto(base + path)
+        wide = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert wide <= 0, name
+        await shoot(page, f"{name}-320")
+    await context.close()
+
+
+async def test_all_works_by_keyboard_without_javascript(chromium: Chromium, story: tuple[Site, dict[str, str]]) -> None:
+    """Skip link, sign in, open a ticket, close it: with Tab and Enter, under our real policy, scripts off."""
+    site, _ = story
+    context = await chromium.new_context(java_script_enabled=False, locale="en-GB")
+    page = await context.new_page()
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    base = f"http://127.0.0.1:{site.port}"
+    await page.goto(f"{base}/sign-in")
+    await page.keyboard.press("Tab")
+    await page.keyboard.press("Enter")
+    assert page.url.endswith("#content")
+    await page.keyboard.press("Tab")
+    await page.keyboard.type(ERIKA)
+    await page.keyboard.press("Tab")
+    await page.keyboard.type(PASSWORD)
+    await page.keyboard.press("Enter")
+    await page.wait_for_url(f"{base}/tickets")
+    await page.get_by_role("link", name="Zugang").focus()
+    await page.keyboard.press("Enter")
+    await page.wait_for_url(f"{base}/tickets/*")
+    await page.get_by_label("Your message").focus()
+    await page.keyboard.type("He is called Kim.")
+    await page.keyboard.press("Tab")
+    await page.keyboard.press("Space")
+    await page.keyboard.press("Tab")
+    await page.keyboard.press("Enter")
+    await page.wait_for_url("**/tickets/*?added=1")
+    assert await page.get_by_text("He is called Kim.").is_visible()
+    number = int(page.url.split("/")[-1].split("?")[0])
+    ticket = await site.database.read(lambda tx: tx.tickets.get(number))
+    assert ticket.status is Status.CLOSED
+    assert not said, f"the browser refused something of our own: {said}"
+    await context.close()
