@@ -15,19 +15,22 @@ import signal
 import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from zoneinfo import ZoneInfo
 
-from gateway import config, jobs, systemd
+from gateway import config, jobs, polling, systemd
 from gateway.config import Settings
 from gateway.core.errors import StorageUnavailable
 from gateway.flow import Desk
+from gateway.liveness import Sources
+from gateway.metrics import Metrics
 from gateway.portal import app as portal
 from gateway.portal import server as portal_server
 from gateway.portal.app import Health
 from gateway.receive import lmtp, smtp
 from gateway.receive.options import Listener, Options
+from gateway.receive.watch import Watch
 from gateway.render import Templates
 from gateway.send import Sender, transport
 from gateway.walk import Walk
@@ -36,6 +39,7 @@ from storage.migrate import migrate
 
 log = logging.getLogger("replydesk")
 
+POLL_SECONDS = 0.9
 RECEIVE_SECONDS = 4.0
 FLOW_SECONDS = 3.0
 SEND_SECONDS = 2.0
@@ -75,13 +79,18 @@ async def serving(settings: Settings) -> AsyncIterator[None]:
 
         await stack.enter_async_context(_running(sender.run(), partial(sender.drain, SEND_SECONDS)))
         await stack.enter_async_context(_running(walk.run(), partial(walk.drain, FLOW_SECONDS)))
-        site = jobs.Site(database, desk, _now, timedelta(minutes=settings.portal.session_idle_minutes))
+        site = jobs.Site(database, desk, _now, settings, sender.wake)
         stack.callback(partial(jobs.start(site).shutdown, wait=False))
         await stack.enter_async_context(_running(_watch(database)))
+        sources = Sources(database, desk, _now, sender.wake, polling.alarm_after(settings))
+        await stack.enter_async_context(_running(sources.watch()))
+        await _open_metrics(stack, settings, sources)
 
         given = systemd.listen_sockets()
-        await _open_portal(stack, settings, desk, database, sender.wake, given.get("portal", []))
+        health = partial(_health, database, sources)
+        await _open_portal(stack, settings, desk, database, sender.wake, health, given.get("portal", []))
         await _open_receivers(stack, settings, walk, given)
+        await _watch_folders(stack, polling.watches(settings, walk, sources, _now))
         yield
 
 
@@ -136,15 +145,37 @@ async def _open_portal(
     desk: Desk,
     database: Database,
     wake: Callable[[], None],
+    health: Callable[[], Awaitable[Health]],
     given: list[socket.socket],
 ) -> None:
     if not settings.portal.listen and not given:
         return
-    app = portal.app(desk, database, settings, _now, partial(_health, database), wake)
+    app = portal.app(desk, database, settings, _now, health, wake)
     with _named(settings, "portal.listen", settings.portal.listen):
         server = await portal_server.serve(app, given[0] if given else settings.portal.listen)
     log.info("listening", extra={"for": "portal.listen", "address": settings.portal.listen})
     stack.push_async_callback(partial(server.stop, 1.0))
+
+
+async def _watch_folders(stack: contextlib.AsyncExitStack, watches: list[Watch]) -> None:
+    if not watches:
+        return
+
+    async def drain() -> None:
+        await asyncio.gather(*(watch.drain(POLL_SECONDS) for watch in watches))
+
+    await stack.enter_async_context(_running(asyncio.gather(*(watch.run() for watch in watches)), drain))
+
+
+async def _open_metrics(stack: contextlib.AsyncExitStack, settings: Settings, sources: Sources) -> None:
+    address = settings.metrics.listen
+    if not address:
+        return
+    metrics, listener = Metrics(lambda: sources.all), _listener(address)
+    with _named(settings, "metrics.listen", address):
+        stack.callback(metrics.serve(listener.host, listener.port).close)
+    await stack.enter_async_context(_running(metrics.measure_lag()))
+    log.info("listening", extra={"for": "metrics.listen", "address": address})
 
 
 def _listener(address: str, *, tls: bool = False) -> Listener:
@@ -208,20 +239,27 @@ def _died(task: asyncio.Future[object]) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
-async def _health(database: Database) -> Health:
-    """Without its database the daemon can accept nothing; everything else waits in the journal or the outbox."""
+async def _health(database: Database, sources: Sources) -> Health:
+    """Without its database the daemon can accept nothing; everything else waits, and nothing is lost."""
+    polled = ("imap",) if sources.failing else ()
+    if not await _answers(database):
+        return Health(False, ("database", *polled))
+    return Health(True, polled)
+
+
+async def _answers(database: Database) -> bool:
     try:
         await asyncio.wait_for(database.read(ping), HEALTH_SECONDS)
     except (StorageUnavailable, TimeoutError):
-        return Health(False, ("database",))
-    return Health(True)
+        return False
+    return True
 
 
 async def _watch(database: Database) -> None:
     """The watchdog hears from us only while the database answers."""
     seconds = systemd.watchdog_seconds()
     while seconds:
-        if (await _health(database)).ok:
+        if await _answers(database):
             systemd.notify("WATCHDOG=1")
         await asyncio.sleep(seconds)
 

@@ -20,7 +20,7 @@ from gateway.core.decide import asks_status, decide
 from gateway.core.decision import Decision, Reason
 from gateway.core.forward import Forwarded
 from gateway.core.message import Address, Envelope, Kind, Message
-from gateway.core.notice import Audience, Notice, NoticeRequest
+from gateway.core.notice import Audience, Notice, NoticeRequest, Section
 from gateway.core.parse import nested, parse
 from gateway.core.policy import Policy
 from gateway.core.proof import authentic
@@ -139,19 +139,21 @@ class Desk:
     def _more_facts(self, tx: Tx, case: Case) -> Facts:
         """What only an agent's mail, or a question for own tickets, needs to be looked up."""
         facts, ticket = case.facts, case.ticket
-        if case.agent is None or ticket is None:
+        if case.agent is None:
             own = tx.tickets.search(status="open", requester=case.author.address) if asks_status(case) else ()
             return replace(facts, own_tickets=tuple(own))
+        number = next((int(c.argument) for c in case.order.commands if c.verb in NUMBERED and c.argument), 0)
+        named = tx.tickets.known(thread.Keys(claims=(number,))).tickets.get(number) if number else None
+        facts = replace(facts, named=self.current(tx, named.number) if named else None)
+        if ticket is None:
+            return facts
         answered = tx.outbox.answered([k.message_id for k in case.keys.found if k.message_id])
         entry, journal_id, notice = answered or (0, 0, "")
         meant = journal_id if notice == Notice.AGENT_RECEIPT.value else 0
-        number = next((int(c.argument) for c in case.order.commands if c.verb in NUMBERED and c.argument), 0)
-        named = tx.tickets.known(thread.Keys(claims=(number,))).tickets.get(number) if number else None
         return replace(
             facts,
             history=tuple(tx.tickets.entries(ticket.number)),
             parent=tx.tickets.entry(entry) if entry else None,
-            named=self.current(tx, named.number) if named else None,
             act=tx.acts.newest(ticket.number, case.agent.keys, meant) if case.order.has(Verb.UNDO) else None,
         )
 
@@ -311,15 +313,29 @@ class Desk:
         decision = act.undelivered(ticket, self.policy, row.recipient, row.notice, row.audience, reply)
         self.effects(tx, decision, f"undelivered:{outbox_id}:{row.attempts}", now)
 
+    def send_sections(
+        self, tx: Tx, request: NoticeRequest, sections: tuple[Section, ...], cause: str, now: datetime
+    ) -> int:
+        """Put a digest in line; how many mails that made."""
+        return int(self._send(tx, request, Scene(now, cause, sections=sections), None, None) is not None)
+
     def alarm(self, tx: Tx, key: str, text: str, now: datetime) -> None:
         """Tell the operator, once an hour for the same key."""
-        if not tx.alarms.raise_(key, text, now):
+        if tx.alarms.raise_(key, text, now):
+            self._tell_operator(tx, "alarm", key, text, now)
+
+    def all_clear(self, tx: Tx, key: str, text: str, now: datetime) -> None:
+        """The cause of an alarm is gone; whoever was told of it hears that as well."""
+        if tx.alarms.clear(key, now):
+            self._tell_operator(tx, "all_clear", key, text, now)
+
+    def _tell_operator(self, tx: Tx, headline: str, key: str, text: str, now: datetime) -> None:
+        if not self.policy.operator:
             return
-        if self.policy.operator:
-            request = NoticeRequest(
-                Notice.OPERATOR_ALARM, Address(self.policy.operator), Audience.OPERATOR, "alarm", (text,)
-            )
-            self._send(tx, request, Scene(now, f"alarm:{key}:{now.isoformat()}"), None, None)
+        request = NoticeRequest(
+            Notice.OPERATOR_ALARM, Address(self.policy.operator), Audience.OPERATOR, headline, (text,)
+        )
+        self._send(tx, request, Scene(now, f"{headline}:{key}:{now.isoformat()}"), None, None)
 
 
 NUMBERED = (Verb.MERGE, Verb.MOVE, Verb.REOPEN)

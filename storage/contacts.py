@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, delete, insert, select, update
+from sqlalchemy import Connection, Row, Table, delete, func, insert, select, update
 
 from gateway.core.errors import UnknownContact
 from gateway.core.message import Address, address_key
@@ -103,6 +103,11 @@ class Contacts:
         self._connection.execute(
             update(CONTACT).where(CONTACT.c.key == address_key(address)).values(undeliverable_since=since)
         )
+
+    def undeliverable_count(self) -> int:
+        """How many addresses get no automatic mail, because it bounced."""
+        statement = select(func.count()).where(CONTACT.c.undeliverable_since.is_not(None))
+        return int(self._connection.execute(statement).scalar_one())
 
     def search(self, text: str = "", limit: int = 100) -> list[Contact]:
         statement = _ROW.order_by(CONTACT.c.key).limit(limit)

@@ -262,7 +262,10 @@ class Outbox:
         row = self.get(id)
         if row.state in (State.SENT, State.CLAIMED):
             raise UnknownEntry(f"outbox entry {id} is {row.state}; only waiting or failed mails can be retried")
-        self._set(id, state=State.PENDING, not_before=now, attempts=0, first_attempt_at=None, claimed_by="")
+        again = {"state": State.PENDING, "not_before": now, "attempts": 0, "first_attempt_at": None, "claimed_by": ""}
+        kept = update(OUTBOX).where(OUTBOX.c.id == id, OUTBOX.c.data.is_not(None)).values(**again)
+        if self._connection.execute(kept).rowcount == 0:
+            raise UnknownEntry(f"the text of outbox entry {id} was deleted by retention, so it cannot be sent again")
 
     def drop(self, id: int) -> None:
         """The operator wants it not sent; the row stays, as failed."""
@@ -303,10 +306,12 @@ class Outbox:
 
     def message(self, id: int) -> bytes:
         """The message as it was written, without its files."""
-        data = self._connection.execute(select(OUTBOX.c.data).where(OUTBOX.c.id == id)).scalar_one_or_none()
-        if data is None:
+        row = self._connection.execute(select(OUTBOX.c.data).where(OUTBOX.c.id == id)).one_or_none()
+        if row is None:
             raise UnknownEntry(f"there is no outbox entry {id}")
-        return raw.decompress(data)
+        if row.data is None:
+            raise UnknownEntry(f"the text of outbox entry {id} was deleted by retention")
+        return raw.decompress(row.data)
 
     def keep_file(self, data: bytes, now: datetime) -> None:
         """Keep a mail that came inside another one, so that its files can be found by its hash."""
@@ -328,6 +333,11 @@ class Outbox:
     def counts(self) -> dict[str, int]:
         rows = self._connection.execute(select(OUTBOX.c.state, func.count()).group_by(OUTBOX.c.state))
         return {state.value: 0 for state in State} | {str(name): n for name, n in rows}
+
+    def failed_since(self, moment: datetime) -> int:
+        """How many mails were given up since a moment."""
+        statement = select(func.count()).where(OUTBOX.c.state == State.FAILED, OUTBOX.c.not_before > moment)
+        return int(self._connection.execute(statement).scalar_one())
 
     def automatic_to(self, address: str, since: datetime, limit: int = 200) -> tuple[datetime, ...]:
         """When automatic mail to an address was decided lately, newest first: what budgets count."""

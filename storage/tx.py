@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from storage.acts import Acts
 from storage.alarms import Alarms
 from storage.contacts import Contacts
+from storage.jobs import Jobs
 from storage.journal import Journal
 from storage.outbox import Outbox
 from storage.places import Places
@@ -48,3 +49,7 @@ class Tx:
     @cached_property
     def places(self) -> Places:
         return Places(self.connection)
+
+    @cached_property
+    def jobs(self) -> Jobs:
+        return Jobs(self.connection)

@@ -257,9 +257,12 @@ def around(case: Case) -> Decision:
 
 
 def orphaned(case: Case) -> Decision:
-    """Commands without a ticket: nothing is done, the receipt says what is missing."""
+    """Commands without a ticket: `#reopen N` names one itself; for all others the receipt says what is missing."""
     agent = case.agent
     assert agent is not None
+    named = case.facts.named
+    if case.order.has(Verb.REOPEN) and named is not None and not case.order.problems:
+        return act.carry_out(act.Carrier(named, agent, case.policy, case.now), case.order, None, proof(case))
     if case.order.problems or case.order.has(Verb.HELP):
         return _without_ticket(case, agent, case.order.problems or _help(agent, case.mailbox, case))
     first = commands.FORMS[case.order.commands[0].verb]

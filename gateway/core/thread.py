@@ -131,7 +131,7 @@ def keys(message: Message, envelope: Envelope, policy: Policy) -> Keys:
     parents = _nearest_first(message.in_reply_to, message.references)
     for value in parents:
         own = token.read_message_id(policy.keys, value, holders)
-        if own and own.number:
+        if own and (own.number or own.holder):
             add(Key(Evidence.OWN_MESSAGE_ID, own.number, value, own.holder))
     # Its own id comes last: an answer to it may have been here before it.
     own_id = () if message.message_id_derived or not message.message_id else (message.message_id,)

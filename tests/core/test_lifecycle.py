@@ -37,6 +37,7 @@ requester_confirmed   -    -    -        closed  -
 requester_closed      closed closed closed -     -
 agent_closed          closed closed closed closed -
 time_closed           -    -    -        closed  -
+time_solved           -    -    solved   -       -
 reopened              us   us   us       us      us
 agent_waits           contact contact contact contact -
 agent_claimed         us   us   us       us      -
