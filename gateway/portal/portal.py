@@ -19,7 +19,10 @@ from storage.database import Database
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """Whether the daemon does its work; `failing` names the rooms that do not, and nothing more."""
+    """Whether the daemon does its work; `failing` names the rooms that do not, and nothing more.
+
+    `ok` with a failing room: degraded, but nobody who comes in notices.
+    """
 
     ok: bool
     failing: tuple[str, ...] = ()

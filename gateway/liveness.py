@@ -1,0 +1,180 @@
+"""Whether mail still comes in: how far each polled folder was read, and an alarm when that stops.
+
+One alarm for each failure and one all-clear, by another way than the mail that fails to come: the
+log, and a mail to the operator through the outbox. A source that says nothing at all, not even
+that it fails, is as bad as one that fails.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from gateway.core.errors import StorageUnavailable
+from gateway.flow import Desk
+from storage.database import Database
+from storage.places import Place, Unfetched
+from storage.tx import Tx
+
+log = logging.getLogger("replydesk.liveness")
+
+CHECK_SECONDS = 15.0
+QUIET = timedelta(minutes=10)
+"""A source that is well makes itself heard at least so often."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """How a polled folder does, as the health page and the metrics show it."""
+
+    name: str
+    alarm_after: timedelta
+    looked_at: datetime | None = None
+    mail_at: datetime | None = None
+    failing_since: datetime | None = None
+    alarmed: bool = False
+
+
+class Sources:
+    """The `Books` of every watched folder, and the eye on them."""
+
+    def __init__(
+        self,
+        database: Database,
+        desk: Desk,
+        clock: Callable[[], datetime],
+        wake: Callable[[], None],
+        alarm_after: Mapping[str, timedelta],
+    ) -> None:
+        self._database, self._desk, self._clock, self._wake = database, desk, clock, wake
+        self._known = {name: Source(name, after) for name, after in alarm_after.items()}
+        self._heard = dict.fromkeys(alarm_after, clock())
+        """When each source last did anything, however it ended."""
+
+    @property
+    def all(self) -> Iterable[Source]:
+        return self._known.values()
+
+    @property
+    def failing(self) -> tuple[str, ...]:
+        """Sources the operator was told of."""
+        return tuple(source.name for source in self._known.values() if source.alarmed)
+
+    # --- books --------------------------------------------------------------------------------
+
+    async def place(self, source: str) -> Place:
+        return await self._database.read(lambda tx: tx.places.find(source))
+
+    async def opened(self, place: Place) -> None:
+        await self._database.write(lambda tx: tx.places.open(place))
+
+    async def reached(self, source: str, uidvalidity: int, uid: int, tidied_uid: int) -> None:
+        self._heard[source] = self._clock()
+        await self._database.write(lambda tx: tx.places.reach(source, uidvalidity, uid, tidied_uid))
+
+    async def unfetched(self, source: str) -> list[Unfetched]:
+        return await self._database.read(lambda tx: tx.places.unfetched(source))
+
+    async def released(self, source: str, uidvalidity: int, uid: int) -> None:
+        await self._database.write(lambda tx: tx.places.release(source, uidvalidity, uid))
+
+    async def missed(self, source: str, uidvalidity: int, uid: int, size: int, cause: str) -> Unfetched:
+        """The operator hears of each mail that stays behind, once."""
+        now = self._clock()
+
+        def miss(tx: Tx) -> Unfetched:
+            row = tx.places.miss(source, uidvalidity, uid, size, cause, now)
+            if row.attempts == 1:
+                text = f"A mail of {source} was not taken and is still in its folder (UID {uid}): {cause}."
+                self._desk.alarm(tx, f"unfetched:{source}:{uidvalidity}:{uid}", text, now)
+            return row
+
+        row = await self._database.write(miss)
+        self._wake()
+        return row
+
+    async def failed(self, source: str, cause: str) -> None:
+        now = self._heard[source] = self._clock()
+        place = await self._database.write(lambda tx: tx.places.fail(source, cause, now))
+        self._note(place)
+
+    async def looked(self, source: str, mails: int) -> None:
+        now = self._heard[source] = self._clock()
+
+        def look(tx: Tx) -> Place:
+            before = tx.places.look(source, mails, now)
+            if before.alarmed_at is not None:
+                since = before.failing_since or before.alarmed_at
+                text = f"{source} is read again. It had failed since {since:%Y-%m-%d %H:%M} UTC."
+                self._desk.all_clear(tx, _alarm_key(source), text, now)
+            return before
+
+        before = await self._database.write(look)
+        if before.alarmed_at is not None:
+            log.warning("source works again", extra={"source": source})
+            self._wake()
+        mail_at = now if mails else before.mail_at
+        self._note(replace(before, looked_at=now, mail_at=mail_at, failing_since=None, alarmed_at=None))
+
+    def _note(self, place: Place) -> None:
+        known = self._known.get(place.source)
+        if known is not None:
+            self._known[place.source] = replace(
+                known,
+                looked_at=place.looked_at,
+                mail_at=place.mail_at,
+                failing_since=place.failing_since,
+                alarmed=place.alarmed_at is not None,
+            )
+
+    # --- the eye ------------------------------------------------------------------------------
+
+    async def watch(self) -> None:
+        """Raise alarms until cancelled."""
+        while True:
+            await asyncio.sleep(CHECK_SECONDS)
+            try:
+                await self.check()
+            except StorageUnavailable as error:
+                log.error("sources cannot be checked", extra={"cause": str(error)})
+
+    async def check(self) -> None:
+        """Alarm for every source that has failed, or been silent, for too long."""
+        for source in list(self._known.values()):
+            place = await self.place(source.name)
+            self._note(place)
+            since = _trouble_since(place, self._heard[source.name], source.alarm_after, self._clock())
+            if since is not None and place.alarmed_at is None:
+                await self._alarm(place, since)
+
+    async def _alarm(self, place: Place, since: datetime) -> None:
+        now = self._clock()
+        cause = place.cause or "nothing was heard of it"
+        text = (
+            f"{place.source} cannot be read since {since:%Y-%m-%d %H:%M} UTC: {cause}. "
+            "New mail waits there; it is taken up once this works again."
+        )
+
+        def alarm(tx: Tx) -> None:
+            tx.places.fail(place.source, cause, since)
+            tx.places.alarm(place.source, now)
+            self._desk.alarm(tx, _alarm_key(place.source), text, now)
+
+        await self._database.write(alarm)
+        log.error("source fails", extra={"source": place.source, "since": since.isoformat(), "cause": cause})
+        self._note(replace(place, failing_since=place.failing_since or since, alarmed_at=now))
+        self._wake()
+
+
+def _trouble_since(place: Place, heard: datetime, alarm_after: timedelta, now: datetime) -> datetime | None:
+    """Since when it fails or is silent, once that has lasted for too long."""
+    if place.failing_since is not None:
+        return place.failing_since if now - place.failing_since >= alarm_after else None
+    return heard if now - heard >= max(alarm_after, QUIET) else None
+
+
+def _alarm_key(source: str) -> str:
+    return f"source:{source}"

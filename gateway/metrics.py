@@ -1,0 +1,108 @@
+"""Figures for Prometheus, on a port of their own and from a thread of their own.
+
+Mail events are counted where they are told already: in the log. Nothing else has to know that
+anybody counts. No figure names a person.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from wsgiref.simple_server import WSGIServer
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, start_wsgi_server
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from gateway.liveness import Source
+
+LAG_SECONDS = 1.0
+
+_DELIVERIES = ("sent", "deferred", "uncertain", "failed")
+
+
+class Metrics(logging.Handler):
+    """Counts mail events as they are logged, and shows them beside what it is asked to look at."""
+
+    def __init__(self, sources: Callable[[], Iterable[Source]]) -> None:
+        super().__init__(logging.INFO)
+        self.registry = CollectorRegistry(auto_describe=True)
+        self._accepted = self._counter("mails_accepted", "Mails written into the journal", "source")
+        self._decided = self._counter("mails_decided", "Mails the flow has decided about", "kind")
+        self._held = self._counter("mails_held", "Mails set aside for the operator")
+        self._deliveries = self._counter("deliveries", "Tries to send a mail, by how they ended", "outcome")
+        self._missed = self._counter("mails_not_taken", "Mails that had to stay in their folder", "source")
+        self._lag = Gauge("replydesk_loop_lag_seconds", "How late the event loop is", registry=self.registry)
+        for outcome in _DELIVERIES:
+            self._deliveries.labels(outcome)
+        self.registry.register(_Sources(sources))
+
+    def _counter(self, name: str, told: str, *labels: str) -> Counter:
+        return Counter(f"replydesk_{name}", told, labels, registry=self.registry)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        event = record.msg
+        if event == "journaled":
+            self._accepted.labels(_way(getattr(record, "source", ""))).inc()
+        elif event == "decided":
+            self._decided.labels(getattr(record, "kind", "")).inc()
+        elif event == "held":
+            self._held.inc()
+        elif event == "mail not taken":
+            self._missed.labels(_way(getattr(record, "source", ""))).inc()
+        elif event in _DELIVERIES and record.name == "replydesk.send":
+            self._deliveries.labels(event).inc()
+
+    def serve(self, host: str, port: int) -> Served:
+        """Answer on a port, in the text format. Raises `OSError`. Counting begins."""
+        logging.getLogger("replydesk").addHandler(self)
+        return Served(self, *start_wsgi_server(port, host, self.registry))
+
+    async def measure_lag(self) -> None:
+        """Until cancelled."""
+        while True:
+            began = time.monotonic()
+            await asyncio.sleep(LAG_SECONDS)
+            self._lag.set(max(0.0, time.monotonic() - began - LAG_SECONDS))
+
+
+class Served:
+    """The open port."""
+
+    def __init__(self, metrics: Metrics, server: WSGIServer, thread: threading.Thread) -> None:
+        self._metrics, self._server, self._thread = metrics, server, thread
+        self.port: int = server.server_port
+
+    def close(self) -> None:
+        logging.getLogger("replydesk").removeHandler(self._metrics)
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join(2)
+
+
+class _Sources(Collector):
+    """How polled folders do, at the moment somebody asks."""
+
+    def __init__(self, sources: Callable[[], Iterable[Source]]) -> None:
+        self._sources = sources
+
+    def collect(self) -> Iterator[Metric]:
+        looked = GaugeMetricFamily(
+            "replydesk_source_last_look_age_seconds", "Since the last look that succeeded", labels=["source"]
+        )
+        mail = GaugeMetricFamily("replydesk_source_last_mail_age_seconds", "Since the last mail", labels=["source"])
+        failing = GaugeMetricFamily("replydesk_source_failing", "1 while looks fail", labels=["source"])
+        for source in list(self._sources()):
+            failing.add_metric([source.name], float(source.failing_since is not None))
+            for family, at in ((looked, source.looked_at), (mail, source.mail_at)):
+                if at is not None:
+                    family.add_metric([source.name], max(0.0, time.time() - at.timestamp()))
+        yield from (looked, mail, failing)
+
+
+def _way(source: str) -> str:
+    """`imap` for `imap:support@example.com`: which mailbox it was is told by the folders' own figures."""
+    return source.partition(":")[0]

@@ -1,0 +1,90 @@
+"""The folders that are polled, from the settings: one watch for each.
+
+A secret that cannot be read stops the start; later it only makes the look fail, until it can be
+read again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import partial
+
+from gateway.config import Imap, Settings, read_secret
+from gateway.core.message import address_key
+from gateway.receive.account import Account, After, Auth, Backlog, Books, Credential, Errand, Security
+from gateway.receive.folder import Folder
+from gateway.receive.intake import Intake
+from gateway.receive.oauth import Client, Tokens
+from gateway.receive.password import Password
+from gateway.receive.watch import Watch
+
+_TLS_PORT, _PLAIN_PORT = 993, 143
+
+
+def watches(settings: Settings, intake: Intake, books: Books, clock: Callable[[], datetime]) -> list[Watch]:
+    """One for each folder of `[[receive.imap]]`. Raises `ConfigError` for a secret that cannot be read."""
+    found = []
+    largest = settings.limits.max_message_bytes
+    for number, imap in enumerate(settings.receive.imap):
+        account = _account(settings, f"receive.imap[{number}]", imap)
+        for errand in errands(imap):
+            folder = Folder(errand, account.name, intake, books, largest, clock)
+            found.append(Watch(account, errand.source, folder, books, largest))
+    return found
+
+
+def alarm_after(settings: Settings) -> dict[str, timedelta]:
+    """How long each source may fail before the operator hears of it."""
+    return {
+        errand.source: timedelta(minutes=imap.alarm_after_minutes)
+        for imap in settings.receive.imap
+        for errand in errands(imap)
+    }
+
+
+def errands(imap: Imap) -> list[Errand]:
+    """What to do in each folder of an account. Sent mail is only ever looked at."""
+    inbox = Errand(
+        f"imap:{imap.mailbox}", imap.mailbox, imap.folder, Backlog(imap.backlog), After(imap.after), imap.move_to
+    )
+    if not imap.sent_folder:
+        return [inbox]
+    return [inbox, Errand(f"imap-sent:{imap.mailbox}", imap.mailbox, imap.sent_folder, Backlog.NONE, After.LEAVE)]
+
+
+def _account(settings: Settings, key: str, imap: Imap) -> Account:
+    security = Security(imap.security)
+    return Account(
+        host=imap.host,
+        port=imap.port or (_TLS_PORT if security is Security.TLS else _PLAIN_PORT),
+        security=security,
+        username=imap.username or imap.mailbox,
+        auth=Auth(imap.auth),
+        credential=_credential(settings, key, imap),
+        ca_file=str(settings.path(imap.ca_file)) if imap.ca_file else "",
+        may_idle=imap.idle,
+        poll_seconds=imap.poll_seconds,
+    )
+
+
+def _credential(settings: Settings, key: str, imap: Imap) -> Credential:
+    def secret(name: str) -> Callable[[], str]:
+        value: str = getattr(imap, name)
+        read = partial(read_secret, settings, f"{key}.{name}", value) if value else str
+        read()
+        return read
+
+    if imap.auth != "xoauth2":
+        return Password(secret("password_file"))
+    client = Client(
+        imap.oauth_token_url,
+        imap.oauth_client_id,
+        secret("oauth_client_secret_file"),
+        secret("oauth_refresh_token_file"),
+        imap.oauth_scope,
+    )
+    # Named by its mailbox, whose address may hold what a file's name must not.
+    digest = hashlib.sha256(address_key(imap.mailbox).encode()).hexdigest()[:16]
+    return Tokens(client, settings.data_dir / f"oauth-{digest}.json")

@@ -1,0 +1,284 @@
+"""One look at a folder: journal what is new, write down how far we are, then move or flag it.
+
+Always in that order (state S0 → S1): a mail is touched only once it is in the journal, and the
+place is written only after it. A crash in between means that a mail is read twice, which the
+flow recognises. No mail stops those behind it: what cannot be taken stays where it is, is
+written down with the cause, and is tried again later.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from gateway.core.errors import StorageUnavailable
+from gateway.receive import arrival
+from gateway.receive import imap_words as words
+from gateway.receive.account import After, Backlog, Books, Errand, Refused, Unreachable
+from gateway.receive.intake import Intake
+from gateway.receive.mailbox import Mailbox, portions
+from storage.places import Place, Unfetched
+
+log = logging.getLogger("replydesk.imap")
+
+BYTES_AT_ONCE = 4 * 1024 * 1024
+"""Mails fetched by one command, in bytes; a larger one comes alone."""
+TRIES = 3
+"""A mail whose fetching ends the connection so often in a row is left where it is."""
+OVERLAP = timedelta(days=2)
+"""How far before the last look mails of a rebuilt folder are read again; search knows days only, in unknown zones."""
+FIRST_RETRY, LAST_RETRY = timedelta(minutes=1), timedelta(hours=1)
+
+
+class Folder:
+    """A folder as it is read, over any number of connections."""
+
+    def __init__(
+        self, errand: Errand, account: str, intake: Intake, books: Books, max_bytes: int, clock: Callable[[], datetime]
+    ) -> None:
+        self._errand, self._name = errand, f"{account}/{errand.folder}"
+        self._intake, self._books, self._max_bytes, self._clock = intake, books, max_bytes, clock
+        self._place = Place(errand.source)
+        self._left: dict[int, Unfetched] = {}
+        """Mails that stayed behind, by UID."""
+        self._in_hand: set[int] = set()
+        """Being fetched; filled when the connection ended over them."""
+        self._broke: Counter[int] = Counter()
+        """How often the connection ended while a mail was fetched alone."""
+        self.trouble = ""
+        """Why the newest look could not move or flag what it took; empty when it could."""
+
+    # --- opening ------------------------------------------------------------------------------
+
+    async def open(self, server: Mailbox) -> None:
+        """Find out where we were; a folder that is new, or whose UIDs begin anew, gets a new place."""
+        state = await server.select(self._errand.folder)
+        place = await self._books.place(self._errand.source)
+        left = await self._books.unfetched(self._errand.source)
+        if place.uidvalidity == state.uidvalidity and place.folder == self._name:
+            self._place, self._left = place, {row.uid: row for row in left}
+            return
+        uidnext = state.uidnext or max(await server.search("ALL"), default=0) + 1
+        self._place = self._begun(place, left, state.uidvalidity, uidnext)
+        self._left, self._in_hand, self._broke = {}, set(), Counter()
+        log.info(
+            "folder opened anew" if place.uidvalidity else "folder opened",
+            extra={
+                "source": self._errand.source,
+                "folder": self._name,
+                "uidvalidity": state.uidvalidity,
+                "older": self._place.older_only or ("all" if self._place.uid == 0 else "none"),
+            },
+        )
+        await self._books.opened(self._place)
+
+    def _begun(self, before: Place, left: list[Unfetched], uidvalidity: int, uidnext: int) -> Place:
+        everything = Place(before.source, self._name, uidvalidity)
+        if before.looked_at is not None:
+            # Rebuilt: whatever came before our last look was taken under its old UID.
+            since = min([before.looked_at, *(row.first_at for row in left)]) - OVERLAP
+            return Place(before.source, self._name, uidvalidity, 0, uidnext, f"SINCE {words.search_date(since.date())}")
+        if self._errand.backlog is Backlog.ALL:
+            return everything
+        if self._errand.backlog is Backlog.NEW:
+            return Place(before.source, self._name, uidvalidity, 0, uidnext, "UNSEEN UNDELETED")
+        return Place(before.source, self._name, uidvalidity, uidnext - 1, tidied_uid=uidnext - 1)
+
+    # --- looking ------------------------------------------------------------------------------
+
+    async def look(self, server: Mailbox, stopping: asyncio.Event) -> int:
+        """Take everything that is new; how many mails that were. Raises `AccountError`, `StorageUnavailable`.
+
+        Ends early, between two portions, once `stopping` is set.
+        """
+        self.trouble = ""
+        await server.refresh()
+        taken = 0
+        for some in portions(await self._present(server, self._place.uid + 1, 0)):
+            if stopping.is_set():
+                return taken
+            taken += await self._take(server, some)
+        await self._reach(max(self._place.uid, self._place.older_below - 1))
+        taken += await self._try_again(server)
+        if self._errand.after is After.LEAVE:
+            await self._reach(self._place.uid, self._place.uid)
+        elif self._place.tidied_uid < self._place.uid:
+            await self._tidy_up(server)
+        return taken
+
+    async def _present(self, server: Mailbox, first: int, last: int) -> list[int]:
+        """UIDs of ours to take from `first` to `last` (0: without end) that are in the folder now."""
+        found: list[int] = []
+        border, end = self._place.older_below, last or 1 << 32
+        if first < border:
+            keys = f"UID {first}:{min(end, border - 1)} {self._place.older_only}"
+            found += await server.search(keys)
+        first = max(first, border)
+        if first <= end:
+            # `n:*` names the newest mail even when its UID is below n.
+            found += [uid for uid in await server.search(f"UID {first}:{last or '*'}") if uid >= first]
+        return found
+
+    async def _take(self, server: Mailbox, uids: Sequence[int]) -> int:
+        sizes = await self._sizes(server, uids)
+        taken = 0
+        for batch in self._batches(sizes):
+            got = await self._journal(server, batch, sizes)
+            in_step = self._place.tidied_uid == self._place.uid
+            if self._errand.after is After.LEAVE:
+                await self._reach(batch[-1], batch[-1])
+            else:
+                await self._reach(batch[-1])
+                if in_step and await self._put_away(server, got):
+                    await self._reach(batch[-1], batch[-1])
+            taken += len(got)
+        await self._reach(uids[-1])
+        return taken
+
+    async def _sizes(self, server: Mailbox, uids: Sequence[int]) -> dict[int, int]:
+        """Bytes of each mail that is there, by UID, ascending."""
+        sizes = await server.sizes(uids)
+        for uid in uids:
+            if uid not in sizes:
+                # One mail the server cannot read may have spoilt the answer about all of them.
+                sizes |= await server.sizes([uid])
+            if uid not in sizes:
+                await self._explain(server, uid, 0)
+        return dict(sorted(sizes.items()))
+
+    def _batches(self, sizes: dict[int, int]) -> Iterator[list[int]]:
+        """Mails to be fetched together: not too many bytes; those too large and those under suspicion alone."""
+        batch: list[int] = []
+        size = 0
+        for uid, its in sizes.items():
+            alone = uid in self._in_hand or its > self._max_bytes
+            if batch and (alone or size + its > BYTES_AT_ONCE):
+                yield batch
+                batch, size = [], 0
+            batch.append(uid)
+            size += its
+            if alone:
+                yield batch
+                batch, size = [], 0
+        if batch:
+            yield batch
+
+    async def _journal(self, server: Mailbox, uids: Sequence[int], sizes: dict[int, int]) -> list[int]:
+        """Fetch and commit these; those that are in the journal now. The others are written down or gone."""
+        size = sum(sizes[uid] for uid in uids)
+        if size > self._max_bytes and len(uids) == 1:
+            await self._miss(uids[0], size, f"its {size} bytes are more than limits.max_message_bytes")
+            return []
+        if len(uids) == 1 and self._broke[uids[0]] >= TRIES:
+            await self._miss(uids[0], size, f"the connection ended {TRIES} times while it was fetched")
+            self._broke.pop(uids[0])
+            self._in_hand.discard(uids[0])
+            return []
+        mails = await self._fetch(server, uids, size)
+        results = await asyncio.gather(*(self._accept(mails[uid]) for uid in mails), return_exceptions=True)
+        taken = []
+        for uid, result in zip(mails, results, strict=True):
+            if result is None:
+                taken.append(uid)
+            elif isinstance(result, StorageUnavailable) or not isinstance(result, Exception):
+                raise result
+            else:
+                await self._miss(uid, sizes[uid], f"{type(result).__name__}: {result}")
+        for uid in uids:
+            if uid not in mails:
+                await self._explain(server, uid, sizes[uid])
+        return taken
+
+    async def _fetch(self, server: Mailbox, uids: Sequence[int], size: int) -> dict[int, bytes]:
+        self._in_hand.update(uids)
+        try:
+            mails = await server.contents(uids, size)
+            for uid in uids if len(uids) > 1 else ():
+                if uid not in mails:
+                    mails |= await server.contents([uid], size)
+        except Unreachable:
+            if len(uids) == 1:
+                self._broke[uids[0]] += 1
+            raise
+        self._in_hand.difference_update(uids)
+        for uid in uids:
+            self._broke.pop(uid, None)
+        return mails
+
+    async def _accept(self, raw: bytes) -> None:
+        errand = self._errand
+        await self._intake.accept(raw, arrival.envelope(raw, errand.source, errand.mailbox, self._intake.is_ours))
+
+    # --- what stays behind --------------------------------------------------------------------
+
+    async def _explain(self, server: Mailbox, uid: int, size: int) -> None:
+        """A mail the server named and did not give: gone meanwhile, or it cannot read it."""
+        if uid in await server.search(f"UID {uid}"):
+            await self._miss(uid, size, "the server has it and does not give it out")
+        else:
+            log.info("mail gone", extra={"source": self._errand.source, "uid": uid})
+            await self._release(uid)
+
+    async def _miss(self, uid: int, size: int, cause: str) -> None:
+        row = await self._books.missed(self._errand.source, self._place.uidvalidity, uid, size, cause)
+        self._left[uid] = row
+        level = logging.ERROR if row.attempts == 1 else logging.INFO
+        log.log(level, "mail not taken", extra={"source": row.source, "uid": uid, "size": size, "cause": cause})
+
+    async def _release(self, uid: int) -> None:
+        if self._left.pop(uid, None) is not None:
+            await self._books.released(self._errand.source, self._place.uidvalidity, uid)
+
+    async def _try_again(self, server: Mailbox) -> int:
+        """Another try at what stayed behind and is due; a mail over the limit is tried once that is raised."""
+        now, taken = self._clock(), 0
+        for uid in [uid for uid, row in self._left.items() if _due(row, now)]:
+            sizes = await self._sizes(server, [uid])
+            if sizes and await self._journal(server, [uid], sizes):
+                await self._release(uid)
+                await self._put_away(server, [uid])
+                taken += 1
+        return taken
+
+    # --- afterwards ---------------------------------------------------------------------------
+
+    async def _tidy_up(self, server: Mailbox) -> None:
+        """Put away what is in the journal and was not moved or flagged, because the connection ended in between."""
+        there = await self._present(server, self._place.tidied_uid + 1, self._place.uid)
+        there = [uid for uid in there if uid not in self._left]
+        # Of mails that were there before us only some were taken, and which may look different now: these are
+        # journaled once more, for nothing may be moved that is not in the journal.
+        for some in portions([uid for uid in there if uid < self._place.older_below]):
+            sizes = await self._sizes(server, some)
+            for batch in self._batches(sizes):
+                await self._journal(server, batch, sizes)
+        if await self._put_away(server, [uid for uid in there if uid not in self._left]):
+            await self._reach(self._place.uid, self._place.uid)
+
+    async def _put_away(self, server: Mailbox, uids: Sequence[int]) -> bool:
+        """Move or flag what is in the journal. False: the server refuses, which stops no mail from being taken."""
+        try:
+            if uids and self._errand.after is After.MOVE:
+                await server.move(uids, self._errand.move_to)
+            elif uids and self._errand.after is After.FLAG:
+                await server.flag(uids)
+        except Refused as error:
+            self.trouble = str(error)
+            return False
+        return True
+
+    async def _reach(self, uid: int, tidied_uid: int = 0) -> None:
+        """Write down how far we are, if that is further than before."""
+        place = self._place
+        uid, tidied_uid = max(uid, place.uid), max(tidied_uid, place.tidied_uid)
+        if (uid, tidied_uid) != (place.uid, place.tidied_uid):
+            await self._books.reached(place.source, place.uidvalidity, uid, tidied_uid)
+            self._place = replace(place, uid=uid, tidied_uid=tidied_uid)
+
+
+def _due(row: Unfetched, now: datetime) -> bool:
+    return now - row.tried_at >= min(LAST_RETRY, FIRST_RETRY * (1 << min(row.attempts, 10)))

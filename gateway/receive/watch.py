@@ -1,0 +1,107 @@
+"""Watching a folder for as long as the daemon lives: connect, look, wait, look again.
+
+Where the server tells of new mail (IDLE) it is asked to; else we look every so often. Whatever
+fails, the connection is thrown away and made anew after a delay that grows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+
+from gateway.core.errors import ReplydeskError, StorageUnavailable
+from gateway.receive.account import Account, Books, LoginRefused
+from gateway.receive.backoff import Backoff
+from gateway.receive.commit import describe
+from gateway.receive.folder import Folder
+from gateway.receive.mailbox import Mailbox, connect
+
+log = logging.getLogger("replydesk.imap")
+
+AFTER_REFUSAL_SECONDS = 60.0
+"""Providers lock an account whose login is tried too often."""
+
+
+class Watch:
+    """One folder of one account."""
+
+    def __init__(self, account: Account, source: str, folder: Folder, books: Books, longest_message: int) -> None:
+        self._account, self.source, self._folder, self._books = account, source, folder, books
+        # Servers count sizes in ways of their own: what is too large is found out before it is asked for.
+        self._longest = 2 * longest_message + (1 << 20)
+        self._stopping, self._ended = asyncio.Event(), asyncio.Event()
+        self._backoff = Backoff(random.random)
+
+    async def run(self) -> None:
+        """Until `drain`, or cancelled."""
+        try:
+            while not self._stopping.is_set():
+                try:
+                    await self._visit()
+                except Exception as error:
+                    await self._pause(await self._failed(error))
+        finally:
+            self._ended.set()
+
+    async def drain(self, seconds: float) -> None:
+        """Finish the mails in hand and begin no more."""
+        self._stopping.set()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._ended.wait(), seconds)
+
+    async def _visit(self) -> None:
+        """One connection, from the login to its end."""
+        mailbox = await connect(self._account, self._longest)
+        try:
+            await self._folder.open(mailbox)
+            log.info("watching", extra={"source": self.source, "account": self._account.name})
+            while not self._stopping.is_set():
+                mails = await self._folder.look(mailbox, self._stopping)
+                if self._stopping.is_set():
+                    break
+                await self._report(mails)
+                self._backoff.succeeded()
+                await self._wait(mailbox)
+        finally:
+            await mailbox.close()
+
+    async def _report(self, mails: int) -> None:
+        if self._folder.trouble:
+            log.warning("cannot tidy up", extra={"source": self.source, "cause": self._folder.trouble})
+            await self._books.failed(self.source, self._folder.trouble)
+        else:
+            await self._books.looked(self.source, mails)
+
+    async def _wait(self, mailbox: Mailbox) -> None:
+        """Until there may be new mail. Raises `Unreachable` when the connection is lost meanwhile."""
+        waiting = asyncio.ensure_future(self._news(mailbox))
+        stopping = asyncio.ensure_future(self._stopping.wait())
+        try:
+            await asyncio.wait({waiting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if waiting.done():
+                waiting.result()
+        finally:
+            for task in (waiting, stopping):
+                task.cancel()
+            await asyncio.gather(waiting, stopping, return_exceptions=True)
+
+    async def _news(self, mailbox: Mailbox) -> None:
+        if not (mailbox.can_idle and await mailbox.idle()):
+            await asyncio.sleep(self._account.poll_seconds)
+
+    async def _failed(self, error: Exception) -> float:
+        """Write a failure down; how many seconds to wait."""
+        delay = self._backoff.failed(AFTER_REFUSAL_SECONDS if isinstance(error, LoginRefused) else 0.0)
+        told = isinstance(error, ReplydeskError)
+        cause = str(error) if told else f"a fault of Replydesk ({type(error).__name__}), see the log"
+        fields = {"source": self.source, "cause": cause, "again_in_seconds": round(delay, 1)}
+        log.warning("look failed", extra=fields if told else fields | {"fault": describe(error)})
+        with contextlib.suppress(StorageUnavailable):
+            await self._books.failed(self.source, cause)
+        return delay
+
+    async def _pause(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), seconds)
