@@ -88,7 +88,8 @@ class Books:
         now = self._clock()
         state, reply, again_at = self._verdict(row, outcome, now)
         waits = state is State.UNCERTAIN and again_at is None
-        over = frozenset(self._raised if self._refused <= {row.id} else self._raised - {REFUSED_US})
+        self._refused.discard(row.id)
+        over = frozenset(self._raised - {REFUSED_US} if self._refused else self._raised)
 
         def follow(tx: Tx) -> None:
             if state is State.FAILED:
@@ -123,7 +124,6 @@ class Books:
             )
             kept = await self._persist(settle_alone, row.id)
         self._tell(row, outcome, state, reply, again_at, kept)
-        self._refused.discard(row.id)
         if state is State.SENT:
             self._raised -= over
         elif outcome.about is About.SETUP:

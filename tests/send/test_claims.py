@@ -1,0 +1,223 @@
+"""Claims in the outbox, seen from the database: who gets what, in which order, and what is found quickly."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import event
+
+from gateway.core.errors import UnknownEntry
+from storage.database import Database
+from storage.outbox import OutboxRow, State
+from storage.tx import Tx
+from tests.conftest import Clock
+from tests.send.house import message, outbound
+
+KIM, LEE = "kim@customer.example", "lee@customer.example"
+
+
+@pytest.fixture
+def box(database: Database, clock: Clock) -> Box:
+    return Box(database, clock)
+
+
+class Box:
+    """The outbox, each verb in a transaction of its own."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self.database, self.clock, self.count = database, clock, 0
+
+    def add(self, recipient: str = KIM, not_before: datetime | None = None) -> int:
+        self.count += 1
+        mail = outbound(self.count, recipient, self.clock.now)
+        id = self.database.write_now(
+            lambda tx: tx.outbox.add(mail, message(mail), self.clock.now, not_before=not_before)
+        )
+        assert id is not None
+        return id
+
+    def claim(self, holder: str = "here", limit: int = 10) -> list[int]:
+        rows = self.database.write_now(lambda tx: tx.outbox.claim(holder, limit, 300, self.clock.now))
+        return [row.id for row, _ in rows]
+
+    def settle(self, id: int, state: State, not_before: datetime | None = None, holder: str = "here") -> bool:
+        return self.database.write_now(
+            lambda tx: tx.outbox.settle(id, holder, state, "said", self.clock.now, not_before)
+        )
+
+    def expire(self, *dead: str) -> list[OutboxRow]:
+        return self.database.write_now(lambda tx: tx.outbox.expire_claims(self.clock.now, dead))
+
+    def row(self, id: int) -> OutboxRow:
+        return self.database.read_now(lambda tx: tx.outbox.get(id))
+
+    def next_due(self) -> datetime | None:
+        return self.database.read_now(lambda tx: tx.outbox.next_due())
+
+
+def test_one_mail_for_each_recipient(box: Box) -> None:
+    """The first; the next only when that is settled."""
+    ids = [box.add(KIM), box.add("KIM@Customer.example"), box.add(LEE)]
+    assert box.claim() == [ids[0], ids[2]]
+    assert box.claim() == []
+    box.settle(ids[0], State.SENT)
+    assert box.claim() == [ids[1]]
+
+
+def test_a_mail_deferred_earlier_goes_before_a_later_one_when_both_are_due(box: Box) -> None:
+    """In the order they were decided, not in that of their next attempts."""
+    first = box.add()
+    box.claim()
+    box.settle(first, State.DEFERRED, box.clock.now + timedelta(minutes=1))
+    second = box.add()
+    box.clock.forward(minutes=2)
+    assert box.claim() == [first]
+    box.settle(first, State.SENT)
+    assert box.claim() == [second]
+
+
+def test_a_mail_that_waits_does_not_block_the_others(box: Box) -> None:
+    """What is not due is not waited for."""
+    box.add(not_before=box.clock.now + timedelta(hours=1))
+    second = box.add()
+    assert box.claim() == [second]
+
+
+def test_not_more_than_asked_for_and_oldest_first(box: Box) -> None:
+    """A claim is for those who can begin."""
+    ids = [box.add(f"{n}@x.example") for n in range(5)]
+    assert box.claim(limit=3) == ids[:3]
+
+
+def test_a_crowd_for_one_recipient_hides_nobody(box: Box) -> None:
+    """A few hundred mails to one agent do not keep a customer waiting."""
+    for _ in range(100):
+        box.add(KIM)
+    lee = box.add(LEE)
+    assert lee in box.claim()
+
+
+def test_released_rows_are_what_they_were(box: Box) -> None:
+    """Pending, deferred or to be repeated, with nothing counted."""
+    pending, deferred, repeated = box.add(KIM), box.add(LEE), box.add("max@x.example")
+    box.claim()
+    box.settle(deferred, State.DEFERRED)
+    box.settle(repeated, State.UNCERTAIN)
+    box.database.write_now(lambda tx: tx.outbox.release([pending], "here"))
+    before = [box.row(i) for i in (pending, deferred, repeated)]
+    assert [r.state for r in before] == ["pending", "deferred", "uncertain"]
+    claimed = box.claim()
+    assert len(claimed) == 3
+    box.database.write_now(lambda tx: tx.outbox.release(claimed, "here"))
+    assert [box.row(i) for i in (pending, deferred, repeated)] == before
+
+
+def test_only_the_holder_may_say_how_it_ended(box: Box) -> None:
+    """Settle, release, postpone and extend leave another's claim alone."""
+    id = box.add()
+    box.claim("there")
+    before = box.row(id)
+    assert not box.settle(id, State.SENT)
+    box.database.write_now(lambda tx: tx.outbox.release([id], "here"))
+    box.database.write_now(lambda tx: tx.outbox.postpone([id], "here", "x", box.clock.now))
+    box.database.write_now(lambda tx: tx.outbox.extend([id], "here", 999, box.clock.now))
+    assert box.row(id) == before
+
+
+def test_an_expired_claim_counts_as_an_attempt_of_unknown_end(box: Box) -> None:
+    """And can no longer be recalled as if it had not been sent."""
+    id = box.add()
+    box.claim()
+    box.clock.forward(seconds=301)
+    (row,) = box.expire()
+    assert (row.state, row.attempts, row.doubts, row.waits_for_operator) == ("uncertain", 1, 1, False)
+    assert box.claim() == [id]
+    box.clock.forward(seconds=301)
+    (row,) = box.expire()
+    assert row.waits_for_operator
+    assert box.claim() == []
+    assert box.next_due() is None
+
+
+def test_a_retry_survives_being_given_back(box: Box) -> None:
+    """A mail the operator wants tried again is not stuck because the relay was down just then."""
+    id = box.add()
+    for _ in range(2):
+        box.claim()
+        box.settle(id, State.UNCERTAIN)
+    box.database.write_now(lambda tx: tx.outbox.retry(id, box.clock.now))
+    for _ in range(2):
+        assert box.claim() == [id]
+        box.database.write_now(lambda tx: tx.outbox.postpone([id], "here", "no relay", box.clock.now))
+    assert box.claim() == [id]
+    box.settle(id, State.DEFERRED)
+    assert box.claim() == [id]
+    box.database.write_now(lambda tx: tx.outbox.release([id], "here"))
+    assert box.claim() == [id]
+    box.settle(id, State.UNCERTAIN)
+    assert box.row(id).waits_for_operator
+
+
+def test_what_is_under_way_cannot_be_retried_or_dropped(box: Box) -> None:
+    """Nor what was sent."""
+    id = box.add()
+    box.claim()
+    for verb in (lambda tx: tx.outbox.retry(id, box.clock.now), lambda tx: tx.outbox.drop(id)):
+        with pytest.raises(UnknownEntry, match="claimed"):
+            box.database.write_now(verb)
+    box.settle(id, State.SENT)
+    with pytest.raises(UnknownEntry, match="sent"):
+        box.database.write_now(lambda tx: tx.outbox.drop(id))
+
+
+def test_the_time_to_give_up_begins_with_the_first_attempt(box: Box) -> None:
+    """And anew when the operator wants a retry; waiting for the relay does not begin it."""
+    id = box.add()
+    box.claim()
+    box.database.write_now(lambda tx: tx.outbox.postpone([id], "here", "no relay", box.clock.now))
+    assert box.row(id).first_attempt_at is None
+    began = box.clock.forward(hours=1)
+    box.claim()
+    box.settle(id, State.DEFERRED)
+    box.clock.forward(hours=1)
+    box.claim()
+    box.settle(id, State.FAILED)
+    assert box.row(id).first_attempt_at == began
+    box.database.write_now(lambda tx: tx.outbox.retry(id, box.clock.now))
+    assert box.row(id).first_attempt_at is None
+
+
+def test_the_hot_questions_use_their_indexes(sqlite_url: str, clock: Clock) -> None:
+    """Claims, expiry and the next due time never read the settled mails, of which there will be millions."""
+    database = Database(sqlite_url, Path())
+    asked: list[tuple[str, object]] = []
+
+    def listen(_c: object, _cursor: object, statement: str, parameters: object, *_: object) -> None:
+        if not statement.startswith("BEGIN"):
+            asked.append((statement, parameters))
+
+    event.listen(database.engine, "before_cursor_execute", listen)
+
+    def ask(tx: Tx) -> None:
+        tx.outbox.claim("here", 4, 300, clock.now)
+        tx.outbox.expire_claims(clock.now, ["there"])
+        tx.outbox.next_due()
+
+    database.write_now(ask)
+    event.remove(database.engine, "before_cursor_execute", listen)
+    assert len(asked) == 3
+
+    def explain(tx: Tx) -> list[str]:
+        found = []
+        for statement, parameters in asked:
+            rows = tx.connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)  # type: ignore[arg-type]  # as recorded
+            found += [str(row[3]) for row in rows]
+        return found
+
+    plan = database.write_now(explain)
+    database.close_now()
+    touching = [line for line in plan if "outbox" in line]
+    assert len(touching) >= 3
+    assert all("USING" in line and "INDEX ix_outbox_" in line for line in touching), plan

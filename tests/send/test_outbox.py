@@ -1,0 +1,494 @@
+"""The send loop: every mail in the outbox leaves once, whatever relay, database and clock do."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from email.message import EmailMessage
+from typing import TypeVar
+
+import pytest
+
+from gateway.core.errors import StorageUnavailable
+from gateway.core.policy import Policy
+from gateway.core.token import read_address_token
+from gateway.send.outbox import Sender
+from gateway.send.smtp import SmtpTransport
+from storage.database import Database
+from storage.tx import Tx
+from tests.conftest import Clock
+from tests.send import house as house_module
+from tests.send.conftest import relay
+from tests.send.house import House, heard, settings, until
+from tests.sink import DROP, HANG, Sink
+
+T = TypeVar("T")
+KIM = "kim@customer.example"
+
+
+@pytest.fixture
+def house(database: Database, policy: Policy, clock: Clock, transport: SmtpTransport) -> House:
+    return House(database, policy, clock, transport)
+
+
+def events(caplog: pytest.LogCaptureFixture, *wanted: str) -> list[str]:
+    return [r.getMessage() for r in caplog.records if r.name == "replydesk.send" and r.getMessage() in wanted]
+
+
+# --- the good day -----------------------------------------------------------------------
+
+
+async def test_what_is_due_is_sent(house: House, sink: Sink) -> None:
+    """Mails from before the start and mails put in later, each settled with the relay's words."""
+    first = await house.put()
+    async with house.running():
+        await house.state(first, "sent")
+        second = await house.put()
+        row = await house.state(second, "sent")
+    assert sink.ids() == ["mail.1@example.com", "mail.2@example.com"]
+    assert (row.last_reply, row.attempts, row.sent_at) == ("250 2.0.0 taken", 1, house.clock.now)
+
+
+async def test_what_another_process_put_in_is_found(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command line cannot wake the daemon; the outbox is looked at now and then."""
+    monkeypatch.setattr("gateway.send.outbox.POLL_SECONDS", 0.02)
+    async with house.running():
+        await until(lambda: asyncio.sleep(0, house.sender._look_after_at))
+        monkeypatch.setattr(house.sender, "wake", lambda: None)
+        await house.state(await house.put(), "sent")
+
+
+async def test_what_is_not_due_waits(house: House, sink: Sink) -> None:
+    """A mail held back leaves when its time comes."""
+    mail = house_module.outbound(99, KIM, house.clock.now)
+    later = house.clock.now.replace(hour=12)
+    held = await house.database.write(
+        lambda tx: tx.outbox.add(mail, house_module.message(mail), house.clock.now, not_before=later)
+    )
+    assert held is not None
+    async with house.running():
+        await house.state(await house.put(), "sent")
+        assert (await house.row(held)).state == "pending"
+        await house.later(hours=3)
+        await house.state(held, "sent")
+
+
+async def test_one_recipient_gets_mails_in_order(house: House, sink: Sink) -> None:
+    """However many connections there are; other recipients do not wait for them."""
+    sink.delay = 0.01
+    for n in range(30):
+        await house.put(KIM if n % 2 else f"other{n}@customer.example")
+    async with house.running():
+        await heard(sink, 30)
+    kims = [int(r.message_id.split(".")[1].split("@")[0]) for r in sink.received if r.recipients == [KIM]]
+    assert kims == sorted(kims)
+    assert len(kims) == 15
+    assert sink.connections > 1
+
+
+async def test_bounces_come_to_an_address_of_the_mails_own(house: House, sink: Sink, policy: Policy) -> None:
+    """VERP where the mailbox has plus-addressing, its own address where not, and null stays null."""
+    ids = [
+        await house.put("a@customer.example"),
+        await house.put("b@customer.example", reverse_path="hilfe@example.de"),
+        await house.put("c@customer.example", reverse_path=""),
+    ]
+    async with house.running():
+        await heard(sink, 3)
+    paths = {r.recipients[0][0]: r.reverse_path for r in sink.received}
+    token = paths["a"].removeprefix("support+").removesuffix("@example.com")
+    assert read_address_token(policy.keys, token) == ("v", ids[0], "")
+    assert paths["b"] == "hilfe@example.de"
+    assert paths["c"] in ("", "<>")
+
+
+async def test_two_daemons_send_each_mail_once(house: House, sink: Sink) -> None:
+    """Claims of one are not touched by the other, and each recipient's order holds over both."""
+    other = House(house.database, house.policy, house.clock, SmtpTransport(relay(sink)), holder="there")
+    for n in range(40):
+        await house.put(f"{n % 10}@customer.example")
+    async with house.running(), other.running():
+        await heard(sink, 40)
+    assert len(set(sink.ids())) == 40
+    for n in range(10):
+        own = [int(r.message_id.split(".")[1].split("@")[0]) for r in sink.received if r.recipients[0][0] == str(n)]
+        assert own == sorted(own)
+
+
+# --- refused and deferred ---------------------------------------------------------------
+
+
+async def test_a_deferred_mail_is_tried_again(house: House, sink: Sink) -> None:
+    """By the clock, not before its time, and then sent."""
+    sink.script("rcpt", "450 4.2.0 greylisted", times=2, to=KIM)
+    id = await house.put()
+    async with house.running():
+        row = await house.state(id, "deferred")
+        assert row.next_attempt_at is not None
+        assert (row.attempts, "450 4.2.0 greylisted" in row.last_reply) == (1, True)
+        assert 50 <= (row.next_attempt_at - house.clock.now).total_seconds() <= 70
+        await house.later(seconds=40)
+        await house.state(await house.put("other@customer.example"), "sent")
+        assert (await house.row(id)).attempts == 1
+        await house.later(seconds=40)
+        await until(lambda: _attempts(house, id, 2))
+        await house.later(minutes=3)
+        row = await house.state(id, "sent")
+    assert row.attempts == 3
+    assert row.first_attempt_at == row.created_at
+
+
+async def _attempts(house: House, id: int, count: int) -> bool:
+    row = await house.row(id)
+    return row.attempts == count and row.state != "claimed"
+
+
+async def test_it_is_given_up_in_the_end(house: House, sink: Sink) -> None:
+    """After `give_up_after_hours` of deferrals the mail counts as failed, and says since when."""
+    house = House(house.database, house.policy, house.clock, house.transport, settings(give_up_after_hours=1))
+    sink.script("rcpt", "450 4.2.2 mailbox full", times=100)
+    id = await house.put()
+    async with house.running():
+        for count in range(1, 30):
+            await until(lambda count=count: _attempts(house, id, count))
+            if (await house.row(id)).state == "failed":
+                break
+            await house.later(minutes=20)
+    row = await house.row(id)
+    assert row.state == "failed"
+    assert row.last_reply.startswith("given up after 1 hours: ")
+    assert row.attempts < 10
+
+
+async def test_a_failure_is_shown_on_the_ticket(house: House, sink: Sink) -> None:
+    """The refused acknowledgement stands in the history, agents hear of it, the address is marked."""
+    mail = EmailMessage()
+    mail["From"], mail["To"], mail["Subject"], mail["Message-ID"] = KIM, "support@example.com", "Help", "<1@c.example>"
+    mail.set_content("Please help me.\n")
+    sink.script("rcpt", "550 5.1.1 no such user", times=100, to=KIM)
+    async with house.running():
+        await house.receive(mail, KIM)
+        await until(lambda: _all_settled(house))
+    rows = await house.rows()
+    failed = [r for r in rows if r.state == "failed"]
+    assert {r.notice for r in failed} == {"request_received", "registration"}
+    entries = await house.read(lambda tx: tx.tickets.entries(1, limit=40))
+    assert sum(KIM in e.body_text for e in entries if e.kind == "event") >= 1
+    told = [r for r in rows if r.notice == "agent_notice" and r.id > max(f.id for f in failed)]
+    assert {r.recipient for r in told} == {"anna@example.com", "bob@example.com"}
+    contact = await house.read(lambda tx: tx.contacts.find(KIM))
+    assert contact is not None
+    assert contact.undeliverable_since == house.clock.now
+
+
+async def _all_settled(house: House) -> bool:
+    return all(r.state in ("sent", "failed") for r in await house.rows())
+
+
+async def test_a_failure_that_cannot_be_shown_is_settled_all_the_same(
+    house: House, sink: Sink, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A fault in what follows must not send the mail again for ever; the operator sees it."""
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("a template of this site is broken")
+
+    monkeypatch.setattr(type(house.desk), "undelivered", broken)
+    sink.script("rcpt", "550 5.1.1 no such user")
+    id = await house.put()
+    async with house.running():
+        row = await house.state(id, "failed")
+    assert row.last_reply == "550 5.1.1 no such user"
+    assert f"undelivered:{id}" in await house.alarms()
+    assert events(caplog, "what follows could not be stored") == ["what follows could not be stored"]
+
+
+async def test_a_relay_that_does_not_let_us_burns_no_mail(house: House, sink: Sink) -> None:
+    """Deferred and not failed, and the operator is told once for all of them until one goes out."""
+    async with house.running():
+        for n in range(3):
+            sink.script("rcpt", "554 5.7.1 relay access denied", to=f"{n}@customer.example")
+            await house.state(await house.put(f"{n}@customer.example"), "deferred")
+        assert "relay access denied" in (await house.alarms())["relay-refuses"]
+        assert sum(r.notice == "operator_alarm" for r in await house.rows()) == 1
+        await house.later(minutes=2)
+        await until(lambda: _all_settled(house))
+    assert await house.alarms() == {}
+
+
+# --- the end is unknown -----------------------------------------------------------------
+
+
+async def test_an_uncertain_mail_is_repeated_once(house: House, sink: Sink) -> None:
+    """Under the same Message-ID; then it waits for the operator, who is told."""
+    sink.script("end", DROP, times=2, to=KIM)
+    id = await house.put()
+    async with house.running():
+        row = await house.state(id, "uncertain")
+        assert (row.doubts, row.waits_for_operator, row.next_attempt_at is None) == (1, False, False)
+        await house.later(minutes=2)
+        await until(lambda: _attempts(house, id, 2))
+        row = await house.row(id)
+        assert (row.state, row.waits_for_operator, row.next_attempt_at) == ("uncertain", True, None)
+        await house.later(days=30)
+        await house.state(await house.put("other@customer.example"), "sent")
+        assert (await house.row(id)).attempts == 2
+        assert f"replydesk outbox retry {id}" in (await house.alarms())[f"uncertain:{id}"]
+        await house.database.write(lambda tx: tx.outbox.retry(id, house.clock.now))
+        house.sender.wake()
+        await house.state(id, "sent")
+    assert {m.message_id for m in sink.unanswered} == {"mail.1@example.com"}
+    assert sink.ids().count("mail.1@example.com") == 1
+
+
+async def test_the_operators_retry_is_one_attempt(house: House, sink: Sink) -> None:
+    """Ended in doubt again, it waits again."""
+    sink.script("end", DROP, times=3, to=KIM)
+    id = await house.put()
+    async with house.running():
+        await house.state(id, "uncertain")
+        await house.later(minutes=2)
+        await until(lambda: _attempts(house, id, 2))
+        await house.database.write(lambda tx: tx.outbox.retry(id, house.clock.now))
+        house.sender.wake()
+        await until(lambda: _attempts(house, id, 1))
+        assert (await house.row(id)).waits_for_operator
+
+
+async def test_what_an_earlier_life_claimed_is_in_doubt(house: House, sink: Sink) -> None:
+    """The holder that starts again knows at once; it need not wait until the claim runs out."""
+    id = await house.put()
+    await house.database.write(lambda tx: tx.outbox.claim(house.holder, 10, 300, house.clock.now))
+    async with house.running():
+        row = await house.state(id, "sent")
+    assert (row.attempts, row.doubts) == (2, 1)
+
+
+async def test_claims_of_a_dead_daemon_run_out(house: House, sink: Sink) -> None:
+    """Not before their time, for it may be alive."""
+    id = await house.put()
+    await house.database.write(lambda tx: tx.outbox.claim("there", 10, 300, house.clock.now))
+    async with house.running():
+        await house.later(seconds=200)
+        await house.state(await house.put("other@customer.example"), "sent")
+        assert (await house.row(id)).state == "claimed"
+        await house.later(seconds=200)
+        await house.state(id, "sent")
+
+
+async def test_a_slow_delivery_keeps_its_claim(house: House, sink: Sink) -> None:
+    """It is extended as long as its holder lives, so nobody else sends the mail as well."""
+    sink.script("end", HANG, to=KIM)
+    id = await house.put()
+    async with house.running():
+        await until(lambda: asyncio.sleep(0, sink.unanswered))
+        for _ in range(5):
+            await house.later(seconds=200)
+            await house.state(await house.put("other@customer.example"), "sent")
+            assert (await house.row(id)).state == "claimed"
+
+
+async def test_a_lost_claim_changes_nothing(house: House, sink: Sink, caplog: pytest.LogCaptureFixture) -> None:
+    """Another daemon took the mail over while we delivered it: what it writes down counts, and the log says so."""
+    sink.delay = 0.2
+    id = await house.put()
+    async with house.running():
+        await until(lambda: asyncio.sleep(0, "DATA" in sink.commands))
+        await house.database.write(lambda tx: tx.outbox.expire_claims(house.clock.now, ["here"]))
+        await house.database.write(lambda tx: tx.outbox.claim("there", 1, 300, house.clock.now))
+        await until(lambda: asyncio.sleep(0, events(caplog, "claim lost")))
+        assert (await house.row(id)).state == "claimed"
+
+
+async def test_a_claim_that_ran_out_can_still_be_settled(house: House, sink: Sink) -> None:
+    """What the holder knows beats the doubt, as long as nobody else has begun."""
+    sink.delay = 0.2
+    id = await house.put()
+    async with house.running():
+        await until(lambda: asyncio.sleep(0, "DATA" in sink.commands))
+        later = house.clock.now.replace(year=2027)
+
+        def expire(tx: Tx) -> None:
+            tx.outbox.expire_claims(house.clock.now, ["here"])
+            tx.connection.exec_driver_sql(f"UPDATE outbox SET not_before = '{later.isoformat(sep=' ')}'")
+
+        await house.database.write(expire)
+        row = await house.state(id, "sent")
+    assert (row.attempts, row.doubts) == (1, 0)
+
+
+# --- no relay, no database --------------------------------------------------------------
+
+
+async def test_without_a_relay_everything_waits(house: House, sink: Sink, caplog: pytest.LogCaptureFixture) -> None:
+    """One line when it goes and one when it is back; no attempt is counted, nobody hammers."""
+    caplog.set_level(logging.INFO, "replydesk.send")
+    async with house.running():
+        await house.state(await house.put("first@customer.example"), "sent")
+        await sink.stop()
+        ids = [await house.put(f"{n}@customer.example") for n in range(20)]
+        await until(lambda: asyncio.sleep(0, events(caplog, "no relay")))
+        assert "relay-unavailable" in await house.alarms()
+        for _ in range(6):
+            await house.later(seconds=61)
+            await until(lambda: _nothing_claimed(house))
+        assert events(caplog, "no relay", "the relay answers again") == ["no relay"]
+        assert {r.attempts for r in await house.rows() if r.id in ids} == {0}
+        await sink.start()
+        await house.later(seconds=61)
+        await until(lambda: _all_settled(house))
+    assert events(caplog, "no relay", "the relay answers again") == ["no relay", "the relay answers again"]
+    assert sorted(sink.ids()) == sorted({*sink.ids()})
+    assert len(sink.received) == 21
+    assert await house.alarms() == {}
+
+
+async def _nothing_claimed(house: House) -> bool:
+    return all(r.state != "claimed" for r in await house.rows())
+
+
+async def test_an_outage_of_the_relay_is_never_given_up(house: House, sink: Sink) -> None:
+    """Mails wait for as long as it lasts: it is no fault of theirs."""
+    house = House(house.database, house.policy, house.clock, house.transport, settings(give_up_after_hours=1))
+    sink.script("connect", "421 4.3.2 closed for today", times=1_000)
+    id = await house.put()
+    async with house.running():
+        for _ in range(10):
+            await house.later(hours=2)
+            await until(lambda: _nothing_claimed(house))
+        assert sink.connections <= 11
+        sink.forgive()
+        await house.later(hours=2)
+        await house.state(id, "sent")
+
+
+class FlakyDatabase(Database):
+    """A database that can be out of reach."""
+
+    out = False
+    refused = 0
+
+    async def write(self, work: Callable[[Tx], T]) -> T:
+        if self.out:
+            self.refused += 1
+            raise StorageUnavailable("database: gone")
+        return await super().write(work)
+
+    async def read(self, work: Callable[[Tx], T]) -> T:
+        if self.out:
+            raise StorageUnavailable("database: gone")
+        return await super().read(work)
+
+
+@pytest.fixture
+async def flaky(
+    database_url: str, tmp_path_factory: pytest.TempPathFactory, policy: Policy, clock: Clock, transport: SmtpTransport
+) -> AsyncIterator[House]:
+    database = FlakyDatabase(database_url, tmp_path_factory.mktemp("flaky"))
+    yield House(database, policy, clock, transport)
+    database.out = False
+    await database.close()
+
+
+async def test_without_a_database_nothing_is_forgotten(
+    flaky: House, sink: Sink, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Mails delivered while it was away are settled when it is back, and are not sent again."""
+    monkeypatch.setattr("gateway.send.books.FIRST_PAUSE", 0.02)
+    monkeypatch.setattr("gateway.send.outbox.POLL_SECONDS", 0.02)
+    caplog.set_level(logging.INFO, "replydesk.send")
+    database = flaky.database
+    assert isinstance(database, FlakyDatabase)
+    sink.delay = 0.1
+    ids = [await flaky.put(f"{n}@customer.example") for n in range(4)]
+    async with flaky.running():
+        await until(lambda: asyncio.sleep(0, sink.commands.count("DATA") == 4))
+        database.out = True
+        await sink.until(4)
+        await until(lambda: asyncio.sleep(0, database.refused > 10))
+        database.out = False
+        for id in ids:
+            assert (await flaky.state(id, "sent")).attempts == 1
+        await flaky.state(await flaky.put("after@customer.example"), "sent")
+    assert len(sink.received) == 5
+    assert events(caplog, "no database", "the database is back") == ["no database", "the database is back"]
+
+
+async def test_an_outage_at_the_start_is_waited_out(flaky: House, sink: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The loop does not die of it."""
+    monkeypatch.setattr("gateway.send.outbox.POLL_SECONDS", 0.02)
+    database = flaky.database
+    assert isinstance(database, FlakyDatabase)
+    id = await flaky.put()
+    database.out = True
+    async with flaky.running():
+        await until(lambda: asyncio.sleep(0, database.refused > 3))
+        database.out = False
+        await flaky.state(id, "sent")
+
+
+# --- stopping ---------------------------------------------------------------------------
+
+
+async def test_draining_ends_what_was_begun(house: House, sink: Sink) -> None:
+    """Deliveries under way are settled; what was claimed but not begun is given back as it was."""
+    sink.delay = 0.1
+    ids = [await house.put(f"{n}@customer.example") for n in range(20)]
+    task = asyncio.create_task(house.sender.run())
+    await until(lambda: asyncio.sleep(0, "DATA" in sink.commands))
+    await house.sender.drain(10)
+    await task
+    states = [await house.row(id) for id in ids]
+    assert {r.state for r in states} == {"sent", "pending"}
+    assert sum(r.state == "sent" for r in states) == len(sink.received)
+    assert {r.attempts for r in states if r.state == "pending"} == {0}
+
+
+async def test_draining_cuts_off_what_takes_too_long(house: House, sink: Sink) -> None:
+    """Before the final dot it never happened; after it, it is in doubt."""
+    before, after = await house.put("before@x.example"), await house.put("after@x.example")
+    sink.script("rcpt", HANG, to="before@x.example")
+    sink.script("end", HANG, to="after@x.example")
+    task = asyncio.create_task(house.sender.run())
+    await until(lambda: asyncio.sleep(0, sink.unanswered and sink.commands.count("RCPT") == 2))
+    await house.sender.drain(0.2)
+    await task
+    rows = [await house.row(before), await house.row(after)]
+    assert [(r.state, r.attempts, r.doubts) for r in rows] == [("pending", 0, 0), ("uncertain", 1, 1)]
+
+
+async def test_draining_without_a_database_ends(
+    flaky: House, sink: Sink, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In its time; the mail whose outcome could not be written is named, and in doubt at the next start."""
+    database = flaky.database
+    assert isinstance(database, FlakyDatabase)
+    sink.delay = 0.1
+    id = await flaky.put()
+    task = asyncio.create_task(flaky.sender.run())
+    await until(lambda: asyncio.sleep(0, "DATA" in sink.commands))
+    database.out = True
+    await sink.until(1)
+    await flaky.sender.drain(0.5)
+    await asyncio.wait_for(task, 5)
+    assert events(caplog, "ended without the database: these mails will be in doubt")
+    database.out = False
+    assert (await flaky.row(id)).state == "claimed"
+
+
+async def test_a_cancelled_loop_leaves_no_claim(house: House, sink: Sink) -> None:
+    """Without a drain it still cuts off and writes down."""
+    sink.script("rcpt", HANG, times=100)
+    ids = [await house.put(f"{n}@customer.example") for n in range(10)]
+    task = asyncio.create_task(house.sender.run())
+    await until(lambda: asyncio.sleep(0, "RCPT" in sink.commands))
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert {(await house.row(id)).state for id in ids} == {"pending"}
+
+
+async def test_draining_what_never_ran(house: House) -> None:
+    """A start that failed half-way is taken down like any other."""
+    await Sender(house.database, house.transport, house.desk, house.settings, house.clock, "x").drain(1)
