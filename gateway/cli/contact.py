@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from gateway.cli.words import count
+
 if TYPE_CHECKING:
     from gateway.cli.site import Site
     from storage.contacts import Contact
@@ -15,7 +17,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     listing = verbs.add_parser("list", help="contacts by address")
     listing.add_argument("--text", default="", help="a piece of the address")
-    listing.add_argument("--limit", type=int, default=100, help="at most so many (default: 100)")
+    listing.add_argument("--limit", type=count, default=100, help="at most so many (default: 100)")
     show = verbs.add_parser("show", help="one contact")
     for verb in (listing, show):
         verb.add_argument("--json", action="store_true", help="for programs")
@@ -37,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
 def _list(site: Site, args: argparse.Namespace) -> None:
     from gateway.cli import shapes, show
 
-    rows = site.database.read_now(lambda tx: tx.contacts.search(args.text, max(args.limit, 0)))
+    rows = site.database.read_now(lambda tx: tx.contacts.search(args.text, args.limit))
     if args.json:
         show.json_array(shapes.contact(row) for row in rows)
         return

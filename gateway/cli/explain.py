@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 Look = Callable[[bytes], "Case"]
 
+ENVIRONMENT = "REPLYDESK_CONFIG"
+"""As in `gateway.config`, which a mail by itself need not wait for."""
 HEAD_BYTES = 65_536
 _DELIVERED_TO = ("delivered-to", "x-original-to", "envelope-to")
 
@@ -62,7 +64,7 @@ def _looking(config: str | None) -> Iterator[Look]:
     """How mails are read: with a site's database, with its policy only, or without a site."""
     from gateway.core.policy import Mailbox, Policy
 
-    if not config and not os.environ.get("REPLYDESK_CONFIG"):
+    if not config and not os.environ.get(ENVIRONMENT):
         box = Mailbox("support@replydesk.invalid", "Support", "en")
         yield _by_itself(Policy(_throw_away_keys(), (box,)))
         return

@@ -6,6 +6,8 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
+from gateway.cli.words import count
+
 if TYPE_CHECKING:
     from gateway.cli.site import Site
     from storage.journal import JournalRow
@@ -18,16 +20,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     listing = verbs.add_parser("list", help="accepted mails, newest first")
     listing.add_argument("--state", choices=STATES, default="")
-    listing.add_argument("--limit", type=int, default=100, help="at most so many (default: 100)")
+    listing.add_argument("--limit", type=count, default=100, help="at most so many (default: 100)")
     show = verbs.add_parser("show", help="one mail: its envelope, and what was decided and why")
     show.add_argument("--raw", action="store_true", help="print the mail's bytes as they were received")
-    show.add_argument("id", type=int, metavar="ID")
+    show.add_argument("id", type=count, metavar="ID")
     for verb in (listing, show):
         verb.add_argument("--json", action="store_true", help="for programs")
     retry = verbs.add_parser("retry", help="let held mails go through the flow again")
     drop = verbs.add_parser("drop", help="settle held mails without doing anything; their bytes stay")
     for verb in (retry, drop):
-        verb.add_argument("ids", type=int, nargs="+", metavar="ID", help="all of them or, if one cannot, none")
+        verb.add_argument("ids", type=count, nargs="+", metavar="ID", help="all of them or, if one cannot, none")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -42,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
 def _list(site: Site, args: argparse.Namespace) -> None:
     from gateway.cli import shapes, show
 
-    rows = site.database.read_now(lambda tx: tx.journal.recent(args.state, max(args.limit, 0)))
+    rows = site.database.read_now(lambda tx: tx.journal.recent(args.state, args.limit))
     if args.json:
         show.json_array(shapes.journal(row) for row in rows)
         return

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from gateway.cli.words import count
+
 if TYPE_CHECKING:
     from gateway.cli.site import Site
     from storage.outbox import OutboxRow
@@ -17,16 +19,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     listing = verbs.add_parser("list", help="our mails, newest first")
     listing.add_argument("--state", choices=STATES, default="")
-    listing.add_argument("--ticket", type=int, default=0, metavar="N")
-    listing.add_argument("--limit", type=int, default=100, help="at most so many (default: 100)")
+    listing.add_argument("--ticket", type=count, default=0, metavar="N")
+    listing.add_argument("--limit", type=count, default=100, help="at most so many (default: 100)")
     show = verbs.add_parser("show", help="one mail: how its delivery stands, and its source without its files")
-    show.add_argument("id", type=int, metavar="ID")
+    show.add_argument("id", type=count, metavar="ID")
     for verb in (listing, show):
         verb.add_argument("--json", action="store_true", help="for programs")
     retry = verbs.add_parser("retry", help="try again now, whatever happened before")
     drop = verbs.add_parser("drop", help="do not send; the mail stays in the list, as failed")
     for verb in (retry, drop):
-        verb.add_argument("ids", type=int, nargs="+", metavar="ID", help="all of them or, if one cannot, none")
+        verb.add_argument("ids", type=count, nargs="+", metavar="ID", help="all of them or, if one cannot, none")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -41,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
 def _list(site: Site, args: argparse.Namespace) -> None:
     from gateway.cli import shapes, show
 
-    rows = site.database.read_now(lambda tx: tx.outbox.recent(args.state, args.ticket, max(args.limit, 0)))
+    rows = site.database.read_now(lambda tx: tx.outbox.recent(args.state, args.ticket, args.limit))
     if args.json:
         show.json_array(shapes.outbox(row) for row in rows)
         return

@@ -10,6 +10,7 @@ import argparse
 import re
 from typing import TYPE_CHECKING
 
+from gateway.cli.words import count
 from gateway.core.commands import STATUS_WORDS
 from gateway.core.lifecycle import Status
 
@@ -31,7 +32,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     listing.add_argument("--requester", default="", metavar="ADDRESS")
     listing.add_argument("--mailbox", default="", metavar="ADDRESS")
     listing.add_argument("--assignee", default="", metavar="ADDRESS", help="an agent")
-    listing.add_argument("--limit", type=_limit, default=100, help="at most so many (default: 100)")
+    listing.add_argument("--limit", type=count, default=100, help="at most so many (default: 100)")
 
     show = verbs.add_parser("show", help="the key facts and the conversation")
     show.add_argument("--full", action="store_true", help="whole texts, folded entries too")
@@ -135,7 +136,7 @@ def _number(word: str) -> int:
     found = _NUMBER.fullmatch(word)
     if not found:
         raise argparse.ArgumentTypeError(f"{word!r} is no ticket number; write it as 1042 or RD-1042-7KQ4TN")
-    return int(found[1])
+    return count(found[1])
 
 
 def _status(word: str) -> str:
@@ -153,9 +154,3 @@ def _status_or_open(word: str) -> str:
     except argparse.ArgumentTypeError:
         known = ", ".join((OPEN, *(s.value for s in Status)))
         raise argparse.ArgumentTypeError(f"{word!r} is none; use one of: {known}") from None
-
-
-def _limit(word: str) -> int:
-    if not (word.isascii() and word.isdigit() and int(word) > 0):
-        raise argparse.ArgumentTypeError(f"{word!r} is not a number above 0")
-    return min(int(word), 2**31)

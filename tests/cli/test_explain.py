@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from gateway import config
 from gateway.cli import main
 from gateway.cli.explain import envelope_of
 from tests.cli.conftest import AWAY, REQUEST, Shop
@@ -123,6 +124,15 @@ def test_with_a_site_the_real_tickets_are_asked(shop: Shop, explain: Callable[..
     assert (found["decision"]["reason"], found["decision"]["ticket"]) == ("reply", 1)
     assert {n["recipient"] for n in found["decision"]["notices"]} == {"anna@example.com", "bob@example.com"}
     assert (shop.json("journal", "list"), shop.json("outbox", "list"), shop.json("ticket", "list")) == before
+
+
+def test_the_environment_names_the_site_too(
+    shop: Shop, explain: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """REPLYDESK_CONFIG counts as a given configuration."""
+    assert explain(REQUEST)["match"] is None
+    monkeypatch.setenv(config.ENVIRONMENT, str(shop.file))
+    assert explain(REQUEST)["decision"]["reason"] == "duplicate"
 
 
 def test_a_bounce_is_put_to_the_mail_it_reports(shop: Shop, explain: Callable[..., Any]) -> None:

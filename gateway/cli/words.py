@@ -1,0 +1,15 @@
+"""Words of the command line that are read the same everywhere."""
+
+from __future__ import annotations
+
+from argparse import ArgumentTypeError
+
+LARGEST = 2**31 - 1
+"""What both databases take as a number of a row."""
+
+
+def count(word: str) -> int:
+    """A whole number from 1 to LARGEST: the id of a row, or how many are shown."""
+    if not (word.isascii() and word.isdigit() and 0 < int(word[:12]) <= LARGEST and len(word) <= 12):
+        raise ArgumentTypeError(f"{word!r} is not a number from 1 to {LARGEST}")
+    return int(word)
