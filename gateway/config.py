@@ -1,24 +1,23 @@
-"""The settings: typed, in the order of config.example.toml, with errors that help.
+"""Reading the settings, with errors that help.
 
 A wrong key names key, file and remedy. Secrets come from files or from $CREDENTIALS_DIRECTORY,
-never from the command line, and are never shown.
+never from the command line, and are never shown. The keys themselves are in `settings`.
 """
 
 from __future__ import annotations
 
 import difflib
 import os
-import re
 import secrets
 import tomllib
 from collections.abc import Sequence
 from datetime import date, time
 from pathlib import Path
-from typing import Annotated, Any, Literal
-from urllib.parse import quote, urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import Any
+from urllib.parse import quote, unquote, urlsplit
+from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from gateway.core.commands import STATUS_WORDS
 from gateway.core.errors import ConfigError
@@ -29,318 +28,26 @@ from gateway.core.policy import Agent as AgentPolicy
 from gateway.core.policy import Budget, Policy, SiteStatus
 from gateway.core.policy import Mailbox as MailboxPolicy
 from gateway.core.token import Keys
+from gateway.settings import BUDGET, LANGUAGES, Digest, Imap, Mailbox, Settings
 
-LANGUAGES = ("en", "de")
+__all__ = [
+    "Digest",
+    "Imap",
+    "Mailbox",
+    "Settings",
+    "build",
+    "database_url",
+    "hours",
+    "load",
+    "policy",
+    "read_secret",
+    "signing_keys",
+]
+
 ENVIRONMENT = "REPLYDESK_CONFIG"
 DEFAULT_PATHS = ("replydesk.toml", "/etc/replydesk/replydesk.toml")
 SECRET_BYTES = 32
-
-_ADDRESS = re.compile(r"[^\s@<>,;:\"]+@[^\s@<>,;:\"]+")
-_LISTEN = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\s:\[\]]+):(\d{1,5})")
-_BUDGET = re.compile(r"(\d{1,6})/(\d{1,6})([mhd])")
 _MINUTES = {"m": 1, "h": 60, "d": 1440}
-
-
-def _address(value: str) -> str:
-    if not _ADDRESS.fullmatch(value):
-        raise ValueError(f"{value!r} is not an e-mail address|Write it as name@example.com.")
-    return value
-
-
-def _listen(value: str) -> str:
-    m = _LISTEN.fullmatch(value)
-    if value and (not m or int(m[2]) > 65535):
-        raise ValueError(f'{value!r} is not "host:port"|Write it as "127.0.0.1:2525", or "[::1]:2525" for IPv6.')
-    return value
-
-
-def _listen_or_path(value: str) -> str:
-    return value if value.startswith("unix:/") else _listen(value)
-
-
-def _language(value: str) -> str:
-    if value and value not in LANGUAGES:
-        raise ValueError(f"there are no texts in {value!r}|Use one of: {', '.join(LANGUAGES)}.")
-    return value
-
-
-def _budget(value: str) -> str:
-    if not _BUDGET.fullmatch(value):
-        raise ValueError(f'{value!r} is not "count/time"|Write it as "5/10m", "20/1h" or "100/1d".')
-    return value
-
-
-def _timezone(value: str) -> str:
-    try:
-        ZoneInfo(value)
-    except (ZoneInfoNotFoundError, ValueError):
-        raise ValueError(f"there is no time zone {value!r}|Use a name such as Europe/Berlin.") from None
-    return value
-
-
-def _clock(value: str) -> str:
-    if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d|24:00", value):
-        raise ValueError(f'{value!r} is not a time of day|Write it as "09:00".')
-    return value
-
-
-def _optional_clock(value: str) -> str:
-    return _clock(value) if value else value
-
-
-def _date(value: str) -> str:
-    try:
-        date.fromisoformat(value)
-    except ValueError:
-        raise ValueError(f'{value!r} is not a date|Write it as "2026-12-25".') from None
-    return value
-
-
-def _url(value: str) -> str:
-    if not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", value):
-        raise ValueError(f"{value!r} is not a web address|Write it as https://support.example.com.")
-    return value.rstrip("/")
-
-
-def _reply_address(value: str) -> str:
-    if value and (value.count("{token}") != 1 or not _ADDRESS.fullmatch(value.replace("{token}", "t"))):
-        raise ValueError(f"{value!r} is not an address with {{token}}|Write it as support+{{token}}@example.com.")
-    return value
-
-
-def _hostname(value: str) -> str:
-    if value and not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", value):
-        raise ValueError(f"{value!r} is not a host name|Write it as mail.example.com.")
-    return value
-
-
-EmailAddress = Annotated[str, AfterValidator(_address)]
-OptionalAddress = Annotated[str, AfterValidator(lambda v: _address(v) if v else v)]
-Listen = Annotated[str, AfterValidator(_listen)]
-OptionalUrl = Annotated[str, AfterValidator(lambda v: _url(v) if v else v)]
-Language = Annotated[str, AfterValidator(_language)]
-BudgetText = Annotated[str, AfterValidator(_budget)]
-Hostname = Annotated[str, AfterValidator(_hostname)]
-Positive = Annotated[int, Field(ge=1)]
-NotNegative = Annotated[int, Field(ge=0)]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class Gateway(_Section):
-    data_dir: str = "var"
-    database_url: str = ""
-    database_password_file: str = ""
-    public_url: Annotated[str, AfterValidator(_url)] = "http://127.0.0.1:8025"
-    default_language: Annotated[str, AfterValidator(_language)] = "en"
-    timezone: Annotated[str, AfterValidator(_timezone)] = "UTC"
-    secret_file: str = ""
-    operator: OptionalAddress = ""
-    reference_prefix: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9]{0,9}$")] = "RD"
-    templates_dir: str = ""
-    trusted_authserv_ids: list[str] = []
-    trusted_form_senders: list[EmailAddress] = []
-    log_format: Literal["text", "json"] = "text"
-
-
-class Mailbox(_Section):
-    address: EmailAddress
-    name: str = ""
-    language: Language = ""
-    reply_address: Annotated[str, AfterValidator(_reply_address)] = ""
-    aliases: list[EmailAddress] = []
-    signature: str = ""
-    first_response_hours: NotNegative = 0
-    next_response_hours: NotNegative = 0
-
-
-class Status(_Section):
-    name: Annotated[str, Field(min_length=1, max_length=40)]
-    counts_as: Literal["waiting_on_us", "waiting_on_contact"]
-    labels: dict[str, str] = {}
-    meanings: dict[str, str] = {}
-
-
-class Agent(_Section):
-    address: EmailAddress
-    name: str = ""
-    lead: bool = False
-    mailboxes: list[EmailAddress] = []
-    aliases: list[EmailAddress] = []
-    language: Language = ""
-
-
-class Smtp(_Section):
-    listen: list[Listen] = ["127.0.0.1:2525"]
-    hostname: Hostname = ""
-    tls_certificate: str = ""
-    tls_key: str = ""
-    implicit_tls_listen: list[Listen] = []
-    max_recipients: Positive = 100
-    timeout_seconds: Positive = 300
-    connections_per_ip: Positive = 50
-    max_connections: Positive = 500
-    proxy_protocol: bool = False
-
-
-class Lmtp(_Section):
-    listen: list[Annotated[str, AfterValidator(_listen_or_path)]] = []
-
-
-class Imap(_Section):
-    mailbox: EmailAddress
-    host: Annotated[str, Field(min_length=1)]
-    port: Annotated[int, Field(ge=0, le=65535)] = 0
-    security: Literal["tls", "starttls", "none"] = "tls"
-    ca_file: str = ""
-    username: str = ""
-    auth: Literal["login", "plain", "xoauth2"] = "login"
-    password_file: str = ""
-    oauth_token_url: OptionalUrl = ""
-    oauth_client_id: str = ""
-    oauth_client_secret_file: str = ""
-    oauth_refresh_token_file: str = ""
-    oauth_scope: str = ""
-    folder: Annotated[str, Field(min_length=1)] = "INBOX"
-    backlog: Literal["new", "all", "none"] = "new"
-    after: Literal["move", "flag", "leave"] = "move"
-    move_to: Annotated[str, Field(min_length=1)] = "Replydesk"
-    sent_folder: str = ""
-    idle: bool = True
-    poll_seconds: Positive = 60
-    alarm_after_minutes: Positive = 15
-
-
-class Receive(_Section):
-    smtp: Smtp = Smtp()
-    lmtp: Lmtp = Lmtp()
-    imap: list[Imap] = []
-
-
-class Send(_Section):
-    transport: Literal["smtp", "file"] = "smtp"
-    host: str = "127.0.0.1"
-    port: Annotated[int, Field(ge=1, le=65535)] = 25
-    security: Literal["none", "starttls", "tls"] = "none"
-    username: str = ""
-    password_file: str = ""
-    directory: str = "outgoing"
-    hostname: Hostname = ""
-    connections: Annotated[int, Field(ge=1, le=100)] = 4
-    timeout_seconds: Positive = 60
-    give_up_after_hours: Positive = 120
-    null_reverse_path: bool = True
-    hold_minutes: NotNegative = 0
-    max_attachment_bytes: NotNegative = 15728640
-
-
-class Portal(_Section):
-    listen: Listen = "127.0.0.1:8025"
-    allow_replies: bool = False
-    session_hours: Positive = 12
-    session_idle_minutes: Positive = 120
-    link_days: Positive = 30
-    trusted_proxies: list[str] = []
-
-
-class Hours(_Section):
-    days: list[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]] = []
-    open: Annotated[str, AfterValidator(_clock)] = "09:00"
-    close: Annotated[str, AfterValidator(_clock)] = "17:00"
-    holidays: list[Annotated[str, AfterValidator(_date)]] = []
-
-
-class Lifecycle(_Section):
-    count: Literal["calendar", "business"] = "calendar"
-    close_after_days: NotNegative = 7
-    remind_after_days: NotNegative = 3
-    waiting_remind_after_days: NotNegative = 0
-    waiting_solved_after_days: NotNegative = 0
-    reopen_window_days: NotNegative = 0
-    notify_customers_of_status: bool = True
-
-
-class Digest(_Section):
-    agents_at: Annotated[str, AfterValidator(_optional_clock)] = "07:30"
-    review_at: Annotated[str, AfterValidator(_optional_clock)] = "07:30"
-
-
-class Rating(_Section):
-    after_hours: NotNegative = 0
-    scale: Literal["five", "two"] = "five"
-    change_days: Positive = 14
-
-
-class Retention(_Section):
-    tickets_days: NotNegative = 0
-    tickets_mode: Literal["anonymise", "delete"] = "anonymise"
-    raw_days: NotNegative = 0
-    held_days: NotNegative = 0
-    outbox_days: NotNegative = 0
-
-
-class Canary(_Section):
-    every_minutes: NotNegative = 0
-    alarm_after_minutes: Positive = 15
-
-
-class Limits(_Section):
-    max_message_bytes: Annotated[int, Field(ge=1024)] = 26214400
-    automatic_mail: list[BudgetText] = ["5/10m", "20/1d"]
-    new_tickets: list[BudgetText] = ["20/1h"]
-    reopens: list[BudgetText] = ["10/1h"]
-    parse_seconds: Positive = 20
-
-
-class Metrics(_Section):
-    listen: Listen = ""
-
-
-class Settings(_Section):
-    """The whole file. Paths inside are relative to the folder it lies in."""
-
-    gateway: Gateway = Gateway()
-    mailboxes: list[Mailbox] = [Mailbox(address="support@example.com", name="Example Support")]
-    agents: list[Agent] = []
-    receive: Receive = Receive()
-    send: Send = Send()
-    portal: Portal = Portal()
-    hours: Hours = Hours()
-    lifecycle: Lifecycle = Lifecycle()
-    statuses: list[Status] = []
-    digest: Digest = Digest()
-    rating: Rating = Rating()
-    retention: Retention = Retention()
-    canary: Canary = Canary()
-    limits: Limits = Limits()
-    metrics: Metrics = Metrics()
-    file: Annotated[Path, Field(exclude=True)] = Path("replydesk.toml")
-
-    def path(self, value: str) -> Path:
-        """A path of the file, made absolute."""
-        return (self.file.parent / value).absolute()
-
-    @property
-    def data_dir(self) -> Path:
-        return self.path(self.gateway.data_dir)
-
-    @property
-    def templates_dir(self) -> Path | None:
-        return self.path(self.gateway.templates_dir) if self.gateway.templates_dir else None
-
-    @property
-    def outgoing_dir(self) -> Path:
-        return self.data_dir / self.send.directory
-
-    @property
-    def hostname(self) -> str:
-        """Our name in greetings and trace lines."""
-        return self.receive.smtp.hostname or self.mailboxes[0].address.rpartition("@")[2]
-
-    def error(self, key: str, problem: str, remedy: str) -> ConfigError:
-        return ConfigError(key, problem, remedy, str(self.file))
 
 
 def load(path: str | Path | None = None) -> Settings:
@@ -432,13 +139,18 @@ def _cross_check(settings: Settings) -> None:
             if address_key(address) in own:
                 raise settings.error(f"mailboxes[{n}].address", f"{address} is there twice", "Remove one of them.")
             own[address_key(address)] = box.address
-    if settings.gateway.operator and address_key(settings.gateway.operator) in own:
+    is_own = policy(settings, Keys(b"")).is_own
+    if settings.gateway.operator and is_own(settings.gateway.operator):
         raise settings.error(
             "gateway.operator", "is one of the mailboxes", "Alarms would become tickets; use another address."
         )
+    people: set[str] = set()
     for n, agent in enumerate(settings.agents):
         for address in (agent.address, *agent.aliases):
-            if address_key(address) in own:
+            if address_key(address) in people:
+                raise settings.error(f"agents[{n}].address", f"{address} is there twice", "Remove one of them.")
+            people.add(address_key(address))
+            if is_own(address):
                 raise settings.error(
                     f"agents[{n}].address", f"{address} is a mailbox", "Agents need addresses of their own."
                 )
@@ -525,7 +237,7 @@ def signing_keys(settings: Settings) -> Keys:
             _make_secret(settings, path)
         name = str(path)
     lines = [line.strip() for line in read_secret(settings, "gateway.secret_file", name).splitlines() if line.strip()]
-    if any(len(line) < SECRET_BYTES for line in lines):
+    if not lines or any(len(line) < SECRET_BYTES for line in lines):
         raise settings.error(
             "gateway.secret_file",
             f"a secret is shorter than {SECRET_BYTES} characters",
@@ -538,8 +250,8 @@ def _make_secret(settings: Settings, path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # Written whole or not at all: a half-written secret would orphan every mark given out under it.
-        temporary = path.with_suffix(f".{os.getpid()}")
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        temporary = path.with_suffix(f".{secrets.token_hex(8)}")
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as file:
             file.write(secrets.token_hex(SECRET_BYTES) + "\n")
             file.flush()
@@ -570,7 +282,9 @@ def database_url(settings: Settings) -> str:
             "gateway.database_url", "names no user for the password", "Write postgresql+psycopg://user@host/name."
         )
     host = parts.netloc.rpartition("@")[2]
-    return parts._replace(netloc=f"{quote(parts.username)}:{quote(password, safe='')}@{host}").geturl()
+    return parts._replace(
+        netloc=f"{quote(unquote(parts.username), safe='')}:{quote(password, safe='')}@{host}"
+    ).geturl()
 
 
 # --- for the pure core -------------------------------------------------------------------
@@ -640,5 +354,5 @@ def hours(settings: Settings) -> HoursPolicy:
 
 
 def _budgets(texts: Sequence[str]) -> tuple[Budget, ...]:
-    found = (_BUDGET.fullmatch(text) for text in texts)
+    found = (BUDGET.fullmatch(text) for text in texts)
     return tuple(Budget(int(m[1]), int(m[2]) * _MINUTES[m[3]]) for m in found if m)

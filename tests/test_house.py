@@ -1,0 +1,173 @@
+"""The house itself: the example equals the code, modules say what they are for, nothing has grown too large."""
+
+from __future__ import annotations
+
+import ast
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+import gateway
+from gateway.cli import main
+from gateway.config import Settings
+from gateway.core.notice import Notice
+from gateway.core.policy import Policy
+
+ROOT = Path(__file__).parents[1]
+SOURCES = sorted(p for folder in ("gateway", "storage", "templates") for p in (ROOT / folder).rglob("*.py"))
+WRITTEN_BY_HAND = [p for p in SOURCES if "versions" not in p.parts]
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
+EXAMPLE = (ROOT / "config.example.toml").read_text("utf-8")
+LIMIT = 450
+"""Lines of a module."""
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+# --- the example of the settings --------------------------------------------------------------
+
+# Tables that may be repeated stand as comments, for there is none by default.
+UNCOMMENTED = re.sub(r"(?m)^#: ?", "", EXAMPLE)
+
+
+def defaults(model: type[BaseModel], example: dict[str, Any], where: str = "") -> list[str]:
+    """What differs between the example and the defaults of the code, as sentences."""
+    wrong = [f"{where}{key}: not in the code" for key in example.keys() - model.model_fields.keys()]
+    for key, field in model.model_fields.items():
+        if where == "" and key == "file":
+            continue
+        path = where + key
+        if key not in example:
+            wrong.append(f"{path}: not in the example")
+            continue
+        value, inner = example[key], section(field.annotation)
+        if inner is not None:
+            for one in value if isinstance(value, list) else [value]:
+                wrong += defaults(inner, one, f"{path}.")
+        elif (
+            not field.is_required()
+            and f"{where}{key}" not in SHOWN
+            and field.get_default(call_default_factory=True) != value
+        ):
+            wrong.append(f"{path}: {value!r} in the example, {field.default!r} in the code")
+    return wrong
+
+
+SHOWN = {"mailboxes.name", "agents.name", "receive.imap.username", "receive.imap.password_file"}
+"""Keys whose example is not their default."""
+
+
+def section(annotation: Any) -> type[BaseModel] | None:
+    """The table behind an annotation, alone or in a list."""
+    for kind in (annotation, *getattr(annotation, "__args__", ())):
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            return kind
+    return None
+
+
+def test_the_example_equals_the_defaults() -> None:
+    """Key by key, also in tables that may be repeated: what is shown is what a missing key means."""
+    assert defaults(Settings, tomllib.loads(UNCOMMENTED)) == []
+
+
+def test_the_example_stands_in_the_order_of_the_code() -> None:
+    """Who reads one finds their way in the other."""
+    shown = list(tomllib.loads(UNCOMMENTED))
+    assert shown == [key for key in Settings.model_fields if key != "file"]
+
+
+def test_every_key_of_the_example_has_one_comment() -> None:
+    """On its line, in a column of its own."""
+    lines = [line for line in UNCOMMENTED.splitlines() if re.match(r"\w+ = ", line)]
+    assert len(lines) > 60
+    assert [line for line in lines if not re.search(r" # \S", line)] == []
+
+
+def test_the_defaults_of_the_core_are_those_of_the_example() -> None:
+    """A policy built without settings, as tests do, behaves like a site without settings."""
+    from gateway.config import build, policy
+    from gateway.core.token import Keys
+
+    built = policy(build({}, Path("x.toml")), Keys(b""))
+    plain = Policy(Keys(b""), built.mailboxes)
+    for field in plain.__dataclass_fields__:
+        if field not in ("own_addresses", "hours"):
+            assert getattr(plain, field) == getattr(built, field), field
+
+
+# --- modules -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", SOURCES + TESTS, ids=name)
+def test_a_module_says_what_it_is_for(path: Path) -> None:
+    """In its docstring; an empty file says all it has to say."""
+    tree = ast.parse(path.read_text("utf-8"))
+    assert not tree.body or ast.get_docstring(tree)
+
+
+@pytest.mark.parametrize("path", WRITTEN_BY_HAND, ids=name)
+def test_a_module_fits_in_a_head(path: Path) -> None:
+    """When it grows it holds two jobs."""
+    assert len(path.read_text("utf-8").splitlines()) <= LIMIT
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name)
+def test_nothing_is_left_for_later(path: Path) -> None:
+    """No stub, and no silenced check without its reason."""
+    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+        assert not re.search(r"\b(TODO|FIXME|XXX)\b", line), number
+        silenced = re.search(r"#\s*(?:noqa|type: ignore)\S*(?: \S+)?(.*)", line)
+        assert not silenced or re.search(r"\w{3}", silenced[1]), number
+
+
+@pytest.mark.parametrize("path", [p for p in SOURCES if "core" in p.parts], ids=name)
+def test_the_core_waits_for_nothing(path: Path) -> None:
+    """Pure: no await, no clock, no randomness."""
+    tree = ast.parse(path.read_text("utf-8"))
+    for node in ast.walk(tree):
+        assert not isinstance(node, ast.Await | ast.AsyncFunctionDef | ast.AsyncWith | ast.AsyncFor)
+        if isinstance(node, ast.Attribute):
+            assert node.attr not in ("utcnow", "today"), node.lineno
+            if node.attr == "now" and isinstance(node.value, ast.Name):
+                assert node.value.id not in ("datetime", "date", "time"), node.lineno
+
+
+# --- what belongs together ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("notice", Notice)
+def test_every_notice_has_its_templates(notice: Notice) -> None:
+    """As text and as HTML, in every language."""
+    for language in Policy.__dataclass_fields__["languages"].default:
+        for form in ("txt", "html"):
+            assert (ROOT / "templates" / "mail" / language / f"{notice.value}.{form}.j2").is_file()
+
+
+def test_the_readme_names_the_two_commands() -> None:
+    """Nobody needs a third to see it run."""
+    readme = (ROOT / "README.md").read_text("utf-8")
+    assert "make demo" in readme
+    assert "make test" in readme
+
+
+def test_the_version_is_one() -> None:
+    """The package, the program and the changelog name the same."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert project["version"] == gateway.__version__
+    assert project["scripts"] == {"replydesk": f"{main.__module__}:{main.__name__}"}
+    assert gateway.__version__ in (ROOT / "CHANGELOG.md").read_text("utf-8")
+
+
+def test_the_lock_names_hashes_and_no_registry() -> None:
+    """Every package is pinned to bytes, wherever they come from."""
+    lock = (ROOT / "requirements.lock").read_text("utf-8")
+    assert "://" not in lock
+    packages = re.findall(r"(?m)^[a-z0-9_.-]+==", lock)
+    assert len(packages) > 40
+    assert lock.count("--hash=sha256:") >= len(packages)
