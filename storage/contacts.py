@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, Table, bindparam, delete, func, insert, select, update
 
 from gateway.core.errors import UnknownContact
 from gateway.core.message import Address, address_key
@@ -37,7 +37,8 @@ class Contact:
 
 
 _ROW = select(*(CONTACT.c[name] for name in Contact.__dataclass_fields__))
-_ADD = insert(CONTACT)
+_ADD = insert(CONTACT).returning(*(CONTACT.c[name] for name in Contact.__dataclass_fields__))
+_FIND = _ROW.where(CONTACT.c.key == bindparam("wanted"))
 
 
 class Contacts:
@@ -45,7 +46,7 @@ class Contacts:
         self._connection = connection
 
     def find(self, address: str) -> Contact | None:
-        row = self._connection.execute(_ROW.where(CONTACT.c.key == address_key(address))).one_or_none()
+        row = self._connection.execute(_FIND, {"wanted": address_key(address)}).one_or_none()
         return None if row is None else _row(row)
 
     def get(self, address: str) -> Contact:
@@ -70,8 +71,7 @@ class Contacts:
                 "created_at": now,
                 "password_hash": "",
             }
-            self._connection.execute(_ADD, row)
-            return self.get(who.address)
+            return _row(self._connection.execute(_ADD, row).one())
         if who.name and not found.name:
             self._set(found.id, name=who.name[:200])
             return self.get(who.address)

@@ -15,7 +15,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, and_, case, func, insert, or_, select, text, update
+from sqlalchemy import Connection, Row, Table, and_, bindparam, case, func, insert, literal, or_, select, text, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import Update
 
 from gateway.core.errors import UnknownEntry
@@ -44,7 +45,9 @@ DOUBTS = 1
 """After how many attempts of unknown end a mail is still tried again by itself."""
 LOOK_AHEAD = 256
 """Due rows among which recipients are chosen; bounds the work of one claim."""
-DIED = "whoever was sending it stopped without saying how far it came"
+PAUSE_AFTER_DEATHS = timedelta(minutes=15)
+DIED_SENDING = "whoever was sending it stopped without saying how far it came"
+DIED_BEFORE = "whoever was about to send it stopped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +84,19 @@ class OutboxRow:
         return self.not_before if self.state in DUE and not self.waits_for_operator else None
 
 
-_ADD = insert(OUTBOX).returning(OUTBOX.c.id)
+_ADD = {
+    "sqlite": sqlite.insert(OUTBOX).on_conflict_do_nothing(index_elements=["message_id"]).returning(OUTBOX.c.id),
+    "postgresql": postgresql.insert(OUTBOX)
+    .on_conflict_do_nothing(index_elements=["message_id"])
+    .returning(OUTBOX.c.id),
+}
 _ADD_ID = insert(MESSAGE_ID)
+_AUTOMATIC = (
+    select(OUTBOX.c.created_at)
+    .where(OUTBOX.c.recipient_key == bindparam("key"), OUTBOX.c.created_at > bindparam("since"), OUTBOX.c.automatic)
+    .order_by(OUTBOX.c.created_at.desc())
+    .limit(bindparam("most"))
+)
 _COLUMNS = tuple(OUTBOX.c[name] for name in OutboxRow.__dataclass_fields__)
 _ROW = select(*_COLUMNS)
 _WAITING = text(tables.OUTBOX_WAITING)
@@ -107,9 +121,6 @@ class Outbox:
         not_before: datetime | None = None,
     ) -> int | None:
         """Put a mail in line. None when a mail with this Message-ID is there already: it is the same one."""
-        exists = select(OUTBOX.c.id).where(OUTBOX.c.message_id == outbound.message_id)
-        if self._connection.execute(exists).first():
-            return None
         row = {
             "state": State.PENDING,
             "notice": outbound.notice.value,
@@ -134,7 +145,9 @@ class Outbox:
             "not_before": not_before or now,
             "claimed_by": "",
         }
-        id = int(self._connection.execute(_ADD, row).scalar_one())
+        id: int | None = self._connection.execute(_ADD[self._connection.dialect.name], row).scalar_one_or_none()
+        if id is None:
+            return None
         # Every id we send is stored, acknowledgements too: some clients keep only the last one.
         self._connection.execute(
             _ADD_ID,
@@ -148,18 +161,26 @@ class Outbox:
         return id
 
     def expire_claims(self, now: datetime, dead: Sequence[str] = ()) -> list[OutboxRow]:
-        """Rows whose holder died become uncertain; `dead` names holders known to be gone. Returns those rows."""
+        """Give up the claims of holders that died; `dead` names some known to be gone. Returns those rows.
+
+        A mail that was not begun waits like a deferred one, the others are `uncertain`. The first time
+        it is tried again at once; what died twice may be what kills, and lets the others go first.
+        """
         gone = or_(OUTBOX.c.claimed_until < now, OUTBOX.c.claimed_by.in_(list(dead)))
+        begun = OUTBOX.c.begun_at.is_not(None)
+        moment = OUTBOX.c.not_before.type
         statement = (
             update(OUTBOX)
             .where(_CLAIMED, OUTBOX.c.state == State.CLAIMED, gone)
             .values(
-                state=State.UNCERTAIN,
+                state=case((or_(begun, _TO_BE_REPEATED), State.UNCERTAIN.value), else_=State.DEFERRED.value),
                 attempts=OUTBOX.c.attempts + 1,
-                doubts=OUTBOX.c.doubts + 1,
+                doubts=OUTBOX.c.doubts + case((begun, 1), else_=0),
                 first_attempt_at=func.coalesce(OUTBOX.c.first_attempt_at, now),
-                last_reply=DIED,
-                not_before=now,
+                last_reply=case((begun, DIED_SENDING), else_=DIED_BEFORE),
+                not_before=case(
+                    (OUTBOX.c.attempts == 0, literal(now, moment)), else_=literal(now + PAUSE_AFTER_DEATHS, moment)
+                ),
                 # `claimed_by` stays: if the holder lives after all, it may still say what it knows.
                 claimed_until=None,
             )
@@ -192,7 +213,9 @@ class Outbox:
         taken = (
             update(OUTBOX)
             .where(OUTBOX.c.id.in_(chosen), _TRIABLE)
-            .values(state=State.CLAIMED, claimed_by=holder, claimed_until=now + timedelta(seconds=seconds))
+            .values(
+                state=State.CLAIMED, claimed_by=holder, claimed_until=now + timedelta(seconds=seconds), begun_at=None
+            )
             .returning(*_COLUMNS, OUTBOX.c.data)
         )
         rows = {row.id: row for row in self._connection.execute(taken)}
@@ -204,6 +227,13 @@ class Outbox:
             self._held(ids, holder).values(claimed_until=now + timedelta(seconds=seconds)),
         )
 
+    def begin(self, id: int, holder: str, now: datetime) -> bool:
+        """The mail itself is about to be sent: from here on a crash leaves it in doubt.
+
+        False when the claim was lost: then it must not be sent.
+        """
+        return self._connection.execute(self._held([id], holder).values(begun_at=now)).rowcount == 1
+
     def settle(
         self, id: int, holder: str, state: State, reply: str, now: datetime, not_before: datetime | None = None
     ) -> bool:
@@ -212,16 +242,18 @@ class Outbox:
         A claim that ran out, but that nobody took over, counts as the holder's own: what it knows beats the doubt.
         """
         doubts = 1 if state is State.UNCERTAIN else 0
-        ran_out = case((OUTBOX.c.state == State.UNCERTAIN, 1), else_=0)
-        own = OUTBOX.c.state.in_((State.CLAIMED, State.UNCERTAIN))
+        expired = OUTBOX.c.state != State.CLAIMED
+        counted = case((expired, 1), else_=0)
+        doubted = case((and_(expired, OUTBOX.c.begun_at.is_not(None)), 1), else_=0)
+        own = OUTBOX.c.state.in_((State.CLAIMED, *DUE))
         statement = (
             update(OUTBOX)
             .where(OUTBOX.c.id == id, OUTBOX.c.claimed_by == holder, own)
             .values(
                 state=state,
                 last_reply=reply[:2000],
-                attempts=OUTBOX.c.attempts + 1 - ran_out,
-                doubts=OUTBOX.c.doubts + doubts - ran_out,
+                attempts=OUTBOX.c.attempts + 1 - counted,
+                doubts=OUTBOX.c.doubts + doubts - doubted,
                 first_attempt_at=func.coalesce(OUTBOX.c.first_attempt_at, now),
                 not_before=not_before or now,
                 sent_at=now if state is State.SENT else None,
@@ -341,12 +373,7 @@ class Outbox:
 
     def automatic_to(self, address: str, since: datetime, limit: int = 200) -> tuple[datetime, ...]:
         """When automatic mail to an address was decided lately, newest first: what budgets count."""
-        rows = self._connection.execute(
-            select(OUTBOX.c.created_at)
-            .where(OUTBOX.c.recipient_key == address_key(address), OUTBOX.c.created_at > since, OUTBOX.c.automatic)
-            .order_by(OUTBOX.c.created_at.desc())
-            .limit(limit)
-        )
+        rows = self._connection.execute(_AUTOMATIC, {"key": address_key(address), "since": since, "most": limit})
         return tuple(row[0] for row in rows)
 
     def _held(self, ids: Sequence[int], holder: str) -> Update:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, and_, delete, func, insert, or_, select, text, update
+from sqlalchemy import Connection, Row, Table, and_, bindparam, delete, func, insert, or_, select, text, update
 
 from gateway.core.clockwork import MISSED, Target
 from gateway.core.decision import Act, Change, Decision, EntryDraft, Joined
@@ -36,6 +36,50 @@ _ANSWERS = (Notice.REPLY.value, Notice.CLOSE_CONFIRMATION.value)
 
 _TICKET = select(TICKET, CONTACT.c.address.label("requester_address"), CONTACT.c.name.label("requester_name")).join(
     CONTACT, CONTACT.c.id == TICKET.c.requester_id
+)
+_TICKETS = _TICKET.where(TICKET.c.number.in_(bindparam("numbers", expanding=True)))
+_PEOPLE = (
+    select(PARTICIPANT)
+    .where(PARTICIPANT.c.ticket.in_(bindparam("numbers", expanding=True)))
+    .order_by(PARTICIPANT.c.added_at)
+)
+_LOCK = select(TICKET.c.number).where(TICKET.c.number == bindparam("number")).with_for_update()
+_KNOWN = (
+    select(MESSAGE_ID.c.message_id, MESSAGE_ID.c.ticket, MESSAGE_ID.c.sha256, MESSAGE_ID.c.outbox_id)
+    .where(MESSAGE_ID.c.message_id.in_(bindparam("ids", expanding=True)), MESSAGE_ID.c.ticket.is_not(None))
+    .order_by(MESSAGE_ID.c.id)
+)
+_SEEN = (
+    select(MESSAGE_ID.c.sha256, MESSAGE_ID.c.ticket, MESSAGE_ID.c.journal_id)
+    .where(MESSAGE_ID.c.message_id == bindparam("id"), MESSAGE_ID.c.sha256 != "")
+    .order_by(MESSAGE_ID.c.id)
+    .limit(50)
+)
+_OPENED = (
+    select(TICKET.c.created_at)
+    .where(TICKET.c.requester_key == bindparam("key"), TICKET.c.created_at > bindparam("since"))
+    .order_by(TICKET.c.created_at.desc())
+    .limit(bindparam("most"))
+)
+_REOPENED = (
+    select(ENTRY.c.created_at)
+    .where(ENTRY.c.ticket == bindparam("number"), ENTRY.c.created_at > bindparam("since"), ENTRY.c.reason == "reopened")
+    .order_by(ENTRY.c.created_at.desc())
+    .limit(bindparam("most"))
+)
+_CUSTOMERS_IDS = (
+    select(ENTRY.c.message_id)
+    .where(
+        ENTRY.c.ticket == bindparam("number"),
+        ENTRY.c.kind == EntryKind.CORRESPONDENCE.value,
+        ENTRY.c.author_role != Role.AGENT.value,
+        ENTRY.c.message_id != "",
+    )
+    .order_by(ENTRY.c.id.desc())
+    .limit(bindparam("most"))
+)
+_NEWEST = (
+    select(ENTRY).where(ENTRY.c.ticket == bindparam("number")).order_by(ENTRY.c.id.desc()).limit(bindparam("most"))
 )
 _ADD_TICKET = insert(TICKET).returning(TICKET.c.number)
 _ADD_ENTRY = insert(ENTRY).returning(ENTRY.c.id)
@@ -86,12 +130,7 @@ class Tickets:
         expected: dict[str, int] = {}
         ids = keys.message_ids
         if ids:
-            rows = self._connection.execute(
-                select(MESSAGE_ID.c.message_id, MESSAGE_ID.c.ticket, MESSAGE_ID.c.sha256, MESSAGE_ID.c.outbox_id)
-                .where(MESSAGE_ID.c.message_id.in_(ids), MESSAGE_ID.c.ticket.is_not(None))
-                .order_by(MESSAGE_ID.c.id)
-            )
-            for row in rows:
+            for row in self._connection.execute(_KNOWN, {"ids": list(ids)}):
                 there = messages if row.sha256 or row.outbox_id else expected
                 there[str(row.message_id)] = row.ticket
         sent = self._sent(keys)
@@ -106,12 +145,7 @@ class Tickets:
 
     def seen(self, message_id: str, content: str) -> Seen | None:
         """Whether a mail with this Message-ID came before; one with the same content is preferred."""
-        rows = self._connection.execute(
-            select(MESSAGE_ID.c.sha256, MESSAGE_ID.c.ticket, MESSAGE_ID.c.journal_id)
-            .where(MESSAGE_ID.c.message_id == message_id, MESSAGE_ID.c.sha256 != "")
-            .order_by(MESSAGE_ID.c.id)
-            .limit(50)
-        ).all()
+        rows = self._connection.execute(_SEEN, {"id": message_id}).all()
         found = next((r for r in rows if r.sha256 == content), rows[0] if rows else None)
         if found is None:
             return None
@@ -145,22 +179,12 @@ class Tickets:
 
     def opened_lately(self, address: str, since: datetime, limit: int = 200) -> tuple[datetime, ...]:
         """When the author opened tickets, newest first: what the budget counts."""
-        rows = self._connection.execute(
-            select(TICKET.c.created_at)
-            .where(TICKET.c.requester_key == address_key(address), TICKET.c.created_at > since)
-            .order_by(TICKET.c.created_at.desc())
-            .limit(limit)
-        )
+        rows = self._connection.execute(_OPENED, {"key": address_key(address), "since": since, "most": limit})
         return tuple(row[0] for row in rows)
 
     def reopened_lately(self, number: int, since: datetime, limit: int = 200) -> tuple[datetime, ...]:
         """When a ticket was reopened, newest first."""
-        rows = self._connection.execute(
-            select(ENTRY.c.created_at)
-            .where(ENTRY.c.ticket == number, ENTRY.c.created_at > since, ENTRY.c.reason == "reopened")
-            .order_by(ENTRY.c.created_at.desc())
-            .limit(limit)
-        )
+        rows = self._connection.execute(_REOPENED, {"number": number, "since": since, "most": limit})
         return tuple(row[0] for row in rows)
 
     def _sent(self, keys: Keys) -> SentFacts | None:
@@ -288,8 +312,7 @@ class Tickets:
         return int(self._connection.execute(_ADD_TICKET, row).scalar_one())
 
     def _lock(self, number: int) -> None:
-        statement = select(TICKET.c.number).where(TICKET.c.number == number).with_for_update()
-        if self._connection.execute(statement).first() is None:
+        if self._connection.execute(_LOCK, {"number": number}).first() is None:
             raise UnknownTicket(f"there is no ticket {number}")
 
     def _change(self, number: int, change: Change, now: datetime, *, touched: bool) -> None:
@@ -399,6 +422,9 @@ class Tickets:
 
     def entries(self, number: int, kinds: Sequence[EntryKind] = (), limit: int = 0) -> list[Entry]:
         """The history, oldest first; with a limit only the newest of it."""
+        if limit and not kinds:
+            newest = self._connection.execute(_NEWEST, {"number": number, "most": limit}).all()
+            return [_entry_of(row.id, row._mapping) for row in reversed(newest)]
         statement = select(ENTRY).where(ENTRY.c.ticket == number).order_by(ENTRY.c.id.desc())
         if kinds:
             statement = statement.where(ENTRY.c.kind.in_([k.value for k in kinds]))
@@ -454,17 +480,7 @@ class Tickets:
 
     def customer_ids(self, number: int, limit: int = 20) -> list[str]:
         """Message-IDs of correspondence from the customer's side, oldest first: what an answer refers to."""
-        rows = self._connection.execute(
-            select(ENTRY.c.message_id)
-            .where(
-                ENTRY.c.ticket == number,
-                ENTRY.c.kind == EntryKind.CORRESPONDENCE.value,
-                ENTRY.c.author_role != Role.AGENT.value,
-                ENTRY.c.message_id != "",
-            )
-            .order_by(ENTRY.c.id.desc())
-            .limit(limit)
-        )
+        rows = self._connection.execute(_CUSTOMERS_IDS, {"number": number, "most": limit})
         return [row[0] for row in rows][::-1]
 
     def set_target(self, number: int, target: Target | None) -> None:
@@ -504,15 +520,13 @@ class Tickets:
         wanted = sorted({n for n in numbers if 0 < n <= MAX_NUMBER})
         if not wanted:
             return []
-        return self._with_people(self._connection.execute(_TICKET.where(TICKET.c.number.in_(wanted))).all())
+        return self._with_people(self._connection.execute(_TICKETS, {"numbers": wanted}).all())
 
     def _with_people(self, rows: Sequence[Row[Any]]) -> list[Ticket]:
         numbers = [row.number for row in rows]
         people: dict[int, list[Participant]] = {}
         if numbers:
-            found = self._connection.execute(
-                select(PARTICIPANT).where(PARTICIPANT.c.ticket.in_(numbers)).order_by(PARTICIPANT.c.added_at)
-            )
+            found = self._connection.execute(_PEOPLE, {"numbers": numbers})
             for p in found:
                 people.setdefault(p.ticket, []).append(
                     Participant(Address(p.address, p.name), bool(p.confirmed), bool(p.follower))
