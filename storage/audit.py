@@ -31,7 +31,7 @@ EXAMPLES = 20
 CHUNK = 1 << 20
 _STREAM = {"yield_per": 500, "stream_results": True}
 
-DROPPED = "dropped-by-operator"
+DROPPED = frozenset({"dropped-by-operator", "dropped-by-retention", "dropped-by-erasure"})
 NEEDS_NO_TICKET = frozenset(
     {
         Reason.AUTOMATIC_NO_TICKET,
@@ -40,7 +40,7 @@ NEEDS_NO_TICKET = frozenset(
         Reason.DUPLICATE,
         Reason.STATUS_ASKED,
         Reason.AGENT_MISUNDERSTOOD,
-        DROPPED,
+        *DROPPED,
     }
 )
 """Reasons by which a mail is settled without a ticket."""
@@ -140,7 +140,8 @@ def _rows(table: Table, sentence: str, *where: ColumnElement[bool]) -> Find:
 
 
 def _altered_bytes(connection: Connection) -> Iterator[str]:
-    for sha256, size in connection.execute(select(RAW.c.sha256, RAW.c.size), execution_options=_STREAM):
+    kept = select(RAW.c.sha256, RAW.c.size).where(RAW.c.data.is_not(None))
+    for sha256, size in connection.execute(kept, execution_options=_STREAM):
         # One mail at a time, in pieces: neither many nor one that was tampered with fills the memory.
         packed = connection.execute(select(RAW.c.data).where(RAW.c.sha256 == sha256)).scalar_one()
         digest, length = hashlib.sha256(), 0
@@ -159,6 +160,9 @@ def _unreadable_mails(connection: Connection) -> Iterator[str]:
     waiting = select(OUTBOX.c.id).where(OUTBOX.c.state.in_([*DUE, State.CLAIMED]))
     for (id,) in connection.execute(waiting, execution_options=_STREAM):
         packed = connection.execute(select(OUTBOX.c.data).where(OUTBOX.c.id == id)).scalar_one()
+        if packed is None:
+            yield f"outbox entry {id} waits and has no text"
+            continue
         try:
             for _ in _unpacked(packed):
                 pass
@@ -170,7 +174,8 @@ def _missing_files(connection: Connection) -> Iterator[str]:
     statement = select(OUTBOX.c.id, OUTBOX.c.files).where(OUTBOX.c.state.in_([*DUE, State.CLAIMED]))
     for id, files in connection.execute(statement, execution_options=_STREAM):
         for file in files:
-            if connection.execute(select(RAW.c.size).where(RAW.c.sha256 == file["raw"])).first() is None:
+            there = select(RAW.c.size).where(RAW.c.sha256 == file["raw"], RAW.c.data.is_not(None))
+            if connection.execute(there).first() is None:
                 yield f"outbox entry {id} is to carry {file['filename']} of mail {file['raw']}, which is not there"
 
 
@@ -207,6 +212,9 @@ def _damaged_pages(connection: Connection) -> Iterator[str]:
 
 
 _SETTLED = JOURNAL.c.state == SETTLED
+_NOT_ERASED = JOURNAL.c.erased_at.is_(None)
+_HAS_BYTES = exists().where(RAW.c.sha256 == JOURNAL.c.sha256, RAW.c.data.is_not(None))
+_OF_ERASED_MAIL = exists().where(JOURNAL.c.id == ENTRY.c.journal_id, JOURNAL.c.erased_at.is_not(None))
 _ON_TICKET = exists().where(ENTRY.c.journal_id == JOURNAL.c.id)
 _TWIN = exists().where(
     MESSAGE_ID.c.message_id == JOURNAL.c.message_id,
@@ -238,6 +246,7 @@ RULES: tuple[Rule, ...] = (
             JOURNAL,
             "journal entry {id} is settled as {reason}, without a ticket",
             _SETTLED,
+            _NOT_ERASED,
             JOURNAL.c.ticket.is_(None),
             JOURNAL.c.reason.not_in(sorted(NEEDS_NO_TICKET)),
         ),
@@ -249,6 +258,7 @@ RULES: tuple[Rule, ...] = (
             JOURNAL,
             "journal entry {id} is settled as {reason} on ticket {ticket}, without an entry",
             _SETTLED,
+            _NOT_ERASED,
             JOURNAL.c.ticket.is_not(None),
             JOURNAL.c.reason.not_in(sorted(NEEDS_NO_ENTRY)),
             ~_ON_TICKET,
@@ -261,8 +271,29 @@ RULES: tuple[Rule, ...] = (
             JOURNAL,
             "journal entry {id} is a duplicate of a mail <{message_id}> that nobody remembers",
             _SETTLED,
+            _NOT_ERASED,
             JOURNAL.c.reason == Reason.DUPLICATE,
             ~_TWIN,
+        ),
+    ),
+    Rule(
+        "waiting-bytes",
+        "Every mail that is pending or held has its bytes.",
+        _rows(JOURNAL, "journal entry {id} is {state} and has none", JOURNAL.c.state != SETTLED, ~_HAS_BYTES),
+    ),
+    Rule(
+        "settled-bytes",
+        "Every settled mail names its bytes, or was erased.",
+        _rows(JOURNAL, "journal entry {id} names none", _SETTLED, _NOT_ERASED, JOURNAL.c.sha256.is_(None)),
+    ),
+    Rule(
+        "deleted-bytes",
+        "Bytes that are gone were deleted by retention, or on request.",
+        _rows(
+            RAW,
+            "the mail {sha256} ({size} bytes) has none, and nothing says that they were deleted",
+            RAW.c.data.is_(None),
+            RAW.c.deleted_at.is_(None),
         ),
     ),
     Rule("raw-bytes", "The bytes of every mail are those that were received.", _altered_bytes),
@@ -284,6 +315,7 @@ RULES: tuple[Rule, ...] = (
             "entry {id} of ticket {ticket} came with journal entry {journal_id} and names none",
             ENTRY.c.journal_id.is_not(None),
             ENTRY.c.sha256.is_(None),
+            ~_OF_ERASED_MAIL,
         ),
     ),
     Rule(

@@ -37,6 +37,7 @@ class JournalRow:
     recipients: tuple[str, ...]
     size: int
     sha256: str
+    """Empty once the mail was erased."""
     ticket: int | None
     message_id: str
     attempts: int
@@ -44,6 +45,7 @@ class JournalRow:
     remote: str
     authenticated_as: str
     settled_at: datetime | None
+    erased_at: datetime | None
 
     @property
     def envelope(self) -> Envelope:
@@ -106,8 +108,10 @@ class Journal:
         return int(self._connection.execute(statement).scalar_one())
 
     def load(self, id: int) -> tuple[JournalRow, bytes]:
-        """A row and the raw bytes of its mail."""
+        """A row and the raw bytes of its mail. Raises `UnknownEntry` when they are not kept any more."""
         row = self.get(id)
+        if row.erased_at is not None:
+            raise UnknownEntry(f"journal entry {id} was erased, and with it the raw bytes of its mail")
         data = raw.load(self._connection, row.sha256)
         if data is None:
             raise UnknownEntry(f"the raw bytes of journal entry {id} were deleted by retention")
@@ -168,4 +172,5 @@ def _row(row: Row[Any]) -> JournalRow:
     values = dict(row._mapping)
     values["recipients"] = tuple(values["recipients"])
     values["why"] = tuple(values["why"])
+    values["sha256"] = values["sha256"] or ""
     return JournalRow(**values)

@@ -1,4 +1,8 @@
-"""Bytes of mails exactly as received: compressed, kept once per content."""
+"""Bytes of mails exactly as received: compressed, kept once per content.
+
+What retention took is kept as a row without bytes. The same mail may come again: then it is a mail like any
+other, and its bytes are there again.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import zstandard
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, Table, case, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from storage import tables
@@ -39,15 +43,20 @@ def decompress(data: bytes) -> bytes:
     return zstandard.decompress(data, MAX_BYTES)
 
 
-_KEEP = {
-    "sqlite": sqlite.insert(RAW).on_conflict_do_nothing(index_elements=["sha256"]),
-    "postgresql": postgresql.insert(RAW).on_conflict_do_nothing(index_elements=["sha256"]),
-}
+def _keep(insert: sqlite.Insert | postgresql.Insert) -> sqlite.Insert | postgresql.Insert:
+    # Written even when the bytes are there: retention on another connection must see that they are wanted again.
+    given = insert.excluded
+    there = case((RAW.c.data.is_(None), given.data), else_=RAW.c.data)
+    renewed = {"data": there, "created_at": given.created_at, "deleted_at": None}
+    return insert.on_conflict_do_update(index_elements=["sha256"], set_=renewed)
+
+
+_KEEP = {"sqlite": _keep(sqlite.insert(RAW)), "postgresql": _keep(postgresql.insert(RAW))}
 _LOAD = select(RAW.c.data)
 
 
 def keep(connection: Connection, packed: Packed, now: datetime) -> None:
-    """Store the bytes unless they are there already."""
+    """Store the bytes unless they are there already; either way they are as if they came now."""
     connection.execute(
         _KEEP[connection.dialect.name],
         {"sha256": packed.sha256, "data": packed.data, "size": packed.size, "created_at": now},
@@ -55,5 +64,6 @@ def keep(connection: Connection, packed: Packed, now: datetime) -> None:
 
 
 def load(connection: Connection, sha256: str) -> bytes | None:
+    """The mail; None when it is not kept, or not any more."""
     data = connection.execute(_LOAD.where(RAW.c.sha256 == sha256)).scalar_one_or_none()
     return None if data is None else decompress(data)

@@ -100,6 +100,7 @@ def _facts(row: JournalRow, site: Site) -> list[tuple[str, str]]:
         ("Message-ID", f"<{row.message_id}>" if row.message_id else ""),
         ("Size", show.size(row.size)),
         ("SHA-256", row.sha256),
+        ("Erased", show.when(row.erased_at, site.zone)),
         ("Taken up again", f"{row.attempts} times" if row.attempts else ""),
     ]
 

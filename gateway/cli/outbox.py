@@ -68,11 +68,12 @@ def _list(site: Site, args: argparse.Namespace) -> None:
 def _show(site: Site, args: argparse.Namespace) -> None:
     from gateway.cli import shapes, show
 
-    row, source = site.database.read_now(lambda tx: (tx.outbox.get(args.id), tx.outbox.message(args.id)))
+    row = site.database.read_now(lambda tx: tx.outbox.get(args.id))
     if args.json:
         show.as_json(shapes.outbox(row))
         return
     show.facts(_facts(row, site))
+    source = site.database.read_now(lambda tx: tx.outbox.message(args.id))
     print()
     show.text(source.decode("utf-8", "replace").rstrip("\r\n"))
 

@@ -67,6 +67,10 @@ DAMAGE: list[tuple[str, str, str]] = [
         "DELETE FROM messageid WHERE message_id = 'request-1@customer.example'",
         "journal entry 3 is a duplicate of a mail <request-1@customer.example> that nobody remembers",
     ),
+    ("waiting-bytes", "UPDATE raw SET data = NULL, deleted_at = created_at", "journal entry 4 is held and has none"),
+    ("waiting-bytes", "UPDATE journal SET sha256 = NULL WHERE state = 'held'", "journal entry 4 is held and has none"),
+    ("settled-bytes", "UPDATE journal SET sha256 = NULL WHERE id = 1", "journal entry 1 names none"),
+    ("deleted-bytes", "UPDATE raw SET data = NULL", "nothing says that they were deleted"),
     ("raw-bytes", "UPDATE raw SET data = {bytes}", "is kept as 11 other bytes"),
     ("raw-bytes", "UPDATE raw SET data = {junk}", "cannot be unpacked"),
     ("raw-bytes", "UPDATE raw SET size = size + 1", "bytes) is kept as"),
@@ -78,6 +82,7 @@ DAMAGE: list[tuple[str, str, str]] = [
     ("sent-time", "UPDATE outbox SET state = 'sent' WHERE id = 1", "outbox entry 1 has none"),
     ("failed-reply", "UPDATE outbox SET state = 'failed' WHERE id = 1", "outbox entry 1 does not"),
     ("outbox-bytes", "UPDATE outbox SET data = {junk} WHERE id = 2", "outbox entry 2 cannot be unpacked"),
+    ("outbox-bytes", "UPDATE outbox SET data = NULL WHERE id = 2", "outbox entry 2 waits and has no text"),
     (
         "outbox-files",
         f'UPDATE outbox SET files = \'[{{{{"raw": "{HASH}", "part": "2", "filename": "a.txt"}}}}]\'',
