@@ -247,6 +247,8 @@ class Outbox(SQLModel, table=True):
     not_before: datetime
     claimed_by: str = ""
     claimed_until: datetime | None = None
+    begun_at: datetime | None = None
+    """When this holder began to send the mail itself; until then a crash leaves no doubt."""
     sent_at: datetime | None = None
 
     __table_args__ = (

@@ -81,6 +81,11 @@ class Books:
     async def next_due(self) -> datetime | None:
         return await self._database.read(lambda tx: tx.outbox.next_due())
 
+    async def begin(self, row: OutboxRow) -> bool:
+        """From here on a crash leaves the mail in doubt. False when it is not ours any more."""
+        now = self._clock()
+        return await self._write(lambda tx: tx.outbox.begin(row.id, self._holder, now))
+
     # --- tried until it is done ---------------------------------------------------------
 
     async def settle(self, row: OutboxRow, outcome: Outcome) -> None:

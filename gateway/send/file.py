@@ -20,7 +20,7 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 from gateway.core.retry import About, Outcome, Result
-from gateway.send.relay import RelayUnavailable
+from gateway.send.relay import Begin, RelayUnavailable, at_once
 from gateway.wire import POLICY
 
 NAME_LIMIT = 100
@@ -35,8 +35,13 @@ class FileTransport:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
 
-    async def deliver(self, reverse_path: str, recipient: str, message: bytes, notice: str = "") -> Outcome:
-        """Write `<UTC time>-<notice>-<recipient>.eml`; the reply names the file."""
+    async def deliver(
+        self, reverse_path: str, recipient: str, message: bytes, notice: str = "", begin: Begin = at_once
+    ) -> Outcome:
+        """Write `<UTC time>-<notice>-<recipient>.eml`; the reply names the file.
+
+        `begin` is not asked: written twice is written once.
+        """
         try:
             path = await asyncio.to_thread(self._write, reverse_path, recipient, message, notice)
         except OSError as error:

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import logging
 from datetime import datetime, timedelta
+from functools import partial
 
 from gateway.config import Settings
 from gateway.core.errors import StorageUnavailable
@@ -187,7 +188,7 @@ class Sender:
             try:
                 await self._send(row, message)
             except StorageUnavailable:
-                continue  # told already, and the row's claim runs out
+                continue  # told already; the row's claim runs out
             except Exception as error:
                 log.error("fault while sending", extra={"outbox": row.id} | described(error))
             finally:
@@ -219,7 +220,7 @@ class Sender:
             log.error("a mail could not be put together", extra={"outbox": row.id} | described(error))
             return Outcome(Result.DEFERRED, f"not sent: it could not be put together ({type(error).__name__})")
         path = reverse_path(row, self._policy)
-        return await self._transport.deliver(path, row.recipient, whole, row.notice)
+        return await self._transport.deliver(path, row.recipient, whole, row.notice, partial(self._books.begin, row))
 
     async def _no_relay(self, row: OutboxRow, outcome: Outcome) -> None:
         """Everything goes back into the line, and one mail asks later."""

@@ -1,24 +1,42 @@
-"""What sending needs of the outside world: sixteen lines that answer sent, deferred, uncertain or failed.
+"""What sending needs of the outside world: a few lines that answer sent, deferred, uncertain or failed.
 
 The send loop knows no more of a transport than this. Here too is what the settings say of the relay.
 """
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from gateway.config import Settings, read_secret
 from gateway.core.errors import ReplydeskError
-from gateway.core.retry import Outcome
+from gateway.core.retry import Outcome, Result
 from gateway.wire import ascii_domain
+
+Begin = Callable[[], Awaitable[bool]]
+"""Asked once before the mail itself is sent; False: it must not be."""
+
+
+async def at_once() -> bool:
+    """Nobody needs to know when a mail is begun."""
+    return True
+
+
+NOT_OURS = Outcome(Result.DEFERRED, "not sent: the claim on it was lost")
 
 
 class Transport(Protocol):
     """Takes one mail to one recipient at a time; safe to be used by many tasks at once."""
 
-    async def deliver(self, reverse_path: str, recipient: str, message: bytes, notice: str = "") -> Outcome:
-        """Try once and tell how it ended; never raises for anything the world does. `notice` only names the mail."""
+    async def deliver(
+        self, reverse_path: str, recipient: str, message: bytes, notice: str = "", begin: Begin = at_once
+    ) -> Outcome:
+        """Try once and tell how it ended; never raises for anything the world does.
+
+        `notice` only names the mail. `begin` is awaited before anything that cannot be taken back;
+        what it raises ends the attempt with nothing sent.
+        """
 
     async def check(self) -> str:
         """Go as far as is possible without a mail, and say where that led. Raises `RelayUnavailable`."""

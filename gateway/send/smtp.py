@@ -19,7 +19,7 @@ from aiosmtplib import SMTPResponse
 from gateway.core.retry import About, Outcome, Phase, answered, broken
 from gateway.send.envelope import Letter, prepare
 from gateway.send.pool import GOODBYE_SECONDS, NoConnection, Pool
-from gateway.send.relay import Relay, RelayUnavailable
+from gateway.send.relay import NOT_OURS, Begin, Relay, RelayUnavailable, at_once
 
 log = logging.getLogger("replydesk.send")
 
@@ -47,7 +47,9 @@ class SmtpTransport:
         if relay.password and relay.security == "none" and relay.host not in ("127.0.0.1", "::1", "localhost"):
             log.warning("the password goes to the relay unencrypted", extra={"relay": str(relay)})
 
-    async def deliver(self, reverse_path: str, recipient: str, message: bytes, notice: str = "") -> Outcome:
+    async def deliver(
+        self, reverse_path: str, recipient: str, message: bytes, notice: str = "", begin: Begin = at_once
+    ) -> Outcome:
         """Try once. Addresses without angle brackets, the null reverse-path as the empty string."""
         while True:
             try:
@@ -56,7 +58,7 @@ class SmtpTransport:
                 return broken(Phase.CONNECT, f"{self._relay}: {error}")
             kept = conversation.mails > 0
             try:
-                outcome = await conversation.transfer(reverse_path, recipient, message)
+                outcome = await conversation.transfer(reverse_path, recipient, message, begin)
             except BaseException:
                 conversation.abort()
                 self._pool.give(conversation)
@@ -159,7 +161,7 @@ class Conversation:
         self._heard()
         return self.alive
 
-    async def transfer(self, reverse_path: str, recipient: str, message: bytes) -> Outcome:
+    async def transfer(self, reverse_path: str, recipient: str, message: bytes, begin: Begin) -> Outcome:
         """One mail transaction. Afterwards the connection is either good for another mail or not `alive`."""
         letter = prepare(reverse_path, recipient, message, self._client.esmtp_extensions)
         if isinstance(letter, Outcome):
@@ -168,14 +170,14 @@ class Conversation:
         self._fresh = False
         self._phase = Phase.MAIL
         try:
-            return await self._transaction(letter)
+            return await self._transaction(letter, begin)
         except _TROUBLE as error:
             self.abort()
             return broken(self._phase, self._describe(error))
         finally:
             self._heard()
 
-    async def _transaction(self, letter: Letter) -> Outcome:
+    async def _transaction(self, letter: Letter, begin: Begin) -> Outcome:
         say = self._client.execute_command
         reply = await say(b"MAIL", b"FROM:<" + letter.reverse_path + b">", *letter.parameters)
         if not _is_yes(reply):
@@ -185,6 +187,8 @@ class Conversation:
         if not _is_yes(reply):
             return self._refused(reply)
         self._phase = Phase.DATA
+        if not await begin():
+            return NOT_OURS
         reply = await say(b"DATA")
         if reply.code != 354:
             return self._refused(reply)

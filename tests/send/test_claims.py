@@ -42,6 +42,9 @@ class Box:
         rows = self.database.write_now(lambda tx: tx.outbox.claim(holder, limit, 300, self.clock.now))
         return [row.id for row, _ in rows]
 
+    def begin(self, id: int, holder: str = "here") -> bool:
+        return self.database.write_now(lambda tx: tx.outbox.begin(id, holder, self.clock.now))
+
     def settle(self, id: int, state: State, not_before: datetime | None = None, holder: str = "here") -> bool:
         return self.database.write_now(
             lambda tx: tx.outbox.settle(id, holder, state, "said", self.clock.now, not_before)
@@ -126,19 +129,68 @@ def test_only_the_holder_may_say_how_it_ended(box: Box) -> None:
     assert box.row(id) == before
 
 
-def test_an_expired_claim_counts_as_an_attempt_of_unknown_end(box: Box) -> None:
-    """And can no longer be recalled as if it had not been sent."""
+def test_who_dies_while_sending_leaves_a_doubt(box: Box) -> None:
+    """The mail is repeated once at once; after the second death it waits for the operator."""
     id = box.add()
-    box.claim()
-    box.clock.forward(seconds=301)
-    (row,) = box.expire()
-    assert (row.state, row.attempts, row.doubts, row.waits_for_operator) == ("uncertain", 1, 1, False)
-    assert box.claim() == [id]
-    box.clock.forward(seconds=301)
-    (row,) = box.expire()
-    assert row.waits_for_operator
+    for doubts in (1, 2):
+        assert box.claim() == [id]
+        assert box.begin(id)
+        box.clock.forward(seconds=301)
+        (row,) = box.expire()
+        assert (row.state, row.attempts, row.doubts, row.waits_for_operator) == (
+            "uncertain",
+            doubts,
+            doubts,
+            doubts == 2,
+        )
+        if doubts == 1:
+            assert row.next_attempt_at == box.clock.now
+            box.clock.forward(minutes=20)
+    box.clock.forward(days=1)
     assert box.claim() == []
     assert box.next_due() is None
+
+
+def test_who_dies_before_sending_leaves_none(box: Box) -> None:
+    """It may happen any number of times; from the second on the others go first, for the mail may be the cause."""
+    id, other = box.add(KIM), box.add(LEE)
+    for deaths in range(1, 6):
+        assert id in box.claim()
+        box.settle(other, State.SENT)
+        box.clock.forward(seconds=301)
+        (row,) = box.expire()
+        assert (row.state, row.attempts, row.doubts) == ("deferred", deaths, 0)
+        assert (row.next_attempt_at == box.clock.now) == (deaths == 1)
+        other = box.add(LEE)
+        if deaths > 1:
+            assert box.claim() == [other]
+            box.settle(other, State.SENT)
+            other = box.add(LEE)
+        box.clock.forward(minutes=16)
+
+
+def test_without_its_claim_nobody_begins(box: Box) -> None:
+    """Else two daemons would send the same mail."""
+    id = box.add()
+    box.claim()
+    box.expire("here")
+    assert not box.begin(id)
+    assert box.claim("there") == [id]
+    assert not box.begin(id)
+    assert box.begin(id, "there")
+
+
+def test_the_first_holder_may_still_say_what_it_knows(box: Box) -> None:
+    """A claim that ran out, and that nobody took over: the outcome beats the doubt, and counts once."""
+    for begun in (False, True):
+        id = box.add(f"{begun}@x.example")
+        box.claim()
+        if begun:
+            box.begin(id)
+        box.expire("here")
+        assert box.settle(id, State.SENT)
+        row = box.row(id)
+        assert (row.state, row.attempts, row.doubts) == ("sent", 1, 0)
 
 
 def test_a_retry_survives_being_given_back(box: Box) -> None:

@@ -16,6 +16,7 @@ from gateway.core.token import read_address_token
 from gateway.send.outbox import Sender
 from gateway.send.smtp import SmtpTransport
 from storage.database import Database
+from storage.outbox import OutboxRow
 from storage.tx import Tx
 from tests.conftest import Clock
 from tests.send import house as house_module
@@ -256,13 +257,16 @@ async def test_the_operators_retry_is_one_attempt(house: House, sink: Sink) -> N
         assert (await house.row(id)).waits_for_operator
 
 
-async def test_what_an_earlier_life_claimed_is_in_doubt(house: House, sink: Sink) -> None:
-    """The holder that starts again knows at once; it need not wait until the claim runs out."""
+@pytest.mark.parametrize("begun", [False, True])
+async def test_what_an_earlier_life_claimed(house: House, sink: Sink, begun: bool) -> None:
+    """The holder that starts again need not wait until the claim runs out; in doubt is what it had begun."""
     id = await house.put()
     await house.database.write(lambda tx: tx.outbox.claim(house.holder, 10, 300, house.clock.now))
+    if begun:
+        await house.database.write(lambda tx: tx.outbox.begin(id, house.holder, house.clock.now))
     async with house.running():
         row = await house.state(id, "sent")
-    assert (row.attempts, row.doubts) == (2, 1)
+    assert (row.attempts, row.doubts) == (2, int(begun))
 
 
 async def test_claims_of_a_dead_daemon_run_out(house: House, sink: Sink) -> None:
@@ -289,8 +293,27 @@ async def test_a_slow_delivery_keeps_its_claim(house: House, sink: Sink) -> None
             assert (await house.row(id)).state == "claimed"
 
 
-async def test_a_lost_claim_changes_nothing(house: House, sink: Sink, caplog: pytest.LogCaptureFixture) -> None:
-    """Another daemon took the mail over while we delivered it: what it writes down counts, and the log says so."""
+async def test_a_claim_lost_before_the_mail_is_sent(
+    house: House, sink: Sink, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another daemon took it over while we talked to the relay: we stop before DATA, and say so."""
+    begin = house.sender._books.begin
+
+    async def too_late(row: OutboxRow) -> bool:
+        await house.database.write(lambda tx: tx.outbox.expire_claims(house.clock.now, ["here"]))
+        await house.database.write(lambda tx: tx.outbox.claim("there", 1, 300, house.clock.now))
+        return await begin(row)
+
+    monkeypatch.setattr(house.sender._books, "begin", too_late)
+    id = await house.put()
+    async with house.running():
+        await until(lambda: asyncio.sleep(0, events(caplog, "claim lost")))
+        assert (await house.row(id)).state == "claimed"
+    assert "DATA" not in sink.commands
+
+
+async def test_a_claim_lost_after_it_was_sent(house: House, sink: Sink, caplog: pytest.LogCaptureFixture) -> None:
+    """What the new holder writes down counts, and the log says that the mail may be there twice."""
     sink.delay = 0.2
     id = await house.put()
     async with house.running():
@@ -413,6 +436,31 @@ async def test_without_a_database_nothing_is_forgotten(
         await flaky.state(await flaky.put("after@customer.example"), "sent")
     assert len(sink.received) == 5
     assert events(caplog, "no database", "the database is back") == ["no database", "the database is back"]
+
+
+async def test_without_a_database_nothing_new_is_sent(
+    flaky: House, sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What cannot be written down is not begun; the mail goes back and out when the database is there again."""
+    monkeypatch.setattr("gateway.send.books.FIRST_PAUSE", 0.02)
+    monkeypatch.setattr("gateway.send.outbox.POLL_SECONDS", 0.02)
+    database = flaky.database
+    assert isinstance(database, FlakyDatabase)
+    begin = flaky.sender._books.begin
+
+    async def gone(row: OutboxRow) -> bool:
+        database.out = True
+        monkeypatch.setattr(flaky.sender._books, "begin", begin)
+        return await begin(row)
+
+    monkeypatch.setattr(flaky.sender._books, "begin", gone)
+    id = await flaky.put()
+    async with flaky.running():
+        await until(lambda: asyncio.sleep(0, database.refused > 3))
+        assert "DATA" not in sink.commands
+        database.out = False
+        row = await flaky.state(id, "sent")
+    assert (row.attempts, row.doubts) == (1, 0)
 
 
 async def test_an_outage_at_the_start_is_waited_out(flaky: House, sink: Sink, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -383,6 +383,7 @@ def upgrade() -> None:
         sa.Column("not_before", UTCDateTime(), nullable=False),
         sa.Column("claimed_by", AutoString(), nullable=False),
         sa.Column("claimed_until", UTCDateTime(), nullable=True),
+        sa.Column("begun_at", UTCDateTime(), nullable=True),
         sa.Column("sent_at", UTCDateTime(), nullable=True),
         sa.ForeignKeyConstraint(
             ["entry_id"],
