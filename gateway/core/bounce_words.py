@@ -19,6 +19,7 @@ from gateway.core.text import one_line
 TEXT_LIMIT = 60_000
 TREE_LIMIT = 200_000
 """Characters of all parts together."""
+LINES_LIMIT = 4_000
 LINE_LIMIT = 1_000
 _GUESSES_LIMIT = 20
 _DAEMON = re.compile(
@@ -56,8 +57,8 @@ _ADDRESS = re.compile(r"(?<![\w.+=/-])([\w.!#$%&'*+/=?^`{|}~-]{1,64}@[A-Za-z0-9]
 _STATUS = re.compile(r"\b([45]\.\d{1,3}\.\d{1,3})\b")
 _EXPANDED = re.compile(r"\(expanded from:?\s*<?([^\s<>()@]{1,64}@[^\s<>()@]{1,250})>?\)", re.I)
 """Sendmail and Postfix: where a forward led to, and the address that was written to."""
-_QUOTED_ID = re.compile(r"(?im)^[\s>|]*message-id:\s*(<[^<>\n]{3,300}>)")
-_QUOTED_PARENTS = re.compile(r"(?im)^[\s>|]*(?:in-reply-to|references):\s*((?:<[^<>\n]{3,300}>\s*)+)")
+_QUOTED_ID = re.compile(r"(?im)^[ \t>|]*message-id:\s*(<[^<>\n]{3,300}>)")
+_QUOTED_PARENTS = re.compile(r"(?im)^[ \t>|]*(?:in-reply-to|references):\s*((?:<[^<>\n]{3,300}>\s*)+)")
 
 
 def looks_returned(fields: Fields) -> bool:
@@ -132,10 +133,18 @@ def _known_wordings(tree: MimeMessage, fields: Fields, text: str) -> tuple[list[
 
 
 def _is_small(tree: MimeMessage) -> bool:
-    payloads = [str(part.get_payload()) for part in tree.walk() if not part.is_multipart()]
-    if sum(len(payload) for payload in payloads) > TREE_LIMIT:
-        return False
-    return all(len(line) <= LINE_LIMIT for payload in payloads for line in payload.splitlines())
+    lines = 0
+    for part in tree.walk():
+        payload = part.get_payload()
+        if isinstance(payload, str):
+            found = payload.splitlines()
+            lines += len(found)
+            if len(payload) > TREE_LIMIT or any(len(line) > LINE_LIMIT for line in found):
+                return False
+        lines += 1
+        if lines > LINES_LIMIT:
+            return False
+    return True
 
 
 def _readable(tree: MimeMessage, fields: Fields) -> MimeMessage:
@@ -154,7 +163,7 @@ def _in_short(fields: Fields, text: str) -> MimeMessage:
     tree = MimeMessage()
     for name in ("from", "to", "subject", "return-path"):
         tree[name] = fields.text(name) or "unknown@sender.invalid"
-    tree.set_payload("\n".join(line[:LINE_LIMIT] for line in text[:TEXT_LIMIT].splitlines()))
+    tree.set_payload("\n".join(line[:LINE_LIMIT] for line in text[:TEXT_LIMIT].splitlines()[:LINES_LIMIT]))
     return tree
 
 

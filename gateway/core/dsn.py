@@ -18,6 +18,8 @@ from gateway.core.mime import Part
 from gateway.core.text import one_line
 
 RECIPIENTS_LIMIT = 500
+STATUS_LIMIT = 1_000_000
+"""Bytes of a status part that are read."""
 HEADER_LIMIT = 262_144
 """Bytes of a returned mail that are searched for its header."""
 _DELIVERY = ("message/delivery-status", "message/global-delivery-status")
@@ -81,12 +83,11 @@ def _delivery_status(leaves: tuple[Part, ...]) -> tuple[tuple[DeliveryReport, ..
 
 
 def _blocks(part: Part) -> list[MimeMessage]:
-    """The groups of fields of a status part; encoded ones (RFC 3464 forbids it) are decoded first."""
-    payload = part.mime.get_payload()
-    if isinstance(payload, list) and mime.transfer_encoding(part.mime) not in ("base64", "quoted-printable"):
-        return [block for block in payload[: 2 * RECIPIENTS_LIMIT] if isinstance(block, MimeMessage)]
-    text = charset.decode(part.data())[0].replace("\r\n", "\n").strip()
-    return [HeaderParser().parsestr(block.lstrip("\n")) for block in re.split(r"\n[ \t]*\n", text)[:RECIPIENTS_LIMIT]]
+    """The groups of fields of a status part (RFC 3464 section 2.1)."""
+    text = charset.decode(part.data()[:STATUS_LIMIT])[0].replace("\r\n", "\n").replace("\r", "\n").strip()
+    return [
+        HeaderParser().parsestr(block.lstrip("\n")) for block in re.split(r"\n[ \t]*\n", text)[: 2 * RECIPIENTS_LIMIT]
+    ]
 
 
 def _value(block: MimeMessage, name: str) -> str:

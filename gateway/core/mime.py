@@ -26,12 +26,13 @@ PARTS_LIMIT = 1_000
 DEPTH_LIMIT = 100
 BOUNDARIES_LIMIT = 20_000
 """Lines that could be boundaries: more are not taken apart, for that alone takes seconds."""
+VALUE_LIMIT = 4_000
 TEXT_BYTES_LIMIT = 4_000_000
 """Bytes of a text part that are decoded to be shown."""
 NESTED = frozenset({"message/rfc822", "message/global", "message/news"})
 """Types of parts that are mails of their own."""
 _UNIX_TO_UNIX = frozenset({"x-uuencode", "uuencode", "uue", "x-uue"})
-_FROM_LINE = re.compile(rb"\A(?:\s*\n)*>?From [^\n]*\n", re.I)
+_FROM_LINE = re.compile(rb"\A\s*>?From [^\n]*\n", re.I)
 _HEADER_LINE = re.compile(rb"\s*[A-Za-z][A-Za-z0-9-]{1,60}:[ \t]")
 _META_CHARSET = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([A-Za-z0-9_.:-]{2,40})""", re.I)
 _BASE64 = re.compile(rb"[A-Za-z0-9+/=\s]*")
@@ -45,16 +46,19 @@ class Entity(MimeMessage):
     untaken = False
     """True when only its header was read, for its parts are absurdly many or deep."""
 
-    def get_content_maintype(self) -> str:
-        """Says `x-message` of a mail inside the mail: the parser then leaves it whole, to come out byte by byte."""
-        found = super().get_content_maintype()
-        return "x-message" if found == "message" else found
+    def get_content_type(self) -> str:
+        """Says `x-message/…` of a message part: the parser then leaves it whole, to come out byte by byte."""
+        found = super().get_content_type()
+        return f"x-{found}" if found.startswith("message/") else found
 
     def get_param(self, param: str, failobj: Any = None, header: str = "content-type", unquote: bool = True) -> Any:
+        value = field(self, header)
         try:
-            return super().get_param(param, failobj, header, unquote)
+            if len(value) < VALUE_LIMIT:  # the standard library takes time in the square of the length
+                return super().get_param(param, failobj, header, unquote)
         except (TypeError, ValueError, LookupError):
-            return params.parameters(field(self, header)).get(param, failobj)
+            pass
+        return params.parameters(value).get(param, failobj)
 
 
 class Part:
@@ -153,7 +157,7 @@ def _untaken(raw: bytes) -> Entity:
 
 def _with_guessed_boundary(raw: bytes, mime: MimeMessage) -> MimeMessage:
     """A multipart whose boundary is missing or wrong: the first line that looks like one is tried."""
-    found = _GUESSED_BOUNDARY.search(str(mime.get_payload())[:20_000])
+    found = _GUESSED_BOUNDARY.search(_payload(mime)[:20_000])
     if not found:
         return mime
     kind = mime.get_content_type()
@@ -192,15 +196,17 @@ def tree(mime: MimeMessage) -> tuple[Part, tuple[Part, ...]]:
 def _decoded(mime: MimeMessage) -> bytes:
     encoding = transfer_encoding(mime)
     if mime.is_multipart():
-        if not mime.get_content_type().startswith("message/"):
-            return as_bytes(mime)
-        blocks = b"".join(as_bytes(block) for block in mime.get_payload() if isinstance(block, MimeMessage))
-        return decode_transfer(blocks, encoding)
-    payload = mime._payload  # type: ignore[attr-defined]  # get_payload() decodes lossily
-    raw = str(payload or "").encode("utf-8", "surrogateescape")
-    # RFC 2046 section 5.2.1 forbids to encode a mail inside a mail; servers do, or only say so.
-    is_header = mime.get_content_type() in NESTED and _HEADER_LINE.match(raw)
-    return raw if is_header else decode_transfer(raw, encoding)
+        return as_bytes(mime)
+    raw = _payload(mime).encode("utf-8", "surrogateescape")
+    if mime.get_content_type().startswith("x-message/") and _HEADER_LINE.match(raw):
+        return raw  # RFC 2046 section 5.2.1 forbids to encode a mail inside a mail; servers do, or only say so
+    return decode_transfer(raw, encoding)
+
+
+def _payload(mime: MimeMessage) -> str:
+    """The body as it came, bytes as surrogates: `get_payload()` decodes it on the way, loses bytes, and may raise."""
+    payload = mime._payload  # type: ignore[attr-defined]  # there is no public way to them
+    return payload if isinstance(payload, str) else ""
 
 
 def as_bytes(mime: MimeMessage) -> bytes:
