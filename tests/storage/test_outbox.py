@@ -18,7 +18,7 @@ from gateway.core.thread import Key, Keys
 from gateway.core.ticket import Evidence
 from storage import raw
 from storage.database import Database
-from storage.outbox import DIED, OutboxRow, State
+from storage.outbox import DIED_SENDING, OutboxRow, State
 from storage.tx import Tx
 from tests.conftest import NOW
 from tests.core.build import KIM, LEE
@@ -132,10 +132,12 @@ def test_a_claim_runs_out_in_doubt(db: Database) -> None:
     """Nobody knows how far its holder came: once more under the same id, then the operator decides."""
     (id,) = add(db)
     claim(db, seconds=60)
+    assert db.write_now(lambda tx: tx.outbox.begin(id, "a", NOW))
     assert db.write_now(lambda tx: tx.outbox.expire_claims(NOW + timedelta(seconds=60))) == []
     (row,) = db.write_now(lambda tx: tx.outbox.expire_claims(LATER))
-    assert (row.state, row.attempts, row.doubts, row.last_reply) == ("uncertain", 1, 1, DIED)
+    assert (row.state, row.attempts, row.doubts, row.last_reply) == ("uncertain", 1, 1, DIED_SENDING)
     assert [r.message_id for r in claim(db, "b", LATER)] == ["1@example.com"]
+    assert db.write_now(lambda tx: tx.outbox.begin(id, "b", LATER))
     assert [r.id for r in db.write_now(lambda tx: tx.outbox.expire_claims(LATER, ["b"]))] == [id]
     assert claim(db, "c", LATER) == []
     assert get(db, id).waits_for_operator
