@@ -28,6 +28,7 @@ _QUOTE = re.compile(r"^ {0,3}((?:>[ \t]?)+)")
 _NO_QUOTE = re.compile(r"<\s*$|^> ?(?:wrote|schrieb|a écrit|escribió):\s*$")
 """Decoration such as `>>> offer <<<`, and the end of an address that was broken before its bracket."""
 _SEPARATOR = re.compile(r"^\s*(?:[-_=*–—]{3,}|-- ?)\s*$")
+_WORDS = re.compile(r"\w+")
 _NOT_SIGNS = re.compile(r"[\W_]+")
 _MARKER_LINES = 4
 
@@ -133,19 +134,19 @@ def _last_block(levels: Sequence[int]) -> int:
 def _new_text(whole: str, rows: list[_Row], markers: tuple[str, ...]) -> str:
     rows = _above_marker(rows, markers)
     kept = _kept(rows)
-    text = re.sub(r"\n{3,}", "\n\n", "\n".join(kept)).strip()
-    if not text:
+    if len(kept) == len(rows) == whole.count("\n") + 1:
         return whole
-    return whole if len(kept) == len(rows) and len(rows) == whole.count("\n") + 1 else text
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(kept)).strip() or whole
 
 
 def _above_marker(rows: list[_Row], markers: tuple[str, ...]) -> list[_Row]:
     """The rows above our marker line, however it was wrapped. A marker that is quoted line by line cuts nothing:
     the answer may stand below it."""
-    wanted = [_NOT_SIGNS.sub("", m).casefold() for m in markers]
-    whole = _NOT_SIGNS.sub("", "".join(row.text for row in rows)).casefold()
-    if not any(w and w in whole for w in wanted):
+    whole = "\n".join(row.text for row in rows).casefold()
+    markers = tuple(m for m in markers if max(_WORDS.findall(m.casefold()), key=len, default="\n") in whole)
+    if not markers:
         return rows
+    wanted = [_NOT_SIGNS.sub("", m).casefold() for m in markers]
     signs = [_NOT_SIGNS.sub("", row.text).casefold() for row in rows]
     for index in range(len(rows)):
         if not signs[index] or rows[index].quoted:

@@ -240,7 +240,8 @@ def _base64(raw: bytes) -> bytes:
     out: list[bytes] = []
     start = 0
     while start < len(raw):
-        pad = _PAD_END.search(raw, start)
+        sign = raw.find(b"=", start)
+        pad = _PAD_END.match(raw, sign) if sign >= 0 else None
         end = pad.end() if pad else len(raw)
         block = raw[start:end]
         if out and not _BASE64.fullmatch(block):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-_NEWLINES = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
+_NEWLINES = re.compile("[\r\x0b\x0c\x85\u2028\u2029]")
 _UNPRINTABLE = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ufeff]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _SUSPECT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff]")
@@ -29,6 +29,8 @@ def clean(value: str) -> str:
 
     A lone surrogate becomes U+FFFD, so the reader sees that something was there.
     """
+    if "\r" in value:
+        value = value.replace("\r\n", "\n")
     if not _SUSPECT.search(value):
         return value
     value = _NEWLINES.sub("\n", value)
