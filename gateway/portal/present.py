@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from gateway.core import lifecycle, token
+from gateway.core import lifecycle, statuses, token
 from gateway.core.compose import reply_mailto
 from gateway.core.ticket import Entry, Role, Ticket
 from gateway.portal import views
@@ -42,7 +42,7 @@ def ticket(
     return views.Ticket(
         found.subject,
         reference(visit, found.number),
-        status(visit, found.status),
+        status_of(visit, found),
         found.created_at,
         found.last_activity_at,
         tuple(f"{p.name} ({p.address})" if p.name else p.address for p in people),
@@ -67,6 +67,14 @@ def has_original(entry: Entry) -> bool:
     return bool(entry.sha256) and entry.role is not Role.AGENT
 
 
+def status_of(visit: Visit, found: Ticket) -> views.Status:
+    """A ticket's status, by the site's own name of it where it has one."""
+    policy, language = visit.portal.desk.policy, visit.words.language
+    return views.Status(
+        found.status.value, statuses.label(found, policy, language), statuses.meaning(found, policy, language)
+    )
+
+
 def status(visit: Visit, value: lifecycle.Status) -> views.Status:
     language = visit.words.language
     return views.Status(value.value, lifecycle.label(value, language), lifecycle.meaning(value, language))
@@ -82,7 +90,7 @@ def row(visit: Visit, found: Ticket) -> views.Row:
         found.number,
         reference(visit, found.number),
         found.subject,
-        status(visit, found.status),
+        status_of(visit, found),
         found.created_at,
         found.last_activity_at,
     )

@@ -264,8 +264,8 @@ EN = Words(
     gone="The original of this message has been deleted after its retention period.",
     missing_title="There is no such page",
     missing="Perhaps a part of the address was lost. Please check it, or start from the beginning.",
-    ticket_missing_title="There is nothing here for you",
-    ticket_missing="There is no such ticket, or it belongs to another address. You see the tickets of the address you "
+    ticket_missing_title="We cannot show this ticket",
+    ticket_missing="It does not exist, or it belongs to another address. You see the tickets of the address you "
     "are signed in with.",
     forged_title="Please try that again",
     forged="The page had been open for too long, or your browser keeps no cookies. Nothing was changed. Please go "
@@ -406,8 +406,8 @@ DE = Words(
     missing_title="Diese Seite gibt es nicht",
     missing="Vielleicht ist ein Teil der Adresse verloren gegangen. Bitte prüfen Sie sie oder beginnen Sie auf der "
     "Startseite.",
-    ticket_missing_title="Hier gibt es nichts für Sie",
-    ticket_missing="Dieses Ticket gibt es nicht, oder es gehört zu einer anderen Adresse. Sie sehen die Tickets der "
+    ticket_missing_title="Dieses Ticket können wir nicht anzeigen",
+    ticket_missing="Es existiert nicht, oder es gehört zu einer anderen Adresse. Sie sehen die Tickets der "
     "Adresse, mit der Sie angemeldet sind.",
     forged_title="Bitte versuchen Sie es noch einmal",
     forged="Die Seite war zu lange geöffnet, oder Ihr Browser speichert keine Cookies. Es wurde nichts geändert. Bitte "
