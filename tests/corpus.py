@@ -201,6 +201,9 @@ def _judge(record: Record, message: Message, kind: Kind, ids: dict[str, Message]
             result.cut.append(f"{record.id}: want {want!r}, got {message.reply_text!r}")
     if kind.name in (KindName.AUTOMATIC, KindName.LOOP) and record.kind == "reply-trim":
         result.mistaken.append(f"{record.id}: {kind.rule}")
+    machine = record.kind in ("bounce", "auto-reply") and record.expect.get("is_auto_generated", True)
+    if machine and not _never_answered(kind):
+        result.mistaken.append(f"{record.id}: would be answered")
 
 
 def _ancestors(message: Message, ids: dict[str, Message]) -> set[str]:

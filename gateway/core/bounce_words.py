@@ -62,24 +62,21 @@ _QUOTED_PARENTS = re.compile(r"(?im)^[ \t>|]*(?:in-reply-to|references):\s*((?:<
 
 
 def looks_returned(fields: Fields) -> bool:
-    """True when the header shows a mail system at work, so that its words may be taken for a bounce."""
-    if fields.raw("x-failed-recipients"):
-        return True
-    kind = fields.raw("content-type").lower()
-    if "multipart/report" in kind:
-        return "delivery-status" in kind or "report-type" not in kind
-    if _from_system(fields):
+    """True when the header shows a mail system at work, or a subject only such a system writes."""
+    if _is_from_system(fields):
         return True
     title = fields.text("subject")
     answers = fields.raw("in-reply-to") or fields.raw("references") or is_forward(title)
     return not answers and bool(_RETURNED_SUBJECT.search(title))
 
 
-def _from_system(fields: Fields) -> bool:
+def _is_from_system(fields: Fields) -> bool:
+    kind = fields.raw("content-type").lower()
+    if "multipart/report" in kind:
+        return "delivery-status" in kind or "report-type" not in kind
     null = fields.raw("return-path").replace(" ", "") == "<>"
-    return bool(_DAEMON.search(fields.text("from"))) or (
-        null and bool(_RETURNED_SUBJECT.search(fields.text("subject")))
-    )
+    returned = null and bool(_RETURNED_SUBJECT.search(fields.text("subject")))
+    return returned or bool(fields.raw("x-failed-recipients")) or bool(_DAEMON.search(fields.text("from")))
 
 
 def recipients(tree: MimeMessage, fields: Fields, text: str) -> tuple[DeliveryReport, ...]:
@@ -89,7 +86,7 @@ def recipients(tree: MimeMessage, fields: Fields, text: str) -> tuple[DeliveryRe
     permanent = [a.address for value in fields.raws("x-failed-recipients") for a in people.found_in(value)]
     if not permanent:
         temporary, permanent = _known_wordings(tree, fields, text)
-    if not temporary and not permanent:
+    if not temporary and not permanent and _is_from_system(fields):
         permanent = _refused(said, fields)
     if _is_delay(said, fields):
         temporary, permanent = [*temporary, *permanent], []

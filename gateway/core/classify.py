@@ -49,6 +49,13 @@ _AWAY = re.compile(
     r"|fuori ufficio|resposta automática|autosvar|odpowiedź automatyczna|automatická odpověď)",
     re.I,
 )
+_MACHINE = re.compile(
+    r"report domain: .* submitter: |undeliver(?:ed mail|able)|returned mail\b"
+    r"|delivery status notification|failure notice$"
+    r"|(?:mail|message) delivery (?:failed|failure|error|system)|mail could not be delivered|unzustellbar:",
+    re.I,
+)
+"""DMARC reports (RFC 7489 section 7.2.1.1) and bounces that name nobody."""
 _COMMENT = re.compile(r"\([^()]*\)")
 
 
@@ -192,6 +199,10 @@ def _is_role(mail: Mail) -> bool:
     return any(_ROLES.match(_local(a.address)) for a in answered)
 
 
+def _machine_subject(mail: Mail) -> bool:
+    return bool(_AWAY.match(base_subject(mail.message.subject)) or _MACHINE.search(mail.message.subject))
+
+
 def _local(address: str) -> str:
     return address.rpartition("@")[0]
 
@@ -211,8 +222,8 @@ SILENCERS: tuple[Silencer, ...] = (
     Silencer("role-address", "An answer would go to an address that nobody reads.", _is_role),
     Silencer(
         "subject-hint",
-        "Its subject reads like an out-of-office note.",
-        lambda m: bool(_AWAY.match(base_subject(m.message.subject))),
+        "Its subject reads like a machine's.",
+        _machine_subject,
     ),
     Silencer("no-author", "It names nobody to answer.", lambda m: m.message.author is None),
 )

@@ -70,6 +70,7 @@ class DeliveryReport:
 
     action: Action
     final_recipient: str
+    """The address we wrote to: Original-Recipient where it is given, else Final-Recipient."""
     status: str = ""
     """Enhanced status code such as `5.1.1`, empty when not given."""
     diagnostic_code: str = ""
@@ -149,7 +150,7 @@ class Message:
     """A mail as a person would read it, with all that was odd about it in `defects`."""
 
     author: Address | None
-    """First usable mailbox of From, else Sender, else None."""
+    """First usable mailbox of From, else Sender, else whoever the envelope names, else None."""
     from_: tuple[Address, ...]
     sender: Address | None
     reply_to: tuple[Address, ...]

@@ -151,9 +151,10 @@ def test_exims_field() -> None:
         mails.plain("Ich bekomme:\n\n<weg@x.example>: 550. A message that you sent could not be delivered."),
         mails.plain("> <weg@x.example>: 550 unknown", mails.HEAD.replace("Drucker", "Fwd: Undelivered Mail Drucker")),
         mails.plain("weg@x.example: unknown", ANSWER),
+        mails.plain("My account anna@x.example is unknown.", mails.HEAD.replace("Drucker", "Delivery problem")),
         parts("mixed", text_part("Was heißt das?"), crlf("Content-Type: message/rfc822\n\n") + RETURNED_REPORT),
     ],
-    ids=["quoted", "forwarded", "answered", "attached"],
+    ids=["quoted", "forwarded", "answered", "parcel", "attached"],
 )  # fmt: skip
 def test_people_who_ask_about_a_bounce(raw: bytes) -> None:
     """Whoever quotes, forwards or attaches a bounce has not bounced anything."""
