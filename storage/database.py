@@ -60,7 +60,12 @@ class Database:
             self._read_engine = _sqlite_engine(parsed.render_as_string(hide_password=False), begin="BEGIN")
         else:
             self.engine = create_engine(
-                parsed, pool_size=POSTGRESQL_WRITERS + 4, max_overflow=4, pool_pre_ping=True, pool_recycle=1800
+                parsed,
+                hide_parameters=True,
+                pool_size=POSTGRESQL_WRITERS + 4,
+                max_overflow=4,
+                pool_pre_ping=True,
+                pool_recycle=1800,
             )
             self._read_engine = self.engine
         self._writers = [
@@ -255,6 +260,7 @@ def translated() -> Iterator[None]:
 def _sqlite_engine(url: str, begin: str) -> Engine:
     engine = create_engine(
         url,
+        hide_parameters=True,
         poolclass=QueuePool,
         pool_size=8,
         max_overflow=8,
@@ -265,6 +271,8 @@ def _sqlite_engine(url: str, begin: str) -> Engine:
     def _connect(connection: Any, _record: object) -> None:
         # The driver must not open transactions of its own accord: it would leave SELECT outside of them.
         connection.isolation_level = None
+        # SQLite folds ASCII only: a search for "läuft" must find "LÄUFT".
+        connection.create_function("lower", 1, _lower, deterministic=True)
         cursor = connection.cursor()
         for pragma in (
             "journal_mode=WAL",
@@ -283,6 +291,10 @@ def _sqlite_engine(url: str, begin: str) -> Engine:
         connection.exec_driver_sql(begin)
 
     return engine
+
+
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
 
 
 def ping(tx: Tx) -> None:

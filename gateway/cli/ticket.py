@@ -1,4 +1,4 @@
-"""`replydesk ticket list|show|reply|status|close`.
+"""`replydesk ticket list|show|reply|status|close|assign|reopen|spam|split|merge|move`.
 
 Replying and setting a status go through the same act as an agent's mail does, so history,
 notices and rules are the same; only the proof is another one: the shell.
@@ -50,7 +50,28 @@ def configure(parser: argparse.ArgumentParser) -> None:
     status.add_argument("status", type=_status, metavar="STATUS", help=", ".join(s.value for s in _SETTABLE))
     for verb in (status, close):
         verb.add_argument("--agent", default="", metavar="ADDRESS", help="who did it; else it was the operator")
-    for verb in (listing, show, reply, status, close):
+    orders = [
+        verbs.add_parser(name, help=text)
+        for name, text in (
+            ("assign", "give it to an agent"),
+            ("reopen", "it is our turn again"),
+            ("spam", "close it as spam; nobody is told"),
+            ("split", "one mail becomes a ticket of its own"),
+            ("merge", "all of it goes to another ticket, and replies follow"),
+            ("move", "one mail goes to another ticket"),
+        )
+    ]
+    assign, _, _, split, merge, move = orders
+    for verb in orders:
+        verb.add_argument("number", type=_number, metavar="N", help="number or reference of the ticket")
+        verb.add_argument("--agent", default="", metavar="ADDRESS", help="who did it; else it was the operator")
+    assign.add_argument("name", metavar="NAME", help="an agent's name or address, or nobody")
+    for verb in (split, move):
+        verb.add_argument("entry", type=count, metavar="ENTRY", help="id of the entry, as `ticket show --json` has it")
+    split.add_argument("--subject", default="", help="of the new ticket (default: its first line)")
+    for verb in (merge, move):
+        verb.add_argument("into", type=_number, metavar="INTO", help="number or reference of the other ticket")
+    for verb in (listing, show, reply, status, close, *orders):
         verb.add_argument("--json", action="store_true", help="for programs")
 
 
@@ -61,13 +82,18 @@ def run(args: argparse.Namespace) -> int:
         return _show(args)
     from gateway.cli import ticket_acts
 
-    return ticket_acts.run(args)
+    if args.verb in ("reply", "status", "close"):
+        return ticket_acts.run(args)
+    from gateway.cli import ticket_orders
+
+    return ticket_orders.run(args)
 
 
 def _list(args: argparse.Namespace) -> int:
     from gateway.cli import shapes, show
     from gateway.cli.site import opened
-    from gateway.core.lifecycle import agent_label
+    from gateway.core import statuses
+    from gateway.core.notice import Audience
 
     with opened(args) as site:
 
@@ -90,12 +116,13 @@ def _list(args: argparse.Namespace) -> int:
             site.database.read_now(as_json)
             return 0
         show.table(
-            ("number", "status", "last activity", "assignee", "requester", "subject"),
+            ("number", "status", "last activity", "answer due", "assignee", "requester", "subject"),
             [
                 (
                     str(t.number),
-                    agent_label(t.status, "en"),
+                    statuses.label(t, site.policy, "en", Audience.AGENT),
                     show.when(t.last_activity_at, site.zone),
+                    show.when(t.due_at, site.zone),
                     t.assignee,
                     t.requester.address,
                     t.subject,

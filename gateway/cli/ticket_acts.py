@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
         if args.verb == "reply":
             return _reply(site, args)
         wanted = Status.CLOSED.value if args.verb == "close" else args.status
-        agent = _named(site.policy, args.agent) if args.agent else None
+        agent = named(site.policy, args.agent) if args.agent else None
         order = Order((Command(Verb.STATUS, wanted),))
 
         def decide(ticket: Ticket) -> Decision | None:
@@ -117,13 +117,13 @@ def _tell(site: Site, done: Done, *, as_json: bool) -> int:
 def _author(policy: Policy, address: str) -> Agent | None:
     """In whose name an answer goes out: the one named, or the only one; None where there are no agents."""
     if address:
-        return _named(policy, address)
+        return named(policy, address)
     if len(policy.agents) > 1:
         raise WrongUsage(f"say in whose name with --agent: {_addresses(policy)}")
     return policy.agents[0] if policy.agents else None
 
 
-def _named(policy: Policy, address: str) -> Agent:
+def named(policy: Policy, address: str) -> Agent:
     agent = policy.agent_for(address)
     if agent is None:
         known = f"agents are: {_addresses(policy)}" if policy.agents else "the configuration names no agents"

@@ -10,14 +10,26 @@ from datetime import datetime
 
 from gateway.core import statuses
 from gateway.core.commands import Order, Verb
-from gateway.core.decision import SENTENCES, Act, Change, Decision, EntryDraft, Joined, Moved, Reason, Undo, Why
+from gateway.core.decision import (
+    SENTENCES,
+    Act,
+    Change,
+    Decision,
+    EntryDraft,
+    Joined,
+    Moved,
+    NewTicket,
+    Reason,
+    Undo,
+    Why,
+)
 from gateway.core.errors import IllegalTransition
 from gateway.core.lifecycle import STATUS_MOVES, Move, Status, transition
 from gateway.core.message import Address
 from gateway.core.notice import AttachedFile, Audience, Notice, NoticeRequest
 from gateway.core.policy import Agent, Policy
 from gateway.core.say import say
-from gateway.core.ticket import EntryKind, Role, Ticket
+from gateway.core.ticket import Entry, EntryKind, Role, Ticket
 
 _ROLES = """abuse bounce bounces daemon do-not-reply donotreply hostmaster mailer-daemon mailerdaemon
 no-reply no_reply nobody noreply notifications postmaster root undisclosed-recipients webmaster"""
@@ -303,6 +315,31 @@ def _undo(by: Carrier, order: Order, answer: Answer | None) -> Undo | None:
 
 
 # --- moving entries -----------------------------------------------------------------------------
+
+
+def split(by: Carrier, parent: Entry, subject: str) -> Decision:
+    """One mail becomes a ticket of its own; its author learns the new number."""
+    ticket = by.ticket
+    first = next((line.strip() for line in parent.new_text.split("\n") if line.strip()), "")
+    before = _undo(by, Order(), None)
+    events = (say("split_off", ticket.number, by.name),)
+    remarks = (*events, say("told_received"), say("undo_hint"))
+    mine = (receipt(by.agent, "done", remarks),) if by.agent else ()
+    return Decision(
+        Reason.AGENT_COMMAND,
+        Why(attach="no: " + sentence(Reason.AGENT_COMMAND), acknowledge="yes: the number is new to its author"),
+        new=NewTicket(subject or first[:120] or ticket.subject, parent.author, ticket.mailbox, ticket.language),
+        change=Change(links=(("split", ticket.number),)),
+        events=events,
+        source_events=(say("split_to", "{new}", by.name),),
+        notices=(NoticeRequest(Notice.REQUEST_RECEIVED, parent.author, Audience.CUSTOMER), *mine),
+        moved=Moved(ticket.number, (parent.id,)),
+        undo=replace(
+            before, label="#split", status=Status.NEW, moved_from=ticket.number, moved=(parent.id,), opened=True
+        )
+        if before
+        else None,
+    )
 
 
 def merge(by: Carrier, into: Ticket) -> Decision:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from gateway.core import act, commands, leak, token
 from gateway.core.case import Case, files_of
 from gateway.core.commands import Verb
-from gateway.core.decision import Change, Decision, EntryDraft, Joined, Moved, NewTicket, Reason, Undo, Why
+from gateway.core.decision import Change, Decision, EntryDraft, Joined, NewTicket, Reason, Why
 from gateway.core.errors import IllegalTransition
 from gateway.core.lifecycle import Move, Status, transition
 from gateway.core.message import Address, Message
@@ -108,7 +108,11 @@ def _answer(case: Case, by: act.Carrier) -> Decision:
             return _refusal(
                 agent, ticket, Reason.AGENT_MISUNDERSTOOD, (say("no_such_ticket", order.argument(Verb.REOPEN)),)
             )
-        target, answer = case.facts.named, None
+        if answer is not None:
+            return _refusal(
+                agent, ticket, Reason.AGENT_MISUNDERSTOOD, (say("reopen_alone"), say("text_not_sent"), out.text)
+            )
+        target = case.facts.named
     try:
         decision = act.carry_out(replace(by, ticket=target), order, answer, proof(case))
     except IllegalTransition:
@@ -152,26 +156,7 @@ def _split(case: Case, by: act.Carrier) -> Decision:
     assert agent is not None
     if parent is None or parent.role is Role.AGENT or parent.kind is not EntryKind.CORRESPONDENCE:
         return _refusal(agent, ticket, Reason.AGENT_MISUNDERSTOOD, (say("no_mail_meant"),))
-    first = next((line.strip() for line in parent.new_text.split("\n") if line.strip()), "")
-    subject = case.order.text.split("\n")[0].strip() or first[:120] or ticket.subject
-    remarks = (say("split_off", ticket.number, by.name), say("told_received"), say("undo_hint"))
-    undo = Undo(
-        "#split", agent.address.casefold(), Status.NEW, moved_from=ticket.number, moved=(parent.id,), opened=True
-    )
-    return Decision(
-        Reason.AGENT_COMMAND,
-        Why(attach="no: " + act.sentence(Reason.AGENT_COMMAND), acknowledge="yes: the number is new to its author"),
-        new=NewTicket(subject, parent.author, ticket.mailbox, ticket.language),
-        change=Change(links=(("split", ticket.number),)),
-        events=remarks[:1],
-        source_events=(say("split_to", "{new}", by.name),),
-        notices=(
-            NoticeRequest(Notice.REQUEST_RECEIVED, parent.author, Audience.CUSTOMER),
-            act.receipt(agent, "done", remarks),
-        ),
-        moved=Moved(ticket.number, (parent.id,)),
-        undo=undo,
-    )
+    return act.split(by, parent, case.order.text.split("\n")[0].strip())
 
 
 def _merge(case: Case, by: act.Carrier) -> Decision:

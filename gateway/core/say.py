@@ -138,6 +138,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "Your own address for forwards with #from and new mails with #to, do not give it away: {0}",
         "Ihre eigene Adresse für Weiterleitungen mit #from und neue Mails mit #to, bitte nicht weitergeben: {0}",
     ),
+    "reopen_alone": (
+        "#reopen with a number stands alone: it is not clear on which ticket your text belongs.",
+        "#reopen mit einer Nummer steht für sich allein: Es ist nicht klar, zu welchem Ticket Ihr Text gehört.",
+    ),
     "nothing_to_undo": (
         "There is nothing of yours on this ticket that could be taken back.",
         "Auf diesem Ticket gibt es nichts von Ihnen, das sich zurücknehmen ließe.",

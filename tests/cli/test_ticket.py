@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from storage.audit import audit
-from tests.cli.conftest import ERIKA, Shop
+from tests.cli.conftest import ERIKA, REQUEST, Shop
 
 Type = Callable[[str | bytes], None]
 
@@ -232,10 +232,29 @@ def test_an_unknown_ticket_is_refused(shop: Shop, words: list[str]) -> None:
         ["show", "abc"],
         ["show"],
         [],
-        ["merge", "1", "2"],
+        ["merge", "1"],
     ],
 )
 def test_wrong_words_are_wrong_usage(shop: Shop, words: list[str]) -> None:
     """Exit code 2, and the usage on stderr."""
     assert shop.run("ticket", *words) == 2
     assert "usage: replydesk ticket" in shop.capsys.readouterr().err
+
+
+def test_orders_at_the_shell(shop: Shop) -> None:
+    """Assign, reopen, split, merge and move do what an agent's mail would."""
+    shop.feed(REQUEST.replace("request-1", "request-2"))
+    shop.out("ticket", "assign", "1", "nobody")
+    assert "no agent" in shop.refused("ticket", "assign", "1", "Nemo")
+    shop.out("ticket", "close", "1")
+    shop.out("ticket", "reopen", "1")
+    assert shop.json("ticket", "show", "1")["status"] == "waiting_on_us"
+    entry = shop.json("ticket", "show", "2")["entries"][0]["id"]
+    assert "no entry" in shop.refused("ticket", "move", "1", str(entry), "2")
+    shop.out("ticket", "move", "2", str(entry), "1")
+    assert entry in [e["id"] for e in shop.json("ticket", "show", "1")["entries"]]
+    shop.out("ticket", "split", "1", str(entry), "--subject", "Second again")
+    assert shop.json("ticket", "show", "3")["subject"] == "Second again"
+    shop.out("ticket", "merge", "3", "1")
+    assert "this very ticket" in shop.refused("ticket", "merge", "1", "3")
+    assert entry in [e["id"] for e in shop.json("ticket", "show", "1")["entries"]]
