@@ -257,12 +257,16 @@ def orphaned(case: Case) -> Decision:
 def _write_first(case: Case, agent: Agent, customer: Address, *, sent_already: bool) -> Decision:
     """A ticket that begins with an agent's mail to a customer."""
     out = leak.for_customers(case.order.text, case.mailbox, case.policy, ())
+    # What the customer has already is recorded as it is.
+    text = case.order.text if sent_already else out.text
+    files = _files(case)
     who = agent.name or agent.address
     note = say("around", who) if sent_already else say("on_behalf", who)
     others = tuple(Joined(a) for a in _outside(case) if a.key != customer.key)
     mails = () if sent_already else (NoticeRequest(Notice.REPLY, customer, Audience.CUSTOMER),)
-    if not sent_already and (out.command_below or out.inseparable or not (out.text or case.files)):
-        why = say("command_below", out.command_below) if out.command_below else say("nothing_to_do")
+    if not sent_already and (out.command_below or out.inseparable or not (text or files)):
+        why = say("inseparable") if out.inseparable else say("nothing_to_do")
+        why = say("command_below", out.command_below) if out.command_below else why
         return _without_ticket(case, agent, (why,))
     status = transition(Status.NEW, Move.AGENT_REPLIED)
     reason = Reason.AGENT_AROUND if sent_already else Reason.AGENT_ON_BEHALF
@@ -271,12 +275,12 @@ def _write_first(case: Case, agent: Agent, customer: Address, *, sent_already: b
         reason,
         Why(attach="no: a new ticket", acknowledge="no: an agent began it", notify="no: an agent did it"),
         new=NewTicket(base_subject(case.message.subject) or case.message.subject, customer, case.mailbox.address),
-        entry=_entry(case, agent, EntryKind.CORRESPONDENCE, out.text, reason),
+        entry=_entry(case, agent, EntryKind.CORRESPONDENCE, text, reason),
         change=Change(status=status, joined=others),
         events=(note,),
         notices=(*mails, act.receipt(agent, "done", (note, sent, say("status_now", status.value)))),
-        files=case.files if not sent_already else (),
-        text=out.text,
+        files=files if not sent_already else (),
+        text=text,
         hold_minutes=0 if sent_already else case.policy.hold_minutes,
     )
 
