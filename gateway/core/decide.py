@@ -404,6 +404,12 @@ def _closed_too_long(case: Case) -> bool:
     return case.now - ticket.closed_at > timedelta(days=days)
 
 
+def _is_automatic(case: Case) -> bool:
+    """Also an agent's note of absence that only its subject gives away: no customer must get it as an answer."""
+    away = case.kind.no_acknowledgement == "subject-hint" and case.agent is not None and case.ticket is not None
+    return case.kind.name is KindName.AUTOMATIC or away
+
+
 def _is_failed(case: Case) -> bool:
     report = case.message.report
     if case.kind.name is not KindName.REPORT or report is None or report.type is not ReportType.DELIVERY:
@@ -419,7 +425,7 @@ TABLE: tuple[Row, ...] = (
     Row("delivery failed", _is_failed, _failed_report),
     Row("other report", lambda c: c.kind.name is KindName.REPORT, _other_report),
     Row("automatic, generated, no ticket", lambda c: c.generated and c.ticket is None, _new_automatic),
-    Row("automatic", lambda c: c.kind.name is KindName.AUTOMATIC, _automatic),
+    Row("automatic", _is_automatic, _automatic),
     Row("agent on a ticket", agents.answers_ticket, agents.decide),
     Row("agent on a customer's behalf", agents.is_on_behalf, agents.on_behalf),
     Row("agent around the desk", agents.is_around, agents.around),
