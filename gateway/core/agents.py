@@ -7,6 +7,7 @@ trusted server wrote. Without proof the mail is kept as a comment and the agent 
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 from gateway.core import act, commands, leak, token
 from gateway.core.case import Case, files_of
@@ -16,10 +17,14 @@ from gateway.core.errors import IllegalTransition
 from gateway.core.lifecycle import Move, Status, transition
 from gateway.core.message import Address, Message
 from gateway.core.notice import AttachedFile, Audience, Notice, NoticeRequest
-from gateway.core.policy import Agent, Mailbox
+from gateway.core.policy import Agent, Budget, Mailbox
 from gateway.core.say import say
 from gateway.core.subject import base_subject
 from gateway.core.ticket import Entry, EntryKind, Evidence, Role, Ticket
+
+
+PACE = Budget(10, 10)
+"""Mails of one agent on one ticket; a person does not write more."""
 
 
 def proof(case: Case) -> str:
@@ -67,6 +72,8 @@ def decide(case: Case) -> Decision:
     assert ticket is not None
     if not proof(case):
         return _unproven(case, agent, ticket)
+    if _is_breathless(case, agent, Role.AGENT):
+        return _held(case, agent, ticket)
     by = act.Carrier(ticket, agent, case.policy, case.now)
     order = case.order
     misunderstood = act.problems(by, order)
@@ -323,7 +330,25 @@ def _unproven(case: Case, agent: Agent, ticket: Ticket) -> Decision:
     remark = say("no_proof")
     entry = _entry(case, agent, EntryKind.COMMENT, case.message.reply_text, Reason.AGENT_UNPROVEN, (remark,))
     refusal = _refusal(agent, ticket, Reason.AGENT_UNPROVEN, (remark,), "forged")
+    if _is_breathless(case, agent, Role.STRANGER):
+        refusal = replace(refusal, notices=(), alarm=_breathless(agent, ticket))
     return replace(refusal, entry=replace(entry, role=Role.STRANGER, collapsed=True))
+
+
+def _held(case: Case, agent: Agent, ticket: Ticket) -> Decision:
+    why = Why(attach="no: " + act.sentence(Reason.AGENT_BREATHLESS), acknowledge="no: a receipt would be answered")
+    return Decision(Reason.AGENT_BREATHLESS, why, hold=_breathless(agent, ticket))
+
+
+def _is_breathless(case: Case, agent: Agent, role: Role) -> bool:
+    """A program that answers every receipt would go on for ever, each time with a mail to the customer."""
+    since = case.now - timedelta(minutes=PACE.minutes)
+    lately = [e for e in case.facts.history if e.role is role and e.author.key in agent.keys and e.created_at > since]
+    return len(lately) >= PACE.count
+
+
+def _breathless(agent: Agent, ticket: Ticket) -> str:
+    return f"{agent.address} wrote {PACE.count} times on ticket {ticket.number} in {PACE.minutes} minutes: a loop?"
 
 
 def _misunderstood(case: Case, agent: Agent, ticket: Ticket, problems: tuple[str, ...]) -> Decision:

@@ -41,6 +41,7 @@ class Reason(StrEnum):
     AGENT_COMMAND = "agent-command"
     AGENT_NOTE = "agent-note"
     AGENT_UNPROVEN = "agent-without-proof"
+    AGENT_BREATHLESS = "agent-writes-too-fast"
     AGENT_MISUNDERSTOOD = "agent-command-not-understood"
     AGENT_EMPTY = "agent-mail-without-text"
     AGENT_AROUND = "agent-wrote-to-the-customer"
@@ -79,6 +80,7 @@ SENTENCES: dict[Reason, str] = {
     Reason.AGENT_COMMAND: "A proven agent's command was carried out.",
     Reason.AGENT_NOTE: "A proven agent's note for agents only.",
     Reason.AGENT_UNPROVEN: "It names an agent as its author but proves nothing: kept as a comment.",
+    Reason.AGENT_BREATHLESS: "An agent's mails on one ticket come so fast that a robot must write them.",
     Reason.AGENT_MISUNDERSTOOD: "An agent's command was not understood, so nothing was done.",
     Reason.AGENT_EMPTY: "An agent's mail with neither text, file nor command: nothing to do.",
     Reason.AGENT_AROUND: "An agent wrote to the customer with the mailbox in copy: recorded, not sent again.",
