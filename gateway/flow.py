@@ -69,7 +69,7 @@ class Desk:
         kind = classify(message, envelope, self.policy)
         keys = thread.keys(message, envelope, self.policy)
         order = commands.read(message.reply_text, self.policy.languages, [s.name for s in self.policy.statuses])
-        forwarded, inner = _forwarded(raw, message) if order.has(Verb.FROM) else (None, b"")
+        forwarded, inner = _forwarded(raw, message, self.policy) if order.has(Verb.FROM) else (None, b"")
         return Read(message, envelope, kind, keys, content_hash(raw, message), order, forwarded, inner)
 
     def handle(self, tx: Tx, journal_id: int, read: Read, now: datetime) -> Decision | None:
@@ -341,10 +341,10 @@ class Desk:
 NUMBERED = (Verb.MERGE, Verb.MOVE, Verb.REOPEN)
 
 
-def _forwarded(raw: bytes, message: Message) -> tuple[Forwarded | None, bytes]:
-    """The mail inside an agent's mail: the first one attached, else the one quoted inline."""
+def _forwarded(raw: bytes, message: Message, policy: Policy) -> tuple[Forwarded | None, bytes]:
+    """The mail inside an agent's mail: the first one attached that is not ours, else the one quoted inline."""
     for inner in message.nested:
-        if inner.author is not None:
+        if inner.author is not None and not policy.is_own(inner.author.address):
             data = nested(raw, inner.part)
             return forward.attached(parse(data)), data
     return forward.inline(message.body_text), b""
