@@ -5,10 +5,10 @@ from __future__ import annotations
 _SIGNATURE = "-- "
 
 
-def join(text: str, delsp: bool) -> str:
+def join(text: str, blank: str = " ") -> str:
     """The text with soft breaks removed, quotation marks in front kept as `> `.
 
-    `delsp` is the DelSp parameter of the Content-Type (RFC 3676 section 4.1).
+    `blank` is what the blank at a soft break stands for: itself, or nothing with DelSp=yes (section 4.1).
     """
     out: list[str] = []
     open_depth = -1
@@ -18,8 +18,8 @@ def join(text: str, delsp: bool) -> str:
         if content.startswith(" "):
             content = content[1:]  # space-stuffing, section 4.4
         flows = content.endswith(" ") and content != _SIGNATURE
-        joins = open_depth == depth and content != _SIGNATURE
-        body = content[:-1] if flows and delsp else content
+        joins = open_depth == depth and content not in ("", _SIGNATURE)
+        body = content[:-1] + blank if flows else content
         if joins:
             out[-1] += body
         else:

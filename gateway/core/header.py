@@ -6,13 +6,11 @@ inside a character, nested, or with blanks in them are still read. Never raises.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from collections.abc import Iterable
 from email.message import Message as MimeMessage
 
-from gateway.core import charset, text
+from gateway.core import charset, text, transfer
 
 FIELD_LIMIT = 100
 """Values kept of one field name; trace fields repeat, and 20,000 of them tell nobody more."""
@@ -126,18 +124,7 @@ def _word_bytes(encoding: str, payload: str) -> bytes:
     raw = payload.encode("utf-8", "surrogateescape")
     if encoding in "qQ":
         return _QUOTED_PAIR.sub(lambda m: bytes((int(m[1], 16),)), raw.replace(b"_", b" "))
-    return lenient_base64(raw)
-
-
-def lenient_base64(raw: bytes) -> bytes:
-    """Base64 with missing padding, blanks or stray characters: what can be read is read."""
-    raw = re.sub(rb"[^A-Za-z0-9+/]", b"", raw.replace(b"-", b"+").replace(b"_", b"/"))
-    if len(raw) % 4 == 1:
-        raw = raw[:-1]
-    try:
-        return base64.b64decode(raw + b"=" * (-len(raw) % 4))
-    except (binascii.Error, ValueError):
-        return b""
+    return transfer.lenient_base64(raw)
 
 
 def message_ids(value: str) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from html import escape
 from urllib.parse import unquote
 
-from gateway.core import html_text
+from gateway.core import html_text, html_tokens
 from gateway.core.text import clean
 
 SIZE_LIMIT = 2_000_000
@@ -100,9 +100,9 @@ def has_remote_content(html: str) -> bool:
     html = html[:SIZE_LIMIT]
     if _REMOTE_STYLE.search(html):
         return True
-    for name, attributes, _ in html_text.tokens(html):
+    for name, attributes, _ in html_tokens.tokens(html):
         if name and "//" in attributes:
-            found = html_text.attributes_of(attributes)
+            found = html_tokens.attributes_of(attributes)
             loaded = [found.get(a, "") for a in _LOADED] + ([found.get("href", "")] if name == "link" else [])
             if any(_REMOTE.match(value) for value in loaded):
                 return True

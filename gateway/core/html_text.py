@@ -7,9 +7,10 @@ must cost time in proportion to its length. Never raises.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from html import unescape
+
+from gateway.core.html_tokens import VOID, attributes_of, tokens
 
 SIZE_LIMIT = 600_000
 """Characters of markup that are read, pictures written into it not counted; more than that nobody reads."""
@@ -22,22 +23,15 @@ _BLOCKS = frozenset(
     "html li main nav section summary table tbody tfoot thead tr caption legend option".split()
 )
 _PARAGRAPHS = frozenset("p h1 h2 h3 h4 h5 h6 blockquote ul ol pre dl".split())
-_CONTENTLESS = frozenset("script style head title template noembed noframes object svg math".split())
-_ENDS = {n: re.compile("</head[^>]*>|<body" if n == "head" else rf"</{n}\b[^>]*>", re.I) for n in _CONTENTLESS}
-_VOID = frozenset("area base br col embed hr img input link meta source track wbr".split())
-_NAME = re.compile(r"/?([a-zA-Z][^\s/>]*)")
-_ATTRIBUTE = re.compile(r"""(?<![\w:-])([a-zA-Z][\w:-]{0,40})\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>]+))""")
-_ATTRIBUTES_LIMIT = 8_000
-"""Characters of one tag's attributes that are read."""
 _WRITTEN_IN = re.compile(r"data:[a-z/+;=]{0,60}base64,[A-Za-z0-9+/=%\s]{500,}", re.I)
-_BRACKETS = re.compile(r"<(?:<(?![a-zA-Z!?/]))*")
 _WHITE = re.compile(r"[ \t\r\n\f\v]+")
 _INVISIBLE = re.compile("[\u200b\u200c\u2060\ufeff\u00ad\u034f\u2007]+")
 
 _HIDDEN = re.compile(r"(?i)display\s*:\s*none|mso-hide\s*:\s*all|visibility\s*:\s*hidden")
 _TIGHT = re.compile(r"(?i)margin(?:-top|-bottom)?\s*:\s*0")
 _QUOTE_CLASS = re.compile(
-    r"(?i)(?:^|[\s_])(?:gmail_quote(?:_container)?|yahoo_quoted|protonmail_quote|tutanota_quote|zmail_extra|moz-cite-prefix|gmail_attr)(?=$|\s)"
+    r"(?i)(?:^|[\s_])(?:gmail_quote(?:_container)?|gmail_attr|yahoo_quoted|protonmail_quote|tutanota_quote|zmail_extra"
+    r"|moz-cite-prefix)(?=$|\s)"
 )
 _QUOTE_START_ID = re.compile(
     r"(?i)^(?:x_)*(?:divRplyFwdMsg|appendonsend|stopSpelling|OLK_SRC_BODY_SECTION|yahoo_quoted_.*"
@@ -111,78 +105,12 @@ def lines(html: str) -> tuple[Line, ...]:
             _close(state, name[1:])
         else:
             found = attributes_of(attributes) if "=" in attributes else {}
-            if name not in _VOID and (_HIDDEN.search(found.get("style", "")) and not attributes.endswith("/")):
+            if name not in VOID and (_HIDDEN.search(found.get("style", "")) and not attributes.endswith("/")):
                 hidden, hidden_depth = name, 1
                 continue
             _open(state, name, found)
     _flush(state)
     return _spaced(state.lines)
-
-
-def tokens(html: str) -> Iterator[tuple[str, str, str]]:
-    """(tag name, attributes, text): a start tag `b`, an end tag `/b`, or text with an empty name."""
-    position, end = 0, len(html)
-    never_closed: set[str] = set()
-    while position < end:
-        start = html.find("<", position)
-        if start < 0:
-            yield "", "", html[position:]
-            return
-        if start > position:
-            yield "", "", html[position:start]
-        if html.startswith("<!--", start):
-            close = html.find("-->", start + 4)
-            position = close + 3 if close >= 0 else _after(html, start)
-            continue
-        named = _NAME.match(html, start + 1)
-        if not named:
-            if html[start + 1 : start + 2] in ("!", "?", "/"):
-                position = _after(html, start)
-            else:
-                position = _BRACKETS.match(html, start).end()  # type: ignore[union-attr]  # stands on a bracket
-                yield "", "", html[start:position]
-            continue
-        position = _tag_end(html, named.end())
-        name = named[1].lower()
-        if named[0][0] == "/":
-            yield f"/{name}", "", ""
-            continue
-        if name in _CONTENTLESS:
-            match = None if name in never_closed else _ENDS[name].search(html, position)
-            if match:
-                position = match.end() if match[0][1] == "/" else match.start()
-            else:
-                never_closed.add(name)
-            continue
-        yield name, html[named.end() : position - 1], ""
-
-
-def _after(html: str, start: int) -> int:
-    close = html.find(">", start)
-    return close + 1 if close >= 0 else len(html)
-
-
-def _tag_end(html: str, start: int) -> int:
-    """Behind the `>` that ends a tag; one inside a quoted value does not count, if that quote ends soon."""
-    close = html.find(">", start)
-    if close < 0:
-        return len(html)
-    inside = html[start:close]
-    for quote in "\"'":
-        if inside.count(quote) % 2 and inside.find(quote) == min(i for q in "\"'" if (i := inside.find(q)) >= 0):
-            ending = html.find(quote, close, close + 4_000)
-            further = html.find(">", ending) if ending >= 0 else -1
-            if further >= 0:
-                return further + 1
-    return close + 1
-
-
-def attributes_of(value: str) -> dict[str, str]:
-    """The attributes of a tag by lower-case name, the first of each, entities resolved."""
-    found: dict[str, str] = {}
-    for m in _ATTRIBUTE.finditer(value[:_ATTRIBUTES_LIMIT]):
-        found.setdefault(m[1].lower(), unescape(m[2] or m[3] or m[4] or ""))
-    return found
 
 
 def _text(state: _State, text: str) -> None:
@@ -225,7 +153,7 @@ def _open(state: _State, name: str, found: dict[str, str]) -> None:
         if alt and len(alt) <= 200:
             _word(state, alt if len(alt) <= 2 and not alt.isascii() else f"[{alt}]")
         return
-    if name not in _VOID:
+    if name not in VOID:
         state.depth[name] = state.depth.get(name, 0) + 1
     if name in _PARAGRAPHS or name in _BLOCKS or name == "hr":
         _flush(state)
@@ -284,7 +212,7 @@ def _word_gap(state: _State) -> None:
 
 
 def _close(state: _State, name: str) -> None:
-    if name in _VOID:
+    if name in VOID:
         return
     depth = state.depth.get(name, 0)
     if not depth:

@@ -7,9 +7,7 @@ the same bytes must always give the same numbers. Never raises on what a mail co
 
 from __future__ import annotations
 
-import binascii
 import email
-import quopri
 import re
 from email.generator import BytesGenerator
 from email.message import Message as MimeMessage
@@ -18,8 +16,8 @@ from email.policy import compat32
 from io import BytesIO
 from typing import Any
 
-from gateway.core import charset, params
-from gateway.core.header import lenient_base64, unfold
+from gateway.core import charset, params, transfer
+from gateway.core.header import unfold
 from gateway.core.params import Structured
 
 PARTS_LIMIT = 1_000
@@ -31,12 +29,9 @@ TEXT_BYTES_LIMIT = 4_000_000
 """Bytes of a text part that are decoded to be shown."""
 NESTED = frozenset({"message/rfc822", "message/global", "message/news"})
 """Types of parts that are mails of their own."""
-_UNIX_TO_UNIX = frozenset({"x-uuencode", "uuencode", "uue", "x-uue"})
 _FROM_LINE = re.compile(rb"\A\s*>?From [^\n]*\n", re.I)
 _HEADER_LINE = re.compile(rb"\s*[A-Za-z][A-Za-z0-9-]{1,60}:[ \t]")
 _META_CHARSET = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([A-Za-z0-9_.:-]{2,40})""", re.I)
-_BASE64 = re.compile(rb"[A-Za-z0-9+/=\s]*")
-_PAD_END = re.compile(rb"=[=\s]*")
 _GUESSED_BOUNDARY = re.compile(r"^--([^\r\n]{1,200}?)[ \t]*\r?\n(?=[A-Za-z-]+:|\r?\n)", re.M)
 
 
@@ -194,13 +189,12 @@ def tree(mime: MimeMessage) -> tuple[Part, tuple[Part, ...]]:
 
 
 def _decoded(mime: MimeMessage) -> bytes:
-    encoding = transfer_encoding(mime)
     if mime.is_multipart():
         return as_bytes(mime)
     raw = _payload(mime).encode("utf-8", "surrogateescape")
     if mime.get_content_type().startswith("x-message/") and _HEADER_LINE.match(raw):
         return raw  # RFC 2046 section 5.2.1 forbids to encode a mail inside a mail; servers do, or only say so
-    return decode_transfer(raw, encoding)
+    return transfer.decode(raw, transfer_encoding(mime))
 
 
 def _payload(mime: MimeMessage) -> str:
@@ -220,58 +214,6 @@ def as_bytes(mime: MimeMessage) -> bytes:
 
 
 def transfer_encoding(mime: MimeMessage) -> str:
+    """The keyword alone; comments, parameters and quotes are met."""
     value = field(mime, "content-transfer-encoding")
     return re.split(r"[;\s,(]", value.strip().strip("\"'").lower(), maxsplit=1)[0] if value else ""
-
-
-def decode_transfer(raw: bytes, encoding: str) -> bytes:
-    """RFC 2045 section 6, with what can be read of a broken encoding."""
-    if encoding == "base64":
-        return _base64(raw)
-    if encoding == "quoted-printable":
-        return quopri.decodestring(raw)
-    if encoding in _UNIX_TO_UNIX:
-        return unix_to_unix(raw) or raw
-    return raw
-
-
-def _base64(raw: bytes) -> bytes:
-    """Also several encoded blocks in a row, and plain text that a list appended behind the last."""
-    out: list[bytes] = []
-    start = 0
-    while start < len(raw):
-        sign = raw.find(b"=", start)
-        pad = _PAD_END.match(raw, sign) if sign >= 0 else None
-        end = pad.end() if pad else len(raw)
-        block = raw[start:end]
-        if out and not _BASE64.fullmatch(block):
-            out.append(b"\n" + raw[start:])
-            break
-        start = end
-        try:
-            out.append(binascii.a2b_base64(block))
-        except binascii.Error:
-            out.append(lenient_base64(block))
-    return b"".join(out)
-
-
-def unix_to_unix(raw: bytes) -> bytes:
-    """The first uuencoded file in some bytes, or nothing."""
-    out: list[bytes] = []
-    inside = False
-    for line in raw.splitlines():
-        if not inside:
-            inside = bool(re.match(rb"begin [0-7]{3,4} .", line))
-            continue
-        if line.strip() in (b"end", b"`", b""):
-            break
-        try:
-            out.append(binascii.a2b_uu(line))
-        except binascii.Error:
-            # Some encoders leave garbage behind the bytes the first character counts.
-            length = (((line[0] - 32) & 63) * 4 + 5) // 3
-            try:
-                out.append(binascii.a2b_uu(line[:length]))
-            except binascii.Error:
-                return b""
-    return b"".join(out)

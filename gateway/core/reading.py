@@ -12,10 +12,11 @@ from email.message import Message as MimeMessage
 from html import escape
 from urllib.parse import unquote
 
-from gateway.core import flowed, header, html_text, mime, unwrap
+from gateway.core import embedded, flowed, html_text, mime, unwrap
 from gateway.core.html import from_lines
 from gateway.core.mime import Part
 from gateway.core.text import clean
+from gateway.core.unwrap import Unpacked
 
 TEXT_LIMIT = 1_000_000
 """Characters of one part that are shown; the rest is in the file listed beside it."""
@@ -24,13 +25,10 @@ _SHOWN_AS_FILES = frozenset(
     "calendar csv vcard x-vcard directory css javascript xml rfc822-headers x-vcalendar rtf tab-separated-values "
     "x-amp-html pdf x-log".split()
 )
+_FORMS = frozenset({"text/x-amp-html", "text/watch-html"})
+"""Forms of a text for programs we are not; what they say is in the others."""
 _PGP_MESSAGE = "-----BEGIN PGP MESSAGE-----"
 _STUB = re.compile(r"(?i)\bhtml\b|web ?browser|plain.?text version")
-_UUENCODED = re.compile(r"^begin [0-7]{3,4} ([^\n]{1,200})\n((?:[\x20-\x60][^\n]*\n)+?)(?:`?\n)?end[ \t]*$", re.M)
-_WRITTEN_IN = re.compile(
-    r"data:image/(png|jpe?g|gif|webp|bmp);(?:charset=[\w-]{1,20};)?base64,([A-Za-z0-9+/=%\s]+)", re.I
-)
-_WRITTEN_IN_LIMIT = 100
 _TOO_LONG = "The text is longer than can be shown here; all of it is in the file beside it."
 _WORDS = re.compile(r"\w{3,}")
 _CID = re.compile(r"""(?i)cid:([^"'\s>)]+)""")
@@ -90,7 +88,7 @@ def read(tree: MimeMessage, prefix: str = "", depth: int = 0) -> Content:
     root, leaves = mime.tree(tree)
     content.leaves = leaves
     content.hint = next((p.declared_charset for p in leaves if p.main_type == "text" and p.declared_charset), "")
-    content.pieces = _pieces(root, content, prefix, depth, False)
+    content.pieces = _pieces(root, content, prefix, depth)
     if any(p.cut for p in leaves):
         content.omissions.append(
             "Parts of this mail are nested too deep or are too many to show; the original has them."
@@ -99,14 +97,14 @@ def read(tree: MimeMessage, prefix: str = "", depth: int = 0) -> Content:
     return content
 
 
-def _pieces(part: Part, content: Content, prefix: str, depth: int, alternative: bool) -> list[Piece]:
+def _pieces(part: Part, content: Content, prefix: str, depth: int) -> list[Piece]:
     kind = part.content_type
     if part.children:
         if kind == "multipart/alternative":
             return _alternative(part, content, prefix, depth)
         if kind == "multipart/encrypted":
             content.encryption = "smime" if "pkcs7" in part.type.get("protocol") else "pgp"
-        return [p for child in part.children for p in _pieces(child, content, prefix, depth, False)]
+        return [p for child in part.children for p in _pieces(child, content, prefix, depth)]
     if kind in mime.NESTED:
         content.nested.append((prefix + part.number, part))
         return [*_file(part, content, prefix)]
@@ -115,8 +113,6 @@ def _pieces(part: Part, content: Content, prefix: str, depth: int, alternative: 
         return [*_file(part, content, prefix)]
     if _is_text(part, content):
         return _text(part, content, prefix)
-    if alternative and kind in ("text/x-amp-html", "text/watch-html"):
-        return []
     if kind in ("message/delivery-status", "message/disposition-notification", "message/feedback-report"):
         return []
     unwrapped = _unwrapped(part, content, prefix, depth)
@@ -125,7 +121,7 @@ def _pieces(part: Part, content: Content, prefix: str, depth: int, alternative: 
 
 def _alternative(part: Part, content: Content, prefix: str, depth: int) -> list[Piece]:
     """RFC 2046 section 5.1.4: the forms of one text. The plainest is shown, the richest kept beside it."""
-    forms = [_pieces(child, content, prefix, depth, True) for child in part.children]
+    forms = [_pieces(child, content, prefix, depth) for child in part.children if child.content_type not in _FORMS]
     text = next((t for form in forms if (t := "\n\n".join(p.text for p in form if p.text.strip()))), "")
     html = next((h for form in reversed(forms) if (h := _joined_html(form))), "")
     if text and html and len(html) < len(text) and not _is_stub(text) and not _says(text, html):
@@ -161,7 +157,8 @@ def _is_text(part: Part, content: Content) -> bool:
     subtype = part.content_type.partition("/")[2]
     if subtype in _SHOWN_AS_FILES:
         return False
-    return not part.filename or (not content.pieces and not content.files and part.number == "1")
+    # A text that has a name is a file, unless it is what the mail begins with.
+    return not part.filename or (not content.files and set(part.number) <= {"1", "."})
 
 
 def _text(part: Part, content: Content, prefix: str) -> list[Piece]:
@@ -171,8 +168,10 @@ def _text(part: Part, content: Content, prefix: str) -> list[Piece]:
         content.defects.append(defect)
     value = clean(value)
     subtype = part.content_type.partition("/")[2]
+    path = f"{prefix}{part.number}"
     if subtype == "html":
-        value = _without_written_in(value, part, content, prefix)
+        value, pictures = embedded.pictures(value, path.replace("/", "."))
+        _unpacked(content, path, pictures)
     if len(value) > (html_text.SIZE_LIMIT if subtype == "html" else TEXT_LIMIT):
         value = value[:TEXT_LIMIT]
         content.omissions.append(_TOO_LONG)
@@ -182,53 +181,12 @@ def _text(part: Part, content: Content, prefix: str) -> list[Piece]:
     if subtype in ("enriched", "richtext"):
         return [Piece(re.sub(r"<[^<>]*>", "", value.replace("<<", "\0")).replace("\0", "<"))]
     if part.type.get("format").lower() == "flowed":
-        value = flowed.join(value, part.type.get("delsp").lower() == "yes")
-    if "\nbegin " in value or value.startswith("begin "):
-        value = _without_uuencoded(value, part, content, prefix)
+        value = flowed.join(value, "" if part.type.get("delsp").lower() == "yes" else " ")
+    value, files = embedded.uuencoded(value)
+    _unpacked(content, path, files)
     if _PGP_MESSAGE in value:
         content.encryption = content.encryption or "pgp"
     return [Piece(value)]
-
-
-def _without_written_in(html: str, part: Part, content: Content, prefix: str) -> str:
-    """Pictures that are written into the markup as data URLs: made files, and shown by Content-ID like all others."""
-
-    def as_file(found: re.Match[str]) -> str:
-        number = len(content.files)
-        if number >= _WRITTEN_IN_LIMIT:
-            return found[0]
-        path = f"{prefix}{part.number}/{number}"
-        content_id = f"{path.replace('/', '.')}@data.invalid"
-        data = header.lenient_base64(unquote(found[2]).encode("ascii", "replace"))
-        content.files.append(
-            File(
-                path,
-                None,
-                f"image-{path.replace('/', '.')}.{found[1].lower()}",
-                f"image/{found[1].lower()}",
-                content_id,
-                data=data,
-            )
-        )
-        return f"cid:{content_id}"
-
-    return _WRITTEN_IN.sub(as_file, html) if "data:image/" in html else html
-
-
-def _without_uuencoded(value: str, part: Part, content: Content, prefix: str) -> str:
-    """Files that old programs wrote into the text (POSIX uuencode): listed, and cut out of the text."""
-    kept: list[str] = []
-    end = 0
-    for index, found in enumerate(_UUENCODED.finditer(value), 1):
-        data = mime.unix_to_unix(found[0].encode("utf-8", "replace"))
-        if not data:
-            continue
-        kept.append(value[end : found.start()])
-        end = found.end()
-        path = f"{prefix}{part.number}/{index}"
-        content.files.append(File(path, None, found[1].strip(), "application/octet-stream", data=data))
-    kept.append(value[end:])
-    return "".join(kept)
 
 
 def _unwrapped(part: Part, content: Content, prefix: str, depth: int) -> list[Piece] | None:
@@ -250,14 +208,18 @@ def _unwrapped(part: Part, content: Content, prefix: str, depth: int) -> list[Pi
     except unwrap.Unreadable as error:
         content.defects.append(f"{kind} part {path}: {error}")
         return None
-    for index, item in enumerate(unpacked.files, 1):
-        content.files.append(
-            File(f"{path}/{index}", None, item.name, item.content_type, item.content_id, data=item.data)
-        )
+    _unpacked(content, path, unpacked.files)
     if not (unpacked.files or unpacked.text.strip() or unpacked.html.strip()):
         content.omissions.append("The mail came with a winmail.dat that holds nothing but formatting.")
     # Outlook sends the text in a part of its own, too, unless the wrapping is all there is.
-    return [Piece(unpacked.text, unpacked.html)] if part.number == "1" and not prefix else []
+    return [Piece(unpacked.text, unpacked.html)] if len(content.leaves) == 1 else []
+
+
+def _unpacked(content: Content, path: str, items: tuple[Unpacked, ...]) -> None:
+    for index, item in enumerate(items, 1):
+        content.files.append(
+            File(f"{path}/{index}", None, item.name, item.content_type, item.content_id, data=item.data)
+        )
 
 
 def _adopt(content: Content, found: Content) -> None:
