@@ -1,0 +1,532 @@
+"""What somebody might try: to get onto a ticket, to start a loop, to lose a mail, to reach the wrong person."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from email import message_from_bytes
+from email import policy as email_policy
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.core.message import Envelope
+from gateway.core.policy import Policy
+from gateway.core.ticket import Ticket
+from storage import raw
+from storage.database import Database
+from storage.outbox import OutboxRow
+from tests.conftest import Clock
+from tests.walks.player import Player
+
+KIM, LEE, MALLORY = "kim@customer.example", "lee@customer.example", "mallory@elsewhere.example"
+ANNA, BOB, SUPPORT = "anna@example.com", "bob@example.com", "support@example.com"
+ACK = f"request_received to {KIM}"
+NOTICE = f"agent_notice to {ANNA}"
+SECRET = "He never pays his bills."
+
+
+class Stage(Player):
+    """One site on which things are tried, step by step."""
+
+    def mail(self, author: str, text: str = "Hello.", **step: Any) -> list[str]:
+        """A mail comes in; what goes out because of it, as `notice to address`."""
+        return self._after({"from": author, "to": SUPPORT, "subject": "Printer", "text": text} | step)
+
+    def answer(self, author: str, to: str, text: str = "Hello.", **step: Any) -> list[str]:
+        """A mail that answers the newest mail of that description."""
+        return self._after({"from": author, "to": SUPPORT, "answers": to, "text": text} | step)
+
+    def arrive(self, data: bytes, *recipients: str, sender: str = KIM, source: str = "smtp") -> list[str]:
+        """A mail as bytes."""
+        self.clock.forward(seconds=1)
+        before = self.last_out
+        self._handle(data.replace(b"\n", b"\r\n"), Envelope(source, sender, recipients or (SUPPORT,)))
+        self._show_out()
+        return self._since(before)
+
+    def _after(self, step: dict[str, Any]) -> list[str]:
+        self.clock.forward(minutes=step.get("minutes", 5), days=step.get("days", 0))
+        before = self.last_out
+        self._do_mail(step)
+        self._show_out()
+        return self._since(before)
+
+    def _since(self, before: int) -> list[str]:
+        return [f"{row.notice} to {row.recipient}" for row, _ in self.sent if row.id > before]
+
+    @property
+    def newest(self) -> tuple[str, str, int]:
+        """State, reason and ticket of the newest journal row."""
+        row = self.database.read_now(lambda tx: tx.journal.recent(limit=1))[0]
+        return row.state, row.reason, row.ticket or 0
+
+    def ticket(self, number: int = 1) -> Ticket:
+        return self.database.read_now(lambda tx: tx.tickets.get(number))
+
+    def tickets(self) -> int:
+        return len(self.database.read_now(lambda tx: tx.tickets.search()))
+
+    def out(self, description: str) -> tuple[OutboxRow, EmailMessage]:
+        """The newest mail of that description."""
+        row, data = self._find(description)
+        message = message_from_bytes(data, policy=email_policy.default)
+        assert isinstance(message, EmailMessage)
+        return row, message
+
+    def to_customers(self) -> str:
+        """Everything that ever left for a customer, as one text."""
+        return "\n".join(data.decode() for row, data in self.sent if row.audience == "customer")
+
+
+Build = Callable[..., Stage]
+
+
+@pytest.fixture
+def build(database_url: str, policy: Policy, clock: Clock, tmp_path: Path) -> Iterator[Build]:
+    database = Database(database_url, tmp_path)
+    yield lambda **site: Stage(database, policy, clock, {"title": "", "step": [], "site": site})
+    database.close_now()
+
+
+@pytest.fixture
+def stage(build: Build) -> Stage:
+    """Kim has written, Anna has answered."""
+    stage = build()
+    stage.mail(f"Kim Customer <{KIM}>", "It burns.", id="kim1@customer.example")
+    stage.answer(ANNA, NOTICE, "Water is on its way.")
+    return stage
+
+
+# --- getting onto a ticket ------------------------------------------------------------------------
+
+
+def test_kims_name_and_the_reference_bring_nobody_our_answers(stage: Stage) -> None:
+    """Mallory writes as Kim, with the reference read from a screen and Mallory in copy."""
+    stage.mail(KIM, "Any news?", cc=MALLORY, subject="Re: Printer [{reference:1}]")
+    assert not stage.ticket().knows(MALLORY)
+    assert f"reply to {MALLORY}" not in stage.answer(ANNA, NOTICE, "The code is 1234.")
+    assert "unconfirmed" not in stage.to_customers()
+
+
+def test_kims_name_and_kims_message_id_bring_nobody_our_answers(stage: Stage) -> None:
+    """The id of Kim's first mail is known to everybody it was sent to."""
+    stage.mail(KIM, "Any news?", cc=MALLORY, refers_to="kim1@customer.example")
+    assert not stage.ticket().knows(MALLORY)
+    assert f"reply to {MALLORY}" not in stage.answer(ANNA, NOTICE, "The code is 1234.")
+
+
+def test_being_proven_as_oneself_opens_no_door(build: Build) -> None:
+    """A DMARC pass or a sign-in says who Mallory is, not that the ticket is Mallory's."""
+    stage = build(trusted_authserv_ids=("mx.example.com",))
+    stage.mail(KIM)
+    passed = {"Authentication-Results": "mx.example.com; dmarc=pass header.from=elsewhere.example"}
+    for step in ({"headers": passed}, {"authenticated_as": MALLORY}):
+        stage.mail(MALLORY, "Please tell me more.", subject="Re: [{reference:1}]", **step)
+        assert stage.newest[1:] != ("stranger-with-signed-mark", 1)
+    assert stage.ticket().people == ()
+    assert stage.tickets() == 3
+
+
+def test_a_ticket_cannot_be_prepared_for_somebodys_next_mail(build: Build) -> None:
+    """Mallory answers a newsletter before Kim does, with Kim in copy, and waits for Kim's question to join."""
+    stage = build()
+    stage.mail(MALLORY, cc=KIM, subject="Re: News", refers_to="news@shop.example", id="m@elsewhere.example")
+    stage.mail(KIM, "My number is 1234.", subject="Re: News", refers_to="news@shop.example")
+    assert stage.newest == ("settled", "new-request", 2)
+    assert stage.answer(ANNA, f"agent_notice to {ANNA}", "Thank you.")[0] == f"reply to {KIM}"
+
+
+def test_a_mail_under_somebodys_message_id_is_a_strangers(stage: Stage) -> None:
+    """Mallory reuses the id of Kim's mail."""
+    stage.mail(MALLORY, "Me too.", id="kim1@customer.example")
+    assert stage.newest == ("settled", "stranger-with-unsigned-mark", 2)
+
+
+@pytest.mark.parametrize(
+    "mark", [{"answers": NOTICE}, {"to": "{agent-address:1 anna@example.com}"}], ids=["id", "address"]
+)
+def test_an_agents_forwarded_notice_lets_nobody_in(stage: Stage, mark: dict[str, str]) -> None:
+    """Anna forwarded a notice to Mallory: its marks are Anna's."""
+    stage.mail(MALLORY, "#close\nHello.", subject="Re: New request", **mark)
+    assert stage.newest[2] == 2
+    assert stage.database.read_now(lambda tx: tx.tickets.links(1)) == [("claims", 2, 1)]
+    assert stage.ticket().people == ()
+
+
+def test_a_stranger_with_a_real_mark_reads_nothing(stage: Stage) -> None:
+    """Kim forwarded our mail: the stranger is heard, and gets no answer until somebody writes to them."""
+    assert stage.answer(MALLORY, ACK, "Hello.") == [f"agent_notice to {ANNA}", f"agent_notice to {BOB}"]
+    stage.answer(KIM, ACK, "Well?")
+    assert stage.answer(ANNA, NOTICE, "The code is 1234.")[0] == f"reply to {KIM}"
+    stage.answer(MALLORY, ACK, "#close")
+    assert stage.ticket().status == "waiting_on_us"
+    assert not [row for row, _ in stage.sent if row.recipient == MALLORY]
+
+
+def test_a_signed_mark_with_a_changed_number_is_nothing(stage: Stage) -> None:
+    """Mallory has an own ticket, and turns its marks into those of ticket 1."""
+    stage.mail(MALLORY)
+    own = stage.out(f"request_received to {MALLORY}")
+    reply_to = str(own[1]["Reply-To"].addresses[0].addr_spec).replace("+t2-", "+t1-")
+    mark = own[0].message_id.replace("rd.2.", "rd.1.")
+    for step in ({"to": reply_to}, {"headers": {"In-Reply-To": f"<{mark}>"}}):
+        stage.mail(MALLORY, "Hello.", **step)
+        assert stage.newest[1] == "new-request"
+
+
+def test_a_merge_needs_the_agent_it_names(stage: Stage) -> None:
+    """Mallory has a ticket and writes as Anna, to have it merged into Kim's."""
+    stage.mail(MALLORY)
+    for step in ({"subject": "[{reference:2}]"}, {"answers": f"request_received to {MALLORY}"}):
+        stage.mail(ANNA, "#merge 1", **step)
+        assert stage.newest == ("settled", "agent-without-proof", 2)
+    assert not stage.ticket().knows(MALLORY)
+
+
+def test_a_form_is_no_agents_voice(build: Build) -> None:
+    """The web form signs in at our door; a visitor types Anna's address into it, and an order."""
+    stage = build(trusted_form_senders=("form@example.com",))
+    stage.mail(KIM)
+    out = stage.mail(
+        "form@example.com",
+        "#close\nPay 100 euros.",
+        reply_to=ANNA,
+        subject="[{reference:1}]",
+        authenticated_as="form@example.com",
+    )
+    assert stage.newest == ("settled", "agent-without-proof", 1)
+    assert out == [f"agent_receipt to {ANNA}"]
+    assert stage.ticket().status == "new"
+
+
+# --- loops ------------------------------------------------------------------------------------------
+
+
+def bounce(message_id: str, recipient: str, number: int) -> bytes:
+    return f"""From: Mail Delivery System <MAILER-DAEMON@mx.example.com>
+To: support@example.com
+Subject: Undelivered Mail Returned to Sender
+Message-ID: <bounce{number}@mx.example.com>
+Auto-Submitted: auto-replied
+MIME-Version: 1.0
+Content-Type: multipart/report; report-type=delivery-status; boundary="B"
+
+--B
+Content-Type: text/plain
+
+No.
+
+--B
+Content-Type: message/delivery-status
+
+Reporting-MTA: dns; mx.example.com
+
+Final-Recipient: rfc822; {recipient}
+Action: failed
+Status: 5.2.2
+
+--B
+Content-Type: text/rfc822-headers
+
+From: support@example.com
+Message-ID: <{message_id}>
+
+--B--
+""".encode()
+
+
+def test_an_agent_whose_mailbox_is_full_is_not_told_of_it_by_mail(stage: Stage) -> None:
+    """Every notice bounces; if each bounce made a notice, that would never end."""
+    for number in range(5):
+        row, _ = stage.out(f"agent_notice to {ANNA}")
+        out = stage.arrive(bounce(row.message_id, ANNA, number), sender="")
+        assert not [o for o in out if o.startswith("agent_")]
+    assert stage.newest == ("settled", "bounce", 1)
+
+
+def test_a_bounce_of_the_alarm_raises_no_alarm(stage: Stage) -> None:
+    """The operator's mailbox is full too."""
+    stage.mail(f"Example Support <{SUPPORT}>", "loop")
+    row, _ = stage.out("operator_alarm to root@example.com")
+    assert stage.arrive(bounce(row.message_id, "root@example.com", 1), sender="") == []
+
+
+def test_two_desks_do_not_talk_to_each_other(stage: Stage) -> None:
+    """Another desk of our kind answers our acknowledgement with its own."""
+    automatic = {"Auto-Submitted": "auto-replied", "X-Auto-Response-Suppress": "All"}
+    for number in range(3):
+        out = stage.mail("help@other.example", headers=automatic, reverse_path="", id=f"{number}@other.example")
+        assert out == []
+
+
+def test_a_robot_that_says_nothing_of_itself_runs_dry(stage: Stage) -> None:
+    """It answers each acknowledgement with a new mail: the budget ends it."""
+    out: list[str] = []
+    for number in range(30):
+        out += stage.mail("robot@other.example", id=f"{number}@other.example", minutes=1)
+    assert out.count("request_received to robot@other.example") < 10
+    assert out.count(f"agent_notice to {ANNA}") <= 20
+    assert stage.newest[:2] == ("settled", "new-request")
+
+
+def test_an_agents_holiday_note_goes_to_no_customer(stage: Stage) -> None:
+    """From a program that marks it by nothing but its subject."""
+    stage.answer(KIM, ACK, "Well?")
+    for to in (NOTICE, f"agent_receipt to {ANNA}"):
+        assert stage.answer(ANNA, to, "I am on holiday until Monday.", subject="Out of office: Re: Printer") == []
+    assert "holiday" not in stage.to_customers()
+
+
+def test_an_agents_robot_that_answers_every_receipt_is_stopped(stage: Stage) -> None:
+    """Not by its subject either: it answers, is receipted, and answers the receipt."""
+    for _ in range(30):
+        stage.answer(ANNA, f"agent_receipt to {ANNA}", "I have received your mail.", minutes=0.1)
+        if stage.newest[0] == "held":
+            break
+    assert stage.newest[0] == "held"
+    assert stage.to_customers().count("I have received your mail.") < 100
+
+
+# --- losing a mail ------------------------------------------------------------------------------------
+
+PLAIN = b"""From: Kim <kim@customer.example>
+To: %s
+Message-ID: <%s@customer.example>
+Date: Mon, 02 Mar 2026 10:00:00 +0000
+Subject: %s
+
+%s
+"""
+
+
+def test_one_mail_to_two_mailboxes_is_one_ticket(build: Build) -> None:
+    """Whether it comes once for both or once for each, by whichever way."""
+    stage = build()
+    data = PLAIN % (b"support@example.com, hilfe@example.de", b"1", b"Printer", b"It burns.")
+    stage.arrive(data, SUPPORT)
+    stage.arrive(b"Received: from x by y\nX-Spam: no\n" + data, "hilfe@example.de")
+    stage.arrive(data, SUPPORT, source="import")
+    assert stage.tickets() == 1
+    assert stage.newest == ("settled", "duplicate", 1)
+
+
+def test_a_copy_by_a_mailing_list_is_on_the_same_ticket(build: Build) -> None:
+    """The list puts its name into the subject and a line under the text."""
+    stage = build()
+    stage.arrive(PLAIN % (b"support@example.com", b"1", b"Printer", b"It burns."))
+    footer = b"It burns.\n_______\nlist@customer.example"
+    stage.arrive(
+        b"List-Id: <list.customer.example>\n" + PLAIN % (b"support@example.com", b"1", b"[list] Printer", footer)
+    )
+    assert stage.tickets() == 1
+    assert stage.newest == ("settled", "reply", 1)
+
+
+def test_a_mail_without_an_id_is_one_mail_however_often_it_is_retried(build: Build) -> None:
+    """And another one without an id is another."""
+    stage = build()
+    data = (PLAIN % (b"support@example.com", b"1", b"Printer", b"It burns.")).replace(b"Message-ID", b"X-None")
+    stage.arrive(data)
+    stage.arrive(b"Received: from x by y\n" + data)
+    assert (stage.tickets(), stage.newest[1]) == (1, "duplicate")
+    stage.arrive(data.replace(b"10:00", b"11:00"))
+    assert (stage.tickets(), stage.newest[1]) == (2, "new-request")
+
+
+def test_nobody_can_have_a_mail_taken_for_a_copy(stage: Stage) -> None:
+    """Mallory sends another mail under an id Kim is about to use."""
+    stage.arrive(PLAIN % (b"support@example.com", b"2", b"Printer", b"It burns."), sender=MALLORY)
+    stage.arrive(PLAIN % (b"support@example.com", b"2", b"Printer", b"The house burns."))
+    assert stage.newest[1] != "duplicate"
+
+
+@pytest.mark.parametrize("subject", ["Ticket 491511234567", "#999999999999", "[RD-999999999999-AAAAAA]", "Anfrage 0"])
+def test_a_long_number_stops_no_mail(build: Build, subject: str) -> None:
+    """People write telephone numbers into subjects."""
+    stage = build()
+    stage.mail(KIM, subject=subject)
+    assert stage.newest == ("settled", "new-request", 1)
+
+
+def test_no_header_is_too_long(build: Build) -> None:
+    """Ids of a thousand signs, thousands of references, hundreds of people."""
+    stage = build()
+    long = "\u5000" * 330
+    head = (
+        f"From: {KIM}\nTo: {SUPPORT}\nMessage-ID: <{long * 3}@x>\nReferences: <{long}1@x> <{long * 3}2@x> <{long}3@x>\n"
+    )
+    stage.arrive(f"{head}Subject: Printer\n\nHello.\n".encode())
+    assert stage.newest[:2] == ("settled", "new-request")
+    body = "\n".join(f"RD-{n}-AAAAAA" for n in range(4000))
+    stage.mail(KIM, body, id="many@x.example", cc=", ".join(f"p{n}@customer.example" for n in range(400)))
+    assert stage.newest[:2] == ("settled", "new-request")
+    assert len(stage.ticket(2).people) <= 50
+
+
+def test_a_question_about_the_status_reaches_a_human(stage: Stage) -> None:
+    """In reply to a ticket it is a reply; alone it is answered with the list."""
+    assert f"agent_notice to {ANNA}" in stage.answer(KIM, ACK, "Status?")
+    assert stage.newest == ("settled", "reply", 1)
+
+
+# --- sending to the wrong person -------------------------------------------------------------------------
+
+
+def test_automatic_mail_to_nobody_who_reads(build: Build) -> None:
+    """A shop's no-reply address gets an agent's answer, if the agent wants, and nothing a machine says."""
+    stage = build()
+    shop = "no-reply@shop.example"
+    assert stage.mail(shop) == [f"agent_notice to {ANNA}", f"agent_notice to {BOB}"]
+    assert f"reply to {shop}" in stage.answer(ANNA, NOTICE, "Please stop.")
+    for text in ("#wait", "#solved", "#close"):
+        assert stage.answer(ANNA, NOTICE, text) == [f"agent_receipt to {ANNA}"]
+
+
+def test_nothing_is_ever_sent_to_ourselves(build: Build) -> None:
+    """Not by an alias, a reply address or a copy; not even when an agent says so."""
+    stage = build()
+    stage.mail(KIM, cc="hilfe@example.de, support+x@example.com")
+    stage.answer(ANNA, NOTICE, "#from support@example.com")
+    stage.answer(ANNA, NOTICE, "Hello.")
+    assert not [row for row, _ in stage.sent if row.recipient.startswith(("support", "hilfe"))]
+
+
+def test_a_reply_to_field_moves_no_answer(stage: Stage) -> None:
+    """Only a trusted form's counts: Mallory cannot redirect what Kim asked."""
+    stage.answer(KIM, ACK, "Well?", reply_to=MALLORY)
+    assert stage.answer(ANNA, NOTICE, "The code is 1234.")[0] == f"reply to {KIM}"
+    assert not [row for row, _ in stage.sent if row.recipient == MALLORY]
+
+
+def test_a_reference_of_another_ticket_in_the_subject_does_not_lead_there(build: Build) -> None:
+    """Lee writes a new mail with Kim's reference in its subject; answers to ours end on Lee's own ticket."""
+    stage = build()
+    stage.mail(KIM)
+    stage.mail(LEE, subject="Re: Printer [{reference:1}]")
+    subject = str(stage.out(f"request_received to {LEE}")[1]["Subject"])
+    stage.mail(LEE, "And now?", subject=f"AW: {subject}")
+    assert stage.newest == ("settled", "reply", 2)
+
+
+# --- making an agent's text leak ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def noted(stage: Stage) -> Stage:
+    """Bob left a note, and Kim asked again, so that Anna's notice holds it."""
+    stage.answer(BOB, f"agent_notice to {BOB}", f"#note\n{SECRET}")
+    stage.answer(KIM, ACK, "Well?")
+    assert SECRET in str(stage.out(NOTICE)[1].get_body(("plain",)))
+    return stage
+
+
+def test_a_file_without_a_word_brings_no_quoted_note(noted: Stage) -> None:
+    """Neither in that mail nor in the conversation of the next one, nor is it found by a search."""
+    file = [{"name": "bill.pdf", "type": "application/pdf", "content": "x"}]
+    out = noted.answer(ANNA, NOTICE, f"{{quote:{NOTICE}}}", files=file)
+    assert f"reply to {KIM}" in out
+    noted.answer(KIM, ACK, "Thank you.")
+    noted.answer(ANNA, NOTICE, "Welcome.")
+    assert SECRET not in noted.to_customers()
+    assert noted.database.read_now(lambda tx: tx.tickets.search(text="never pays")) == []
+
+
+@pytest.mark.parametrize("text", [f"{{quote:{NOTICE}}}\n\nIt is paid.", f"It is paid.\n\n{{quote:{NOTICE}}}"])
+def test_an_answer_above_or_below_the_quoted_notice(noted: Stage, text: str) -> None:
+    """Goes out without the notice."""
+    out = noted.answer(ANNA, NOTICE, text)
+    assert SECRET not in noted.to_customers()
+    if f"reply to {KIM}" in out:
+        assert "It is paid." in noted.to_customers()
+    else:
+        assert out == [f"agent_receipt to {ANNA}"]
+
+
+def test_a_notice_that_hangs_on_the_answer_stays_here(noted: Stage) -> None:
+    """A program that attaches what it answers."""
+    _, notice = noted.out(NOTICE)
+    m = EmailMessage(policy=email_policy.SMTP)
+    m["From"], m["To"], m["Subject"], m["Message-ID"] = ANNA, SUPPORT, "Re: Printer", "<a@example.com>"
+    m["In-Reply-To"] = str(notice["Message-ID"])
+    m.set_content("It is paid.\n")
+    m.add_attachment(notice)
+    m.add_attachment(b"x", maintype="application", subtype="pdf", filename="bill.pdf")
+    out = noted.arrive(m.as_bytes().replace(b"\r\n", b"\n"), sender=ANNA)
+    assert out[0] == f"reply to {KIM}"
+    assert [f.filename for f in noted.out(f"reply to {KIM}")[0].files] == ["bill.pdf"]
+    entry = noted.database.read_now(lambda tx: tx.tickets.entries(1))[-1]
+    assert [a.filename for a in entry.attachments] == ["bill.pdf"]
+
+
+@pytest.mark.parametrize("order", ["#to pat@customer.example", "#from pat@customer.example"])
+def test_a_notice_that_hangs_on_a_new_mail_stays_here(noted: Stage, order: str) -> None:
+    """The same when an agent begins a conversation."""
+    _, notice = noted.out(NOTICE)
+    m = EmailMessage(policy=email_policy.SMTP)
+    m["From"], m["To"], m["Subject"], m["Message-ID"] = ANNA, SUPPORT, "Offer", "<b@example.com>"
+    m.set_content(f"{order}\n\nHere is our offer.\n")
+    m.add_attachment(notice)
+    data = m.as_bytes()
+    noted.clock.forward(minutes=1)
+    before = noted.last_out
+    noted._handle(data, Envelope("smtp", ANNA, (SUPPORT,), authenticated_as=ANNA))
+    noted._show_out()
+    assert noted._since(before)
+    assert not [f for row, _ in noted.sent if row.audience == "customer" for f in row.files]
+    assert SECRET not in noted.to_customers()
+    entries = noted.database.read_now(lambda tx: tx.tickets.entries(noted.newest[2]))
+    assert noted.newest[2] == 2
+    assert SECRET not in repr([e for e in entries if e.kind == "correspondence"])
+
+
+def test_an_agents_words_around_the_desk_are_kept(stage: Stage) -> None:
+    """The customer has them already: the record must not be emptied by what would stop an answer."""
+    text = "Dear Pat,\nthe command is\n#close\nRegards"
+    stage.mail(ANNA, text, to="pat@customer.example", cc=SUPPORT, recipients=[SUPPORT], authenticated_as=ANNA)
+    assert stage.newest[1] == "agent-wrote-to-the-customer"
+    entry = stage.database.read_now(lambda tx: tx.tickets.entries(stage.newest[2]))[0]
+    assert "Regards" in entry.new_text
+
+
+@pytest.mark.parametrize("order", ["#solved", "#wait", "#status new", "#assign nobody knows", "#merge 99", "#undo"])
+def test_an_order_that_cannot_be_carried_out_is_answered(stage: Stage, order: str) -> None:
+    """The agent hears why; the mail is never held for it, and the customer hears nothing."""
+    stage.answer(ANNA, NOTICE, "#close")
+    before = stage.to_customers()
+    assert stage.answer(BOB, f"agent_notice to {BOB}", order) == [f"agent_receipt to {BOB}"]
+    assert stage.newest[0] == "settled"
+    assert (stage.ticket().status, stage.to_customers()) == ("closed", before)
+
+
+def test_a_customer_gives_no_orders(stage: Stage) -> None:
+    """Commands of agents are text in a customer's mail; only closing is theirs."""
+    for order in (
+        "#note x",
+        "#assign me",
+        "#merge 1",
+        "#from mallory@elsewhere.example",
+        "#spam",
+        "#undo",
+        "#split",
+        "#help",
+    ):
+        stage.answer(KIM, ACK, order)
+        assert stage.newest == ("settled", "reply", 1)
+    ticket = stage.ticket()
+    assert (ticket.requester.address, ticket.assignee, ticket.spam, ticket.status) == (KIM, "", False, "waiting_on_us")
+
+
+def test_raw_mails_are_kept_for_all_that_was_tried(stage: Stage) -> None:
+    """Whatever was decided: every mail that came is in the journal with its bytes."""
+    stage.mail(MALLORY, subject="[{reference:1}]")
+    stage.mail(SUPPORT, "loop")
+    rows = stage.database.read_now(lambda tx: tx.journal.recent())
+    assert len(rows) == 4
+    assert all(row.state == "settled" for row in rows)
+    for row in rows:
+        found, data = stage.database.read_now(lambda tx, id=row.id: tx.journal.load(id))  # type: ignore[misc]
+        assert raw.pack(data).sha256 == found.sha256
+    assert replace(rows[0], id=0).reason == "own-mail-came-back"
