@@ -22,7 +22,6 @@ from gateway.core.say import say
 from gateway.core.subject import base_subject
 from gateway.core.ticket import Entry, EntryKind, Evidence, Role, Ticket
 
-
 PACE = Budget(10, 10)
 """Mails of one agent on one ticket; a person does not write more."""
 
