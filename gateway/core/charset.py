@@ -127,7 +127,7 @@ def codec_name(declared: str) -> str:
     label = _LABELS.get(label, label)
     try:
         name = codecs.lookup(label).name
-        b"".decode(name)
+        b"text".decode(name, "replace")  # a codec from bytes to bytes refuses
     except (LookupError, UnicodeError, ValueError):
         return ""
     return "" if name.replace("-", "_") in _NOT_CHARSETS else name

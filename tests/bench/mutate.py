@@ -1,7 +1,7 @@
 """100,000 broken mails, read one by one: `python -m tests.bench.mutate [COUNT] [SEED]`.
 
 Prints how many broke a rule, the slowest, and how memory grew. Ends with 1 when any rule was broken or
-any mail took two seconds.
+any mail took two seconds of CPU time.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ def main(count: int, seed: int) -> int:
     for number in range(count):
         rng = random.Random(f"{seed}.{number}")
         raw = mutate(rng, rng.choice(pool), rng.choice(pool))
-        before = time.perf_counter()
+        before = time.process_time()
         message = parse(raw, ENVELOPE)
-        took = time.perf_counter() - before
+        took = time.process_time() - before
         slow = sorted([*slow, (took, number)], reverse=True)[:5]
         broken += [f"mail {number}: {fault}" for fault in faults(raw, message)]
         if number == count // 10:

@@ -37,6 +37,7 @@ from gateway.core import charset
         (b"\x81\x8d", "windows-1252", "\x81\x8d"),
         (b"plain", "base64", "plain"),
         (b"plain", "idna", "plain"),
+        (b"gr\xfcn", "uu", "grün"),
         (b"plain", "\0\0", "plain"),
     ],
 )
