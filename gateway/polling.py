@@ -31,7 +31,7 @@ def watches(settings: Settings, intake: Intake, books: Books, clock: Callable[[]
         account = _account(settings, f"receive.imap[{number}]", imap)
         for errand in errands(imap):
             folder = Folder(errand, account.name, intake, books, largest, clock)
-            found.append(Watch(account, errand.source, folder, books, largest))
+            found.append(Watch(account, folder, books, largest))
     return found
 
 

@@ -52,13 +52,17 @@ class Folder:
         self.trouble = ""
         """Why the newest look could not move or flag what it took; empty when it could."""
 
+    @property
+    def source(self) -> str:
+        return self._errand.source
+
     # --- opening ------------------------------------------------------------------------------
 
     async def open(self, server: Mailbox) -> None:
         """Find out where we were; a folder that is new, or whose UIDs begin anew, gets a new place."""
         state = await server.select(self._errand.folder)
-        place = await self._books.place(self._errand.source)
-        left = await self._books.unfetched(self._errand.source)
+        place = await self._books.place(self.source)
+        left = await self._books.unfetched(self.source)
         if place.uidvalidity == state.uidvalidity and place.folder == self._name:
             self._place, self._left = place, {row.uid: row for row in left}
             return
@@ -68,7 +72,7 @@ class Folder:
         log.info(
             "folder opened anew" if place.uidvalidity else "folder opened",
             extra={
-                "source": self._errand.source,
+                "source": self.source,
                 "folder": self._name,
                 "uidvalidity": state.uidvalidity,
                 "older": self._place.older_only or ("all" if self._place.uid == 0 else "none"),
@@ -220,18 +224,18 @@ class Folder:
         if uid in await server.search(f"UID {uid}"):
             await self._miss(uid, size, "the server has it and does not give it out")
         else:
-            log.info("mail gone", extra={"source": self._errand.source, "uid": uid})
+            log.info("mail gone", extra={"source": self.source, "uid": uid})
             await self._release(uid)
 
     async def _miss(self, uid: int, size: int, cause: str) -> None:
-        row = await self._books.missed(self._errand.source, self._place.uidvalidity, uid, size, cause)
+        row = await self._books.missed(self.source, self._place.uidvalidity, uid, size, cause)
         self._left[uid] = row
         level = logging.ERROR if row.attempts == 1 else logging.INFO
         log.log(level, "mail not taken", extra={"source": row.source, "uid": uid, "size": size, "cause": cause})
 
     async def _release(self, uid: int) -> None:
         if self._left.pop(uid, None) is not None:
-            await self._books.released(self._errand.source, self._place.uidvalidity, uid)
+            await self._books.released(self.source, self._place.uidvalidity, uid)
 
     async def _try_again(self, server: Mailbox) -> int:
         """Another try at what stayed behind and is due; a mail over the limit is tried once that is raised."""

@@ -104,7 +104,8 @@ class Wire(IMAP4ClientProtocol):  # type: ignore[misc]  # the library has no typ
         while data:
             if self._sealed:
                 # Whoever sits on the line may have put it there before TLS began (CVE-2011-0411).
-                raise ValueError("more than an answer to STARTTLS")
+                self.fail("the server's answer to STARTTLS was followed by words in the clear")
+                return
             if current_cmd is not None and current_cmd.wait_literal_data():
                 data = current_cmd.append_literal_data(data)
                 if current_cmd.wait_literal_data():
@@ -165,7 +166,9 @@ class Wire(IMAP4ClientProtocol):  # type: ignore[misc]  # the library has no typ
         return Response(response.result, response.lines)
 
     async def upgrade(self, context: ssl.SSLContext, host: str) -> None:
-        """Go on in TLS; the server has agreed."""
+        """Go on in TLS; the server has agreed. Raises `Unreachable` when more came than its agreement."""
+        if self.transport.is_closing():
+            raise Unreachable(self.cause)
         self.transport = await self.loop.start_tls(self.transport, self, context, server_hostname=host)
         self._sealed = False
 

@@ -27,12 +27,16 @@ AFTER_REFUSAL_SECONDS = 60.0
 class Watch:
     """One folder of one account."""
 
-    def __init__(self, account: Account, source: str, folder: Folder, books: Books, longest_message: int) -> None:
-        self._account, self.source, self._folder, self._books = account, source, folder, books
+    def __init__(self, account: Account, folder: Folder, books: Books, longest_message: int) -> None:
+        self._account, self._folder, self._books = account, folder, books
         # Servers count sizes in ways of their own: what is too large is found out before it is asked for.
         self._longest = 2 * longest_message + (1 << 20)
         self._stopping, self._ended = asyncio.Event(), asyncio.Event()
         self._backoff = Backoff(random.random)
+
+    @property
+    def source(self) -> str:
+        return self._folder.source
 
     async def run(self) -> None:
         """Until `drain`, or cancelled."""

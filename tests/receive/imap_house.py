@@ -1,0 +1,122 @@
+"""What the tests of IMAP share: a site's database behind a watched folder, and mails."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from email.message import EmailMessage
+from typing import Any
+
+from gateway.core.policy import Policy
+from gateway.flow import Desk
+from gateway.liveness import Sources
+from gateway.receive.account import Account, After, Auth, Backlog, Errand, Security
+from gateway.receive.folder import Folder
+from gateway.receive.mailbox import Mailbox, connect
+from gateway.receive.password import Password
+from gateway.receive.watch import Watch
+from gateway.render import Templates
+from gateway.walk import Walk
+from storage.database import Database
+from storage.journal import JournalRow
+from storage.outbox import OutboxRow
+from storage.places import Place
+from tests.receive.imap_server import PASSWORD, USER, Server
+
+SOURCE = "imap:support@example.com"
+LARGEST = 1 << 20
+
+
+def account(port: int, **changes: Any) -> Account:
+    plain = Account("127.0.0.1", port, Security.NONE, USER, Auth.LOGIN, Password(lambda: PASSWORD), poll_seconds=0.05)
+    return replace(plain, **changes)
+
+
+def errand(**changes: Any) -> Errand:
+    return replace(
+        Errand(SOURCE, "support@example.com", after=After.MOVE, move_to="Done", backlog=Backlog.ALL), **changes
+    )
+
+
+def mail(number: int, text: str = "Hello", **headers: str) -> bytes:
+    m = EmailMessage()
+    m["From"], m["To"] = f"kim{number}@customer.example", "support@example.com"
+    m["Subject"], m["Message-ID"] = f"Request {number}", f"<{number}.request@customer.example>"
+    for name, value in headers.items():
+        del m[name.replace("_", "-")]
+        m[name.replace("_", "-")] = value
+    m.set_content(text)
+    return m.as_bytes().replace(b"\n", b"\r\n")
+
+
+class House:
+    """The rooms a mail goes through, without the doors and the outbox's way out."""
+
+    def __init__(self, database: Database, policy: Policy, clock: Callable[[], datetime]) -> None:
+        self.database, self.desk, self.clock = database, Desk(policy, Templates()), clock
+        self.walk = Walk(database, self.desk, clock, LARGEST, 20, lambda: None)
+        self.sources = Sources(database, self.desk, clock, lambda: None, {SOURCE: timedelta(minutes=15)})
+
+    def folder(self, errand: Errand, largest: int = LARGEST) -> Folder:
+        return Folder(errand, "support@127.0.0.1", self.walk, self.sources, largest, self.clock)
+
+    async def look(self, server: Server, folder: Folder) -> int:
+        """One connection and one look."""
+        async with self.mailbox(server) as mailbox:
+            await folder.open(mailbox)
+            taken = await folder.look(mailbox, asyncio.Event())
+            await self.sources.looked(folder.source, taken)
+            return taken
+
+    @contextlib.asynccontextmanager
+    async def mailbox(self, server: Server) -> AsyncIterator[Mailbox]:
+        opened = await connect(account(server.port), 4 * LARGEST)
+        try:
+            yield opened
+        finally:
+            await opened.close()
+
+    @contextlib.asynccontextmanager
+    async def watching(self, watch: Watch) -> AsyncIterator[None]:
+        task = asyncio.create_task(watch.run())
+        try:
+            yield
+        finally:
+            await watch.drain(2)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    def watch(self, server: Server, errand: Errand, **changes: Any) -> Watch:
+        return Watch(account(server.port, **changes), self.folder(errand), self.sources, LARGEST)
+
+    # --- what came of it --------------------------------------------------------------------
+
+    async def settled(self) -> list[JournalRow]:
+        """The journal, oldest first, once nothing is pending."""
+        running = asyncio.create_task(self.walk.run())
+        try:
+            await until(lambda: self.walk._idle.is_set())
+            return (await self.database.read(lambda tx: tx.journal.recent(limit=1000)))[::-1]
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+
+    async def tickets(self) -> int:
+        await self.settled()
+        return len(await self.database.read(lambda tx: tx.tickets.search(limit=1000)))
+
+    async def place(self, source: str = SOURCE) -> Place:
+        return await self.database.read(lambda tx: tx.places.find(source))
+
+    async def alarms(self) -> list[OutboxRow]:
+        rows = await self.database.read(lambda tx: tx.outbox.recent(limit=1000))
+        return [row for row in rows if row.audience == "operator"]
+
+
+async def until(true: Callable[[], object], seconds: float = 20) -> None:
+    async with asyncio.timeout(seconds):
+        while not true():
+            await asyncio.sleep(0.01)
