@@ -10,6 +10,8 @@ import codecs
 import re
 from functools import lru_cache
 
+from gateway.core import charset_guess
+
 _SUPERSETS = {
     "ascii": "utf-8",
     "iso8859-1": "cp1252",
@@ -172,6 +174,9 @@ def _guess(data: bytes, hint: str) -> str:
             return _strict(data, codec)
         except (UnicodeError, LookupError):
             pass
+    codec = charset_guess.guess(data)
+    if codec:
+        return data.decode(codec)
     if not _MULTI_BYTE.search(data):
         return _western(data)
     text = data.decode("utf-8", "replace")

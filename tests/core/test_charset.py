@@ -46,6 +46,31 @@ def test_decode(data: bytes, declared: str, want: str) -> None:
     assert charset.decode(data, declared)[0] == want
 
 
+@pytest.mark.parametrize(
+    ("text", "codec"),
+    [
+        ("здравствуйте, принтер не работает", "cp1251"),
+        ("здравствуйте, принтер не работает", "koi8-r"),
+        ("打印机坏了，请帮助我们，谢谢您的支持", "gb18030"),
+        ("印表機壞了，請幫助我們，謝謝您的支持", "big5"),
+        ("プリンターが壊れています。助けてください", "shift_jis"),
+        ("プリンターが壊れています。助けてください", "euc_jp"),
+        ("프린터가 고장났습니다 도와주세요 감사합니다", "euc_kr"),
+    ],
+)
+def test_undeclared_and_not_western(text: str, codec: str) -> None:
+    """Text that is mostly high bytes is known by where they lie."""
+    assert charset.decode(text.encode(codec))[0] == text
+
+
+@pytest.mark.parametrize(
+    "text", ["Grüße", "Größenänderungsübersicht", "ÄÖÜäöüß", "«Où êtes-vous né à Noël, là-bas?»", "ß"]
+)
+def test_undeclared_and_western(text: str) -> None:
+    """What could be Western is Western."""
+    assert charset.decode(text.encode("cp1252"))[0] == text
+
+
 def test_one_bad_byte_spoils_nothing() -> None:
     """A Western byte in a UTF-8 text is read as the letter it is; the rest stays as it was."""
     assert charset.decode("schön ".encode() + b"gr\xfcn", "utf-8")[0] == "schön grün"
