@@ -165,6 +165,8 @@ def _open(state: _State, name: str, found: dict[str, str]) -> None:
         state.rest_quoted = state.rest_quoted or bool(marked)
     elif marked:
         state.rest_quoted = True
+    elif name in VOID:
+        return
     elif name == "blockquote":
         cite = found.get("type", "").lower() == "cite" or "cite" in found
         by_hand = "gmail_quote" in found.get("class", "")

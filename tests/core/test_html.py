@@ -34,6 +34,7 @@ from gateway.core import html
         ("a<b title='x > y'>b</b>", "ab"),
         ('<a title="never closed>a</a>b', "ab"),
         ("<o:p>&nbsp;</o:p>x", "x"),
+        ("<meta class=gmail_quote>x<br class=gmail_quote>y", "x\ny"),
         ("", ""),
     ],
 )

@@ -64,7 +64,9 @@ def test_the_new_text_is_part_of_the_text(value: str) -> None:
 
 TAGS = st.sampled_from(
     "<p>|</p>|<div class=gmail_quote>|</div>|<blockquote>|</blockquote>|<a href='x|<!--|<table>|<td>|<li>|<pre>|<style>"
-    '|&amp|<br>|<img src=cid:a>|<script>|<b onclick="|wort |<|>'.split("|")
+    '|&amp|<br>|<img src=cid:a>|<meta class=gmail_quote>|<hr id=stopSpelling>|<script>|<b onclick="|wort |<|>'.split(
+        "|"
+    )
 )
 
 
