@@ -11,7 +11,7 @@ import hashlib
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from gateway.core import act, clockwork, commands, forward, thread
+from gateway.core import act, archive, clockwork, commands, forward, thread
 from gateway.core.case import Case, Facts, author_of
 from gateway.core.classify import classify
 from gateway.core.commands import Order, Verb
@@ -78,12 +78,14 @@ class Desk:
         row = tx.journal.take(journal_id)
         if row is None:
             return None
-        case = self.case(tx, read, now)
+        archived = read.envelope.archived
+        case = self.case(tx, read, archive.moment(read.message, row.received_at, now) if archived else now)
         decision = decide(case)
         message = read.message
         if decision.hold:
             tx.journal.hold(journal_id, decision.reason.value, decision.hold, now)
-            self.alarm(tx, "held", f"Journal entry {journal_id} is held: {decision.hold}", now)
+            if not archived:
+                self.alarm(tx, "held", f"Journal entry {journal_id} is held: {decision.hold}", now)
             return decision
         if read.forwarded_raw and decision.entry:
             tx.outbox.keep_file(read.forwarded_raw, now)
@@ -171,7 +173,7 @@ class Desk:
         if decision.alarm:
             self.alarm(tx, f"{decision.reason.value}:{decision.ticket}", decision.alarm, now)
         entry = applied.entry.id if applied and applied.entry else None
-        if applied:
+        if applied and decision.happened_at is None:
             applied = self._set_target(tx, applied, decision, now)
         if applied and decision.undo:
             undo = replace(decision.undo, moved=applied.moved or decision.undo.moved)

@@ -91,6 +91,13 @@ class Journal:
         )
         return [row[0] for row in found]
 
+    def has(self, sha256: str) -> bool:
+        """Whether a mail of these very bytes was written down before."""
+        return (
+            self._connection.execute(select(JOURNAL.c.id).where(JOURNAL.c.sha256 == sha256).limit(1)).first()
+            is not None
+        )
+
     def take(self, id: int) -> JournalRow | None:
         """Lock a pending row for this transaction; None when it is settled, held, or in another's hands."""
         statement = _ROW.where(JOURNAL.c.id == id, JOURNAL.c.state == PENDING).with_for_update(skip_locked=True)

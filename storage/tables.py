@@ -133,7 +133,7 @@ class Ticket(SQLModel, table=True):
     solved_at: datetime | None = None
     closed_at: datetime | None = None
     closed_by: str = ""
-    """requester, agent, time; empty while open."""
+    """requester, agent, time, merge, import; empty while open."""
     merged_into: int | None = _ref("ticket.number", optional=True, index=False)
     follows: int | None = _ref("ticket.number", optional=True, index=False)
     spam: bool = False

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, and_, bindparam, delete, func, insert, or_, select, text, update
+from sqlalchemy import Connection, Row, Table, and_, bindparam, case, delete, func, insert, or_, select, text, update
 
 from gateway.core.clockwork import MISSED, Target
 from gateway.core.decision import Act, Change, Decision, EntryDraft, Joined
@@ -215,12 +215,14 @@ class Tickets:
         The ticket row stays locked until the transaction ends.
         """
         created = decision.new is not None
+        # The waiting for an answer begins now even when the mail is old: nobody is reminded of an archive.
+        since, now = now, decision.happened_at or now
         if decision.new is not None:
-            number = self._open(decision, now)
+            number = self._open(decision, now, since)
         elif decision.ticket:
             number = decision.ticket
             self._lock(number)
-            self._change(number, decision.change, now, touched=decision.entry is not None)
+            self._change(number, decision.change, now, since, touched=decision.entry is not None)
         else:
             return None
         moved = self._move(number, decision, now)
@@ -288,7 +290,7 @@ class Tickets:
         draft = EntryDraft(EntryKind.EVENT, Address(""), Role.SYSTEM, sentence, sentence, reason=reason)
         self._add_entry(number, draft, None, now)
 
-    def _open(self, decision: Decision, now: datetime) -> int:
+    def _open(self, decision: Decision, now: datetime, since: datetime) -> int:
         new = decision.new
         assert new is not None
         contact = Contacts(self._connection).ensure(new.requester, now)
@@ -304,9 +306,10 @@ class Tickets:
             "assignee": decision.change.assignee or "",
             "created_at": began,
             "last_activity_at": now,
-            "status_at": now,
+            "status_at": since,
             "target": "",
-            "closed_by": "",
+            "closed_by": decision.change.closed_by,
+            "closed_at": now if decision.change.status is Status.CLOSED else None,
             "spam": False,
         }
         return int(self._connection.execute(_ADD_TICKET, row).scalar_one())
@@ -315,15 +318,19 @@ class Tickets:
         if self._connection.execute(_LOCK, {"number": number}).first() is None:
             raise UnknownTicket(f"there is no ticket {number}")
 
-    def _change(self, number: int, change: Change, now: datetime, *, touched: bool) -> None:
+    def _change(self, number: int, change: Change, now: datetime, since: datetime, *, touched: bool) -> None:
         values: dict[str, Any] = {}
+        latest: Any = now
+        if since != now:
+            # A mail from an archive may be older than what happened last.
+            latest = case((TICKET.c.last_activity_at > now, TICKET.c.last_activity_at), else_=now)
         if touched:
-            values["last_activity_at"] = now
+            values["last_activity_at"] = latest
         if change.status is not None:
             values |= {"status": change.status.value, "sub_status": change.sub_status or ""}
-            values["last_activity_at"] = now
+            values["last_activity_at"] = latest
             # An agent's further answer starts the waiting anew, and with it the reminders.
-            values |= {"status_at": now, "reminded_at": None}
+            values |= {"status_at": since, "reminded_at": None}
             if change.status is Status.SOLVED:
                 values["solved_at"] = now
             elif change.status is not Status.CLOSED:

@@ -35,6 +35,7 @@ NOUNS: dict[str, str] = {
     "stats": "count by state",
     "backup": "copy the database into a file while the daemon runs",
     "restore": "look whether a backup could be restored",
+    "import": "make tickets of an archive of mails; nothing is sent",
     "deliver": "take one mail from standard input, for a mail server's pipe",
     "demo": "play a small story through a daemon on this machine",
 }

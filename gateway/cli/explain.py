@@ -12,11 +12,10 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from email.parser import BytesHeaderParser
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gateway.core.message import Envelope
+from gateway.mailstore import envelope_of
 
 if TYPE_CHECKING:
     from gateway.config import Settings
@@ -29,8 +28,6 @@ Look = Callable[[bytes], "Case"]
 
 ENVIRONMENT = "REPLYDESK_CONFIG"
 """As in `gateway.config`, which a mail by itself need not wait for."""
-HEAD_BYTES = 65_536
-_DELIVERED_TO = ("delivered-to", "x-original-to", "envelope-to")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -83,7 +80,7 @@ def _looking(config: str | None) -> Iterator[Look]:
         site = Site(settings, database)
 
         def look(raw: bytes) -> Case:
-            read = site.desk.read(raw, envelope_of(raw))
+            read = site.desk.read(raw, envelope_of(raw, "file"))
             return database.read_now(lambda tx: site.desk.case(tx, read, now()))
 
         yield look
@@ -113,7 +110,7 @@ def _by_itself(policy: Policy) -> Look:
     from gateway.core.proof import authentic
 
     def look(raw: bytes) -> Case:
-        envelope = envelope_of(raw)
+        envelope = envelope_of(raw, "file")
         message = parse(raw, envelope)
         return Case(
             message,
@@ -128,20 +125,6 @@ def _by_itself(policy: Policy) -> Look:
         )
 
     return look
-
-
-def envelope_of(raw: bytes) -> Envelope:
-    """The envelope a mail was delivered with, as far as its header tells (RFC 5321 section 4.4)."""
-    head = BytesHeaderParser().parsebytes(raw[:HEAD_BYTES])
-    reverse_path = _bare(head.get_all("return-path", [""])[0])
-    recipients = (_bare(value) for name in _DELIVERED_TO for value in head.get_all(name, []))
-    return Envelope("file", reverse_path, tuple(dict.fromkeys(r for r in recipients if r)))
-
-
-def _bare(value: object) -> str:
-    from gateway.core.text import one_line
-
-    return one_line(str(value)).strip("<> ")
 
 
 def _decided(case: Case) -> Decision:

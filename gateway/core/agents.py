@@ -53,7 +53,7 @@ def is_on_behalf(case: Case) -> bool:
 
 def is_around(case: Case) -> bool:
     """A proven agent wrote to somebody outside, with one of our mailboxes in copy, about no ticket."""
-    return case.agent is not None and case.ticket is None and bool(_outside(case)) and bool(proof(case))
+    return case.agent is not None and case.ticket is None and bool(outside(case)) and bool(proof(case))
 
 
 def is_orphaned_order(case: Case) -> bool:
@@ -100,7 +100,7 @@ def _answer(case: Case, by: act.Carrier) -> Decision:
         return _refusal(agent, ticket, Reason.AGENT_EMPTY, (say("nothing_to_do"),))
     answer = None
     if out.text or files:
-        around = (say("around", agent.name or agent.address),) if _outside(case) else ()
+        around = (say("around", agent.name or agent.address),) if outside(case) else ()
         answer = act.Answer(
             out.text,
             _entry(case, agent, EntryKind.CORRESPONDENCE, out.text, Reason.AGENT_ANSWER, around),
@@ -244,7 +244,7 @@ def around(case: Case) -> Decision:
     """The agent wrote to somebody directly, the mailbox in copy: recorded, nothing is sent twice."""
     agent = case.agent
     assert agent is not None
-    return _write_first(case, agent, _outside(case)[0], sent_already=True)
+    return _write_first(case, agent, outside(case)[0], sent_already=True)
 
 
 def orphaned(case: Case) -> Decision:
@@ -268,7 +268,7 @@ def _write_first(case: Case, agent: Agent, customer: Address, *, sent_already: b
     files = _files(case)
     who = agent.name or agent.address
     note = say("around", who) if sent_already else say("on_behalf", who)
-    others = tuple(Joined(a) for a in _outside(case) if a.key != customer.key)
+    others = tuple(Joined(a) for a in outside(case) if a.key != customer.key)
     mails = () if sent_already else (NoticeRequest(Notice.REPLY, customer, Audience.CUSTOMER),)
     if not sent_already and (out.command_below or out.inseparable or not (text or files)):
         why = say("inseparable") if out.inseparable else say("nothing_to_do")
@@ -407,7 +407,7 @@ def _files(case: Case) -> tuple[AttachedFile, ...]:
     return tuple(f for f in case.files if f.part not in ours)
 
 
-def _outside(case: Case) -> tuple[Address, ...]:
+def outside(case: Case) -> tuple[Address, ...]:
     """People in To and Cc who are neither ours nor agents."""
     people = (*case.message.to, *case.message.cc)
     found = {a.key: a for a in people if "@" in a.key and not case.policy.is_own(a.address)}
@@ -416,13 +416,13 @@ def _outside(case: Case) -> tuple[Address, ...]:
 
 def _newly_confirmed(case: Case, ticket: Ticket) -> tuple[Joined, ...]:
     """Unconfirmed people the agent writes to: by name in the header, or by answering their mail."""
-    written_to = {a.key for a in _outside(case)}
+    written_to = {a.key for a in outside(case)}
     parent: Entry | None = case.facts.parent
     if parent is not None and parent.role is Role.STRANGER:
         written_to.add(parent.author.key)
     known = {a.key for a in ticket.unconfirmed}
     joined = [Joined(a) for a in ticket.unconfirmed if a.key in written_to]
-    joined += [Joined(a) for a in _outside(case) if a.key not in known and not ticket.knows(a.address)]
+    joined += [Joined(a) for a in outside(case) if a.key not in known and not ticket.knows(a.address)]
     return tuple(joined)
 
 

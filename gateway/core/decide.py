@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from gateway.core import act, agents, commands, token
+from gateway.core import act, agents, archive, commands, token
 from gateway.core.case import Case
 from gateway.core.commands import Verb
 from gateway.core.decision import Change, Decision, EntryDraft, Joined, NewTicket, Reason, Why
@@ -34,6 +34,12 @@ class Row:
 
 def decide(case: Case) -> Decision:
     """The decision of the first row that applies; the last row always does."""
+    if case.envelope.archived:
+        return archive.recorded(case, _first(archive.unhurried(case)))
+    return _first(case)
+
+
+def _first(case: Case) -> Decision:
     return next(row for row in TABLE if row.applies(case)).decide(case)
 
 
@@ -421,6 +427,7 @@ def _is_failed(case: Case) -> bool:
 TABLE: tuple[Row, ...] = (
     Row("duplicate", lambda c: c.facts.duplicate_of > 0, _duplicate),
     Row("unreadable", lambda c: c.kind.name is KindName.UNREADABLE, _unreadable),
+    Row("ours, from an archive", archive.is_ours, archive.ours),
     Row("own mail coming back", lambda c: c.kind.name is KindName.LOOP, _loop),
     Row("delivery failed", _is_failed, _failed_report),
     Row("other report", lambda c: c.kind.name is KindName.REPORT, _other_report),

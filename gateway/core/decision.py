@@ -46,6 +46,7 @@ class Reason(StrEnum):
     AGENT_EMPTY = "agent-mail-without-text"
     AGENT_AROUND = "agent-wrote-to-the-customer"
     AGENT_ON_BEHALF = "agent-on-behalf"
+    RECORDED = "our-mail-recorded"
     AGENT_UNDOES = "agent-undoes"
     STATUS_ASKED = "status-asked"
     CLOSED_BY_LINK = "closed-by-link"
@@ -84,6 +85,7 @@ SENTENCES: dict[Reason, str] = {
     Reason.AGENT_MISUNDERSTOOD: "An agent's command was not understood, so nothing was done.",
     Reason.AGENT_EMPTY: "An agent's mail with neither text, file nor command: nothing to do.",
     Reason.AGENT_AROUND: "An agent wrote to the customer with the mailbox in copy: recorded, not sent again.",
+    Reason.RECORDED: "A mail of ours from an archive: recorded as it was, not sent again.",
     Reason.AGENT_ON_BEHALF: "An agent opened a ticket on a customer's behalf.",
     Reason.AGENT_UNDOES: "A proven agent took an earlier order back.",
     Reason.STATUS_ASKED: "The author asked for the state of own tickets.",
@@ -258,3 +260,5 @@ class Decision:
     """The author's own tickets, for the mail that lists them."""
     hold_minutes: int = 0
     """The customers' mails wait so long, and can be recalled meanwhile."""
+    happened_at: datetime | None = None
+    """For a mail from an archive: the date everything is written down under. None: now."""

@@ -53,6 +53,11 @@ class Envelope:
     authenticated_as: str = ""
     """The address proven by SMTP AUTH, empty without."""
 
+    @property
+    def archived(self) -> bool:
+        """It comes from an archive, not from somebody who waits for an answer."""
+        return self.source == "import"
+
 
 class Action(StrEnum):
     """RFC 3464 section 2.3.3."""

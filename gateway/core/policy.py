@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from gateway.core.hours import Hours
 from gateway.core.lifecycle import Status
@@ -112,6 +113,8 @@ class Policy:
     waiting_remind_after_days: int = 0
     waiting_solved_after_days: int = 0
     statuses: tuple[SiteStatus, ...] = ()
+    closed_before: datetime | None = None
+    """Conversations of an archive that ended before it are closed; None: they stay as they ended."""
     own_addresses: frozenset[str] = field(default_factory=frozenset)
     """Keys of every mailbox and alias; nothing is ever sent to them."""
 

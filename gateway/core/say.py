@@ -13,6 +13,7 @@ _SEPARATOR = "\t"
 SENTENCES: dict[str, tuple[str, str]] = {
     # what happened to a ticket
     "reopened": ("Reopened: {0} replied.", "Wieder geöffnet: {0} hat geantwortet."),
+    "imported": ("Imported from an archive.", "Aus einem Archiv übernommen."),
     "closed_by_mail": ("Closed by the requester, by mail.", "Vom Kontakt per Mail geschlossen."),
     "closed_by_link": (
         "Closed by the requester, with the link in a mail.",

@@ -13,7 +13,7 @@ import pytest
 
 from gateway import config
 from gateway.cli import main
-from gateway.cli.explain import envelope_of
+from gateway.mailstore import envelope_of
 from tests.cli.conftest import AWAY, REQUEST, Shop
 
 CORPUS = Path(__file__).resolve().parents[2] / "../shared/corpus"
@@ -204,10 +204,10 @@ def test_a_fault_of_ours_is_explained_as_the_daemon_treats_it(
 def test_the_envelope_is_read_from_what_delivery_wrote() -> None:
     """The first Return-Path, and every address it was delivered to (RFC 5321 section 4.4)."""
     raw = b"Return-Path: <a@x.example>\nDelivered-To: s@e.example\nX-Original-To: s+t@e.example\nReturn-Path: <b@x>\n\n"
-    found = envelope_of(raw)
+    found = envelope_of(raw, "file")
     assert (found.reverse_path, found.recipients) == ("a@x.example", ("s@e.example", "s+t@e.example"))
-    assert envelope_of(b"Return-Path: <>\n\n").reverse_path == ""
-    assert envelope_of(b"\xff\0").recipients == ()
+    assert envelope_of(b"Return-Path: <>\n\n", "file").reverse_path == ""
+    assert envelope_of(b"\xff\0", "file").recipients == ()
 
 
 @pytest.mark.skipif(not CORPUS.is_dir(), reason="the corpus of real mails is not here")

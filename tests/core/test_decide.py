@@ -14,7 +14,7 @@ from gateway.core.case import Case
 from gateway.core.decide import TABLE, decide
 from gateway.core.decision import SENTENCES, Decision, Reason
 from gateway.core.lifecycle import Move, Status
-from gateway.core.message import Action, Address, DeliveryReport, KindName, Report, ReportType
+from gateway.core.message import Action, Address, DeliveryReport, Envelope, KindName, Report, ReportType
 from gateway.core.notice import Audience, Notice
 from gateway.core.policy import Budget
 from gateway.core.say import spoken
@@ -85,6 +85,13 @@ def test_row_unreadable() -> None:
     assert row_of(c) == "unreadable"
     decision = decide(c)
     assert decision == Decision(Reason.UNREADABLE, decision.why, hold="nested too deep")
+
+
+def test_row_ours_from_an_archive() -> None:
+    """An answer of ours that was sent before this desk began is recorded; see test_archive."""
+    c = case(message(ANNA, to=(KIM,)), on=ticket(), path=Envelope("import", "", ()))
+    assert row_of(c) == "ours, from an archive"
+    assert decide(c).reason is Reason.RECORDED
 
 
 def test_row_own_mail_coming_back() -> None:
