@@ -17,8 +17,9 @@ from gateway.core.notice import AttachedFile, Audience, Notice, Outbound
 from gateway.core.thread import Key, Keys
 from gateway.core.ticket import Evidence
 from storage import raw
+from storage.claims import DIED_SENDING
 from storage.database import Database
-from storage.outbox import DIED_SENDING, OutboxRow, State
+from storage.outbox import OutboxRow, State
 from storage.tx import Tx
 from tests.conftest import NOW
 from tests.core.build import KIM, LEE

@@ -1,0 +1,75 @@
+"""A row of the outbox as a value, and the states it can be in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Row, Table
+
+from gateway.core.notice import AttachedFile
+from storage import tables
+
+OUTBOX: Table = tables.table(tables.Outbox)
+
+
+class State(StrEnum):
+    PENDING = "pending"
+    CLAIMED = "claimed"
+    SENT = "sent"
+    DEFERRED = "deferred"
+    UNCERTAIN = "uncertain"
+    FAILED = "failed"
+    RECALLED = "recalled"
+
+
+DUE = (State.PENDING, State.DEFERRED, State.UNCERTAIN)
+DOUBTS = 1
+"""After how many attempts of unknown end a mail is still tried again by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxRow:
+    """A mail in the outbox, without its bytes."""
+
+    id: int
+    state: str
+    notice: str
+    audience: str
+    recipient: str
+    ticket: int | None
+    message_id: str
+    reverse_path: str
+    automatic: bool
+    attempts: int
+    doubts: int
+    first_attempt_at: datetime | None
+    last_reply: str
+    created_at: datetime
+    not_before: datetime
+    sent_at: datetime | None
+    files: tuple[AttachedFile, ...]
+    entry_id: int | None
+    claimed_until: datetime | None
+
+    @property
+    def waits_for_operator(self) -> bool:
+        """Perhaps delivered, perhaps not, and not to be tried again by itself."""
+        return self.state == State.UNCERTAIN and self.doubts > DOUBTS
+
+    @property
+    def next_attempt_at(self) -> datetime | None:
+        return self.not_before if self.state in DUE and not self.waits_for_operator else None
+
+
+COLUMNS = tuple(OUTBOX.c[name] for name in OutboxRow.__dataclass_fields__)
+
+
+def read(row: Row[Any]) -> OutboxRow:
+    values = {name: row._mapping[name] for name in OutboxRow.__dataclass_fields__}
+    values["files"] = tuple(
+        AttachedFile(f["raw"], f["part"], f["filename"], f["content_type"]) for f in values["files"]
+    )
+    return OutboxRow(**values)
