@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from gateway.core import act, agents, archive, commands, token
+from gateway.core import act, agents, archive, commands, sent_folder, token
 from gateway.core.case import Case
 from gateway.core.commands import Verb
 from gateway.core.decision import Change, Decision, EntryDraft, Joined, NewTicket, Reason, Why
@@ -425,6 +425,7 @@ def _is_failed(case: Case) -> bool:
 
 
 TABLE: tuple[Row, ...] = (
+    Row("sent from the mailbox itself", sent_folder.is_found, sent_folder.decide),
     Row("duplicate", lambda c: c.facts.duplicate_of > 0, _duplicate),
     Row("unreadable", lambda c: c.kind.name is KindName.UNREADABLE, _unreadable),
     Row("ours, from an archive", archive.is_ours, archive.ours),

@@ -48,6 +48,10 @@ class Reason(StrEnum):
     AGENT_ON_BEHALF = "agent-on-behalf"
     RECORDED = "our-mail-recorded"
     AGENT_UNDOES = "agent-undoes"
+    SENT_AROUND = "answered-from-the-mailbox"
+    SENT_ASIDE = "written-from-the-mailbox-to-others"
+    SENT_BY_US = "found-in-the-sent-folder"
+    SENT_ELSEWHERE = "sent-about-no-ticket"
     STATUS_ASKED = "status-asked"
     CLOSED_BY_LINK = "closed-by-link"
     COMMAND_LINE = "command-line"
@@ -88,6 +92,10 @@ SENTENCES: dict[Reason, str] = {
     Reason.RECORDED: "A mail of ours from an archive: recorded as it was, not sent again.",
     Reason.AGENT_ON_BEHALF: "An agent opened a ticket on a customer's behalf.",
     Reason.AGENT_UNDOES: "A proven agent took an earlier order back.",
+    Reason.SENT_AROUND: "Somebody answered from the mailbox itself: recorded, nothing is sent again.",
+    Reason.SENT_ASIDE: "Somebody wrote from the mailbox to people who have no part in the ticket: a comment.",
+    Reason.SENT_BY_US: "A mail of the Sent folder that Replydesk sent itself.",
+    Reason.SENT_ELSEWHERE: "A mail of the Sent folder that concerns no ticket is kept in the journal only.",
     Reason.STATUS_ASKED: "The author asked for the state of own tickets.",
     Reason.CLOSED_BY_LINK: "The requester closed the ticket with the link in a mail.",
     Reason.CLOCK_REMINDS: "The customer owes an answer and is reminded once.",

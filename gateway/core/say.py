@@ -89,6 +89,14 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "{0} wrote to the customer directly, with the mailbox in copy.",
         "{0} hat dem Kontakt direkt geschrieben, mit dem Postfach in Kopie.",
     ),
+    "sent_around": (
+        "{0} answered from the mailbox itself; it was found in its Sent folder.",
+        "{0} hat direkt aus dem Postfach geantwortet; die Mail lag in dessen Gesendet-Ordner.",
+    ),
+    "sent_aside": (
+        "Sent from the mailbox itself to {0}, who have no part in this ticket.",
+        "Direkt aus dem Postfach gesendet an {0}, ohne Beteiligung an diesem Ticket.",
+    ),
     "recalled": ("Recalled before it was sent.", "Zurückgerufen, bevor es gesendet wurde."),
     # receipts
     "sent_to": ("Sent to {0}.", "Gesendet an {0}."),

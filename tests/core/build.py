@@ -57,6 +57,7 @@ HUMAN = Kind(KindName.CORRESPONDENCE, "human", "Nothing says that a machine wrot
 AUTOMATIC = Kind(KindName.AUTOMATIC, "auto-submitted", "Its Auto-Submitted field says so (RFC 3834).")
 REPORT = Kind(KindName.REPORT, "report", "It is a report about a mail that was sent.")
 LOOP = Kind(KindName.LOOP, "own-message-id", "Its Message-ID is one of ours: our own mail came back.")
+OWN_ADDRESS = Kind(KindName.LOOP, "own-address", "Its author is one of our own addresses.")
 UNREADABLE = Kind(KindName.UNREADABLE, "unreadable", "The mail could not be read.")
 
 

@@ -32,6 +32,7 @@ from tests.core.build import (
     LEE,
     LOOP,
     MALLORY,
+    OWN_ADDRESS,
     POLICY,
     REPORT,
     SUPPORT,
@@ -40,6 +41,7 @@ from tests.core.build import (
     attached,
     attachment,
     case,
+    envelope,
     failed,
     follower,
     message,
@@ -68,6 +70,17 @@ def test_every_row_has_a_test_of_its_name() -> None:
     names = {"test_row_" + re.sub(r"\W+", "_", row.name) for row in TABLE}
     here = {name for name in vars(sys.modules[__name__]) if name.startswith("test_row_")}
     assert here == names
+
+
+def test_row_sent_from_the_mailbox_itself() -> None:
+    """An answer found in the Sent folder: on the ticket, the customer's turn, and nobody gets it from us."""
+    found = envelope("", source="imap-sent:support@example.com")
+    c = case(message(SUPPORT, to=(KIM,)), kind=OWN_ADDRESS, on=ticket(), path=found)
+    assert row_of(c) == "sent from the mailbox itself"
+    decision = decide(c)
+    assert (decision.reason, decision.ticket, decision.notices) == (Reason.SENT_AROUND, 7, ())
+    assert decision.change.status is Status.WAITING_ON_CONTACT
+    assert row_of(replace(c, envelope=envelope())) == "own mail coming back"
 
 
 def test_row_duplicate() -> None:

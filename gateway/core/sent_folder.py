@@ -1,0 +1,135 @@
+"""Mails found in a mailbox's own Sent folder: answers somebody gave around the desk.
+
+They have left already, so nothing is ever sent because of them. What answers a ticket is put on
+it; what Replydesk sent itself, and what concerns no ticket, is settled quietly.
+"""
+
+from __future__ import annotations
+
+from gateway.core import act, token
+from gateway.core.case import Case
+from gateway.core.decision import Change, Decision, EntryDraft, Joined, Reason, Why
+from gateway.core.lifecycle import Move, transition
+from gateway.core.message import Address
+from gateway.core.people import found_in
+from gateway.core.policy import Agent
+from gateway.core.say import say
+from gateway.core.ticket import EntryKind, Role, Ticket
+
+SOURCE = "imap-sent:"
+"""What the source of such a mail begins with; the mailbox follows."""
+
+_NOT_SENT = "no: it has left already"
+
+
+def is_found(case: Case) -> bool:
+    """It comes from a Sent folder, and is not on a ticket yet: its copy in the inbox came to none."""
+    return (
+        case.envelope.source.startswith(SOURCE)
+        and not case.message.unreadable
+        and not (case.facts.duplicate_of and case.facts.duplicate_ticket)
+    )
+
+
+def decide(case: Case) -> Decision:
+    if _is_ours(case):
+        return _elsewhere(Reason.SENT_BY_US, "Replydesk sent it")
+    if case.message.header("auto-submitted").split(";")[0].strip().casefold() not in ("", "no"):
+        return _elsewhere(Reason.SENT_ELSEWHERE, "a machine wrote it")
+    ticket = case.ticket
+    if ticket is None:
+        return _elsewhere(Reason.SENT_ELSEWHERE, "it shows no mark of a ticket")
+    written_to = _written_to(case)
+    customers = {ticket.requester.key, *(p.address.key for p in ticket.people if not p.follower)}
+    if customers & set(written_to):
+        return _answer(case, ticket, written_to)
+    return _aside(case, ticket, written_to)
+
+
+def _answer(case: Case, ticket: Ticket, written_to: dict[str, Address]) -> Decision:
+    """The customer has it: it is the customer's turn."""
+    author = _author(case)
+    move = Move.AGENT_REPLIED
+    outside = [a for key, a in written_to.items() if not case.policy.is_own(key) and not case.policy.agent_for(key)]
+    joined = tuple(Joined(a) for a in outside if not ticket.knows(a.address) and not act.is_role(a.key))
+    told = _followers(case, ticket)
+    return Decision(
+        Reason.SENT_AROUND,
+        Why(
+            attach=f"yes: {act.sentence(Reason.SENT_AROUND)}",
+            reopen=f"status: {ticket.status.value} → {transition(ticket.status, move).value}",
+            acknowledge=_NOT_SENT,
+            notify="yes: who follows" if told else "no: somebody of ours wrote it",
+        ),
+        ticket=ticket.number,
+        entry=_entry(case, EntryKind.CORRESPONDENCE, author, (say("sent_around", author.shown),)),
+        change=Change(move=move, status=transition(ticket.status, move), joined=joined),
+        notices=act.tell(told, "answered", but=case.agent),
+    )
+
+
+def _aside(case: Case, ticket: Ticket, written_to: dict[str, Address]) -> Decision:
+    """Written to somebody else about the ticket, such as a supplier: no customer may see that."""
+    whom = ", ".join(list(written_to)[:5]) or "nobody it names"
+    why = Why("yes: as a comment, for its recipients have no part in the ticket", "no", _NOT_SENT, "no")
+    entry = _entry(case, EntryKind.COMMENT, _author(case), (say("sent_aside", whom),))
+    return Decision(Reason.SENT_ASIDE, why, ticket=ticket.number, entry=entry)
+
+
+def _elsewhere(reason: Reason, because: str) -> Decision:
+    return Decision(reason, Why(f"no: {because}", "no", _NOT_SENT, "no"))
+
+
+def _is_ours(case: Case) -> bool:
+    """By its Message-ID or sender; where the relay gave it another id, by ours at the end of References.
+
+    An answer's References end with the mail it answers; only our own mails end with themselves.
+    """
+    if case.kind.rule in ("own-message-id", "own-envelope"):
+        return True
+    last = case.message.references[-1:]
+    holders = frozenset(key for agent in case.policy.agents for key in agent.keys)
+    return any(
+        reference not in case.message.in_reply_to
+        and token.read_message_id(case.policy.keys, reference, holders) is not None
+        for reference in last
+    )
+
+
+def _written_to(case: Case) -> dict[str, Address]:
+    """Key → address; a sent mail may still say who got a blind copy."""
+    blind = found_in(case.message.header("bcc"))
+    return {a.key: a for a in (*case.message.to, *case.message.cc, *blind) if "@" in a.key}
+
+
+def _author(case: Case) -> Address:
+    agent = case.agent
+    if agent:
+        return Address(agent.address, agent.name)
+    box = case.policy.mailbox_for(case.envelope.source.removeprefix(SOURCE)) or case.mailbox
+    return Address(box.address, box.name)
+
+
+def _followers(case: Case, ticket: Ticket) -> tuple[Agent, ...]:
+    """The assignee and those who follow, as for any answer of a colleague."""
+    following = {a.key for a in ticket.followers}
+    team = act.agents_of(case.policy, ticket, ticket.mailbox)
+    return tuple(a for a in team if ticket.assignee or a.keys & following)
+
+
+def _entry(case: Case, kind: EntryKind, author: Address, remarks: tuple[str, ...]) -> EntryDraft:
+    message = case.message
+    text = message.reply_text or message.body_text
+    return EntryDraft(
+        kind,
+        author,
+        Role.AGENT,
+        text,
+        text,
+        message.attachments,
+        message.message_id,
+        Reason.SENT_AROUND.value if kind is EntryKind.CORRESPONDENCE else Reason.SENT_ASIDE.value,
+        case.choice.match.evidence if case.choice.match else None,
+        remarks=remarks,
+        sha256=message.sha256,
+    )
