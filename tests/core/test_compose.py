@@ -75,11 +75,14 @@ CUSTOMERS = (
     Notice.CLOSE_CONFIRMATION,
     Notice.CLOSED,
     Notice.TICKET_LIST,
+    Notice.SOLVED_REMINDER,
+    Notice.WAITING_REMINDER,
 )
 AUDIENCES = {
     **dict.fromkeys(CUSTOMERS, Audience.CUSTOMER),
     Notice.AGENT_NOTICE: Audience.AGENT,
     Notice.AGENT_RECEIPT: Audience.AGENT,
+    Notice.AGENT_DIGEST: Audience.AGENT,
     Notice.OPERATOR_ALARM: Audience.OPERATOR,
 }
 RECIPIENTS = {
@@ -140,6 +143,9 @@ CONTRACTS = {
     Notice.CLOSE_CONFIRMATION: Contract("", False, "t", AS_REPLY, "/close/"),
     Notice.CLOSED: Contract("auto-generated", False, "t", AS_REPLY, "/tickets/7"),
     Notice.TICKET_LIST: Contract("auto-replied", True, "t", "Your open requests"),
+    Notice.SOLVED_REMINDER: Contract("auto-generated", False, "t", AS_REPLY, "/close/"),
+    Notice.WAITING_REMINDER: Contract("auto-generated", False, "t", AS_REPLY, "/tickets/7"),
+    Notice.AGENT_DIGEST: Contract("auto-generated", False, "a", f"New request: Printer is on fire {MARK}"),
     Notice.AGENT_NOTICE: Contract("auto-generated", False, "a", f"New request: Printer is on fire {MARK}"),
     Notice.AGENT_RECEIPT: Contract("auto-replied", True, "", f"New request: Printer is on fire {MARK}"),
     Notice.OPERATOR_ALARM: Contract("auto-generated", False, "", "Replydesk needs your attention"),
