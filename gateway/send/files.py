@@ -6,6 +6,7 @@ A file that cannot go along is named in the mail with the reason; none is droppe
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -34,6 +35,13 @@ async def enclose(database: Database, policy: Policy, row: OutboxRow, message: b
     sources = await database.read(lambda tx: _sources(tx, policy, row))
     # Taking a large mail apart costs CPU time, which the loop has not.
     return await asyncio.to_thread(_enclose, message, row.files, sources, limit)
+
+
+def enclosed_now(database: Database, policy: Policy, row: OutboxRow, message: bytes) -> bytes:
+    """The mail with all its files, for the command line. Raises `StorageUnavailable`."""
+    if not row.files:
+        return message
+    return _enclose(message, row.files, database.read_now(lambda tx: _sources(tx, policy, row)), sys.maxsize)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import logging
 from datetime import datetime, timedelta
-from functools import partial
 
 from gateway.config import Settings
 from gateway.core.errors import StorageUnavailable
@@ -34,6 +33,8 @@ POLL_SECONDS = 2.0
 LOOK_AFTER = timedelta(seconds=60)
 """How often claims are extended, and those of dead holders looked for."""
 FAULT_PAUSE = 5.0
+CLAIMED_PER_WORKER = 8
+"""Claimed in one go, so that a claim costs little of a mail; what is not begun is given back when we stop."""
 CUT_OFF, LAST_CALL = 0.6, 0.8
 """Shares of the time for draining after which deliveries are cut off, and the database is asked once more only."""
 
@@ -144,10 +145,9 @@ class Sender:
         self._look_after_at = now + LOOK_AFTER
 
     def _room(self) -> int:
-        """How many more to claim: enough that no connection waits, few enough that a crash leaves few in doubt."""
-        under_way = len(self._in_hand)
-        free = 2 * self._workers - under_way if under_way <= self._workers else 0
-        return self._breaker.room(self._clock(), free, under_way)
+        """How many more to claim: the line is filled up when half of it is gone."""
+        under_way, most = len(self._in_hand), CLAIMED_PER_WORKER * self._workers
+        return self._breaker.room(self._clock(), most - under_way if under_way <= most // 2 else 0, under_way)
 
     async def _rest(self) -> None:
         """Until something is due, or changed."""
@@ -183,44 +183,62 @@ class Sender:
     # --- one mail -----------------------------------------------------------------------
 
     async def _work(self) -> None:
+        """One mail after the other. While one is settled the next is talked about with the relay already."""
+        settling: asyncio.Task[None] | None = None
         while (claimed := await self._line.get()) is not None:
             row, message = claimed
-            try:
-                await self._send(row, message)
-            except StorageUnavailable:
-                continue  # told already; the row's claim runs out
-            except Exception as error:
-                log.error("fault while sending", extra={"outbox": row.id} | described(error))
-            finally:
-                self._in_hand.pop(row.id, None)
-                self._woken.set()
+            outcome = await self._attempt(row, message, settling)
+            if settling is not None:
+                await settling
+            settling = asyncio.create_task(self._end(row, outcome))
+            if outcome is None or outcome.about is About.RELAY:
+                # The next one would fare no better.
+                await settling
+        if settling is not None:
+            await settling
 
-    async def _send(self, row: OutboxRow, message: bytes) -> None:
-        try:
-            outcome = await self._attempt(row, message)
-        except StorageUnavailable:
-            await self._books.release([row.id])
-            return
-        if self._cut and outcome.result is Result.DEFERRED:
-            # We hung up ourselves, and before the end: as if it had not begun.
-            await self._books.release([row.id])
-        elif outcome.about is About.RELAY:
-            await self._no_relay(row, outcome)
-        else:
-            if self._breaker.answered():
-                log.info("the relay answers again")
-            await self._books.settle(row, outcome)
+    async def _attempt(self, row: OutboxRow, message: bytes, settling: asyncio.Task[None] | None) -> Outcome | None:
+        """None: there is no database, and nothing was sent."""
+        begun = False
 
-    async def _attempt(self, row: OutboxRow, message: bytes) -> Outcome:
+        async def begin() -> bool:
+            nonlocal begun
+            begun = await self._books.begin(row)
+            if settling is not None:
+                # One mail of ours in doubt at a time: the last one is settled before this one can be.
+                await settling
+            return begun
+
         try:
             whole = await enclose(self._database, self._policy, row, message, self._attachment_limit)
+            path = reverse_path(row, self._policy)
+            return await self._transport.deliver(path, row.recipient, whole, row.notice, begin)
         except StorageUnavailable:
-            raise
+            return None
         except Exception as error:
-            log.error("a mail could not be put together", extra={"outbox": row.id} | described(error))
-            return Outcome(Result.DEFERRED, f"not sent: it could not be put together ({type(error).__name__})")
-        path = reverse_path(row, self._policy)
-        return await self._transport.deliver(path, row.recipient, whole, row.notice, partial(self._books.begin, row))
+            log.error("fault while sending", extra={"outbox": row.id} | described(error))
+            result = Result.UNCERTAIN if begun else Result.DEFERRED
+            return Outcome(result, f"not finished, by a fault of ours ({type(error).__name__})")
+
+    async def _end(self, row: OutboxRow, outcome: Outcome | None) -> None:
+        """Write down how it ended; without an outcome nothing was sent."""
+        try:
+            if outcome is None or (self._cut and outcome.result is Result.DEFERRED):
+                # No database, or we hung up ourselves before the end: as if it had not begun.
+                await self._books.release([row.id])
+            elif outcome.about is About.RELAY:
+                await self._no_relay(row, outcome)
+            else:
+                if self._breaker.answered():
+                    log.info("the relay answers again")
+                await self._books.settle(row, outcome)
+        except StorageUnavailable:
+            pass  # told already; the claim runs out
+        except Exception as error:
+            log.error("fault while settling", extra={"outbox": row.id} | described(error))
+        finally:
+            self._in_hand.pop(row.id, None)
+            self._woken.set()
 
     async def _no_relay(self, row: OutboxRow, outcome: Outcome) -> None:
         """Everything goes back into the line, and one mail asks later."""

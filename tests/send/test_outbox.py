@@ -12,8 +12,10 @@ import pytest
 
 from gateway.core.errors import StorageUnavailable
 from gateway.core.policy import Policy
+from gateway.core.retry import Outcome
 from gateway.core.token import read_address_token
 from gateway.send.outbox import Sender
+from gateway.send.relay import Begin
 from gateway.send.smtp import SmtpTransport
 from storage.database import Database
 from storage.outbox import OutboxRow
@@ -255,6 +257,28 @@ async def test_the_operators_retry_is_one_attempt(house: House, sink: Sink) -> N
         house.sender.wake()
         await until(lambda: _attempts(house, id, 1))
         assert (await house.row(id)).waits_for_operator
+
+
+@pytest.mark.parametrize("begun", [False, True])
+async def test_a_fault_of_ours_never_sends_twice_by_itself(
+    house: House, sink: Sink, monkeypatch: pytest.MonkeyPatch, begun: bool
+) -> None:
+    """Before the mail was begun it is deferred, afterwards in doubt; the loop goes on with the others."""
+    deliver = house.transport.deliver
+
+    async def faulty(reverse_path: str, recipient: str, message: bytes, notice: str, begin: Begin) -> Outcome:
+        if recipient != KIM:
+            return await deliver(reverse_path, recipient, message, notice, begin)
+        if begun:
+            await begin()
+        raise LookupError("a fault of ours")
+
+    monkeypatch.setattr(house.transport, "deliver", faulty)
+    id = await house.put()
+    async with house.running():
+        await house.state(await house.put("other@customer.example"), "sent")
+        row = await house.state(id, "uncertain" if begun else "deferred")
+    assert (row.doubts, "LookupError" in row.last_reply) == (int(begun), True)
 
 
 @pytest.mark.parametrize("begun", [False, True])
