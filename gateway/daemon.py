@@ -13,13 +13,12 @@ import logging
 import os
 import signal
 import socket
-import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 from functools import partial
 from zoneinfo import ZoneInfo
 
-from gateway import config, jobs, polling, systemd
+from gateway import config, doors, jobs, polling, systemd
 from gateway.config import Settings
 from gateway.core.errors import StorageUnavailable
 from gateway.flow import Desk
@@ -28,8 +27,7 @@ from gateway.metrics import Metrics
 from gateway.portal import app as portal
 from gateway.portal import server as portal_server
 from gateway.portal.app import Health
-from gateway.receive import lmtp, smtp
-from gateway.receive.options import Listener, Options
+from gateway.receive import smtp
 from gateway.receive.watch import Watch
 from gateway.render import Templates
 from gateway.send import Sender, transport
@@ -87,9 +85,11 @@ async def serving(settings: Settings) -> AsyncIterator[None]:
         await _open_metrics(stack, settings, sources)
 
         given = systemd.listen_sockets()
-        health = partial(_health, database, sources)
-        await _open_portal(stack, settings, desk, database, sender.wake, health, given.get("portal", []))
-        await _open_receivers(stack, settings, walk, given)
+        doors.check(settings, given)
+        app = portal.app(desk, database, settings, _now, partial(_health, database, sources), sender.wake)
+        for server in await doors.open_portal(settings, partial(portal_server.serve, app), given):
+            stack.push_async_callback(partial(server.stop, 1.0))
+        stack.push_async_callback(partial(_drain_doors, await doors.open_receivers(settings, walk, given)))
         await _watch_folders(stack, polling.watches(settings, walk, sources, _now))
         yield
 
@@ -104,57 +104,8 @@ def build_desk(settings: Settings) -> Desk:
 # --- doors -------------------------------------------------------------------------------
 
 
-async def _open_receivers(
-    stack: contextlib.AsyncExitStack, settings: Settings, walk: Walk, given: dict[str, list[socket.socket]]
-) -> None:
-    s = settings.receive.smtp
-    tls = _tls_context(settings)
-    options = Options(
-        hostname=settings.hostname,
-        max_message_bytes=settings.limits.max_message_bytes,
-        max_recipients=s.max_recipients,
-        timeout_seconds=s.timeout_seconds,
-        connections_per_ip=s.connections_per_ip,
-        max_connections=s.max_connections,
-        tls=tls,
-        proxy_protocol_timeout=10.0 if s.proxy_protocol else None,
-    )
-    doors: list[tuple[str, Listener, Callable[..., Awaitable[asyncio.Server]]]] = []
-    doors += [("receive.smtp.listen", Listener(socket=k), smtp.serve) for k in given.get("smtp", [])]
-    doors += [("receive.lmtp.listen", Listener(socket=k), lmtp.serve) for k in given.get("lmtp", [])]
-    if not given.get("smtp"):
-        doors += [("receive.smtp.listen", _listener(a), smtp.serve) for a in s.listen]
-    if not given.get("lmtp"):
-        doors += [("receive.lmtp.listen", _listener(a), lmtp.serve) for a in settings.receive.lmtp.listen]
-    doors += [("receive.smtp.implicit_tls_listen", _listener(a, tls=True), smtp.serve) for a in s.implicit_tls_listen]
-    servers = []
-    for key, listener, serve in doors:
-        with _named(settings, key, listener.path or f"{listener.host}:{listener.port}"):
-            servers.append(await serve(listener, walk, options))
-            log.info("listening", extra={"for": key, "address": listener.path or f"{listener.host}:{listener.port}"})
-
-    async def drain() -> None:
-        await asyncio.gather(*(smtp.drain(server, RECEIVE_SECONDS) for server in servers))
-
-    stack.push_async_callback(drain)
-
-
-async def _open_portal(
-    stack: contextlib.AsyncExitStack,
-    settings: Settings,
-    desk: Desk,
-    database: Database,
-    wake: Callable[[], None],
-    health: Callable[[], Awaitable[Health]],
-    given: list[socket.socket],
-) -> None:
-    if not settings.portal.listen and not given:
-        return
-    app = portal.app(desk, database, settings, _now, health, wake)
-    with _named(settings, "portal.listen", settings.portal.listen):
-        server = await portal_server.serve(app, given[0] if given else settings.portal.listen)
-    log.info("listening", extra={"for": "portal.listen", "address": settings.portal.listen})
-    stack.push_async_callback(partial(server.stop, 1.0))
+async def _drain_doors(servers: list[asyncio.Server]) -> None:
+    await asyncio.gather(*(smtp.drain(server, RECEIVE_SECONDS) for server in servers))
 
 
 async def _watch_folders(stack: contextlib.AsyncExitStack, watches: list[Watch]) -> None:
@@ -171,48 +122,11 @@ async def _open_metrics(stack: contextlib.AsyncExitStack, settings: Settings, so
     address = settings.metrics.listen
     if not address:
         return
-    metrics, listener = Metrics(lambda: sources.all), _listener(address)
-    with _named(settings, "metrics.listen", address):
+    metrics, listener = Metrics(lambda: sources.all), doors.listener(address)
+    with doors.named(settings, "metrics.listen", listener):
         stack.callback(metrics.serve(listener.host, listener.port).close)
     await stack.enter_async_context(_running(metrics.measure_lag()))
     log.info("listening", extra={"for": "metrics.listen", "address": address})
-
-
-def _listener(address: str, *, tls: bool = False) -> Listener:
-    if address.startswith("unix:"):
-        return Listener(path=address.removeprefix("unix:"))
-    host, _, port = address.rpartition(":")
-    return Listener(host.strip("[]"), int(port), implicit_tls=tls)
-
-
-@contextlib.contextmanager
-def _named(settings: Settings, key: str, address: str) -> Iterator[None]:
-    """A door that cannot be opened names its key."""
-    try:
-        yield
-    except OSError as error:
-        said = error.strerror or str(error)
-        raise settings.error(
-            key, f"cannot listen on {address} ({said})", "Use a free address, or stop what listens there."
-        ) from None
-
-
-def _tls_context(settings: Settings) -> ssl.SSLContext | None:
-    s = settings.receive.smtp
-    if not s.tls_certificate:
-        if s.implicit_tls_listen:
-            raise settings.error(
-                "receive.smtp.tls_certificate", "is missing for implicit_tls_listen", "Name a PEM file."
-            )
-        return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    try:
-        context.load_cert_chain(settings.path(s.tls_certificate), settings.path(s.tls_key))
-    except (OSError, ssl.SSLError) as error:
-        raise settings.error(
-            "receive.smtp.tls_certificate", f"certificate or key cannot be used ({error})", "Check both PEM files."
-        ) from None
-    return context
 
 
 # --- life --------------------------------------------------------------------------------

@@ -35,13 +35,16 @@ def watchdog_seconds() -> float:
 
 
 def listen_sockets() -> dict[str, list[socket.socket]]:
-    """Sockets systemd bound for us, by the FileDescriptorName= of their unit (`smtp`, `lmtp`, `portal`)."""
-    if os.environ.get("LISTEN_PID") != str(os.getpid()):
+    """Sockets systemd bound for us, by the FileDescriptorName= of their unit (`smtp`, `lmtp`, `portal`, …).
+
+    A unit that sets none is known by the last word of its own name: `replydesk-lmtp.socket`.
+    """
+    given = {name: os.environ.pop(f"LISTEN_{name}", "") for name in ("PID", "FDS", "FDNAMES")}
+    if given["PID"] != str(os.getpid()):
         return {}
-    count = int(os.environ.get("LISTEN_FDS", "0"))
-    names = os.environ.get("LISTEN_FDNAMES", "").split(":")
+    names = given["FDNAMES"].split(":")
     found: dict[str, list[socket.socket]] = {}
-    for n in range(count):
+    for n in range(int(given["FDS"] or 0)):
         os.set_inheritable(_FIRST_FD + n, False)
         name = names[n] if n < len(names) and names[n] not in ("", "unknown") else "smtp"
         found.setdefault(name.removesuffix(".socket").rpartition("-")[2], []).append(

@@ -1,0 +1,152 @@
+"""The doors of the daemon: where mail and browsers come in, by the settings or by sockets systemd hands over.
+
+A kind of socket that was handed over replaces the addresses of its kind in the settings: nothing
+is opened twice. A door that cannot be opened stops the start and names its key.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+import ssl
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from gateway.config import Settings
+from gateway.portal.server import Server
+from gateway.receive import lmtp, smtp
+from gateway.receive.intake import Intake
+from gateway.receive.options import Listener, Options
+
+log = logging.getLogger("replydesk")
+
+Given = Mapping[str, Sequence[socket.socket]]
+"""Sockets by the kind their unit names: `smtp`, `smtps`, `lmtp`, `portal`."""
+ServePortal = Callable[[str | socket.socket], Awaitable[Server]]
+KINDS = ("smtp", "smtps", "lmtp", "portal")
+PROXY_SECONDS = 10.0
+
+_UNIT = "Name it {} with FileDescriptorName= in its .socket unit."
+
+
+@dataclass(frozen=True, slots=True)
+class _Door:
+    key: str
+    listener: Listener
+    options: Options
+    serve: Callable[[Listener, Intake, Options], Awaitable[asyncio.Server]]
+
+
+def check(settings: Settings, given: Given) -> None:
+    """Every socket that was handed over has a use here. Raises `ConfigError`: a peer must not wait in vain."""
+    for kind, sockets in given.items():
+        if kind not in KINDS:
+            names = f"{', '.join(KINDS[:-1])} or {KINDS[-1]}"
+            raise settings.error("", f"systemd hands over a socket named {kind!r}", _UNIT.format(names))
+        for sock in sockets:
+            if not sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                raise settings.error(
+                    "", f"systemd hands over a {kind} socket that does not listen", "Set Accept=no in its .socket unit."
+                )
+
+
+async def open_receivers(settings: Settings, intake: Intake, given: Given) -> list[asyncio.Server]:
+    """Listen for mail; give each server to `smtp.drain` at the end."""
+    servers: list[asyncio.Server] = []
+    try:
+        for door in _doors(settings, given):
+            with named(settings, door.key, door.listener):
+                servers.append(await door.serve(door.listener, intake, door.options))
+            log.info("listening", extra={"for": door.key, "address": _told(door.listener)})
+    except BaseException:
+        for server in servers:
+            server.close()
+        raise
+    return servers
+
+
+async def open_portal(settings: Settings, serve: ServePortal, given: Given) -> list[Server]:
+    """Listen for browsers; `stop` each server at the end."""
+    listen = settings.portal.listen
+    wanted = [Listener(socket=s) for s in given.get("portal", ())] or ([listener(listen)] if listen else [])
+    servers = []
+    for one in wanted:
+        with named(settings, "portal.listen", one):
+            servers.append(await serve(one.socket or listen))
+        log.info("listening", extra={"for": "portal.listen", "address": _told(one)})
+    return servers
+
+
+def listener(address: str, *, implicit_tls: bool = False) -> Listener:
+    """From `host:port`, `[host]:port` or `unix:/path`."""
+    if address.startswith("unix:"):
+        return Listener(path=address.removeprefix("unix:"))
+    host, _, port = address.rpartition(":")
+    return Listener(host.strip("[]"), int(port), implicit_tls=implicit_tls)
+
+
+def _doors(settings: Settings, given: Given) -> Iterator[_Door]:
+    s = settings.receive.smtp
+    tls = _tls_context(settings, wanted=bool(given.get("smtps") or s.implicit_tls_listen))
+    by_smtp = Options(
+        hostname=settings.hostname,
+        max_message_bytes=settings.limits.max_message_bytes,
+        max_recipients=s.max_recipients,
+        timeout_seconds=s.timeout_seconds,
+        connections_per_ip=s.connections_per_ip,
+        max_connections=s.max_connections,
+        tls=tls,
+        proxy_protocol_timeout=PROXY_SECONDS if s.proxy_protocol else None,
+    )
+    # LMTP is spoken by a mail server of our own: it has one address, and no balancer stands before it.
+    by_lmtp = replace(by_smtp, connections_per_ip=0, proxy_protocol_timeout=None)
+
+    def wanted(kind: str, addresses: Sequence[str], *, implicit_tls: bool = False) -> list[Listener]:
+        handed = [Listener(socket=sock, implicit_tls=implicit_tls) for sock in given.get(kind, ())]
+        return handed or [listener(a, implicit_tls=implicit_tls) for a in addresses]
+
+    for one in wanted("smtp", s.listen):
+        yield _Door("receive.smtp.listen", one, by_smtp, smtp.serve)
+    for one in wanted("smtps", s.implicit_tls_listen, implicit_tls=True):
+        yield _Door("receive.smtp.implicit_tls_listen", one, by_smtp, smtp.serve)
+    for one in wanted("lmtp", settings.receive.lmtp.listen):
+        yield _Door("receive.lmtp.listen", one, by_lmtp, lmtp.serve)
+
+
+def _tls_context(settings: Settings, *, wanted: bool) -> ssl.SSLContext | None:
+    s = settings.receive.smtp
+    if not s.tls_certificate:
+        if wanted:
+            raise settings.error(
+                "receive.smtp.tls_certificate", "is missing for implicit_tls_listen", "Name a PEM file."
+            )
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(settings.path(s.tls_certificate), settings.path(s.tls_key))
+    except (OSError, ssl.SSLError) as error:
+        raise settings.error(
+            "receive.smtp.tls_certificate", f"certificate or key cannot be used ({error})", "Check both PEM files."
+        ) from None
+    return context
+
+
+def _told(one: Listener) -> str:
+    if one.socket is None:
+        return one.path or f"{one.host}:{one.port}"
+    name = one.socket.getsockname()
+    return f"{name[0]}:{name[1]} (systemd)" if isinstance(name, tuple) else f"{name} (systemd)"
+
+
+@contextlib.contextmanager
+def named(settings: Settings, key: str, one: Listener) -> Iterator[None]:
+    """A door that cannot be opened names its key: raises `ConfigError`."""
+    try:
+        yield
+    except OSError as error:
+        said, remedy = error.strerror or str(error), "Use a free address, or stop what listens there."
+        raise settings.error(key, f"cannot listen on {_told(one)} ({said})", remedy) from None
+    except ValueError as error:
+        raise settings.error(key, f"cannot listen on {_told(one)}", f"{str(error).capitalize()}.") from None
