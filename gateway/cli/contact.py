@@ -1,4 +1,4 @@
-"""`replydesk contact list|show|invite|reset`: people who wrote to us, and their way into the portal."""
+"""`replydesk contact list|show|invite|reset|export|erase`: people who wrote to us, their way in, and out."""
 
 from __future__ import annotations
 
@@ -25,15 +25,39 @@ def configure(parser: argparse.ArgumentParser) -> None:
     reset = verbs.add_parser("reset", help="send a link to set a new password")
     for verb in (show, invite, reset):
         verb.add_argument("address", metavar="ADDRESS")
+    export = verbs.add_parser("export", help="everything a person may know of: mails, tickets, a page to read them")
+    export.add_argument("address", metavar="ADDRESS")
+    export.add_argument("directory", metavar="DIRECTORY", help="what must not exist yet, or be empty")
+    erase = verbs.add_parser("erase", help="remove a person everywhere, and print a certificate of it")
+    erase.add_argument("address", metavar="ADDRESS")
+    erase.add_argument("--force", action="store_true", help="even if tickets are open, or mails wait")
+    erase.add_argument("--yes", action="store_true", help="do not ask")
+    erase.add_argument("--json", action="store_true", help="for programs")
 
 
 def run(args: argparse.Namespace) -> int:
     from gateway.cli.site import opened
 
-    verb = {"list": _list, "show": _show, "invite": _invite, "reset": _reset}[args.verb]
+    if args.verb == "erase":
+        from gateway.cli import contact_erase
+
+        with opened(args) as site:
+            return contact_erase.run(site, args)
+    verb = {"list": _list, "show": _show, "invite": _invite, "reset": _reset, "export": _export}[args.verb]
     with opened(args) as site:
         verb(site, args)
     return 0
+
+
+def _export(site: Site, args: argparse.Namespace) -> None:
+    from pathlib import Path
+
+    from gateway.cli.contact_export import export
+
+    counts = export(site, args.address, Path(args.directory))
+    print(
+        f"{args.directory}: {counts.tickets} tickets, {counts.received} mails from them, {counts.sent} mails to them."
+    )
 
 
 def _list(site: Site, args: argparse.Namespace) -> None:

@@ -31,41 +31,58 @@ NESTING = 8
 _WORD = re.compile(r"\w+", re.U)
 _CODE = re.compile(r"[\w+][\w./+-]*\d[\w./+-]*")
 _TAG = re.compile(r"<[^<>]{0,2000}>")
+_ENCODED = re.compile(rb"=\?|base64|quoted-printable|text/html|uuencode|charset=\"?utf-(?:16|32|7)|%[0-9a-f]{2}", re.I)
+_MARK = re.compile(r"<([^<>\s]{1,998})>")
 _QUOTE_MARKS = re.compile(r"^[\s>|]+")
 _GAP = r"[\s>|]+"
 """What stands between two words of a text that was wrapped and quoted."""
 
 
 class Traces:
-    """One person. `names` are looked for whole, `parts` word by word, `texts` as far as they are repeated."""
+    """One person. `names` are looked for whole, `parts` word by word, `texts` as far as they are repeated.
+
+    `marks` are Message-IDs of the person's mails, which others' mails refer to.
+    """
 
     def __init__(
-        self, address: str, names: Iterable[str] = (), parts: Iterable[str] = (), texts: Iterable[str] = ()
+        self,
+        address: str,
+        names: Iterable[str] = (),
+        parts: Iterable[str] = (),
+        texts: Iterable[str] = (),
+        marks: Iterable[str] = (),
     ) -> None:
         self.address = address_key(address)
         self.names = tuple(sorted({" ".join(n.split()) for n in names if n.strip()}))
         self.parts = tuple(sorted({p for p in parts if len(p) >= NAME_LENGTH}))
         self.texts = tuple(dict.fromkeys(t for t in texts if t.strip()))
+        self.marks = frozenset(m for m in marks if m)
 
     # --- is something of the person in it -------------------------------------------------
 
     def in_text(self, value: str) -> bool:
-        return bool(value) and (self._found(value) or self._repeated(value))
+        return bool(value) and (self._found(value) or self._refers(value) or self._repeated(value))
 
     def in_mail(self, raw: bytes) -> bool:
         """In the bytes of a mail, as they are and decoded."""
-        return any(self._found(text) for text in _forms(raw)) or any(self.in_text(text) for text in _texts(raw, 0))
+        if any(self.in_text(text) for text in _forms(raw)):
+            return True
+        # Taking a mail apart is what costs; one without any encoding has said everything already.
+        return bool(_ENCODED.search(raw)) and any(self.in_text(text) for text in _texts(raw, 0))
 
     def in_bytes(self, data: bytes) -> bool:
         """In any bytes, such as those of a database file, as they stand there."""
         return any(self._found(text) for text in _forms(data))
 
     def _found(self, value: str) -> bool:
-        lower = value.lower()
         # Plain search is a hundred times quicker, and most of what is looked at holds nothing.
-        if any(anchor in lower for anchor in self._anchors) and self._who.search(value):
+        lower = value.lower()
+        if any(all(word in lower for word in words) for words in self._anchors) and self._who.search(value):
             return True
-        return bool(self._words and self._words.search(value))
+        return any(word in value for word in self._single) and bool(self._words.search(value))
+
+    def _refers(self, value: str) -> bool:
+        return bool(self.marks) and any(mark in self.marks for mark in _MARK.findall(value))
 
     def _repeated(self, value: str) -> bool:
         if not self.texts:
@@ -83,7 +100,9 @@ class Traces:
             for start, end in reversed(self._covered(value)):
                 value = value[:start] + MARK + value[end:]
         value = self._who.sub(MARK, value)
-        return self._words.sub(MARK, value) if self._words else value
+        if self.marks:
+            value = _MARK.sub(lambda m: MARK if m[1] in self.marks else m[0], value)
+        return self._words.sub(MARK, value) if self._single else value
 
     # --- how it is recognised -------------------------------------------------------------
 
@@ -102,16 +121,21 @@ class Traces:
         return re.compile("|".join(forms), re.I)
 
     @cached_property
-    def _anchors(self) -> tuple[str, ...]:
-        """One of these stands in every text `_who` finds something in."""
-        return (self.address.rpartition("@")[2].lower(), *(max(n.split(), key=len).lower() for n in self.names))
+    def _anchors(self) -> tuple[tuple[str, ...], ...]:
+        """The words of one of these stand in every text `_who` finds something in."""
+        local, _, domain = self.address.rpartition("@")
+        return ((local.lower(), domain.lower()), *(tuple(n.lower().split()) for n in self.names))
 
     @cached_property
-    def _words(self) -> re.Pattern[str] | None:
+    def _single(self) -> tuple[str, ...]:
         """Single words: of the name as it is written, and numbers that came up in the person's own texts."""
         codes = {code.strip("./+-") for text in self.texts for code in _CODE.findall(text)}
-        single = sorted({*self.parts, *(c for c in codes if len(c) >= CODE_LENGTH)}, key=len, reverse=True)
-        return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, single))})(?!\w)") if single else None
+        found = {*self.parts, *(code for code in codes if len(code) >= CODE_LENGTH)}
+        return tuple(sorted(found, key=len, reverse=True))
+
+    @cached_property
+    def _words(self) -> re.Pattern[str]:
+        return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, self._single))})(?!\w)")
 
     @cached_property
     def _lines(self) -> frozenset[str]:

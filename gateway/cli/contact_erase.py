@@ -1,0 +1,222 @@
+"""`replydesk contact erase ADDRESS`: one person removed everywhere, and a certificate of it.
+
+The database first, in one transaction; then its free pages, the mails in the outgoing folder, and last a
+search through the files for what must not be there any more. docs/privacy.md says what goes and what stays.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gateway.cli import WrongUsage, show
+from gateway.cli.site import Site, now
+from gateway.core.errors import ReplydeskError
+from storage import compact
+from storage.compact import Compacted
+from storage.erase import Erased, erase, refuse
+from storage.erasure import NOBODY
+from storage.person import Survey, survey
+
+if TYPE_CHECKING:
+    from gateway.cli.show import Json
+
+_TICKET_OF_ID = re.compile(rb"^Message-ID:\s*<rd\.(\d+)\.", re.I | re.M)
+_HEADER = 65_536
+WORDS = {
+    "contacts": "Contact",
+    "sessions": "Sessions",
+    "tickets_deleted": "Tickets deleted",
+    "tickets_shared": "Tickets shared with others, emptied of this person",
+    "entries": "Entries",
+    "texts_of_others": "Texts of others cut",
+    "mails_received": "Mails received from them",
+    "mails_never_decided": "… of these never decided about",
+    "raw_mails": "Raw mails deleted",
+    "attachments": "Attachments deleted",
+    "mails_sent": "Mails sent to them or about their tickets",
+    "texts_of_mails_to_others": "Texts of mails to others deleted",
+    "mails_to_others_not_sent": "Mails to others not sent",
+    "message_ids": "Message-IDs",
+    "other_texts": "Other texts cut",
+    "files": "Files in the outgoing folder",
+}
+OUT_OF_REACH = (
+    "the log (journalctl, or wherever standard output goes): it names addresses",
+    "backups made before now",
+    "mailboxes: of agents, of the customer, and IMAP folders we read",
+    "logs and queues of mail servers on the way",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    address: str
+    erased_at: datetime
+    forced: bool
+    counts: dict[str, int]
+    compacted: Compacted | None
+    """None on PostgreSQL."""
+    vacuum: str
+    """The command the operator must run, empty when nothing is left to do."""
+    searched: tuple[int, int]
+    """(files, bytes)"""
+    still_found: tuple[str, ...]
+    ambiguous: tuple[str, ...]
+
+    @property
+    def complete(self) -> bool:
+        """Nothing is left to do for the operator."""
+        return self.clean and not self.vacuum
+
+    @property
+    def clean(self) -> bool:
+        """Nothing is left where we could look."""
+        return not self.still_found and (self.compacted is None or self.compacted.done)
+
+
+def run(site: Site, args: argparse.Namespace) -> int:
+    """0: nothing is left that we can reach; 1: refused, or the certificate names what is left to do."""
+    policy = site.policy
+    if policy.is_own(args.address) or policy.agent_for(args.address) or "@" not in args.address:
+        raise ReplydeskError(f"{args.address} is not a customer: mailboxes and agents are in the configuration")
+    ours = {NOBODY.address, *(b.name for b in policy.mailboxes), *(a.name for a in policy.agents)} - {""}
+    found, _ = site.database.read_now(lambda tx: survey(tx.connection, args.address, ours, _progress))
+    if found.empty:
+        raise ReplydeskError(f"nothing is known of {args.address}")
+    refuse(found, force=args.force)
+    if not args.yes:
+        _ask(found, args.address)
+    moment = now()
+    erased = site.database.write_now(lambda tx: erase(tx, found, ours, args.address, moment, force=args.force))
+    certificate = _finish(site, args, erased, found, moment)
+    if args.json:
+        show.as_json(_as_json(certificate))
+    else:
+        _tell(site, certificate)
+    return 0 if certificate.clean else 1
+
+
+def _ask(found: Survey, address: str) -> None:
+    if not sys.stdin.isatty():
+        raise WrongUsage("erasing cannot be undone: say --yes where nobody can be asked")
+    show.facts(
+        [
+            ("Known as", ", ".join(sorted(found.names))),
+            ("Tickets to be deleted", _numbers(found.whole)),
+            ("Tickets shared with others", _numbers(found.part)),
+            ("Mails received", str(len(found.journal | found.undecided))),
+            ("Raw mails that name them", str(len(found.raws))),
+            ("Mails to others that name them", str(len(found.naming))),
+        ]
+    )
+    print("This cannot be undone. To erase, type the address: ", end="", flush=True)
+    if sys.stdin.readline().strip().casefold() != address.strip().casefold():
+        raise ReplydeskError("nothing was erased")
+
+
+def _numbers(tickets: set[int]) -> str:
+    return f"{len(tickets)} (#{', #'.join(str(n) for n in sorted(tickets)[:20])})" if tickets else "none"
+
+
+def _progress(done: int, total: int) -> None:
+    if sys.stderr.isatty() and (done % 100 == 0 or done == total):
+        end = "\n" if done == total else ""
+        print(f"\r{done} of {total} mails looked at", end=end, file=sys.stderr, flush=True)
+
+
+# --- what is not in the tables ----------------------------------------------------------------
+
+
+def _finish(site: Site, args: argparse.Namespace, erased: Erased, found: Survey, moment: datetime) -> Certificate:
+    compacted = compact.overwrite(site.database) if site.database.is_sqlite else None
+    counts = erased.counts | {"files": _remove_files(site.settings.outgoing_dir, erased)}
+    searched = sorted({*compact.files(site.database), *_data_files(site.settings.data_dir)})
+    still = tuple(str(path) for path in searched if compact.holds(path, erased.known.everywhere))
+    return Certificate(
+        args.address,
+        moment,
+        args.force,
+        counts,
+        compacted,
+        "" if compacted else f"psql {site.database.safe_url.replace('+psycopg', '')} -c 'VACUUM FULL'",
+        (len(searched), sum(path.stat().st_size for path in searched)),
+        still,
+        tuple(sorted(found.ambiguous)),
+    )
+
+
+def _remove_files(folder: Path, erased: Erased) -> int:
+    """Mails the file transport wrote: to the person, about their tickets, or with something of them in it."""
+    removed = 0
+    for path in sorted(folder.glob("*.eml")) if folder.is_dir() else ():
+        data = path.read_bytes()
+        if _concerns(path.name, data, erased):
+            path.unlink(missing_ok=True)
+            removed += 1
+    return removed
+
+
+def _concerns(name: str, data: bytes, erased: Erased) -> bool:
+    mark = _TICKET_OF_ID.search(data[:_HEADER])
+    ticket, known = int(mark[1]) if mark else 0, erased.known
+    if ticket in erased.tickets or known.everywhere.address in name.casefold():
+        return True
+    return (known.near if ticket in erased.shared else known.everywhere).in_mail(data)
+
+
+def _data_files(folder: Path) -> Iterator[Path]:
+    for path in folder.rglob("*") if folder.is_dir() else ():
+        if path.is_file() and not path.is_symlink() and not path.name.endswith("-shm"):
+            yield path
+
+
+# --- the certificate ----------------------------------------------------------------------------
+
+
+def _tell(site: Site, c: Certificate) -> None:
+    print("Certificate of erasure")
+    show.facts(
+        [("Person", c.address), ("Erased", show.when(c.erased_at, site.zone)), ("Forced", "yes" if c.forced else "")]
+    )
+    print()
+    show.facts((name, str(c.counts.get(key, 0))) for key, name in WORDS.items())
+    print()
+    if c.compacted is not None:
+        size = f"{show.size(c.compacted.before)} before, {show.size(c.compacted.after)} after"
+        print(f"Free pages overwritten: {size}." if c.compacted.done else "The write-ahead log is still being read.")
+    if c.vacuum:
+        print(f"PostgreSQL keeps dead rows in its files until this has run: {c.vacuum}")
+    if c.compacted is not None and not c.compacted.done:
+        print("Stop the daemon, or try again later: older pages may still be in it.")
+    count, length = c.searched
+    print(f"Searched {count} files, {show.size(length)}: {'STILL FOUND in' if c.still_found else 'found nothing.'}")
+    for path in c.still_found:
+        print(f"  {path}")
+    for name in c.ambiguous:
+        show.text(f"“{name}” does not tell this person from others: searched for on their own tickets only.")
+    print("Out of reach:")
+    for place in OUT_OF_REACH:
+        print(f"  {place}")
+
+
+def _as_json(c: Certificate) -> Json:
+    return {
+        "address": c.address,
+        "erased_at": show.iso(c.erased_at),
+        "forced": c.forced,
+        "complete": c.complete,
+        "counts": {key: c.counts.get(key, 0) for key in WORDS},
+        "free_pages_overwritten": c.compacted.done if c.compacted else None,
+        "to_do": c.vacuum,
+        "searched": {"files": c.searched[0], "bytes": c.searched[1]},
+        "still_found": list(c.still_found),
+        "ambiguous_names": list(c.ambiguous),
+        "out_of_reach": list(OUT_OF_REACH),
+    }

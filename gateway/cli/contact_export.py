@@ -1,0 +1,232 @@
+"""`replydesk contact export ADDRESS DIRECTORY`: what a person may know of, to take along.
+
+Their mails as they were received, ours to them as they were sent, everything as JSON, and a page to read
+it all, without scripts and without anything from elsewhere. Agents' notes and addresses stay inside; of
+tickets of others only the person's own words are told. Nobody but the owner of the folder can read it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from gateway.cli import show
+from gateway.cli.export_page import page
+from gateway.cli.site import Site, now
+from gateway.core import statuses, token
+from gateway.core.errors import ReplydeskError, UnknownEntry
+from gateway.core.message import address_key
+from gateway.core.ticket import Entry, EntryKind, Role, Ticket
+from gateway.send.files import enclosed_now
+from storage.contacts import Contact
+from storage.outbox import State
+from storage.person import Survey, survey
+from storage.tx import Tx
+
+_LEFT = (State.SENT, State.UNCERTAIN)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of a ticket, as its requester may read it."""
+
+    written_at: str
+    author: str
+    own: bool
+    text: str
+    files: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A ticket."""
+
+    number: int
+    reference: str
+    subject: str
+    role: str
+    """`requester` or `participant`"""
+    status: str
+    status_label: str
+    created_at: str
+    last_activity_at: str
+    messages: tuple[Message, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A mail; `file` is empty when its bytes are not kept any more."""
+
+    when: str
+    subject: str
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What we know of the person beside their mails."""
+
+    address: str
+    names: tuple[str, ...]
+    language: str
+    known_since: str
+    invited_at: str
+    registered_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    exported_at: str
+    person: Facts
+    tickets: tuple[Case, ...]
+    mails_received: tuple[Letter, ...]
+    mails_sent: tuple[Letter, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    tickets: int
+    received: int
+    sent: int
+
+
+def export(site: Site, address: str, folder: Path) -> Counts:
+    """Write it all. Raises `ReplydeskError` when nothing is known of the person, or the folder is not empty."""
+    found, _ = site.database.read_now(lambda tx: survey(tx.connection, address, (), _progress))
+    if not (found.contact or found.entries or found.journal or found.outbox):
+        raise ReplydeskError(f"nothing is known of {address}")
+    _make(folder)
+    contact = site.database.read_now(lambda tx: tx.contacts.find(address))
+    language = contact.language if contact and contact.language else site.settings.gateway.default_language
+    cases = site.database.read_now(lambda tx: _cases(site, tx, found, language))
+    received = tuple(_received(site, folder, id) for id in sorted(found.journal | found.undecided))
+    sent = tuple(letter for id in sorted(found.outbox) for letter in _sent(site, folder, id))
+    told = Export(_iso(now()), _facts(address, contact, found), cases, received, sent)
+    _write(folder / "data.json", json.dumps(asdict(told), ensure_ascii=False, indent=1).encode())
+    _write(folder / "index.html", page(told, language, site.zone).encode())
+    return Counts(len(cases), len(received), len(sent))
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            raise ReplydeskError(f"{folder} is not empty; an export never overwrites anything")
+        (folder / "mails").mkdir(mode=0o700)
+    except OSError as error:
+        raise ReplydeskError(f"{folder}: {error.strerror}") from None
+
+
+def _write(file: Path, data: bytes) -> None:
+    with os.fdopen(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as opened:
+        opened.write(data)
+
+
+def _progress(done: int, total: int) -> None:
+    if sys.stderr.isatty() and (done % 100 == 0 or done == total):
+        end = "\n" if done == total else ""
+        print(f"\r{done} of {total} mails looked at", end=end, file=sys.stderr, flush=True)
+
+
+# --- tickets ----------------------------------------------------------------------------------
+
+
+def _cases(site: Site, tx: Tx, found: Survey, language: str) -> tuple[Case, ...]:
+    numbers = sorted(found.whole | found.part)
+    return tuple(_case(site, tx, tx.tickets.get(number), found, language) for number in numbers)
+
+
+def _case(site: Site, tx: Tx, ticket: Ticket, found: Survey, language: str) -> Case:
+    policy = site.policy
+    own = ticket.requester.key == found.key
+    entries = tx.tickets.entries(ticket.number, [EntryKind.CORRESPONDENCE, EntryKind.AUTOMATIC])
+    shown = (e for e in entries if e.id in found.entries or (own and _visible(site, e)))
+    return Case(
+        ticket.number,
+        token.reference(policy.keys, policy.reference_prefix, ticket.number),
+        ticket.subject if own else "",
+        "requester" if own else "participant",
+        ticket.status.value,
+        statuses.label(ticket, policy, language),
+        _iso(ticket.created_at),
+        _iso(ticket.last_activity_at),
+        tuple(_message(e, found, site.policy.mailboxes[0].name) for e in shown),
+    )
+
+
+def _visible(site: Site, entry: Entry) -> bool:
+    """As on the status page: what both sides see, once it cannot be taken back any more."""
+    if entry.kind is not EntryKind.CORRESPONDENCE:
+        return False
+    return entry.role is not Role.AGENT or entry.created_at + timedelta(minutes=site.policy.hold_minutes) <= now()
+
+
+def _message(entry: Entry, found: Survey, desk: str) -> Message:
+    own = entry.id in found.entries
+    author = (entry.author.name or desk) if entry.role is Role.AGENT else entry.author.shown
+    text = entry.body_text if own else entry.new_text
+    return Message(_iso(entry.created_at), author, own, text, tuple(a.filename for a in entry.attachments))
+
+
+# --- mails ------------------------------------------------------------------------------------
+
+
+def _received(site: Site, folder: Path, id: int) -> Letter:
+    row = site.database.read_now(lambda tx: tx.journal.get(id))
+    try:
+        _, data = site.database.read_now(lambda tx: tx.journal.load(id))
+    except UnknownEntry:
+        return Letter(_iso(row.received_at), "", "")
+    return Letter(_iso(row.received_at), _subject(data), _mail(folder, f"received-{row.id}", data))
+
+
+def _sent(site: Site, folder: Path, id: int) -> Iterable[Letter]:
+    row = site.database.read_now(lambda tx: tx.outbox.get(id))
+    if row.state not in _LEFT:
+        return
+    when = _iso(row.sent_at or row.created_at)
+    try:
+        message = site.database.read_now(lambda tx: tx.outbox.message(id))
+    except UnknownEntry:
+        yield Letter(when, "", "")
+        return
+    whole = enclosed_now(site.database, site.policy, row, message)
+    yield Letter(when, _subject(whole), _mail(folder, f"sent-{row.id}", whole))
+
+
+def _mail(folder: Path, name: str, data: bytes) -> str:
+    file = f"mails/{name}.eml"
+    _write(folder / file, data)
+    return file
+
+
+def _subject(data: bytes) -> str:
+    from gateway.core.parse import parse
+
+    return parse(data).subject
+
+
+# --- the person -------------------------------------------------------------------------------
+
+
+def _facts(address: str, contact: Contact | None, found: Survey) -> Facts:
+    names = tuple(sorted(found.names))
+    if contact is None:
+        return Facts(address_key(address), names, "", "", "", "")
+    return Facts(
+        contact.address,
+        names,
+        contact.language,
+        _iso(contact.created_at),
+        _iso(contact.invited_at),
+        _iso(contact.registered_at),
+    )
+
+
+def _iso(moment: datetime | None) -> str:
+    return show.iso(moment) or ""

@@ -1,0 +1,135 @@
+"""An export as one page to read: HTML without scripts, pictures or anything from elsewhere."""
+
+from __future__ import annotations
+
+from datetime import datetime, tzinfo
+from html import escape
+from typing import TYPE_CHECKING
+
+from gateway.cli.show import when
+
+if TYPE_CHECKING:
+    from gateway.cli.contact_export import Case, Export, Letter
+
+_STYLE = """\
+:root { color-scheme: light dark; }
+body { margin: 0 auto; padding: 1.5rem 1rem 4rem; max-width: 46rem; font: 1rem/1.5 system-ui, sans-serif; }
+h1 { font-size: 1.5rem; line-height: 1.3; } h2 { margin-top: 2.5rem; font-size: 1.2rem; }
+h3 { margin: 2rem 0 0; font-size: 1rem; }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: .25rem 1rem; } dt { opacity: .75; } dd { margin: 0; }
+.by { margin: 1rem 0 0; font-size: .9rem; opacity: .8; }
+.text { margin: .25rem 0 0; padding-left: .75rem; border-left: 3px solid #8886; white-space: pre-wrap;
+  overflow-wrap: anywhere; }
+.own { border-left-color: #0a58ca; }
+ul { padding-left: 1.2rem; } li { overflow-wrap: anywhere; }
+"""
+
+_WORDS: dict[str, dict[str, str]] = {
+    "en": {
+        "title": "What we keep about {0}",
+        "made": "Made on {0}. The same is in data.json, for programs; each mail as it was sent is in the folder mails.",
+        "address": "Address",
+        "names": "Names",
+        "language": "Language",
+        "known_since": "Known since",
+        "invited_at": "Invited to the portal",
+        "registered_at": "Registered",
+        "tickets": "Requests",
+        "none": "None.",
+        "participant": "A request of somebody else you take part in; only what you wrote is shown.",
+        "status": "Status",
+        "files": "Files: {0}",
+        "received": "Mails from you",
+        "sent": "Mails to you",
+        "gone": "no longer kept",
+        "no_subject": "(no subject)",
+    },
+    "de": {
+        "title": "Was wir über {0} gespeichert haben",
+        "made": "Erstellt am {0}. Dasselbe steht für Programme in data.json; jede E-Mail liegt so, wie sie gesendet "
+        "wurde, im Ordner mails.",
+        "address": "Adresse",
+        "names": "Namen",
+        "language": "Sprache",
+        "known_since": "Bekannt seit",
+        "invited_at": "Ins Portal eingeladen",
+        "registered_at": "Registriert",
+        "tickets": "Anfragen",
+        "none": "Keine.",
+        "participant": "Eine Anfrage von jemand anderem, an der Sie beteiligt sind; gezeigt wird nur, was Sie "
+        "geschrieben haben.",
+        "status": "Status",
+        "files": "Dateien: {0}",
+        "received": "E-Mails von Ihnen",
+        "sent": "E-Mails an Sie",
+        "gone": "nicht mehr aufbewahrt",
+        "no_subject": "(kein Betreff)",
+    },
+}
+
+
+def page(told: Export, language: str, zone: tzinfo) -> str:
+    words = _WORDS.get(language, _WORDS["en"])
+    title = escape(words["title"].format(told.person.address))
+    facts = (
+        ("address", told.person.address),
+        ("names", ", ".join(told.person.names)),
+        ("language", told.person.language),
+        ("known_since", _when(told.person.known_since, zone)),
+        ("invited_at", _when(told.person.invited_at, zone)),
+        ("registered_at", _when(told.person.registered_at, zone)),
+    )
+    lines = [
+        "<!doctype html>",
+        f'<html lang="{language if language in _WORDS else "en"}">',
+        '<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">',
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">",
+        f"<title>{title}</title><style>{_STYLE}</style></head>",
+        f"<body><main><h1>{title}</h1>",
+        f"<p>{escape(words['made'].format(_when(told.exported_at, zone)))}</p>",
+        "<dl>",
+        *(f"<dt>{words[name]}</dt><dd>{escape(value)}</dd>" for name, value in facts if value),
+        "</dl>",
+        f"<h2>{words['tickets']}</h2>",
+        *([line for case in told.tickets for line in _case(case, words, zone)] or [f"<p>{words['none']}</p>"]),
+        f"<h2>{words['received']}</h2>",
+        *_letters(told.mails_received, words, zone),
+        f"<h2>{words['sent']}</h2>",
+        *_letters(told.mails_sent, words, zone),
+        "</main></body></html>",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _case(case: Case, words: dict[str, str], zone: tzinfo) -> list[str]:
+    subject = f": {escape(case.subject)}" if case.subject else ""
+    lines = [f'<h3 dir="auto">{escape(case.reference)}{subject}</h3>']
+    if case.role == "participant":
+        lines.append(f'<p class="by">{words["participant"]}</p>')
+    lines.append(
+        f'<p class="by">{words["status"]}: {escape(case.status_label)}, {_when(case.last_activity_at, zone)}</p>'
+    )
+    for message in case.messages:
+        lines.append(f'<p class="by">{escape(message.author)}, {_when(message.written_at, zone)}</p>')
+        own = " own" if message.own else ""
+        lines.append(f'<div class="text{own}" dir="auto">{escape(message.text.strip())}</div>')
+        if message.files:
+            lines.append(f'<p class="by">{escape(words["files"].format(", ".join(message.files)))}</p>')
+    return lines
+
+
+def _letters(letters: tuple[Letter, ...], words: dict[str, str], zone: tzinfo) -> list[str]:
+    if not letters:
+        return [f"<p>{words['none']}</p>"]
+    return ["<ul>", *(f"<li>{_letter(letter, words, zone)}</li>" for letter in letters), "</ul>"]
+
+
+def _letter(letter: Letter, words: dict[str, str], zone: tzinfo) -> str:
+    moment = _when(letter.when, zone)
+    if not letter.file:
+        return f"{moment}: {words['gone']}"
+    return f'{moment}: <a href="{escape(letter.file)}">{escape(letter.subject or words["no_subject"])}</a>'
+
+
+def _when(iso: str, zone: tzinfo) -> str:
+    return when(datetime.fromisoformat(iso), zone) if iso else ""
