@@ -28,7 +28,7 @@ NOUNS: dict[str, str] = {
     "ticket": "list and show tickets; reply, set a status, close",
     "journal": "list and show accepted mails; retry or drop held ones",
     "outbox": "list and show our mails; retry or drop those that wait or failed",
-    "contact": "list and show people; send a registration or password mail",
+    "contact": "list and show people; invite, export or erase them",
     "explain": "say what would happen to a mail, and why; nothing is changed",
     "preview": "show a notice as it would be sent",
     "audit": "prove that no accepted mail was lost",
