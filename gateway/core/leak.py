@@ -22,7 +22,7 @@ _QUOTED = re.compile(r"^\s*(?:>\s?)+(.*)$")
 _SIGNATURE = re.compile(r"^-- ?$", re.M)
 _ADDRESS = re.compile(r"[^\s<>()\[\]\",;:]+@[^\s<>()\[\]\",;:]+[^\s<>()\[\]\",;:.]")
 _NOT_SIGNS = re.compile(r"[\W_]+")
-SHORT = 12
+SHORT = 9
 """Letters and digits below which a line is too common to be recognised ("Thank you")."""
 
 

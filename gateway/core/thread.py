@@ -48,6 +48,8 @@ class Keys:
     """It was sent to a `close+…` address of ours."""
     reported: tuple[Key, ...] = ()
     """For a report: which of our mails it is about."""
+    people: frozenset[str] = frozenset()
+    """Keys of the author and of everybody in To and Cc."""
 
     @property
     def message_ids(self) -> tuple[str, ...]:
@@ -150,7 +152,8 @@ def keys(message: Message, envelope: Envelope, policy: Policy) -> Keys:
     claims += [int(m) for m in _BARE_NUMBER.findall(message.subject)]
 
     reported = _reported(message, envelope, policy)
-    return Keys(tuple(found), tuple(dict.fromkeys(n for n in claims if n))[:MAX_CLAIMS], close, reported)
+    people = frozenset(a.key for a in (*message.from_, *message.to, *message.cc)[:200])
+    return Keys(tuple(found), tuple(dict.fromkeys(n for n in claims if n))[:MAX_CLAIMS], close, reported, people)
 
 
 def choose(keys: Keys, known: Known) -> Choice:
@@ -159,11 +162,12 @@ def choose(keys: Keys, known: Known) -> Choice:
     Merged tickets are followed to where they went.
     """
     for key in keys.found:
-        number = key.number or known.messages.get(key.message_id, 0)
-        if key.own and not number:
-            # Only the awaited mail itself: what else answers its parent, a newsletter say, is another matter.
-            number = known.expected.get(key.message_id, 0)
-        ticket = follow(number, known)
+        ticket = follow(key.number or known.messages.get(key.message_id, 0), known)
+        if ticket is None:
+            # An answer may come before the mail it answers. But ids are no secret among those who got the mail:
+            # only who writes to the ticket's requester anyway joins it by an id that was merely referred to.
+            awaited = follow(known.expected.get(key.message_id, 0), known)
+            ticket = awaited if awaited and awaited.requester.key in keys.people else None
         if ticket:
             return Choice(Match(ticket, key.evidence, key.holder), _other(keys.claims, ticket.number, known))
     return Choice(None, _other(keys.claims, 0, known))

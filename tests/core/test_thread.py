@@ -82,12 +82,17 @@ def test_known_by_its_own_id() -> None:
     assert evidence(mail, known(messages={FOREIGN: 7})) is Evidence.KNOWN_MESSAGE_ID
 
 
-def test_an_expected_id_is_that_mails_own() -> None:
-    """An answer came first: the mail it answered joins it; other answers to that mail, a newsletter say, do not."""
+def test_an_expected_id_joins_who_writes_to_the_requester() -> None:
+    """An answer came before what it answered. Who addresses the requester anyway joins; a newsletter's reader does not."""
     store = known(expected={FOREIGN: 7})
+    pat = Address("pat@elsewhere.example")
     assert evidence(message(message_id=FOREIGN), store) is Evidence.KNOWN_MESSAGE_ID
-    assert evidence(message(in_reply_to=(FOREIGN,)), store) is None
-    assert evidence(message(references=(FOREIGN,)), store) is None
+    assert (
+        evidence(message(in_reply_to=(FOREIGN,), author=pat, from_=(pat,), cc=(KIM,)), store)
+        is Evidence.KNOWN_MESSAGE_ID
+    )
+    assert evidence(message(in_reply_to=(FOREIGN,), author=pat, from_=(pat,)), store) is None
+    assert evidence(message(references=(FOREIGN,), author=pat, from_=(pat,)), store) is None
 
 
 def test_subject_reference() -> None:

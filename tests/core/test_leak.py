@@ -1,0 +1,95 @@
+"""For every kind of inner text: no byte of it reaches a customer, however the agent's program quotes it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from gateway.core import leak, token
+from gateway.core.body import MARKERS
+from gateway.core.message import Address
+from gateway.core.policy import Policy
+from gateway.core.ticket import Entry, EntryKind, Role
+
+NOW = datetime(2026, 3, 2, tzinfo=UTC)
+KIM, BOB = Address("kim@customer.example", "Kim"), Address("bob@example.com", "Bob")
+
+
+def entry(id: int, kind: EntryKind, author: Address, role: Role, text: str, *remarks: str) -> Entry:
+    return Entry(id, 1, kind, author, role, text, text, NOW, remarks=remarks)
+
+
+HISTORY = (
+    entry(1, EntryKind.CORRESPONDENCE, KIM, Role.REQUESTER, "I want my money back.\nIt was ten euros."),
+    entry(2, EntryKind.COMMENT, BOB, Role.AGENT, "This customer is difficult, refuse politely.\n\nSee case 4711."),
+    entry(3, EntryKind.REPORT, Address("mailer-daemon@x.example"), Role.SYSTEM, "550 5.7.1 rejected by policy server"),
+    entry(4, EntryKind.AUTOMATIC, KIM, Role.REQUESTER, "I am out of the office until Monday morning."),
+    entry(5, EntryKind.CORRESPONDENCE, KIM, Role.REQUESTER, "Well?", "It asks for closing, but does not prove it."),
+)
+INNER = {
+    "a note": "This customer is difficult, refuse politely.",
+    "another line of a note": "See case 4711.",
+    "a bounce": "550 5.7.1 rejected by policy server",
+    "an out-of-office": "I am out of the office until Monday morning.",
+    "a remark on an entry": "It asks for closing, but does not prove it.",
+    "the marker": MARKERS[0],
+    "the German marker": MARKERS[1],
+}
+QUOTES = {
+    "quoted": "> {}",
+    "quoted twice": "> > {}",
+    "quoted without a space": ">{}",
+    "unquoted": "{}",
+    "indented": "    {}",
+    "decorated": "*{}*",
+}
+
+
+def out(text: str, policy: Policy) -> leak.Outgoing:
+    return leak.for_customers(text, policy.mailboxes[0], policy, HISTORY)
+
+
+@pytest.mark.parametrize("quote", list(QUOTES))
+@pytest.mark.parametrize("kind", list(INNER))
+def test_inner_text_never_leaves(kind: str, quote: str, policy: Policy) -> None:
+    """Above, below or between the agent's own lines."""
+    line = QUOTES[quote].format(INNER[kind])
+    for text in (f"{line}\nYou will get it.", f"You will get it.\n{line}", f"You will\n{line}\nget it."):
+        went = out(text, policy)
+        assert INNER[kind] not in went.text
+        assert went.inseparable or went.cut == 1
+
+
+@pytest.mark.parametrize("line", ["#note keep this", "#close", "#solved", "#assign bob", "#spam", " #undo", "#notiz x"])
+def test_a_command_below_the_text_stops_the_mail(line: str, policy: Policy) -> None:
+    """It may have been meant as one; a customer must not read it."""
+    went = out(f"You will get it.\n{line}", policy)
+    assert went.text == ""
+    assert went.command_below == line.strip()
+
+
+def test_agents_addresses_become_the_mailboxs(policy: Policy) -> None:
+    """Plain, as a link, made for an agent, or a Message-ID of an agent's notice."""
+    agent = token.address_token(policy.keys, "a", 1, "anna@example.com")
+    id = token.message_id(policy.keys, 1, "a", "anna@example.com", "x", "example.com")
+    for inner in ("anna@example.com", "mailto:anna@example.com", f"support+{agent}@example.com", id):
+        went = out(f"Write to {inner}.", policy)
+        assert went.text.removeprefix("Write to ").removeprefix("mailto:") == "support@example.com."
+
+
+def test_what_the_customer_knows_may_be_quoted(policy: Policy) -> None:
+    """Answers between the customer's own lines keep those lines."""
+    text = "> I want my money back.\nYou will get it.\n> It was ten euros.\nYes."
+    assert out(text, policy).text == text
+
+
+def test_the_agents_signature_stays_at_home(policy: Policy) -> None:
+    """The site puts its own under every answer."""
+    assert out("You will get it.\n-- \nAnna, extension 17", policy).text == "You will get it."
+
+
+def test_prose_is_not_touched(policy: Policy) -> None:
+    """Headings, numbers, short common lines and foreign addresses are the agent's own."""
+    text = "# Steps\n#1 open it\nThank you.\nAsk kim@customer.example or sales@shop.example."
+    assert out(text, policy).text == text
