@@ -5,7 +5,9 @@ BIN := $(VENV)/bin
 # Two workers suit two cores; the real servers in the tests take the rest.
 WORKERS ?= 2
 
-.PHONY: setup demo test lint format corpus bench lock clean
+PACKAGES := dovecot-imapd dovecot-lmtpd postfix swaks msmtp
+
+.PHONY: setup demo test interop lint format corpus bench lock clean
 
 setup: $(VENV)/ready
 
@@ -21,6 +23,15 @@ demo: setup
 
 test: setup
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+
+# Private instances of real mail servers. Without their packages the tests say so and are skipped.
+interop: setup
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		export DEBIAN_FRONTEND=noninteractive; \
+		install="apt-get install --yes --quiet --no-install-recommends $(PACKAGES)"; \
+		$$install >/dev/null 2>&1 || { apt-get update --quiet >/dev/null && $$install >/dev/null; } || true; \
+	fi
+	$(BIN)/python -m pytest -m interop --timeout 1200 -s
 
 lint: setup
 	$(BIN)/ruff format --check .
