@@ -83,7 +83,7 @@ def test_known_by_its_own_id() -> None:
 
 
 def test_an_expected_id_joins_who_writes_to_the_requester() -> None:
-    """An answer came before what it answered. Who addresses the requester anyway joins; a newsletter's reader does not."""
+    """An answer came before what it answered. Who addresses the requester joins; a newsletter's reader does not."""
     store = known(expected={FOREIGN: 7})
     pat = Address("pat@elsewhere.example")
     assert evidence(message(message_id=FOREIGN), store) is Evidence.KNOWN_MESSAGE_ID
