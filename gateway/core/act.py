@@ -129,7 +129,10 @@ def carry_out(by: Carrier, order: Order, answer: Answer | None, proof: str) -> D
         events = (*events, say("status_set", sub_status or status.value, by.name))
     closed_by = "agent" if status is Status.CLOSED and ticket.status is not Status.CLOSED else ""
     joined = (*change.joined, *(answer.joined if answer else ()))
-    change = replace(change, move=move, status=status, sub_status=sub_status, closed_by=closed_by, joined=joined)
+    change = replace(change, move=move, closed_by=closed_by, joined=joined)
+    if answer or wanted is not None:
+        # Other orders leave a status of the site's own, and the time it was reached, as they are.
+        change = replace(change, status=status, sub_status=sub_status)
     people = _recipients(ticket, answer)
     mails = () if change.spam else _customer_mails(by, status, people, answer, sub_status)
     others = tuple(a for a in agents_of(by.policy, ticket, ticket.mailbox) if ticket.assignee or _follows(a, ticket))
