@@ -157,7 +157,7 @@ def carry_out(by: Carrier, order: Order, answer: Answer | None, proof: str) -> D
         notices=notices,
         files=answer.files if answer else (),
         text=answer.text if answer else "",
-        undo=_undo(by, order, answer),
+        undo=_undo(by, order, answer, status),
         hold_minutes=by.policy.hold_minutes if answer else 0,
     )
 
@@ -308,13 +308,23 @@ def _follows(agent: Agent, ticket: Ticket) -> bool:
     return bool(agent.keys & {a.key for a in ticket.followers})
 
 
-def _undo(by: Carrier, order: Order, answer: Answer | None) -> Undo | None:
+def _undo(by: Carrier, order: Order, answer: Answer | None, after: Status | None = None) -> Undo | None:
     if by.agent is None:
         return None
     label = " ".join(f"#{c.verb.value} {c.argument}".strip() for c in order.commands) or "#reply"
     t = by.ticket
     agent = by.agent.address.casefold()
-    return Undo(label, agent, t.status, t.assignee, t.language, t.spam, answered=answer is not None)
+    return Undo(
+        label,
+        agent,
+        t.status,
+        t.assignee,
+        t.language,
+        t.spam,
+        answered=answer is not None,
+        after=after.value if after else "",
+        requester=t.requester.address if order.has(Verb.FROM) else "",
+    )
 
 
 # --- moving entries -----------------------------------------------------------------------------
@@ -406,15 +416,19 @@ def undo(by: Carrier, act: Act) -> Decision:
     before, ticket = act.undo, by.ticket
     events = (say("undone", by.name, before.label),)
     status = Status.CLOSED if before.opened else before.status
+    if before.after not in ("", ticket.status.value):
+        # Somebody wrote since: that must not be hidden again.
+        status = ticket.status
     change = Change(
-        status=status,
+        status=status if status is not ticket.status else None,
+        requester=Address(before.requester) if before.requester else None,
         closed_by="agent" if status is Status.CLOSED else "",
         assignee=before.assignee,
         language=before.language,
         spam=before.spam,
     )
     told: tuple[NoticeRequest, ...] = ()
-    if act.sent and before.status is not ticket.status and by.policy.notify_customers_of_status:
+    if act.sent and status is not ticket.status and by.policy.notify_customers_of_status:
         told = (NoticeRequest(Notice.STATUS_CHANGED, ticket.requester, Audience.CUSTOMER),)
     remarks = (*events, *((say("recalled"),) if before.answered else ()), say("status_now", status.value))
     return Decision(

@@ -215,6 +215,10 @@ class Undo:
     """Status of `moved_from` before it was merged."""
     opened: bool = False
     """The ticket it happened on was opened by it (a split)."""
+    after: str = ""
+    """Status the order led to; when it is another one by now, it stays."""
+    requester: str = ""
+    """Address of the requester before `#from`; empty when it stayed."""
 
 
 @dataclass(frozen=True, slots=True)
