@@ -133,7 +133,7 @@ def carry_out(by: Carrier, order: Order, answer: Answer | None, proof: str) -> D
     if answer or wanted is not None:
         # Other orders leave a status of the site's own, and the time it was reached, as they are.
         change = replace(change, status=status, sub_status=sub_status)
-    people = _recipients(ticket, answer)
+    people = tuple(a for a in _recipients(ticket, answer) if "@" in a.key and not by.policy.is_own(a.address))
     mails = () if change.spam else _customer_mails(by, status, people, answer, sub_status)
     others = tuple(a for a in agents_of(by.policy, ticket, ticket.mailbox) if ticket.assignee or _follows(a, ticket))
     told = tell(others, "answered", but=by.agent) if answer else ()
@@ -212,6 +212,9 @@ def _customer_mails(
         if solved and requester.key in answer.had_it:
             mails.append(NoticeRequest(Notice.CLOSE_CONFIRMATION, requester, Audience.CUSTOMER))
         return tuple(mails)
+    if is_role(requester.key) or "@" not in requester.key:
+        # Nobody would read it, and the receipt must not say that somebody was told.
+        return ()
     if solved:
         return (NoticeRequest(Notice.CLOSE_CONFIRMATION, requester, Audience.CUSTOMER),)
     if status is ticket.status and not news:
@@ -296,6 +299,9 @@ def find_agent(by: Carrier, name: str) -> Agent | None:
 
 def problems(by: Carrier, order: Order) -> tuple[str, ...]:
     """What of an order cannot be meant on this site, besides its grammar."""
+    for verb in (Verb.FROM, Verb.TO):
+        if by.policy.is_own(order.argument(verb)):
+            return (*order.problems, say("own_mailbox", order.argument(verb)))
     if order.has(Verb.ASSIGN):
         name = order.argument(Verb.ASSIGN)
         if name.casefold().strip() not in _NOBODY and find_agent(by, name) is None:

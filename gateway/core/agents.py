@@ -202,12 +202,14 @@ def on_behalf(case: Case) -> Decision:
     """`#from`: a forwarded mail becomes the customer's. `#to`: the agent's text opens the conversation."""
     agent = case.agent
     assert agent is not None
-    if case.order.problems:
-        return _without_ticket(case, agent, case.order.problems)
+    requester = Address(case.order.argument(Verb.FROM))
+    by = act.Carrier(_imagined(case, requester), agent, case.policy, case.now)
+    misunderstood = act.problems(by, case.order)
+    if misunderstood:
+        return _without_ticket(case, agent, misunderstood)
     if case.order.has(Verb.TO):
         return _write_first(case, agent, Address(case.order.argument(Verb.TO)), sent_already=False)
     found = case.forwarded
-    requester = Address(case.order.argument(Verb.FROM))
     inner = found.message if found and found.message else None
     if inner and inner.author and inner.author.key == requester.key:
         requester = inner.author
@@ -215,10 +217,8 @@ def on_behalf(case: Case) -> Decision:
     who = agent.name or agent.address
     entry = _customers_entry(case, requester, inner, say("forwarded_by", who) if found else say("on_behalf", who))
     change = Change()
-    rest = replace(case.order, commands=tuple(c for c in case.order.commands if c.verb is not Verb.FROM))
-    by = act.Carrier(_imagined(case, requester), agent, case.policy, case.now)
-    if rest.has(Verb.ASSIGN) and not act.problems(by, rest):
-        assignee = act.find_agent(by, rest.argument(Verb.ASSIGN))
+    if case.order.has(Verb.ASSIGN):
+        assignee = act.find_agent(by, case.order.argument(Verb.ASSIGN))
         change = replace(change, assignee=assignee.address if assignee else "")
     remarks = (say("on_behalf", who), say("told_received"))
     team = act.agents_of(case.policy, None, case.mailbox.address)

@@ -191,6 +191,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "#status {0}: Diesen Status gibt es nicht. Möglich sind: {1}.",
     ),
     "no_such_language": ("#language takes one of: {0}.", "#language nimmt: {0}."),
+    "own_mailbox": (
+        "{0} is one of our own mailboxes: nothing is ever sent there.",
+        "{0} ist eines unserer eigenen Postfächer: Dorthin wird nie etwas gesendet.",
+    ),
     "no_such_agent": (
         "#assign {0}: no agent, or more than one, goes by that name. Use one of: {1}.",
         "#assign {0}: Kein Agent heißt so, oder mehrere. Möglich sind: {1}.",
