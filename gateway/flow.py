@@ -24,7 +24,7 @@ from gateway.core.notice import Audience, Notice, NoticeRequest, Section
 from gateway.core.parse import nested, parse
 from gateway.core.policy import Policy
 from gateway.core.proof import authentic
-from gateway.core.ticket import Ticket
+from gateway.core.ticket import Evidence, Ticket
 from gateway.core.token import fingerprint
 from gateway.render import Templates
 from storage.contacts import Contact
@@ -312,7 +312,9 @@ class Desk:
         if not row.ticket:
             return
         ticket = self.current(tx, row.ticket)
-        decision = act.undelivered(ticket, self.policy, row.recipient, row.notice, row.audience, reply)
+        sent = tx.tickets.known(thread.Keys(reported=(thread.Key(Evidence.REPLY_ADDRESS, outbox=outbox_id),))).sent
+        assert sent is not None
+        decision = act.undelivered(ticket, self.policy, sent, row.audience, reply)
         self.effects(tx, decision, f"undelivered:{outbox_id}:{row.attempts}", now)
 
     def send_sections(

@@ -25,10 +25,11 @@ from gateway.core.decision import (
 )
 from gateway.core.errors import IllegalTransition
 from gateway.core.lifecycle import STATUS_MOVES, Move, Status, transition
-from gateway.core.message import Address
+from gateway.core.message import Address, address_key
 from gateway.core.notice import AttachedFile, Audience, Notice, NoticeRequest
 from gateway.core.policy import Agent, Policy
 from gateway.core.say import say
+from gateway.core.thread import SentFacts
 from gateway.core.ticket import Entry, EntryKind, Role, Ticket
 
 _ROLES = """abuse bounce bounces daemon do-not-reply donotreply hostmaster mailer-daemon mailerdaemon
@@ -490,11 +491,15 @@ def reply_on_portal(ticket: Ticket, policy: Policy, text: str) -> Decision:
 # --- our own mail that failed ---------------------------------------------------------------------
 
 
-def undelivered(ticket: Ticket, policy: Policy, recipient: str, notice: str, audience: str, reply: str) -> Decision:
+def lacks_answer(ticket: Ticket, sent: SentFacts) -> bool:
+    """What did not arrive is our newest answer to the requester; a copy to others is no reason to begin anew."""
+    return sent.newest_answer and address_key(sent.recipient) == ticket.requester.key
+
+
+def undelivered(ticket: Ticket, policy: Policy, sent: SentFacts, audience: str, reply: str) -> Decision:
     """The relay refused a mail for good: written on the ticket; agents hear of it if a customer lacks it."""
-    remark = say("not_sent", recipient, reply[:300])
-    answer = notice in (Notice.REPLY.value, Notice.CLOSE_CONFIRMATION.value)
-    moved = Move.REPLY_UNDELIVERABLE if answer and recipient.casefold() == ticket.requester.key else None
+    remark = say("not_sent", sent.recipient, reply[:300])
+    moved = Move.REPLY_UNDELIVERABLE if lacks_answer(ticket, sent) else None
     team = agents_of(policy, ticket, ticket.mailbox) if audience == Audience.CUSTOMER.value else ()
     return Decision(
         Reason.BOUNCE_OF_ANSWER if moved else Reason.BOUNCE,

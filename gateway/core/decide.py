@@ -75,7 +75,7 @@ def _failed_report(case: Case) -> Decision:
     if ticket is None:
         why = Why(attach="no: the mail it reports is none of ours", acknowledge="no: reports are never answered")
         return Decision(Reason.REPORT_NO_TICKET, why, undeliverable=())
-    kills = sent is not None and sent.newest_answer
+    kills = sent is not None and act.lacks_answer(ticket, sent)
     # A notice about a notice that bounced would bounce as well, for ever.
     inner = sent.notice in _INNER if sent else any(k.holder for k in case.keys.reported)
     whom = sent.recipient if sent else ", ".join(r.final_recipient for r in report.recipients) or "the recipient"
