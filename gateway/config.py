@@ -333,6 +333,9 @@ def policy(settings: Settings, keys: Keys) -> Policy:
         business_days=life.count == "business",
         waiting_remind_after_days=life.waiting_remind_after_days,
         waiting_solved_after_days=life.waiting_solved_after_days,
+        rating_after_hours=settings.rating.after_hours,
+        rating_scale=settings.rating.scale,
+        rating_change_days=settings.rating.change_days,
         statuses=tuple(
             SiteStatus(s.name, CoreStatus(s.counts_as), dict(s.labels), dict(s.meanings)) for s in settings.statuses
         ),

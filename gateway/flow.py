@@ -11,7 +11,7 @@ import hashlib
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from gateway.core import act, archive, clockwork, commands, forward, thread
+from gateway.core import act, archive, clockwork, commands, forward, rating, thread
 from gateway.core.case import Case, Facts, author_of
 from gateway.core.classify import classify
 from gateway.core.commands import Order, Verb
@@ -24,6 +24,7 @@ from gateway.core.notice import Audience, Notice, NoticeRequest, Section
 from gateway.core.parse import nested, parse
 from gateway.core.policy import Policy
 from gateway.core.proof import authentic
+from gateway.core.rating import Answer
 from gateway.core.ticket import Evidence, Ticket
 from gateway.core.token import fingerprint
 from gateway.render import Templates
@@ -116,9 +117,7 @@ class Desk:
             same_id_other_content=bool(seen and not seen.same_content),
             invited=bool(contact and contact.invited_at),
             registered=bool(contact and contact.password_hash),
-            undeliverable=bool(
-                contact and contact.undeliverable_since and now - contact.undeliverable_since < UNDELIVERABLE_FOR
-            ),
+            undeliverable=contact is not None and self._pauses(contact, now),
             automatic_mail=tx.outbox.automatic_to(author, since) if author and contact else (),
             new_tickets=tx.tickets.opened_lately(author, since) if contact else (),
             reopens=tx.tickets.reopened_lately(choice.match.ticket.number, since) if choice.match else (),
@@ -199,6 +198,32 @@ class Desk:
         if decision is not None:
             self.effects(tx, decision, f"clock:{number}:{decision.reason.value}:{now.isoformat()}", now)
         return decision
+
+    def ask_rating(self, tx: Tx, number: int, now: datetime) -> Decision | None:
+        """Ask the customer of a closed ticket how it was, if it is time and nobody did."""
+        tx.tickets.serialise([f"ticket:{number}"])
+        ticket, before = tx.tickets.get(number), tx.ratings.find(number)
+        asked_at = before.asked_at if before else None
+        decision = rating.ask(ticket, tx.ratings.first_reason(number), asked_at, self.policy, now)
+        contact = tx.contacts.find(ticket.requester.address)
+        if decision is None or contact is None or self._pauses(contact, now):
+            return None
+        self.effects(tx, decision, f"rating:{number}:{now.isoformat()}", now)
+        tx.ratings.ask(number, self.policy.rating_scale, now)
+        return decision
+
+    def rate(self, tx: Tx, before: Answer, value: int, comment: str, now: datetime) -> None:
+        """The customer says how it was, or changes the answer."""
+        ticket = self.current(tx, before.ticket)
+        decision = rating.rated(ticket, before, value, comment, self.policy)
+        self.effects(tx, decision, f"rated:{before.ticket}:{now.isoformat()}", now)
+        tx.ratings.rate(before, value, comment, bool(decision.notices), now)
+
+    @staticmethod
+    def _pauses(contact: Contact, now: datetime) -> bool:
+        """Automatic mail to this address pauses, for mail to it failed for good."""
+        since = contact.undeliverable_since
+        return since is not None and now - since < UNDELIVERABLE_FOR
 
     def _scene(self, tx: Tx, applied: Applied | None, decision: Decision, cause: str, now: datetime) -> Scene:
         if applied is None:

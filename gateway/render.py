@@ -47,6 +47,7 @@ _ESSENTIAL: dict[Notice, tuple[str, ...]] = {
     Notice.CLOSE_CONFIRMATION: ("mail.text", "mail.button.url"),
     Notice.REGISTRATION: ("mail.button.url",),
     Notice.PASSWORD_RESET: ("mail.button.url",),
+    Notice.RATING_REQUEST: ("mail.choices",),
     Notice.AGENT_NOTICE: ("mail.text", "mail.remarks"),
     Notice.AGENT_RECEIPT: ("mail.remarks",),
     Notice.OPERATOR_ALARM: ("mail.remarks",),
@@ -116,6 +117,7 @@ class Templates:
             "mail.text": words.text.partition("\n")[0],
             "mail.remarks": "".join(words.remarks[:1]),
             "mail.button.url": words.button.url if words.button else "",
+            "mail.choices": words.choices[-1].url if words.choices else "",
         }
         for form, body in (("txt", self.text(outbound)), ("html", self.html(outbound))):
             for word in _ESSENTIAL.get(outbound.notice, ()):

@@ -274,6 +274,8 @@ class Rating(SQLModel, table=True):
     rated_at: datetime | None = Field(default=None, index=True)
     """Of the first answer to this question."""
     changed_at: datetime | None = None
+    told: int = 0
+    """How often the leads heard of a bad answer to this question."""
 
 
 class Probe(SQLModel, table=True):

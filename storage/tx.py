@@ -13,6 +13,7 @@ from storage.jobs import Jobs
 from storage.journal import Journal
 from storage.outbox import Outbox
 from storage.places import Places
+from storage.ratings import Ratings
 from storage.tickets import Tickets
 
 
@@ -53,3 +54,7 @@ class Tx:
     @cached_property
     def jobs(self) -> Jobs:
         return Jobs(self.connection)
+
+    @cached_property
+    def ratings(self) -> Ratings:
+        return Ratings(self.connection)

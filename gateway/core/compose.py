@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from urllib.parse import quote
 
-from gateway.core import hours_words, statuses, subject, token
+from gateway.core import hours_words, rating, statuses, subject, token
 from gateway.core.body import MARKERS
 from gateway.core.message import NULL_REVERSE_PATH, Address
 from gateway.core.notice import (
@@ -102,6 +102,8 @@ _BUTTONS: dict[str, dict[str, str]] = {
     },
 }
 
+_RATINGS = {"en": {"good": "Good", "bad": "Bad"}, "de": {"good": "Gut", "bad": "Schlecht"}}
+
 HEADLINES: dict[str, dict[str, str]] = {
     "en": {
         "new_request": "New request",
@@ -112,6 +114,7 @@ HEADLINES: dict[str, dict[str, str]] = {
         "note": "New note",
         "target_near": "An answer is due soon",
         "target_missed": "The time to answer is over",
+        "rated_bad": "Badly rated",
         "digest": "What is open",
         "review": "Closed by their requesters",
         "answered": "Answered by a colleague",
@@ -132,6 +135,7 @@ HEADLINES: dict[str, dict[str, str]] = {
         "note": "Neue Notiz",
         "target_near": "Eine Antwort ist bald fällig",
         "target_missed": "Die Antwortzeit ist abgelaufen",
+        "rated_bad": "Schlecht bewertet",
         "digest": "Was offen ist",
         "review": "Von den Kontakten selbst geschlossen",
         "answered": "Von einem Kollegen beantwortet",
@@ -313,6 +317,7 @@ def _words(request: NoticeRequest, scene: Scene, policy: Policy, box: Mailbox, l
         omitted=max(0, len(_earlier(request, scene)) - CONVERSATION_LINES),
         sections=scene.sections,
         listed=tuple(_listed(t, policy, language) for t in scene.listed),
+        choices=_choices(request, scene, policy, language),
     )
 
 
@@ -417,8 +422,23 @@ def _button(
         expires = scene.now + timedelta(days=policy.link_days)
         mark = token.link_token(policy.keys, "close", str(ticket.number), expires)
         return Button(labels["close"], f"{policy.public_url}/close/{mark}"), expires, close_mailto(ticket, policy, box)
+    if request.notice is Notice.RATING_REQUEST:
+        return None, None, ""
     name = "portal" if request.notice is Notice.REQUEST_RECEIVED else "ticket"
     return Button(labels[name], f"{policy.public_url}/tickets/{ticket.number}"), None, ""
+
+
+def _choices(request: NoticeRequest, scene: Scene, policy: Policy, language: str) -> tuple[Button, ...]:
+    """The answers to how it was, each a link that shows the page where it is given."""
+    if request.notice is not Notice.RATING_REQUEST or scene.ticket is None:
+        return ()
+    # The link outlives the time for a first answer by the time in which that can be changed.
+    expires = scene.now + timedelta(days=policy.link_days + policy.rating_change_days)
+    question = str(int(scene.now.timestamp()))
+    mark = token.link_token(policy.keys, "rate", str(scene.ticket.number), expires, question)
+    labels = _RATINGS.get(language, _RATINGS["en"])
+    words = rating.SCALES[policy.rating_scale]
+    return tuple(Button(labels.get(word, word), f"{policy.public_url}/rate/{mark}/{word}") for word in words)
 
 
 def close_mailto(ticket: Ticket, policy: Policy, box: Mailbox) -> str:

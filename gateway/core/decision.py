@@ -59,6 +59,8 @@ class Reason(StrEnum):
     CLOCK_SOLVES = "waited-too-long"
     CLOCK_CLOSES = "solved-long-enough"
     CLOCK_TARGET = "answer-due"
+    RATING_ASKED = "rating-asked"
+    RATED = "rated"
     PORTAL_REPLY = "portal-reply"
 
 
@@ -102,6 +104,8 @@ SENTENCES: dict[Reason, str] = {
     Reason.CLOCK_SOLVES: "The customer owed an answer for too long: it counts as solved.",
     Reason.CLOCK_CLOSES: "It was solved long enough without an objection.",
     Reason.CLOCK_TARGET: "The time to answer is over, or nearly.",
+    Reason.RATING_ASKED: "It was closed a while ago: the customer is asked how it was.",
+    Reason.RATED: "The customer said how it was.",
     Reason.COMMAND_LINE: "Done on the command line.",
     Reason.PORTAL_REPLY: "The requester answered on the status page.",
 }

@@ -26,6 +26,7 @@ class Notice(StrEnum):
     CLOSED = "closed"
     SOLVED_REMINDER = "solved_reminder"
     WAITING_REMINDER = "waiting_reminder"
+    RATING_REQUEST = "rating_request"
     TICKET_LIST = "ticket_list"
     AGENT_NOTICE = "agent_notice"
     AGENT_RECEIPT = "agent_receipt"
@@ -151,6 +152,8 @@ class Words:
     """The reader's own open tickets, for the mail that lists them."""
     sections: tuple[Section, ...] = ()
     """Parts of a digest."""
+    choices: tuple[Button, ...] = ()
+    """Answers to a question, each with its own link."""
     omitted: int = 0
     """How many older entries `conversation` leaves out."""
 

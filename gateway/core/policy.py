@@ -112,6 +112,11 @@ class Policy:
     """Days of the lifecycle are business days, not calendar days."""
     waiting_remind_after_days: int = 0
     waiting_solved_after_days: int = 0
+    rating_after_hours: int = 0
+    """So long after closing the customer is asked how it was; 0: never."""
+    rating_scale: str = "five"
+    """`five`, `two`"""
+    rating_change_days: int = 14
     statuses: tuple[SiteStatus, ...] = ()
     closed_before: datetime | None = None
     """Conversations of an archive that ended before it are closed; None: they stay as they ended."""

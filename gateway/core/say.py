@@ -21,6 +21,9 @@ SENTENCES: dict[str, tuple[str, str]] = {
     ),
     "closed_on_page": ("Closed by the requester, on the status page.", "Vom Kontakt auf der Statusseite geschlossen."),
     "closed_by_time": ("Closed: solved for {0} days.", "Geschlossen: seit {0} Tagen gelöst."),
+    "rating_asked": ("The customer was asked how it was.", "Der Kontakt wurde gefragt, wie es war."),
+    "rated": ("The customer rated it: {0}.", "Der Kontakt hat bewertet: {0}."),
+    "rated_comment": ("Comment: {0}", "Kommentar: {0}"),
     "solved_by_time": (
         "Counts as solved: no answer for {0} days.",
         "Gilt als gelöst: seit {0} Tagen keine Antwort.",
@@ -211,6 +214,9 @@ SENTENCES: dict[str, tuple[str, str]] = {
 """Code → English, German."""
 
 
+_RATINGS = {"good": ("good", "gut"), "bad": ("bad", "schlecht")}
+
+
 def say(code: str, *arguments: object) -> str:
     """A sentence to be stored or handed on; read it with `spoken`."""
     if code not in SENTENCES:
@@ -226,6 +232,8 @@ def spoken(sentence: str, language: str) -> str:
         return sentence
     if code in ("status_set", "status_now", "no_move"):
         arguments = [_status(a, language) for a in arguments]
+    if code == "rated":
+        arguments = [_RATINGS.get(a, (f"{a} of 5", f"{a} von 5"))[language == "de"] for a in arguments]
     text = found[1] if language == "de" else found[0]
     try:
         return text.format(*arguments)

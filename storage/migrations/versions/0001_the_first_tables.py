@@ -277,6 +277,7 @@ def upgrade() -> None:
         sa.Column("asked_at", UTCDateTime(), nullable=False),
         sa.Column("rated_at", UTCDateTime(), nullable=True),
         sa.Column("changed_at", UTCDateTime(), nullable=True),
+        sa.Column("told", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(
             ["ticket"],
             ["ticket.number"],

@@ -1,0 +1,76 @@
+"""What customers said of how their tickets went: one row for a ticket, asked once per closing."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, Table, and_, func, insert, or_, select, update
+
+from gateway.core.lifecycle import Status
+from gateway.core.rating import Answer
+from storage import tables
+from storage.tickets import ENTRY, TICKET
+
+RATING: Table = tables.table(tables.Rating)
+LIMIT = 500
+"""Tickets of one look; what is left waits for the next."""
+
+
+class Ratings:
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def candidates(self, closed_after: datetime, closed_before: datetime) -> list[int]:
+        """Numbers of tickets closed in between and not asked about since; `rating.ask` says whether they are."""
+        asked = and_(RATING.c.ticket == TICKET.c.number, RATING.c.asked_at >= TICKET.c.closed_at)
+        rows = self._connection.execute(
+            select(TICKET.c.number)
+            .where(
+                TICKET.c.status == Status.CLOSED.value,
+                TICKET.c.closed_at > closed_after,
+                TICKET.c.closed_at <= closed_before,
+                TICKET.c.merged_into.is_(None),
+                or_(TICKET.c.spam.is_(None), ~TICKET.c.spam),
+                ~select(RATING.c.ticket).where(asked).exists(),
+            )
+            .order_by(TICKET.c.closed_at)
+            .limit(LIMIT)
+        )
+        return [number for (number,) in rows]
+
+    def first_reason(self, number: int) -> str:
+        """Why the ticket began."""
+        statement = select(ENTRY.c.reason).where(ENTRY.c.ticket == number).order_by(ENTRY.c.id).limit(1)
+        return self._connection.execute(statement).scalar_one_or_none() or ""
+
+    def find(self, number: int) -> Answer | None:
+        row = self._connection.execute(select(RATING).where(RATING.c.ticket == number)).one_or_none()
+        return None if row is None else _answer(row)
+
+    def ask(self, number: int, scale: str, now: datetime) -> None:
+        """A question goes out. An answer to an earlier one stands until this one is answered."""
+        asked = {"scale": scale, "asked_at": now, "told": 0}
+        changed = self._connection.execute(update(RATING).where(RATING.c.ticket == number).values(**asked))
+        if not changed.rowcount:
+            self._connection.execute(insert(RATING).values(ticket=number, comment="", **asked))
+
+    def rate(self, before: Answer, value: int, comment: str, told: bool, now: datetime) -> None:
+        """Write the answer down; `told`: the leads hear of it."""
+        when: dict[str, Any] = {"changed_at": now} if before.answered else {"rated_at": now, "changed_at": None}
+        self._connection.execute(
+            update(RATING)
+            .where(RATING.c.ticket == before.ticket)
+            .values(value=value, comment=comment, told=RATING.c.told + int(told), **when)
+        )
+
+    def answers(self, since: datetime, until: datetime) -> tuple[int, list[int]]:
+        """How many were asked in a period, and the answers given in it."""
+        asked = select(func.count()).where(RATING.c.asked_at > since, RATING.c.asked_at <= until)
+        given = select(RATING.c.value).where(RATING.c.rated_at > since, RATING.c.rated_at <= until)
+        values = [value for (value,) in self._connection.execute(given) if value is not None]
+        return int(self._connection.execute(asked).scalar_one()), values
+
+
+def _answer(row: Row[Any]) -> Answer:
+    return Answer(**{name: row._mapping[name] for name in Answer.__dataclass_fields__})
