@@ -20,7 +20,8 @@ from gateway.core.message import Address, Envelope
 from gateway.core.ticket import EntryKind, Evidence, Role
 from storage import raw, tables
 from storage.database import Database
-from storage.tickets import MAX_NUMBER, Applied
+from storage.ticket_reads import MAX_NUMBER
+from storage.tickets import Applied
 from storage.tx import Tx
 from tests.conftest import NOW
 from tests.core.build import ANNA, KIM, LEE, MALLORY, POLICY, SUPPORT, attachment, failed, message, own_id

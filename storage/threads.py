@@ -1,0 +1,174 @@
+"""Which ticket a mail leads to: every Message-ID sent or seen, and what the budgets count."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Table, bindparam, func, insert, select, text
+
+from gateway.core.message import address_key
+from gateway.core.notice import Notice
+from gateway.core.thread import Keys, Known, SentFacts
+from gateway.core.ticket import EntryKind, Role
+from storage import tables
+from storage.ticket_reads import TicketReads
+
+TICKET: Table = tables.table(tables.Ticket)
+ENTRY: Table = tables.table(tables.Entry)
+PARTICIPANT: Table = tables.table(tables.Participant)
+MESSAGE_ID: Table = tables.table(tables.MessageId)
+LINK: Table = tables.table(tables.Link)
+CONTACT: Table = tables.table(tables.Contact)
+OUTBOX: Table = tables.table(tables.Outbox)
+
+_ANSWERS = (Notice.REPLY.value, Notice.CLOSE_CONFIRMATION.value)
+_KNOWN = (
+    select(MESSAGE_ID.c.message_id, MESSAGE_ID.c.ticket, MESSAGE_ID.c.sha256, MESSAGE_ID.c.outbox_id)
+    .where(MESSAGE_ID.c.message_id.in_(bindparam("ids", expanding=True)), MESSAGE_ID.c.ticket.is_not(None))
+    .order_by(MESSAGE_ID.c.id)
+)
+_SEEN = (
+    select(MESSAGE_ID.c.sha256, MESSAGE_ID.c.ticket, MESSAGE_ID.c.journal_id)
+    .where(MESSAGE_ID.c.message_id == bindparam("id"), MESSAGE_ID.c.sha256 != "")
+    .order_by(MESSAGE_ID.c.id)
+    .limit(50)
+)
+_OPENED = (
+    select(TICKET.c.created_at)
+    .where(TICKET.c.requester_key == bindparam("key"), TICKET.c.created_at > bindparam("since"))
+    .order_by(TICKET.c.created_at.desc())
+    .limit(bindparam("most"))
+)
+_REOPENED = (
+    select(ENTRY.c.created_at)
+    .where(ENTRY.c.ticket == bindparam("number"), ENTRY.c.created_at > bindparam("since"), ENTRY.c.reason == "reopened")
+    .order_by(ENTRY.c.created_at.desc())
+    .limit(bindparam("most"))
+)
+_CUSTOMERS_IDS = (
+    select(ENTRY.c.message_id)
+    .where(
+        ENTRY.c.ticket == bindparam("number"),
+        ENTRY.c.kind == EntryKind.CORRESPONDENCE.value,
+        ENTRY.c.author_role != Role.AGENT.value,
+        ENTRY.c.message_id != "",
+    )
+    .order_by(ENTRY.c.id.desc())
+    .limit(bindparam("most"))
+)
+_ADD_ID = insert(MESSAGE_ID)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A mail that came under the same Message-ID before."""
+
+    journal_id: int
+    ticket: int
+    same_content: bool
+
+
+class Threads(TicketReads):
+    """What a decision about a mail needs to know."""
+
+    def serialise(self, names: Iterable[str]) -> None:
+        """Let no other transaction decide about the same things until this one ends.
+
+        SQLite has one writer anyway. On PostgreSQL two mails of one conversation may arrive at two
+        daemons at once: locks are taken in one order, so nobody waits in a circle.
+        """
+        if self._connection.dialect.name != "postgresql":
+            return
+        lock = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
+        for name in sorted(set(names)):
+            self._connection.execute(lock, {"name": name})
+
+    def known(self, keys: Keys) -> Known:
+        """Everything the store has about the keys of one mail."""
+        messages: dict[str, int] = {}
+        expected: dict[str, int] = {}
+        ids = keys.message_ids
+        if ids:
+            for row in self._connection.execute(_KNOWN, {"ids": list(ids)}):
+                there = messages if row.sha256 or row.outbox_id else expected
+                there[str(row.message_id)] = row.ticket
+        sent = self._sent(keys)
+        numbers = {*keys.numbers, *messages.values(), *expected.values()} | (
+            {sent.ticket} if sent and sent.ticket else set()
+        )
+        tickets = {t.number: t for t in self.numbered(numbers)}
+        # A merged ticket leads to another one, which must be known too.
+        while missing := {t.merged_into for t in tickets.values() if t.merged_into} - tickets.keys():
+            tickets |= {t.number: t for t in self.numbered(missing)}
+        return Known(tickets, messages, sent, expected)
+
+    def seen(self, message_id: str, content: str) -> Seen | None:
+        """Whether a mail with this Message-ID came before; one with the same content is preferred."""
+        rows = self._connection.execute(_SEEN, {"id": message_id}).all()
+        found = next((r for r in rows if r.sha256 == content), rows[0] if rows else None)
+        if found is None:
+            return None
+        return Seen(found.journal_id or 0, found.ticket or 0, found.sha256 == content)
+
+    def remember(self, message_id: str, content: str, ticket: int | None, entry: int | None, journal_id: int) -> None:
+        """Store a Message-ID we saw, so that a reply to that mail, or the same mail again, is recognised."""
+        self._connection.execute(
+            _ADD_ID,
+            {
+                "message_id": message_id,
+                "sha256": content,
+                "ticket": ticket,
+                "entry_id": entry,
+                "outbox_id": None,
+                "journal_id": journal_id,
+            },
+        )
+
+    def expect(self, message_ids: Sequence[str], ticket: int, journal_id: int) -> None:
+        """Ids a mail refers to lead to its ticket, unless they lead somewhere already."""
+        if not message_ids:
+            return
+        rows = self._connection.execute(
+            select(MESSAGE_ID.c.message_id).where(MESSAGE_ID.c.message_id.in_(list(message_ids)))
+        )
+        there = {row[0] for row in rows}
+        for message_id in message_ids:
+            if message_id not in there:
+                self.remember(message_id, "", ticket, None, journal_id)
+
+    def opened_lately(self, address: str, since: datetime, limit: int = 200) -> tuple[datetime, ...]:
+        """When the author opened tickets, newest first: what the budget counts."""
+        rows = self._connection.execute(_OPENED, {"key": address_key(address), "since": since, "most": limit})
+        return tuple(row[0] for row in rows)
+
+    def reopened_lately(self, number: int, since: datetime, limit: int = 200) -> tuple[datetime, ...]:
+        """When a ticket was reopened, newest first."""
+        rows = self._connection.execute(_REOPENED, {"number": number, "since": since, "most": limit})
+        return tuple(row[0] for row in rows)
+
+    def _sent(self, keys: Keys) -> SentFacts | None:
+        """The first mail of ours a report names."""
+        for key in keys.reported:
+            column = OUTBOX.c.id == key.outbox if key.outbox else OUTBOX.c.message_id == key.message_id
+            row = self._connection.execute(
+                select(OUTBOX.c.id, OUTBOX.c.message_id, OUTBOX.c.ticket, OUTBOX.c.notice, OUTBOX.c.recipient).where(
+                    column
+                )
+            ).first()
+            if row:
+                newest = self._connection.execute(
+                    select(func.max(OUTBOX.c.id)).where(
+                        OUTBOX.c.ticket == row.ticket,
+                        OUTBOX.c.notice.in_(_ANSWERS),
+                        OUTBOX.c.recipient == row.recipient,
+                    )
+                ).scalar_one_or_none()
+                return SentFacts(row.message_id, row.ticket or 0, row.notice, row.recipient, newest == row.id)
+        return None
+
+    def customer_ids(self, number: int, limit: int = 20) -> list[str]:
+        """Message-IDs of correspondence from the customer's side, oldest first: what an answer refers to."""
+        rows = self._connection.execute(_CUSTOMERS_IDS, {"number": number, "most": limit})
+        return [row[0] for row in rows][::-1]

@@ -1,0 +1,205 @@
+"""Reading tickets: one, many, their entries and people. Nothing here changes anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, Table, and_, bindparam, func, or_, select
+
+from gateway.core.clockwork import MISSED
+from gateway.core.errors import UnknownTicket
+from gateway.core.lifecycle import Status
+from gateway.core.message import Address, Attachment, address_key
+from gateway.core.ticket import Entry, EntryKind, Participant, Role, Ticket
+from storage import tables
+
+TICKET: Table = tables.table(tables.Ticket)
+ENTRY: Table = tables.table(tables.Entry)
+PARTICIPANT: Table = tables.table(tables.Participant)
+MESSAGE_ID: Table = tables.table(tables.MessageId)
+LINK: Table = tables.table(tables.Link)
+CONTACT: Table = tables.table(tables.Contact)
+OUTBOX: Table = tables.table(tables.Outbox)
+
+MAX_NUMBER = 2**31 - 1
+"""PostgreSQL's integer. People write longer numbers, and it would not even compare them."""
+
+_TICKET = select(TICKET, CONTACT.c.address.label("requester_address"), CONTACT.c.name.label("requester_name")).join(
+    CONTACT, CONTACT.c.id == TICKET.c.requester_id
+)
+_TICKETS = _TICKET.where(TICKET.c.number.in_(bindparam("numbers", expanding=True)))
+_PEOPLE = (
+    select(PARTICIPANT)
+    .where(PARTICIPANT.c.ticket.in_(bindparam("numbers", expanding=True)))
+    .order_by(PARTICIPANT.c.added_at)
+)
+_NEWEST = (
+    select(ENTRY).where(ENTRY.c.ticket == bindparam("number")).order_by(ENTRY.c.id.desc()).limit(bindparam("most"))
+)
+
+
+class TicketReads:
+    """The reading half of `Tickets`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def get(self, number: int) -> Ticket:
+        found = self.numbered({number})
+        if not found:
+            raise UnknownTicket(f"there is no ticket {number}")
+        return found[0]
+
+    def entries(self, number: int, kinds: Sequence[EntryKind] = (), limit: int = 0) -> list[Entry]:
+        """The history, oldest first; with a limit only the newest of it."""
+        if limit and not kinds:
+            newest = self._connection.execute(_NEWEST, {"number": number, "most": limit}).all()
+            return [entry_of(row.id, row._mapping) for row in reversed(newest)]
+        statement = select(ENTRY).where(ENTRY.c.ticket == number).order_by(ENTRY.c.id.desc())
+        if kinds:
+            statement = statement.where(ENTRY.c.kind.in_([k.value for k in kinds]))
+        if limit:
+            statement = statement.limit(limit)
+        rows = self._connection.execute(statement).all()
+        return [entry_of(row.id, row._mapping) for row in reversed(rows)]
+
+    def entry(self, id: int) -> Entry | None:
+        row = self._connection.execute(select(ENTRY).where(ENTRY.c.id == id)).one_or_none()
+        return None if row is None else entry_of(row.id, row._mapping)
+
+    def search(
+        self,
+        status: str = "",
+        text: str = "",
+        requester: str = "",
+        mailbox: str = "",
+        assignee: str = "",
+        limit: int = 100,
+        offset: int = 0,
+    ) -> list[Ticket]:
+        """Latest activity first. `status` may be `open`; `text` is looked for in subject and own messages."""
+        statement = _TICKET.order_by(TICKET.c.last_activity_at.desc(), TICKET.c.number.desc())
+        if status == "open":
+            statement = statement.where(TICKET.c.status != Status.CLOSED.value)
+        elif status:
+            statement = statement.where(TICKET.c.status == status)
+        if requester:
+            statement = statement.where(TICKET.c.requester_key == address_key(requester))
+        if mailbox:
+            statement = statement.where(TICKET.c.mailbox == mailbox)
+        if assignee:
+            statement = statement.where(TICKET.c.assignee == assignee)
+        if text:
+            pattern = "%" + text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+            in_entry = (
+                select(ENTRY.c.id)
+                .where(
+                    ENTRY.c.ticket == TICKET.c.number,
+                    ENTRY.c.kind == EntryKind.CORRESPONDENCE.value,
+                    ENTRY.c.body_text.ilike(pattern, escape="\\"),
+                )
+                .exists()
+            )
+            statement = statement.where(or_(TICKET.c.subject.ilike(pattern, escape="\\"), in_entry))
+        rows = self._connection.execute(statement.limit(limit).offset(offset)).all()
+        return self._with_people(rows)
+
+    def counts(self) -> dict[str, int]:
+        rows = self._connection.execute(select(TICKET.c.status, func.count()).group_by(TICKET.c.status))
+        return {status.value: 0 for status in Status} | {str(name): n for name, n in rows}
+
+    def clock_candidates(self, solved_before: datetime, waiting_before: datetime, now: datetime) -> list[int]:
+        """Numbers of tickets the clock may want something of; `clockwork.due` says what, if anything."""
+        old = or_(
+            and_(TICKET.c.status == Status.SOLVED.value, TICKET.c.solved_at <= solved_before),
+            and_(TICKET.c.status == Status.WAITING_ON_CONTACT.value, TICKET.c.status_at <= waiting_before),
+            and_(TICKET.c.due_at.is_not(None), TICKET.c.warn_at <= now, TICKET.c.target != MISSED),
+        )
+        rows = self._connection.execute(select(TICKET.c.number).where(old).order_by(TICKET.c.number).limit(5000))
+        return [row[0] for row in rows]
+
+    def closed_unproposed(self, since: datetime, until: datetime) -> list[Ticket]:
+        """Tickets their requesters closed although nobody had said that they were solved."""
+        statement = _TICKET.where(
+            TICKET.c.status == Status.CLOSED.value,
+            TICKET.c.closed_by == "requester",
+            TICKET.c.solved_at.is_(None),
+            TICKET.c.closed_at > since,
+            TICKET.c.closed_at <= until,
+        )
+        return self._with_people(self._connection.execute(statement.order_by(TICKET.c.number)).all())
+
+    def links(self, number: int) -> list[tuple[str, int, int]]:
+        """(kind, ticket, other) of every link from or to a ticket."""
+        rows = self._connection.execute(
+            select(LINK.c.kind, LINK.c.ticket, LINK.c.other).where(or_(LINK.c.ticket == number, LINK.c.other == number))
+        )
+        return [(row[0], row[1], row[2]) for row in rows]
+
+    def numbered(self, numbers: Iterable[int]) -> list[Ticket]:
+        """The tickets with these numbers, as far as there are any."""
+        wanted = sorted({n for n in numbers if 0 < n <= MAX_NUMBER})
+        if not wanted:
+            return []
+        return self._with_people(self._connection.execute(_TICKETS, {"numbers": wanted}).all())
+
+    def _with_people(self, rows: Sequence[Row[Any]]) -> list[Ticket]:
+        numbers = [row.number for row in rows]
+        people: dict[int, list[Participant]] = {}
+        if numbers:
+            found = self._connection.execute(_PEOPLE, {"numbers": numbers})
+            for p in found:
+                people.setdefault(p.ticket, []).append(
+                    Participant(Address(p.address, p.name), bool(p.confirmed), bool(p.follower))
+                )
+        return [ticket_of(row, tuple(people.get(row.number, ()))) for row in rows]
+
+
+def ticket_of(row: Row[Any], people: tuple[Participant, ...]) -> Ticket:
+    return Ticket(
+        number=row.number,
+        status=Status(row.status),
+        subject=row.subject,
+        requester=Address(row.requester_address, row.requester_name),
+        mailbox=row.mailbox,
+        created_at=row.created_at,
+        last_activity_at=row.last_activity_at,
+        people=people,
+        language=row.language,
+        sub_status=row.sub_status,
+        assignee=row.assignee,
+        solved_at=row.solved_at,
+        closed_at=row.closed_at,
+        closed_by=row.closed_by,
+        merged_into=row.merged_into or 0,
+        follows=row.follows or 0,
+        status_at=row.status_at,
+        reminded_at=row.reminded_at,
+        warn_at=row.warn_at,
+        due_at=row.due_at,
+        target=row.target,
+        proposed=row.solved_at is not None,
+        spam=bool(row.spam),
+    )
+
+
+def entry_of(id: int, row: Any) -> Entry:
+    return Entry(
+        id,
+        row["ticket"],
+        EntryKind(row["kind"]),
+        Address(row["author_address"], row["author_name"]),
+        Role(row["author_role"]),
+        row["body_text"],
+        row["reply_text"],
+        row["created_at"],
+        tuple(Attachment(**a) for a in row["attachments"]),
+        row["message_id"],
+        row["reason"],
+        row["evidence"],
+        bool(row["collapsed"]),
+        tuple(row["remarks"]),
+        row["sha256"] or "",
+    )
