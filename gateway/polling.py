@@ -28,7 +28,7 @@ def watches(settings: Settings, intake: Intake, books: Books, clock: Callable[[]
     found = []
     largest = settings.limits.max_message_bytes
     for number, imap in enumerate(settings.receive.imap):
-        account = _account(settings, f"receive.imap[{number}]", imap)
+        account = account_of(settings, f"receive.imap[{number}]", imap)
         for errand in errands(imap):
             folder = Folder(errand, account.name, intake, books, largest, clock)
             found.append(Watch(account, folder, books, largest))
@@ -54,7 +54,7 @@ def errands(imap: Imap) -> list[Errand]:
     return [inbox, Errand(f"imap-sent:{imap.mailbox}", imap.mailbox, imap.sent_folder, Backlog.NONE, After.LEAVE)]
 
 
-def _account(settings: Settings, key: str, imap: Imap) -> Account:
+def account_of(settings: Settings, key: str, imap: Imap) -> Account:
     security = Security(imap.security)
     return Account(
         host=imap.host,

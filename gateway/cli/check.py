@@ -13,12 +13,22 @@ from typing import TYPE_CHECKING
 from gateway.core.errors import ConfigError, ReplydeskError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
     from gateway.cli.findings import Finding
     from gateway.config import Settings
+
+    Look = Callable[[Settings], Iterator[Finding]]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dump", action="store_true", help="print the configuration as it was understood, as TOML")
+    parser.add_argument(
+        "--connect", action="store_true", help="ask listeners, mailboxes, relay, portal and DNS as well"
+    )
+    parser.add_argument(
+        "--dkim-selector", action="append", default=[], metavar="NAME", help="look at this DKIM key (with --connect)"
+    )
     parser.add_argument("--json", action="store_true", help="for programs")
 
 
@@ -33,7 +43,8 @@ def run(args: argparse.Namespace) -> int:
 
     try:
         settings = config.load(args.config)
-        found = [Finding("configuration", "ok", f"{settings.file} is understood"), *_looked_over(settings)]
+        looks = _looks(args.connect, args.dkim_selector)
+        found = [Finding("configuration", "ok", f"{settings.file} is understood"), *_looked_over(settings, looks)]
     except ConfigError as error:
         where = f"{error.file}: {error.key}".strip(": ")
         found = [Finding("configuration", ERROR, f"{where}: {error.problem}".strip(": "), error.remedy)]
@@ -45,11 +56,23 @@ def run(args: argparse.Namespace) -> int:
     return 1 if any(f.level == ERROR for f in found) else 0
 
 
-def _looked_over(settings: Settings) -> Iterator[Finding]:
+def _looks(connect: bool, selectors: Sequence[str]) -> Mapping[str, Look]:
+    """What is looked at. To ask the relay says more than to see whether it is there."""
     from gateway.cli import findings
+
+    if not connect:
+        return findings.LOOKS
+    from functools import partial
+
+    from gateway.cli import check_connect, check_dns
+
+    return {**findings.LOOKS, **check_connect.LOOKS, "dns": partial(check_dns.look_at_dns, selectors=selectors)}
+
+
+def _looked_over(settings: Settings, looks: Mapping[str, Look]) -> Iterator[Finding]:
     from gateway.cli.findings import ERROR, Finding
 
-    for about, look in findings.LOOKS.items():
+    for about, look in looks.items():
         try:
             yield from look(settings)
         except ConfigError as error:

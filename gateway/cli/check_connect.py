@@ -1,0 +1,273 @@
+"""What `replydesk check --connect` asks besides: does whatever the settings name answer, and as it must?
+
+Talks to the daemon's own listeners, to mailboxes, to the relay and to the portal from outside.
+Nobody gets a mail, nothing is changed, and no password goes anywhere but where it belongs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import json
+import smtplib
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
+
+from gateway.cli.findings import ERROR, OK, WARNING, Finding, daemon_runs
+from gateway.config import Imap, Settings
+
+SECONDS = 5.0
+"""For each answer; on this machine and on the way to the relay alike."""
+RENEW = timedelta(days=14)
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+_ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # where we ask, not where we listen
+
+
+# --- our own listeners -------------------------------------------------------------------------
+
+
+def look_at_listeners(settings: Settings) -> Iterator[Finding]:
+    """Each address of the settings answers as its protocol does."""
+    if not daemon_runs(settings):
+        yield Finding("listener", WARNING, "no daemon runs here, so none was asked", "Start it, then ask again.")
+        return
+    for key, address, ask in _listeners(settings):
+        try:
+            yield from ask(settings, f"{key}: {address}", address)
+        except (OSError, smtplib.SMTPException, http.client.HTTPException) as error:
+            yield Finding(
+                "listener",
+                ERROR,
+                f"{key}: {address} does not answer as it should ({_described(error)})",
+                "Look into the daemon's log. Where systemd hands over its sockets, empty this setting.",
+            )
+
+
+_Ask = Callable[[Settings, str, str], Iterator[Finding]]
+
+
+def _listeners(settings: Settings) -> Iterator[tuple[str, str, _Ask]]:
+    receive = settings.receive
+    yield from (("receive.smtp.listen", a, _ask_smtp) for a in receive.smtp.listen)
+    yield from (("receive.smtp.implicit_tls_listen", a, _ask_smtps) for a in receive.smtp.implicit_tls_listen)
+    yield from (("receive.lmtp.listen", a, _ask_lmtp) for a in receive.lmtp.listen)
+    if settings.portal.listen:
+        yield ("portal.listen", settings.portal.listen, _ask_portal)
+
+
+def _ask_smtp(settings: Settings, what: str, address: str) -> Iterator[Finding]:
+    smtp = settings.receive.smtp
+    with closing(_dialled(address)) as sock:
+        if smtp.proxy_protocol:
+            sock.sendall(b"PROXY UNKNOWN\r\n")
+        client = _greeted(smtplib.SMTP(), sock)
+        client.ehlo()
+        if smtp.tls_certificate:
+            code, said = client.docmd("STARTTLS")
+            if code != 220:
+                raise smtplib.SMTPResponseException(code, said)
+            yield from _certificate(what, sock)
+        yield Finding("listener", OK, f"{what} answers" + (", STARTTLS works" if smtp.tls_certificate else ""))
+
+
+def _ask_smtps(settings: Settings, what: str, address: str) -> Iterator[Finding]:
+    with closing(_dialled(address)) as sock:
+        yield from _certificate(what, sock)
+        yield Finding("listener", OK, f"{what} answers, TLS works")
+
+
+def _ask_lmtp(settings: Settings, what: str, address: str) -> Iterator[Finding]:
+    with closing(_dialled(address)) as sock:
+        client = _greeted(smtplib.LMTP(), sock)
+        code, said = client.docmd("LHLO", settings.hostname)
+        if code != 250:
+            raise smtplib.SMTPResponseException(code, said)
+        yield Finding("listener", OK, f"{what} answers")
+
+
+def _ask_portal(settings: Settings, what: str, address: str) -> Iterator[Finding]:
+    host, _, port = address.rpartition(":")
+    with closing(http.client.HTTPConnection(_reached(host), int(port), timeout=SECONDS)) as client:
+        client.request("GET", "/healthz")
+        answer = client.getresponse()
+        yield _health(what, answer.status, answer.read(1000))
+
+
+def _dialled(address: str) -> socket.socket:
+    if address.startswith("unix:"):
+        sock = socket.socket(socket.AF_UNIX)
+        sock.settimeout(SECONDS)
+        try:
+            sock.connect(address.removeprefix("unix:"))
+        except OSError:
+            sock.close()
+            raise
+        return sock
+    host, _, port = address.rpartition(":")
+    return socket.create_connection((_reached(host), int(port)), SECONDS)
+
+
+def _reached(host: str) -> str:
+    bare = host.strip("[]")
+    return _ANY.get(bare, bare)
+
+
+def _greeted(client: smtplib.SMTP, sock: socket.socket) -> smtplib.SMTP:
+    client.sock = sock
+    code, said = client.getreply()
+    if code != 220:
+        raise smtplib.SMTPConnectError(code, said)
+    return client
+
+
+def _certificate(what: str, sock: socket.socket) -> Iterator[Finding]:
+    """A handshake, and how long the certificate that is shown still lasts."""
+    from asn1crypto import x509
+
+    context = ssl.create_default_context()
+    # Whether others trust it is for them to say: the name we ask under here is not theirs.
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with context.wrap_socket(sock) as wrapped:
+        shown = x509.Certificate.load(wrapped.getpeercert(binary_form=True) or b"")
+    ends: datetime = shown["tbs_certificate"]["validity"]["not_after"].native
+    if ends < datetime.now(UTC) + RENEW:
+        over = ends < datetime.now(UTC)
+        yield Finding(
+            "listener",
+            ERROR if over else WARNING,
+            f"{what}: its certificate {'ended' if over else 'ends'} on {ends:%Y-%m-%d}",
+            "Renew it, and restart the daemon so that it is read.",
+        )
+
+
+# --- mailboxes ---------------------------------------------------------------------------------
+
+
+def look_at_imap(settings: Settings) -> Iterator[Finding]:
+    """Log in to each account, open its folders, ask whether it can push."""
+    for number, imap in enumerate(settings.receive.imap):
+        yield from asyncio.run(_ask_imap(settings, f"receive.imap[{number}]", imap))
+
+
+async def _ask_imap(settings: Settings, key: str, imap: Imap) -> list[Finding]:
+    from gateway import polling
+    from gateway.core.errors import ConfigError
+    from gateway.receive.account import AccountError
+    from gateway.receive.mailbox import connect
+
+    account = polling.account_of(settings, key, imap)
+    try:
+        mailbox = await connect(account, settings.limits.max_message_bytes)
+    except ConfigError:
+        raise
+    except AccountError as error:
+        return [Finding("imap", ERROR, f"{key}: {account.name}: {error}", "Check host, port, security and the secret.")]
+    found = []
+    try:
+        for errand in polling.errands(imap):
+            try:
+                await mailbox.select(errand.folder)
+            except AccountError as error:
+                remedy = "Correct the folder's name, or make the folder."
+                found.append(Finding("imap", ERROR, f"{key}: {account.name}: {error}", remedy))
+        if mailbox.can_idle:
+            found.append(Finding("imap", OK, f"{key}: {account.name}: logged in; new mail is pushed (IDLE)"))
+        else:
+            told = f"{key}: {account.name}: logged in; looked at every {account.poll_seconds:g} seconds, without IDLE"
+            found.append(Finding("imap", WARNING if imap.idle else OK, told))
+    finally:
+        await mailbox.close()
+    return found
+
+
+# --- the relay ---------------------------------------------------------------------------------
+
+
+def look_at_relay(settings: Settings) -> Iterator[Finding]:
+    """Connect, EHLO, TLS, AUTH, as sending does; no mail."""
+    yield asyncio.run(_ask_relay(settings))
+
+
+async def _ask_relay(settings: Settings) -> Finding:
+    from gateway.send import RelayUnavailable, transport
+
+    send = settings.send
+    relay = transport(settings)
+    try:
+        found = await relay.check()
+    except RelayUnavailable as error:
+        return Finding("relay", ERROR, str(error), "Our mails wait until it works; see [send].")
+    finally:
+        await relay.close()
+    if send.transport == "smtp" and send.security == "none" and send.host not in _LOOPBACK:
+        remedy = 'Set send.security to "starttls" or "tls".'
+        return Finding("relay", WARNING, f"{found}; every mail leaves this machine readable", remedy)
+    return Finding("relay", OK, found)
+
+
+# --- the portal as customers reach it ------------------------------------------------------------
+
+
+def look_at_public_url(settings: Settings) -> Iterator[Finding]:
+    """The address that stands in every mail leads to this portal."""
+    url = settings.gateway.public_url
+    if not settings.portal.listen:
+        return
+    if url.startswith("http://") and urlsplit(url).hostname not in _LOOPBACK:
+        yield Finding("public url", WARNING, f"{url}: passwords travel readable", "Put HTTPS in front of the portal.")
+    request = Request(f"{url}/healthz", headers={"User-Agent": "replydesk-check"})  # noqa: S310  # http(s) by its type
+    try:
+        with urlopen(request, timeout=SECONDS) as answer:  # noqa: S310  # as above
+            status, body, reached = answer.status, answer.read(1000), str(answer.url).removesuffix("/healthz")
+    except HTTPError as error:
+        with error:
+            status, body, reached = error.code, error.read(1000), url
+    except (URLError, OSError, http.client.HTTPException) as error:
+        yield _unreached(url, error)
+        return
+    if reached != url:
+        yield Finding("public url", WARNING, f"{url} leads on to {reached}", "Set gateway.public_url to that address.")
+    yield _health(url, status, body, "public url")
+
+
+def _unreached(url: str, error: Exception) -> Finding:
+    cause = error.reason if isinstance(error, URLError) and isinstance(error.reason, Exception) else error
+    if isinstance(cause, ssl.SSLError):
+        return Finding("public url", ERROR, f"{url}: {_described(cause)}", "Renew or complete the certificate.")
+    text = f"{url} cannot be reached from this machine ({_described(cause)})"
+    return Finding("public url", WARNING, text, "Try it from outside; some networks do not let you in from within.")
+
+
+def _health(what: str, status: int, body: bytes, about: str = "listener") -> Finding:
+    try:
+        said = json.loads(body)
+        state, failing = said["status"], ", ".join(said.get("failing", ()))
+    except (ValueError, TypeError, KeyError):
+        text = f"{what}: something else answers there ({status})"
+        return Finding(about, ERROR, text, "Look at the web server's rules.")
+    if status == 200 and state == "ok":
+        return Finding(about, OK, f"{what} answers")
+    return Finding(about, WARNING, f"{what} answers, but is {state}: {failing}", "Look into the daemon's log.")
+
+
+def _described(error: Exception) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"certificate: {error.verify_message}"
+    if isinstance(error, smtplib.SMTPResponseException):
+        said = error.smtp_error.decode("utf-8", "replace") if isinstance(error.smtp_error, bytes) else error.smtp_error
+        return f"{error.smtp_code} {said}"
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+LOOKS: dict[str, Callable[[Settings], Iterator[Finding]]] = {
+    "listener": look_at_listeners,
+    "imap": look_at_imap,
+    "relay": look_at_relay,
+    "public url": look_at_public_url,
+}
