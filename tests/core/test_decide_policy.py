@@ -312,6 +312,15 @@ def test_a_bounce_of_an_agents_mail_tells_no_agent(notice: str) -> None:
     assert decide(by_holder).notices == ()
 
 
+def test_a_copy_that_bounced_is_no_reason_to_begin_anew() -> None:
+    """The requester has the answer: agents are told, the status stays."""
+    sent = replace(SENT, recipient=LEE.address)
+    c = case(message(None, report=failed(LEE.address)), kind=REPORT, sent=sent, tickets={7: CLOSED})
+    decision = decide(c)
+    assert (decision.reason, decision.change.status) == (Reason.BOUNCE, None)
+    assert told(decision) == AGENTS
+
+
 def test_a_report_follows_a_merged_ticket() -> None:
     """To where its people are now."""
     tickets = {7: ticket(7, Status.CLOSED, merged_into=9), 9: ticket(9)}

@@ -1,0 +1,386 @@
+"""Acting on a ticket: who is told, what an order does, and how it is taken back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from gateway.core import act, commands
+from gateway.core.act import Answer, Carrier
+from gateway.core.decision import Act, Decision, EntryDraft, Joined, Reason
+from gateway.core.errors import IllegalTransition
+from gateway.core.lifecycle import Move, Status
+from gateway.core.message import Address
+from gateway.core.notice import Notice
+from gateway.core.policy import Agent, Policy, SiteStatus
+from gateway.core.say import spoken
+from gateway.core.thread import SentFacts
+from gateway.core.ticket import EntryKind, Role, Ticket
+from tests.conftest import NOW
+from tests.core.build import (
+    AGENTS,
+    ANNA,
+    BOB,
+    KIM,
+    LEE,
+    MALLORY,
+    POLICY,
+    SUPPORT,
+    entry,
+    follower,
+    notices,
+    own_id,
+    participant,
+    ticket,
+    told,
+)
+
+PARTS = SiteStatus("Waiting on parts", Status.WAITING_ON_US)
+SITE = replace(POLICY, statuses=(PARTS,))
+ON = ticket(people=(participant(LEE), participant(MALLORY, confirmed=False)))
+CUSTOMERS = (Notice.REPLY, Notice.CLOSE_CONFIRMATION, Notice.STATUS_CHANGED, Notice.CLOSED)
+
+
+def by(on: Ticket = ON, agent: Agent | None = POLICY.agents[0], policy: Policy = SITE) -> Carrier:
+    return Carrier(on, agent, policy, NOW)
+
+
+def answer(text: str = "It is paid.", **fields: object) -> Answer:
+    plain = Answer(text, EntryDraft(EntryKind.CORRESPONDENCE, ANNA, Role.AGENT, text, text))
+    return replace(plain, **fields)  # type: ignore[arg-type]  # a builder takes any field
+
+
+def carry(order: str, with_answer: Answer | None = None, on: Ticket = ON, **who: object) -> Decision:
+    read = commands.read(order, statuses=[s.name for s in SITE.statuses])
+    assert read.problems == ()
+    return act.carry_out(by(on, **who), read, with_answer, "proof")  # type: ignore[arg-type]  # a builder takes any field
+
+
+def receipt(decision: Decision) -> list[str]:
+    """What the agent reads."""
+    return [spoken(r, "en") for n in decision.notices if n.notice is Notice.AGENT_RECEIPT for r in n.remarks]
+
+
+# --- an answer ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", Status)
+def test_an_answer_goes_to_everybody_who_takes_part(status: Status) -> None:
+    """The requester and those confirmed; then it is the customer's turn, whatever it was."""
+    decision = carry("", answer(), replace(ON, status=status))
+    assert notices(decision, *CUSTOMERS) == [KIM.address, LEE.address]
+    assert decision.change.status is Status.WAITING_ON_CONTACT
+    assert (decision.text, decision.entry is not None) == ("It is paid.", True)
+    assert "Sent to kim@customer.example, lee@customer.example." in receipt(decision)
+    assert "proof" in decision.why.attach
+
+
+def test_an_answer_is_sent_to_nobody_twice() -> None:
+    """Who got the agent's own mail is left out; who joins by it is put in, and nobody is there twice."""
+    decision = carry("", answer(had_it=frozenset({KIM.key}), joined=(Joined(MALLORY), Joined(LEE))))
+    assert notices(decision, *CUSTOMERS) == [LEE.address, MALLORY.address]
+    assert decision.change.joined == (Joined(MALLORY), Joined(LEE))
+
+
+@pytest.mark.parametrize("requester", [Address(""), Address("nobody"), SUPPORT, Address("support+x@example.com")])
+def test_a_receipt_names_only_who_really_gets_it(requester: Address) -> None:
+    """A ticket without an author, or of our own, has nobody to answer."""
+    decision = carry("", answer(), replace(ON, requester=requester, people=()))
+    assert notices(decision, *CUSTOMERS) == []
+    assert "Nothing was sent to the customer." in receipt(decision)
+
+
+def test_an_answer_that_says_solved_asks_the_requester() -> None:
+    """Others get the answer as it is; who had it by the agent's own mail is asked all the same."""
+    decision = carry("#solved", answer())
+    assert [(n.notice.value, n.recipient) for n in decision.notices[:2]] == [
+        ("close_confirmation", KIM),
+        ("reply", LEE),
+    ]
+    assert decision.change.status is Status.SOLVED
+    had = carry("#solved", answer(had_it=frozenset({KIM.key, LEE.key})))
+    assert notices(had, Notice.CLOSE_CONFIRMATION) == [KIM.address]
+
+
+def test_an_answer_that_waits_says_so() -> None:
+    """It stays in the outbox for a while, and the receipt tells how to stop it."""
+    decision = carry("", answer(), policy=replace(SITE, hold_minutes=5))
+    assert decision.hold_minutes == 5
+    assert any("in 5 minutes" in line and "#undo" in line for line in receipt(decision))
+    assert act.without_receipt(decision).hold_minutes == 0
+
+
+def test_the_operator_gets_no_receipt() -> None:
+    """Who sees the result at once needs no mail, and cannot undo by mail."""
+    decision = carry("#close", answer(), agent=None)
+    assert (notices(decision, Notice.AGENT_RECEIPT), decision.undo) == ([], None)
+
+
+def test_colleagues_who_follow_hear_of_an_answer() -> None:
+    """On an assigned ticket the assignee too; never the one who wrote it."""
+    assert told(carry("", answer())) == []
+    assert told(carry("", answer(), replace(ON, assignee=BOB.address))) == [BOB.address]
+    assert told(carry("", answer(), replace(ON, assignee=ANNA.address, people=(follower(BOB),)))) == [BOB.address]
+
+
+# --- orders without a text -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("order", "status", "notice"),
+    [
+        ("#close", Status.CLOSED, Notice.CLOSED),
+        ("#solved", Status.SOLVED, Notice.CLOSE_CONFIRMATION),
+        ("#wait", Status.WAITING_ON_CONTACT, Notice.STATUS_CHANGED),
+        ("#status waiting on contact", Status.WAITING_ON_CONTACT, Notice.STATUS_CHANGED),
+        ("#status closed", Status.CLOSED, Notice.CLOSED),
+        ("#reopen", Status.WAITING_ON_US, None),
+        ("#status waiting on us", Status.WAITING_ON_US, None),
+    ],
+)
+def test_a_status_is_news_for_the_requester(order: str, status: Status, notice: Notice | None) -> None:
+    """Told once, to the requester only, and not at all when it is the same."""
+    decision = carry(order)
+    assert decision.change.status is status
+    assert [(n.notice, n.recipient) for n in decision.notices if n.notice in CUSTOMERS] == (
+        [(notice, KIM)] if notice else []
+    )
+    assert (decision.change.closed_by == "agent") is (status is Status.CLOSED)
+    assert (decision.text, decision.entry) == ("", None)
+    quiet = carry(order, policy=replace(SITE, notify_customers_of_status=False))
+    assert bool(notices(quiet, *CUSTOMERS)) is (notice in (Notice.CLOSED, Notice.CLOSE_CONFIRMATION))
+
+
+def test_nobody_is_told_who_does_not_read() -> None:
+    """And the receipt does not say that somebody was."""
+    for order in ("#close", "#solved", "#wait"):
+        decision = carry(order, on=replace(ON, requester=Address("no-reply@shop.example")))
+        assert notices(decision, *CUSTOMERS) == []
+        assert "Nothing was sent to the customer." in receipt(decision)
+
+
+def test_spam_closes_without_a_word() -> None:
+    """Nobody thanks a spammer."""
+    decision = carry("#spam")
+    assert (decision.change.spam, decision.change.status) == (True, Status.CLOSED)
+    assert notices(decision, *CUSTOMERS) == []
+
+
+@pytest.mark.parametrize(("order", "status"), [("#solved", "closed"), ("#wait", "closed"), ("#status new", "solved")])
+def test_an_illegal_order_raises(order: str, status: str) -> None:
+    """By the lifecycle's own error; nothing is half done."""
+    with pytest.raises(IllegalTransition):
+        carry(order, on=replace(ON, status=Status(status)))
+
+
+def test_a_site_has_statuses_of_its_own() -> None:
+    """It counts as one of ours, is news although that one stays, and ends with the next status."""
+    decision = carry("#status Waiting on parts")
+    assert (decision.change.status, decision.change.sub_status) == (Status.WAITING_ON_US, "Waiting on parts")
+    assert notices(decision, *CUSTOMERS) == [KIM.address]
+    waiting = replace(ON, sub_status="Waiting on parts")
+    assert notices(carry("#status waiting on parts", on=waiting), *CUSTOMERS) == [KIM.address]
+    ended = carry("#status waiting on us", on=waiting).change
+    assert (ended.status, ended.sub_status) == (Status.WAITING_ON_US, "")
+    assert carry("", answer(), waiting).change.sub_status == ""
+
+
+@pytest.mark.parametrize("order", ["#assign Bob", "#follow", "#language de", "#unfollow"])
+def test_other_orders_leave_the_status_alone(order: str) -> None:
+    """Also one of the site's own, and the time since when it is what it is."""
+    change = carry(order, on=replace(ON, sub_status="Waiting on parts")).change
+    assert (change.move, change.status, change.sub_status) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "assignee"),
+    [
+        ("me", ANNA.address),
+        ("Bob", BOB.address),
+        ("bob agent", BOB.address),
+        ("BOB@example.com", BOB.address),
+        ("nobody", ""),
+        ("niemand", ""),
+    ],
+)
+def test_a_ticket_is_assigned_by_any_name(name: str, assignee: str) -> None:
+    """Me, nobody, an address, a full name, or a first name only one has."""
+    assert carry(f"#assign {name}").change.assignee == assignee
+
+
+def test_a_name_that_fits_nobody_or_two_is_a_problem() -> None:
+    """Never guessed: the names there are, are told."""
+    two = replace(SITE, agents=(*SITE.agents, Agent("bob@example.net", "Bob Other")))
+    for name, policy in (("carol", SITE), ("bob", two), ("agent", SITE)):
+        order = commands.read(f"#assign {name}")
+        (problem,) = act.problems(by(policy=policy), order)
+        assert "Anna Agent, Bob Agent" in spoken(problem, "en")
+    assert act.problems(by(agent=None), commands.read("#assign me")) != ()
+    assert act.problems(by(), commands.read("#assign nobody")) == ()
+
+
+@pytest.mark.parametrize("order", ["#from support@example.com", "#to support+x@example.com", "#from HILFE@example.de"])
+def test_our_own_mailbox_is_nobodys_address(order: str) -> None:
+    """Nothing would ever be sent there, so nobody can be made a customer by it."""
+    (problem,) = act.problems(by(), commands.read(order))
+    assert "one of our own mailboxes" in spoken(problem, "en")
+
+
+def test_following_language_and_requester() -> None:
+    """Each does what it says, and is told."""
+    decision = carry("#follow\n#language de\n#from pat@customer.example")
+    assert decision.change.joined == (Joined(ANNA, follower=True),)
+    assert decision.change.language == "de"
+    assert decision.change.requester == Address("pat@customer.example")
+    assert len(decision.events) == 3
+    assert carry("#unfollow").change.left == (ANNA.key,)
+
+
+def test_a_note_stays_inside() -> None:
+    """Only who follows hears of it; commands with it are carried out."""
+    comment = EntryDraft(EntryKind.COMMENT, ANNA, Role.AGENT, "He never pays.", "He never pays.")
+    plain = act.note(by(), commands.Order(), comment, "proof")
+    assert (plain.reason, plain.entry, plain.change.status) == (Reason.AGENT_NOTE, comment, None)
+    assert notices(plain) == [ANNA.address]
+    assert plain.text == ""
+    closing = act.note(by(replace(ON, assignee=BOB.address)), commands.read("#close"), comment, "proof")
+    assert closing.change.status is Status.CLOSED
+    assert told(closing) == [BOB.address]
+    assert notices(closing, *CUSTOMERS) == [KIM.address]
+
+
+# --- taking back -----------------------------------------------------------------------------------------
+
+
+def stored(decision: Decision, *, sent: bool = False) -> Act:
+    assert decision.undo is not None
+    return Act(1, decision.ticket, 5, 3, decision.undo, sent)
+
+
+def test_an_order_is_taken_back() -> None:
+    """Status, assignee, language, spam and requester are what they were."""
+    before = replace(ON, assignee=BOB.address, language="de")
+    decision = carry("#spam\n#assign me\n#language en\n#from pat@customer.example", on=before)
+    after = replace(before, status=Status.CLOSED, assignee=ANNA.address, language="en", spam=True, requester=LEE)
+    change = act.undo(by(after), stored(decision)).change
+    assert (change.status, change.assignee, change.language, change.spam) == (before.status, BOB.address, "de", False)
+    assert change.requester == Address(KIM.address)
+
+
+def test_what_was_said_since_is_not_hidden_again() -> None:
+    """Anna assigned it, Kim replied, Anna takes the assignment back: it is still our turn."""
+    waiting = replace(ON, status=Status.WAITING_ON_CONTACT)
+    done = stored(carry("#assign me", on=waiting))
+    change = act.undo(by(replace(waiting, status=Status.WAITING_ON_US)), done).change
+    assert (change.status, change.assignee) == (None, "")
+    assert act.undo(by(waiting), done).change.status is None
+
+
+def test_a_customer_who_was_told_is_told_again() -> None:
+    """When a mail of the order had left, and the status really changes back."""
+    closed = stored(carry("#close"), sent=True)
+    after = replace(ON, status=Status.CLOSED)
+    assert notices(act.undo(by(after), closed), *CUSTOMERS) == [KIM.address]
+    assert notices(act.undo(by(after), replace(closed, sent=False)), *CUSTOMERS) == []
+    assert notices(act.undo(by(ON), closed), *CUSTOMERS) == []
+
+
+# --- moving -------------------------------------------------------------------------------------------------
+
+
+def test_a_merge_takes_everybody_along() -> None:
+    """All who take part here take part there; nothing is sent."""
+    into = ticket(9, requester=LEE)
+    decision = act.merge(by(), into)
+    assert (decision.ticket, decision.change.joined) == (9, (Joined(KIM),))
+    assert decision.change.links == (("merged", 7),)
+    assert decision.moved is not None
+    assert (decision.moved.source, decision.moved.entries) == (7, ())
+    assert notices(decision) == [ANNA.address]
+    assert decision.undo is not None
+    assert (decision.undo.merged, decision.undo.moved_from) == (True, 7)
+
+
+def test_one_mail_moves_alone() -> None:
+    """Nobody comes along with it."""
+    decision = act.move(by(), 5, ticket(9))
+    assert (decision.ticket, decision.change.joined) == (9, ())
+    assert decision.moved is not None
+    assert decision.moved.entries == (5,)
+
+
+def test_one_mail_becomes_a_ticket() -> None:
+    """Its author is the requester and learns the number; its first line is the subject unless one is given."""
+    parent = entry("\n  The coffee is cold. \nToo.", id=5, author=LEE)
+    decision = act.split(by(), parent, "")
+    assert decision.new is not None
+    assert (decision.new.subject, decision.new.requester) == ("The coffee is cold.", LEE)
+    assert notices(decision) == [LEE.address, ANNA.address]
+    named = act.split(by(), parent, "Coffee").new
+    assert named is not None
+    assert named.subject == "Coffee"
+
+
+# --- without a mail -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", Status)
+def test_the_requester_presses_the_button(status: Status) -> None:
+    """Once: a second click changes nothing."""
+    decision = act.close_by_requester(replace(ON, status=status), POLICY, Reason.CLOSED_BY_LINK, "closed_by_link")
+    if status is Status.CLOSED:
+        assert decision is None
+        return
+    assert decision is not None
+    assert (decision.change.status, decision.change.closed_by) == (Status.CLOSED, "requester")
+    confirmed = status is Status.SOLVED
+    assert decision.change.move is (Move.REQUESTER_CONFIRMED if confirmed else Move.REQUESTER_CLOSED)
+    assert notices(decision) == [KIM.address, *AGENTS]
+
+
+@pytest.mark.parametrize("status", [Status.NEW, Status.WAITING_ON_CONTACT, Status.SOLVED])
+def test_the_requester_answers_on_the_page(status: Status) -> None:
+    """As by mail: our turn, agents are told, a solved ticket is opened."""
+    decision = act.reply_on_portal(replace(ON, status=status), POLICY, "Hello")
+    assert decision.change.status is (Status.NEW if status is Status.NEW else Status.WAITING_ON_US)
+    assert {n.headline for n in decision.notices} == {"reopened" if status is Status.SOLVED else "reply"}
+    assert notices(decision) == AGENTS
+    assert bool(decision.events) is (status is Status.SOLVED)
+
+
+@pytest.mark.parametrize(
+    ("recipient", "newest", "audience", "moves", "tells"),
+    [
+        ("KIM@customer.example", True, "customer", True, True),
+        (KIM.address, False, "customer", False, True),
+        (LEE.address, True, "customer", False, True),
+        (ANNA.address, False, "agent", False, False),
+    ],
+)
+def test_a_mail_of_ours_that_was_refused(recipient: str, newest: bool, audience: str, moves: bool, tells: bool) -> None:
+    """It is our turn again only if the requester lacks our newest answer; a refused notice tells no agent."""
+    sent = SentFacts(own_id(), 7, "reply", recipient, newest)
+    closed = replace(ON, status=Status.CLOSED)
+    decision = act.undelivered(closed, POLICY, sent, audience, "550 5.1.1 no such user")
+    assert decision.change.status is (Status.WAITING_ON_US if moves else None)
+    assert notices(decision) == (AGENTS if tells else [])
+    assert f"Our mail to {recipient} could not be sent: 550 5.1.1 no such user" in spoken(decision.events[0], "en")
+
+
+@pytest.mark.parametrize(
+    ("address", "role"),
+    [
+        ("no-reply@x.example", True),
+        ("noreply123@x.example", True),
+        ("postmaster@x.example", True),
+        ("bounces+7@x.example", True),
+        ("mailer-daemon@x.example", True),
+        ("kim@x.example", False),
+        ("root.beer@x.example", False),
+        ("", False),
+    ],
+)
+def test_who_never_reads(address: str, role: bool) -> None:
+    """Role addresses, and those that say so themselves."""
+    assert act.is_role(address) is role
