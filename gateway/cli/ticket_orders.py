@@ -8,7 +8,7 @@ from collections.abc import Callable
 from gateway.cli import ticket_acts
 from gateway.cli.site import Site, new_cause, now, opened
 from gateway.cli.ticket import print_ticket
-from gateway.core import act
+from gateway.core import act, moves
 from gateway.core.commands import Command, Order, Verb
 from gateway.core.decision import Decision
 from gateway.core.errors import ReplydeskError
@@ -55,15 +55,15 @@ def _ordered(verb: Verb, argument: str = "") -> Decide:
 
 
 def _split(args: argparse.Namespace, by: act.Carrier, tx: Tx, _site: Site) -> Decision:
-    return act.split(by, _entry(tx, by, args.entry), args.subject)
+    return moves.split(by, _entry(tx, by, args.entry), args.subject)
 
 
 def _move(args: argparse.Namespace, by: act.Carrier, tx: Tx, site: Site) -> Decision:
-    return act.move(by, _entry(tx, by, args.entry).id, _other(tx, by, site, args.into))
+    return moves.move(by, _entry(tx, by, args.entry).id, _other(tx, by, site, args.into))
 
 
 def _merge(args: argparse.Namespace, by: act.Carrier, tx: Tx, site: Site) -> Decision:
-    return act.merge(by, _other(tx, by, site, args.into))
+    return moves.merge(by, _other(tx, by, site, args.into))
 
 
 def _other(tx: Tx, by: act.Carrier, site: Site, number: int) -> Ticket:

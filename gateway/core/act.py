@@ -12,13 +12,10 @@ from gateway.core import statuses
 from gateway.core.commands import Order, Verb
 from gateway.core.decision import (
     SENTENCES,
-    Act,
     Change,
     Decision,
     EntryDraft,
     Joined,
-    Moved,
-    NewTicket,
     Reason,
     Undo,
     Why,
@@ -30,7 +27,7 @@ from gateway.core.notice import AttachedFile, Audience, Notice, NoticeRequest
 from gateway.core.policy import Agent, Policy
 from gateway.core.say import say
 from gateway.core.thread import SentFacts
-from gateway.core.ticket import Entry, EntryKind, Role, Ticket
+from gateway.core.ticket import EntryKind, Role, Ticket
 
 _ROLES = """abuse bounce bounces daemon do-not-reply donotreply hostmaster mailer-daemon mailerdaemon
 no-reply no_reply nobody noreply notifications postmaster root undisclosed-recipients webmaster"""
@@ -158,7 +155,7 @@ def carry_out(by: Carrier, order: Order, answer: Answer | None, proof: str) -> D
         notices=notices,
         files=answer.files if answer else (),
         text=answer.text if answer else "",
-        undo=_undo(by, order, answer, status),
+        undo=before(by, order, answer, status),
         hold_minutes=by.policy.hold_minutes if answer else 0,
     )
 
@@ -315,7 +312,8 @@ def _follows(agent: Agent, ticket: Ticket) -> bool:
     return bool(agent.keys & {a.key for a in ticket.followers})
 
 
-def _undo(by: Carrier, order: Order, answer: Answer | None, after: Status | None = None) -> Undo | None:
+def before(by: Carrier, order: Order, answer: Answer | None, after: Status | None = None) -> Undo | None:
+    """How the ticket is now, so that the agent can bring that back; the operator has the shell for it."""
     if by.agent is None:
         return None
     label = " ".join(f"#{c.verb.value} {c.argument}".strip() for c in order.commands) or "#reply"
@@ -331,121 +329,6 @@ def _undo(by: Carrier, order: Order, answer: Answer | None, after: Status | None
         answered=answer is not None,
         after=after.value if after else "",
         requester=t.requester.address if order.has(Verb.FROM) else "",
-    )
-
-
-# --- moving entries -----------------------------------------------------------------------------
-
-
-def split(by: Carrier, parent: Entry, subject: str) -> Decision:
-    """One mail becomes a ticket of its own; its author learns the new number."""
-    ticket = by.ticket
-    first = next((line.strip() for line in parent.new_text.split("\n") if line.strip()), "")
-    before = _undo(by, Order(), None)
-    events = (say("split_off", ticket.number, by.name),)
-    remarks = (*events, say("told_received"), say("undo_hint"))
-    mine = (receipt(by.agent, "done", remarks),) if by.agent else ()
-    return Decision(
-        Reason.AGENT_COMMAND,
-        Why(attach="no: " + sentence(Reason.AGENT_COMMAND), acknowledge="yes: the number is new to its author"),
-        new=NewTicket(subject or first[:120] or ticket.subject, parent.author, ticket.mailbox, ticket.language),
-        change=Change(links=(("split", ticket.number),)),
-        events=events,
-        source_events=(say("split_to", "{new}", by.name),),
-        notices=(NoticeRequest(Notice.REQUEST_RECEIVED, parent.author, Audience.CUSTOMER), *mine),
-        moved=Moved(ticket.number, (parent.id,)),
-        undo=replace(
-            before, label="#split", status=Status.NEW, moved_from=ticket.number, moved=(parent.id,), opened=True
-        )
-        if before
-        else None,
-    )
-
-
-def merge(by: Carrier, into: Ticket) -> Decision:
-    """All of this ticket goes to another one; replies to it follow."""
-    ticket = by.ticket
-    joined = tuple(
-        Joined(a) for a in (ticket.requester, *ticket.participants) if not into.knows(a.address) and "@" in a.address
-    )
-    undo = _undo(by, Order(), None)
-    return _moved(
-        by,
-        into,
-        Moved(ticket.number),
-        Change(joined=joined, links=(("merged", ticket.number),)),
-        (say("merged_here", ticket.number, by.name),),
-        replace(
-            undo,
-            label=f"#merge {into.number}",
-            moved_from=ticket.number,
-            merged=True,
-            source_status=ticket.status.value,
-        )
-        if undo
-        else None,
-    )
-
-
-def move(by: Carrier, entry: int, into: Ticket) -> Decision:
-    """One mail goes to another ticket."""
-    undo = _undo(by, Order(), None)
-    return _moved(
-        by,
-        into,
-        Moved(by.ticket.number, (entry,)),
-        Change(links=(("moved", by.ticket.number),)),
-        (say("moved_here", by.ticket.number, by.name),),
-        replace(undo, label=f"#move {into.number}", moved_from=by.ticket.number, moved=(entry,)) if undo else None,
-    )
-
-
-def _moved(
-    by: Carrier, into: Ticket, moved: Moved, change: Change, events: tuple[str, ...], undo: Undo | None
-) -> Decision:
-    # The state to come back to is the target's: that is the ticket the undo will be about.
-    undo = replace(undo, status=into.status, assignee=into.assignee, language=into.language) if undo else None
-    notices = (receipt(by.agent, "done", (*events, say("nothing_sent"), say("undo_hint"))),) if by.agent else ()
-    return Decision(
-        Reason.AGENT_COMMAND,
-        Why(attach="yes: " + sentence(Reason.AGENT_COMMAND), notify="no: an agent did it"),
-        ticket=into.number,
-        change=change,
-        events=events,
-        notices=notices,
-        moved=moved,
-        undo=undo,
-    )
-
-
-def undo(by: Carrier, act: Act) -> Decision:
-    """Take an agent's order back. Ask `act.sent` first: a mail that left cannot be taken back."""
-    before, ticket = act.undo, by.ticket
-    events = (say("undone", by.name, before.label),)
-    status = Status.CLOSED if before.opened else before.status
-    if before.after not in ("", ticket.status.value):
-        # Somebody wrote since: that must not be hidden again.
-        status = ticket.status
-    change = Change(
-        status=status if status is not ticket.status else None,
-        requester=Address(before.requester) if before.requester else None,
-        closed_by="agent" if status is Status.CLOSED else "",
-        assignee=before.assignee,
-        language=before.language,
-        spam=before.spam,
-    )
-    told: tuple[NoticeRequest, ...] = ()
-    if act.sent and status is not ticket.status and by.policy.notify_customers_of_status:
-        told = (NoticeRequest(Notice.STATUS_CHANGED, ticket.requester, Audience.CUSTOMER),)
-    remarks = (*events, *((say("recalled"),) if before.answered else ()), say("status_now", status.value))
-    return Decision(
-        Reason.AGENT_UNDOES,
-        Why(attach="yes: " + sentence(Reason.AGENT_UNDOES), notify="no: an agent did it"),
-        ticket=ticket.number,
-        change=change,
-        events=events,
-        notices=(*told, *((receipt(by.agent, "done", remarks),) if by.agent else ())),
-        undoes=act,
     )
 
 

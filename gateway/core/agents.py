@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from gateway.core import act, commands, leak, token
+from gateway.core import act, commands, leak, moves, token
 from gateway.core.case import Case, files_of
 from gateway.core.commands import Verb
 from gateway.core.decision import Change, Decision, EntryDraft, Joined, NewTicket, Reason, Why
@@ -153,7 +153,7 @@ def _undo(case: Case, by: act.Carrier) -> Decision:
         return _refusal(
             by.agent, by.ticket, Reason.AGENT_MISUNDERSTOOD, (say("too_late", by.ticket.requester.address),)
         )
-    return act.undo(by, done)
+    return moves.undo(by, done)
 
 
 def _split(case: Case, by: act.Carrier) -> Decision:
@@ -162,11 +162,11 @@ def _split(case: Case, by: act.Carrier) -> Decision:
     assert agent is not None
     if parent is None or parent.role is Role.AGENT or parent.kind is not EntryKind.CORRESPONDENCE:
         return _refusal(agent, ticket, Reason.AGENT_MISUNDERSTOOD, (say("no_mail_meant"),))
-    return act.split(by, parent, case.order.text.split("\n")[0].strip())
+    return moves.split(by, parent, case.order.text.split("\n")[0].strip())
 
 
 def _merge(case: Case, by: act.Carrier) -> Decision:
-    return _into(case, by, Verb.MERGE) or act.merge(by, _named(case))
+    return _into(case, by, Verb.MERGE) or moves.merge(by, _named(case))
 
 
 def _move(case: Case, by: act.Carrier) -> Decision:
@@ -176,7 +176,7 @@ def _move(case: Case, by: act.Carrier) -> Decision:
     assert by.agent is not None
     if case.facts.parent is None:
         return _refusal(by.agent, by.ticket, Reason.AGENT_MISUNDERSTOOD, (say("no_mail_meant"),))
-    return act.move(by, case.facts.parent.id, _named(case))
+    return moves.move(by, case.facts.parent.id, _named(case))
 
 
 def _named(case: Case) -> Ticket:

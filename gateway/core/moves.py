@@ -1,0 +1,130 @@
+"""Moving entries between tickets, and taking an agent's order back.
+
+Splitting, merging and moving change where an entry lives; the Message-IDs of its mail go along,
+so later replies follow. Each is reversible by `undo`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from gateway.core import act
+from gateway.core.commands import Order
+from gateway.core.decision import Act, Change, Decision, Joined, Moved, NewTicket, Reason, Undo, Why
+from gateway.core.lifecycle import Status
+from gateway.core.message import Address
+from gateway.core.notice import Audience, Notice, NoticeRequest
+from gateway.core.say import say
+from gateway.core.ticket import Entry, Ticket
+
+
+def split(by: act.Carrier, parent: Entry, subject: str) -> Decision:
+    """One mail becomes a ticket of its own; its author learns the new number."""
+    ticket = by.ticket
+    first = next((line.strip() for line in parent.new_text.split("\n") if line.strip()), "")
+    before = act.before(by, Order(), None)
+    events = (say("split_off", ticket.number, by.name),)
+    remarks = (*events, say("told_received"), say("undo_hint"))
+    mine = (act.receipt(by.agent, "done", remarks),) if by.agent else ()
+    return Decision(
+        Reason.AGENT_COMMAND,
+        Why(attach="no: " + act.sentence(Reason.AGENT_COMMAND), acknowledge="yes: the number is new to its author"),
+        new=NewTicket(subject or first[:120] or ticket.subject, parent.author, ticket.mailbox, ticket.language),
+        change=Change(links=(("split", ticket.number),)),
+        events=events,
+        source_events=(say("split_to", "{new}", by.name),),
+        notices=(NoticeRequest(Notice.REQUEST_RECEIVED, parent.author, Audience.CUSTOMER), *mine),
+        moved=Moved(ticket.number, (parent.id,)),
+        undo=replace(
+            before, label="#split", status=Status.NEW, moved_from=ticket.number, moved=(parent.id,), opened=True
+        )
+        if before
+        else None,
+    )
+
+
+def merge(by: act.Carrier, into: Ticket) -> Decision:
+    """All of this ticket goes to another one; replies to it follow."""
+    ticket = by.ticket
+    joined = tuple(
+        Joined(a) for a in (ticket.requester, *ticket.participants) if not into.knows(a.address) and "@" in a.address
+    )
+    undo = act.before(by, Order(), None)
+    return _moved(
+        by,
+        into,
+        Moved(ticket.number),
+        Change(joined=joined, links=(("merged", ticket.number),)),
+        (say("merged_here", ticket.number, by.name),),
+        replace(
+            undo,
+            label=f"#merge {into.number}",
+            moved_from=ticket.number,
+            merged=True,
+            source_status=ticket.status.value,
+        )
+        if undo
+        else None,
+    )
+
+
+def move(by: act.Carrier, entry: int, into: Ticket) -> Decision:
+    """One mail goes to another ticket."""
+    undo = act.before(by, Order(), None)
+    return _moved(
+        by,
+        into,
+        Moved(by.ticket.number, (entry,)),
+        Change(links=(("moved", by.ticket.number),)),
+        (say("moved_here", by.ticket.number, by.name),),
+        replace(undo, label=f"#move {into.number}", moved_from=by.ticket.number, moved=(entry,)) if undo else None,
+    )
+
+
+def _moved(
+    by: act.Carrier, into: Ticket, moved: Moved, change: Change, events: tuple[str, ...], undo: Undo | None
+) -> Decision:
+    # The state to come back to is the target's: that is the ticket the undo will be about.
+    undo = replace(undo, status=into.status, assignee=into.assignee, language=into.language) if undo else None
+    notices = (act.receipt(by.agent, "done", (*events, say("nothing_sent"), say("undo_hint"))),) if by.agent else ()
+    return Decision(
+        Reason.AGENT_COMMAND,
+        Why(attach="yes: " + act.sentence(Reason.AGENT_COMMAND), notify="no: an agent did it"),
+        ticket=into.number,
+        change=change,
+        events=events,
+        notices=notices,
+        moved=moved,
+        undo=undo,
+    )
+
+
+def undo(by: act.Carrier, done: Act) -> Decision:
+    """Take an agent's order back. Ask `done.sent` first: a mail that left cannot be taken back."""
+    before, ticket = done.undo, by.ticket
+    events = (say("undone", by.name, before.label),)
+    status = Status.CLOSED if before.opened else before.status
+    if before.after not in ("", ticket.status.value):
+        # Somebody wrote since: that must not be hidden again.
+        status = ticket.status
+    change = Change(
+        status=status if status is not ticket.status else None,
+        requester=Address(before.requester) if before.requester else None,
+        closed_by="agent" if status is Status.CLOSED else "",
+        assignee=before.assignee,
+        language=before.language,
+        spam=before.spam,
+    )
+    told: tuple[NoticeRequest, ...] = ()
+    if done.sent and status is not ticket.status and by.policy.notify_customers_of_status:
+        told = (NoticeRequest(Notice.STATUS_CHANGED, ticket.requester, Audience.CUSTOMER),)
+    remarks = (*events, *((say("recalled"),) if before.answered else ()), say("status_now", status.value))
+    return Decision(
+        Reason.AGENT_UNDOES,
+        Why(attach="yes: " + act.sentence(Reason.AGENT_UNDOES), notify="no: an agent did it"),
+        ticket=ticket.number,
+        change=change,
+        events=events,
+        notices=(*told, *((act.receipt(by.agent, "done", remarks),) if by.agent else ())),
+        undoes=done,
+    )
