@@ -25,6 +25,7 @@ from gateway.core.parse import nested, parse
 from gateway.core.policy import Policy
 from gateway.core.proof import authentic
 from gateway.core.rating import Answer
+from gateway.core.say import say
 from gateway.core.ticket import Evidence, Ticket
 from gateway.core.token import fingerprint
 from gateway.render import Templates
@@ -86,7 +87,7 @@ class Desk:
         if decision.hold:
             tx.journal.hold(journal_id, decision.reason.value, decision.hold, now)
             if not archived:
-                self.alarm(tx, "held", f"Journal entry {journal_id} is held: {decision.hold}", now)
+                self.held(tx, journal_id, decision.hold, now)
             return decision
         if read.forwarded_raw and decision.entry:
             tx.outbox.keep_file(read.forwarded_raw, now)
@@ -348,10 +349,20 @@ class Desk:
         """Put a digest in line; how many mails that made."""
         return int(self._send(tx, request, Scene(now, cause, sections=sections), None, None) is not None)
 
-    def alarm(self, tx: Tx, key: str, text: str, now: datetime) -> None:
-        """Tell the operator, once an hour for the same key."""
-        if tx.alarms.raise_(key, text, now):
+    def alarm(self, tx: Tx, key: str, text: str, now: datetime) -> bool:
+        """Tell the operator, once an hour for the same key. True: it was told now."""
+        told = tx.alarms.raise_(key, text, now)
+        if told:
             self._tell_operator(tx, "alarm", key, text, now)
+        return told
+
+    def held(self, tx: Tx, journal_id: int, cause: str, now: datetime) -> None:
+        """A mail was set aside: the operator and the leads hear of it, once an hour."""
+        if not self.alarm(tx, "held", f"Journal entry {journal_id} is held: {cause}", now):
+            return
+        leads = tuple(a for a in self.policy.agents if a.lead)
+        for request in act.tell(leads, "held", (say("held", journal_id, cause[:300]),)):
+            self._send(tx, request, Scene(now, f"held:{journal_id}:{now.isoformat()}"), None, journal_id)
 
     def all_clear(self, tx: Tx, key: str, text: str, now: datetime) -> None:
         """The cause of an alarm is gone; whoever was told of it hears that as well."""

@@ -119,7 +119,7 @@ class Walk:
                 if tx.journal.count_attempt(id) > LIVES:
                     cause = f"the daemon ended {LIVES} times while this mail was in hand"
                     tx.journal.hold(id, "fatal", cause, now)
-                    self._desk.alarm(tx, "held", f"Journal entry {id} is held: {cause}", now)
+                    self._desk.held(tx, id, cause, now)
                 else:
                     taken.append(id)
             return taken
@@ -263,7 +263,7 @@ class Walk:
         def hold(tx: Tx) -> None:
             if tx.journal.take(id) is not None:
                 tx.journal.hold(id, "fault", cause, now)
-                self._desk.alarm(tx, "held", f"Journal entry {id} is held: {cause}", now)
+                self._desk.held(tx, id, cause, now)
 
         try:
             await self._database.write(hold)

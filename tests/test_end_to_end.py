@@ -230,3 +230,20 @@ def test_a_second_daemon_on_the_same_folder_is_refused(tmp_path: Path) -> None:
         assert done.returncode == 1
         assert "another daemon runs" in done.stderr
         assert site.stop() == 0
+
+
+def test_a_large_file_of_an_agent_arrives_whole(tmp_path: Path, sink: BackgroundSink) -> None:
+    """Ten megabytes from the agent's mail to the customer's, byte by byte."""
+    site = Site(tmp_path, send=through(sink))
+    content = bytes(range(256)) * 40_960
+    with running(site):
+        site.send(mail("The plans, please"))
+        notice = sink.got("anna@example.com")[0]
+        answer = mail("Re: plans", "Here they are.", "anna@example.com", In_Reply_To=str(notice["Message-ID"]))
+        answer.add_attachment(content, maintype="application", subtype="zip", filename="Pläne.zip")
+        site.send(answer, "anna@example.com")
+        reply = sink.got("kim@customer.example", 3)[2]
+        files = list(reply.iter_attachments())
+        assert [f.get_filename() for f in files] == ["Pläne.zip"]
+        assert files[0].get_payload(decode=True) == content
+        assert site.stop() == 0

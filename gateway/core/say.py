@@ -154,6 +154,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "#reopen with a number stands alone: it is not clear on which ticket your text belongs.",
         "#reopen mit einer Nummer steht für sich allein: Es ist nicht klar, zu welchem Ticket Ihr Text gehört.",
     ),
+    "held": (
+        "A mail could not be handled and is held for the operator (journal entry {0}): {1}",
+        "Eine Mail ließ sich nicht bearbeiten und wird für den Betreiber zurückgehalten (Journaleintrag {0}): {1}",
+    ),
     "nothing_to_undo": (
         "There is nothing of yours on this ticket that could be taken back.",
         "Auf diesem Ticket gibt es nichts von Ihnen, das sich zurücknehmen ließe.",

@@ -115,7 +115,7 @@ def _message(visit: Visit, found: Ticket, entry: Entry, seen: set[str]) -> views
     for index, a in enumerate(entry.attachments, 1):
         kind = type_name(a.content_type, a.filename)
         shown = views.File(file_path(visit, entry, index), a.filename, kind, a.size, a.note)
-        (pictures if a.inline or a.sha256 in seen else files).append(shown)
+        (pictures if a.inline or a.sha256 in seen or a.note == "signature" else files).append(shown)
     has_page = has_original(entry) or shortened
     mine = entry.role is Role.REQUESTER or entry.author.key == found.requester.key
     return views.Message(
