@@ -71,7 +71,7 @@ async def serving(settings: Settings) -> AsyncIterator[None]:
         stack.push_async_callback(database.close)
         await asyncio.to_thread(migrate, database)
 
-        sender = Sender(database, transport(settings), desk, settings, _now, _holder())
+        sender = Sender(database, transport(settings), desk, settings, _now, _holder(settings))
         walk = Walk(database, desk, _now, settings.limits.max_message_bytes, settings.limits.parse_seconds, sender.wake)
         await walk.recover()
 
@@ -205,6 +205,6 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _holder() -> str:
-    """Names this process among all that share a database."""
-    return f"{socket.gethostname()}:{os.getpid()}:{os.urandom(4).hex()}"
+def _holder(settings: Settings) -> str:
+    """Names this daemon among all that share a database; the same at each start, for `_only_one` allows no second."""
+    return f"{socket.gethostname()}:{settings.data_dir}"

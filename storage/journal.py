@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, Table, func, insert, or_, select, text, update
 
 from gateway.core.errors import UnknownEntry
 from gateway.core.message import Envelope
@@ -52,6 +52,8 @@ class JournalRow:
         return Envelope(self.source, self.reverse_path, self.recipients, self.remote, self.authenticated_as)
 
 
+_UNSETTLED = text("state <> 'settled'")
+"""The words of the partial index: SQLite uses it for no others, and would read all mails there ever were."""
 _APPEND = insert(JOURNAL).returning(JOURNAL.c.id)
 _ROW = select(*(JOURNAL.c[name] for name in JournalRow.__dataclass_fields__))
 
@@ -85,7 +87,9 @@ class Journal:
         """Ids of pending rows in nobody's hands, oldest first: from before a moment, or of a process that is gone."""
         found = self._connection.execute(
             select(JOURNAL.c.id)
-            .where(JOURNAL.c.state == PENDING, or_(JOURNAL.c.received_at < before, JOURNAL.c.source == PIPED))
+            .where(
+                _UNSETTLED, JOURNAL.c.state == PENDING, or_(JOURNAL.c.received_at < before, JOURNAL.c.source == PIPED)
+            )
             .order_by(JOURNAL.c.id)
             .limit(limit)
         )
