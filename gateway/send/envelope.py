@@ -39,6 +39,7 @@ def prepare(reverse_path: str, recipient: str, message: bytes, offered: Mapping[
         limit = offered["size"].strip()
         if limit.isdigit() and 0 < int(limit) < len(content):
             return _unfit(f"5.3.4 it has {len(content)} bytes, and the relay takes {limit}")
+        # RFC 1870 section 3: doubled dots do not count.
         parameters.append(b"SIZE=%d" % len(content))
     if not content.isascii():
         if "8bitmime" not in offered:
@@ -48,7 +49,7 @@ def prepare(reverse_path: str, recipient: str, message: bytes, offered: Mapping[
         if "smtputf8" not in offered:
             return _unfit("5.6.7 an address in it is not ASCII, and the relay does not offer SMTPUTF8")
         parameters.append(b"SMTPUTF8")
-    return Letter(sender.encode(), to.encode(), tuple(parameters), content)
+    return Letter(sender.encode(), to.encode(), tuple(parameters), _stuffed(content))
 
 
 def _unfit(why: str) -> Outcome:
@@ -72,7 +73,10 @@ def _lines(message: bytes) -> bytes:
     if not message.count(b"\r\n") == message.count(b"\r") == message.count(b"\n"):
         # A bare CR or LF beside a dot would end the mail early at some servers, and begin another.
         message = _LINE_END.sub(b"\r\n", message)
-    if not message.endswith(b"\r\n"):
-        message += b"\r\n"
-    message = message.replace(b"\r\n.", b"\r\n..")
-    return b"." + message if message.startswith(b".") else message
+    return message if message.endswith(b"\r\n") else message + b"\r\n"
+
+
+def _stuffed(content: bytes) -> bytes:
+    """RFC 5321 section 4.5.2: a dot that begins a line is doubled."""
+    content = content.replace(b"\r\n.", b"\r\n..")
+    return b"." + content if content.startswith(b".") else content

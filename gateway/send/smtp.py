@@ -75,9 +75,9 @@ class SmtpTransport:
         """Connect, secure, sign in, and say what was found. Raises `RelayUnavailable`."""
         try:
             conversation = await self._open()
-        except NoConnection as error:
+            found = conversation.description
+        except (NoConnection, *_TROUBLE) as error:
             raise RelayUnavailable(f"{self._relay}: {error}") from error
-        found = conversation.description
         await conversation.goodbye()
         return f"{self._relay}: {found}"
 
