@@ -14,6 +14,7 @@ from functools import partial
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
+from gateway import rating, retention
 from gateway.config import Settings
 from gateway.core import digest
 from gateway.core.errors import StorageUnavailable
@@ -151,6 +152,8 @@ JOBS: tuple[Job, ...] = (
     Job("tickets", timedelta(minutes=1), tick_tickets),
     Job("digest", timedelta(minutes=1), send_digest),
     Job("review", timedelta(minutes=1), send_review),
+    Job("ratings", timedelta(minutes=5), rating.ask_for_ratings),
+    Job("retention", timedelta(hours=1), retention.apply_retention),
     Job("sessions", timedelta(minutes=30), sweep_sessions),
 )
 
