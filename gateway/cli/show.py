@@ -15,7 +15,7 @@ from typing import TextIO, TypeAlias
 from gateway.core.message import Address
 from gateway.core.text import clean, one_line
 
-Json: TypeAlias = "Mapping[str, Json] | Sequence[Json] | str | int | bool | None"
+Json: TypeAlias = "Mapping[str, Json] | Sequence[Json] | str | int | float | bool | None"
 
 NOTHING = "Nothing to show."
 CELL = 60

@@ -1,8 +1,18 @@
-"""`replydesk stats`: how many of what, by state, and which alarms stand."""
+"""`replydesk stats`: how many of what, by state, how customers rated us, what the clock did, which alarms stand."""
 
 from __future__ import annotations
 
 import argparse
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gateway.cli.show import Json
+    from gateway.core.rating import Results
+    from storage.tx import Tx
+
+DAYS = 30
+"""Ratings of so many days, beside those of as many before."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -11,14 +21,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from gateway.cli import show
-    from gateway.cli.site import opened
+    from gateway.cli.site import now, opened
 
     with opened(args) as site:
-        counts, alarms, jobs = site.database.read_now(
+        moment = now()
+        counts, alarms, jobs, rated = site.database.read_now(
             lambda tx: (
                 {"tickets": tx.tickets.counts(), "journal": tx.journal.counts(), "outbox": tx.outbox.counts()},
                 tx.alarms.open(),
                 tx.jobs.all(),
+                look(tx, moment),
             )
         )
         if args.json:
@@ -27,12 +39,14 @@ def run(args: argparse.Namespace) -> int:
                 {"name": j.name, "last_run": show.iso(j.ran_at), "next_run": show.iso(j.due_at), "outcome": j.outcome}
                 for j in jobs
             ]
-            show.as_json({**counts, "jobs": ran, "alarms": told})
+            show.as_json({**counts, "ratings": ratings(rated), "jobs": ran, "alarms": told})
             return 0
         show.table(
             ("what", "state", "count"),
             [(what, str(state), str(count)) for what, states in counts.items() for state, count in states.items()],
         )
+        if any(period.asked or period.answered for period in rated):
+            show.facts([("Ratings", _sentence(*rated))])
         show.table(
             ("job", "last run", "next run", "last outcome"),
             [
@@ -43,3 +57,35 @@ def run(args: argparse.Namespace) -> int:
         for alarm in alarms:
             show.text(f"{show.when(alarm.raised_at, site.zone)}  {alarm.text}")
     return 0
+
+
+def look(tx: Tx, now: datetime) -> tuple[Results, Results]:
+    """The ratings of the last DAYS, and of the DAYS before."""
+    from gateway.core.rating import results
+
+    span = timedelta(days=DAYS)
+    return results(*tx.ratings.answers(now - span, now)), results(*tx.ratings.answers(now - 2 * span, now - span))
+
+
+def ratings(rated: tuple[Results, Results]) -> Json:
+    """`good` is the share of 4 and 5; `trend` how much it rose, None where there is nothing to compare."""
+    latest, before = (
+        {"asked": r.asked, "answered": r.answered, "median": r.median, "good": r.good and round(r.good, 2)}
+        for r in rated
+    )
+    return {"days": DAYS, **latest, "before": before, "trend": _trend(*rated)}
+
+
+def _trend(latest: Results, before: Results) -> float | None:
+    if latest.good is None or before.good is None:
+        return None
+    return round(latest.good - before.good, 2)
+
+
+def _sentence(latest: Results, before: Results) -> str:
+    said = f"last {DAYS} days: {latest.asked} asked, {latest.answered} answered"
+    if latest.median is not None and latest.good is not None:
+        said += f", median {latest.median:g} of 5, {latest.good:.0%} good"
+    if before.good is not None:
+        said += f" (before that {before.good:.0%})"
+    return said

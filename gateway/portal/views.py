@@ -92,6 +92,31 @@ class Close(View):
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    value: str
+    label: str
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Rate(View):
+    template: ClassVar[str] = "rate"
+    form: ClassVar[bool] = True
+    subject: str
+    reference: str
+    action: str
+    choices: tuple[Choice, ...]
+    numbers: bool
+    """The choices are numbers, whose ends must be named."""
+    comment: str = ""
+    before: str = ""
+    """What was answered before; empty when nothing was."""
+    until: datetime | None = None
+    """Until when that can be changed."""
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     value: str
     """As in `core.lifecycle`; names the style."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -73,6 +74,25 @@ class Words:
     closed_text: str
     close_expired: str
     view_ticket: str
+
+    link_wrong_rate: str
+    rate_title: str
+    rate_question: str
+    rate_hint: str
+    rate_labels: Mapping[str, str]
+    """Answers that are no numbers."""
+    rate_comment: str
+    rate_button: str
+    rate_open: str
+    rate_missing: str
+    rate_long: str
+    rate_before: str
+    rate_until: str
+    rate_over_title: str
+    rate_over: str
+    rated_title: str
+    rated_text: str
+    rate_change: str
 
     tickets_title: str
     search: str
@@ -209,6 +229,24 @@ EN = Words(
     close_expired="To close the ticket, reply to our mail and write #close in the first line, or sign in and close it "
     "there.",
     view_ticket="View ticket",
+    link_wrong_rate="Perhaps a part of it was lost. Please open it from our mail again, or simply write to us.",
+    rate_title="How did we do?",
+    rate_question="How satisfied are you with the way we handled your request?",
+    rate_hint="1 means not at all satisfied, 5 very satisfied.",
+    rate_labels={"good": "Good", "bad": "Bad"},
+    rate_comment="Anything you would like to tell us (optional)",
+    rate_button="Send",
+    rate_open="Is something still open? Then please reply to our mail, so that we take it up again.",
+    rate_missing="Please choose an answer.",
+    rate_long="Please use at most 2,000 characters. Longer texts can be sent by e-mail.",
+    rate_before="Your answer so far: {value}.",
+    rate_until="You can change it until {when}.",
+    rate_over_title="This can no longer be answered",
+    rate_over="The time for it is over, or we have asked you again since: then please use the link in our newest mail. "
+    "You can tell us what you think at any time by replying to one of our mails.",
+    rated_title="Thank you",
+    rated_text="Your answer has been saved. It helps us to get better.",
+    rate_change="Change the answer",
     tickets_title="My tickets",
     search="Search",
     status="Status",
@@ -349,6 +387,26 @@ DE = Words(
     close_expired="Um das Ticket zu schließen, antworten Sie auf unsere E-Mail und schreiben Sie #close in die erste "
     "Zeile, oder melden Sie sich an und schließen Sie es dort.",
     view_ticket="Ticket ansehen",
+    link_wrong_rate="Vielleicht ist ein Teil davon verloren gegangen. Bitte öffnen Sie ihn noch einmal aus unserer "
+    "E-Mail. Sie können uns auch einfach schreiben.",
+    rate_title="Wie zufrieden sind Sie?",
+    rate_question="Wie zufrieden sind Sie damit, wie wir Ihre Anfrage bearbeitet haben?",
+    rate_hint="1 heißt gar nicht zufrieden, 5 sehr zufrieden.",
+    rate_labels={"good": "Gut", "bad": "Schlecht"},
+    rate_comment="Was möchten Sie uns dazu sagen? (freiwillig)",
+    rate_button="Senden",
+    rate_open="Ist noch etwas offen? Dann antworten Sie bitte auf unsere E-Mail, damit wir uns wieder darum kümmern.",
+    rate_missing="Bitte wählen Sie eine Antwort.",
+    rate_long="Bitte verwenden Sie höchstens 2.000 Zeichen. Längere Texte können Sie per E-Mail schicken.",
+    rate_before="Ihre bisherige Antwort: {value}.",
+    rate_until="Sie können sie bis {when} ändern.",
+    rate_over_title="Das lässt sich nicht mehr beantworten",
+    rate_over="Die Zeit dafür ist vorbei, oder wir haben Sie inzwischen erneut gefragt: Dann verwenden Sie bitte den "
+    "Link in unserer neuesten E-Mail. Ihre Meinung können Sie uns jederzeit als Antwort auf eine unserer E-Mails "
+    "schreiben.",
+    rated_title="Vielen Dank",
+    rated_text="Ihre Antwort ist gespeichert. Sie hilft uns, besser zu werden.",
+    rate_change="Antwort ändern",
     tickets_title="Meine Tickets",
     search="Suche",
     status="Status",

@@ -19,7 +19,7 @@ async def stocked(site: Site) -> tuple[Browser, dict[str, str]]:
     entry = (await site.database.read(lambda tx: tx.tickets.entries(number)))[0].id
     browser = await site.customer(ERIKA)
     close = (await site.link(ERIKA, "close")).rpartition("/")[2]
-    return browser, {"number": str(number), "entry": str(entry), "index": "1", "token": close}
+    return browser, {"number": str(number), "entry": str(entry), "index": "1", "token": close, "value": "5"}
 
 
 def filled(path: str, values: dict[str, str]) -> str:
