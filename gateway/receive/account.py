@@ -66,8 +66,8 @@ class Credential(Protocol):
         """The secret, now. Raises `LoginRefused` or `Unreachable`, or `ConfigError` for an unreadable file."""
         ...
 
-    def rejected(self) -> None:
-        """The server did not take it: a kept one must not be used again."""
+    def rejected(self) -> bool:
+        """The server did not take it. True: it was a kept one, and the next `get` brings another."""
         ...
 
 

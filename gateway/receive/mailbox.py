@@ -62,8 +62,10 @@ class Mailbox:
             raise LoginRefused("user name or password holds a line end") from None
         if response.ok:
             return
-        account.credential.rejected()
+        renewable = account.credential.rejected()
         said = f"{response.told} {self._line.challenge}".strip()
+        if renewable:
+            raise Unreachable(f"the access token is used up: {said}")
         if "[UNAVAILABLE]" in said.upper():
             # RFC 5530: the fault is the server's, and will pass.
             raise Unreachable(f"the server cannot check the login now: {said}")

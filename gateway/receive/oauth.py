@@ -51,19 +51,23 @@ class Tokens:
     def __init__(self, client: Client, kept: Path, clock: Callable[[], float] = time.monotonic) -> None:
         self._client, self._kept, self._clock = client, kept, clock
         self._token, self._until = "", 0.0
+        self._is_fresh = False
+        """It came from the endpoint at the last `get`."""
         self._one_at_a_time = asyncio.Lock()
 
     async def get(self) -> str:
         """A token that is valid now. Raises `LoginRefused`, `Unreachable`, or `ConfigError` for a file."""
         async with self._one_at_a_time:
-            if not self._token or self._clock() >= self._until:
+            self._is_fresh = not self._token or self._clock() >= self._until
+            if self._is_fresh:
                 answer = await asyncio.to_thread(self._ask)
                 self._token = answer.access_token
                 self._until = self._clock() + max(0.0, answer.seconds - EARLY_SECONDS)
             return self._token
 
-    def rejected(self) -> None:
+    def rejected(self) -> bool:
         self._token = ""
+        return not self._is_fresh
 
     # --- in a thread ----------------------------------------------------------------------------
 

@@ -14,5 +14,5 @@ class Password:
     async def get(self) -> str:
         return self._read()
 
-    def rejected(self) -> None:
-        """It is read anew next time anyway."""
+    def rejected(self) -> bool:
+        return False
