@@ -175,9 +175,12 @@ class Sender:
         ids = []
         while not self._line.empty():
             claimed = self._line.get_nowait()
-            if claimed is not None:
-                ids.append(claimed[0].id)
-                self._in_hand.pop(claimed[0].id)
+            if claimed is None:
+                # Behind the last mail stand the words that send the workers home.
+                self._line.put_nowait(None)
+                break
+            ids.append(claimed[0].id)
+            self._in_hand.pop(claimed[0].id)
         return ids
 
     # --- one mail -----------------------------------------------------------------------

@@ -12,7 +12,7 @@ import pytest
 
 from gateway.core.errors import StorageUnavailable
 from gateway.core.policy import Policy
-from gateway.core.retry import Outcome
+from gateway.core.retry import About, Outcome, Result
 from gateway.core.token import read_address_token
 from gateway.send.outbox import Sender
 from gateway.send.relay import Begin
@@ -547,6 +547,40 @@ async def test_draining_without_a_database_ends(
     assert events(caplog, "ended without the database: these mails will be in doubt")
     database.out = False
     assert (await flaky.row(id)).state == "claimed"
+
+
+class NoRelay:
+    """A relay that is found to be gone by all at once."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.gone = asyncio.Event()
+
+    async def deliver(self, *_: object) -> Outcome:
+        self.asked += 1
+        await self.gone.wait()
+        return Outcome(Result.DEFERRED, "nobody there", About.RELAY)
+
+    async def check(self) -> str:
+        return ""
+
+    async def close(self) -> None:
+        pass
+
+
+async def test_the_relay_may_go_while_we_drain(house: House) -> None:
+    """Every worker goes home, and every mail is given back."""
+    relay = NoRelay()
+    house = House(house.database, house.policy, house.clock, relay)
+    ids = [await house.put(f"{n}@customer.example") for n in range(40)]
+    task = asyncio.create_task(house.sender.run())
+    await until(lambda: asyncio.sleep(0, relay.asked == 4))
+    draining = asyncio.create_task(house.sender.drain(20))
+    await until(lambda: asyncio.sleep(0, house.sender._line.qsize() == 4 and not house.sender._line.empty()))
+    relay.gone.set()
+    await draining
+    await asyncio.wait_for(task, 5)
+    assert {(await house.row(id)).state for id in ids} <= {"pending", "deferred"}
 
 
 async def test_a_cancelled_loop_leaves_no_claim(house: House, sink: Sink) -> None:
