@@ -145,13 +145,18 @@ def print_ticket(site: Site, number: int, *, as_json: bool, full: bool = False) 
     """A ticket with its history, for a program or a person."""
     from gateway.cli import shapes, show, ticket_words
 
-    ticket, entries, links = site.database.read_now(
-        lambda tx: (tx.tickets.get(number), tx.tickets.entries(number), tx.tickets.links(number))
+    ticket, entries, links, rated = site.database.read_now(
+        lambda tx: (
+            tx.tickets.get(number),
+            tx.tickets.entries(number),
+            tx.tickets.links(number),
+            tx.ratings.find(number),
+        )
     )
     if as_json:
         show.as_json(shapes.ticket(ticket, entries, site.policy))
     else:
-        ticket_words.tell(ticket, entries, links, site, full=full)
+        ticket_words.tell(ticket, entries, links, rated, site, full=full)
 
 
 # --- words of the command line -------------------------------------------------------------

@@ -14,6 +14,7 @@ from gateway.core.ticket import Entry, EntryKind, Ticket
 
 if TYPE_CHECKING:
     from gateway.cli.site import Site
+    from gateway.core.rating import Answer
 
 INDENT = "    "
 _CLOSED_BY = {
@@ -25,12 +26,18 @@ _CLOSED_BY = {
 
 
 def tell(
-    ticket: Ticket, entries: Sequence[Entry], links: Sequence[tuple[str, int, int]], site: Site, *, full: bool
+    ticket: Ticket,
+    entries: Sequence[Entry],
+    links: Sequence[tuple[str, int, int]],
+    rated: Answer | None,
+    site: Site,
+    *,
+    full: bool,
 ) -> None:
     """`full`: whole texts, and what is folded otherwise."""
     reference = token.reference(site.policy.keys, site.policy.reference_prefix, ticket.number)
     print(one_line(f"{reference}  {ticket.subject or '(no subject)'}"))
-    show.facts(_facts(ticket, links, site))
+    show.facts([*_facts(ticket, links, site), ("Rated", _rated(rated))])
     for entry in entries:
         print()
         _tell_entry(entry, site, full=full)
@@ -53,6 +60,12 @@ def _facts(ticket: Ticket, links: Sequence[tuple[str, int, int]], site: Site) ->
         ("Linked", ", ".join(f"#{one} {kind} #{other}" for kind, one, other in links)),
         ("Spam", "yes" if ticket.spam else ""),
     ]
+
+
+def _rated(answer: Answer | None) -> str:
+    if answer is None or answer.value is None:
+        return "asked, not answered" if answer else ""
+    return f"{answer.value} of 5" + (f": {answer.comment}" if answer.comment else "")
 
 
 def _tell_entry(entry: Entry, site: Site, *, full: bool) -> None:
