@@ -434,6 +434,8 @@ def _choices(request: NoticeRequest, scene: Scene, policy: Policy, language: str
     """The answers to how it was, each a link that shows the page where it is given."""
     if request.notice is not Notice.RATING_REQUEST or scene.ticket is None:
         return ()
+    if request.recipient.key != scene.ticket.requester.key:
+        return ()
     # The link outlives the time for a first answer by the time in which that can be changed.
     expires = scene.now + timedelta(days=policy.link_days + policy.rating_change_days)
     question = str(int(scene.now.timestamp()))
