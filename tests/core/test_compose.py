@@ -77,6 +77,7 @@ CUSTOMERS = (
     Notice.TICKET_LIST,
     Notice.SOLVED_REMINDER,
     Notice.WAITING_REMINDER,
+    Notice.RATING_REQUEST,
 )
 AUDIENCES = {
     **dict.fromkeys(CUSTOMERS, Audience.CUSTOMER),
@@ -145,6 +146,7 @@ CONTRACTS = {
     Notice.TICKET_LIST: Contract("auto-replied", True, "t", "Your open requests"),
     Notice.SOLVED_REMINDER: Contract("auto-generated", False, "t", AS_REPLY, "/close/"),
     Notice.WAITING_REMINDER: Contract("auto-generated", False, "t", AS_REPLY, "/tickets/7"),
+    Notice.RATING_REQUEST: Contract("auto-generated", False, "t", AS_REPLY),
     Notice.AGENT_DIGEST: Contract("auto-generated", False, "a", f"New request: Printer is on fire {MARK}"),
     Notice.AGENT_NOTICE: Contract("auto-generated", False, "a", f"New request: Printer is on fire {MARK}"),
     Notice.AGENT_RECEIPT: Contract("auto-replied", True, "", f"New request: Printer is on fire {MARK}"),
@@ -445,6 +447,18 @@ def test_a_button_acts_for_one_purpose_and_a_while(notice: Notice, action: str, 
     assert (link.subject, link.expires, link.expired) == (subject, NOW + lasts, False)
     assert words.expires == link.expires
     assert link.state == ("" if action == "close" else "mark")
+
+
+def test_only_the_requester_is_asked_how_it_was() -> None:
+    """Each answer is a link of its own, for a while; others in copy get none."""
+    choices = sent(Notice.RATING_REQUEST).words.choices
+    assert len({c.url for c in choices}) == len(choices) == 5
+    for choice in choices:
+        link = token.read_link(KEYS, "rate", choice.url.split("/")[-2], NOW)
+        assert link is not None
+        assert (link.subject, link.expired) == ("7", False)
+    assert sent(Notice.RATING_REQUEST, to=LEE).words.choices == ()
+    assert not [n for n in Notice if n is not Notice.RATING_REQUEST and sent(n).words.choices]
 
 
 def test_mailto_links_are_addressed_and_carry_the_reference() -> None:
