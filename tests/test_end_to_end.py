@@ -130,7 +130,8 @@ def test_a_power_cut_loses_nothing_that_was_accepted(tmp_path: Path) -> None:
 
             feeder = threading.Thread(target=feed)
             feeder.start()
-            time.sleep(0.6)
+            before = len(accepted)
+            wait_for(lambda before=before: len(accepted) >= before + 5)  # type: ignore[misc]
             site.kill()
             stop.set()
             feeder.join()
