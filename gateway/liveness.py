@@ -144,29 +144,36 @@ class Sources:
     async def check(self) -> None:
         """Alarm for every source that has failed, or been silent, for too long."""
         for source in list(self._known.values()):
-            place = await self.place(source.name)
-            self._note(place)
-            since = _trouble_since(place, self._heard[source.name], source.alarm_after, self._clock())
-            if since is not None and place.alarmed_at is None:
-                await self._alarm(place, since)
+            now = self._clock()
+            if _trouble_since(await self.place(source.name), self._heard[source.name], source.alarm_after, now):
+                await self._alarm(source)
 
-    async def _alarm(self, place: Place, since: datetime) -> None:
+    async def _alarm(self, source: Source) -> None:
         now = self._clock()
-        cause = place.cause or "nothing was heard of it"
-        text = (
-            f"{place.source} cannot be read since {since:%Y-%m-%d %H:%M} UTC: {cause}. "
-            "New mail waits there; it is taken up once this works again."
-        )
 
-        def alarm(tx: Tx) -> None:
-            tx.places.fail(place.source, cause, since)
-            tx.places.alarm(place.source, now)
-            self._desk.alarm(tx, _alarm_key(place.source), text, now)
+        def alarm(tx: Tx) -> Place | None:
+            """Looked at once more: it may have recovered while this waited its turn to write."""
+            place = tx.places.find(source.name)
+            since = _trouble_since(place, self._heard[source.name], source.alarm_after, now)
+            if since is None or place.alarmed_at is not None:
+                return None
+            cause = place.cause or "nothing was heard of it"
+            place = tx.places.fail(source.name, cause, since)
+            tx.places.alarm(source.name, now)
+            text = (
+                f"{source.name} cannot be read since {since:%Y-%m-%d %H:%M} UTC: {cause}. "
+                "New mail waits there; it is taken up once this works again."
+            )
+            self._desk.alarm(tx, _alarm_key(source.name), text, now)
+            return replace(place, alarmed_at=now)
 
-        await self._database.write(alarm)
-        log.error("source fails", extra={"source": place.source, "since": since.isoformat(), "cause": cause})
-        self._note(replace(place, failing_since=place.failing_since or since, alarmed_at=now))
-        self._wake()
+        place = await self._database.write(alarm)
+        if place is not None:
+            log.error(
+                "source fails", extra={"source": place.source, "since": place.failing_since, "cause": place.cause}
+            )
+            self._wake()
+            self._note(place)
 
 
 def _trouble_since(place: Place, heard: datetime, alarm_after: timedelta, now: datetime) -> datetime | None:

@@ -68,6 +68,8 @@ class Wire(IMAP4ClientProtocol):  # type: ignore[misc]  # the library has no typ
         self.cause = "the server closed the connection"
         self.challenge = ""
         """What the server said last while we logged in: why it refuses a token."""
+        self.news = False
+        """The server has told of new mail, in answer to whatever; it does not tell twice."""
         self.answers: deque[bytes] = deque()
         """Our answers to its challenges, in order."""
         self._longest_literal = longest_literal
@@ -133,6 +135,10 @@ class Wire(IMAP4ClientProtocol):  # type: ignore[misc]  # the library has no typ
             self.capabilities = {str(capability).upper() for capability in self.capabilities}
         except (AioImapException, IndexError, UnicodeDecodeError):
             self.fail(f"the server does not let us in: {words.told([command])}")
+
+    def _untagged_response(self, line: bytes) -> Command | None:
+        self.news = self.news or words.announces_mail([line])
+        return super()._untagged_response(line)
 
     def _response_done(self, line: bytes) -> None:
         starting = self.pending_sync_command is not None and self.pending_sync_command.name == "STARTTLS"

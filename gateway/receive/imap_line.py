@@ -45,6 +45,15 @@ class Line:
         return self._wire.challenge
 
     @property
+    def news(self) -> bool:
+        """The server told of new mail since `forget_news`, perhaps in answer to another command."""
+        return self._wire.news
+
+    def forget_news(self) -> None:
+        """What was told until now is looked for next."""
+        self._wire.news = False
+
+    @property
     def lost(self) -> bool:
         return self._wire.lost.done()
 

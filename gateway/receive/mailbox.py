@@ -93,6 +93,7 @@ class Mailbox:
     async def refresh(self) -> None:
         """Have the server notice what is new: some show it to a search only after that."""
         await self._say("NOOP")
+        self._line.forget_news()
 
     async def search(self, keys: str) -> list[int]:
         """UIDs that fit, ascending."""
@@ -145,8 +146,11 @@ class Mailbox:
     # --- waiting ------------------------------------------------------------------------------
 
     async def idle(self) -> bool:
-        """Wait until the server tells of new mail, or some minutes passed; False: it does not want to."""
-        return await self._line.idle(IDLE_SECONDS)
+        """Wait until the server tells of new mail, or some minutes passed; False: it does not want to.
+
+        What it told since `refresh` in answer to another command, it would not tell again.
+        """
+        return self._line.news or await self._line.idle(IDLE_SECONDS)
 
     async def _say(self, command: str, *arguments: str) -> words.Lines:
         return _ok(await self._line.say(command, *arguments), " ".join((command, *arguments)))

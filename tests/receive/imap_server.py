@@ -295,7 +295,11 @@ class Session:
 
     async def do_uid_move(self, words: list[str]) -> str:
         answer = await self.do_uid_copy(words)
-        return answer if answer.startswith("NO") else self._remove([mail for _, mail in self._chosen(words[0])])
+        if not answer.startswith("NO"):
+            self._remove([mail for _, mail in self._chosen(words[0])])
+            # As Dovecot does: what came meanwhile is told here, and not again by IDLE.
+            self._look()
+        return answer
 
     async def do_uid_expunge(self, words: list[str]) -> str:
         return self._remove([mail for _, mail in self._chosen(words[0]) if r"\Deleted" in mail.flags])

@@ -36,6 +36,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 async def opened(server: Server) -> Mailbox:
     mailbox = await connect(account(server.port), LONGEST)
     await mailbox.select("INBOX")
+    await mailbox.refresh()
     return mailbox
 
 

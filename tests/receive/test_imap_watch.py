@@ -17,7 +17,7 @@ from gateway.receive.password import Password
 from storage.database import Database
 from tests.conftest import Clock
 from tests.receive.imap_house import House, errand, mail, until
-from tests.receive.imap_server import PASSWORD, Server
+from tests.receive.imap_server import PASSWORD, Box, Server
 
 
 @pytest.fixture
@@ -47,6 +47,15 @@ async def test_new_mail_is_taken_while_idling(house: House, server: Server) -> N
         server.deliver(mail(1))
         await until(lambda: len(server.boxes.get("Done", server.inbox).mails) == 1 and not server.inbox.mails)
     assert await house.tickets() == 1
+
+
+async def test_mail_told_of_while_we_move_another_is_taken_at_once(house: House, server: Server) -> None:
+    """The server tells once, in answer to any command; IDLE would wait for minutes."""
+    server.boxes["Done"] = Box()
+    server.before["UID MOVE"] = lambda: (server.before.clear(), server.inbox.add(mail(2)))
+    server.deliver(mail(1))
+    async with house.watching(house.watch(server, errand(), poll_seconds=3600)):
+        await until(lambda: len(server.boxes["Done"].mails) == 2)
 
 
 async def test_without_idle_it_is_looked_for(house: House, server: Server) -> None:
@@ -167,6 +176,24 @@ async def test_a_short_failure_alarms_nobody(house: House, server: Server, clock
         clock.forward(minutes=10)
         await house.sources.check()
     assert await house.alarms() == []
+
+
+async def test_a_source_that_recovers_in_the_last_moment_alarms_nobody(
+    house: House, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It succeeds between the check's question and its answer."""
+    await house.sources.failed("imap:support@example.com", "no route")
+    clock.forward(minutes=20)
+    place = await house.place()
+    await house.sources.looked("imap:support@example.com", 0)
+
+    async def stale(_: str) -> object:
+        return place
+
+    monkeypatch.setattr(house.sources, "place", stale)
+    await house.sources.check()
+    assert await house.alarms() == []
+    assert (await house.place()).failing_since is None
 
 
 async def test_silence_is_a_failure(house: House, clock: Clock) -> None:
