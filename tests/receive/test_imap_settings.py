@@ -30,7 +30,7 @@ def settings(folder: Path, *tables: dict[str, Any]) -> Settings:
 def test_the_usual_account(tmp_path: Path) -> None:
     """TLS on its port, the address as user, unread mail first, and moved away afterwards."""
     found = settings(tmp_path, BASE)
-    account = polling.account(found, "receive.imap[0]", found.receive.imap[0])
+    account = polling.account_of(found, "receive.imap[0]", found.receive.imap[0])
     assert (account.port, account.security, account.username) == (993, Security.TLS, "support@example.com")
     assert polling.errands(found.receive.imap[0]) == [
         Errand("imap:support@example.com", "support@example.com", "INBOX", Backlog.NEW, After.MOVE, "Replydesk")
