@@ -328,8 +328,10 @@ def _company(case: Case, ticket: Ticket | None) -> tuple[Joined, ...]:
     """People in To and Cc of a customer's mail take part from now on; that confirms those who were not.
 
     A mail that proves nothing confirms nobody: whoever wrote it in the requester's name would get the answers.
+    Nor does one that names none of our addresses: it was sent to us behind the others' backs.
     """
-    confirmed = ticket is None or case.proven
+    openly = any(case.policy.is_own(a.address) for a in (*case.message.to, *case.message.cc))
+    confirmed = openly and (ticket is None or case.proven)
     there = {ticket.requester.key, *(p.address.key for p in ticket.people if p.confirmed)} if ticket else set()
     known = there | {case.author.key}
     joined: dict[str, Joined] = {}
