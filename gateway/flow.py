@@ -38,6 +38,8 @@ UNDELIVERABLE_FOR = timedelta(days=60)
 """How long automatic mail to an address pauses after mail to it failed for good."""
 _ASKED_FOR = (Notice.REGISTRATION, Notice.REGISTERED, Notice.PASSWORD_RESET)
 """Somebody at the other end waits for these; `decide` asks for the first one only where it is read."""
+REPEATED_WITHIN = timedelta(hours=6)
+"""A mail without id and date that comes again within this is the same one, sent again."""
 EXPECTED_IDS = 20
 """Parents of a new request that lead to it, should they arrive later."""
 
@@ -110,6 +112,9 @@ class Desk:
         author = author_of(read.message, self.policy).address
         since = now - BUDGET_WINDOW
         seen = tx.tickets.seen(read.message.message_id, read.content)
+        if seen and read.message.message_id_derived and read.message.date is None:
+            # Without id and date nothing but the time tells tomorrow's alarm from a repetition of today's.
+            seen = seen if now - tx.journal.get(seen.journal_id).received_at < REPEATED_WITHIN else None
         contact = tx.contacts.find(author) if author else None
         facts = Facts(
             now,

@@ -32,7 +32,7 @@ _KNOWN = (
 _SEEN = (
     select(MESSAGE_ID.c.sha256, MESSAGE_ID.c.ticket, MESSAGE_ID.c.journal_id)
     .where(MESSAGE_ID.c.message_id == bindparam("id"), MESSAGE_ID.c.sha256 != "")
-    .order_by(MESSAGE_ID.c.id)
+    .order_by(MESSAGE_ID.c.id.desc())
     .limit(50)
 )
 _OPENED = (
@@ -105,7 +105,7 @@ class Threads(TicketReads):
         return Known(tickets, messages, sent, expected)
 
     def seen(self, message_id: str, content: str) -> Seen | None:
-        """Whether a mail with this Message-ID came before; one with the same content is preferred."""
+        """Whether a mail with this Message-ID came before: the newest, one with the same content preferred."""
         rows = self._connection.execute(_SEEN, {"id": message_id}).all()
         found = next((r for r in rows if r.sha256 == content), rows[0] if rows else None)
         if found is None:
