@@ -299,7 +299,7 @@ def test_whether_a_mail_was_seen(db: Database) -> None:
     for content, journal, ticket, same in (
         ("first", first, 0, True),
         ("second", second, 1, True),
-        ("third", first, 0, False),
+        ("third", second, 1, False),
     ):
         found = db.read_now(lambda tx, c=content: tx.tickets.seen("one@x", c))  # type: ignore[misc]
         assert found is not None

@@ -336,6 +336,22 @@ def test_a_mail_without_an_id_is_one_mail_however_often_it_is_retried(build: Bui
     assert (stage.tickets(), stage.newest[1]) == (2, "new-request")
 
 
+def test_an_alarm_that_says_the_same_every_day_is_heard_every_day(build: Build) -> None:
+    """A script that writes neither id nor date: a repetition at once is the same mail, tomorrow's is not."""
+    stage = build()
+    data = b"From: disk@systems.example\nTo: support@example.com\nSubject: Disk full\n\n/var\n"
+    for reason in ("new-request", "duplicate"):
+        stage.arrive(data, sender="disk@systems.example")
+        assert stage.newest[1] == reason
+    for _ in range(2):
+        stage.clock.forward(days=1)
+        stage.arrive(data, sender="disk@systems.example")
+        assert stage.newest[1] == "new-request"
+        stage.clock.forward(minutes=5)
+        stage.arrive(data, sender="disk@systems.example")
+        assert stage.newest[1] == "duplicate"
+
+
 def test_nobody_can_have_a_mail_taken_for_a_copy(stage: Stage) -> None:
     """Mallory sends another mail under an id Kim is about to use."""
     stage.arrive(PLAIN % (b"support@example.com", b"2", b"Printer", b"It burns."), sender=MALLORY)
@@ -392,6 +408,14 @@ def test_nothing_is_ever_sent_to_ourselves(build: Build) -> None:
     stage.answer(ANNA, NOTICE, "#from support@example.com")
     stage.answer(ANNA, NOTICE, "Hello.")
     assert not [row for row, _ in stage.sent if row.recipient.startswith(("support", "hilfe"))]
+
+
+def test_a_blind_copy_to_us_stays_between_the_author_and_us(build: Build) -> None:
+    """Kim writes to clients with the desk in Bcc: the clients know nothing of it, and get no answer of ours."""
+    stage = build()
+    stage.mail(KIM, to="pat@client.example", cc=LEE, recipients=[SUPPORT])
+    assert stage.answer(ANNA, NOTICE, "Your clients owe us money.")[:1] == [f"reply to {KIM}"]
+    assert not [row for row, _ in stage.sent if row.recipient in ("pat@client.example", LEE)]
 
 
 def test_a_reply_to_field_moves_no_answer(stage: Stage) -> None:
