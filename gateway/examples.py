@@ -31,6 +31,11 @@ _READERS = {
     Notice.AGENT_RECEIPT: (Audience.AGENT, AGENT, "done"),
     Notice.AGENT_DIGEST: (Audience.AGENT, AGENT, "digest"),
     Notice.OPERATOR_ALARM: (Audience.OPERATOR, OPERATOR, "alarm"),
+    Notice.CANARY: (
+        Audience.OPERATOR,
+        Address("support+p7-exampleexamp@example.com"),
+        "Replydesk probe p7-exampleexamp",
+    ),
 }
 _REMARKS = {
     Notice.REQUEST_RECEIVED: "hours",
@@ -77,7 +82,7 @@ def _sparse(full: Outbound) -> Outbound:
         told.sender,
         told.sender_address,
         None if told.notice in _MAYBE_WITHOUT_TICKET else told.ticket,
-        text=told.text if told.notice is Notice.REPLY else "",
+        text=told.text if told.notice in (Notice.REPLY, Notice.CANARY) else "",
     )
     return replace(full, reply_to=None, in_reply_to="", references=(), words=words)
 
@@ -97,8 +102,8 @@ def _policy(language: str, signature: str) -> Policy:
 
 
 def _scene(notice: Notice, texts: dict[str, str]) -> Scene:
-    if notice is Notice.OPERATOR_ALARM:
-        return Scene(NOW, "example")
+    if notice in (Notice.OPERATOR_ALARM, Notice.CANARY):
+        return Scene(NOW, "example", text=texts["probe"] if notice is Notice.CANARY else "")
     if notice is Notice.AGENT_DIGEST:
         lines = (f"#{NUMBER} {texts['subject']}", f"#998 {texts['other']}")
         return Scene(NOW, "example", sections=(Section(texts["open"], lines),))
@@ -153,6 +158,7 @@ _TEXTS: dict[str, dict[str, str]] = {
         "guide": "Connecting the printer.pdf",
         "back": "Hello,\n\nthe first step worked, thank you. But “Connect again” is grey, I cannot choose it.\n\n"
         "Best wishes\nErika Beispiel",
+        "probe": "This mail checks whether mail gets out and back in.\n\np7-exampleexamp",
         "flag": "max.beispiel@example.net was in copy and has joined the conversation unconfirmed.",
         "alarm": "Journal entry 4711 is held: the database took no writes for 30 s. Nothing is lost. "
         "Look at it with “replydesk journal show 4711”, then try again with “replydesk journal retry 4711”.",
@@ -174,6 +180,7 @@ _TEXTS: dict[str, dict[str, str]] = {
         "guide": "Drucker verbinden – Anleitung für Geräte.pdf",
         "back": "Guten Tag,\n\nder erste Schritt hat geklappt, danke. Aber „Neu verbinden“ ist grau, ich kann es nicht "
         "auswählen.\n\nViele Grüße\nErika Beispiel",
+        "probe": "This mail checks whether mail gets out and back in.\n\np7-exampleexamp",
         "flag": "max.beispiel@example.net stand in Kopie und ist unbestätigt dazugekommen.",
         "alarm": "Der Journaleintrag 4711 wird zurückgehalten: Die Datenbank hat 30 s lang nichts angenommen. "
         "Nichts ist verloren. Ansehen: „replydesk journal show 4711“, neu versuchen: „replydesk journal retry 4711“.",

@@ -11,7 +11,7 @@ import hashlib
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from gateway.core import act, archive, clockwork, commands, forward, rating, thread
+from gateway.core import act, archive, canary, clockwork, commands, forward, rating, thread
 from gateway.core.case import Case, Facts, author_of
 from gateway.core.classify import classify
 from gateway.core.commands import Order, Verb
@@ -22,7 +22,7 @@ from gateway.core.forward import Forwarded
 from gateway.core.message import Address, Envelope, Kind, Message
 from gateway.core.notice import Audience, Notice, NoticeRequest, Section
 from gateway.core.parse import nested, parse
-from gateway.core.policy import Policy
+from gateway.core.policy import Mailbox, Policy
 from gateway.core.proof import authentic
 from gateway.core.rating import Answer
 from gateway.core.say import say
@@ -101,6 +101,8 @@ class Desk:
             if decision.new is not None and number:
                 # A mail this one answers may still be on its way here, by another path or daemon.
                 tx.tickets.expect(read.keys.message_ids[:EXPECTED_IDS], number, journal_id)
+        if decision.probe:
+            tx.probes.returned(decision.probe, journal_id, now)
         why = (f"{read.kind.name.value} ({read.kind.rule}): {read.kind.reason}", *decision.why.lines)
         tx.journal.settle(journal_id, decision.reason.value, why, number, message.message_id, now)
         return decision
@@ -353,6 +355,15 @@ class Desk:
     ) -> int:
         """Put a digest in line; how many mails that made."""
         return int(self._send(tx, request, Scene(now, cause, sections=sections), None, None) is not None)
+
+    def send_probe(self, tx: Tx, box: Mailbox, id: int, now: datetime) -> int | None:
+        """Put a probe in line. The one mail of ours that goes to an address of ours."""
+        to = Address(canary.address(self.policy, box, id), box.name)
+        request = NoticeRequest(Notice.CANARY, to, Audience.OPERATOR, canary.subject(self.policy, id))
+        scene = Scene(now, f"canary:{id}", text=canary.text(self.policy, id))
+        made = compose(request, scene, self.policy)
+        outbound = replace(made, from_=Address(box.address, box.name), reverse_path=box.address)
+        return tx.outbox.add(outbound, self.templates.write(outbound), now)
 
     def alarm(self, tx: Tx, key: str, text: str, now: datetime) -> bool:
         """Tell the operator, once an hour for the same key. True: it was told now."""

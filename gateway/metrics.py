@@ -21,6 +21,7 @@ from gateway.liveness import Source
 
 LAG_SECONDS = 1.0
 
+_PROBED = ("probe came back", "probe failed")
 _DELIVERIES = ("sent", "deferred", "uncertain", "failed")
 
 
@@ -35,6 +36,13 @@ class Metrics(logging.Handler):
         self._held = self._counter("mails_held", "Mails set aside for the operator")
         self._deliveries = self._counter("deliveries", "Tries to send a mail, by how they ended", "outcome")
         self._missed = self._counter("mails_not_taken", "Mails that had to stay in their folder", "source")
+        self._probes = self._counter("probes", "Mails sent to ourselves, by how they came back", "outcome")
+        self._round_trip = Gauge(
+            "replydesk_probe_seconds",
+            "How long the newest probe that came back was on its way",
+            ["mailbox"],
+            registry=self.registry,
+        )
         self._lag = Gauge("replydesk_loop_lag_seconds", "How late the event loop is", registry=self.registry)
         for outcome in _DELIVERIES:
             self._deliveries.labels(outcome)
@@ -53,6 +61,10 @@ class Metrics(logging.Handler):
             self._held.inc()
         elif event == "mail not taken":
             self._missed.labels(_way(getattr(record, "source", ""))).inc()
+        elif event in _PROBED:
+            self._probes.labels(getattr(record, "outcome", "")).inc()
+            if (seconds := getattr(record, "seconds", None)) is not None:
+                self._round_trip.labels(getattr(record, "mailbox", "")).set(seconds)
         elif event in _DELIVERIES and record.name == "replydesk.send":
             self._deliveries.labels(event).inc()
 

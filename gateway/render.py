@@ -51,6 +51,7 @@ _ESSENTIAL: dict[Notice, tuple[str, ...]] = {
     Notice.AGENT_NOTICE: ("mail.text", "mail.remarks"),
     Notice.AGENT_RECEIPT: ("mail.remarks",),
     Notice.OPERATOR_ALARM: ("mail.remarks",),
+    Notice.CANARY: ("mail.text",),
 }
 """What a mail is sent for: no template may leave it out."""
 

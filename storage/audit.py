@@ -39,6 +39,7 @@ NEEDS_NO_TICKET = frozenset(
         Reason.LOOP,
         Reason.DUPLICATE,
         Reason.STATUS_ASKED,
+        Reason.PROBE,
         Reason.AGENT_MISUNDERSTOOD,
         *DROPPED,
     }

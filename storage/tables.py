@@ -285,9 +285,14 @@ class Probe(SQLModel, table=True):
     mailbox: str
     sent_at: datetime = Field(index=True)
     """When it was put in line."""
+    outbox_id: int | None = None
     returned_at: datetime | None = None
+    journal_id: int | None = None
+    """The mail it came back as."""
     faults: list[str] = _json()
     """What was altered on its way."""
+    outcome: str = ""
+    """well, altered, late, missing; empty while that is not settled"""
 
     __table_args__ = (_NEVER_AGAIN,)
 

@@ -13,6 +13,7 @@ from storage.jobs import Jobs
 from storage.journal import Journal
 from storage.outbox import Outbox
 from storage.places import Places
+from storage.probes import Probes
 from storage.ratings import Ratings
 from storage.tickets import Tickets
 
@@ -58,3 +59,7 @@ class Tx:
     @cached_property
     def ratings(self) -> Ratings:
         return Ratings(self.connection)
+
+    @cached_property
+    def probes(self) -> Probes:
+        return Probes(self.connection)

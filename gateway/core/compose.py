@@ -151,7 +151,7 @@ HEADLINES: dict[str, dict[str, str]] = {
     },
 }
 
-_NEVER_ANSWERED = frozenset({Notice.OPERATOR_ALARM, Notice.AGENT_RECEIPT})
+_NEVER_ANSWERED = frozenset({Notice.CANARY, Notice.OPERATOR_ALARM, Notice.AGENT_RECEIPT})
 _WITH_CONVERSATION = frozenset(
     {
         Notice.REPLY,
@@ -289,6 +289,8 @@ def _words(request: NoticeRequest, scene: Scene, policy: Policy, box: Mailbox, l
         text, author, names = _shortened(entry.new_text), entry.author.shown, _names(entry)
     elif entry is not None and _answer(request, scene):
         text, author, names = scene.text, entry.author.name, _names(entry)
+    elif request.notice is Notice.CANARY:
+        text = scene.text
     others = () if ticket is None else (ticket.requester, *ticket.participants)
     button, expires, mailto = _button(request, scene, policy, box, language)
     return Words(

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from gateway.core import act, agents, archive, commands, sent_folder, token
+from gateway.core import act, agents, archive, canary, commands, sent_folder, token
 from gateway.core.case import Case
 from gateway.core.commands import Verb
 from gateway.core.decision import Change, Decision, EntryDraft, Joined, NewTicket, Reason, Why
@@ -44,6 +44,18 @@ def _first(case: Case) -> Decision:
 
 
 # --- rows that look at what sort of mail it is --------------------------------------------
+
+
+def _probe_of(case: Case) -> canary.Returned | None:
+    return canary.read(case.message, case.envelope, case.policy)
+
+
+def _probe(case: Case) -> Decision:
+    """Before the rule about loops: it is a mail of our own that is meant to come back."""
+    found = _probe_of(case)
+    altered = f"altered: {canary.in_words(found.faults)}" if found and found.faults else "as it was sent"
+    why = Why(attach=f"no: it is a probe, {altered}", acknowledge="no: it is our own mail", notify="no: it is a probe")
+    return Decision(Reason.PROBE, why, probe=found)
 
 
 def _duplicate(case: Case) -> Decision:
@@ -427,6 +439,7 @@ def _is_failed(case: Case) -> bool:
 
 
 TABLE: tuple[Row, ...] = (
+    Row("probe", lambda c: _probe_of(c) is not None, _probe),
     Row("sent from the mailbox itself", sent_folder.is_found, sent_folder.decide),
     Row("duplicate", lambda c: c.facts.duplicate_of > 0, _duplicate),
     Row("unreadable", lambda c: c.kind.name is KindName.UNREADABLE, _unreadable),

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from gateway.core.canary import Returned
 from gateway.core.lifecycle import Move, Status
 from gateway.core.message import Address, Attachment
 from gateway.core.notice import AttachedFile, NoticeRequest
@@ -61,6 +62,7 @@ class Reason(StrEnum):
     CLOCK_TARGET = "answer-due"
     RATING_ASKED = "rating-asked"
     RATED = "rated"
+    PROBE = "probe-came-back"
     PORTAL_REPLY = "portal-reply"
 
 
@@ -106,6 +108,7 @@ SENTENCES: dict[Reason, str] = {
     Reason.CLOCK_TARGET: "The time to answer is over, or nearly.",
     Reason.RATING_ASKED: "It was closed a while ago: the customer is asked how it was.",
     Reason.RATED: "The customer said how it was.",
+    Reason.PROBE: "It is a probe we sent to ourselves; how it came back is written down.",
     Reason.COMMAND_LINE: "Done on the command line.",
     Reason.PORTAL_REPLY: "The requester answered on the status page.",
 }
@@ -274,6 +277,8 @@ class Decision:
     """An earlier order that is taken back: what of it still waits in the outbox is recalled."""
     listed: tuple[Ticket, ...] = ()
     """The author's own tickets, for the mail that lists them."""
+    probe: Returned | None = None
+    """It is a probe of ours."""
     hold_minutes: int = 0
     """The customers' mails wait so long, and can be recalled meanwhile."""
     happened_at: datetime | None = None

@@ -32,6 +32,7 @@ class Notice(StrEnum):
     AGENT_RECEIPT = "agent_receipt"
     AGENT_DIGEST = "agent_digest"
     OPERATOR_ALARM = "operator_alarm"
+    CANARY = "canary"
 
 
 class Audience(StrEnum):

@@ -132,8 +132,8 @@ def is_agents_message_id(value: str) -> bool:
 
 # --- tokens in addresses: support+t1042-7kq4tnabcd@example.com ---------------------------
 
-_ADDRESS_TOKEN = re.compile(r"([tcav])(\d{1,12})-([0-9a-z]{12})", re.I)
-ADDRESS_PURPOSES = {"t": "reply", "c": "close", "a": "agent", "v": "verp"}
+_ADDRESS_TOKEN = re.compile(r"([tcavp])(\d{1,12})-([0-9a-z]{12})", re.I)
+ADDRESS_PURPOSES = {"t": "reply", "c": "close", "a": "agent", "v": "verp", "p": "probe"}
 
 
 def address_token(keys: Keys, purpose: str, number: int, holder: str = "") -> str:

@@ -10,6 +10,7 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.core import token
 from gateway.core.case import Case
 from gateway.core.decide import TABLE, decide
 from gateway.core.decision import SENTENCES, Decision, Reason
@@ -81,6 +82,17 @@ def test_row_sent_from_the_mailbox_itself() -> None:
     assert (decision.reason, decision.ticket, decision.notices) == (Reason.SENT_AROUND, 7, ())
     assert decision.change.status is Status.WAITING_ON_CONTACT
     assert row_of(replace(c, envelope=envelope())) == "own mail coming back"
+
+
+def test_row_probe() -> None:
+    """Before everything else: it is our own mail, meant to come back; see test_canary."""
+    mark = token.address_token(POLICY.keys, "p", 5)
+    c = case(message(SUPPORT, subject=f"Replydesk probe {mark}"), kind=OWN_ADDRESS, duplicate_of=3)
+    assert row_of(c) == "probe"
+    decision = decide(c)
+    assert (decision.reason, decision.ticket, decision.notices, decision.alarm) == (Reason.PROBE, 0, (), "")
+    assert decision.probe is not None
+    assert decision.probe.id == 5
 
 
 def test_row_duplicate() -> None:

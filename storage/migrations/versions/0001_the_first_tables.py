@@ -65,8 +65,11 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("mailbox", AutoString(), nullable=False),
         sa.Column("sent_at", UTCDateTime(), nullable=False),
+        sa.Column("outbox_id", sa.Integer(), nullable=True),
         sa.Column("returned_at", UTCDateTime(), nullable=True),
+        sa.Column("journal_id", sa.Integer(), nullable=True),
         sa.Column("faults", sa.JSON(), nullable=False),
+        sa.Column("outcome", AutoString(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
         sqlite_autoincrement=True,
     )

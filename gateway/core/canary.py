@@ -1,0 +1,152 @@
+"""A probe: a mail we send to ourselves, to see whether mail gets out, back in, and through unchanged.
+
+It carries one signed mark in three places (address, subject, text), so whatever a relay takes away, the
+rest still tells which probe it was. Pure; a probe is never a ticket and never answered.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from gateway.core import token
+from gateway.core.message import Envelope, Message
+from gateway.core.policy import Mailbox, Policy, reply_token
+
+_MARK = re.compile(r"\bp\d{1,12}-[0-9a-z]{12}\b", re.I)
+_HEAD = 4_000
+"""Characters of a text among which the mark is looked for."""
+_TEXT = """\
+This mail checks whether mail gets out and back in. A program sent it to itself; please do not answer it.
+
+{mark}
+
+Signs and lengths that are often damaged on the way: ÄÖÜ äöü ß é € “quoted” – dash. This line is longer than most mail \
+programs write, so that a relay that breaks or rewrites long lines is found out by it.
+From here on nothing may be added."""
+
+FAULTS: dict[str, str] = {
+    "plus-address": "the mark in its address was lost, so replies are told apart by their subject only",
+    "subject": "its subject was changed",
+    "text": "its text was changed",
+    "message-id": "its Message-ID was rewritten, so replies that only refer to it find no ticket",
+    "auto-submitted": "its Auto-Submitted field was taken away, so others may answer it automatically",
+    "dkim": "its DKIM signature was broken or does not count",
+    "late": "it took too long",
+}
+"""What can be wrong with a probe that came back, and what that means."""
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """A probe that came back."""
+
+    id: int
+    faults: tuple[str, ...] = ()
+    """Keys of FAULTS."""
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A probe as it is kept."""
+
+    id: int
+    mailbox: str
+    sent_at: datetime
+    """When it was put in line."""
+    returned_at: datetime | None
+    faults: tuple[str, ...]
+    outcome: str = ""
+    """`well`, `altered`, `late`, `missing`; empty while that is not settled."""
+
+    @property
+    def round_trip(self) -> timedelta | None:
+        return self.returned_at - self.sent_at if self.returned_at else None
+
+
+def mark(policy: Policy, id: int) -> str:
+    return token.address_token(policy.keys, "p", id)
+
+
+def address(policy: Policy, box: Mailbox, id: int) -> str:
+    """Where the probe goes: through the plus-address, where the mailbox has one."""
+    return box.reply_address.replace("{token}", mark(policy, id)) if box.reply_address else box.address
+
+
+def subject(policy: Policy, id: int) -> str:
+    return f"Replydesk probe {mark(policy, id)}"
+
+
+def text(policy: Policy, id: int) -> str:
+    return _TEXT.format(mark=mark(policy, id))
+
+
+def read(message: Message, envelope: Envelope, policy: Policy) -> Returned | None:
+    """The probe a mail is, with what was altered; None for every other mail."""
+    # A bounce of a probe, or somebody's automatic answer to it, tells of it too and is not the probe.
+    author = message.author
+    if envelope.archived or message.report is not None or author is None or not policy.is_own(author.address):
+        return None
+    by_address = _of_address(message, envelope, policy)
+    by_subject = _of_text(message.subject, policy)
+    id = by_address or by_subject or _of_text(message.body_text[:_HEAD], policy)
+    if not id:
+        return None
+    plus = any(box.reply_address for box in policy.mailboxes if _is_for(box, message, envelope, policy))
+    wrong = {
+        "plus-address": plus and by_address != id,
+        "subject": message.subject != subject(policy, id),
+        "text": message.body_text.split() != text(policy, id).split(),
+        "message-id": token.read_message_id(policy.keys, message.message_id, frozenset()) is None,
+        "auto-submitted": not message.header("auto-submitted").lower().startswith("auto-generated"),
+        "dkim": _dkim_failed(message, policy),
+    }
+    return Returned(id, tuple(fault for fault, is_wrong in wrong.items() if is_wrong))
+
+
+def _of_address(message: Message, envelope: Envelope, policy: Policy) -> int:
+    for given in _addresses(message, envelope):
+        for box in policy.mailboxes:
+            value = reply_token(box.reply_address, given) if box.reply_address else None
+            if value and (id := _of_text(value, policy)):
+                return id
+    return 0
+
+
+def _of_text(value: str, policy: Policy) -> int:
+    for found in _MARK.findall(value):
+        known = token.read_address_token(policy.keys, found)
+        if known:
+            return known[1]
+    return 0
+
+
+def _is_for(box: Mailbox, message: Message, envelope: Envelope, policy: Policy) -> bool:
+    return any(policy.mailbox_for(a) is box for a in _addresses(message, envelope))
+
+
+def _addresses(message: Message, envelope: Envelope) -> tuple[str, ...]:
+    return (*envelope.recipients[:20], *(a.address for a in (*message.to[:20], *message.cc[:20])))
+
+
+def _dkim_failed(message: Message, policy: Policy) -> bool:
+    """A mail server of ours says so (RFC 8601); without a word of one nothing is known."""
+    trusted = {host.casefold() for host in policy.trusted_authserv_ids}
+    if not trusted:
+        return False
+    import authres
+
+    for value in message.headers.get("authentication-results", ()):
+        try:
+            said = authres.AuthenticationResultsHeader.parse(f"Authentication-Results: {value}")
+        except (authres.core.AuthResError, ValueError, IndexError, AttributeError):
+            continue
+        if str(said.authserv_id).casefold() in trusted:
+            results = [str(r.result) for r in said.results if r.method == "dkim"]
+            return bool(results) and "pass" not in results
+    return False
+
+
+def in_words(faults: tuple[str, ...]) -> str:
+    return "; ".join(FAULTS[fault] for fault in faults)
