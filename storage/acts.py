@@ -44,7 +44,8 @@ class Acts:
         if row is None:
             return None
         before = dict(row.before)
-        undo = Undo(**(before | {"status": Status(before["status"]), "moved": tuple(before["moved"])}))
+        lists = {name: tuple(before.get(name, ())) for name in ("moved", "joined")}
+        undo = Undo(**(before | lists | {"status": Status(before["status"])}))
         return Act(row.id, row.ticket, row.entry_id or 0, row.journal_id or 0, undo, self._sent(row.journal_id))
 
     def mark_undone(self, id: int, now: datetime) -> None:

@@ -155,7 +155,7 @@ def carry_out(by: Carrier, order: Order, answer: Answer | None, proof: str) -> D
         notices=notices,
         files=answer.files if answer else (),
         text=answer.text if answer else "",
-        undo=before(by, order, answer, status),
+        undo=before(by, order, answer, status, joined),
         hold_minutes=by.policy.hold_minutes if answer else 0,
     )
 
@@ -312,7 +312,9 @@ def _follows(agent: Agent, ticket: Ticket) -> bool:
     return bool(agent.keys & {a.key for a in ticket.followers})
 
 
-def before(by: Carrier, order: Order, answer: Answer | None, after: Status | None = None) -> Undo | None:
+def before(
+    by: Carrier, order: Order, answer: Answer | None, after: Status | None = None, joined: tuple[Joined, ...] = ()
+) -> Undo | None:
     """How the ticket is now, so that the agent can bring that back; the operator has the shell for it."""
     if by.agent is None:
         return None
@@ -329,6 +331,7 @@ def before(by: Carrier, order: Order, answer: Answer | None, after: Status | Non
         answered=answer is not None,
         after=after.value if after else "",
         requester=t.requester.address if order.has(Verb.FROM) else "",
+        joined=tuple(j.address.key for j in joined),
     )
 
 

@@ -226,6 +226,8 @@ class Undo:
     """Status the order led to; when it is another one by now, it stays."""
     requester: str = ""
     """Address of the requester before `#from`; empty when it stayed."""
+    joined: tuple[str, ...] = ()
+    """Keys of those who take part because of it: they must not go on getting the answers."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,7 @@ def merge(by: act.Carrier, into: Ticket) -> Decision:
             moved_from=ticket.number,
             merged=True,
             source_status=ticket.status.value,
+            joined=tuple(j.address.key for j in joined),
         )
         if undo
         else None,
@@ -114,6 +115,7 @@ def undo(by: act.Carrier, done: Act) -> Decision:
         assignee=before.assignee,
         language=before.language,
         spam=before.spam,
+        left=before.joined,
     )
     told: tuple[NoticeRequest, ...] = ()
     if done.sent and status is not ticket.status and by.policy.notify_customers_of_status:
