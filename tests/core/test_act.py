@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.core import act, commands
+from gateway.core import act, commands, moves
 from gateway.core.act import Answer, Carrier
 from gateway.core.decision import Act, Decision, EntryDraft, Joined, Reason
 from gateway.core.errors import IllegalTransition
@@ -263,27 +263,39 @@ def test_an_order_is_taken_back() -> None:
     before = replace(ON, assignee=BOB.address, language="de")
     decision = carry("#spam\n#assign me\n#language en\n#from pat@customer.example", on=before)
     after = replace(before, status=Status.CLOSED, assignee=ANNA.address, language="en", spam=True, requester=LEE)
-    change = act.undo(by(after), stored(decision)).change
+    change = moves.undo(by(after), stored(decision)).change
     assert (change.status, change.assignee, change.language, change.spam) == (before.status, BOB.address, "de", False)
     assert change.requester == Address(KIM.address)
+
+
+def test_who_joined_by_an_order_leaves_with_it() -> None:
+    """By an answer, by following, by a merge: nobody goes on getting answers by a mistake that was taken back."""
+    orders = (
+        carry("#follow"),
+        carry("", answer(joined=(Joined(MALLORY),))),
+        moves.merge(by(), ticket(9, requester=LEE)),
+    )
+    for done, key in zip(orders, (ANNA.key, MALLORY.key, KIM.key), strict=True):
+        assert moves.undo(by(), stored(done)).change.left == (key,)
+    assert moves.undo(by(), stored(carry("#close"))).change.left == ()
 
 
 def test_what_was_said_since_is_not_hidden_again() -> None:
     """Anna assigned it, Kim replied, Anna takes the assignment back: it is still our turn."""
     waiting = replace(ON, status=Status.WAITING_ON_CONTACT)
     done = stored(carry("#assign me", on=waiting))
-    change = act.undo(by(replace(waiting, status=Status.WAITING_ON_US)), done).change
+    change = moves.undo(by(replace(waiting, status=Status.WAITING_ON_US)), done).change
     assert (change.status, change.assignee) == (None, "")
-    assert act.undo(by(waiting), done).change.status is None
+    assert moves.undo(by(waiting), done).change.status is None
 
 
 def test_a_customer_who_was_told_is_told_again() -> None:
     """When a mail of the order had left, and the status really changes back."""
     closed = stored(carry("#close"), sent=True)
     after = replace(ON, status=Status.CLOSED)
-    assert notices(act.undo(by(after), closed), *CUSTOMERS) == [KIM.address]
-    assert notices(act.undo(by(after), replace(closed, sent=False)), *CUSTOMERS) == []
-    assert notices(act.undo(by(ON), closed), *CUSTOMERS) == []
+    assert notices(moves.undo(by(after), closed), *CUSTOMERS) == [KIM.address]
+    assert notices(moves.undo(by(after), replace(closed, sent=False)), *CUSTOMERS) == []
+    assert notices(moves.undo(by(ON), closed), *CUSTOMERS) == []
 
 
 # --- moving -------------------------------------------------------------------------------------------------
@@ -292,7 +304,7 @@ def test_a_customer_who_was_told_is_told_again() -> None:
 def test_a_merge_takes_everybody_along() -> None:
     """All who take part here take part there; nothing is sent."""
     into = ticket(9, requester=LEE)
-    decision = act.merge(by(), into)
+    decision = moves.merge(by(), into)
     assert (decision.ticket, decision.change.joined) == (9, (Joined(KIM),))
     assert decision.change.links == (("merged", 7),)
     assert decision.moved is not None
@@ -304,7 +316,7 @@ def test_a_merge_takes_everybody_along() -> None:
 
 def test_one_mail_moves_alone() -> None:
     """Nobody comes along with it."""
-    decision = act.move(by(), 5, ticket(9))
+    decision = moves.move(by(), 5, ticket(9))
     assert (decision.ticket, decision.change.joined) == (9, ())
     assert decision.moved is not None
     assert decision.moved.entries == (5,)
@@ -313,11 +325,11 @@ def test_one_mail_moves_alone() -> None:
 def test_one_mail_becomes_a_ticket() -> None:
     """Its author is the requester and learns the number; its first line is the subject unless one is given."""
     parent = entry("\n  The coffee is cold. \nToo.", id=5, author=LEE)
-    decision = act.split(by(), parent, "")
+    decision = moves.split(by(), parent, "")
     assert decision.new is not None
     assert (decision.new.subject, decision.new.requester) == ("The coffee is cold.", LEE)
     assert notices(decision) == [LEE.address, ANNA.address]
-    named = act.split(by(), parent, "Coffee").new
+    named = moves.split(by(), parent, "Coffee").new
     assert named is not None
     assert named.subject == "Coffee"
 

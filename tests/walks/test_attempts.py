@@ -435,6 +435,18 @@ def test_a_reference_of_another_ticket_in_the_subject_does_not_lead_there(build:
     assert stage.newest == ("settled", "reply", 2)
 
 
+def test_a_merge_that_was_taken_back_leaves_nobody_behind(stage: Stage) -> None:
+    """Anna merges the wrong ticket into Kim's: after #undo its author gets none of Kim's answers."""
+    stage.mail(MALLORY)
+    stage.answer(ANNA, NOTICE, "#merge 1")
+    assert stage.ticket(1).knows(MALLORY)
+    stage.answer(ANNA, f"agent_receipt to {ANNA}", "#undo")
+    assert not stage.ticket(1).knows(MALLORY)
+    assert stage.ticket(2).requester.address == MALLORY
+    stage.answer(KIM, ACK, "Well?")
+    assert [o for o in stage.answer(ANNA, NOTICE, "The code is 1234.") if o.startswith("reply")] == [f"reply to {KIM}"]
+
+
 # --- making an agent's text leak ---------------------------------------------------------------------------
 
 
