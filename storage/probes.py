@@ -10,7 +10,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Table, and_, delete, exists, func, insert, or_, select, update
 
-from gateway.core.canary import Probe, Returned
+from gateway.core.canary import Probe
+from gateway.core.decision import Returned
 from gateway.core.notice import Notice
 from storage import tables
 from storage.erasure import Erasure

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from gateway.core import token
+from gateway.core.case import Case
+from gateway.core.decision import Decision, Reason, Returned, Why
 from gateway.core.message import Envelope, Message
 from gateway.core.policy import Mailbox, Policy, reply_token
 
@@ -36,15 +38,6 @@ FAULTS: dict[str, str] = {
     "late": "it took too long",
 }
 """What can be wrong with a probe that came back, and what that means."""
-
-
-@dataclass(frozen=True, slots=True)
-class Returned:
-    """A probe that came back."""
-
-    id: int
-    faults: tuple[str, ...] = ()
-    """Keys of FAULTS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +96,18 @@ def read(message: Message, envelope: Envelope, policy: Policy) -> Returned | Non
         "dkim": _dkim_failed(message, policy),
     }
     return Returned(id, tuple(fault for fault, is_wrong in wrong.items() if is_wrong))
+
+
+def of(case: Case) -> Returned | None:
+    return read(case.message, case.envelope, case.policy)
+
+
+def decide(case: Case) -> Decision:
+    """Before the rule about loops: it is a mail of our own that is meant to come back."""
+    found = of(case)
+    altered = f"altered: {in_words(found.faults)}" if found and found.faults else "as it was sent"
+    why = Why(attach=f"no: it is a probe, {altered}", acknowledge="no: it is our own mail", notify="no: it is a probe")
+    return Decision(Reason.PROBE, why, probe=found)
 
 
 def _of_address(message: Message, envelope: Envelope, policy: Policy) -> int:

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from gateway.core import hours_words, rating, statuses, subject, token
 from gateway.core.body import MARKERS
+from gateway.core.labels import BUTTONS, HEADLINES, RATINGS, SUBJECTS
 from gateway.core.message import NULL_REVERSE_PATH, Address
 from gateway.core.notice import (
     AttachedFile,
@@ -65,91 +66,6 @@ class Scene:
     password_state: str = ""
     """Mark of the recipient's present password, for links that set one."""
 
-
-_SUBJECTS: dict[str, dict[Notice, str]] = {
-    "en": {
-        Notice.REGISTRATION: "Your access to the service portal",
-        Notice.REGISTERED: "Your access is ready",
-        Notice.PASSWORD_RESET: "Set a new password",
-        Notice.TICKET_LIST: "Your open requests",
-        Notice.OPERATOR_ALARM: "Replydesk needs your attention",
-    },
-    "de": {
-        Notice.REGISTRATION: "Ihr Zugang zum Serviceportal",
-        Notice.REGISTERED: "Ihr Zugang ist eingerichtet",
-        Notice.PASSWORD_RESET: "Neues Passwort festlegen",
-        Notice.TICKET_LIST: "Ihre offenen Anfragen",
-        Notice.OPERATOR_ALARM: "Replydesk braucht Ihre Aufmerksamkeit",
-    },
-}
-
-_BUTTONS: dict[str, dict[str, str]] = {
-    "en": {
-        "portal": "Open service portal",
-        "register": "Register",
-        "sign_in": "Sign in",
-        "reset": "Set a new password",
-        "close": "Close ticket",
-        "ticket": "View ticket",
-    },
-    "de": {
-        "portal": "Serviceportal öffnen",
-        "register": "Registrieren",
-        "sign_in": "Anmelden",
-        "reset": "Neues Passwort festlegen",
-        "close": "Ticket schließen",
-        "ticket": "Ticket ansehen",
-    },
-}
-
-_RATINGS = {"en": {"good": "Good", "bad": "Bad"}, "de": {"good": "Gut", "bad": "Schlecht"}}
-
-HEADLINES: dict[str, dict[str, str]] = {
-    "en": {
-        "new_request": "New request",
-        "reply": "New reply",
-        "reopened": "Reopened",
-        "bounce": "Our mail was not delivered",
-        "closed_by_requester": "Closed by the requester",
-        "note": "New note",
-        "held": "A mail is held",
-        "target_near": "An answer is due soon",
-        "target_missed": "The time to answer is over",
-        "rated_bad": "Badly rated",
-        "digest": "What is open",
-        "review": "Closed by their requesters",
-        "answered": "Answered by a colleague",
-        "help": "Commands",
-        "undeliverable": "Our mail could not be sent",
-        "done": "Done",
-        "nothing_done": "Nothing was done",
-        "alarm": "Please look at this",
-        "all_clear": "It works again",
-        "forged": "Somebody wrote in your name",
-    },
-    "de": {
-        "new_request": "Neue Anfrage",
-        "reply": "Neue Antwort",
-        "reopened": "Wieder geöffnet",
-        "bounce": "Unsere Mail kam nicht an",
-        "closed_by_requester": "Vom Anfragenden geschlossen",
-        "note": "Neue Notiz",
-        "held": "Eine Mail wird zurückgehalten",
-        "target_near": "Eine Antwort ist bald fällig",
-        "target_missed": "Die Antwortzeit ist abgelaufen",
-        "rated_bad": "Schlecht bewertet",
-        "digest": "Was offen ist",
-        "review": "Von den Kontakten selbst geschlossen",
-        "answered": "Von einem Kollegen beantwortet",
-        "help": "Befehle",
-        "undeliverable": "Unsere Mail ließ sich nicht senden",
-        "done": "Erledigt",
-        "nothing_done": "Es wurde nichts ausgeführt",
-        "alarm": "Bitte ansehen",
-        "all_clear": "Es geht wieder",
-        "forged": "Jemand hat in Ihrem Namen geschrieben",
-    },
-}
 
 _NEVER_ANSWERED = frozenset({Notice.CANARY, Notice.OPERATOR_ALARM, Notice.AGENT_RECEIPT})
 _WITH_CONVERSATION = frozenset(
@@ -255,7 +171,7 @@ def _reverse_path(request: NoticeRequest, box: Mailbox, policy: Policy, by_agent
 
 def _subject(request: NoticeRequest, ticket: Ticket | None, policy: Policy, language: str) -> str:
     """The customer's subject with the reference once; for agents the headline before it."""
-    own = _SUBJECTS.get(language, _SUBJECTS["en"]).get(request.notice)
+    own = SUBJECTS.get(language, SUBJECTS["en"]).get(request.notice)
     if own and request.headline == "all_clear":
         return f"Replydesk: {_headline(request.headline, language)}"
     if own:
@@ -405,7 +321,7 @@ def _button(
     request: NoticeRequest, scene: Scene, policy: Policy, box: Mailbox, language: str
 ) -> tuple[Button | None, datetime | None, str]:
     """The one thing to do, when it stops acting, and how to do it by mail."""
-    labels = _BUTTONS.get(language, _BUTTONS["en"])
+    labels = BUTTONS.get(language, BUTTONS["en"])
     who, ticket = request.recipient.key, scene.ticket
     if request.audience is not Audience.CUSTOMER:
         return None, None, ""
@@ -442,7 +358,7 @@ def _choices(request: NoticeRequest, scene: Scene, policy: Policy, language: str
     expires = scene.now + timedelta(days=policy.link_days + policy.rating_change_days)
     question = str(int(scene.now.timestamp()))
     mark = token.link_token(policy.keys, "rate", str(scene.ticket.number), expires, question)
-    labels = _RATINGS.get(language, _RATINGS["en"])
+    labels = RATINGS.get(language, RATINGS["en"])
     words = rating.SCALES[policy.rating_scale]
     return tuple(Button(labels.get(word, word), f"{policy.public_url}/rate/{mark}/{word}") for word in words)
 

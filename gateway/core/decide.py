@@ -46,18 +46,6 @@ def _first(case: Case) -> Decision:
 # --- rows that look at what sort of mail it is --------------------------------------------
 
 
-def _probe_of(case: Case) -> canary.Returned | None:
-    return canary.read(case.message, case.envelope, case.policy)
-
-
-def _probe(case: Case) -> Decision:
-    """Before the rule about loops: it is a mail of our own that is meant to come back."""
-    found = _probe_of(case)
-    altered = f"altered: {canary.in_words(found.faults)}" if found and found.faults else "as it was sent"
-    why = Why(attach=f"no: it is a probe, {altered}", acknowledge="no: it is our own mail", notify="no: it is a probe")
-    return Decision(Reason.PROBE, why, probe=found)
-
-
 def _duplicate(case: Case) -> Decision:
     why = Why(attach=f"no: journal entry {case.facts.duplicate_of} was the same mail", acknowledge="no: handled before")
     return Decision(Reason.DUPLICATE, why, ticket=case.facts.duplicate_ticket)
@@ -175,7 +163,7 @@ def _stranger_signed(case: Case) -> Decision:
     flag = say("unconfirmed", case.author.address)
     decision = _attach(case, ticket, Role.STRANGER, Reason.STRANGER_SIGNED, (flag,))
     joined = (Joined(case.author, confirmed=False), *decision.change.joined)
-    return _with_change(decision, joined=joined)
+    return replace(decision, change=replace(decision.change, joined=joined))
 
 
 def _stranger_unsigned(case: Case) -> Decision:
@@ -405,10 +393,6 @@ def _belongs(case: Case, ticket: Ticket) -> bool:
     return ticket.knows(case.author.address) or case.signed
 
 
-def _with_change(decision: Decision, *, joined: tuple[Joined, ...]) -> Decision:
-    return replace(decision, change=replace(decision.change, joined=joined))
-
-
 def asks_status(case: Case) -> bool:
     """A customer wants the list of own open tickets. Under a ticket, "Status?" is asked of a human."""
     if case.ticket is not None and not case.message.reply_text.lstrip().startswith("#"):
@@ -439,7 +423,7 @@ def _is_failed(case: Case) -> bool:
 
 
 TABLE: tuple[Row, ...] = (
-    Row("probe", lambda c: _probe_of(c) is not None, _probe),
+    Row("probe", lambda c: canary.of(c) is not None, canary.decide),
     Row("sent from the mailbox itself", sent_folder.is_found, sent_folder.decide),
     Row("duplicate", lambda c: c.facts.duplicate_of > 0, _duplicate),
     Row("unreadable", lambda c: c.kind.name is KindName.UNREADABLE, _unreadable),

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from gateway.core.canary import Returned
 from gateway.core.lifecycle import Move, Status
 from gateway.core.message import Address, Attachment
 from gateway.core.notice import AttachedFile, NoticeRequest
@@ -243,6 +242,15 @@ class Act:
     undo: Undo
     sent: bool
     """A customer has got a mail because of it, or may have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """A probe of ours that came back."""
+
+    id: int
+    faults: tuple[str, ...] = ()
+    """What was altered on its way: keys of `canary.FAULTS`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,7 @@ class NoticeRequest:
     recipient: Address
     audience: Audience
     headline: str = ""
-    """Agent notices and alarms: what happened, as a word of `compose.HEADLINES`."""
+    """Agent notices and alarms: what happened, as a word of `labels.HEADLINES`."""
     remarks: tuple[str, ...] = ()
     """Agent notices, receipts and alarms: sentences the reader must see."""
 

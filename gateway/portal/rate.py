@@ -116,7 +116,7 @@ def _given(answer: Answer, word: str) -> int | None:
 
 def _form(visit: Visit, found: _Question, chosen: int | None, comment: str, error: str = "") -> views.Rate:
     words, answer = visit.words, found.answer
-    labels = words.rate_labels
+    labels = {"good": words.rate_good, "bad": words.rate_bad}
     choices = tuple(
         views.Choice(word, labels.get(word, word), value == chosen)
         for word, value in rating.SCALES[answer.scale].items()

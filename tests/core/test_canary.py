@@ -10,8 +10,8 @@ from email.message import EmailMessage
 import pytest
 
 from gateway.core import canary
-from gateway.core.canary import Returned
 from gateway.core.compose import Scene, compose
+from gateway.core.decision import Returned
 from gateway.core.message import Address, Envelope
 from gateway.core.notice import Audience, Notice, NoticeRequest
 from gateway.core.parse import parse

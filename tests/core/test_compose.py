@@ -15,10 +15,7 @@ from hypothesis import strategies as st
 from gateway import wire
 from gateway.core import token
 from gateway.core.compose import (
-    _BUTTONS,
-    _SUBJECTS,
     CONVERSATION_LINES,
-    HEADLINES,
     LINE_LENGTH,
     REGISTRATION_DAYS,
     RESET_HOURS,
@@ -27,6 +24,7 @@ from gateway.core.compose import (
     compose,
     reply_mailto,
 )
+from gateway.core.labels import BUTTONS, HEADLINES, SUBJECTS
 from gateway.core.lifecycle import Status
 from gateway.core.message import Address
 from gateway.core.notice import AttachedFile, Audience, Notice, NoticeRequest, Outbound
@@ -85,6 +83,7 @@ AUDIENCES = {
     Notice.AGENT_RECEIPT: Audience.AGENT,
     Notice.AGENT_DIGEST: Audience.AGENT,
     Notice.OPERATOR_ALARM: Audience.OPERATOR,
+    Notice.CANARY: Audience.OPERATOR,
 }
 RECIPIENTS = {
     Audience.CUSTOMER: KIM,
@@ -151,6 +150,7 @@ CONTRACTS = {
     Notice.AGENT_NOTICE: Contract("auto-generated", False, "a", f"New request: Printer is on fire {MARK}"),
     Notice.AGENT_RECEIPT: Contract("auto-replied", True, "", f"New request: Printer is on fire {MARK}"),
     Notice.OPERATOR_ALARM: Contract("auto-generated", False, "", "Replydesk needs your attention"),
+    Notice.CANARY: Contract("auto-generated", False, "", f"Please look at this: Printer is on fire {MARK}"),
 }
 
 
@@ -353,7 +353,7 @@ def test_the_language_of_an_agent() -> None:
 
 def test_every_word_there_is_in_every_language() -> None:
     """Subjects, buttons and headlines know the same words in each."""
-    for words in (_SUBJECTS, _BUTTONS, HEADLINES):
+    for words in (SUBJECTS, BUTTONS, HEADLINES):
         assert words.keys() == set(POLICY.languages)
         assert len({frozenset(of) for of in words.values()}) == 1
 
@@ -422,9 +422,10 @@ def test_files_go_along_with_the_text_only() -> None:
 
 
 def test_only_mails_that_may_be_answered_ask_to_write_above_the_line() -> None:
-    """Receipts and alarms do not."""
+    """Receipts, alarms and probes do not."""
     for notice in Notice:
-        assert bool(sent(notice).words.marker) is (notice not in (Notice.AGENT_RECEIPT, Notice.OPERATOR_ALARM))
+        silent = (Notice.AGENT_RECEIPT, Notice.OPERATOR_ALARM, Notice.CANARY)
+        assert bool(sent(notice).words.marker) is (notice not in silent)
 
 
 # --- links --------------------------------------------------------------------------------------------
