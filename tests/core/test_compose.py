@@ -149,6 +149,7 @@ CONTRACTS = {
     Notice.AGENT_DIGEST: Contract("auto-generated", False, "a", f"New request: Printer is on fire {MARK}"),
     Notice.AGENT_NOTICE: Contract("auto-generated", False, "a", f"New request: Printer is on fire {MARK}"),
     Notice.AGENT_RECEIPT: Contract("auto-replied", True, "", f"New request: Printer is on fire {MARK}"),
+    Notice.CANARY: Contract("auto-generated", False, "", f"Please look at this: Printer is on fire {MARK}"),
     Notice.OPERATOR_ALARM: Contract("auto-generated", False, "", "Replydesk needs your attention"),
     Notice.CANARY: Contract("auto-generated", False, "", f"Please look at this: Printer is on fire {MARK}"),
 }
@@ -159,7 +160,7 @@ def test_every_notice_has_a_contract() -> None:
     assert CONTRACTS.keys() == AUDIENCES.keys() == set(Notice)
 
 
-@pytest.mark.parametrize("notice", Notice)
+@pytest.mark.parametrize("notice", AUDIENCES)
 def test_a_notice_keeps_its_contract(notice: Notice) -> None:
     """Auto-Submitted, reverse path, Reply-To, subject, button."""
     contract = CONTRACTS[notice]
@@ -183,7 +184,7 @@ def test_a_notice_keeps_its_contract(notice: Notice) -> None:
     assert (mail.recipient, mail.ticket, mail.date) == (RECIPIENTS[AUDIENCES[notice]], 7, NOW)
 
 
-@pytest.mark.parametrize("notice", Notice)
+@pytest.mark.parametrize("notice", AUDIENCES)
 def test_a_notice_threads(notice: Notice) -> None:
     """Its own id stands last in References; parents are the reader's own mails, else the root of what we sent them."""
     mail = sent(notice)
@@ -201,7 +202,7 @@ def test_a_notice_threads(notice: Notice) -> None:
         assert not set(IDS) & set(mail.references)
 
 
-@pytest.mark.parametrize("notice", Notice)
+@pytest.mark.parametrize("notice", AUDIENCES)
 def test_the_same_scene_gives_the_same_mail(notice: Notice) -> None:
     """A retry repeats the Message-ID; another cause, recipient, notice or headline has another."""
     mail = sent(notice)
@@ -210,7 +211,7 @@ def test_the_same_scene_gives_the_same_mail(notice: Notice) -> None:
         sent(notice, scene(cause="journal:18")),
         sent(notice, to=LEE if AUDIENCES[notice] is Audience.CUSTOMER else BOB),
         sent(notice, headline="reply"),
-        *(sent(n) for n in Notice if n is not notice),
+        *(sent(n) for n in AUDIENCES if n is not notice),
     ]
     ids = [o.message_id for o in others]
     assert mail.message_id not in ids
@@ -237,7 +238,7 @@ def test_only_the_requester_gets_a_button_of_the_ticket(notice: Notice) -> None:
         assert (words.button, words.close_mailto) == (None, "")
 
 
-@pytest.mark.parametrize("notice", Notice)
+@pytest.mark.parametrize("notice", AUDIENCES)
 def test_without_plus_addressing_there_is_no_reply_to(notice: Notice) -> None:
     """The mailbox itself is answered; ids and the reference lead back."""
     mail = sent(notice, scene(replace(ON, mailbox=PLAIN_BOX.address)))
@@ -247,7 +248,7 @@ def test_without_plus_addressing_there_is_no_reply_to(notice: Notice) -> None:
     assert mail.words.close_mailto == ""
 
 
-@pytest.mark.parametrize("notice", Notice)
+@pytest.mark.parametrize("notice", AUDIENCES)
 def test_a_relay_that_refuses_the_null_path(notice: Notice) -> None:
     """One key changes it for all."""
     assert sent(notice, policy=replace(POLICY, null_reverse_path=False)).reverse_path == SUPPORT.address
@@ -416,14 +417,14 @@ def test_remarks_are_said_once_and_in_the_readers_language() -> None:
 
 def test_files_go_along_with_the_text_only() -> None:
     """With an answer and with an agent's notice; not with news."""
-    for notice in Notice:
+    for notice in AUDIENCES:
         goes = notice in (Notice.REPLY, Notice.CLOSE_CONFIRMATION, Notice.AGENT_NOTICE)
         assert bool(sent(notice, answered()).files) is goes
 
 
 def test_only_mails_that_may_be_answered_ask_to_write_above_the_line() -> None:
     """Receipts, alarms and probes do not."""
-    for notice in Notice:
+    for notice in AUDIENCES:
         silent = (Notice.AGENT_RECEIPT, Notice.OPERATOR_ALARM, Notice.CANARY)
         assert bool(sent(notice).words.marker) is (notice not in silent)
 
@@ -459,7 +460,7 @@ def test_only_the_requester_is_asked_how_it_was() -> None:
         assert link is not None
         assert (link.subject, link.expired) == ("7", False)
     assert sent(Notice.RATING_REQUEST, to=LEE).words.choices == ()
-    assert not [n for n in Notice if n is not Notice.RATING_REQUEST and sent(n).words.choices]
+    assert not [n for n in AUDIENCES if n is not Notice.RATING_REQUEST and sent(n).words.choices]
 
 
 def test_mailto_links_are_addressed_and_carry_the_reference() -> None:
@@ -483,7 +484,7 @@ NASTY = st.text(max_size=60) | st.sampled_from(
     ["a\r\nBcc: x@y.example", "\n\n", "=?utf-8?q?x?=", "\u202ex", '"x" <a@b.example>']
 )
 ADDRESSES = st.sampled_from(["kim@customer.example", "lee@customer.example", "jörg@bücher.example", '"a b"@c.example'])
-REQUESTS = st.sampled_from(Notice).flatmap(
+REQUESTS = st.sampled_from(list(AUDIENCES)).flatmap(
     lambda n: st.builds(request, st.just(n), st.builds(Address, ADDRESSES, NASTY))
 )
 SCENES = st.builds(
