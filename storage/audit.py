@@ -41,6 +41,8 @@ NEEDS_NO_TICKET = frozenset(
         Reason.STATUS_ASKED,
         Reason.PROBE,
         Reason.AGENT_MISUNDERSTOOD,
+        Reason.SENT_BY_US,
+        Reason.SENT_ELSEWHERE,
         *DROPPED,
     }
 )
