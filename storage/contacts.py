@@ -110,7 +110,8 @@ class Contacts:
         return int(self._connection.execute(statement).scalar_one())
 
     def search(self, text: str = "", limit: int = 100) -> list[Contact]:
-        statement = _ROW.order_by(CONTACT.c.key).limit(limit)
+        # Who was erased is nobody's contact: the row that stands for them has no address.
+        statement = _ROW.where(CONTACT.c.key.contains("@")).order_by(CONTACT.c.key).limit(limit)
         if text:
             pattern = f"%{_escape(text.casefold())}%"
             statement = statement.where(CONTACT.c.key.like(pattern, escape="\\"))

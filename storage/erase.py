@@ -19,7 +19,7 @@ from gateway.core.errors import ReplydeskError
 from gateway.core.traces import MARK, Traces
 from storage import person, tables
 from storage.contacts import CONTACT, SESSION, Contacts
-from storage.erasure import NOBODY, Erasure
+from storage.erasure import NOBODY, RATING, Erasure
 from storage.journal import JOURNAL, SETTLED
 from storage.outbox import DUE, OUTBOX, State
 from storage.person import Recognised, Survey
@@ -178,6 +178,7 @@ class _Eraser:
         ).all():
             values: dict[str, Any] = {"subject": near.cut(subject)}
             if key == found.key and nobody:
+                self._connection.execute(update(RATING).where(RATING.c.ticket == number).values(comment=""))
                 values = {"subject": MARK, "requester_id": nobody.id, "requester_key": nobody.key}
             self._connection.execute(update(TICKET).where(TICKET.c.number == number).values(**values))
         self._connection.execute(delete(PARTICIPANT).where(PARTICIPANT.c.key == found.key))

@@ -296,11 +296,16 @@ async def test_merged_tickets_stand_and_fall_together(database: Database, clock:
     mine = (await r.mail(ERIKA, "rotes Kästchen", name=NAME, subject="s4")).ticket or 0
     await r.answer(third, f"#merge {mine}")
     await r.close(mine)
+    await r.write(lambda tx: tx.ratings.ask(mine, "five", clock.now))
+    asked = await r.read(lambda tx: tx.ratings.find(mine))
+    await r.write(lambda tx: r.desk.rate(tx, asked, 1, "rotes Kästchen, 0049-30-5550123", clock.now))
     await r.deliver()
     counts = await erased(r)
     assert (counts["tickets_deleted"], counts["tickets_shared"]) == (2, 1)
     entries = await r.read(lambda tx: tx.tickets.entries(mine))
     assert {"text 2", "[erased]"} <= {e.body_text.strip() for e in entries}
+    rated = await r.read(lambda tx: tx.ratings.find(mine))
+    assert (rated.value, rated.comment) == (1, "")
     assert await r.read(lambda tx: found(tx, *NEEDLES)) == set()
     assert await r.broken() == {}
 

@@ -55,6 +55,9 @@ class Case:
     status_label: str
     created_at: str
     last_activity_at: str
+    rating: int | None = None
+    """1 (worst) to 5, as the person rated it."""
+    rating_comment: str = ""
     messages: tuple[Message, ...] = ()
 
 
@@ -145,6 +148,7 @@ def _case(site: Site, tx: Tx, ticket: Ticket, found: Survey, language: str) -> C
     policy = site.policy
     own = ticket.requester.key == found.key
     entries = tx.tickets.entries(ticket.number, [EntryKind.CORRESPONDENCE, EntryKind.AUTOMATIC])
+    rated = tx.ratings.find(ticket.number) if own else None
     shown = (e for e in entries if e.id in found.entries or (own and _visible(site, e)))
     return Case(
         ticket.number,
@@ -155,6 +159,8 @@ def _case(site: Site, tx: Tx, ticket: Ticket, found: Survey, language: str) -> C
         statuses.label(ticket, policy, language),
         _iso(ticket.created_at),
         _iso(ticket.last_activity_at),
+        rated.value if rated else None,
+        rated.comment if rated else "",
         tuple(_message(e, found, site.policy.mailboxes[0].name) for e in shown),
     )
 

@@ -38,6 +38,7 @@ _WORDS: dict[str, dict[str, str]] = {
         "none": "None.",
         "participant": "A request of somebody else you take part in; only what you wrote is shown.",
         "status": "Status",
+        "rating": "Your rating: {0} of 5",
         "files": "Files: {0}",
         "received": "Mails from you",
         "sent": "Mails to you",
@@ -59,6 +60,7 @@ _WORDS: dict[str, dict[str, str]] = {
         "participant": "Eine Anfrage von jemand anderem, an der Sie beteiligt sind; gezeigt wird nur, was Sie "
         "geschrieben haben.",
         "status": "Status",
+        "rating": "Ihre Bewertung: {0} von 5",
         "files": "Dateien: {0}",
         "received": "E-Mails von Ihnen",
         "sent": "E-Mails an Sie",
@@ -109,6 +111,9 @@ def _case(case: Case, words: dict[str, str], zone: tzinfo) -> list[str]:
     lines.append(
         f'<p class="by">{words["status"]}: {escape(case.status_label)}, {_when(case.last_activity_at, zone)}</p>'
     )
+    if case.rating:
+        comment = f": {escape(case.rating_comment)}" if case.rating_comment else ""
+        lines.append(f'<p class="by">{words["rating"].format(case.rating)}{comment}</p>')
     for message in case.messages:
         lines.append(f'<p class="by">{escape(message.author)}, {_when(message.written_at, zone)}</p>')
         own = " own" if message.own else ""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from gateway.cli.show import Json
+    from gateway.core.canary import Probe
     from gateway.core.rating import Results
     from storage.tx import Tx
 
@@ -25,12 +26,13 @@ def run(args: argparse.Namespace) -> int:
 
     with opened(args) as site:
         moment = now()
-        counts, alarms, jobs, rated = site.database.read_now(
+        counts, alarms, jobs, rated, probes = site.database.read_now(
             lambda tx: (
                 {"tickets": tx.tickets.counts(), "journal": tx.journal.counts(), "outbox": tx.outbox.counts()},
                 tx.alarms.open(),
                 tx.jobs.all(),
                 look(tx, moment),
+                tx.probes.latest(),
             )
         )
         if args.json:
@@ -39,7 +41,11 @@ def run(args: argparse.Namespace) -> int:
                 {"name": j.name, "last_run": show.iso(j.ran_at), "next_run": show.iso(j.due_at), "outcome": j.outcome}
                 for j in jobs
             ]
-            show.as_json({**counts, "ratings": ratings(rated), "jobs": ran, "alarms": told})
+            back = [
+                {"mailbox": p.mailbox, "sent_at": show.iso(p.sent_at), "outcome": p.outcome, "seconds": _seconds(p)}
+                for p in probes
+            ]
+            show.as_json({**counts, "ratings": ratings(rated), "probes": back, "jobs": ran, "alarms": told})
             return 0
         show.table(
             ("what", "state", "count"),
@@ -47,6 +53,11 @@ def run(args: argparse.Namespace) -> int:
         )
         if any(period.asked or period.answered for period in rated):
             show.facts([("Ratings", _sentence(*rated))])
+        if probes:
+            show.table(
+                ("newest probe that came back", "sent", "seconds", "how"),
+                [(p.mailbox, show.when(p.sent_at, site.zone), f"{_seconds(p):g}", p.outcome) for p in probes],
+            )
         show.table(
             ("job", "last run", "next run", "last outcome"),
             [
@@ -57,6 +68,10 @@ def run(args: argparse.Namespace) -> int:
         for alarm in alarms:
             show.text(f"{show.when(alarm.raised_at, site.zone)}  {alarm.text}")
     return 0
+
+
+def _seconds(probe: Probe) -> float:
+    return round(probe.round_trip.total_seconds(), 1) if probe.round_trip else 0.0
 
 
 def look(tx: Tx, now: datetime) -> tuple[Results, Results]:

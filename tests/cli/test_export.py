@@ -59,11 +59,16 @@ def full(tmp_path: Path, database_url: str, capsys: pytest.CaptureFixture[str]) 
 
 def test_everything_of_the_person_is_in_it(full: Shop, tmp_path: Path) -> None:
     """Mails as they were received and sent, tickets as the status page shows them, and one page to read it all."""
+    full.database.write_now(lambda tx: tx.ratings.ask(1, "five", NOW))
+    asked = full.database.read_now(lambda tx: tx.ratings.find(1))
+    assert asked
+    full.database.write_now(lambda tx: tx.ratings.rate(asked, 4, "quick", told=False, now=NOW))
     folder = tmp_path / "out"
     said = full.out("contact", "export", ADDRESS, str(folder))
     assert "2 tickets, 3 mails from them" in said
     data = json.loads((folder / "data.json").read_text("utf-8"))
     own, others = data["tickets"]
+    assert (own["rating"], own["rating_comment"]) == (4, "quick")
     assert (own["role"], [m["own"] for m in own["messages"]]) == ("requester", [True, False])
     assert own["messages"][1]["text"].strip() == "Guten Tag, bitte neu starten."
     assert own["messages"][0]["files"] == ["log.txt"]

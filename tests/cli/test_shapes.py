@@ -39,7 +39,7 @@ DECISION = "reason attach reopen acknowledge notify ticket new_ticket status ent
         ("outbox show 1", OUTBOX),
         ("contact list", CONTACT),
         ("contact show erika@customer.example", CONTACT),
-        ("stats", "tickets journal outbox ratings jobs alarms"),
+        ("stats", "tickets journal outbox ratings probes jobs alarms"),
         ("audit", "ok counts findings"),
     ],
 )
