@@ -112,10 +112,15 @@ async def _watch_folders(stack: contextlib.AsyncExitStack, watches: list[Watch])
     if not watches:
         return
 
+    async def run() -> None:
+        async with asyncio.TaskGroup() as group:
+            for watch in watches:
+                group.create_task(watch.run())
+
     async def drain() -> None:
         await asyncio.gather(*(watch.drain(POLL_SECONDS) for watch in watches))
 
-    await stack.enter_async_context(_running(asyncio.gather(*(watch.run() for watch in watches)), drain))
+    await stack.enter_async_context(_running(run(), drain))
 
 
 async def _open_metrics(stack: contextlib.AsyncExitStack, settings: Settings, sources: Sources) -> None:
