@@ -35,6 +35,7 @@ __all__ = [
     "Imap",
     "Mailbox",
     "Settings",
+    "agent_addresses",
     "build",
     "database_url",
     "hours",
@@ -341,6 +342,11 @@ def policy(settings: Settings, keys: Keys) -> Policy:
         ),
         own_addresses=frozenset(address_key(a) for b in settings.mailboxes for a in (b.address, *b.aliases)),
     )
+
+
+def agent_addresses(settings: Settings) -> list[str]:
+    """Every address an agent may write from."""
+    return [address for agent in settings.agents for address in (agent.address, *agent.aliases)]
 
 
 def hours(settings: Settings) -> HoursPolicy:

@@ -13,12 +13,16 @@ import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import TypedDict
 
-from gateway.config import Settings
+from gateway.config import Settings, agent_addresses
 from gateway.portal.server import Server
 from gateway.receive import lmtp, smtp
 from gateway.receive.intake import Intake
+from gateway.receive.logins import BadLogins, Logins
 from gateway.receive.options import Listener, Options
+from gateway.settings import Lmtp, Smtp
 
 log = logging.getLogger("replydesk")
 
@@ -98,10 +102,11 @@ def _doors(settings: Settings, given: Given) -> Iterator[_Door]:
         connections_per_ip=s.connections_per_ip,
         max_connections=s.max_connections,
         tls=tls,
-        proxy_protocol_timeout=PROXY_SECONDS if s.proxy_protocol else None,
+        credentials=_logins(settings) if s.passwords_file else None,
+        **_proxies(s),
     )
-    # LMTP is spoken by a mail server of our own: it has one address, and no balancer stands before it.
-    by_lmtp = replace(by_smtp, connections_per_ip=0, proxy_protocol_timeout=None)
+    # LMTP is spoken by mail servers of our own: few addresses, many connections, and nobody signs in.
+    by_lmtp = replace(by_smtp, connections_per_ip=0, credentials=None, **_proxies(settings.receive.lmtp))
 
     def wanted(kind: str, addresses: Sequence[str], *, implicit_tls: bool = False) -> list[Listener]:
         handed = [Listener(socket=sock, implicit_tls=implicit_tls) for sock in given.get(kind, ())]
@@ -112,7 +117,34 @@ def _doors(settings: Settings, given: Given) -> Iterator[_Door]:
     for one in wanted("smtps", s.implicit_tls_listen, implicit_tls=True):
         yield _Door("receive.smtp.implicit_tls_listen", one, by_smtp, smtp.serve)
     for one in wanted("lmtp", settings.receive.lmtp.listen):
-        yield _Door("receive.lmtp.listen", one, by_lmtp, lmtp.serve)
+        # No balancer stands before a Unix socket.
+        local = one.path or (one.socket is not None and one.socket.family == socket.AF_UNIX)
+        options = replace(by_lmtp, proxy_protocol_timeout=None) if local else by_lmtp
+        yield _Door("receive.lmtp.listen", one, options, lmtp.serve)
+
+
+class _Proxies(TypedDict):
+    proxy_protocol_timeout: float | None
+    proxies: tuple[IPv4Network | IPv6Network, ...]
+
+
+def _proxies(section: Smtp | Lmtp) -> _Proxies:
+    return {
+        "proxy_protocol_timeout": PROXY_SECONDS if section.proxy_protocol else None,
+        "proxies": tuple(ip_network(known, strict=False) for known in section.proxies),
+    }
+
+
+def _logins(settings: Settings) -> Logins:
+    key, smtp = "receive.smtp.passwords_file", settings.receive.smtp
+    if not smtp.tls_certificate:
+        remedy = "Set receive.smtp.tls_certificate and tls_key."
+        raise settings.error(key, "is of no use without TLS: passwords are not taken in the clear", remedy)
+    try:
+        return Logins(settings.path(smtp.passwords_file), agent_addresses(settings))
+    except BadLogins as error:
+        remedy = "Make its lines with `replydesk agent password ADDRESS`."
+        raise settings.error(key, f"{smtp.passwords_file} {error}", remedy) from None
 
 
 def _tls_context(settings: Settings, *, wanted: bool) -> ssl.SSLContext | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import date
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -84,6 +85,14 @@ def _url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _network(value: str) -> str:
+    try:
+        ip_network(value, strict=False)
+    except ValueError:
+        raise ValueError(f'{value!r} is no address or network|Write it as "192.0.2.7" or "10.0.0.0/8".') from None
+    return value
+
+
 def _reply_address(value: str) -> str:
     if value and (value.count("{token}") != 1 or not _ADDRESS.fullmatch(value.replace("{token}", "t"))):
         raise ValueError(f"{value!r} is not an address with {{token}}|Write it as support+{{token}}@example.com.")
@@ -102,6 +111,7 @@ Listen = Annotated[str, AfterValidator(_listen)]
 OptionalUrl = Annotated[str, AfterValidator(lambda v: _url(v) if v else v)]
 Language = Annotated[str, AfterValidator(_language)]
 BudgetText = Annotated[str, AfterValidator(_budget)]
+Network = Annotated[str, AfterValidator(_network)]
 Hostname = Annotated[str, AfterValidator(_hostname)]
 Positive = Annotated[int, Field(ge=1)]
 NotNegative = Annotated[int, Field(ge=0)]
@@ -160,15 +170,19 @@ class Smtp(_Section):
     tls_certificate: str = ""
     tls_key: str = ""
     implicit_tls_listen: list[Listen] = []
+    passwords_file: str = ""
     max_recipients: Positive = 100
     timeout_seconds: Positive = 300
     connections_per_ip: Positive = 50
     max_connections: Positive = 500
     proxy_protocol: bool = False
+    proxies: list[Network] = []
 
 
 class Lmtp(_Section):
     listen: list[Annotated[str, AfterValidator(_listen_or_path)]] = []
+    proxy_protocol: bool = False
+    proxies: list[Network] = []
 
 
 class Imap(_Section):
@@ -206,6 +220,7 @@ class Send(_Section):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535)] = 25
     security: Literal["none", "starttls", "tls"] = "none"
+    ca_file: str = ""
     username: str = ""
     password_file: str = ""
     directory: str = "outgoing"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import smtplib
 import socket
@@ -141,9 +142,49 @@ def test_behind_a_balancer(tmp_path: Path) -> None:
         assert site.stop() == 0
 
 
+def test_a_balancer_before_lmtp(tmp_path: Path) -> None:
+    """A port waits for the header of the balancers it knows; the Unix socket beside it is the machine's own."""
+    path, ours, others = tmp_path / "lmtp", free_port(), free_port()
+    text = f'proxy_protocol = true\nlisten = ["127.0.0.1:{ours}", "unix:{path}"]\nproxies = ["127.0.0.1"]\n'
+    site = Site(tmp_path, extra=f"[receive.lmtp]\n{text}")
+    with running(site):
+        with dialled(("127.0.0.1", ours)) as peer:
+            peer.sock.sendall(v2("198.51.100.9"))
+            assert "250" in deliver_by_lmtp(peer, "one")
+        with dialled(("127.0.0.1", ours)) as peer:
+            peer.sock.sendall(b"LHLO mx.example\r\n")
+            assert peer.line() == ""
+        with dialled(str(path)) as peer:
+            assert "250" in deliver_by_lmtp(peer, "two")
+        wait_for(lambda: len(site.json("ticket", "list")) == 2)
+        assert site.stop() == 0
+        rewrite(site, 'proxies = ["127.0.0.1"]', 'proxies = ["192.0.2.0/24"]')
+        rewrite(site, str(ours), str(others))
+        site.start()
+        with dialled(("127.0.0.1", others)) as peer:
+            peer.sock.sendall(v2("198.51.100.9"))
+            assert peer.line() == "421 4.7.0 Only our balancer may connect here"
+        assert site.stop() == 0
+
+
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
+        (
+            "[receive.smtp]",
+            '[receive.smtp]\npasswords_file = "passwords"',
+            "receive.smtp.passwords_file: is of no use without TLS",
+        ),
+        (
+            "[receive.smtp]",
+            '[receive.smtp]\npasswords_file = "cert.pem"\ntls_certificate = "cert.pem"\ntls_key = "key.pem"',
+            "receive.smtp.passwords_file: cert.pem line 1 is not address:hash",
+        ),
+        (
+            "[receive.smtp]",
+            '[receive.smtp]\nproxies = ["10.0.0.0/99"]',
+            "receive.smtp.proxies[0]: '10.0.0.0/99' is no address or network",
+        ),
         (
             "[receive.smtp]",
             '[receive.lmtp]\nlisten = ["127.0.0.1:25"]\n[receive.smtp]',
@@ -170,6 +211,30 @@ def test_a_door_that_cannot_be_meant(tmp_path: Path, certificate: Path, old: str
     assert done.returncode == 1
     assert said.casefold() in done.stderr.casefold()
     assert "Traceback" not in done.stderr
+
+
+def test_an_agent_signs_in(tmp_path: Path, certificate: Path) -> None:
+    """Over TLS only; the mail then proves who wrote it, and a wrong password is told without a word of why."""
+    site = Site(tmp_path)
+    files = 'tls_certificate = "cert.pem"\ntls_key = "key.pem"\npasswords_file = "passwords"'
+    rewrite(site, "[receive.smtp]", f"[receive.smtp]\n{files}")
+    made = site.run("agent", "password", "anna@example.com", stdin="correct horse\n")
+    (tmp_path / "passwords").write_text(made.stdout)
+    trusted = ssl.create_default_context(cafile=str(certificate))
+    with running(site), smtplib.SMTP("127.0.0.1", site.smtp, timeout=30) as client:
+        client.ehlo()
+        assert not client.has_extn("auth")
+        client.starttls(context=trusted)
+        with pytest.raises(smtplib.SMTPAuthenticationError):
+            client.login("anna@example.com", "wrong horse")
+        client.login("anna@example.com", "correct horse")
+        order = mail("For Kim", "#from kim@customer.example\nShe called.", "anna@example.com")
+        client.send_message(order, "anna@example.com", ["support@example.com"])
+        (ticket,) = wait_for(lambda: site.json("ticket", "list"))
+        assert ticket["requester"]["address"] == "kim@customer.example"
+        assert re.search(r"Signed in as\s+anna@example.com", site.run("journal", "show", "1").stdout)
+        assert site.stop() == 0
+    assert "horse" not in site.read_log()
 
 
 # --- handed over by systemd --------------------------------------------------------------------------------

@@ -29,6 +29,7 @@ NOUNS: dict[str, str] = {
     "journal": "list and show accepted mails; retry or drop held ones",
     "outbox": "list and show our mails; retry or drop those that wait or failed",
     "contact": "list and show people; invite, export or erase them",
+    "agent": "make the line that lets an agent sign in by SMTP",
     "explain": "say what would happen to a mail, and why; nothing is changed",
     "preview": "show a notice as it would be sent",
     "audit": "prove that no accepted mail was lost",

@@ -17,6 +17,7 @@ from gateway import config
 from gateway.cli.site import has_secret, lack
 from gateway.config import Settings
 from gateway.core.errors import StorageUnavailable, TemplateError
+from gateway.core.message import address_key
 from storage import migrate
 from storage.database import Database
 
@@ -82,6 +83,30 @@ def look_at_secrets(settings: Settings) -> Iterator[Finding]:
             yield Finding("secrets", WARNING, f"{key}: everybody on this machine can read {path}", f"chmod 600 {path}")
         else:
             yield Finding("secrets", OK, f"{key}: {path}")
+
+
+def look_at_logins(settings: Settings) -> Iterator[Finding]:
+    """The agents who may sign in by SMTP."""
+    from gateway.receive.logins import BadLogins, Logins
+
+    key, smtp = "receive.smtp.passwords_file", settings.receive.smtp
+    if not smtp.passwords_file:
+        return
+    try:
+        known = Logins(settings.path(smtp.passwords_file), config.agent_addresses(settings)).read()
+    except BadLogins as error:
+        remedy = "Make its lines with `replydesk agent password ADDRESS`."
+        yield Finding("logins", ERROR, f"{key}: {smtp.passwords_file} {error}", remedy)
+        return
+    strangers = set(known) - set(map(address_key, config.agent_addresses(settings)))
+    if not smtp.tls_certificate:
+        remedy = "Set receive.smtp.tls_certificate and tls_key."
+        yield Finding("logins", ERROR, f"{key}: passwords are not taken without TLS", remedy)
+    elif strangers:
+        text = f"{key}: {', '.join(sorted(strangers))} can sign in nowhere, for these are no agents"
+        yield Finding("logins", WARNING, text, "Remove those lines, or add them to [[agents]].")
+    else:
+        yield Finding("logins", OK, f"{key}: {len(known)} of the agents may sign in")
 
 
 def look_at_database(settings: Settings) -> Iterator[Finding]:
@@ -160,6 +185,26 @@ def look_at_addresses(settings: Settings) -> Iterator[Finding]:
             yield Finding("addresses", ERROR, f"{key}: {address}: {error.strerror or error}", remedy)
 
 
+def look_at_balancers(settings: Settings) -> Iterator[Finding]:
+    """Whoever may send a PROXY header may say that he is somebody else."""
+    receive = settings.receive
+    for key, proxied, proxies, addresses in (
+        ("receive.smtp", receive.smtp.proxy_protocol, receive.smtp.proxies, receive.smtp.listen),
+        ("receive.lmtp", receive.lmtp.proxy_protocol, receive.lmtp.proxies, receive.lmtp.listen),
+    ):
+        if (
+            proxied
+            and not proxies
+            and not all(a.startswith(("127.", "[::1]", "localhost:", "unix:")) for a in addresses)
+        ):
+            yield Finding(
+                "balancers",
+                WARNING,
+                f"{key}.proxies is empty: whoever reaches the listener is believed",
+                "Name the balancers' addresses there.",
+            )
+
+
 def look_at_relay(settings: Settings) -> Iterator[Finding]:
     send = settings.send
     if send.transport != "smtp":
@@ -181,10 +226,12 @@ LOOKS: dict[str, Callable[[Settings], Iterator[Finding]]] = {
     "people": look_at_people,
     "folders": look_at_folders,
     "secrets": look_at_secrets,
+    "logins": look_at_logins,
     "database": look_at_database,
     "templates": look_at_templates,
     "certificate": look_at_certificate,
     "addresses": look_at_addresses,
+    "balancers": look_at_balancers,
     "relay": look_at_relay,
 }
 

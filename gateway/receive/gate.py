@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Iterator
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import cast
 
 from aiosmtpd.proxy_protocol import V2_CMD, ProxyData
@@ -41,7 +41,7 @@ class Gate(Connection):
             super().connection_made(transport)
             return
         self.remote = plain_address(transport.get_extra_info("peername"))
-        refusal = self.door.refusal()
+        refusal = self.door.refusal() or self._not_a_proxy()
         if refusal is None and self.options.proxy_protocol_timeout is None and not self._admit():
             refusal = replies.TOO_MANY_FROM_YOU
         if refusal is not None:
@@ -59,6 +59,14 @@ class Gate(Connection):
         self._log_refusal(replies.TOO_MANY_FROM_YOU)
         await self.answer(replies.TOO_MANY_FROM_YOU)
         return False
+
+    def _not_a_proxy(self) -> Reply | None:
+        """Whoever sends the header says who he is: so only those may that are known to tell the truth."""
+        known = self.options.proxies
+        if self.options.proxy_protocol_timeout is None or not known or not self.remote:
+            return None
+        address = ip_address(self.remote)
+        return None if any(address in network for network in known) else replies.NOT_A_PROXY
 
     def _admit(self) -> bool:
         if self.door.admit(self.remote):

@@ -7,6 +7,7 @@ import socket as sockets
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network
 
 CredentialCheck = Callable[[str, str], str | None]
 """(login, password) → the address they prove, or None. May block: it runs in a thread."""
@@ -68,7 +69,9 @@ class Options:
     """Before a failure is told."""
     proxy_protocol_timeout: float | None = None
     """Seconds to wait for a PROXY header (HAProxy, v1 and v2). With it nothing else is accepted first,
-    and the header is believed: only the proxy may be able to reach the listener. None: no such header."""
+    and the header is believed. None: no such header."""
+    proxies: tuple[IPv4Network | IPv6Network, ...] = ()
+    """Who may send that header; others are not let in. Empty: whoever can reach the listener."""
 
     def __post_init__(self) -> None:
         if not _HOSTNAME.fullmatch(self.hostname):

@@ -75,6 +75,7 @@ AUTH_NEEDS_TLS = Reply(538, "5.7.11", "Encryption required for authentication")
 SHUTTING_DOWN = Reply(421, "4.3.2", "Shutting down, please try again later")
 TOO_BUSY = Reply(421, "4.3.2", "Too many connections, please try again later")
 TOO_MANY_FROM_YOU = Reply(421, "4.7.0", "Too many connections from your address")
+NOT_A_PROXY = Reply(421, "4.7.0", "Only our balancer may connect here")
 TOO_MANY_ERRORS = Reply(421, "4.7.0", "Too many errors")
 TIMED_OUT = Reply(421, "4.4.2", "Idle for too long")
 

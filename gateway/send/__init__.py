@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from gateway.config import Settings
 from gateway.send.outbox import Sender
-from gateway.send.relay import RelayUnavailable, Transport, of
+from gateway.send.relay import RelayUnavailable, Transport, authorities, of
 
 __all__ = ["RelayUnavailable", "Sender", "Transport", "transport"]
 
@@ -21,4 +21,4 @@ def transport(settings: Settings) -> Transport:
         return FileTransport(settings.outgoing_dir)
     from gateway.send.smtp import SmtpTransport
 
-    return SmtpTransport(of(settings))
+    return SmtpTransport(of(settings), authorities(settings))

@@ -5,6 +5,7 @@ The send loop knows no more of a transport than this. Here too is what the setti
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
@@ -82,3 +83,16 @@ def of(settings: Settings) -> Relay:
         send.connections,
         float(send.timeout_seconds),
     )
+
+
+def authorities(settings: Settings) -> ssl.SSLContext | None:
+    """Whom the relay's certificate must be signed by; None: whom the system trusts. Raises `ConfigError`."""
+    send = settings.send
+    if not send.ca_file or send.security == "none":
+        return None
+    try:
+        return ssl.create_default_context(cafile=str(settings.path(send.ca_file)))
+    except (OSError, ssl.SSLError) as error:
+        raise settings.error(
+            "send.ca_file", f"{send.ca_file} cannot be used ({error.strerror or error})", "Name a PEM file."
+        ) from None

@@ -53,6 +53,25 @@ async def test_nobody_gets_in_without_a_header(said: bytes, caplog: pytest.LogCa
     assert caplog.messages == ["no PROXY header"]
 
 
+@pytest.mark.parametrize(
+    ("proxies", "said"),
+    [
+        (["127.0.0.1"], "220 "),
+        (["2001:db8::/32", "127.0.0.0/8"], "220 "),
+        (["198.51.100.9", "2001:db8::/32"], "421 4.7.0 Only our balancer"),
+    ],
+)
+async def test_only_balancers_are_believed(proxies: list[str], said: str) -> None:
+    """Whoever else connects is sent away, header or not, and may come again: no mail bounces because of it."""
+    known = tuple(ipaddress.ip_network(p) for p in proxies)
+    async with (
+        serving(Desk(), proxy_protocol_timeout=5.0, proxies=known) as server,
+        peer(server, greeted=False) as client,
+    ):
+        await client.send(V1)
+        assert (await client.line()).startswith(said)
+
+
 async def test_the_header_must_come_soon() -> None:
     """It has its own time-out, which bytes of it do not prolong."""
     async with serving(Desk(), proxy_protocol_timeout=0.1) as server, peer(server, greeted=False) as client:
