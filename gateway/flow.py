@@ -254,6 +254,7 @@ class Desk:
             refers_to,
             decision.files,
             {key: contact.language for key, contact in contacts.items() if contact and contact.language},
+            html=decision.html,
         )
 
     def _send(

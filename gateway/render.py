@@ -83,6 +83,7 @@ class Templates:
             filled=filled,
             quoted=quoted,
             lines=lines,
+            formatted=Markup,
         )
         self.languages = tuple(sorted({p.name for f in self._folders for p in (f / "mail").glob("*/") if _holds(p)}))
         """Languages there are templates for."""

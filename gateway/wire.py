@@ -15,6 +15,7 @@ from email.headerregistry import Address as Mailbox
 from email.message import EmailMessage, Message
 from email.policy import EmailPolicy
 from email.utils import encode_rfc2231, format_datetime, quote
+from typing import NamedTuple
 
 from gateway.core.message import Address
 from gateway.core.notice import Outbound
@@ -108,32 +109,59 @@ def write(outbound: Outbound, text: str, html: str) -> bytes:
     return message.as_bytes()
 
 
-def attach(message: bytes, files: Sequence[tuple[str, str, bytes]], note: str = "") -> bytes:
-    """Put files along: (filename, content type, bytes) each. Without any the mail is returned as it is.
+class Enclosed(NamedTuple):
+    """A file to go along; with a Content-ID (no angle brackets) the HTML body shows it in place."""
 
-    The bodies become the first part of a multipart/mixed; their bytes stay as they were. `note` is
-    a text about the files, shown below the bodies.
+    filename: str
+    content_type: str
+    content: bytes
+    content_id: str = ""
+
+
+def attach(message: bytes, files: Sequence[Enclosed], note: str = "") -> bytes:
+    """Put files along. Without any the mail is returned as it is.
+
+    The bodies become the first part of a multipart/related (RFC 2387) with the pictures they show, and
+    that of a multipart/mixed with the rest; their bytes stay as they were. `note` is a text about the
+    files, shown below the bodies.
     """
-    if not files and not note:
-        return message
-    # Framed here: the generator of the standard library takes three times as long over a large file.
+    shown = [_part(f, n) for n, f in enumerate(files, start=1) if f.content_id]
+    hung = [_part(f, n) for n, f in enumerate(files, start=1) if not f.content_id]
+    if shown:
+        message = _framed(message, "related", shown)
+    if note:
+        hung.insert(0, (_body("plain", note).as_bytes(), b""))
+    return _framed(message, "mixed", hung) if hung else message
+
+
+def _framed(message: bytes, subtype: str, parts: Sequence[tuple[bytes, bytes]]) -> bytes:
+    """The message as first part of a multipart. Each part is its head and its encoded content.
+
+    Framed here: the generator of the standard library takes three times as long over a large file.
+    """
     head, _, bodies = message.partition(b"\r\n\r\n")
     whole = message_from_bytes(head + b"\r\n\r\n", policy=POLICY)
-    boundary = _boundary("mixed", str(whole["Message-ID"]))
+    boundary = _boundary(subtype, str(whole["Message-ID"]))
     inner = EmailMessage(policy=POLICY)
     inner["Content-Type"] = whole["Content-Type"]
-    whole.replace_header("Content-Type", f'multipart/mixed; boundary="{boundary}"')
+    root = f' type="{str(inner["Content-Type"]).partition(";")[0]}";' if subtype == "related" else ""
+    whole.replace_header("Content-Type", f'multipart/{subtype};{root} boundary="{boundary}"')
     edge = f"\r\n--{boundary}".encode()
     pieces = [_head(whole), edge, b"\r\n", _head(inner), bodies]
-    if note:
-        pieces += [edge, b"\r\n", _body("plain", note).as_bytes()]
-    for number, (name, content_type, content) in enumerate(files, start=1):
-        part = EmailMessage(policy=POLICY)
-        part["Content-Type"] = _attachable(content_type)
-        part["Content-Transfer-Encoding"] = "base64"
-        part["Content-Disposition"] = f"attachment; {_filename(safe_filename(name, f'attachment-{number}'))}"
-        pieces += [edge, b"\r\n", _head(part), _base64(content)]
+    for part_head, content in parts:
+        pieces += [edge, b"\r\n", part_head, content]
     return b"".join([*pieces, edge, b"--\r\n"])
+
+
+def _part(file: Enclosed, number: int) -> tuple[bytes, bytes]:
+    part = EmailMessage(policy=POLICY)
+    part["Content-Type"] = _attachable(file.content_type)
+    part["Content-Transfer-Encoding"] = "base64"
+    name = _filename(safe_filename(file.filename, f"attachment-{number}"))
+    part["Content-Disposition"] = f"{'inline' if file.content_id else 'attachment'}; {name}"
+    if file.content_id:
+        part["Content-ID"] = _own_id(file.content_id)
+    return _head(part), _base64(file.content)
 
 
 def mailbox(address: Address) -> str:

@@ -18,7 +18,7 @@ from gateway.core.message import address_key
 from gateway.core.notice import Audience, Outbound
 from storage import raw, tables
 from storage.claims import Claims
-from storage.outbox_row import COLUMNS, DUE, OUTBOX, OutboxRow, State, read
+from storage.outbox_row import COLUMNS, DUE, OUTBOX, OutboxRow, State, read, write_file
 
 __all__ = ["DUE", "OUTBOX", "RECALLABLE", "Outbox", "OutboxRow", "State"]
 
@@ -69,10 +69,7 @@ class Outbox(Claims):
             "message_id": outbound.message_id,
             "automatic": bool(outbound.auto_submitted),
             "data": raw.compress(message),
-            "files": [
-                {"raw": f.raw_sha256, "part": f.part, "filename": f.filename, "content_type": f.content_type}
-                for f in outbound.files
-            ],
+            "files": [write_file(f) for f in outbound.files],
             "attempts": 0,
             "doubts": 0,
             "last_reply": "",

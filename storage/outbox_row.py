@@ -69,7 +69,22 @@ COLUMNS = tuple(OUTBOX.c[name] for name in OutboxRow.__dataclass_fields__)
 
 def read(row: Row[Any]) -> OutboxRow:
     values = {name: row._mapping[name] for name in OutboxRow.__dataclass_fields__}
-    values["files"] = tuple(
-        AttachedFile(f["raw"], f["part"], f["filename"], f["content_type"]) for f in values["files"]
-    )
+    values["files"] = tuple(_file(f) for f in values["files"])
     return OutboxRow(**values)
+
+
+def write_file(file: AttachedFile) -> dict[str, str]:
+    """A file as the column `files` holds it."""
+    return {
+        "raw": file.raw_sha256,
+        "part": file.part,
+        "filename": file.filename,
+        "content_type": file.content_type,
+        "content_id": file.content_id,
+    }
+
+
+def _file(values: dict[str, str]) -> AttachedFile:
+    return AttachedFile(
+        values["raw"], values["part"], values["filename"], values["content_type"], values.get("content_id", "")
+    )

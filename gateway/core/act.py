@@ -99,6 +99,8 @@ class Answer:
 
     text: str
     entry: EntryDraft
+    html: str = ""
+    """The same words with the agent's formatting, if there is any to keep."""
     files: tuple[AttachedFile, ...] = ()
     had_it: frozenset[str] = frozenset()
     """Address keys that got the agent's own mail: they get no second one."""
@@ -155,6 +157,7 @@ def carry_out(by: Carrier, order: Order, answer: Answer | None, proof: str) -> D
         notices=notices,
         files=answer.files if answer else (),
         text=answer.text if answer else "",
+        html=answer.html if answer else "",
         undo=before(by, order, answer, status, joined),
         hold_minutes=by.policy.hold_minutes if answer else 0,
     )

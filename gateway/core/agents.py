@@ -1,4 +1,4 @@
-"""What an agent's mail may do, and what it does.
+"""What an agent's mail on a ticket may do, and what it does.
 
 An order counts only with proof: a mark made for that very agent, SMTP AUTH, or a DMARC pass a
 trusted server wrote. Without proof the mail is kept as a comment and the agent is told.
@@ -9,32 +9,18 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from gateway.core import act, commands, leak, moves, token
-from gateway.core.case import Case, files_of
+from gateway.core import act, agent_mail, leak, moves
+from gateway.core.case import Case
 from gateway.core.commands import Verb
-from gateway.core.decision import Change, Decision, EntryDraft, Joined, NewTicket, Reason, Why
+from gateway.core.decision import Decision, Joined, Reason, Why
 from gateway.core.errors import IllegalTransition
-from gateway.core.lifecycle import Move, Status, transition
-from gateway.core.message import Address, Message
-from gateway.core.notice import AttachedFile, Audience, Notice, NoticeRequest
-from gateway.core.policy import Agent, Budget, Mailbox
+from gateway.core.notice import Notice
+from gateway.core.policy import Agent, Budget
 from gateway.core.say import say
-from gateway.core.subject import base_subject
-from gateway.core.ticket import Entry, EntryKind, Evidence, Role, Ticket
+from gateway.core.ticket import Entry, EntryKind, Role, Ticket
 
 PACE = Budget(10, 10)
 """Mails of one agent on one ticket; a person does not write more."""
-
-
-def proof(case: Case) -> str:
-    """How the agent is proven, in words; empty when not."""
-    agent = case.agent
-    if agent and any(key.holder in agent.keys for key in case.keys.found if key.holder):
-        return "a signed mark made for this agent"
-    return {"smtp-auth": "SMTP AUTH", "dmarc": "a trusted DMARC pass"}.get(case.facts.authentic, "")
-
-
-# --- questions of the table in `decide` ------------------------------------------------------
 
 
 def answers_ticket(case: Case) -> bool:
@@ -45,31 +31,12 @@ def answers_ticket(case: Case) -> bool:
     return bool(match.holder) or match.ticket.requester.key not in agent.keys
 
 
-def is_on_behalf(case: Case) -> bool:
-    """A proven agent opens a ticket for a customer."""
-    named = case.order.has(Verb.FROM) or case.order.has(Verb.TO)
-    return case.agent is not None and case.ticket is None and named and bool(proof(case))
-
-
-def is_around(case: Case) -> bool:
-    """A proven agent wrote to somebody outside, with one of our mailboxes in copy, about no ticket."""
-    return case.agent is not None and case.ticket is None and bool(outside(case)) and bool(proof(case))
-
-
-def is_orphaned_order(case: Case) -> bool:
-    """A proven agent's commands that need a ticket, without one."""
-    return case.agent is not None and case.ticket is None and bool(case.order.commands) and bool(proof(case))
-
-
-# --- an agent's mail on a ticket ---------------------------------------------------------------
-
-
 def decide(case: Case) -> Decision:
     """The decision about an agent's mail on a ticket."""
     agent, ticket = case.agent, case.ticket
     assert agent is not None
     assert ticket is not None
-    if not proof(case):
+    if not agent_mail.proof(case):
         return _unproven(case, agent, ticket)
     if _is_breathless(case, agent, Role.AGENT):
         return _held(case, agent, ticket)
@@ -95,15 +62,17 @@ def _answer(case: Case, by: act.Carrier) -> Decision:
         return _refusal(agent, ticket, Reason.AGENT_MISUNDERSTOOD, (say("command_below", out.command_below),))
     if out.inseparable:
         return _refusal(agent, ticket, Reason.AGENT_MISUNDERSTOOD, (say("inseparable"),))
-    files = _files(case)
+    files = agent_mail.files(case)
     if not out.text and not files and not order.commands:
         return _refusal(agent, ticket, Reason.AGENT_EMPTY, (say("nothing_to_do"),))
     answer = None
     if out.text or files:
-        around = (say("around", agent.name or agent.address),) if outside(case) else ()
+        around = (say("around", agent.name or agent.address),) if agent_mail.outside(case) else ()
+        html, files = agent_mail.formatted(case, out.text, files, box)
         answer = act.Answer(
             out.text,
-            _entry(case, agent, EntryKind.CORRESPONDENCE, out.text, Reason.AGENT_ANSWER, around),
+            agent_mail.entry(case, agent, EntryKind.CORRESPONDENCE, out.text, Reason.AGENT_ANSWER, around),
+            html,
             files,
             frozenset(a.key for a in (*case.message.to, *case.message.cc)),
             _newly_confirmed(case, ticket),
@@ -120,7 +89,7 @@ def _answer(case: Case, by: act.Carrier) -> Decision:
             )
         target = case.facts.named
     try:
-        decision = act.carry_out(replace(by, ticket=target), order, answer, proof(case))
+        decision = act.carry_out(replace(by, ticket=target), order, answer, agent_mail.proof(case))
     except IllegalTransition:
         return _no_move(case, replace(by, ticket=target))
     return _with_remark(decision, say("cut", out.cut)) if out.cut else decision
@@ -130,9 +99,9 @@ def _note(case: Case, by: act.Carrier) -> Decision:
     assert by.agent is not None
     text = "\n".join(t for t in (case.order.argument(Verb.NOTE), case.order.text) if t)
     rest = replace(case.order, commands=tuple(c for c in case.order.commands if c.verb is not Verb.NOTE))
-    entry = _entry(case, by.agent, EntryKind.COMMENT, text, Reason.AGENT_NOTE)
+    entry = agent_mail.entry(case, by.agent, EntryKind.COMMENT, text, Reason.AGENT_NOTE)
     try:
-        return act.note(by, rest, entry, proof(case))
+        return act.note(by, rest, entry, agent_mail.proof(case))
     except IllegalTransition:
         return _no_move(case, by)
 
@@ -195,139 +164,12 @@ def _into(case: Case, by: act.Carrier, verb: Verb) -> Decision | None:
     return None
 
 
-# --- an agent's mail without a ticket -----------------------------------------------------------
-
-
-def on_behalf(case: Case) -> Decision:
-    """`#from`: a forwarded mail becomes the customer's. `#to`: the agent's text opens the conversation."""
-    agent = case.agent
-    assert agent is not None
-    requester = Address(case.order.argument(Verb.FROM))
-    by = act.Carrier(_imagined(case, requester), agent, case.policy, case.now)
-    misunderstood = act.problems(by, case.order)
-    if misunderstood:
-        return _without_ticket(case, agent, misunderstood)
-    if case.order.has(Verb.TO):
-        return _write_first(case, agent, Address(case.order.argument(Verb.TO)), sent_already=False)
-    found = case.forwarded
-    inner = found.message if found and found.message else None
-    if inner and inner.author and inner.author.key == requester.key:
-        requester = inner.author
-    subject = (found.subject if found and found.subject else base_subject(case.message.subject)) or case.message.subject
-    who = agent.name or agent.address
-    entry = _customers_entry(case, requester, inner, say("forwarded_by", who) if found else say("on_behalf", who))
-    change = Change()
-    if case.order.has(Verb.ASSIGN):
-        assignee = act.find_agent(by, case.order.argument(Verb.ASSIGN))
-        change = replace(change, assignee=assignee.address if assignee else "")
-    remarks = (say("on_behalf", who), say("told_received"))
-    team = act.agents_of(case.policy, None, case.mailbox.address)
-    return Decision(
-        Reason.AGENT_ON_BEHALF,
-        Why(
-            attach="no: a new ticket", acknowledge="yes: the customer learns the reference", notify="yes: a new request"
-        ),
-        new=NewTicket(subject, requester, case.mailbox.address, created_at=found.date if found else None),
-        entry=entry,
-        change=change,
-        events=(say("on_behalf", who),),
-        notices=(
-            NoticeRequest(Notice.REQUEST_RECEIVED, requester, Audience.CUSTOMER),
-            *act.tell(team, "new_request", but=agent),
-            act.receipt(agent, "done", remarks),
-        ),
-        files=files_of(inner) if inner else case.files,
-    )
-
-
-def around(case: Case) -> Decision:
-    """The agent wrote to somebody directly, the mailbox in copy: recorded, nothing is sent twice."""
-    agent = case.agent
-    assert agent is not None
-    return _write_first(case, agent, outside(case)[0], sent_already=True)
-
-
-def orphaned(case: Case) -> Decision:
-    """Commands without a ticket: `#reopen N` names one itself; for all others the receipt says what is missing."""
-    agent = case.agent
-    assert agent is not None
-    named = case.facts.named
-    if case.order.has(Verb.REOPEN) and named is not None and not case.order.problems:
-        return act.carry_out(act.Carrier(named, agent, case.policy, case.now), case.order, None, proof(case))
-    if case.order.problems or case.order.has(Verb.HELP):
-        return _without_ticket(case, agent, case.order.problems or _help(agent, case.mailbox, case))
-    first = commands.FORMS[case.order.commands[0].verb]
-    return _without_ticket(case, agent, (say("needs_ticket", first),))
-
-
-def _write_first(case: Case, agent: Agent, customer: Address, *, sent_already: bool) -> Decision:
-    """A ticket that begins with an agent's mail to a customer."""
-    out = leak.for_customers(case.order.text, case.mailbox, case.policy, ())
-    # What the customer has already is recorded as it is.
-    text = case.order.text if sent_already else out.text
-    files = _files(case)
-    who = agent.name or agent.address
-    note = say("around", who) if sent_already else say("on_behalf", who)
-    others = tuple(Joined(a) for a in outside(case) if a.key != customer.key)
-    mails = () if sent_already else (NoticeRequest(Notice.REPLY, customer, Audience.CUSTOMER),)
-    if not sent_already and (out.command_below or out.inseparable or not (text or files)):
-        why = say("inseparable") if out.inseparable else say("nothing_to_do")
-        why = say("command_below", out.command_below) if out.command_below else why
-        return _without_ticket(case, agent, (why,))
-    status = transition(Status.NEW, Move.AGENT_REPLIED)
-    reason = Reason.AGENT_AROUND if sent_already else Reason.AGENT_ON_BEHALF
-    sent = say("nothing_sent") if sent_already else say("sent_to", customer.address)
-    return Decision(
-        reason,
-        Why(attach="no: a new ticket", acknowledge="no: an agent began it", notify="no: an agent did it"),
-        new=NewTicket(base_subject(case.message.subject) or case.message.subject, customer, case.mailbox.address),
-        entry=_entry(case, agent, EntryKind.CORRESPONDENCE, text, reason),
-        change=Change(status=status, joined=others),
-        events=(note,),
-        notices=(*mails, act.receipt(agent, "done", (note, sent, say("status_now", status.value)))),
-        files=files if not sent_already else (),
-        text=text,
-        hold_minutes=0 if sent_already else case.policy.hold_minutes,
-    )
-
-
-def _without_ticket(case: Case, agent: Agent, remarks: tuple[str, ...]) -> Decision:
-    text = (say("text_not_sent"), case.order.text) if case.order.text else ()
-    return Decision(
-        Reason.AGENT_MISUNDERSTOOD,
-        Why(attach="no: " + act.sentence(Reason.AGENT_MISUNDERSTOOD), acknowledge="no: the agent gets a receipt"),
-        notices=(act.receipt(agent, "nothing_done", (*remarks, *text)),),
-    )
-
-
-def _customers_entry(case: Case, requester: Address, inner: Message | None, remark: str) -> EntryDraft:
-    """The forwarded mail as if the customer had sent it here."""
-    found, message = case.forwarded, case.message
-    text = found.text if found else case.order.text
-    if inner:
-        return EntryDraft(
-            EntryKind.CORRESPONDENCE, requester, Role.REQUESTER, inner.body_text, inner.reply_text, inner.attachments,
-            inner.message_id, Reason.AGENT_ON_BEHALF.value, None, remarks=(remark,), sha256=inner.sha256,
-            created_at=inner.date,
-        )  # fmt: skip
-    return EntryDraft(
-        EntryKind.CORRESPONDENCE, requester, Role.REQUESTER, text, text, message.attachments, message.message_id,
-        Reason.AGENT_ON_BEHALF.value, None, remarks=(remark,), sha256=message.sha256,
-        created_at=found.date if found else None,
-    )  # fmt: skip
-
-
-def _imagined(case: Case, requester: Address) -> Ticket:
-    """The ticket to come, for orders that look at one."""
-    return Ticket(0, Status.NEW, case.message.subject, requester, case.mailbox.address, case.now, case.now)
-
-
-# --- what they share -----------------------------------------------------------------------------
+# --- how it ends when nothing is done ------------------------------------------------------------
 
 
 def _unproven(case: Case, agent: Agent, ticket: Ticket) -> Decision:
     remark = say("no_proof")
-    entry = _entry(case, agent, EntryKind.COMMENT, case.message.reply_text, Reason.AGENT_UNPROVEN, (remark,))
+    entry = agent_mail.entry(case, agent, EntryKind.COMMENT, case.message.reply_text, Reason.AGENT_UNPROVEN, (remark,))
     refusal = _refusal(agent, ticket, Reason.AGENT_UNPROVEN, (remark,), "forged")
     if _is_breathless(case, agent, Role.STRANGER):
         refusal = replace(refusal, notices=(), alarm=_breathless(agent, ticket))
@@ -353,17 +195,9 @@ def _breathless(agent: Agent, ticket: Ticket) -> str:
 def _misunderstood(case: Case, agent: Agent, ticket: Ticket, problems: tuple[str, ...]) -> Decision:
     if not problems:
         box = case.policy.mailbox_for(ticket.mailbox) or case.mailbox
-        return _refusal(agent, ticket, Reason.AGENT_COMMAND, _help(agent, box, case), "help")
+        return _refusal(agent, ticket, Reason.AGENT_COMMAND, agent_mail.help_for(agent, box, case), "help")
     text = (say("text_not_sent"), case.order.text) if case.order.text else ()
     return _refusal(agent, ticket, Reason.AGENT_MISUNDERSTOOD, (*problems, *text))
-
-
-def _help(agent: Agent, box: Mailbox, case: Case) -> tuple[str, ...]:
-    forms = (say("commands_are"), *commands.FORMS.values())
-    if not box.reply_address:
-        return forms
-    mark = token.address_token(case.policy.keys, "a", 0, agent.address.casefold())
-    return (*forms, say("own_address", box.reply_address.replace("{token}", mark)))
 
 
 def _refusal(
@@ -375,54 +209,15 @@ def _refusal(
     return Decision(reason, why, ticket=ticket.number, notices=(act.receipt(agent, headline, remarks),))
 
 
-def _entry(
-    case: Case, agent: Agent, kind: EntryKind, text: str, reason: Reason, remarks: tuple[str, ...] = ()
-) -> EntryDraft:
-    match, message = case.choice.match, case.message
-    # What a customer may see of an agent's mail is its text without the quoted notice: the body is that text.
-    # The same goes for a notice of ours that hangs on it as a file: it holds comments.
-    shown = {f.part for f in _files(case)}
-    return EntryDraft(
-        kind,
-        Address(agent.address, agent.name),
-        Role.AGENT,
-        text,
-        text,
-        tuple(a for a in message.attachments if kind is EntryKind.COMMENT or a.part in shown),
-        message.message_id,
-        reason.value,
-        match.evidence if match else Evidence.NONE,
-        remarks=remarks,
-        sha256=message.sha256,
-    )
-
-
-def _files(case: Case) -> tuple[AttachedFile, ...]:
-    """The agent's files, without notices of ours that a mail program attached."""
-    ours = {
-        n.part
-        for n in case.message.nested
-        if token.is_agents_message_id(n.message_id) or (n.author and case.policy.is_own(n.author.address))
-    }
-    return tuple(f for f in case.files if f.part not in ours)
-
-
-def outside(case: Case) -> tuple[Address, ...]:
-    """People in To and Cc who are neither ours nor agents."""
-    people = (*case.message.to, *case.message.cc)
-    found = {a.key: a for a in people if "@" in a.key and not case.policy.is_own(a.address)}
-    return tuple(a for key, a in found.items() if not case.policy.agent_for(key) and not act.is_role(key))
-
-
 def _newly_confirmed(case: Case, ticket: Ticket) -> tuple[Joined, ...]:
     """Unconfirmed people the agent writes to: by name in the header, or by answering their mail."""
-    written_to = {a.key for a in outside(case)}
+    written_to = {a.key for a in agent_mail.outside(case)}
     parent: Entry | None = case.facts.parent
     if parent is not None and parent.role is Role.STRANGER:
         written_to.add(parent.author.key)
     known = {a.key for a in ticket.unconfirmed}
     joined = [Joined(a) for a in ticket.unconfirmed if a.key in written_to]
-    joined += [Joined(a) for a in outside(case) if a.key not in known and not ticket.knows(a.address)]
+    joined += [Joined(a) for a in agent_mail.outside(case) if a.key not in known and not ticket.knows(a.address)]
     return tuple(joined)
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from gateway.core import agents
+from gateway.core import agent_mail, agents
 from gateway.core.case import Case
 from gateway.core.decision import Change, Decision, EntryDraft, Joined, NewTicket, Reason, Why
 from gateway.core.lifecycle import Move, Status, transition
@@ -49,15 +49,15 @@ def is_ours(case: Case) -> bool:
     if not case.envelope.archived or kind.rule in _SENT_BACK:
         return False
     if kind.name is KindName.LOOP:
-        return _by_hand(case.message) and (case.ticket is not None or bool(agents.outside(case)))
+        return _by_hand(case.message) and (case.ticket is not None or bool(agent_mail.outside(case)))
     if kind.name is not KindName.CORRESPONDENCE or case.agent is None:
         return False
-    return agents.answers_ticket(case) or (case.ticket is None and bool(agents.outside(case)))
+    return agents.answers_ticket(case) or (case.ticket is None and bool(agent_mail.outside(case)))
 
 
 def ours(case: Case) -> Decision:
     """Recorded on its ticket; what no customer got stays a comment. The first mail of a conversation opens one."""
-    ticket, outside = case.ticket, agents.outside(case)
+    ticket, outside = case.ticket, agent_mail.outside(case)
     why = Why(
         attach=f"yes: {case.choice.match.evidence.value}" if case.choice.match else "no: it begins a conversation"
     )

@@ -65,6 +65,8 @@ class Scene:
     """Parts of a digest."""
     password_state: str = ""
     """Mark of the recipient's present password, for links that set one."""
+    html: str = ""
+    """`text` with the agent's formatting."""
 
 
 _NEVER_ANSWERED = frozenset({Notice.CANARY, Notice.OPERATOR_ALARM, Notice.AGENT_RECEIPT})
@@ -200,11 +202,11 @@ def _headline(word: str, language: str) -> str:
 def _words(request: NoticeRequest, scene: Scene, policy: Policy, box: Mailbox, language: str) -> Words:
     entry, ticket = scene.entry, scene.ticket
     to_agent = request.audience is not Audience.CUSTOMER
-    text, author, names = "", "", tuple[str, ...]()
+    text, html, author, names = "", "", "", tuple[str, ...]()
     if entry is not None and request.notice is Notice.AGENT_NOTICE:
         text, author, names = _shortened(entry.new_text), entry.author.shown, _names(entry)
     elif entry is not None and _answer(request, scene):
-        text, author, names = scene.text, entry.author.name, _names(entry)
+        text, html, author, names = scene.text, scene.html, entry.author.name, _names(entry)
     elif request.notice is Notice.CANARY:
         text = scene.text
     others = () if ticket is None else (ticket.requester, *ticket.participants)
@@ -219,6 +221,7 @@ def _words(request: NoticeRequest, scene: Scene, policy: Policy, box: Mailbox, l
         None if ticket is None else _ticket_words(ticket, policy, language, to_agent),
         button,
         text,
+        html,
         author,
         names,
         _conversation(request, scene),

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from gateway.core import act, agents, archive, canary, commands, sent_folder, token
+from gateway.core import act, agent_mail, agents, archive, begin, canary, commands, sent_folder, token
 from gateway.core.case import Case
 from gateway.core.commands import Verb
 from gateway.core.decision import Change, Decision, EntryDraft, Joined, NewTicket, Reason, Why
@@ -312,7 +312,7 @@ def _oddities(case: Case) -> tuple[str, ...]:
         said.append(say("encrypted"))
     if case.keys.close and case.ticket and not case.proven:
         said.append(say("close_unproven"))
-    if case.agent and case.order.commands and not agents.proof(case):
+    if case.agent and case.order.commands and not agent_mail.proof(case):
         said.append(say("order_unproven"))
     return tuple(said)
 
@@ -434,9 +434,9 @@ TABLE: tuple[Row, ...] = (
     Row("automatic, generated, no ticket", lambda c: c.generated and c.ticket is None, _new_automatic),
     Row("automatic", _is_automatic, _automatic),
     Row("agent on a ticket", agents.answers_ticket, agents.decide),
-    Row("agent on a customer's behalf", agents.is_on_behalf, agents.on_behalf),
-    Row("agent around the desk", agents.is_around, agents.around),
-    Row("agent's order without a ticket", agents.is_orphaned_order, agents.orphaned),
+    Row("agent on a customer's behalf", begin.is_on_behalf, begin.on_behalf),
+    Row("agent around the desk", begin.is_around, begin.around),
+    Row("agent's order without a ticket", begin.is_orphaned_order, begin.orphaned),
     Row("asks for own tickets", asks_status, _status_asked),
     Row("reply, closed too long", lambda c: _closed_too_long(c) and c.knows_author_or_signed, _follow_up),
     Row("reply", lambda c: c.knows_author, _reply),

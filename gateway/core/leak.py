@@ -11,16 +11,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 from gateway.core import commands, token
 from gateway.core.body import MARKERS
 from gateway.core.message import address_key
+from gateway.core.notice import FILE_PATH
 from gateway.core.policy import Mailbox, Policy, reply_token
 from gateway.core.ticket import Entry, EntryKind
 
 _QUOTED = re.compile(r"^\s*(?:>\s?)+(.*)$")
 _SIGNATURE = re.compile(r"^-- ?$", re.M)
 _ADDRESS = re.compile(r"[^\s<>()\[\]\",;:]+@[^\s<>()\[\]\",;:]+[^\s<>()\[\]\",;:.]")
+_LINK = re.compile(r"<?https?://[^\s<>]+>?")
 _NOT_SIGNS = re.compile(r"[\W_]+")
 SHORT = 9
 """Letters and digits below which a line is too common to be recognised ("Thank you")."""
@@ -56,8 +59,18 @@ def for_customers(text: str, box: Mailbox, policy: Policy, entries: Iterable[Ent
         elif (len(folded) >= SHORT and folded in inner) or _marked(line):
             return Outgoing("", inseparable=True)
         else:
-            kept.append(_without_addresses(line, box, policy))
+            shown = _LINK.sub(lambda m: m[0] if may_lead(m[0].strip("<>"), policy) else "", line)
+            cut += shown != line
+            kept.append(_without_addresses(shown, box, policy))
     return Outgoing("\n".join(kept).strip(), cut)
+
+
+def may_lead(url: str, policy: Policy) -> bool:
+    """Whether a link may stand in a customer's mail: not one to a file that was made for an agent, not to an agent."""
+    target = unquote(url).partition(":")[2].partition("?")[0] if url.lower().startswith("mailto:") else ""
+    if target and (policy.agent_for(target) or _made_for_agents(target, policy)):
+        return False
+    return not url.casefold().startswith(f"{policy.public_url}{FILE_PATH}".casefold())
 
 
 def _without_signature(text: str) -> str:

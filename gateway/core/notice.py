@@ -131,6 +131,8 @@ class Words:
     ticket: TicketWords | None = None
     button: Button | None = None
     text: str = ""
+    html: str = ""
+    """`text` with its author's formatting, safe as it is; empty when there is none to keep."""
     author: str = ""
     """Who wrote `text`."""
     attachments: tuple[str, ...] = ()
@@ -159,6 +161,10 @@ class Words:
     """How many older entries `conversation` leaves out."""
 
 
+FILE_PATH = "/file/"
+"""Where on the portal files are fetched that are too large for a mail."""
+
+
 @dataclass(frozen=True, slots=True)
 class AttachedFile:
     """A file that goes along: where its bytes are."""
@@ -167,6 +173,8 @@ class AttachedFile:
     part: str
     filename: str
     content_type: str
+    content_id: str = ""
+    """No angle brackets; the HTML body shows it in place. Empty: it hangs on the mail."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from starlette.routing import Route
 
 from gateway.config import Settings
 from gateway.flow import Desk
-from gateway.portal import actions, pages, rate, register, sign
+from gateway.portal import actions, large, pages, rate, register, sign
 from gateway.portal.guard import Guard
 from gateway.portal.limits import networks
 from gateway.portal.look import Look
@@ -72,6 +72,7 @@ PAGES: tuple[Page, ...] = (
     Page("/register/{token}", For.EVERYBODY, register.register_form, register.register),
     Page("/reset/{token}", For.EVERYBODY, register.reset_form, register.reset),
     Page("/close/{token}", For.EVERYBODY, actions.close_form, actions.close),
+    Page("/file/{token}", For.EVERYBODY, large.file),
     Page("/rate/{token}/{value}", For.EVERYBODY, rate.rate_form, rate.rate),
     Page("/tickets", For.CUSTOMERS, pages.tickets),
     Page("/tickets/{number}", For.CUSTOMERS, pages.ticket, actions.reply),

@@ -72,6 +72,8 @@ class Words:
     closed_title: str
     closed_text: str
     close_expired: str
+    file_expired: str
+    file_wrong: str
     view_ticket: str
 
     link_wrong_rate: str

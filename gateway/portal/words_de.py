@@ -69,6 +69,9 @@ DE = Words(
     "das Ticket wieder geöffnet.",
     close_expired="Um das Ticket zu schließen, antworten Sie auf unsere E-Mail und schreiben Sie #close in die erste "
     "Zeile, oder melden Sie sich an und schließen Sie es dort.",
+    file_expired="Antworten Sie auf die E-Mail mit dem Link, dann schicken wir Ihnen die Datei noch einmal.",
+    file_wrong="Vielleicht ist ein Teil davon verloren gegangen. Bitte öffnen Sie ihn noch einmal aus der E-Mail, oder "
+    "antworten Sie darauf.",
     view_ticket="Ticket ansehen",
     link_wrong_rate="Vielleicht ist ein Teil davon verloren gegangen. Bitte öffnen Sie ihn noch einmal aus unserer "
     "E-Mail. Sie können uns auch einfach schreiben.",

@@ -64,6 +64,8 @@ EN = Words(
     "again.",
     close_expired="To close the ticket, reply to our mail and write #close in the first line, or sign in and close it "
     "there.",
+    file_expired="Reply to the mail the link is in, and we send you the file again.",
+    file_wrong="Perhaps a part of it was lost. Please open it from the mail again, or reply to that mail.",
     view_ticket="View ticket",
     link_wrong_rate="Perhaps a part of it was lost. Please open it from our mail again, or simply write to us.",
     rate_title="How did we do?",

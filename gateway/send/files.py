@@ -1,6 +1,7 @@
 """The files that go along with a mail, taken out of the raw mails they came in.
 
-A file that cannot go along is named in the mail with the reason; none is dropped silently.
+A file that is too large to go along can be fetched by a link in the mail; one that is gone or
+unreadable is named with the reason. None is dropped silently.
 """
 
 from __future__ import annotations
@@ -9,18 +10,24 @@ import asyncio
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from gateway.core.errors import UnknownTicket
-from gateway.core.notice import AttachedFile, Audience
+from gateway.core.notice import FILE_PATH, AttachedFile, Audience
 from gateway.core.parse import extract_all
 from gateway.core.policy import Policy
-from gateway.wire import attach
+from gateway.core.token import link_token
+from gateway.wire import Enclosed, attach
 from storage.database import Database
 from storage.outbox import OutboxRow
 from storage.tx import Tx
 
 _INTRODUCTION = {"en": "Not sent along:", "de": "Nicht beigefügt:"}
-_TOO_LARGE = {"en": "{size} MB, too large to be sent by mail", "de": "{size} MB, zu groß für den Versand per Mail"}
+_TOO_LARGE = {
+    "en": "{size} MB, too large for a mail. Download it here for the next {days} days:",
+    "de": "{size} MB, zu groß für eine E-Mail. {days} Tage lang zum Herunterladen hier:",
+}
+LINK_DAYS = 30
 _NOT_KEPT = {"en": "no longer kept", "de": "nicht mehr aufbewahrt"}
 _UNREADABLE = {"en": "cannot be read", "de": "nicht lesbar"}
 
@@ -37,6 +44,12 @@ async def enclose(database: Database, policy: Policy, row: OutboxRow, message: b
     return await asyncio.to_thread(_enclose, message, row.files, sources, limit)
 
 
+def link(policy: Policy, row: OutboxRow, index: int) -> str:
+    """Where whoever got the mail can fetch a file of it. The same at every attempt to send it."""
+    expires = row.created_at + timedelta(days=LINK_DAYS)
+    return f"{policy.public_url}{FILE_PATH}{link_token(policy.keys, 'file', f'{row.id}.{index}', expires)}"
+
+
 def enclosed_now(database: Database, policy: Policy, row: OutboxRow, message: bytes) -> bytes:
     """The mail with all its files, for the command line. Raises `StorageUnavailable`."""
     if not row.files:
@@ -49,6 +62,8 @@ class _Sources:
     raws: Mapping[str, bytes | None]
     language: str
     """What the recipient reads."""
+    links: tuple[str, ...]
+    """Of each file of the mail."""
 
 
 def _sources(tx: Tx, policy: Policy, row: OutboxRow) -> _Sources:
@@ -63,7 +78,8 @@ def _sources(tx: Tx, policy: Policy, row: OutboxRow) -> _Sources:
         wishes.append(_ticket_language(tx, row))
     box = policy.mailbox_for(row.reverse_path)
     wishes += [box.language if box else "", policy.default_language]
-    return _Sources(raws, next((w for w in wishes if w in _INTRODUCTION), "en"))
+    links = tuple(link(policy, row, index) for index in range(len(row.files)))
+    return _Sources(raws, next((w for w in wishes if w in _INTRODUCTION), "en"), links)
 
 
 def _ticket_language(tx: Tx, row: OutboxRow) -> str:
@@ -77,18 +93,19 @@ def _enclose(message: bytes, files: Sequence[AttachedFile], sources: _Sources, l
     language = sources.language
     found = {sha256: _extracted(raw, sha256, files) for sha256, raw in sources.raws.items() if raw is not None}
     room = limit
-    enclosed: list[tuple[str, str, bytes]] = []
+    enclosed: list[Enclosed] = []
     left_out: list[str] = []
-    for file in files:
+    for file, url in zip(files, sources.links, strict=True):
         content = found.get(file.raw_sha256, {}).get(file.part)
         if content is None:
             why = _NOT_KEPT if sources.raws[file.raw_sha256] is None else _UNREADABLE
             left_out.append(f"- {file.filename}: {why[language]}")
         elif len(content) > room:
-            left_out.append(f"- {file.filename}: {_TOO_LARGE[language].format(size=_megabytes(content, language))}")
+            size = _megabytes(content, language)
+            left_out.append(f"- {file.filename}: {_TOO_LARGE[language].format(size=size, days=LINK_DAYS)}\n  {url}")
         else:
             room -= len(content)
-            enclosed.append((file.filename, file.content_type, content))
+            enclosed.append(Enclosed(file.filename, file.content_type, content, file.content_id))
     note = "\n".join([_INTRODUCTION[language], *left_out, ""]) if left_out else ""
     return attach(message, enclosed, note)
 

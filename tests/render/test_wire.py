@@ -310,7 +310,7 @@ FILES = [
 def test_file_goes_along(name: str, given: str, shown: str, kind: str) -> None:
     """The same bytes come out, under a safe name, as a type no mail program shows as our words."""
     content = bytes(range(256)) * 50 + b"\r\n.\r\n"
-    raw = wire.attach(write(REPLY), [(name, given, content)])
+    raw = wire.attach(write(REPLY), [wire.Enclosed(name, given, content)])
     message = read(raw)
     (part,) = message.iter_attachments()
     assert part.get_payload(decode=True) == content
@@ -322,7 +322,7 @@ def test_file_goes_along(name: str, given: str, shown: str, kind: str) -> None:
 
 def test_name_too_long_for_a_line_keeps_its_extension() -> None:
     """Percent encoding makes a name up to twelve times longer."""
-    raw = wire.attach(write(REPLY), [("😀" * 140 + ".pdf", "application/pdf", b"x")])
+    raw = wire.attach(write(REPLY), [wire.Enclosed("😀" * 140 + ".pdf", "application/pdf", b"x")])
     name = next(iter(read(raw).iter_attachments())).get_filename()
     assert name
     assert name.startswith("😀😀")
@@ -332,7 +332,7 @@ def test_name_too_long_for_a_line_keeps_its_extension() -> None:
 
 def test_header_and_bodies_stay_when_files_are_put_along() -> None:
     """Attaching is the last step: nothing that was decided before may change."""
-    files = [("a.txt", "text/plain", b"a"), ("b.png", "image/png", b"b" * 1000)]
+    files = [wire.Enclosed("a.txt", "text/plain", b"a"), wire.Enclosed("b.png", "image/png", b"b" * 1000)]
     before = write(replace(REPLY, recipient=Address("jörg@example.net", "Jörg, x"), subject="ü" * 200), "Grüße \n")
     after = wire.attach(before, files)
     assert after == wire.attach(before, files)
@@ -348,6 +348,25 @@ def test_header_and_bodies_stay_when_files_are_put_along() -> None:
         "image/png",
     ]
     assert sorted(message.keys()) == sorted(PERSONAL + MIME)
+
+
+def test_pictures_the_body_shows_are_related_to_it() -> None:
+    """RFC 2387: the bodies and their pictures in one part, the other files beside it."""
+    files = [
+        wire.Enclosed("a.pdf", "application/pdf", b"%PDF"),
+        wire.Enclosed("shot.png", "image/png", b"\x89PNG", "1.shot@example.com"),
+    ]
+    message = read(wire.attach(write(REPLY), files))
+    related, pdf = message.iter_parts()
+    assert (message.get_content_type(), pdf.get_content_type()) == ("multipart/mixed", "application/pdf")
+    assert related.get_content_type() == "multipart/related"
+    assert related.get_param("type") == "multipart/alternative"
+    bodies, picture = related.iter_parts()
+    assert bodies.get_content_type() == "multipart/alternative"
+    assert (picture["Content-ID"], picture.get_content_disposition()) == ("<1.shot@example.com>", "inline")
+    assert picture.get_payload(decode=True) == b"\x89PNG"
+    alone = read(wire.attach(write(REPLY), files[1:]))
+    assert alone.get_content_type() == "multipart/related"
 
 
 def test_without_files_the_mail_stays_as_it_is() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import replace
+from datetime import timedelta
 from email import message_from_bytes
 from email import policy as email_policy
 from email.message import EmailMessage
@@ -12,6 +14,7 @@ import pytest
 
 from gateway.core.notice import Audience
 from gateway.core.policy import Agent, Policy
+from gateway.core.token import read_link
 from gateway.send.smtp import SmtpTransport
 from storage.database import Database
 from storage.tx import Tx
@@ -74,12 +77,18 @@ async def test_files_arrive_byte_for_byte(house: House, sink: Sink) -> None:
 
 
 async def test_what_is_too_large_is_named(house: House, sink: Sink) -> None:
-    """The limit is for all files together; what fits goes along, the rest is listed with its size."""
+    """The limit is for all files together; what fits goes along, the rest is listed with its size and a link."""
     house = House(house.database, house.policy, house.clock, house.transport, settings(max_attachment_bytes=11_500))
     mail = await sent(house, sink, ("3", "letter.pdf"), ("2", "Bild größer.png"))
     assert attachments(mail) == {"letter.pdf": LETTER}
     assert "Not sent along:" in note(mail)
-    assert "- Bild größer.png: 0.1 MB, too large to be sent by mail" in note(mail)
+    said = note(mail)
+    assert "- Bild größer.png: 0.1 MB, too large for a mail. Download it here for the next 30 days:\r\n  http" in said
+    (url,) = re.findall(r"http://127.0.0.1:8025/file/(\S+)", said)
+    link = read_link(house.policy.keys, "file", url, house.clock.now)
+    assert link is not None
+    assert link.subject.endswith(".1")
+    assert link.expires == house.clock.now + timedelta(days=30)
 
 
 async def test_none_may_be_sent_at_all(house: House, sink: Sink) -> None:

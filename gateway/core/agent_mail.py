@@ -1,0 +1,85 @@
+"""What an agent's mail holds, on a ticket or without one: who is proven, whom it is for, what of it may go out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from gateway.core import act, commands, leak, token
+from gateway.core import formatted as formatting
+from gateway.core.case import Case
+from gateway.core.decision import EntryDraft, Reason
+from gateway.core.message import Address
+from gateway.core.notice import AttachedFile
+from gateway.core.policy import Agent, Mailbox
+from gateway.core.say import say
+from gateway.core.ticket import EntryKind, Evidence, Role
+
+
+def proof(case: Case) -> str:
+    """How the agent is proven, in words; empty when not."""
+    agent = case.agent
+    if agent and any(key.holder in agent.keys for key in case.keys.found if key.holder):
+        return "a signed mark made for this agent"
+    return {"smtp-auth": "SMTP AUTH", "dmarc": "a trusted DMARC pass"}.get(case.facts.authentic, "")
+
+
+def outside(case: Case) -> tuple[Address, ...]:
+    """People in To and Cc who are neither ours nor agents."""
+    people = (*case.message.to, *case.message.cc)
+    found = {a.key: a for a in people if "@" in a.key and not case.policy.is_own(a.address)}
+    return tuple(a for key, a in found.items() if not case.policy.agent_for(key) and not act.is_role(key))
+
+
+def files(case: Case) -> tuple[AttachedFile, ...]:
+    """The agent's files, without notices of ours that a mail program attached."""
+    ours = {
+        n.part
+        for n in case.message.nested
+        if token.is_agents_message_id(n.message_id) or (n.author and case.policy.is_own(n.author.address))
+    }
+    return tuple(f for f in case.files if f.part not in ours)
+
+
+def formatted(
+    case: Case, text: str, files: tuple[AttachedFile, ...], box: Mailbox
+) -> tuple[str, tuple[AttachedFile, ...]]:
+    """The text with the agent's formatting, and the files, of which it shows some pictures in place."""
+    sent = {f.part for f in files}
+    ids = {
+        a.content_id: f"{case.message.sha256[:20]}.{a.part.replace('/', '.')}@{box.domain}"
+        for a in case.message.attachments
+        if a.content_id and a.part in sent and a.content_type.startswith("image/")
+    }
+    html = formatting.keep(case.message.body_html, text, ids, lambda url: leak.may_lead(url, case.policy))
+    shown = {a.part: ids[a.content_id] for a in case.message.attachments if ids.get(a.content_id, "\0") in html}
+    return html, tuple(replace(f, content_id=shown.get(f.part, "")) for f in files)
+
+
+def entry(
+    case: Case, agent: Agent, kind: EntryKind, text: str, reason: Reason, remarks: tuple[str, ...] = ()
+) -> EntryDraft:
+    match, message = case.choice.match, case.message
+    # What a customer may see of an agent's mail is its text without the quoted notice: the body is that text.
+    # The same goes for a notice of ours that hangs on it as a file: it holds comments.
+    shown = {f.part for f in files(case)}
+    return EntryDraft(
+        kind,
+        Address(agent.address, agent.name),
+        Role.AGENT,
+        text,
+        text,
+        tuple(a for a in message.attachments if kind is EntryKind.COMMENT or a.part in shown),
+        message.message_id,
+        reason.value,
+        match.evidence if match else Evidence.NONE,
+        remarks=remarks,
+        sha256=message.sha256,
+    )
+
+
+def help_for(agent: Agent, box: Mailbox, case: Case) -> tuple[str, ...]:
+    forms = (say("commands_are"), *commands.FORMS.values())
+    if not box.reply_address:
+        return forms
+    mark = token.address_token(case.policy.keys, "a", 0, agent.address.casefold())
+    return (*forms, say("own_address", box.reply_address.replace("{token}", mark)))

@@ -1,0 +1,167 @@
+"""An agent's mail that belongs to no ticket: one for a customer, one in copy, or an order by number.
+
+It carries no mark of a ticket, so everything here asks for proof of another kind (`agent_mail.proof`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from gateway.core import act, agent_mail, commands, leak
+from gateway.core.case import Case, files_of
+from gateway.core.commands import Verb
+from gateway.core.decision import Change, Decision, EntryDraft, Joined, NewTicket, Reason, Why
+from gateway.core.lifecycle import Move, Status, transition
+from gateway.core.message import Address, Message
+from gateway.core.notice import Audience, Notice, NoticeRequest
+from gateway.core.policy import Agent
+from gateway.core.say import say
+from gateway.core.subject import base_subject
+from gateway.core.ticket import EntryKind, Role, Ticket
+
+
+def is_on_behalf(case: Case) -> bool:
+    """A proven agent opens a ticket for a customer."""
+    named = case.order.has(Verb.FROM) or case.order.has(Verb.TO)
+    return case.agent is not None and case.ticket is None and named and bool(agent_mail.proof(case))
+
+
+def is_around(case: Case) -> bool:
+    """A proven agent wrote to somebody outside, with one of our mailboxes in copy, about no ticket."""
+    return (
+        case.agent is not None
+        and case.ticket is None
+        and bool(agent_mail.outside(case))
+        and bool(agent_mail.proof(case))
+    )
+
+
+def is_orphaned_order(case: Case) -> bool:
+    """A proven agent's commands that need a ticket, without one."""
+    return case.agent is not None and case.ticket is None and bool(case.order.commands) and bool(agent_mail.proof(case))
+
+
+def on_behalf(case: Case) -> Decision:
+    """`#from`: a forwarded mail becomes the customer's. `#to`: the agent's text opens the conversation."""
+    agent = case.agent
+    assert agent is not None
+    requester = Address(case.order.argument(Verb.FROM))
+    by = act.Carrier(_imagined(case, requester), agent, case.policy, case.now)
+    misunderstood = act.problems(by, case.order)
+    if misunderstood:
+        return _without_ticket(case, agent, misunderstood)
+    if case.order.has(Verb.TO):
+        return _write_first(case, agent, Address(case.order.argument(Verb.TO)), sent_already=False)
+    found = case.forwarded
+    inner = found.message if found and found.message else None
+    if inner and inner.author and inner.author.key == requester.key:
+        requester = inner.author
+    subject = (found.subject if found and found.subject else base_subject(case.message.subject)) or case.message.subject
+    who = agent.name or agent.address
+    entry = _customers_entry(case, requester, inner, say("forwarded_by", who) if found else say("on_behalf", who))
+    change = Change()
+    if case.order.has(Verb.ASSIGN):
+        assignee = act.find_agent(by, case.order.argument(Verb.ASSIGN))
+        change = replace(change, assignee=assignee.address if assignee else "")
+    remarks = (say("on_behalf", who), say("told_received"))
+    team = act.agents_of(case.policy, None, case.mailbox.address)
+    return Decision(
+        Reason.AGENT_ON_BEHALF,
+        Why(
+            attach="no: a new ticket", acknowledge="yes: the customer learns the reference", notify="yes: a new request"
+        ),
+        new=NewTicket(subject, requester, case.mailbox.address, created_at=found.date if found else None),
+        entry=entry,
+        change=change,
+        events=(say("on_behalf", who),),
+        notices=(
+            NoticeRequest(Notice.REQUEST_RECEIVED, requester, Audience.CUSTOMER),
+            *act.tell(team, "new_request", but=agent),
+            act.receipt(agent, "done", remarks),
+        ),
+        files=files_of(inner) if inner else case.files,
+    )
+
+
+def around(case: Case) -> Decision:
+    """The agent wrote to somebody directly, the mailbox in copy: recorded, nothing is sent twice."""
+    agent = case.agent
+    assert agent is not None
+    return _write_first(case, agent, agent_mail.outside(case)[0], sent_already=True)
+
+
+def orphaned(case: Case) -> Decision:
+    """Commands without a ticket: `#reopen N` names one itself; for all others the receipt says what is missing."""
+    agent = case.agent
+    assert agent is not None
+    named = case.facts.named
+    if case.order.has(Verb.REOPEN) and named is not None and not case.order.problems:
+        return act.carry_out(act.Carrier(named, agent, case.policy, case.now), case.order, None, agent_mail.proof(case))
+    if case.order.problems or case.order.has(Verb.HELP):
+        return _without_ticket(case, agent, case.order.problems or agent_mail.help_for(agent, case.mailbox, case))
+    first = commands.FORMS[case.order.commands[0].verb]
+    return _without_ticket(case, agent, (say("needs_ticket", first),))
+
+
+def _write_first(case: Case, agent: Agent, customer: Address, *, sent_already: bool) -> Decision:
+    """A ticket that begins with an agent's mail to a customer."""
+    out = leak.for_customers(case.order.text, case.mailbox, case.policy, ())
+    # What the customer has already is recorded as it is.
+    text = case.order.text if sent_already else out.text
+    files = agent_mail.files(case)
+    who = agent.name or agent.address
+    note = say("around", who) if sent_already else say("on_behalf", who)
+    others = tuple(Joined(a) for a in agent_mail.outside(case) if a.key != customer.key)
+    mails = () if sent_already else (NoticeRequest(Notice.REPLY, customer, Audience.CUSTOMER),)
+    if not sent_already and (out.command_below or out.inseparable or not (text or files)):
+        why = say("inseparable") if out.inseparable else say("nothing_to_do")
+        why = say("command_below", out.command_below) if out.command_below else why
+        return _without_ticket(case, agent, (why,))
+    html, files = agent_mail.formatted(case, text, files, case.mailbox)
+    status = transition(Status.NEW, Move.AGENT_REPLIED)
+    reason = Reason.AGENT_AROUND if sent_already else Reason.AGENT_ON_BEHALF
+    sent = say("nothing_sent") if sent_already else say("sent_to", customer.address)
+    return Decision(
+        reason,
+        Why(attach="no: a new ticket", acknowledge="no: an agent began it", notify="no: an agent did it"),
+        new=NewTicket(base_subject(case.message.subject) or case.message.subject, customer, case.mailbox.address),
+        entry=agent_mail.entry(case, agent, EntryKind.CORRESPONDENCE, text, reason),
+        change=Change(status=status, joined=others),
+        events=(note,),
+        notices=(*mails, act.receipt(agent, "done", (note, sent, say("status_now", status.value)))),
+        files=files if not sent_already else (),
+        text=text,
+        html=html,
+        hold_minutes=0 if sent_already else case.policy.hold_minutes,
+    )
+
+
+def _without_ticket(case: Case, agent: Agent, remarks: tuple[str, ...]) -> Decision:
+    text = (say("text_not_sent"), case.order.text) if case.order.text else ()
+    return Decision(
+        Reason.AGENT_MISUNDERSTOOD,
+        Why(attach="no: " + act.sentence(Reason.AGENT_MISUNDERSTOOD), acknowledge="no: the agent gets a receipt"),
+        notices=(act.receipt(agent, "nothing_done", (*remarks, *text)),),
+    )
+
+
+def _customers_entry(case: Case, requester: Address, inner: Message | None, remark: str) -> EntryDraft:
+    """The forwarded mail as if the customer had sent it here."""
+    found, message = case.forwarded, case.message
+    text = found.text if found else case.order.text
+    if inner:
+        return EntryDraft(
+            EntryKind.CORRESPONDENCE, requester, Role.REQUESTER, inner.body_text, inner.reply_text, inner.attachments,
+            inner.message_id, Reason.AGENT_ON_BEHALF.value, None, remarks=(remark,), sha256=inner.sha256,
+            created_at=inner.date,
+        )  # fmt: skip
+    return EntryDraft(
+        EntryKind.CORRESPONDENCE, requester, Role.REQUESTER, text, text, message.attachments, message.message_id,
+        Reason.AGENT_ON_BEHALF.value, None, remarks=(remark,), sha256=message.sha256,
+        created_at=found.date if found else None,
+    )  # fmt: skip
+
+
+def _imagined(case: Case, requester: Address) -> Ticket:
+    """The ticket to come, for orders that look at one."""
+    return Ticket(0, Status.NEW, case.message.subject, requester, case.mailbox.address, case.now, case.now)

@@ -1,0 +1,204 @@
+"""An agent's own formatting, for exactly the words a customer may read and for no other.
+
+The text that passed the fence (`leak`) decides; the markup only follows it. The stretch of the
+document that spells the same letters is found, cut out at the letter and sanitised. Where there is
+none - quoted lines were taken out, an address was replaced - there is no markup, and the text goes
+out alone. So nothing can leave in the HTML part that is not in the text part.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from html import escape
+from html.parser import HTMLParser
+
+from gateway.core import html as markup
+
+SIZE_LIMIT = 300_000
+"""Characters of markup; an answer a person writes has some thousand, and a screenshot is no part of them."""
+
+_BESIDE = re.compile(r"<(?:https?|mailto|tel):[^<>\s]*>|\[(?:https?:|cid:|image:)[^\[\]]*\]")
+"""What the text form of a mail says beside its words: where a link leads, that a picture stands here."""
+_NUMBER = re.compile(r"(?<!\S)\d{1,2}[.)](?=\s|$)")
+"""The number of a list item: in the text a word, in the markup none."""
+_SIGN = re.compile(r"[^\W_]")
+_CLINGING = re.compile(r"[^\w\s#>]*$")
+_TRAILING = re.compile(r"[^\w\s]*")
+_VOID = frozenset({"br", "hr", "img", "wbr", "col"})
+_ATTRIBUTES = {
+    "a": ("href",),
+    "img": ("src", "width", "height"),
+    "td": ("colspan", "rowspan", "align", "valign"),
+    "th": ("colspan", "rowspan", "align", "valign", "scope"),
+    "ol": ("start", "type", "reversed"),
+    "li": ("value",),
+}
+"""No `title` or `alt`: words nobody sees have not passed the fence."""
+
+
+def keep(html: str, text: str, pictures: Mapping[str, str], may_lead: Callable[[str], bool]) -> str:
+    """The markup that says `text`; empty when no stretch of `html` says just that.
+
+    `pictures` maps Content-IDs of the mail (no angle brackets) to the Content-IDs they are sent
+    under; `may_lead` tells whether a link may go out. Pure; the markup is safe to send as it is.
+    """
+    if not text or not html or len(html) > SIZE_LIMIT:
+        return ""
+    document = _Document()
+    document.feed(markup.sanitise(html, {cid: f"https://picture/{ours}" for cid, ours in pictures.items()}))
+    document.close()
+    for name in document.pictures:
+        text = text.replace(f"[{name}]", " ")
+    wanted = _signs(_BESIDE.sub(" ", text))
+    if not wanted:
+        return ""
+    place = _stretch(document.pieces, wanted)
+    return _written(document.pieces, place, may_lead) if place else ""
+
+
+@dataclass(slots=True)
+class _Piece:
+    """A start tag, an end tag (`name` begins with a slash) or, without a name, a text."""
+
+    name: str
+    attributes: tuple[tuple[str, str], ...] = ()
+    text: str = ""
+
+
+class _Document(HTMLParser):
+    """Sanitised markup is well-formed, so a list of pieces is all it takes."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.pieces: list[_Piece] = []
+        self.pictures: set[str] = set()
+        """What a text says in place of them."""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "img" and (name := dict(attrs).get("alt")):
+            self.pictures.add(name.strip())
+        self.pieces.append(_Piece(tag, tuple((name, value or "") for name, value in attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        self.pieces.append(_Piece(f"/{tag}"))
+
+    def handle_data(self, data: str) -> None:
+        self.pieces.append(_Piece("", text=unicodedata.normalize("NFC", data)))
+
+
+def _signs(text: str) -> str:
+    """Letters and digits only: mail programs wrap, indent and decorate the text form as they like."""
+    return "".join(_SIGN.findall(_NUMBER.sub(_blank, unicodedata.normalize("NFC", text))))
+
+
+def _blank(found: re.Match[str]) -> str:
+    return " " * len(found[0])
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """First and last letter of the stretch: piece and offset of each; whether any letters stand outside."""
+
+    first: tuple[int, int]
+    last: tuple[int, int]
+    begins: bool
+    ends: bool
+
+
+def _stretch(pieces: list[_Piece], wanted: str) -> _Place | None:
+    letters: list[str] = []
+    places: list[tuple[int, int]] = []
+    for index, piece in enumerate(pieces):
+        if piece.text:
+            for found in _SIGN.finditer(_NUMBER.sub(_blank, piece.text)):
+                letters.append(found[0])
+                places.append((index, found.start()))
+    whole = "".join(letters)
+    at = whole.find(wanted)
+    while at >= 0:
+        end = at + len(wanted)
+        if not _torn(places, at) and not _torn(places, end):
+            return _Place(places[at], places[end - 1], at == 0, end == len(whole))
+        at = whole.find(wanted, at + 1)
+    return None
+
+
+def _torn(places: list[tuple[int, int]], at: int) -> bool:
+    """Whether a word goes on over this border."""
+    if not 0 < at < len(places):
+        return False
+    (before, left), (after, right) = places[at - 1], places[at]
+    return before == after and right - left == 1
+
+
+def _written(pieces: list[_Piece], place: _Place, may_lead: Callable[[str], bool]) -> str:
+    """The stretch with the elements it stands in; elements that end before it or begin behind it are left out."""
+    out: list[str] = []
+    open_: list[tuple[str, str]] = []
+    first, last = (0 if place.begins else place.first[0]), (len(pieces) if place.ends else place.last[0])
+    skipped = 0
+    clings = True
+    """Signs right behind the last word belong to it, whatever element they are in."""
+    for index, piece in enumerate(pieces):
+        if piece.text:
+            shown = _shown(piece.text, index, place)
+            if index > last:
+                shown = found[0] if clings and (found := _TRAILING.match(piece.text)) else ""
+                clings = clings and shown == piece.text
+            elif index == last:
+                clings = piece.text.endswith(shown)
+            out.append(escape(shown, quote=False))
+        elif piece.name in _VOID:
+            if first <= index <= last and (tag := _tag(piece, may_lead)):
+                out.append(tag)
+        elif piece.name[0] != "/":
+            if index > last:
+                skipped += 1
+                clings = False
+                continue
+            open_.append((piece.name, _tag(piece, may_lead)))
+            if index >= first:
+                out.append(open_[-1][1])
+        elif skipped:
+            skipped -= 1
+        elif open_:
+            name, tag = open_.pop()
+            if index >= first and tag:
+                out.append(f"</{name}>")
+        if index == first - 1:
+            out = [tag for _, tag in open_]
+    return "".join(out).strip()
+
+
+def _shown(text: str, index: int, place: _Place) -> str:
+    """The part of a text that is in the stretch, with the signs that cling to its first and last word."""
+    begin, end = 0, len(text)
+    if not place.begins:
+        if index < place.first[0]:
+            return ""
+        if index == place.first[0]:
+            begin = place.first[1]
+            begin -= len(found[0]) if (found := _CLINGING.search(text[:begin])) else 0
+    if not place.ends:
+        if index > place.last[0]:
+            return ""
+        if index == place.last[0]:
+            end = place.last[1] + 1
+            end += len(found[0]) if (found := _TRAILING.match(text[end:])) else 0
+    return text[begin:end]
+
+
+def _tag(piece: _Piece, may_lead: Callable[[str], bool]) -> str:
+    """The start tag; empty for a link or a picture that must not go out (the words of a link do)."""
+    given = dict(piece.attributes)
+    if piece.name == "a" and not may_lead(given.get("href", "")):
+        return ""
+    if piece.name == "img":
+        if not given.get("src", "").startswith("https://picture/"):
+            return ""
+        given["src"] = "cid:" + given["src"].removeprefix("https://picture/")
+    kept = [f' {name}="{escape(given[name])}"' for name in _ATTRIBUTES.get(piece.name, ()) if name in given]
+    return f"<{piece.name}{''.join(kept)}>"

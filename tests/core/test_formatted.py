@@ -1,0 +1,98 @@
+"""An agent's formatting: kept for exactly the words that may leave, or not at all."""
+
+from __future__ import annotations
+
+import re
+from html import escape
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.core import formatted
+from gateway.core.html import to_text
+
+
+def keep(html: str, text: str, **pictures: str) -> str:
+    return formatted.keep(html, text, pictures, lambda url: "inner" not in url)
+
+
+KEPT = [
+    ("bold", "<p>You <b>will</b> get it.</p>", "You will get it.", "<p>You <b>will</b> get it.</p>"),
+    ("stars for bold", "<p>You <b>will</b></p>", "You *will*", "<p>You <b>will</b></p>"),
+    ("a list", "<ol><li>one<li>two</ol>", " 1. one\n 2. two", "<ol><li>one</li><li>two</li></ol>"),
+    ("numbers by hand", "<p>1. one<br>2. two</p>", "1. one\n2. two", "<p>1. one<br>2. two</p>"),
+    ("a word in two pieces", "<p>Re<i>start</i>!</p>", "Restart!", "<p>Re<i>start</i>!</p>"),
+    ("umlauts composed otherwise", "<p>gru\u0308n</p>", "grün", "<p>grün</p>"),
+    ("a command above", "<div>#solved</div><p>Done.</p>", "Done.", "<p>Done.</p>"),
+    ("a command on the same line", "#solved<br>Done (now).", "Done (now).", "Done (now)."),
+    ("a quotation below", "<div>Yes.<br></div><blockquote>Well?</blockquote>", "Yes.", "<div>Yes.</div>"),
+    ("a quotation above", "<blockquote>Well?</blockquote><p>Yes!</p>", "Yes!", "<p>Yes!</p>"),
+    ("a point behind a link", '<a href="https://a.example/">so</a>. Bye', "so <https://a.example/>.",
+     '<a href="https://a.example/">so</a>.'),
+    ("an empty cell", "<table><tr><td>a</td><td></td><td>b</td></tr></table>", "a | | b",
+     "<table><tbody><tr><td>a</td><td></td><td>b</td></tr></tbody></table>"),
+    ("a script", "<p>Hi<script>alert(1)</script></p>", "Hi", "<p>Hi</p>"),
+    ("attributes", '<p onclick="x()" style="color:red" title="secret" class="y">Hi</p>', "Hi", "<p>Hi</p>"),
+    ("signs of markup", "<p>a &lt;b&gt; &amp; c</p>", "a <b> & c", "<p>a &lt;b&gt; &amp; c</p>"),
+    ("a remote picture", '<p>Hi <img src="https://t.example/1.gif" alt="Logo">you</p>', "Hi [Logo]you",
+     "<p>Hi you</p>"),
+    ("an inner link", '<p>see <a href="https://inner.example">this</a></p>', "see this", "<p>see this</p>"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("case", "html", "text", "expected"), KEPT, ids=[k[0] for k in KEPT])
+def test_kept(case: str, html: str, text: str, expected: str) -> None:
+    """The words of the text, as the agent formatted them."""
+    assert keep(html, text) == expected
+
+
+NOT_KEPT = [
+    ("other words", "<p>You will not get it.</p>", "You will get it."),
+    ("words hidden between", '<p>You <span style="display:none">maybe </span>will</p>', "You will"),
+    ("words in another order", "<p>will you</p>", "you will"),
+    ("a part of a word", "<p>know</p>", "no"),
+    ("no words at all", "<p>🙂</p>", "🙂"),
+    ("nothing", "", "Hi"),
+    ("more markup than anybody writes", "<p>Hi</p>" + "<br>" * 100_000, "Hi"),
+]
+
+
+@pytest.mark.parametrize(("case", "html", "text"), NOT_KEPT, ids=[k[0] for k in NOT_KEPT])
+def test_not_kept(case: str, html: str, text: str) -> None:
+    """When in doubt the text goes out alone."""
+    assert keep(html, text) == ""
+
+
+def test_pictures_are_shown_under_ids_of_ours() -> None:
+    """Ids of the agent's program may hold the name of a machine; a picture that does not go along is left out."""
+    html = '<p>Look: <img src="cid:one@agents-pc" width="20"> there <img src="cid:two@agents-pc"></p>'
+    assert keep(html, "Look: there", **{"one@agents-pc": "1@desk.example"}) == (
+        '<p>Look: <img src="cid:1@desk.example" width="20"> there </p>'
+    )
+
+
+WORDS = st.lists(st.sampled_from(["one", "two", "zwei", "Größe", "x1", "42"]), min_size=1, max_size=5).map(" ".join)
+BLOCKS = st.tuples(st.sampled_from(["p", "div", "b", "blockquote", "li", "td", "a", "pre"]), WORDS)
+
+
+@given(st.lists(BLOCKS, min_size=1, max_size=8), st.data())
+def test_it_never_says_more_than_the_text(blocks: list[tuple[str, str]], data: st.DataObject) -> None:
+    """Whatever is kept spells the text, letter by letter; a stretch of whole blocks is always found."""
+    html = "".join(f"<{tag}>{escape(words)}</{tag}>\n" for tag, words in blocks)
+    start = data.draw(st.integers(0, len(blocks) - 1))
+    end = data.draw(st.integers(start + 1, len(blocks)))
+    text = "\n".join(words for _, words in blocks[start:end])
+    kept = keep(html, text)
+    assert _letters(to_text(kept)) == _letters(text)
+
+
+@given(st.text(max_size=60), st.text(max_size=20))
+def test_hostile_markup_is_safe(html: str, text: str) -> None:
+    """No mail of an agent may stop the desk."""
+    kept = keep(html, text)
+    assert kept == "" or _letters(re.sub("<[^<>]*>", "", kept))
+
+
+def _letters(text: str) -> str:
+    return "".join(re.findall(r"[^\W_]", text))
