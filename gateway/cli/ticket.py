@@ -1,4 +1,4 @@
-"""`replydesk ticket list|show|reply|status|close|assign|reopen|spam|split|merge|move`.
+"""`replydesk ticket list|show|reply|note|status|close …`: the verbs and their words.
 
 Replying and setting a status go through the same act as an agent's mail does, so history,
 notices and rules are the same; only the proof is another one: the shell.
@@ -38,40 +38,53 @@ def configure(parser: argparse.ArgumentParser) -> None:
     show.add_argument("--full", action="store_true", help="whole texts, folded entries too")
 
     reply = verbs.add_parser("reply", help="answer the customer with the text on standard input")
-    reply.add_argument("--file", default="-", help="take the text from a file")
-    reply.add_argument("--agent", default="", metavar="ADDRESS", help="in whose name; needed when there are several")
-    reply.add_argument("--note", action="store_true", help="a comment for agents only; the customer gets nothing")
-    reply.add_argument("--status", type=_status, help="set this status as well")
+    note = verbs.add_parser("note", help="a comment for agents only, from standard input; the customer gets nothing")
+    for verb in (reply, note):
+        verb.add_argument("--file", default="-", help="take the text from a file")
+        verb.add_argument("--agent", default="", metavar="ADDRESS", help="in whose name; needed when there are several")
+        verb.add_argument("--status", default="", help="set this status as well")
+    reply.add_argument("--note", action="store_true", help="the same as the verb note")
+    note.set_defaults(note=True)
 
     status = verbs.add_parser("status", help="set a status; solved asks the customer to confirm")
     close = verbs.add_parser("close", help="close; the customer is told")
-    for verb in (show, reply, status, close):
+    for verb in (show, reply, note, status, close):
         verb.add_argument("number", type=_number, metavar="N", help="number or reference of the ticket")
-    status.add_argument("status", type=_status, metavar="STATUS", help=", ".join(s.value for s in _SETTABLE))
+    ours = ", ".join(s.value for s in Status if s is not Status.NEW)
+    status.add_argument("status", metavar="STATUS", help=f"{ours}, or one of your own")
     for verb in (status, close):
         verb.add_argument("--agent", default="", metavar="ADDRESS", help="who did it; else it was the operator")
     orders = [
         verbs.add_parser(name, help=text)
         for name, text in (
             ("assign", "give it to an agent"),
+            ("language", "the language the customer is written to in"),
+            ("from", "it is somebody else's request"),
+            ("follow", "an agent hears of it from now on"),
+            ("unfollow", "and no longer"),
+            ("wait", "we wait for the customer"),
+            ("solved", "ask the customer to confirm"),
             ("reopen", "it is our turn again"),
             ("spam", "close it as spam; nobody is told"),
+            ("undo", "take back what an agent ordered last"),
             ("split", "one mail becomes a ticket of its own"),
             ("merge", "all of it goes to another ticket, and replies follow"),
             ("move", "one mail goes to another ticket"),
         )
     ]
-    assign, _, _, split, merge, move = orders
+    by_name = {verb.prog.rpartition(" ")[2]: verb for verb in orders}
     for verb in orders:
         verb.add_argument("number", type=_number, metavar="N", help="number or reference of the ticket")
         verb.add_argument("--agent", default="", metavar="ADDRESS", help="who did it; else it was the operator")
-    assign.add_argument("name", metavar="NAME", help="an agent's name or address, or nobody")
-    for verb in (split, move):
+    by_name["assign"].add_argument("name", metavar="NAME", help="an agent's name or address, me, or nobody")
+    by_name["language"].add_argument("name", metavar="LANGUAGE", help="such as de")
+    by_name["from"].add_argument("name", metavar="ADDRESS", help="whose it is")
+    for verb in (by_name["split"], by_name["move"]):
         verb.add_argument("entry", type=count, metavar="ENTRY", help="id of the entry, as `ticket show --json` has it")
-    split.add_argument("--subject", default="", help="of the new ticket (default: its first line)")
-    for verb in (merge, move):
+    by_name["split"].add_argument("--subject", default="", help="of the new ticket (default: its first line)")
+    for verb in (by_name["merge"], by_name["move"]):
         verb.add_argument("into", type=_number, metavar="INTO", help="number or reference of the other ticket")
-    for verb in (listing, show, reply, status, close, *orders):
+    for verb in (listing, show, reply, note, status, close, *orders):
         verb.add_argument("--json", action="store_true", help="for programs")
 
 
@@ -82,7 +95,7 @@ def run(args: argparse.Namespace) -> int:
         return _show(args)
     from gateway.cli import ticket_acts
 
-    if args.verb in ("reply", "status", "close"):
+    if args.verb in ("reply", "note", "status", "close"):
         return ticket_acts.run(args)
     from gateway.cli import ticket_orders
 
@@ -161,8 +174,6 @@ def print_ticket(site: Site, number: int, *, as_json: bool, full: bool = False) 
 
 # --- words of the command line -------------------------------------------------------------
 
-_SETTABLE = tuple(s for s in Status if s is not Status.NEW)
-
 
 def _number(word: str) -> int:
     found = _NUMBER.fullmatch(word)
@@ -171,18 +182,11 @@ def _number(word: str) -> int:
     return count(found[1])
 
 
-def _status(word: str) -> str:
-    found = STATUS_WORDS.get(re.sub(r"[-_\s]+", " ", word).strip().casefold())
-    if found not in _SETTABLE:
-        raise argparse.ArgumentTypeError(f"{word!r} is none; use one of: {', '.join(s.value for s in _SETTABLE)}")
-    return found.value
-
-
 def _status_or_open(word: str) -> str:
     if word.casefold() in (OPEN, Status.NEW.value):
         return word.casefold()
-    try:
-        return _status(word)
-    except argparse.ArgumentTypeError:
+    found = STATUS_WORDS.get(re.sub(r"[-_\s]+", " ", word).strip().casefold())
+    if found is None:
         known = ", ".join((OPEN, *(s.value for s in Status)))
-        raise argparse.ArgumentTypeError(f"{word!r} is none; use one of: {known}") from None
+        raise argparse.ArgumentTypeError(f"{word!r} is none; use one of: {known}")
+    return found.value

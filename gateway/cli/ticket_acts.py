@@ -1,4 +1,4 @@
-"""`replydesk ticket reply|status|close`: orders given at the shell.
+"""`replydesk ticket reply|note|status|close`: orders given at the shell.
 
 Each is one transaction: the ticket's change, its history and the mails it leads to. A running
 daemon finds the mails in the outbox.
@@ -15,13 +15,15 @@ from pathlib import Path
 from gateway.cli import WrongUsage
 from gateway.cli.site import Site, new_cause, now, opened
 from gateway.cli.ticket import print_ticket
-from gateway.core import act
-from gateway.core.commands import Command, Order, Verb
+from gateway.core import act, commands, statuses
+from gateway.core.commands import Order, Verb
 from gateway.core.decision import Decision, EntryDraft, Reason, Why
 from gateway.core.errors import ReplydeskError
-from gateway.core.lifecycle import Status, agent_label
+from gateway.core.lifecycle import Status
 from gateway.core.message import Address
+from gateway.core.notice import Audience
 from gateway.core.policy import Agent, Policy
+from gateway.core.say import spoken
 from gateway.core.text import clean
 from gateway.core.ticket import EntryKind, Role, Ticket
 from storage.tx import Tx
@@ -40,16 +42,16 @@ class Done:
 
 def run(args: argparse.Namespace) -> int:
     with opened(args) as site:
-        if args.verb == "reply":
+        if args.verb in ("reply", "note"):
             return _reply(site, args)
-        wanted = Status.CLOSED.value if args.verb == "close" else args.status
         agent = named(site.policy, args.agent) if args.agent else None
-        order = Order((Command(Verb.STATUS, wanted),))
+        wish = order(site.policy, Verb.STATUS, Status.CLOSED.value if args.verb == "close" else args.status)
+        wanted = act.wanted_status(wish, site.policy)
 
         def decide(ticket: Ticket) -> Decision | None:
-            if ticket.status is Status(wanted):
+            if (ticket.status, ticket.sub_status) == wanted:
                 return None
-            return act.carry_out(act.Carrier(ticket, agent, site.policy, now()), order, None, PROOF)
+            return act.carry_out(act.Carrier(ticket, agent, site.policy, now()), wish, None, PROOF)
 
         return _tell(site, _act(site, args.number, decide), as_json=args.json)
 
@@ -59,7 +61,7 @@ def _reply(site: Site, args: argparse.Namespace) -> int:
     text = _text(args.file).strip()
     if not text:
         raise ReplydeskError("there is no text to send; give it on standard input or with --file")
-    order = Order((Command(Verb.STATUS, args.status),) if args.status else ())
+    wish = order(site.policy, Verb.STATUS, args.status) if args.status else Order()
     kind = EntryKind.COMMENT if args.note else EntryKind.CORRESPONDENCE
 
     def decide(ticket: Ticket) -> Decision:
@@ -68,10 +70,18 @@ def _reply(site: Site, args: argparse.Namespace) -> int:
         author = Address(agent.address, agent.name) if agent else Address(box.address, box.name)
         entry = EntryDraft(kind, author, Role.AGENT, text, text, reason=Reason.COMMAND_LINE.value)
         if args.note:
-            return _noted(by, order, entry)
-        return act.carry_out(by, order, act.Answer(text, entry), PROOF)
+            return _noted(by, wish, entry)
+        return act.carry_out(by, wish, act.Answer(text, entry), PROOF)
 
     return _tell(site, _act(site, args.number, decide), as_json=args.json)
+
+
+def order(policy: Policy, verb: Verb, argument: str) -> Order:
+    """An order as an agent's mail would give it. Raises `WrongUsage` where that would be misunderstood."""
+    found = commands.read(f"#{verb} {argument}", policy.languages, [s.name for s in policy.statuses])
+    if found.problems:
+        raise WrongUsage(spoken(found.problems[0], "en"))
+    return found
 
 
 def _noted(by: act.Carrier, order: Order, entry: EntryDraft) -> Decision:
@@ -104,7 +114,7 @@ def _tell(site: Site, done: Done, *, as_json: bool) -> int:
         print_ticket(site, done.number, as_json=True)
         return 0
     ticket = site.database.read_now(lambda tx: tx.tickets.get(done.number))
-    status = agent_label(ticket.status, "en")
+    status = statuses.label(ticket, site.policy, "en", Audience.AGENT)
     if done.decision is None:
         print(f"Ticket {done.number} is like that already: {status}. Nothing was changed.")
         return 0

@@ -1,18 +1,21 @@
-"""`replydesk ticket assign|reopen|spam|split|merge|move`: what agents order by mail, at the shell."""
+"""`replydesk ticket assign|follow|language|from|wait|reopen|spam|split|merge|move|undo …`: what agents order by mail.
+
+The words are read by the grammar of mails, so the shell knows no order a mail does not.
+"""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
 
-from gateway.cli import ticket_acts
+from gateway.cli import WrongUsage, ticket_acts
 from gateway.cli.site import Site, new_cause, now, opened
 from gateway.cli.ticket import print_ticket
 from gateway.core import act, moves
-from gateway.core.commands import Command, Order, Verb
+from gateway.core.commands import Verb
 from gateway.core.decision import Decision
 from gateway.core.errors import ReplydeskError
-from gateway.core.say import spoken
+from gateway.core.say import say, spoken
 from gateway.core.ticket import Entry, Ticket
 from storage.tx import Tx
 
@@ -43,15 +46,31 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _ordered(verb: Verb, argument: str = "") -> Decide:
-    def decide(args: argparse.Namespace, by: act.Carrier, _tx: Tx, _site: Site) -> Decision:
-        order = Order((Command(verb, argument or getattr(args, "name", "")),))
+def _ordered(verb: Verb) -> Decide:
+    def decide(args: argparse.Namespace, by: act.Carrier, _tx: Tx, site: Site) -> Decision:
+        order = ticket_acts.order(site.policy, verb, getattr(args, "name", ""))
         problems = act.problems(by, order)
         if problems:
             raise ReplydeskError(spoken(problems[0], "en"))
+        if by.agent is None and (verb in _FOR_ONESELF or order.argument(verb).casefold() == "me"):
+            raise WrongUsage("say who with --agent ADDRESS")
         return act.carry_out(by, order, None, ticket_acts.PROOF)
 
     return decide
+
+
+_FOR_ONESELF = (Verb.FOLLOW, Verb.UNFOLLOW)
+
+
+def _undo(args: argparse.Namespace, by: act.Carrier, tx: Tx, site: Site) -> Decision:
+    """The newest order an agent gave by mail, or with --agent at the shell: whose it was need not be said."""
+    agents = by.agent.keys if by.agent else frozenset(k for a in site.policy.agents for k in a.keys)
+    done = tx.acts.newest(by.ticket.number, agents)
+    if done is None:
+        raise ReplydeskError(spoken(say("nothing_to_undo"), "en"))
+    if done.undo.answered and done.sent:
+        raise ReplydeskError(spoken(say("too_late", by.ticket.requester.address), "en"))
+    return moves.undo(by, done)
 
 
 def _split(args: argparse.Namespace, by: act.Carrier, tx: Tx, _site: Site) -> Decision:
@@ -82,9 +101,16 @@ def _entry(tx: Tx, by: act.Carrier, id: int) -> Entry:
 
 _VERBS: dict[str, Decide] = {
     "assign": _ordered(Verb.ASSIGN),
+    "follow": _ordered(Verb.FOLLOW),
+    "unfollow": _ordered(Verb.UNFOLLOW),
+    "language": _ordered(Verb.LANGUAGE),
+    "from": _ordered(Verb.FROM),
+    "wait": _ordered(Verb.WAIT),
+    "solved": _ordered(Verb.SOLVED),
     "reopen": _ordered(Verb.REOPEN),
     "spam": _ordered(Verb.SPAM),
     "split": _split,
     "merge": _merge,
     "move": _move,
+    "undo": _undo,
 }

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from gateway.cli import show
-from gateway.core import token
-from gateway.core.lifecycle import agent_label
+from gateway.core import statuses, token
+from gateway.core.notice import Audience
 from gateway.core.say import spoken
 from gateway.core.text import one_line
 from gateway.core.ticket import Entry, EntryKind, Ticket
@@ -46,8 +46,9 @@ def tell(
 def _facts(ticket: Ticket, links: Sequence[tuple[str, int, int]], site: Site) -> list[tuple[str, str]]:
     closed_by = _CLOSED_BY.get(ticket.closed_by, ticket.closed_by)
     followed = ", ".join(show.person(a) for a in ticket.followers)
+    status = statuses.label(ticket, site.policy, "en", Audience.AGENT)
     return [
-        ("Status", agent_label(ticket.status, "en") + (f", by {closed_by}" if closed_by else "")),
+        ("Status", status + (f", by {closed_by}" if closed_by else "")),
         ("Requester", show.person(ticket.requester)),
         ("Participants", ", ".join(show.person(a) for a in ticket.participants)),
         ("Unconfirmed", ", ".join(show.person(a) for a in ticket.unconfirmed)),

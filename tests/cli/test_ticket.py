@@ -225,8 +225,6 @@ def test_an_unknown_ticket_is_refused(shop: Shop, words: list[str]) -> None:
 @pytest.mark.parametrize(
     "words",
     [
-        ["status", "1", "new"],
-        ["status", "1", "done"],
         ["list", "--status", "foo"],
         ["list", "--limit", "0"],
         ["show", "abc"],
@@ -239,6 +237,35 @@ def test_wrong_words_are_wrong_usage(shop: Shop, words: list[str]) -> None:
     """Exit code 2, and the usage on stderr."""
     assert shop.run("ticket", *words) == 2
     assert "usage: replydesk ticket" in shop.capsys.readouterr().err
+
+
+def test_an_unknown_status_is_wrong_usage(shop: Shop) -> None:
+    """Exit code 2; which there are is said, the site's own too."""
+    assert shop.run("ticket", "status", "1", "done") == 2
+    assert "waiting on contact" in shop.capsys.readouterr().err
+    shop.out("ticket", "wait", "1")
+    assert "cannot be set to “New”" in shop.refused("ticket", "status", "1", "new")
+
+
+def test_small_orders_at_the_shell(shop: Shop, typed: Type) -> None:
+    """Following, language, requester, notes and taking back are the same acts as by mail."""
+    assert shop.run("ticket", "follow", "1") == 2
+    assert "--agent" in shop.capsys.readouterr().err
+    shop.out("ticket", "follow", "1", "--agent", "bob@example.com")
+    assert "bob@example.com" in shop.out("ticket", "show", "1")
+    shop.out("ticket", "unfollow", "1", "--agent", "bob@example.com")
+    assert "Followers" not in shop.out("ticket", "show", "1")
+    assert shop.run("ticket", "language", "1", "tlh") == 2
+    shop.out("ticket", "language", "1", "de")
+    shop.out("ticket", "from", "1", "karla@customer.example", "--agent", "anna@example.com")
+    assert shop.json("ticket", "show", "1")["requester"]["address"] == "karla@customer.example"
+    shop.out("ticket", "undo", "1", "--agent", "anna@example.com")
+    assert shop.json("ticket", "show", "1")["requester"]["address"] == "erika@customer.example"
+    shop.out("ticket", "solved", "1")
+    shop.out("ticket", "wait", "1")
+    typed("Look here.")
+    found = shop.json("ticket", "note", "1", "--agent", "bob@example.com")
+    assert (found["status"], found["entries"][-1]["kind"]) == ("waiting_on_contact", "comment")
 
 
 def test_orders_at_the_shell(shop: Shop) -> None:
