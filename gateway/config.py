@@ -310,7 +310,7 @@ def policy(settings: Settings, keys: Keys) -> Policy:
             for b in settings.mailboxes
         ),
         agents=tuple(
-            AgentPolicy(a.address, a.name, a.lead, tuple(a.mailboxes), tuple(a.aliases), a.language)
+            AgentPolicy(a.address, a.name, a.lead, tuple(a.mailboxes), tuple(a.aliases), a.language, a.signature)
             for a in settings.agents
         ),
         default_language=gateway.default_language,

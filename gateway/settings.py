@@ -162,6 +162,7 @@ class Agent(_Section):
     mailboxes: list[EmailAddress] = []
     aliases: list[EmailAddress] = []
     language: Language = ""
+    signature: str = ""
 
 
 class Smtp(_Section):

@@ -227,7 +227,7 @@ def _words(request: NoticeRequest, scene: Scene, policy: Policy, box: Mailbox, l
         _conversation(request, scene),
         _headline(request.headline, language),
         _remarks(request, scene, policy, language),
-        box.signature if _answer(request, scene) else "",
+        _signature(scene, box, policy) if _answer(request, scene) else "",
         tuple(a.address for a in others if a.key != request.recipient.key)
         if request.notice is Notice.REPLY or (request.notice is Notice.CLOSE_CONFIRMATION and scene.text)
         else (),
@@ -242,6 +242,12 @@ def _words(request: NoticeRequest, scene: Scene, policy: Policy, box: Mailbox, l
         listed=tuple(_listed(t, policy, language) for t in scene.listed),
         choices=_choices(request, scene, policy, language),
     )
+
+
+def _signature(scene: Scene, box: Mailbox, policy: Policy) -> str:
+    """The agent's, where a human wrote the answer, and the mailbox's."""
+    agent = policy.agent_for(scene.entry.author.address) if scene.entry else None
+    return "\n".join(s.strip("\n") for s in (agent.signature if agent else "", box.signature) if s)
 
 
 def _remarks(request: NoticeRequest, scene: Scene, policy: Policy, language: str) -> tuple[str, ...]:

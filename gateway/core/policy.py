@@ -49,6 +49,8 @@ class Agent:
     aliases: tuple[str, ...] = ()
     """Other addresses the same person writes from."""
     language: str = ""
+    signature: str = ""
+    """Put under this agent's answers, above the mailbox's."""
 
     @property
     def keys(self) -> frozenset[str]:

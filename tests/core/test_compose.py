@@ -518,3 +518,13 @@ def test_no_value_breaks_out_of_its_header(asked: NoticeRequest, where: Scene) -
     assert max(len(line) for line in data.split(b"\r\n")) <= 998
     assert len(str(parsed["References"])) <= 4_096
     assert not token.find_references(KEYS, "RD", mail.subject) or mail.ticket
+
+
+def test_an_answer_is_signed_by_the_agent_and_the_mailbox() -> None:
+    """The agent's own lines first; automatic mail has neither."""
+    agents = tuple(replace(a, signature="Extension 17" if a.address == ANNA.address else "") for a in POLICY.agents)
+    policy = replace(POLICY, mailboxes=(replace(BOX, signature="Example Ltd\n"),), agents=agents)
+    assert compose(request(Notice.REPLY), answered(), policy).words.signature == "Extension 17\nExample Ltd"
+    by_bob = answered(entry=replace(ANSWER, author=BOB))
+    assert compose(request(Notice.REPLY), by_bob, policy).words.signature == "Example Ltd"
+    assert compose(request(Notice.STATUS_CHANGED), scene(), policy).words.signature == ""
