@@ -1,17 +1,19 @@
 """The canary: now and then a mail goes out to ourselves, and whoever runs this hears when it does not come back.
 
-By two ways: a mail to the operator, which may be stopped by the very fault, and a line in the log at
-level error. One alarm while it lasts (again each hour), one all-clear.
+By more ways than one, for the mail to the operator may be stopped by the very fault: a line in the log
+at level error, the health page, the figures. One alarm while it lasts (again each hour), one all-clear.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
+from gateway.board import Canary
 from gateway.core import canary
 from gateway.core.canary import Probe
 from gateway.core.policy import Mailbox
@@ -26,6 +28,8 @@ log = logging.getLogger("replydesk.canary")
 EVERY = timedelta(minutes=1)
 """How often it is looked whether a probe is due, back, or missing."""
 KEPT = timedelta(days=7)
+ALARM = "canary:"
+"""Begins the key of every alarm about probes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,25 +41,45 @@ class Verdict:
     faults: tuple[str, ...] = ()
 
 
-async def probe(site: Site) -> str:
+async def probe(site: Site) -> str | None:
     """Judge what came back and what did not, then send what is due. 0 minutes: never."""
     settings, now = site.settings.canary, site.clock()
-    if not settings.every_minutes:
-        return ""
+    boxes = site.desk.policy.mailboxes if settings.every_minutes else ()
+    await _refresh(site, boxes, now)
+    if not boxes:
+        return None
     patience = timedelta(minutes=settings.alarm_after_minutes)
     verdicts = await site.database.write(partial(_judge, desk=site.desk, patience=patience, now=now))
     for verdict in verdicts:
         _tell(verdict)
     sent = 0
-    for box in site.desk.policy.mailboxes:
+    for box in boxes:
         since = now - timedelta(minutes=settings.every_minutes)
         sent += await site.database.write(partial(_send, desk=site.desk, box=box, since=since, now=now))
     await site.database.write(lambda tx: tx.probes.prune(now - KEPT, now))
     if sent or verdicts:
         site.wake()
-    failed = [v for v in verdicts if v.outcome != "well"]
-    said = [f"{sent} sent"] * bool(sent) + [f"{v.probe.mailbox}: {v.outcome}" for v in failed]
+        await _refresh(site, boxes, now)
+    said = [f"{sent} sent"] * bool(sent) + [f"{v.probe.mailbox}: {v.outcome}" for v in verdicts]
     return ", ".join(said)
+
+
+async def _refresh(site: Site, boxes: Sequence[Mailbox], now: datetime) -> None:
+    """Figures of each mailbox; an alarm about one that gets no probes any more would stand for ever."""
+    newest, standing = await site.database.read(lambda tx: (tx.probes.latest(), [a.key for a in tx.alarms.open()]))
+    watched = {_alarm_key(box.address): box.address for box in boxes}
+    for key in standing:
+        if key.startswith(ALARM) and key not in watched:
+            await site.database.write(partial(_forget_alarm, key=key, now=now))
+    took = {one.mailbox: one.round_trip for one in newest}
+    board = site.board.canaries
+    board.update({address: Canary(took.get(address), key in standing) for key, address in watched.items()})
+    for gone in board.keys() - set(watched.values()):
+        del board[gone]
+
+
+def _forget_alarm(tx: Tx, key: str, now: datetime) -> None:
+    tx.alarms.clear(key, now)
 
 
 def _send(tx: Tx, desk: Desk, box: Mailbox, since: datetime, now: datetime) -> int:
@@ -91,7 +115,7 @@ def _verdict(one: Probe, patience: timedelta) -> Verdict:
 
 def _alarm(tx: Tx, desk: Desk, verdict: Verdict, now: datetime) -> None:
     box, sent = verdict.probe.mailbox, f"{verdict.probe.sent_at:%Y-%m-%d %H:%M} UTC"
-    key = f"canary:{box}"
+    key = _alarm_key(box)
     if verdict.outcome == "well":
         desk.all_clear(tx, key, f"Probes to {box} come back as they were sent, the newest one of {sent}.", now)
     elif verdict.outcome == "missing":
@@ -104,8 +128,12 @@ def _alarm(tx: Tx, desk: Desk, verdict: Verdict, now: datetime) -> None:
         desk.alarm(tx, key, f"The probe of {sent} to {box} came back altered: {canary.in_words(verdict.faults)}.", now)
 
 
+def _alarm_key(mailbox: str) -> str:
+    return f"{ALARM}{mailbox}"
+
+
 def _tell(verdict: Verdict) -> None:
-    """The second way, and the figures: `metrics` reads them here."""
+    """The second way; `metrics` counts them here."""
     one = verdict.probe
     fields = {"mailbox": one.mailbox, "probe": one.id, "sent_at": one.sent_at, "outcome": verdict.outcome}
     if one.round_trip is not None:

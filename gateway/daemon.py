@@ -18,7 +18,8 @@ from datetime import UTC, datetime
 from functools import partial
 from zoneinfo import ZoneInfo
 
-from gateway import config, doors, jobs, polling, systemd
+from gateway import canary, config, doors, jobs, polling, systemd
+from gateway.board import Board
 from gateway.config import Settings
 from gateway.core.errors import StorageUnavailable
 from gateway.flow import Desk
@@ -38,11 +39,15 @@ from storage.migrate import migrate
 log = logging.getLogger("replydesk")
 
 POLL_SECONDS = 0.9
-RECEIVE_SECONDS = 4.0
+RECEIVE_SECONDS = 3.5
+JOB_SECONDS = 0.5
 FLOW_SECONDS = 3.0
 SEND_SECONDS = 2.0
 """What draining may take, together less than the ten seconds the operator waits."""
 HEALTH_SECONDS = 5.0
+
+_ROOMS = {canary.ALARM: "canary", jobs.ALARM: "jobs"}
+"""Alarms that stand until their cause is gone, and what the health page calls them."""
 
 Stop = Callable[[], Awaitable[object]]
 
@@ -78,11 +83,11 @@ async def serving(settings: Settings) -> AsyncIterator[None]:
         await stack.enter_async_context(_running(sender.run(), partial(sender.drain, SEND_SECONDS)))
         await stack.enter_async_context(_running(walk.run(), partial(walk.drain, FLOW_SECONDS)))
         site = jobs.Site(database, desk, _now, settings, sender.wake)
-        stack.callback(partial(jobs.start(site).shutdown, wait=False))
+        stack.push_async_callback(jobs.start(site).stop, JOB_SECONDS)
         await stack.enter_async_context(_running(_watch(database)))
         sources = Sources(database, desk, _now, sender.wake, polling.alarm_after(settings))
         await stack.enter_async_context(_running(sources.watch()))
-        await _open_metrics(stack, settings, sources)
+        await _open_metrics(stack, settings, sources, site.board)
 
         given = systemd.listen_sockets()
         doors.check(settings, given)
@@ -123,11 +128,11 @@ async def _watch_folders(stack: contextlib.AsyncExitStack, watches: list[Watch])
     await stack.enter_async_context(_running(run(), drain))
 
 
-async def _open_metrics(stack: contextlib.AsyncExitStack, settings: Settings, sources: Sources) -> None:
+async def _open_metrics(stack: contextlib.AsyncExitStack, settings: Settings, sources: Sources, board: Board) -> None:
     address = settings.metrics.listen
     if not address:
         return
-    metrics, listener = Metrics(lambda: sources.all), doors.listener(address)
+    metrics, listener = Metrics(lambda: sources.all, board), doors.listener(address)
     with doors.named(settings, "metrics.listen", listener):
         stack.callback(metrics.serve(listener.host, listener.port).close)
     await stack.enter_async_context(_running(metrics.measure_lag()))
@@ -161,9 +166,12 @@ def _died(task: asyncio.Future[object]) -> None:
 async def _health(database: Database, sources: Sources) -> Health:
     """Without its database the daemon can accept nothing; everything else waits, and nothing is lost."""
     polled = ("imap",) if sources.failing else ()
-    if not await _answers(database):
+    try:
+        standing = await asyncio.wait_for(database.read(lambda tx: tx.alarms.open()), HEALTH_SECONDS)
+    except (StorageUnavailable, TimeoutError):
         return Health(False, ("database", *polled))
-    return Health(True, polled)
+    rooms = {room for alarm in standing for begins, room in _ROOMS.items() if alarm.key.startswith(begins)}
+    return Health(True, (*polled, *sorted(rooms)))
 
 
 async def _answers(database: Database) -> bool:

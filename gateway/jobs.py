@@ -1,31 +1,39 @@
 """Everything that happens by the clock, in one table, run by APScheduler.
 
 Each job claims what is due inside the transaction that does it, so it is harmless when fired
-twice or by two daemons. A job that fails is logged and fires again; it never stops the others.
+twice or by two daemons. A job that fails is written down, the operator hears of it once, and it
+fires again at its time; it never stops the others.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from functools import partial
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from gateway import rating, retention
+from gateway import canary, rating, retention
+from gateway.board import Board
 from gateway.config import Settings
-from gateway.core import digest
+from gateway.core import clockwork, digest
 from gateway.core.errors import StorageUnavailable
 from gateway.core.message import Address
 from gateway.core.notice import Audience, Notice, NoticeRequest
 from gateway.core.policy import Policy
+from gateway.each import SomeFailed, each
 from gateway.flow import Desk
 from storage.database import Database
+from storage.jobs import JobRow
 from storage.tx import Tx
 
 log = logging.getLogger("replydesk.jobs")
+
+ALARM = "job:"
+"""Begins the key of every alarm about jobs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +46,7 @@ class Site:
     settings: Settings
     wake: Callable[[], None] = lambda: None
     """Tells the send loop that mails may be in line."""
+    board: Board = field(default_factory=Board)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,53 +55,48 @@ class Job:
 
     name: str
     every: timedelta
-    run: Callable[[Site], Awaitable[str]]
-    """Returns what it did, in a few words, empty for nothing."""
+    run: Callable[[Site], Awaitable[str | None]]
+    """Returns what it did, in a few words, empty for nothing; None when the settings switch it off."""
+    daily: bool = False
+    """It says itself when it is due next."""
 
 
 async def tick_tickets(site: Site) -> str:
     """Reminders, closing by time, answering times: each ticket in a transaction of its own."""
-    now, policy = site.clock(), site.desk.policy
-    numbers = await site.database.read(partial(_candidates, policy=policy, now=now))
-    done = 0
-    for number in numbers:
-        decision = await site.database.write(partial(_tick, desk=site.desk, number=number, now=now))
-        done += decision
-    if done:
-        site.wake()
+    now, desk = site.clock(), site.desk
+    numbers = await site.database.read(partial(_wanted, policy=desk.policy, now=now))
+    try:
+        done = await each(site.database, numbers, lambda tx, number: desk.tick(tx, number, now))
+    finally:
+        if numbers:
+            site.wake()
     return f"{done} tickets moved or reminded" if done else ""
 
 
-def _candidates(tx: Tx, policy: Policy, now: datetime) -> list[int]:
-    solved = _soonest(policy.remind_after_days, policy.close_after_days)
-    waiting = _soonest(policy.waiting_remind_after_days, policy.waiting_solved_after_days)
-    return tx.tickets.clock_candidates(now - solved, now - waiting, now)
+def _wanted(tx: Tx, policy: Policy, now: datetime) -> list[int]:
+    """Tickets the clock wants something of; looked at before anything is written, for most want nothing."""
+    found: list[int] = []
+    after = 0
+    while numbers := tx.tickets.clock_candidates(after, now, *clockwork.soonest(policy, now)):
+        found += [t.number for t in tx.tickets.numbered(numbers) if clockwork.due(t, policy, now) is not None]
+        after = numbers[-1]
+    return found
 
 
-def _soonest(*days: int) -> timedelta:
-    """Business days are never sooner than calendar days; an hour allows for a change of the wall clock."""
-    set_ = [d for d in days if d]
-    return timedelta(days=min(set_)) - timedelta(hours=1) if set_ else timedelta(days=36500)
-
-
-def _tick(tx: Tx, desk: Desk, number: int, now: datetime) -> int:
-    return int(desk.tick(tx, number, now) is not None)
-
-
-async def send_digest(site: Site) -> str:
+async def send_digest(site: Site) -> str | None:
     """Each agent reads in the morning what is open; nothing open, no mail."""
-    return await _morning(site, "agent-digest", site.settings.digest.agents_at, _digest)
+    return await _morning(site, "digest", site.settings.digest.agents_at, _digest)
 
 
-async def send_review(site: Site) -> str:
+async def send_review(site: Site) -> str | None:
     """Leads read which tickets their customers closed on their own."""
-    return await _morning(site, "review-digest", site.settings.digest.review_at, _review)
+    return await _morning(site, "review", site.settings.digest.review_at, _review)
 
 
-async def _morning(site: Site, name: str, at: str, write: Callable[[Tx, Site, datetime, datetime], int]) -> str:
+async def _morning(site: Site, name: str, at: str, write: Callable[[Tx, Site, datetime, datetime], int]) -> str | None:
     """Once on each business day after a time of day: claim and mails are one transaction."""
     if not at:
-        return ""
+        return None
     now, hours = site.clock(), site.desk.policy.hours
     clock = time.fromisoformat(at)
 
@@ -102,15 +106,18 @@ async def _morning(site: Site, name: str, at: str, write: Callable[[Tx, Site, da
             day = hours.at(day + timedelta(hours=30), clock)
         return day
 
-    def work(tx: Tx) -> int:
-        tx.jobs.introduce(name, next_after(now))
+    def work(tx: Tx) -> int | None:
         before = tx.jobs.claim(name, now, next_after(now))
-        return write(tx, site, before, now) if before is not None else 0
+        return None if before is None else write(tx, site, before, now)
 
+    # By itself, so that a first one that fails is due at its time all the same.
+    await site.database.write(lambda tx: tx.jobs.introduce(name, next_after(now)))
     sent = await site.database.write(work)
+    if sent is None:
+        return ""
     if sent:
         site.wake()
-    return f"{sent} mails" if sent else ""
+    return f"{sent} mails" if sent else "nothing to tell, no mail"
 
 
 def _digest(tx: Tx, site: Site, before: datetime, now: datetime) -> int:
@@ -150,35 +157,111 @@ async def sweep_sessions(site: Site) -> str:
 
 JOBS: tuple[Job, ...] = (
     Job("tickets", timedelta(minutes=1), tick_tickets),
-    Job("digest", timedelta(minutes=1), send_digest),
-    Job("review", timedelta(minutes=1), send_review),
-    Job("ratings", timedelta(minutes=5), rating.ask_for_ratings),
-    Job("retention", timedelta(hours=1), retention.apply_retention),
+    Job("digest", timedelta(minutes=1), send_digest, daily=True),
+    Job("review", timedelta(minutes=1), send_review, daily=True),
+    Job("ratings", rating.EVERY, rating.ask_for_ratings),
+    Job("canary", canary.EVERY, canary.probe),
+    Job("retention", retention.EVERY, retention.apply_retention),
     Job("sessions", timedelta(minutes=30), sweep_sessions),
 )
 
 
-def start(site: Site) -> AsyncIOScheduler:
-    """Schedule every job in the running loop; stop with `shutdown(wait=False)`."""
+class Timetable:
+    """Every job, scheduled in the running loop."""
+
+    def __init__(self, scheduler: AsyncIOScheduler) -> None:
+        self._scheduler = scheduler
+        self._looking: dict[str, asyncio.Task[None]] = {}
+
+    async def look(self, job: Job, site: Site) -> None:
+        """Begin a look, unless the one before still goes on. A task of its own: the scheduler cancels its own ones."""
+        before = self._looking.get(job.name)
+        if before is None or before.done():
+            self._looking[job.name] = asyncio.create_task(look(job, site), name=job.name)
+
+    async def stop(self, seconds: float) -> None:
+        """No look begins any more; one that takes longer is given up, and what it had committed stays."""
+        self._scheduler.pause()
+        looking = tuple(self._looking.values())
+        if looking:
+            await asyncio.wait(looking, timeout=seconds)
+        for task in looking:
+            task.cancel()
+        await asyncio.gather(*looking, return_exceptions=True)
+        self._scheduler.shutdown(wait=False)
+
+
+def start(site: Site) -> Timetable:
+    """Begin. The first look is at once: who restarts the daemon each hour gets round to each job as well."""
     # Without a grace time APScheduler drops a job silently when the loop was busy for a second.
     defaults = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
     scheduler = AsyncIOScheduler(timezone=UTC, job_defaults=defaults)
+    timetable = Timetable(scheduler)
     for job in JOBS:
-        scheduler.add_job(look, "interval", seconds=job.every.total_seconds(), args=(job, site), id=job.name)
+        seconds, first = job.every.total_seconds(), datetime.now(UTC)
+        scheduler.add_job(
+            timetable.look, "interval", seconds=seconds, args=(job, site), id=job.name, next_run_time=first
+        )
     scheduler.start()
-    return scheduler
+    return timetable
 
 
 async def look(job: Job, site: Site) -> None:
     """One look of a job: what is due is done, and written down with its outcome."""
     now = site.clock()
     try:
-        outcome = await job.run(site)
-        await site.database.write(lambda tx: tx.jobs.note(job.name, now, now + job.every, outcome))
+        await _look(job, site, now)
     except StorageUnavailable as error:
         log.warning("job deferred", extra={"job": job.name, "cause": str(error)})
-    except Exception:
+
+
+async def _look(job: Job, site: Site, now: datetime) -> None:
+    try:
+        outcome = await job.run(site)
+    except StorageUnavailable:
+        raise
+    except Exception as error:
         log.exception("job failed", extra={"job": job.name})
+        cause = str(error) if isinstance(error, SomeFailed) else f"{type(error).__name__}: {error}"
+        row = await site.database.write(partial(_failed, job=job, desk=site.desk, cause=cause, now=now))
+        site.wake()
     else:
+        row = await site.database.write(partial(_went_well, job=job, desk=site.desk, outcome=outcome, now=now))
         if outcome:
             log.info("job done", extra={"job": job.name, "outcome": outcome})
+    if row is None:
+        site.board.jobs.pop(job.name, None)
+    else:
+        site.board.jobs[job.name] = row
+
+
+def _failed(tx: Tx, job: Job, desk: Desk, cause: str, now: datetime) -> JobRow | None:
+    """The operator hears of the first failure; it stands in stats, health and figures until one goes well."""
+    if not job.daily:
+        tx.jobs.ran(job.name, now, now + job.every)
+    if tx.jobs.fail(job.name, f"failed: {cause}", now):
+        text = (
+            f"The job {job.name!r} failed: {cause}. What it did before that stays done, and it tries the rest again at "
+            "its next time; the log has the details."
+        )
+        desk.alarm(tx, _alarm_key(job), text, now)
+    return tx.jobs.find(job.name)
+
+
+def _went_well(tx: Tx, job: Job, desk: Desk, outcome: str | None, now: datetime) -> JobRow | None:
+    since = tx.jobs.recover(job.name)
+    if since is not None:
+        text = f"The job {job.name!r} works again. It had failed since {since:%Y-%m-%d %H:%M} UTC."
+        desk.all_clear(tx, _alarm_key(job), text, now)
+    if outcome is None:
+        tx.jobs.forget(job.name)
+        return None
+    if not job.daily:
+        tx.jobs.ran(job.name, now, now + job.every)
+    if outcome:
+        tx.jobs.did(job.name, outcome, now)
+    return tx.jobs.find(job.name)
+
+
+def _alarm_key(job: Job) -> str:
+    return ALARM + job.name

@@ -17,6 +17,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, start_wsgi_serv
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from gateway.board import Board
 from gateway.liveness import Source
 
 LAG_SECONDS = 1.0
@@ -28,7 +29,7 @@ _DELIVERIES = ("sent", "deferred", "uncertain", "failed")
 class Metrics(logging.Handler):
     """Counts mail events as they are logged, and shows them beside what it is asked to look at."""
 
-    def __init__(self, sources: Callable[[], Iterable[Source]]) -> None:
+    def __init__(self, sources: Callable[[], Iterable[Source]], board: Board) -> None:
         super().__init__(logging.INFO)
         self.registry = CollectorRegistry(auto_describe=True)
         self._accepted = self._counter("mails_accepted", "Mails written into the journal", "source")
@@ -37,16 +38,11 @@ class Metrics(logging.Handler):
         self._deliveries = self._counter("deliveries", "Tries to send a mail, by how they ended", "outcome")
         self._missed = self._counter("mails_not_taken", "Mails that had to stay in their folder", "source")
         self._probes = self._counter("probes", "Mails sent to ourselves, by how they came back", "outcome")
-        self._round_trip = Gauge(
-            "replydesk_probe_seconds",
-            "How long the newest probe that came back was on its way",
-            ["mailbox"],
-            registry=self.registry,
-        )
         self._lag = Gauge("replydesk_loop_lag_seconds", "How late the event loop is", registry=self.registry)
         for outcome in _DELIVERIES:
             self._deliveries.labels(outcome)
         self.registry.register(_Sources(sources))
+        self.registry.register(_Board(board))
 
     def _counter(self, name: str, told: str, *labels: str) -> Counter:
         return Counter(f"replydesk_{name}", told, labels, registry=self.registry)
@@ -63,8 +59,6 @@ class Metrics(logging.Handler):
             self._missed.labels(_way(getattr(record, "source", ""))).inc()
         elif event in _PROBED:
             self._probes.labels(getattr(record, "outcome", "")).inc()
-            if (seconds := getattr(record, "seconds", None)) is not None:
-                self._round_trip.labels(getattr(record, "mailbox", "")).set(seconds)
         elif event in _DELIVERIES and record.name == "replydesk.send":
             self._deliveries.labels(event).inc()
 
@@ -113,6 +107,36 @@ class _Sources(Collector):
                 if at is not None:
                     family.add_metric([source.name], max(0.0, time.time() - at.timestamp()))
         yield from (looked, mail, failing)
+
+
+class _Board(Collector):
+    """What the jobs of the clock did last, and how the probes do."""
+
+    def __init__(self, board: Board) -> None:
+        self._board = board
+
+    def collect(self) -> Iterator[Metric]:
+        ran = GaugeMetricFamily(
+            "replydesk_job_last_run_timestamp_seconds", "When a job of the clock ran last", labels=["job"]
+        )
+        due = GaugeMetricFamily("replydesk_job_next_run_timestamp_seconds", "When it is due next", labels=["job"])
+        broken = GaugeMetricFamily("replydesk_job_failing", "1 while its runs fail", labels=["job"])
+        for row in list(self._board.jobs.values()):
+            due.add_metric([row.name], row.due_at.timestamp())
+            broken.add_metric([row.name], float(row.failing_since is not None))
+            if row.ran_at is not None:
+                ran.add_metric([row.name], row.ran_at.timestamp())
+        seconds = GaugeMetricFamily(
+            "replydesk_probe_seconds", "How long the newest probe that came back was on its way", labels=["mailbox"]
+        )
+        silent = GaugeMetricFamily(
+            "replydesk_canary_failing", "1 while probes are missing or altered", labels=["mailbox"]
+        )
+        for mailbox, one in list(self._board.canaries.items()):
+            silent.add_metric([mailbox], float(one.failing))
+            if one.round_trip is not None:
+                seconds.add_metric([mailbox], one.round_trip.total_seconds())
+        yield from (ran, due, broken, seconds, silent)
 
 
 def _way(source: str) -> str:

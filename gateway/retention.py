@@ -27,9 +27,11 @@ Batch = Callable[[Retention, datetime], int]
 """Takes what is older than a moment; how much it took."""
 
 
-async def apply_retention(site: Site) -> str:
+async def apply_retention(site: Site) -> str | None:
     """Everything that is too old, by the settings. 0 days: kept for ever."""
     kept, now = site.settings.retention, site.clock()
+    if not (kept.tickets_days or kept.raw_days or kept.held_days or kept.outbox_days):
+        return None
     mode = Mode(kept.tickets_mode)
     verb = "deleted" if mode is Mode.DELETE else "anonymised"
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, Table, insert, select, update
+from sqlalchemy import Connection, Table, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from storage import tables
@@ -21,6 +21,12 @@ class JobRow:
     due_at: datetime
     ran_at: datetime | None
     outcome: str
+    """What the newest run did that did anything; while it fails, why."""
+    outcome_at: datetime | None
+    failing_since: datetime | None
+
+
+_ROW = select(*(JOB.c[f.name] for f in fields(JobRow)))
 
 
 class Jobs:
@@ -52,14 +58,39 @@ class Jobs:
         before: datetime = found.ran_at or found.due_at - FIRST_SPAN
         return before
 
-    def note(self, name: str, ran_at: datetime, due_at: datetime, outcome: str) -> None:
-        """Write down that a job looked, for `replydesk stats`; an empty outcome keeps the last one that was not."""
+    def ran(self, name: str, now: datetime, due_at: datetime) -> None:
+        """A job looked, and will look again."""
         self.introduce(name, due_at)
-        values = {"ran_at": ran_at, "due_at": due_at} | ({"outcome": outcome[:500]} if outcome else {})
-        self._connection.execute(update(JOB).where(JOB.c.name == name).values(**values))
+        self._connection.execute(update(JOB).where(JOB.c.name == name).values(ran_at=now, due_at=due_at))
+
+    def did(self, name: str, outcome: str, now: datetime) -> None:
+        """What it did; the newest run that did nothing does not hide it."""
+        self._connection.execute(update(JOB).where(JOB.c.name == name).values(outcome=outcome[:500], outcome_at=now))
+
+    def fail(self, name: str, cause: str, now: datetime) -> bool:
+        """A run failed; True when the one before had not."""
+        self.introduce(name, now)
+        first = update(JOB).where(JOB.c.name == name, JOB.c.failing_since.is_(None)).values(failing_since=now)
+        begins = self._connection.execute(first).rowcount == 1
+        self.did(name, cause, now)
+        return begins
+
+    def recover(self, name: str) -> datetime | None:
+        """A run went well; since when those before had failed, if they had."""
+        failing = select(JOB.c.failing_since).where(JOB.c.name == name, JOB.c.failing_since.is_not(None))
+        since: datetime | None = self._connection.execute(failing.with_for_update()).scalar_one_or_none()
+        if since is not None:
+            well = update(JOB).where(JOB.c.name == name)
+            self._connection.execute(well.values(failing_since=None, outcome="", outcome_at=None))
+        return since
+
+    def forget(self, name: str) -> None:
+        """A job that is switched off has no next run."""
+        self._connection.execute(delete(JOB).where(JOB.c.name == name))
+
+    def find(self, name: str) -> JobRow | None:
+        row = self._connection.execute(_ROW.where(JOB.c.name == name)).one_or_none()
+        return None if row is None else JobRow(*row)
 
     def all(self) -> list[JobRow]:
-        rows = self._connection.execute(
-            select(JOB.c.name, JOB.c.due_at, JOB.c.ran_at, JOB.c.outcome).order_by(JOB.c.name)
-        )
-        return [JobRow(*row) for row in rows]
+        return [JobRow(*row) for row in self._connection.execute(_ROW.order_by(JOB.c.name))]

@@ -358,6 +358,8 @@ class Job(Row, table=True):
     due_at: datetime
     ran_at: datetime | None = None
     outcome: str = _text()
+    outcome_at: datetime | None = None
+    failing_since: datetime | None = None
 
 
 class Alarm(Row, table=True):

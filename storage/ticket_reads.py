@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, and_, bindparam, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Table, and_, bindparam, false, func, or_, select
 
-from gateway.core.clockwork import MISSED
+from gateway.core.clockwork import MISSED, Steps
 from gateway.core.errors import UnknownTicket
 from gateway.core.lifecycle import Status
 from gateway.core.message import Address, Attachment, address_key
@@ -110,14 +110,17 @@ class TicketReads:
         rows = self._connection.execute(select(TICKET.c.status, func.count()).group_by(TICKET.c.status))
         return {status.value: 0 for status in Status} | {str(name): n for name, n in rows}
 
-    def clock_candidates(self, solved_before: datetime, waiting_before: datetime, now: datetime) -> list[int]:
-        """Numbers of tickets the clock may want something of; `clockwork.due` says what, if anything."""
-        old = or_(
-            and_(TICKET.c.status == Status.SOLVED.value, TICKET.c.solved_at <= solved_before),
-            and_(TICKET.c.status == Status.WAITING_ON_CONTACT.value, TICKET.c.status_at <= waiting_before),
+    def clock_candidates(self, after: int, now: datetime, solved: Steps, waiting: Steps) -> list[int]:
+        """Some numbers above `after` the clock may want something of; `clockwork.due` says what, if anything."""
+        may = or_(
+            _may(solved, TICKET.c.solved_at),
+            _may(waiting, TICKET.c.status_at),
             and_(TICKET.c.due_at.is_not(None), TICKET.c.warn_at <= now, TICKET.c.target != MISSED),
         )
-        rows = self._connection.execute(select(TICKET.c.number).where(old).order_by(TICKET.c.number).limit(5000))
+        here = and_(
+            TICKET.c.number > after, TICKET.c.merged_into.is_(None), or_(TICKET.c.spam.is_(None), ~TICKET.c.spam)
+        )
+        rows = self._connection.execute(select(TICKET.c.number).where(may, here).order_by(TICKET.c.number).limit(500))
         return [row[0] for row in rows]
 
     def closed_unproposed(self, since: datetime, until: datetime) -> list[Ticket]:
@@ -183,6 +186,17 @@ def ticket_of(row: Row[Any], people: tuple[Participant, ...]) -> Ticket:
         proposed=row.solved_at is not None,
         spam=bool(row.spam),
     )
+
+
+def _may(steps: Steps, since: ColumnElement[datetime]) -> ColumnElement[bool]:
+    """In the status for long enough; what follows a reminder only after it."""
+    due: list[ColumnElement[bool]] = [false()]
+    if steps.remind_before is not None:
+        due.append(and_(TICKET.c.reminded_at.is_(None), since <= steps.remind_before))
+    if steps.last_before is not None:
+        reminded = [TICKET.c.reminded_at.is_not(None)] if steps.remind_before is not None else []
+        due.append(and_(*reminded, since <= steps.last_before))
+    return and_(TICKET.c.status == steps.status.value, or_(*due))
 
 
 def entry_of(id: int, row: Any) -> Entry:

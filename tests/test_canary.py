@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from datetime import UTC, datetime
+from datetime import timedelta
 from email import message_from_bytes
 from email import policy as email_policy
 from pathlib import Path
@@ -12,18 +12,15 @@ from typing import Any
 
 import pytest
 
-from gateway import config, jobs
+from gateway.board import Board, Canary
 from gateway.canary import probe
-from gateway.flow import Desk
 from gateway.metrics import Metrics
-from storage.audit import audit
 from storage.database import Database
 from storage.journal import JournalRow
 from storage.tables import Probe
 from storage.tables import table as table_of
 from tests.conftest import Clock
-from tests.room import TEMPLATES, Room, room
-from tests.site import Site, running, wait_for
+from tests.room import Room, room
 
 ON = {"canary": {"every_minutes": 10, "alarm_after_minutes": 15}}
 BOX = "support@example.com"
@@ -76,7 +73,7 @@ async def test_it_goes_out_and_comes_back(
     row = await back(r, data)
     assert (row.state, row.reason, row.ticket) == ("settled", "probe-came-back", None)
     clock.forward(minutes=1)
-    assert await probe(r.site) == ""
+    assert await probe(r.site) == f"{BOX}: well"
     (one,) = await r.read(lambda tx: tx.probes.latest())
     assert (one.mailbox, one.outcome) == (BOX, "well")
     assert one.round_trip.total_seconds() == 121.0
@@ -104,7 +101,7 @@ async def test_it_goes_out_every_so_often(database: Database, clock: Clock, tmp_
     assert len(await r.outbox("canary")) == 7
     off = room(database, clock, tmp_path)
     clock.forward(days=1)
-    assert await probe(off.site) == ""
+    assert await probe(off.site) is None
     assert len(await r.outbox("canary")) == 7
 
 
@@ -192,6 +189,26 @@ async def test_two_daemons_send_one(database_url: str, clock: Clock, tmp_path: P
         await r.database.close()
 
 
+async def test_figures_of_the_board(database: Database, clock: Clock, tmp_path: Path) -> None:
+    """Every daemon shows them, whichever judged; an alarm about what is not watched any more is dropped."""
+    r, other = room(database, clock, tmp_path, **ON), room(database, clock, tmp_path, **ON)
+    await probe(r.site)
+    await back(r, await out(r))
+    await probe(r.site)
+    clock.forward(minutes=30)
+    await probe(r.site)
+    await out(r)
+    clock.forward(minutes=16)
+    await probe(r.site)
+    await probe(other.site)
+    assert r.site.board.canaries == other.site.board.canaries == {BOX: Canary(timedelta(seconds=121), True)}
+    off = room(database, clock, tmp_path)
+    await probe(off.site)
+    assert off.site.board.canaries == {}
+    assert await r.read(lambda tx: tx.alarms.open()) == []
+    assert await told(r) == [ALARM]
+
+
 async def test_what_is_old_goes(database: Database, clock: Clock, tmp_path: Path) -> None:
     """After a week nothing is left of a probe but the journal's row, and the audit holds."""
     r = room(database, clock, tmp_path, **ON)
@@ -209,8 +226,8 @@ async def test_what_is_old_goes(database: Database, clock: Clock, tmp_path: Path
 
 
 def test_figures() -> None:
-    """How long the newest took, and how many came back how."""
-    metrics = Metrics(lambda: ())
+    """How long the newest took, whether an alarm stands, and how many came back how."""
+    metrics = Metrics(lambda: (), Board(canaries={BOX: Canary(timedelta(seconds=3.5), True)}))
     well = {"mailbox": BOX, "outcome": "well", "seconds": 2.5}
     for message, fields in (
         ("probe came back", well),
@@ -221,25 +238,6 @@ def test_figures() -> None:
         metrics.emit(record)
     value = metrics.registry.get_sample_value
     assert value("replydesk_probe_seconds", {"mailbox": BOX}) == 3.5
+    assert value("replydesk_canary_failing", {"mailbox": BOX}) == 1.0
     assert value("replydesk_probes_total", {"outcome": "well"}) == 2.0
     assert value("replydesk_probes_total", {"outcome": "missing"}) == 1.0
-
-
-async def test_around_the_world_and_back(tmp_path: Path) -> None:
-    """A real daemon whose relay hands everything to the daemon's own door: sent, received, settled, judged."""
-    site = Site(tmp_path, send='transport = "smtp"\nhost = "127.0.0.1"\nport = 1')
-    site.config.write_text(site.config.read_text().replace("port = 1\n", f"port = {site.smtp}\n"))
-    with running(site):
-        settings = config.load(site.config)
-        database = Database("", tmp_path / "var")
-        desk = Desk(config.policy(settings, config.signing_keys(settings)), TEMPLATES)
-        on = settings.model_copy(update={"canary": settings.canary.model_copy(update={"every_minutes": 60})})
-        here = jobs.Site(database, desk, lambda: datetime.now(UTC), on)
-        assert await probe(here) == "1 sent"
-        await asyncio.to_thread(wait_for, lambda: database.read_now(lambda tx: tx.probes.latest()))
-        assert await probe(here) == ""
-        (one,) = database.read_now(lambda tx: tx.probes.latest())
-        assert (one.outcome, one.faults) == ("well", ())
-        assert database.read_now(lambda tx: [r.reason for r in tx.journal.recent()]) == ["probe-came-back"]
-        assert database.read_now(audit).broken == ()
-        await database.close()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from gateway.cli.show import Json
     from gateway.core.canary import Probe
     from gateway.core.rating import Results
+    from storage.jobs import JobRow
     from storage.tx import Tx
 
 DAYS = 30
@@ -38,7 +39,14 @@ def run(args: argparse.Namespace) -> int:
         if args.json:
             told = [{"key": a.key, "text": a.text, "raised_at": show.iso(a.raised_at)} for a in alarms]
             ran = [
-                {"name": j.name, "last_run": show.iso(j.ran_at), "next_run": show.iso(j.due_at), "outcome": j.outcome}
+                {
+                    "name": j.name,
+                    "last_run": show.iso(j.ran_at),
+                    "next_run": show.iso(j.due_at),
+                    "outcome": j.outcome,
+                    "outcome_at": show.iso(j.outcome_at),
+                    "failing_since": show.iso(j.failing_since),
+                }
                 for j in jobs
             ]
             back = [
@@ -61,13 +69,22 @@ def run(args: argparse.Namespace) -> int:
         show.table(
             ("job", "last run", "next run", "last outcome"),
             [
-                (j.name, show.when(j.ran_at, site.zone) if j.ran_at else "", show.when(j.due_at, site.zone), j.outcome)
+                (j.name, show.when(j.ran_at, site.zone), show.when(j.due_at, site.zone), _outcome(j, site.zone))
                 for j in jobs
             ],
         )
         for alarm in alarms:
             show.text(f"{show.when(alarm.raised_at, site.zone)}  {alarm.text}")
     return 0
+
+
+def _outcome(job: JobRow, zone: tzinfo) -> str:
+    """What it did when it last did anything; while it fails, since when and why."""
+    from gateway.cli import show
+
+    if job.failing_since is not None:
+        return f"{job.outcome} (since {show.when(job.failing_since, zone)})"
+    return f"{job.outcome} ({show.when(job.outcome_at, zone)})" if job.outcome else ""
 
 
 def _seconds(probe: Probe) -> float:

@@ -33,6 +33,16 @@ class Target:
     due_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """Tickets that came into a status before these moments may be due; None: that step never is."""
+
+    status: Status
+    remind_before: datetime | None
+    last_before: datetime | None
+    """For what follows the reminder, or stands alone."""
+
+
 class Keep(Enum):
     """Says that nothing changes."""
 
@@ -47,6 +57,20 @@ def due(ticket: Ticket, policy: Policy, now: datetime) -> Decision | None:
     if ticket.spam or ticket.merged_into:
         return None
     return _solved(ticket, policy, now) or _waiting(ticket, policy, now) or _target(ticket, policy, now)
+
+
+def soonest(policy: Policy, now: datetime) -> tuple[Steps, Steps]:
+    """What a store can tell without a calendar: business days are never sooner than calendar days."""
+    return (
+        _steps(Status.SOLVED, policy.remind_after_days, policy.close_after_days, now),
+        _steps(Status.WAITING_ON_CONTACT, policy.waiting_remind_after_days, policy.waiting_solved_after_days, now),
+    )
+
+
+def _steps(status: Status, remind: int, last: int, now: datetime) -> Steps:
+    # A day with a change of the wall clock may be shorter.
+    remind_before, last_before = (now - timedelta(days=d) + timedelta(hours=2) if d else None for d in (remind, last))
+    return Steps(status, remind_before, last_before)
 
 
 def _solved(ticket: Ticket, policy: Policy, now: datetime) -> Decision | None:

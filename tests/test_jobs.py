@@ -1,0 +1,173 @@
+"""Jobs on both databases: each is written down, one that fails is told once and stops neither itself nor the others."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway import jobs
+from gateway.core.errors import StorageUnavailable
+from gateway.flow import Desk
+from gateway.jobs import JOBS, Job, Site
+from storage.database import Database
+from storage.jobs import JobRow
+from tests.conftest import NOW, Clock
+from tests.room import ERIKA, KARL, Room, room
+from tests.test_canary import ALARM, CLEAR, told
+
+EVERYTHING: dict[str, Any] = {
+    "digest": {"agents_at": "07:30", "review_at": "07:30"},
+    "rating": {"after_hours": 1},
+    "canary": {"every_minutes": 10},
+    "retention": {"raw_days": 30},
+    "lifecycle": {"remind_after_days": 3, "close_after_days": 7},
+}
+
+
+async def look(r: Room) -> None:
+    for job in JOBS:
+        await jobs.look(job, r.site)
+
+
+async def rows(r: Room) -> dict[str, JobRow]:
+    return {row.name: row for row in await r.read(lambda tx: tx.jobs.all())}
+
+
+async def test_each_is_written_down(database: Database, clock: Clock, tmp_path: Path) -> None:
+    """When it ran, when it is due, what it did; what is switched off is not there."""
+    r = room(database, clock, tmp_path, **EVERYTHING)
+    await look(r)
+    found = await rows(r)
+    assert sorted(found) == ["canary", "digest", "ratings", "retention", "review", "sessions", "tickets"]
+    assert {j.name: found[j.name].due_at - clock.now for j in JOBS if not j.daily} == {
+        j.name: j.every for j in JOBS if not j.daily
+    }
+    assert found["tickets"].ran_at == clock.now
+    assert (found["canary"].outcome, found["canary"].outcome_at) == ("1 sent", clock.now)
+    # Monday half past nine: its first time is tomorrow's half past seven.
+    assert (found["digest"].ran_at, found["digest"].due_at) == (None, NOW + timedelta(hours=22))
+    assert r.site.board.jobs == found
+
+    await r.mail(ERIKA)
+    clock.now = NOW + timedelta(hours=22, minutes=1)
+    await look(r)
+    found = await rows(r)
+    assert (found["digest"].ran_at, found["digest"].outcome) == (clock.now, "2 mails")
+    assert found["digest"].due_at == NOW + timedelta(days=1, hours=22)
+    assert found["review"].outcome == "nothing to tell, no mail"
+    clock.forward(minutes=1)
+    await look(r)
+    assert (await rows(r))["digest"] == found["digest"], "a look that was not its time changes nothing"
+
+    off = room(database, clock, tmp_path)
+    await look(off)
+    assert sorted(await rows(off)) == sorted(off.site.board.jobs) == ["sessions", "tickets"]
+
+
+async def test_one_that_fails(
+    database: Database, clock: Clock, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Logged each time, told once, tried again at its next time, and an all-clear when it works."""
+    r = room(database, clock, tmp_path)
+    broken = True
+
+    async def run(site: Site) -> str:
+        if broken:
+            raise ValueError("no such thing")
+        return "3 things"
+
+    job = Job("things", timedelta(minutes=5), run)
+    began = clock.now
+    for _ in range(30):
+        await jobs.look(job, r.site)
+        clock.forward(minutes=5)
+    assert [c.message for c in caplog.records if c.levelno >= logging.ERROR] == ["job failed"] * 30
+    row = (await rows(r))["things"]
+    assert (row.outcome, row.failing_since) == ("failed: ValueError: no such thing", began)
+    assert row.due_at == clock.now
+    assert await told(r) == [ALARM]
+    assert [a.key for a in await r.read(lambda tx: tx.alarms.open())] == ["job:things"]
+    assert r.wakes
+
+    broken = False
+    await jobs.look(job, r.site)
+    row = (await rows(r))["things"]
+    assert (row.outcome, row.failing_since, row.ran_at) == ("3 things", None, clock.now)
+    assert await told(r) == [ALARM, CLEAR]
+    assert await r.read(lambda tx: tx.alarms.open()) == []
+
+
+async def test_a_database_that_is_away_is_no_fault_of_the_job(
+    database: Database, clock: Clock, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is put off with one line, and nothing is raised into the scheduler."""
+    r = room(database, clock, tmp_path)
+
+    async def run(site: Site) -> str:
+        raise StorageUnavailable("away")
+
+    await jobs.look(Job("things", timedelta(minutes=5), run), r.site)
+    assert [c.message for c in caplog.records] == ["job deferred"]
+    assert await told(r) == []
+
+
+async def test_one_bad_ticket_stops_no_other(
+    database: Database, clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the clock wants of the others is done; the job says which one failed."""
+    r = room(database, clock, tmp_path, lifecycle={"remind_after_days": 3, "close_after_days": 7})
+    first, second = (await r.mail(ERIKA)).ticket or 0, (await r.mail(KARL)).ticket or 0
+    for number in (first, second):
+        await r.answer(number, "#solved")
+    tick = Desk.tick
+
+    def faulty(desk: Desk, tx: Any, number: int, now: Any) -> Any:
+        if number == first:
+            raise ValueError("bad ticket")
+        return tick(desk, tx, number, now)
+
+    monkeypatch.setattr(Desk, "tick", faulty)
+    clock.forward(days=4)
+    await jobs.look(JOBS[0], r.site)
+    assert [o.ticket for o in await r.outbox("solved_reminder")] == [second]
+    assert (await rows(r))["tickets"].outcome == f"failed: ticket #{first}: ValueError: bad ticket"
+    monkeypatch.undo()
+    clock.forward(minutes=1)
+    await jobs.look(JOBS[0], r.site)
+    assert [o.ticket for o in await r.outbox("solved_reminder")] == [second, first]
+    assert await told(r) == [ALARM, CLEAR]
+
+
+@pytest.mark.parametrize("name", [job.name for job in JOBS])
+async def test_fired_twice_at_once_by_two_daemons(database_url: str, clock: Clock, tmp_path: Path, name: str) -> None:
+    """What is due happens once, and neither of them fails over it."""
+    rooms = [room(Database(database_url, tmp_path), clock, tmp_path, **EVERYTHING) for _ in range(2)]
+    r = rooms[0]
+    await look(r)
+    solved = (await r.mail(ERIKA)).ticket or 0
+    await r.answer(solved, "#solved")
+    closed = (await r.mail(KARL)).ticket or 0
+    await r.write(lambda tx: r.desk.close_by_link(tx, closed, clock.now))
+    await r.deliver()
+    clock.forward(days=2 if name == "ratings" else 40 if name == "retention" else 4)
+    before = len(await r.outbox())
+    job = next(j for j in JOBS if j.name == name)
+    await asyncio.gather(*(jobs.look(job, one.site) for one in rooms for _ in range(3)))
+    expected = {"tickets": 1, "digest": 2, "review": 1, "ratings": 1, "canary": 2, "retention": 0, "sessions": 0}
+    made = [o.notice for o in (await r.outbox())[before:]]
+    assert len(made) == expected[name], made
+    assert (await rows(r))[name].failing_since is None
+    for one in rooms:
+        await one.database.close()
+
+
+def test_the_table() -> None:
+    """Names are unique, and none is looked for less often than it may be due."""
+    names = [job.name for job in JOBS]
+    assert len(set(names)) == len(names)
+    assert all(timedelta(0) < job.every <= timedelta(hours=1) for job in JOBS)
