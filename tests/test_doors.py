@@ -221,15 +221,16 @@ def test_an_agent_signs_in(tmp_path: Path, certificate: Path) -> None:
     made = site.run("agent", "password", "anna@example.com", stdin="correct horse\n")
     (tmp_path / "passwords").write_text(made.stdout)
     trusted = ssl.create_default_context(cafile=str(certificate))
-    with running(site), smtplib.SMTP("127.0.0.1", site.smtp, timeout=30) as client:
-        client.ehlo()
-        assert not client.has_extn("auth")
-        client.starttls(context=trusted)
-        with pytest.raises(smtplib.SMTPAuthenticationError):
-            client.login("anna@example.com", "wrong horse")
-        client.login("anna@example.com", "correct horse")
-        order = mail("For Kim", "#from kim@customer.example\nShe called.", "anna@example.com")
-        client.send_message(order, "anna@example.com", ["support@example.com"])
+    order = mail("For Kim", "#from kim@customer.example\nShe called.", "anna@example.com")
+    with running(site):
+        with smtplib.SMTP("127.0.0.1", site.smtp, timeout=30) as client:
+            client.ehlo()
+            assert not client.has_extn("auth")
+            client.starttls(context=trusted)
+            with pytest.raises(smtplib.SMTPAuthenticationError):
+                client.login("anna@example.com", "wrong horse")
+            client.login("anna@example.com", "correct horse")
+            client.send_message(order, "anna@example.com", ["support@example.com"])
         (ticket,) = wait_for(lambda: site.json("ticket", "list"))
         assert ticket["requester"]["address"] == "kim@customer.example"
         assert re.search(r"Signed in as\s+anna@example.com", site.run("journal", "show", "1").stdout)

@@ -78,6 +78,11 @@ service lmtp {{
     port = {lmtp}
   }}
 }}
+service auth {{
+  unix_listener auth-client {{
+    mode = 0666
+  }}
+}}
 service stats {{
   unix_listener stats-writer {{
     mode = 0666
@@ -151,6 +156,11 @@ class Dovecot:
     @property
     def ca_file(self) -> Path:
         return self.folder / "ca.pem"
+
+    @property
+    def sasl(self) -> str:
+        """Where other servers ask whether a password is right."""
+        return f"{self.folder}/run/auth-client"
 
     @property
     def maildir(self) -> Path:
