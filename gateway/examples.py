@@ -67,7 +67,7 @@ def outbounds(notice: Notice, language: str) -> tuple[Outbound, Outbound]:
     if notice is Notice.CLOSE_CONFIRMATION:
         full = replace(full, words=replace(full.words, closes_at=NOW + timedelta(days=7)))
     if notice is Notice.AGENT_NOTICE:
-        full = replace(full, words=replace(full.words, omitted=2, also_to=("Ben Probe",)))
+        full = replace(full, words=replace(full.words, omitted=2, also_to=(CUSTOMER.address, COLLEAGUE.address)))
     return full, _sparse(full)
 
 

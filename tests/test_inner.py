@@ -20,7 +20,7 @@ import pytest
 from gateway.core.body import MARKERS
 from storage.database import Database
 from tests.conftest import Clock
-from tests.room import ANNA, ERIKA, LEAD, Room
+from tests.room import ANNA, ERIKA, KARL, LEAD, Room
 from tests.room import room as make_room
 
 NOTE = "This customer is difficult, refuse politely."
@@ -38,6 +38,7 @@ INNER = {
     "an agents' Message-ID": ".a.",
     "a link to a file for agents": "/file/",
     "a headline for agents": "New reply",
+    "whom the answer goes to": "Your answer goes to",
     "a tracker of the agent's": "tracker.example",
 }
 SAID = "Youwillgetit:seethemanual."
@@ -136,9 +137,8 @@ async def room(sqlite_url: str, clock: Clock, tmp_path: Path) -> AsyncIterator[R
 
 async def notice_of(room: Room) -> Notice:
     """A ticket with everything inner on it, and what Anna was told last."""
-    await room.mail(
-        ERIKA, "I want my money back.\nIt was ten euros.", name="Erika", files=(("a.pdf", "application/pdf", b"%PDF"),)
-    )
+    bill = (("a.pdf", "application/pdf", b"%PDF"),)
+    await room.mail(ERIKA, "I want my money back.\nIt was ten euros.", name="Erika", files=bill, Cc=KARL)
     await room.answer(1, f"#assign anna\n#note {NOTE}", LEAD)
     await room.reply(ERIKA, 1, ABSENCE, **{"Auto-Submitted": "auto-replied"})
     await room.answer(1, "We look into it.")
@@ -150,6 +150,7 @@ async def notice_of(room: Room) -> Notice:
     assert isinstance(mail, EmailMessage)
     html = str(mail.get_body(("html",)).get_content())  # type: ignore[union-attr]
     text = str(mail.get_body(("plain",)).get_content())  # type: ignore[union-attr]
+    assert "Your answer goes to" in text
     assert NOTE in text
     assert ABSENCE in text
     assert NOTE in html

@@ -209,7 +209,6 @@ def _words(request: NoticeRequest, scene: Scene, policy: Policy, box: Mailbox, l
         text, html, author, names = scene.text, scene.html, entry.author.name, _names(entry)
     elif request.notice is Notice.CANARY:
         text = scene.text
-    others = () if ticket is None else (ticket.requester, *ticket.participants)
     button, expires, mailto = _button(request, scene, policy, box, language)
     return Words(
         request.notice,
@@ -228,9 +227,7 @@ def _words(request: NoticeRequest, scene: Scene, policy: Policy, box: Mailbox, l
         _headline(request.headline, language),
         _remarks(request, scene, policy, language),
         _signature(scene, box, policy) if _answer(request, scene) else "",
-        tuple(a.address for a in others if a.key != request.recipient.key)
-        if request.notice is Notice.REPLY or (request.notice is Notice.CLOSE_CONFIRMATION and scene.text)
-        else (),
+        _also_to(request, scene),
         policy.public_url,
         expires,
         entry.evidence if entry and to_agent else "",
@@ -242,6 +239,19 @@ def _words(request: NoticeRequest, scene: Scene, policy: Policy, box: Mailbox, l
         listed=tuple(_listed(t, policy, language) for t in scene.listed),
         choices=_choices(request, scene, policy, language),
     )
+
+
+def _also_to(request: NoticeRequest, scene: Scene) -> tuple[str, ...]:
+    """For a customer: who else gets this. For an agent: who gets the answer, when that is more than the requester."""
+    ticket, notice = scene.ticket, request.notice
+    if ticket is None:
+        return ()
+    people = (ticket.requester, *ticket.participants)
+    if notice is Notice.AGENT_NOTICE:
+        return tuple(a.address for a in people) if ticket.participants else ()
+    if notice is Notice.REPLY or (notice is Notice.CLOSE_CONFIRMATION and scene.text):
+        return tuple(a.address for a in people if a.key != request.recipient.key)
+    return ()
 
 
 def _signature(scene: Scene, box: Mailbox, policy: Policy) -> str:

@@ -141,7 +141,7 @@ class Words:
     remarks: tuple[str, ...] = ()
     signature: str = ""
     also_to: tuple[str, ...] = ()
-    """Who else gets it."""
+    """Who else gets it; for agents, who gets their answer."""
     portal_url: str = ""
     expires: datetime | None = None
     """When `button` stops acting."""
