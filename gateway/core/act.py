@@ -229,7 +229,8 @@ def _customer_mails(
 
 def _what_was_sent(mails: tuple[NoticeRequest, ...], answer: Answer | None, by: Carrier) -> tuple[str, ...]:
     if not mails:
-        return (say("nothing_sent"),)
+        around = answer is not None and by.ticket.requester.key in answer.had_it
+        return (say("around", by.name) if around else say("nothing_sent"),)
     if answer is not None:
         whom = ", ".join(m.recipient.address for m in mails)
         if by.policy.hold_minutes:

@@ -58,6 +58,10 @@ def _answer(case: Case, by: act.Carrier) -> Decision:
     assert agent is not None
     box = case.policy.mailbox_for(ticket.mailbox) or case.mailbox
     out = leak.for_customers(order.text, box, case.policy, case.facts.history)
+    reached = frozenset(a.key for a in (*case.message.to, *case.message.cc))
+    if {ticket.requester.key, *(a.key for a in ticket.participants)} <= reached:
+        # Everybody has it from the agent: there is nothing left to keep from them, and it must be on record.
+        out = leak.Outgoing(order.text)
     if out.command_below:
         return _refusal(agent, ticket, Reason.AGENT_MISUNDERSTOOD, (say("command_below", out.command_below),))
     if out.inseparable:
@@ -74,7 +78,7 @@ def _answer(case: Case, by: act.Carrier) -> Decision:
             agent_mail.entry(case, agent, EntryKind.CORRESPONDENCE, out.text, Reason.AGENT_ANSWER, around),
             html,
             files,
-            frozenset(a.key for a in (*case.message.to, *case.message.cc)),
+            reached,
             _newly_confirmed(case, ticket),
         )
     target = ticket

@@ -12,6 +12,7 @@ import pytest
 
 from tests.interop import dovecot as dovecot_module
 from tests.interop import postfix as postfix_module
+from tests.interop import unprivileged
 from tests.interop.dovecot import Dovecot
 from tests.sink import Sink
 
@@ -36,6 +37,13 @@ def dovecot() -> Iterator[Dovecot]:
 def needs_postfix() -> None:
     if postfix_module.MISSING:
         pytest.skip(postfix_module.MISSING)
+
+
+@pytest.fixture
+def common() -> Iterator[Path]:
+    """A folder a user without rights can reach and write."""
+    with unprivileged.folder() as folder:
+        yield folder
 
 
 @pytest.fixture

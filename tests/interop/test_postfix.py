@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import pwd
 import shutil
 import smtplib
 import socket
 import sqlite3
-import subprocess
-import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -26,6 +21,7 @@ from tests.interop import dovecot as dovecot_module
 from tests.interop import postfix as postfix_module
 from tests.interop.dovecot import PASSWORD, USER
 from tests.interop.postfix import Postfix
+from tests.interop.unprivileged import NOBODY, UnprivilegedSite
 from tests.recipes import recipe
 from tests.sink import Received, Sink
 from tests.site import Site, free_port, mail, running, wait_for
@@ -160,56 +156,11 @@ def test_two_recipients(tmp_path: Path) -> None:
 # --- through a pipe --------------------------------------------------------------------------------------
 
 
-NOBODY = "nobody"
-
-
-def unprivileged() -> list[str]:
-    """An interpreter with our packages that another user may start."""
-    project, packages = Path(__file__).resolve().parents[2], next(p for p in sys.path if p.endswith("site-packages"))
-    for python in (sys.executable, f"/usr/bin/python3.{sys.version_info.minor}"):
-        words = [
-            "/usr/bin/env",
-            f"PYTHONPATH={project}:{packages}",
-            "PYTHONDONTWRITEBYTECODE=1",
-            python,
-            "-m",
-            "gateway",
-        ]
-        with contextlib.suppress(OSError):
-            done = subprocess.run([*words, "--version"], user=NOBODY, group="nogroup", cwd="/", capture_output=True)
-            if done.returncode == 0:
-                return words
-    pytest.skip(f"{sys.executable} may not be started by another user, and there is no other Python of that version")
-
-
-class Others(Site):
-    """A site whose daemon and whose folder belong to a user without rights, as an installed one does."""
-
-    def start(self) -> None:
-        self.log = (self.folder / "daemon.log").open("ab")
-        words = [*unprivileged(), "run", "--config", str(self.config)]
-        self.process = subprocess.Popen(
-            words, stdout=self.log, stderr=subprocess.STDOUT, user=NOBODY, group="nogroup", cwd="/"
-        )
-        wait_for(self._ready)
-
-
-@pytest.fixture
-def common(tmp_path: Path) -> Iterator[Path]:
-    """A folder such a user can reach and write."""
-    folder = Path(tempfile.mkdtemp(prefix="replydesk-", dir="/tmp"))
-    os.chown(folder, pwd.getpwnam(NOBODY).pw_uid, -1)
-    folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)
-
-
 def test_in_by_pipe(common: Path) -> None:
     """With the daemon up and down, as another user; a fault of ours makes Postfix wait; too large comes back."""
-    site = Others(common)
-    installed = "/opt/replydesk/bin/replydesk", "/etc/replydesk/replydesk.toml", "user=replydesk"
-    here = " ".join(unprivileged()), str(site.config), f"user={NOBODY}"
-    master = recipe("postfix/pipe.master.cf", dict(zip(installed, here, strict=True)))
+    site = UnprivilegedSite(common)
+    here = site.as_installed() | {"user=replydesk": f"user={NOBODY}"}
+    master = recipe("postfix/pipe.master.cf", here)
     with running(site), postfix_module.running(recipe("postfix/pipe.main.cf", {}), master) as postfix:
         post(postfix, "First")
         wait_for(lambda: subjects(site) == ["First"])
