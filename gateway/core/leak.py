@@ -25,6 +25,7 @@ _SIGNATURE = re.compile(r"^-- ?$", re.M)
 _ADDRESS = re.compile(r"[^\s<>()\[\]\",;:]+@[^\s<>()\[\]\",;:]+[^\s<>()\[\]\",;:.]")
 _LINK = re.compile(r"<?https?://[^\s<>]+>?")
 _NOT_SIGNS = re.compile(r"[\W_]+")
+SIGNATURE_LINES = 12
 SHORT = 9
 """Letters and digits below which a line is too common to be recognised ("Thank you")."""
 
@@ -74,9 +75,9 @@ def may_lead(url: str, policy: Policy) -> bool:
 
 
 def _without_signature(text: str) -> str:
-    """The site has a signature of its own (`mailboxes.signature`)."""
+    """The site has signatures of its own (`mailboxes.signature`). Two dashes above more than that divide a text."""
     cut = _SIGNATURE.search(text)
-    return text[: cut.start()] if cut else text
+    return text[: cut.start()] if cut and text.count("\n", cut.end()) <= SIGNATURE_LINES else text
 
 
 def _inner_texts(history: tuple[Entry, ...]) -> list[str]:

@@ -89,6 +89,12 @@ def test_the_agents_signature_stays_at_home(policy: Policy) -> None:
     assert out("You will get it.\n-- \nAnna, extension 17", policy).text == "You will get it."
 
 
+def test_two_dashes_may_divide_a_text(policy: Policy) -> None:
+    """Twenty lines are no signature, and must not vanish."""
+    text = "One.\n--\n" + "More.\n" * 20
+    assert out(text, policy).text == text.strip()
+
+
 def test_prose_is_not_touched(policy: Policy) -> None:
     """Headings, numbers, short common lines and foreign addresses are the agent's own."""
     text = "# Steps\n#1 open it\nThank you.\nAsk kim@customer.example or sales@shop.example."
