@@ -271,8 +271,8 @@ def _sqlite_engine(url: str, begin: str) -> Engine:
     def _connect(connection: Any, _record: object) -> None:
         # The driver must not open transactions of its own accord: it would leave SELECT outside of them.
         connection.isolation_level = None
-        # SQLite folds ASCII only: a search for "läuft" must find "LÄUFT".
-        connection.create_function("lower", 1, _lower, deterministic=True)
+        # SQLite folds ASCII only: a search for "größe" must find "GRÖSSE".
+        connection.create_function("lower", 1, _folded, deterministic=True)
         cursor = connection.cursor()
         for pragma in (
             "journal_mode=WAL",
@@ -293,8 +293,8 @@ def _sqlite_engine(url: str, begin: str) -> Engine:
     return engine
 
 
-def _lower(value: object) -> object:
-    return value.lower() if isinstance(value, str) else value
+def _folded(value: object) -> object:
+    return value.casefold() if isinstance(value, str) else value
 
 
 def ping(tx: Tx) -> None:

@@ -21,6 +21,7 @@ from gateway.core.traces import Traces, parts_of
 from storage import raw, tables
 from storage.contacts import CONTACT
 from storage.journal import JOURNAL, SETTLED
+from storage.like import contains
 from storage.outbox import DUE, OUTBOX, State
 from storage.raw import RAW
 from storage.tickets import ENTRY, PARTICIPANT, TICKET
@@ -146,9 +147,8 @@ def _names(connection: Connection, found: Survey, ours: Collection[str]) -> None
 
 
 def _common(connection: Connection, found: Survey, name: str) -> bool:
-    escaped = name.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     elsewhere = ENTRY.c.ticket.not_in(found.whole | found.part)
-    holds = ENTRY.c.body_text.ilike(f"%{escaped}%", escape="\\")
+    holds = contains(ENTRY.c.body_text, name)
     return (
         connection.execute(select(func.count(ENTRY.c.ticket.distinct())).where(holds, elsewhere)).scalar_one() > COMMON
     )

@@ -14,6 +14,7 @@ from gateway.core.lifecycle import Status
 from gateway.core.message import Address, Attachment, address_key
 from gateway.core.ticket import Entry, EntryKind, Participant, Role, Ticket
 from storage import tables
+from storage.like import contains
 
 TICKET: Table = tables.table(tables.Ticket)
 ENTRY: Table = tables.table(tables.Entry)
@@ -92,17 +93,16 @@ class TicketReads:
         if assignee:
             statement = statement.where(TICKET.c.assignee == assignee)
         if text:
-            pattern = "%" + text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
             in_entry = (
                 select(ENTRY.c.id)
                 .where(
                     ENTRY.c.ticket == TICKET.c.number,
                     ENTRY.c.kind == EntryKind.CORRESPONDENCE.value,
-                    ENTRY.c.body_text.ilike(pattern, escape="\\"),
+                    contains(ENTRY.c.body_text, text),
                 )
                 .exists()
             )
-            statement = statement.where(or_(TICKET.c.subject.ilike(pattern, escape="\\"), in_entry))
+            statement = statement.where(or_(contains(TICKET.c.subject, text), in_entry))
         rows = self._connection.execute(statement.limit(limit).offset(offset)).all()
         return self._with_people(rows)
 

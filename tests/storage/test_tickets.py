@@ -377,6 +377,26 @@ def test_a_search_takes_every_sign_as_itself(db: Database, sign: str) -> None:
     assert numbers(db, text=sign * 2) == []
 
 
+@pytest.mark.parametrize(
+    ("asked", "written"),
+    [
+        ("größe", "GRÖSSE"),
+        ("GRÖSSE", "Größe"),
+        ("groß", "GROẞ"),
+        ("läuft", "LÄUFT NICHT"),
+        ("Ελλάδα", "ΕΛΛΆΔΑ"),
+        ("привет", "ПРИВЕТ"),
+        ("100 % größer_", "100 % GRÖSSER_"),
+    ],
+)
+def test_a_search_knows_capitals(db: Database, asked: str, written: str) -> None:
+    """Of every script, on both databases; in capitals ß is SS."""
+    apply(db, opening(subject=f"die {written}!"))
+    apply(db, opening(text=f"die {written}!"))
+    apply(db, opening(subject="Grosbritannien", text="laufend"))
+    assert numbers(db, text=asked) == [2, 1]
+
+
 def test_a_search_finds_no_inner_words(db: Database) -> None:
     """Customers search too: notes and reports are not looked into."""
     apply(db, opening())
