@@ -44,16 +44,19 @@ WEEK = Hours(BERLIN, frozenset(range(5)), time(9), time(17), frozenset({date(202
 
 @asynccontextmanager
 async def site(
-    url: str, policy: Policy, clock: Clock, folder: Path, digest: Digest | None = None
+    url: str, policy: Policy, clock: Clock, folder: Path, digest: Digest | None = None, nth: int = 0
 ) -> AsyncIterator[Site]:
-    """A daemon's worth of clock: its own connection to the database."""
+    """A daemon's worth of clock: its own connection to the database.
+
+    No two clocks agree: with the same time in them, two mails would have one Message-ID and count as one.
+    """
     database = Database(url, folder)
     settings = Settings(
         mailboxes=[Mailbox(address=b.address) for b in policy.mailboxes],
         digest=digest or Digest(agents_at="", review_at=""),
         file=folder / "x.toml",
     )
-    yield Site(database, Desk(policy, TEMPLATES), clock, settings)
+    yield Site(database, Desk(policy, TEMPLATES), lambda: clock() + nth * timedelta(milliseconds=1), settings)
     await database.close()
 
 
@@ -225,8 +228,8 @@ async def test_ninety_days(database_url: str, policy: Policy, tmp_path: Path, st
             clock.now = now.astimezone(UTC)
             async with AsyncExitStack() as stack:
                 one, *more = [
-                    await stack.enter_async_context(site(database_url, policy, clock, tmp_path, MORNING))
-                    for _ in range(daemons)
+                    await stack.enter_async_context(site(database_url, policy, clock, tmp_path, MORNING, n))
+                    for n in range(daemons)
                 ]
                 if (day, step) == (0, "09:00"):
                     numbers = {life.name: await write_in(one, life.name) for life in LIVES}
@@ -339,7 +342,7 @@ async def test_digests_go_out_once_each_business_morning(
     digest = Digest(agents_at="07:30", review_at="07:30")
     async with (
         site(database_url, policy, clock, tmp_path, digest) as one,
-        site(database_url, policy, clock, tmp_path, digest) as two,
+        site(database_url, policy, clock, tmp_path, digest, 1) as two,
     ):
         both = (one, two) if daemons == 2 else (one,)
         await look(*both)
