@@ -349,7 +349,7 @@ class Desk:
         sent = tx.tickets.known(thread.Keys(reported=(thread.Key(Evidence.REPLY_ADDRESS, outbox=outbox_id),))).sent
         assert sent is not None
         decision = act.undelivered(ticket, self.policy, sent, row.audience, reply)
-        self.effects(tx, decision, f"undelivered:{outbox_id}:{row.attempts}", now)
+        self.effects(tx, decision, f"undelivered:{outbox_id}:{now.isoformat()}", now)
 
     def send_sections(
         self, tx: Tx, request: NoticeRequest, sections: tuple[Section, ...], cause: str, now: datetime

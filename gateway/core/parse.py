@@ -20,6 +20,7 @@ import mailparser
 from gateway.core import body, calendar, dsn, files, mime, people, reading, subject, text, unwrap
 from gateway.core.header import Fields, message_ids
 from gateway.core.message import Address, Attachment, Envelope, Event, Message, NestedMessage
+from gateway.core.say import say
 
 logging.getLogger("mailparser").setLevel(logging.CRITICAL)  # what it stumbles over is in the mail's defects
 
@@ -217,7 +218,7 @@ def _unreadable(raw: bytes, cause: str) -> Message:
         reply_text="",
         body_html="",
         attachments=(whole,) if raw else (),
-        omissions=(f"Nothing of this mail is shown: {cause}.",),
+        omissions=(say("nothing_shown", cause),),
         defects=(cause,),
         unreadable=cause,
         size=len(raw),

@@ -15,6 +15,7 @@ from urllib.parse import unquote
 from gateway.core import embedded, flowed, html_text, mime, unwrap
 from gateway.core.html import from_lines
 from gateway.core.mime import Part
+from gateway.core.say import say
 from gateway.core.text import clean
 from gateway.core.unwrap import Unpacked
 
@@ -29,7 +30,6 @@ _FORMS = frozenset({"text/x-amp-html", "text/watch-html"})
 """Forms of a text for programs we are not; what they say is in the others."""
 _PGP_MESSAGE = "-----BEGIN PGP MESSAGE-----"
 _STUB = re.compile(r"(?i)\bhtml\b|web ?browser|plain.?text version")
-_TOO_LONG = "The text is longer than can be shown here; all of it is in the file beside it."
 _WORDS = re.compile(r"\w{3,}")
 _CID = re.compile(r"""(?i)cid:([^"'\s>)]+)""")
 
@@ -90,9 +90,7 @@ def read(tree: MimeMessage, prefix: str = "", depth: int = 0) -> Content:
     content.hint = next((p.declared_charset for p in leaves if p.main_type == "text" and p.declared_charset), "")
     content.pieces = _pieces(root, content, prefix, depth)
     if any(p.cut for p in leaves):
-        content.omissions.append(
-            "Parts of this mail are nested too deep or are too many to show; the original has them."
-        )
+        content.omissions.append(say("parts_left_out"))
     _compose(content)
     return content
 
@@ -174,7 +172,7 @@ def _text(part: Part, content: Content, prefix: str) -> list[Piece]:
         _unpacked(content, path, pictures)
     if len(value) > (html_text.SIZE_LIMIT if subtype == "html" else TEXT_LIMIT):
         value = value[:TEXT_LIMIT]
-        content.omissions.append(_TOO_LONG)
+        content.omissions.append(say("text_in_file"))
         _file(part, content, prefix)
     if subtype == "html":
         return [Piece(html=value)]
@@ -210,7 +208,7 @@ def _unwrapped(part: Part, content: Content, prefix: str, depth: int) -> list[Pi
         return None
     _unpacked(content, path, unpacked.files)
     if not (unpacked.files or unpacked.text.strip() or unpacked.html.strip()):
-        content.omissions.append("The mail came with a winmail.dat that holds nothing but formatting.")
+        content.omissions.append(say("winmail_empty"))
     # Outlook sends the text in a part of its own, too, unless the wrapping is all there is.
     return [Piece(unpacked.text, unpacked.html)] if len(content.leaves) == 1 else []
 
@@ -253,7 +251,7 @@ def _compose(content: Content) -> None:
     content.pieces = [p for p in content.pieces if p.text.strip() or p.html.strip()]
     content.html = _joined_html(content.pieces)
     if content.encryption and not content.pieces:
-        content.omissions.append("The mail is encrypted; it can be read only with the key, from the file beside it.")
+        content.omissions.append(say("encrypted"))
     shown: list[str] = []
     for index, piece in enumerate(content.pieces):
         if piece.text.strip() and not (piece.html and _is_stub(piece.text)):
@@ -269,7 +267,7 @@ def _compose(content: Content) -> None:
     content.text = "\n\n".join(shown)
     if len(content.text) > TEXT_LIMIT:
         content.text, content.lines = content.text[:TEXT_LIMIT], ()
-        content.omissions.append("The text is longer than can be shown here; the original has all of it.")
+        content.omissions.append(say("text_cut"))
 
 
 def _is_stub(text: str) -> bool:

@@ -132,6 +132,23 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "Die Mail enthielt weder Text noch einen Befehl.",
     ),
     "text_not_sent": ("Your text was not sent:", "Ihr Text wurde nicht gesendet:"),
+    "parts_left_out": (
+        "Parts of this mail are nested too deep or are too many to show; the original has them.",
+        "Teile dieser Mail sind zu tief verschachtelt oder zu viele, um sie zu zeigen; im Original sind sie enthalten.",
+    ),
+    "text_in_file": (
+        "The text is longer than can be shown here; all of it is in the file beside it.",
+        "Der Text ist länger, als hier gezeigt werden kann; ganz steht er in der Datei daneben.",
+    ),
+    "text_cut": (
+        "The text is longer than can be shown here; the original has all of it.",
+        "Der Text ist länger, als hier gezeigt werden kann; ganz steht er im Original.",
+    ),
+    "winmail_empty": (
+        "The mail came with a winmail.dat that holds nothing but formatting.",
+        "Der Mail lag eine winmail.dat bei, die nur Formatierung enthält.",
+    ),
+    "nothing_shown": ("Nothing of this mail is shown: {0}.", "Von dieser Mail wird nichts gezeigt: {0}."),
     "cut": (
         "Cut from your text, because it is for agents only: {0} lines.",
         "Aus Ihrem Text entfernt, weil nur für Agenten bestimmt: {0} Zeilen.",

@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from gateway.core import lifecycle
 from gateway.core.errors import UnknownTicket
+from gateway.core.say import spoken
 from gateway.core.ticket import Entry, EntryKind, Role, Ticket
 from gateway.portal import original, present, views
 from gateway.portal.refusal import Refusal
@@ -120,7 +121,7 @@ async def message(visit: Visit) -> Response:
         shown.html if shown else None,
         entry.new_text if entry.role is Role.AGENT else entry.body_text,
         shown.remote if shown else False,
-        shown.omissions if shown else (),
+        tuple(spoken(o, visit.words.language) for o in shown.omissions) if shown else (),
         tuple(
             views.Nested(n.author.shown if n.author else "", n.subject, n.date, n.body_text)
             for n in (shown.nested if shown else ())
