@@ -31,6 +31,7 @@ pytestmark = pytest.mark.usefixtures("needs_postfix")
 
 KIM = "kim@customer.example"
 LMTP, SMTP = "127.0.0.1:2424", "[127.0.0.1]:2525"
+EIGHT_BIT = "From: kim@customer.example\nTo: support@example.com\nSubject: Äpfel\n\nÄpfel und Öl\n"
 OUTAGE = 60.0
 """Seconds. Postfix tries again every two to four meanwhile, where it would usually take five minutes."""
 
@@ -94,6 +95,12 @@ def test_in_by_a_port(tmp_path: Path, way: str) -> None:
         wait_for(lambda: subjects(site) == ["First"])
         assert site.json("journal", "list")[0]["source"] == way
         answered_by_plus_address(site, postfix)
+        with smtplib.SMTP("127.0.0.1", postfix.smtp, timeout=30) as client:
+            client.sendmail(KIM, "support@example.com", EIGHT_BIT.encode(), mail_options=["BODY=8BITMIME"])
+        wait_for(lambda: "Äpfel" in subjects(site))
+        # Postfix would have rewritten it as quoted-printable for a server without 8BITMIME.
+        raw = site.run("journal", "show", "--raw", "3").stdout
+        assert EIGHT_BIT.partition("\n\n")[2] in raw
         well(postfix)
         assert site.stop() == 0
 
