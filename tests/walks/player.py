@@ -22,12 +22,15 @@ from gateway.core.policy import Policy
 from gateway.core.say import spoken
 from gateway.flow import Desk
 from gateway.render import Templates
+from gateway.send.files import enclosed_now
 from storage import raw
 from storage.database import Database
 from storage.outbox import OutboxRow, State
 from storage.tx import Tx
 from tests.conftest import Clock
 
+ATTACHED = 15 * 1024 * 1024
+"""Bytes of files on one mail, as by default."""
 SHOWN_HEADERS = (
     "From",
     "To",
@@ -141,7 +144,8 @@ class Player:
             m.add_alternative(self._filled(step["html"]), subtype="html")
         for attached in step.get("files", []):
             main, _, sub = attached["type"].partition("/")
-            m.add_attachment(attached["content"].encode(), maintype=main, subtype=sub, filename=attached["name"])
+            content = attached["content"].encode() * attached.get("times", 1)
+            m.add_attachment(content, maintype=main, subtype=sub, filename=attached["name"])
         return m.as_bytes()
 
     def _subject(self, step: dict[str, Any]) -> str:
@@ -199,8 +203,23 @@ class Player:
             self._say("", f"--> {row.notice} to {row.recipient}, reverse-path <{row.reverse_path}>")
             m = message_from_bytes(data, policy=email_policy.default)
             self.lines += [f"    {h}: {' '.join(str(m[h]).split())}" for h in SHOWN_HEADERS if m[h] is not None]
-            self.lines += [f"    attached: {f.filename} ({f.content_type})" for f in row.files]
+            self.lines += [f"    {line}" for line in self._files(row, data)]
             self.lines += [f"    | {line}".rstrip() for line in self._text(data).splitlines()]
+
+    def _files(self, row: OutboxRow, data: bytes) -> list[str]:
+        """What hangs on the mail when it leaves, and what is said of files that do not."""
+        if not row.files:
+            return []
+        whole = enclosed_now(self.database, self.policy, row, data, ATTACHED)
+        m = message_from_bytes(whole, policy=email_policy.default)
+        said = []
+        for part in m.walk():
+            name, size = part.get_filename(), len(part.get_payload(decode=True) or b"")
+            if name:
+                said.append(f"attached: {name} ({part.get_content_type()}, {size} bytes)")
+        notes = [p for p in m.iter_parts() if p.get_content_type() == "text/plain" and not p.get_filename()]
+        lines = str(notes[-1].get_content()).splitlines() if m.get_content_subtype() == "mixed" and notes else []
+        return said + [re.sub(r"/file/\S+", "/file/LINK", f"note: {line}") for line in lines]
 
     @staticmethod
     def _text(data: bytes) -> str:
