@@ -21,6 +21,8 @@ from urllib.request import Request, urlopen
 
 from gateway.cli.findings import ERROR, OK, WARNING, Finding, daemon_runs
 from gateway.config import Imap, Settings
+from gateway.receive.replies import NOT_A_PROXY
+from gateway.settings import Lmtp, Smtp
 
 SECONDS = 5.0
 """For each answer; on this machine and on the way to the relay alike."""
@@ -59,14 +61,17 @@ def _listeners(settings: Settings) -> Iterator[tuple[str, str, _Ask]]:
     yield from (("receive.lmtp.listen", a, _ask_lmtp) for a in receive.lmtp.listen)
     if settings.portal.listen:
         yield ("portal.listen", settings.portal.listen, _ask_portal)
+    if settings.metrics.listen:
+        yield ("metrics.listen", settings.metrics.listen, _ask_metrics)
 
 
 def _ask_smtp(settings: Settings, what: str, address: str) -> Iterator[Finding]:
     smtp = settings.receive.smtp
     with closing(_dialled(address)) as sock:
-        if smtp.proxy_protocol:
-            sock.sendall(b"PROXY UNKNOWN\r\n")
-        client = _greeted(smtplib.SMTP(), sock)
+        client = _greeted(smtplib.SMTP(), sock, smtp)
+        if client is None:
+            yield _for_balancers_only(what)
+            return
         client.ehlo()
         if smtp.tls_certificate:
             code, said = client.docmd("STARTTLS")
@@ -84,7 +89,10 @@ def _ask_smtps(settings: Settings, what: str, address: str) -> Iterator[Finding]
 
 def _ask_lmtp(settings: Settings, what: str, address: str) -> Iterator[Finding]:
     with closing(_dialled(address)) as sock:
-        client = _greeted(smtplib.LMTP(), sock)
+        client = _greeted(smtplib.LMTP(), sock, settings.receive.lmtp)
+        if client is None:
+            yield _for_balancers_only(what)
+            return
         code, said = client.docmd("LHLO", settings.hostname)
         if code != 250:
             raise smtplib.SMTPResponseException(code, said)
@@ -97,6 +105,18 @@ def _ask_portal(settings: Settings, what: str, address: str) -> Iterator[Finding
         client.request("GET", "/healthz")
         answer = client.getresponse()
         yield _health(what, answer.status, answer.read(1000))
+
+
+def _ask_metrics(settings: Settings, what: str, address: str) -> Iterator[Finding]:
+    host, _, port = address.rpartition(":")
+    with closing(http.client.HTTPConnection(_reached(host), int(port), timeout=SECONDS)) as client:
+        client.request("GET", "/metrics")
+        answer = client.getresponse()
+        if answer.status != 200 or b"replydesk_" not in answer.read():
+            remedy = "Use a free address, or stop what listens there."
+            yield Finding("listener", ERROR, f"{what}: something else answers there ({answer.status})", remedy)
+        else:
+            yield Finding("listener", OK, f"{what} answers")
 
 
 def _dialled(address: str) -> socket.socket:
@@ -118,12 +138,22 @@ def _reached(host: str) -> str:
     return _ANY.get(bare, bare)
 
 
-def _greeted(client: smtplib.SMTP, sock: socket.socket) -> smtplib.SMTP:
+def _greeted(client: smtplib.SMTP, sock: socket.socket, section: Smtp | Lmtp) -> smtplib.SMTP | None:
+    """The client once it was let in; None where only balancers are, and we are none of them."""
+    proxied = section.proxy_protocol and not (isinstance(section, Lmtp) and sock.family == socket.AF_UNIX)
+    if proxied:
+        sock.sendall(b"PROXY UNKNOWN\r\n")
     client.sock = sock
     code, said = client.getreply()
+    if proxied and section.proxies and f"{code} {said.decode('utf-8', 'replace')}" == str(NOT_A_PROXY):
+        return None
     if code != 220:
         raise smtplib.SMTPConnectError(code, said)
     return client
+
+
+def _for_balancers_only(what: str) -> Finding:
+    return Finding("listener", OK, f"{what} answers, and lets nobody in but the balancers of its proxies")
 
 
 def _certificate(what: str, sock: socket.socket) -> Iterator[Finding]:

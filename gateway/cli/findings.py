@@ -68,6 +68,9 @@ def look_at_secrets(settings: Settings) -> Iterator[Finding]:
         "gateway.database_password_file": settings.gateway.database_password_file,
         "send.password_file": settings.send.password_file,
     }
+    for number, imap in enumerate(settings.receive.imap):
+        for name in ("password_file", "oauth_client_secret_file", "oauth_refresh_token_file"):
+            named[f"receive.imap[{number}].{name}"] = getattr(imap, name)
     for key, value in named.items():
         if not value:
             continue
@@ -166,6 +169,7 @@ def look_at_addresses(settings: Settings) -> Iterator[Finding]:
     wanted += [("receive.smtp.implicit_tls_listen", a) for a in smtp.implicit_tls_listen]
     wanted += [("receive.lmtp.listen", a) for a in settings.receive.lmtp.listen]
     wanted += [("portal.listen", settings.portal.listen)] if settings.portal.listen else []
+    wanted += [("metrics.listen", settings.metrics.listen)] if settings.metrics.listen else []
     runs = daemon_runs(settings)
     seen: set[str] = set()
     for key, address in wanted:
@@ -206,9 +210,12 @@ def look_at_balancers(settings: Settings) -> Iterator[Finding]:
 
 
 def look_at_relay(settings: Settings) -> Iterator[Finding]:
+    from gateway.send.relay import authorities
+
     send = settings.send
     if send.transport != "smtp":
         return
+    authorities(settings)
     try:
         socket.create_connection((send.host, send.port), timeout=RELAY_SECONDS).close()
     except OSError as error:

@@ -9,7 +9,7 @@ import json
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -22,10 +22,12 @@ import dns.rrset
 import pytest
 import trustme
 
-from gateway import config
+from gateway import config, doors
 from gateway.cli import check_connect, check_dns
 from gateway.cli.findings import Finding
 from gateway.config import Settings
+from gateway.core.message import Envelope
+from gateway.receive.smtp import drain
 from tests.receive.imap_server import PASSWORD, USER, Server
 from tests.sink import Sink
 from tests.site import Site, free_port, running
@@ -78,13 +80,14 @@ def test_a_site_that_works(tmp_path: Path) -> None:
     sink, lmtp = Sink(), tmp_path / "lmtp"
     with aside(sink.running()):
         send = f'transport = "smtp"\nhost = "127.0.0.1"\nport = {sink.port}'
-        site = Site(tmp_path, send=send, extra=f'[receive.lmtp]\nlisten = ["unix:{lmtp}"]\n')
+        metrics = f'[metrics]\nlisten = "127.0.0.1:{free_port()}"\n'
+        site = Site(tmp_path, send=send, extra=f'[receive.lmtp]\nlisten = ["unix:{lmtp}"]\n{metrics}')
         with running(site):
             done = site.run("check", "--connect", "--json")
             found = [f for f in json.loads(done.stdout) if f["about"] in ("listener", "relay", "public url")]
             shown = site.run("check", "--connect")
             assert site.stop() == 0
-        assert [f["level"] for f in found] == ["ok"] * 5
+        assert [f["level"] for f in found] == ["ok"] * 6
         texts = [f["text"] for f in found]
         assert f"receive.lmtp.listen: unix:{lmtp} answers" in texts
         assert any(text.startswith(f"127.0.0.1:{sink.port}: answers") for text in texts)
@@ -118,13 +121,59 @@ def test_listeners_that_do_not_answer(tmp_path: Path) -> None:
         threading.Thread(target=lambda: _say_once(busy, b"421 4.3.2 Too busy\r\n")).start()
         text = (
             f'[receive.smtp]\nlisten = ["127.0.0.1:{port}"]\n[receive.lmtp]\nlisten = ["unix:{tmp_path}/none"]\n'
-            f'[portal]\nlisten = "127.0.0.1:{free_port()}"\n'
+            f'[portal]\nlisten = "127.0.0.1:{free_port()}"\n[metrics]\nlisten = "127.0.0.1:{free_port()}"\n'
         )
         found = told(check_connect.look_at_listeners(settings(tmp_path, text)))
-    assert [level for level, _ in found] == ["error"] * 3
+    assert [level for level, _ in found] == ["error"] * 4
     assert "421 4.3.2 Too busy" in found[0][1]
     assert "No such file" in found[1][1]
     assert "refused" in found[2][1]
+
+
+@pytest.mark.usefixtures("runs")
+@pytest.mark.parametrize(
+    ("proxies", "said"),
+    [([], "answers"), (["127.0.0.1"], "answers"), (["192.0.2.1"], "lets nobody in but the balancers")],
+)
+def test_listeners_behind_a_balancer(tmp_path: Path, proxies: list[str], said: str) -> None:
+    """Asked as a balancer asks; not to be let in is right where others are the balancers."""
+    smtp, lmtp = free_port(), free_port()
+    text = "".join(
+        f'[receive.{kind}]\nlisten = ["127.0.0.1:{port}"]\nproxy_protocol = true\nproxies = {json.dumps(proxies)}\n'
+        for kind, port in (("smtp", smtp), ("lmtp", lmtp))
+    )
+    behind = settings(tmp_path, text + '[portal]\nlisten = ""\n')
+
+    @contextlib.asynccontextmanager
+    async def doors_open() -> AsyncIterator[None]:
+        servers = await doors.open_receivers(behind, Nobody(), {})
+        yield
+        await asyncio.gather(*(drain(server, 1.0) for server in servers))
+
+    with aside(doors_open()):
+        found = told(check_connect.look_at_listeners(behind))
+    assert [level for level, _ in found] == ["ok", "ok"]
+    assert all(said in text for _, text in found)
+
+
+class Nobody:
+    """An intake that nothing comes in by."""
+
+    async def accept(self, raw: bytes, envelope: Envelope) -> None:
+        raise AssertionError
+
+    def is_ours(self, address: str) -> bool:
+        return False
+
+
+@pytest.mark.usefixtures("runs")
+def test_something_else_where_figures_should_be(tmp_path: Path, web: tuple[str, dict[str, tuple[int, bytes]]]) -> None:
+    url, pages = web
+    pages["/metrics"] = (200, b"<h1>Welcome</h1>")
+    text = f'[receive.smtp]\nlisten = []\n[portal]\nlisten = ""\n[metrics]\nlisten = "{url.removeprefix("http://")}"\n'
+    (found,) = told(check_connect.look_at_listeners(settings(tmp_path, text)))
+    assert found[0] == "error"
+    assert "something else answers" in found[1]
 
 
 def _say_once(listener: socket.socket, said: bytes) -> None:
