@@ -83,6 +83,8 @@ class Desk:
         if row is None:
             return None
         archived = read.envelope.archived
+        order, *further = commands.apart(read.order)
+        read = replace(read, order=order)
         case = self.case(tx, read, archive.moment(read.message, row.received_at, now) if archived else now)
         decision = decide(case)
         message = read.message
@@ -94,6 +96,9 @@ class Desk:
         if read.forwarded_raw and decision.entry:
             tx.outbox.keep_file(read.forwarded_raw, now)
         applied = self.effects(tx, decision, f"journal:{journal_id}", now, journal_id=journal_id)
+        for n, order in enumerate(further, 1):
+            also = decide(self.case(tx, replace(read, order=order), now))
+            self.effects(tx, also, f"journal:{journal_id}:{n}", now, journal_id=journal_id)
         number = applied.ticket.number if applied else decision.ticket or None
         entry = applied.entry.id if applied and applied.entry else None
         if decision.reason is not Reason.DUPLICATE:

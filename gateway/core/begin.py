@@ -99,6 +99,8 @@ def orphaned(case: Case) -> Decision:
         return act.carry_out(act.Carrier(named, agent, case.policy, case.now), case.order, None, agent_mail.proof(case))
     if case.order.problems or case.order.has(Verb.HELP):
         return _without_ticket(case, agent, case.order.problems or agent_mail.help_for(agent, case.mailbox, case))
+    if case.order.argument(Verb.REOPEN):
+        return _without_ticket(case, agent, (say("no_such_ticket", case.order.argument(Verb.REOPEN)),))
     first = commands.FORMS[case.order.commands[0].verb]
     return _without_ticket(case, agent, (say("needs_ticket", first),))
 

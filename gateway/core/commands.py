@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from gateway.core.lifecycle import Status
@@ -155,6 +155,17 @@ def read(text: str, languages: Sequence[str] = ("en", "de"), statuses: Sequence[
     return Order(tuple(commands), tuple(problems), "\n".join(lines[start:]).strip("\n"))
 
 
+def apart(order: Order) -> tuple[Order, ...]:
+    """`#reopen 3` above `#reopen 5` are two orders: each is carried out, or refused, by itself."""
+    if len(order.commands) < 2 or order.problems or not _only_reopens(order.commands):
+        return (order,)
+    return tuple(replace(order, commands=(command,)) for command in dict.fromkeys(order.commands))
+
+
+def _only_reopens(commands: Sequence[Command]) -> bool:
+    return all(c.verb is Verb.REOPEN and c.argument for c in commands)
+
+
 STATUS_QUESTIONS = frozenset({"status", "status?", "#status", "my tickets", "meine tickets", "meine anfragen"})
 
 
@@ -259,6 +270,6 @@ def _contradictions(commands: Sequence[Command]) -> list[str]:
             problems.append(say("contradiction", " & ".join(f"#{v.value}" for v in verbs)))
     for verb in Verb:
         said = list(dict.fromkeys(c.argument for c in commands if c.verb is verb))
-        if len(said) > 1 and verb is not Verb.NOTE:
+        if len(said) > 1 and verb is not Verb.NOTE and not (verb is Verb.REOPEN and _only_reopens(commands)):
             problems.append(say("contradiction", " & ".join(f"#{verb.value} {a}".strip() for a in said)))
     return problems

@@ -13,6 +13,7 @@ from gateway.core.commands import (
     Command,
     Order,
     Verb,
+    apart,
     asks_status,
     is_command,
     read,
@@ -206,3 +207,17 @@ def test_a_text_without_the_sign_is_left_alone(text: str) -> None:
     """Nothing is cut from an ordinary mail."""
     text = text.replace("#", "")
     assert read(text) == Order(text=text.strip("\n") if text.strip() else read(text).text)
+
+
+def test_several_tickets_are_opened_again_by_a_line_each() -> None:
+    """Each is an order of its own; beside any other order they contradict each other."""
+    order = read("#reopen 3\n#reopen 5\n#reopen 3\n\nThanks")
+    assert not order.problems
+    assert [o.commands for o in apart(order)] == [(Command(Verb.REOPEN, "3"),), (Command(Verb.REOPEN, "5"),)]
+    assert {o.text for o in apart(order)} == {"Thanks"}
+    for text in ("#reopen 3\n#reopen", "#reopen 3\n#reopen 5\n#assign Bob", "#reopen 3\n#close"):
+        order = read(text)
+        assert order.problems
+        assert apart(order) == (order,)
+    assert apart(read("#reopen 3")) == (read("#reopen 3"),)
+    assert apart(read("#note a\n#assign Bob")) == (read("#note a\n#assign Bob"),)

@@ -1,0 +1,108 @@
+"""The morning mail to leads: what customers closed on their own, and the lines that open it again."""
+
+from __future__ import annotations
+
+from email import message_from_bytes
+from email import policy as email_policy
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway import jobs
+from gateway.core.lifecycle import Status
+from storage.database import Database
+from tests.conftest import Clock
+from tests.room import ANNA, BASE, ERIKA, KARL, LEAD, Room, room
+
+PLUS = BASE["mailboxes"][0]
+PLAIN = {key: value for key, value in PLUS.items() if key != "reply_address"}
+
+
+async def morning(r: Room) -> list[EmailMessage]:
+    """The next morning's mails to the lead about closed tickets."""
+    r.clock.forward(days=1)
+    for job in jobs.JOBS:
+        await jobs.look(job, r.site)
+    found = []
+    for row in await r.outbox("agent_digest", LEAD):
+        data = await r.read(lambda tx, id=row.id: tx.outbox.message(id))
+        mail = message_from_bytes(data, policy=email_policy.default)
+        if mail["Subject"] == "Closed by their requesters":
+            found.append(mail)
+    await r.deliver()
+    return found
+
+
+async def press_close(r: Room, number: int | None) -> None:
+    await r.write(lambda tx: r.desk.close_by_link(tx, number, r.clock.now))
+
+
+async def answered(r: Room, digest: EmailMessage, text: str, author: str = LEAD, **headers: Any) -> Any:
+    """An agent presses reply, as a mail program does."""
+    to = str(digest["Reply-To"] or digest["From"])
+    address = to.partition("<")[2].rstrip(">") or to
+    return await r.mail(
+        author, text, to=address, subject=f"Re: {digest['Subject']}", In_Reply_To=str(digest["Message-ID"]), **headers
+    )
+
+
+@pytest.mark.parametrize("box", [PLUS, PLAIN], ids=["plus-addressing", "none"])
+async def test_each_line_opens_a_ticket_again(
+    database: Database, clock: Clock, tmp_path: Path, box: dict[str, Any]
+) -> None:
+    """One or several, as the mail says them; the lead gets a receipt for each, customers hear of the new status."""
+    r = room(database, clock, tmp_path, mailboxes=[box], digest={"agents_at": "", "review_at": "07:30"})
+    for job in jobs.JOBS:
+        await jobs.look(job, r.site)
+    one = (await r.mail(ERIKA, subject="first")).ticket
+    two = (await r.mail(KARL, subject="second")).ticket
+    three = (await r.mail(KARL, subject="third")).ticket
+    proposed = (await r.mail(KARL, subject="proposed")).ticket
+    (notice,) = [o for o in await r.outbox("agent_notice", ANNA) if o.ticket == proposed]
+    await r.mail(ANNA, "#solved\n\nDone.", subject="Re: proposed", In_Reply_To=f"<{notice.message_id}>")
+    for number in (one, two, three, proposed):
+        await press_close(r, number)
+    (digest,) = await morning(r)
+    text = digest.get_body(("plain",)).get_content()
+    assert [f"#reopen {n}" in text for n in (one, two, three, proposed)] == [True, True, True, False]
+
+    row = await answered(r, digest, f"#reopen {one}\n\n> {text}")
+    assert row.reason == "agent-command"
+    assert (await r.read(lambda tx: tx.tickets.get(one))).status is Status.WAITING_ON_US
+    row = await answered(r, digest, f"#reopen {two}\n#reopen {three}\n")
+    assert [(await r.read(lambda tx, n=n: tx.tickets.get(n))).status for n in (two, three)] == [
+        Status.WAITING_ON_US
+    ] * 2
+    assert [o.ticket for o in await r.outbox("agent_receipt", LEAD)] == [one, two, three]
+    assert [o.ticket for o in await r.outbox("status_changed")] == [one, two, three]
+    assert await r.broken() == {}
+    assert len(await morning(r)) == 1, "a ticket is told once"
+
+
+async def test_a_number_that_is_none_opens_the_others(database: Database, clock: Clock, tmp_path: Path) -> None:
+    """And the receipt says which one there is not."""
+    r = room(database, clock, tmp_path, digest={"agents_at": "", "review_at": "07:30"})
+    for job in jobs.JOBS:
+        await jobs.look(job, r.site)
+    one = (await r.mail(ERIKA)).ticket
+    await press_close(r, one)
+    (digest,) = await morning(r)
+    await answered(r, digest, f"#reopen 999\n#reopen {one}")
+    assert (await r.read(lambda tx: tx.tickets.get(one))).status is Status.WAITING_ON_US
+    first, _ = await r.outbox("agent_receipt", LEAD)
+    assert "There is no ticket #999" in (await r.read(lambda tx: tx.outbox.message(first.id))).decode()
+
+
+async def test_somebody_else_opens_nothing(database: Database, clock: Clock, tmp_path: Path) -> None:
+    """Who got hold of the mail but is no agent, and an agent it was not sent to, prove nothing with it."""
+    r = room(database, clock, tmp_path, digest={"agents_at": "", "review_at": "07:30"})
+    for job in jobs.JOBS:
+        await jobs.look(job, r.site)
+    one = (await r.mail(ERIKA)).ticket
+    await press_close(r, one)
+    (digest,) = await morning(r)
+    for author in ("mallory@elsewhere.example", ANNA):
+        await answered(r, digest, f"#reopen {one}", author)
+        assert (await r.read(lambda tx: tx.tickets.get(one))).status is Status.CLOSED
