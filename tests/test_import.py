@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import pty
 import signal
 import subprocess
 import sys
@@ -295,6 +298,51 @@ def test_the_command(site: Site, write: Write) -> None:
     assert again == {
         "imported": 0, "present": 5, "held": 0, "refused": 0, "drafts": 0, "no_mails": 1, "failed": [],
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("form", ["eml", "mbox", "maildir"])
+def test_every_form_of_archive(site: Site, write: Write, tmp_path: Path, form: str) -> None:
+    """A folder of mails, an mbox, a Maildir: the same ticket with the same dates, and a second time nothing."""
+    path = write(CASE)
+    if form == "mbox":
+        path = tmp_path / "old.mbox"
+        line = b"From kim@customer.example Mon Jun  3 08:00:00 2024\n"
+        path.write_bytes(b"".join(line + one.replace(b"\r\n", b"\n") + b"\n" for one in CASE.values()))
+    elif form == "maildir":
+        path = tmp_path / "Maildir"
+        for part in ("cur", "new", "tmp"):
+            (path / part).mkdir(parents=True)
+        for name, one in CASE.items():
+            (path / "cur" / f"170000000{name}.{name}.host:2,S").write_bytes(one)
+    assert site.json("import", str(path))["imported"] == len(CASE)
+    (ticket,) = site.json("ticket", "list")
+    assert (ticket["created_at"], ticket["status"]) == ("2024-06-03T08:00:00Z", "closed")
+    assert [e["created_at"][:10] for e in site.json("ticket", "show", "1")["entries"]][:2] == ["2024-06-03"] * 2
+    assert site.json("outbox", "list") == []
+    assert site.json("contact", "list")[0]["address"] == KIM
+    assert site.json("import", str(path))["present"] == len(CASE)
+
+
+def test_a_terminal_shows_how_far_it_is(site: Site, write: Write) -> None:
+    """A bar that ends full; where nobody looks there is none."""
+    folder = write(CASE)
+    ours, theirs = pty.openpty()
+    with open(theirs, "wb", closefd=True) as terminal:
+        done = subprocess.run(
+            [sys.executable, "-m", "gateway", "import", str(folder), "--config", str(site.config)],
+            env=os.environ | {"TERM": "xterm", "COLUMNS": "120"},
+            stdout=subprocess.PIPE,
+            stderr=terminal,
+            timeout=60,
+        )
+    shown = b""
+    with contextlib.suppress(OSError):
+        while part := os.read(ours, 65536):
+            shown += part
+    os.close(ours)
+    assert done.returncode == 0
+    assert b"4/4" in shown
+    assert b"4 imported" in shown
 
 
 def test_until_when_conversations_are_closed(site: Site, write: Write) -> None:
