@@ -15,7 +15,6 @@ from gateway.core.commands import STATUS_WORDS
 from gateway.core.lifecycle import Status
 
 if TYPE_CHECKING:
-    from gateway.cli.site import Site
     from gateway.core.ticket import Ticket
     from storage.tx import Tx
 
@@ -148,28 +147,11 @@ def _list(args: argparse.Namespace) -> int:
 
 def _show(args: argparse.Namespace) -> int:
     from gateway.cli.site import opened
+    from gateway.cli.ticket_words import print_ticket
 
     with opened(args) as site:
         print_ticket(site, args.number, as_json=args.json, full=args.full)
     return 0
-
-
-def print_ticket(site: Site, number: int, *, as_json: bool, full: bool = False) -> None:
-    """A ticket with its history, for a program or a person."""
-    from gateway.cli import shapes, show, ticket_words
-
-    ticket, entries, links, rated = site.database.read_now(
-        lambda tx: (
-            tx.tickets.get(number),
-            tx.tickets.entries(number),
-            tx.tickets.links(number),
-            tx.ratings.find(number),
-        )
-    )
-    if as_json:
-        show.as_json(shapes.ticket(ticket, entries, site.policy))
-    else:
-        ticket_words.tell(ticket, entries, links, rated, site, full=full)
 
 
 # --- words of the command line -------------------------------------------------------------

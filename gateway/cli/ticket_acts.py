@@ -14,7 +14,7 @@ from pathlib import Path
 
 from gateway.cli import WrongUsage
 from gateway.cli.site import Site, new_cause, now, opened
-from gateway.cli.ticket import print_ticket
+from gateway.cli.ticket_words import print_ticket
 from gateway.core import act, commands, statuses
 from gateway.core.commands import Order, Verb
 from gateway.core.decision import Decision, EntryDraft, Reason, Why
@@ -78,7 +78,7 @@ def _reply(site: Site, args: argparse.Namespace) -> int:
 
 def order(policy: Policy, verb: Verb, argument: str) -> Order:
     """An order as an agent's mail would give it. Raises `WrongUsage` where that would be misunderstood."""
-    found = commands.read(f"#{verb} {argument}", policy.languages, [s.name for s in policy.statuses])
+    found = commands.read(f"#{verb} {argument}", policy.languages, statuses.words(policy))
     if found.problems:
         raise WrongUsage(spoken(found.problems[0], "en"))
     return found

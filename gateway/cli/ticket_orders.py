@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from gateway.cli import WrongUsage, ticket_acts
 from gateway.cli.site import Site, new_cause, now, opened
-from gateway.cli.ticket import print_ticket
+from gateway.cli.ticket_words import print_ticket
 from gateway.core import act, moves
 from gateway.core.commands import Verb
 from gateway.core.decision import Decision

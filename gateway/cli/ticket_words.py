@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from gateway.cli import show
+from gateway.cli import shapes, show
 from gateway.core import statuses, token
 from gateway.core.notice import Audience
 from gateway.core.say import spoken
@@ -23,6 +23,22 @@ _CLOSED_BY = {
     "time": "time, after it was solved",
     "merge": "merging",
 }
+
+
+def print_ticket(site: Site, number: int, *, as_json: bool, full: bool = False) -> None:
+    """A ticket with its history, for a program or a person."""
+    ticket, entries, links, rated = site.database.read_now(
+        lambda tx: (
+            tx.tickets.get(number),
+            tx.tickets.entries(number),
+            tx.tickets.links(number),
+            tx.ratings.find(number),
+        )
+    )
+    if as_json:
+        show.as_json(shapes.ticket(ticket, entries, site.policy))
+    else:
+        tell(ticket, entries, links, rated, site, full=full)
 
 
 def tell(
