@@ -116,6 +116,8 @@ def _key(location: Sequence[int | str]) -> str:
     """`mailboxes[0].address` from pydantic's location."""
     out = ""
     for part in location:
+        if part == "[key]":  # pydantic's word for what is wrong with a key of a table itself
+            continue
         out += f"[{part}]" if isinstance(part, int) else f".{part}" if out else part
     return out
 
@@ -160,11 +162,20 @@ def _cross_check(settings: Settings) -> None:
                 raise settings.error(
                     f"agents[{n}].mailboxes", f"{box_address} is no mailbox", "Name one of [[mailboxes]]."
                 )
+    if settings.hours.holidays and not settings.hours.days:
+        raise settings.error(
+            "hours.days", "is empty, so it is open on holidays too", 'Name the weekdays, e.g. ["mon", "tue"].'
+        )
     if settings.hours.days and settings.hours.open >= settings.hours.close:
         raise settings.error("hours.close", "is not after hours.open", "Set both, such as 09:00 and 17:00.")
     for n, status in enumerate(settings.statuses):
-        if status.name.casefold() in STATUS_WORDS or any(status.name == s.name for s in settings.statuses[:n]):
+        before = {w.casefold() for s in settings.statuses[:n] for w in (s.name, *s.labels.values())}
+        if status.name.casefold() in STATUS_WORDS or status.name.casefold() in before:
             raise settings.error(f"statuses[{n}].name", f"{status.name!r} is there already", "Choose another name.")
+        for language, label in status.labels.items():
+            if label.casefold() in STATUS_WORDS or label.casefold() in before:
+                key = f"statuses[{n}].labels.{language}"
+                raise settings.error(key, f"{label!r} is there already", "Choose another name.")
     life = settings.lifecycle
     if life.waiting_solved_after_days and life.waiting_remind_after_days >= life.waiting_solved_after_days:
         raise settings.error(

@@ -11,7 +11,7 @@ import hashlib
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from gateway.core import act, archive, canary, clockwork, commands, forward, rating, thread
+from gateway.core import act, archive, canary, clockwork, commands, forward, rating, statuses, thread
 from gateway.core.case import Case, Facts, author_of
 from gateway.core.classify import classify
 from gateway.core.commands import Order, Verb
@@ -72,7 +72,7 @@ class Desk:
         message = parse(raw, envelope)
         kind = classify(message, envelope, self.policy)
         keys = thread.keys(message, envelope, self.policy)
-        order = commands.read(message.reply_text, self.policy.languages, [s.name for s in self.policy.statuses])
+        order = commands.read(message.reply_text, self.policy.languages, statuses.words(self.policy))
         forwarded, inner = _forwarded(raw, message, self.policy) if order.has(Verb.FROM) else (None, b"")
         return Read(message, envelope, kind, keys, content_hash(raw, message), order, forwarded, inner)
 

@@ -7,13 +7,13 @@ the sentence for the operator of it.
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import date, datetime
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from gateway.core.errors import ConfigError
 
@@ -62,13 +62,22 @@ def _timezone(value: str) -> str:
 
 
 def _clock(value: str) -> str:
-    if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d|24:00", value):
+    if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value):
         raise ValueError(f'{value!r} is not a time of day|Write it as "09:00".')
     return value
 
 
+def _closing(value: str) -> str:
+    return value if value == "24:00" else _clock(value)
+
+
 def _optional_clock(value: str) -> str:
     return _clock(value) if value else value
+
+
+def _written_out(value: object) -> object:
+    """TOML has dates of its own; both spellings mean the same."""
+    return value.isoformat() if isinstance(value, date) and not isinstance(value, datetime) else value
 
 
 def _date(value: str) -> str:
@@ -151,8 +160,8 @@ class Mailbox(_Section):
 class Status(_Section):
     name: Annotated[str, Field(min_length=1, max_length=40)]
     counts_as: Literal["waiting_on_us", "waiting_on_contact"]
-    labels: dict[str, str] = {}
-    meanings: dict[str, str] = {}
+    labels: dict[Language, Annotated[str, Field(min_length=1, max_length=40)]] = {}
+    meanings: dict[Language, Annotated[str, Field(min_length=1)]] = {}
 
 
 class Agent(_Section):
@@ -246,8 +255,8 @@ class Portal(_Section):
 class Hours(_Section):
     days: list[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]] = []
     open: Annotated[str, AfterValidator(_clock)] = "09:00"
-    close: Annotated[str, AfterValidator(_clock)] = "17:00"
-    holidays: list[Annotated[str, AfterValidator(_date)]] = []
+    close: Annotated[str, AfterValidator(_closing)] = "17:00"
+    holidays: list[Annotated[str, BeforeValidator(_written_out), AfterValidator(_date)]] = []
 
 
 class Lifecycle(_Section):

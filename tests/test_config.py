@@ -17,6 +17,7 @@ from gateway.core.policy import Budget
 from gateway.core.token import Keys
 
 BOX = {"address": "support@example.com", "reply_address": "support+{token}@example.com"}
+PARTS = {"name": "Parts", "counts_as": "waiting_on_us"}
 FILE = Path("/etc/replydesk/site.toml")
 
 
@@ -79,6 +80,22 @@ MISTAKES: list[tuple[dict[str, Any], str, str, str]] = [
     ({"portal": {"allow_replies": 1}}, "portal.allow_replies", "(it is 1)", "config.example.toml"),
     ({"lifecycle": {"close_after_days": 3}}, "lifecycle.remind_after_days", "not before", "Make it smaller"),
     ({"lifecycle": {"reopen_window_days": -1}}, "lifecycle.reopen_window_days", "(it is -1)", "config.example"),
+    ({"hours": {"days": ["monday"]}}, "hours.days[0]", "'mon', 'tue'", "config.example.toml"),
+    ({"hours": {"days": ["mon"], "open": "9"}}, "hours.open", "'9' is not a time of day", '"09:00"'),
+    ({"hours": {"open": "24:00"}}, "hours.open", "'24:00' is not a time of day", '"09:00"'),
+    ({"hours": {"days": ["mon"], "open": "17:00"}}, "hours.close", "is not after hours.open", "09:00 and 17:00"),
+    ({"hours": {"days": ["mon"], "holidays": ["25.12."]}}, "hours.holidays[0]", "'25.12.' is not a date", "2026-12-25"),
+    ({"hours": {"days": ["mon"], "holidays": ["2026-02-30"]}}, "hours.holidays[0]", "not a date", "2026-12-25"),
+    ({"hours": {"holidays": ["2026-12-25"]}}, "hours.days", "open on holidays too", "Name the weekdays"),
+    ({"digest": {"agents_at": "24:00"}}, "digest.agents_at", "is not a time of day", '"09:00"'),
+    ({"digest": {"review_at": "morning"}}, "digest.review_at", "is not a time of day", '"09:00"'),
+    ({"statuses": [PARTS | {"name": "Closed"}]}, "statuses[0].name", "is there already", "another name"),
+    ({"statuses": [PARTS, PARTS | {"name": "PARTS"}]}, "statuses[1].name", "is there already", "another name"),
+    ({"statuses": [PARTS | {"labels": {"de": "Gelöst"}}]}, "statuses[0].labels.de", "is there already", "another name"),
+    ({"statuses": [PARTS | {"labels": {"fr": "x"}}]}, "statuses[0].labels.fr", "no texts in 'fr'", "en, de"),
+    ({"statuses": [PARTS | {"counts_as": "solved"}]}, "statuses[0].counts_as", "'waiting_on_us'", "config.example"),
+    ({"canary": {"every_minutes": -1}}, "canary.every_minutes", "(it is -1)", "config.example.toml"),
+    ({"retention": {"tickets_mode": "burn"}}, "retention.tickets_mode", "'burn'", "config.example.toml"),
     ({"limits": {"automatic_mail": ["5 per day"]}}, "limits.automatic_mail[0]", 'not "count/time"', "5/10m"),
     ({"limits": {"max_message_bytes": 10}}, "limits.max_message_bytes", "(it is 10)", "config.example.toml"),
 ]  # fmt: skip

@@ -9,9 +9,17 @@ from gateway.core.ticket import Ticket
 
 
 def find(policy: Policy, name: str) -> SiteStatus | None:
-    """A site's own status by its name, without regard to case."""
+    """A site's own status by its name, or by what it is called in a language; without regard to case."""
     word = " ".join(name.replace("_", " ").casefold().split())
-    return next((s for s in policy.statuses if s.name.casefold() == word), None)
+    own = next((s for s in policy.statuses if s.name.casefold() == word), None)
+    called = (s for s in policy.statuses if word in (label.casefold() for label in s.labels.values()))
+    return own or next(called, None)
+
+
+def words(policy: Policy) -> tuple[str, ...]:
+    """What agents may write for the site's own ones: names, then what they are called."""
+    names = (s.name for s in policy.statuses)
+    return tuple(dict.fromkeys((*names, *(label for s in policy.statuses for label in s.labels.values()))))
 
 
 def label(ticket: Ticket, policy: Policy, language: str, audience: Audience = Audience.CUSTOMER) -> str:
