@@ -57,6 +57,9 @@ def _missing() -> str:
         return "Debian's exim4-daemon-light is neither installed nor unpacked in .exim"
     if os.getuid():
         return "Exim is started by root only"
+    libraries = subprocess.run(["ldd", BINARY], capture_output=True, text=True, check=False).stdout
+    if "not found" in libraries:
+        return "Exim was unpacked, but a library of it is missing"
     with tempfile.TemporaryDirectory(dir="/tmp") as name:
         for part in ("etc", "work"):
             (Path(name) / part).mkdir()

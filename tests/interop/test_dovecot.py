@@ -82,20 +82,20 @@ def test_from_push_to_ticket(tmp_path: Path, dovecot: Dovecot) -> None:
     delivered: dict[str, float] = {}
     with running(site):
         wait_for(lambda: "watching" in site.read_log())
-        for n in range(21):
-            time.sleep(1)
+        for n in range(15):
+            time.sleep(0.8)
             dovecot.deliver(request(n))
             delivered[f"Request {n}"] = dovecot.accepted_at
-        tickets(site, 21)
+        tickets(site, 15)
         rows = site.json("ticket", "list", "--limit", "100")
         assert site.stop() == 0
-    own = [push(dovecot, request(n)) for n in range(100, 111)]
+    own = [push(dovecot, request(n)) for n in range(100, 107)]
     took = [datetime.fromisoformat(row["created_at"]).timestamp() - delivered[row["subject"]] for row in rows]
     print(
         f"\nfrom Dovecot to ticket: median {statistics.median(took):.2f} s, longest {max(took):.2f} s; "
         f"Dovecot's own push: median {statistics.median(own):.2f} s"
     )
-    assert len(took) == 21
+    assert len(took) == 15
 
 
 def push(dovecot: Dovecot, data: bytes) -> float:
@@ -179,6 +179,7 @@ def test_a_mail_of_25_megabytes(tmp_path: Path, dovecot: Dovecot) -> None:
         assert site.stop() == 0
 
 
+@pytest.mark.long
 @pytest.mark.timeout(LONG)
 def test_five_thousand_waiting_mails(tmp_path: Path, dovecot: Dovecot) -> None:
     """A week's backlog is taken in one go, each mail once."""
@@ -244,6 +245,7 @@ def test_a_rebuilt_mailbox(tmp_path: Path, dovecot: Dovecot) -> None:
         assert site.stop() == 0
 
 
+@pytest.mark.long
 @pytest.mark.timeout(LONG)
 def test_a_wrong_password(tmp_path: Path, dovecot: Dovecot) -> None:
     """One alarm by mail, log, health page and figures; after the correction one all-clear, and the mail."""

@@ -241,7 +241,9 @@ def broken(file: Path) -> Iterator[None]:
 
 
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("fault", [locked, broken], ids=["locked", "raising"])
+@pytest.mark.parametrize(
+    "fault", [pytest.param(locked, id="locked", marks=pytest.mark.long), pytest.param(broken, id="raising")]
+)
 def test_a_fault_of_ours_is_never_a_bounce(
     tmp_path: Path, fault: Callable[[Path], contextlib.AbstractContextManager[None]]
 ) -> None:
