@@ -238,6 +238,7 @@ def _words(request: NoticeRequest, scene: Scene, policy: Policy, box: Mailbox, l
         sections=scene.sections,
         listed=tuple(_listed(t, policy, language) for t in scene.listed),
         choices=_choices(request, scene, policy, language),
+        statuses=statuses.meanings(policy, language) if request.notice is Notice.REQUEST_RECEIVED else (),
     )
 
 

@@ -70,6 +70,14 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class StatusWords:
+    """A status as customers read it."""
+
+    label: str
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True)
 class Button:
     label: str
     url: str
@@ -157,6 +165,8 @@ class Words:
     """Parts of a digest."""
     choices: tuple[Button, ...] = ()
     """Answers to a question, each with its own link."""
+    statuses: tuple[StatusWords, ...] = ()
+    """Every status a ticket may have, in the mail that introduces them."""
     omitted: int = 0
     """How many older entries `conversation` leaves out."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gateway.core import lifecycle
-from gateway.core.notice import Audience
+from gateway.core.notice import Audience, StatusWords
 from gateway.core.policy import Policy, SiteStatus
 from gateway.core.ticket import Ticket
 
@@ -25,7 +25,7 @@ def words(policy: Policy) -> tuple[str, ...]:
 def label(ticket: Ticket, policy: Policy, language: str, audience: Audience = Audience.CUSTOMER) -> str:
     own = find(policy, ticket.sub_status) if ticket.sub_status else None
     if own and own.counts_as is ticket.status:
-        return own.labels.get(language, own.name)
+        return _called(own, language)
     ours = lifecycle.label if audience is Audience.CUSTOMER else lifecycle.agent_label
     return ours(ticket.status, language)
 
@@ -33,6 +33,27 @@ def label(ticket: Ticket, policy: Policy, language: str, audience: Audience = Au
 def meaning(ticket: Ticket, policy: Policy, language: str) -> str:
     """One sentence; that of the status it counts as where the site says nothing."""
     own = find(policy, ticket.sub_status) if ticket.sub_status else None
-    if own and own.counts_as is ticket.status and own.meanings:
-        return own.meanings.get(language) or next(iter(own.meanings.values()))
+    if own and own.counts_as is ticket.status:
+        return _means(own, language)
     return lifecycle.meaning(ticket.status, language)
+
+
+def meanings(policy: Policy, language: str) -> tuple[StatusWords, ...]:
+    """Ours in the order of a ticket's life, each followed by the site's own ones that count as it."""
+    found = []
+    for status in lifecycle.Status:
+        found.append(StatusWords(lifecycle.label(status, language), lifecycle.meaning(status, language)))
+        found += [
+            StatusWords(_called(own, language), _means(own, language))
+            for own in policy.statuses
+            if own.counts_as is status
+        ]
+    return tuple(found)
+
+
+def _called(own: SiteStatus, language: str) -> str:
+    return own.labels.get(language, own.name)
+
+
+def _means(own: SiteStatus, language: str) -> str:
+    return own.meanings.get(language) or next(iter(own.meanings.values()), lifecycle.meaning(own.counts_as, language))
