@@ -20,9 +20,9 @@ LINES = 50
 
 _WORDS = {
     "en": {
-        "mine": "Yours",
-        "unassigned": "Nobody's",
-        "others": "Others'",
+        "mine": "With you",
+        "unassigned": "Not assigned yet",
+        "others": "With colleagues",
         "bounced": "Mails of ours that did not arrive since the last digest: {0}",
         "held": "Mails the operator holds: {0}",
         "silenced": "Addresses that get no automatic mail, because it bounced: {0}",
@@ -39,9 +39,9 @@ _WORDS = {
         "now": "less than an hour",
     },
     "de": {
-        "mine": "Ihre",
-        "unassigned": "Ohne Zuständige",
-        "others": "Die der anderen",
+        "mine": "Bei Ihnen",
+        "unassigned": "Noch niemandem zugewiesen",
+        "others": "Bei anderen",
         "bounced": "Mails von uns, die seit dem letzten Überblick nicht ankamen: {0}",
         "held": "Mails, die der Betreiber zurückhält: {0}",
         "silenced": "Adressen ohne automatische Mails, weil sie unzustellbar waren: {0}",
