@@ -19,6 +19,7 @@ from urllib.request import urlopen
 import pytest
 import trustme
 
+from tests.recipes import recipe
 from tests.site import Site, free_port, mail, running, wait_for
 
 ACTIVATE = shutil.which("systemd-socket-activate")
@@ -123,7 +124,8 @@ def test_behind_a_balancer(tmp_path: Path) -> None:
     """The peer is the one the PROXY header names; without a header nobody gets in. LMTP has no balancer before it."""
     path = tmp_path / "lmtp"
     site = Balanced(tmp_path, extra=f'[receive.lmtp]\nlisten = ["unix:{path}"]\n')
-    rewrite(site, "[receive.smtp]", "[receive.smtp]\nproxy_protocol = true")
+    here = {"0.0.0.0:2525": f"127.0.0.1:{site.smtp}", "192.0.2.10": "127.0.0.1"}
+    rewrite(site, OPEN.format(site.smtp), recipe("balancer.toml", here))
     with running(site):
         with dialled(("127.0.0.1", site.smtp)) as peer:
             peer.sock.sendall(v2("198.51.100.9"))

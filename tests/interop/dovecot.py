@@ -20,6 +20,7 @@ from pathlib import Path
 
 import trustme
 
+from tests.recipes import recipe
 from tests.site import free_port, wait_for
 
 MISSING = "" if shutil.which("dovecot") else "Debian's dovecot-imapd and dovecot-lmtpd are not installed"
@@ -139,7 +140,8 @@ class Dovecot:
         (self.folder / "oauth.conf").write_text(OAUTH_CONFIG.format(url=self.introspect))
         me = getpass.getuser()
         (self.folder / "dovecot.conf").write_text(
-            CONFIG.format(
+            recipe("dovecot/plus.conf", {})
+            + CONFIG.format(
                 folder=self.folder,
                 internal="dovecot" if root else me,
                 login="dovenull" if root else me,

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import trustme
 
-from tests.site import Site, running, wait_for
+from tests.recipes import recipe
+from tests.site import Site, free_port, running, wait_for
 
 CLIENTS = ("swaks", "msmtp")
 MISSING = ", ".join(client for client in CLIENTS if not shutil.which(client))
@@ -36,11 +37,13 @@ class Door:
         self.ca_file = folder / "ca.pem"
         authority.cert_pem.write_to_path(self.ca_file)
         self.site = Site(folder, extra=f"\n[limits]\nmax_message_bytes = {LIMIT}\n")
-        keys = 'tls_certificate = "cert.pem"\ntls_key = "key.pem"\npasswords_file = "passwords"'
+        self.tls = free_port()
+        here = {"/etc/replydesk/mx.pem": "cert.pem", "/etc/replydesk/mx-key.pem": "key.pem"}
+        table = recipe("agents.toml", here | {"0.0.0.0:465": f"127.0.0.1:{self.tls}"})
         text = self.site.config.read_text("utf-8")
-        self.site.config.write_text(text.replace("[receive.smtp]", f"[receive.smtp]\n{keys}"), "utf-8")
+        self.site.config.write_text(text.replace("[receive.smtp]", table), "utf-8")
         made = self.site.run("agent", "password", ANNA, stdin=PASSWORD + "\n")
-        (folder / "passwords").write_text(made.stdout)
+        (folder / "agents.passwords").write_text(made.stdout)
 
     def swaks(self, *words: str, sender: str = KIM, recipient: str = US) -> subprocess.CompletedProcess[str]:
         server = ["swaks", "--server", f"localhost:{self.site.smtp}", "--timeout", "30", "--helo", "client.example"]
@@ -98,6 +101,17 @@ def test_agents_sign_in(door: Door, mechanism: str) -> None:
     """By either mechanism, over TLS; without TLS it is not offered."""
     login = ["--auth", mechanism, "--auth-user", ANNA, "--auth-password", PASSWORD]
     done = door.encrypted(*login, "--header", f"Subject: By {mechanism}", sender=ANNA)
+    assert done.returncode == 0, done.stdout
+    assert " with ESMTPSA " in newest(door)[1]
+    from_the_first_byte = [
+        "--tls-on-connect",
+        "--tls-verify",
+        "--tls-ca-path",
+        str(door.ca_file),
+        "--port",
+        str(door.tls),
+    ]
+    done = door.swaks(*from_the_first_byte, *login, "--server", "localhost", sender=ANNA)
     assert done.returncode == 0, done.stdout
     assert " with ESMTPSA " in newest(door)[1]
     done = door.swaks(*login, sender=ANNA)

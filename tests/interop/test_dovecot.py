@@ -12,6 +12,8 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
+from email import message_from_string
+from email.utils import parseaddr
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs
@@ -21,6 +23,7 @@ import pytest
 
 from tests.interop import dovecot as dovecot_module
 from tests.interop.dovecot import PASSWORD, USER, Dovecot
+from tests.recipes import recipe
 from tests.site import Site, free_port, mail, running, wait_for
 
 IMAP = """
@@ -42,6 +45,13 @@ def site_of(folder: Path, dovecot: Dovecot, security: str = "none", more: str = 
     port = dovecot.imaps if security == "tls" else dovecot.imap
     extra = IMAP.format(host="localhost", port=port, security=security, ca_file=dovecot.ca_file, more=more)
     return Site(folder, extra=extra)
+
+
+def by_recipe(folder: Path, dovecot: Dovecot) -> Site:
+    """As docs/install.md has it, and what a private server needs besides."""
+    (folder / "imap-password").write_text(PASSWORD + "\n")
+    table = recipe("dovecot/imap.toml", {"mail.example.com": "localhost"})
+    return Site(folder, extra=f'\n{table}port = {dovecot.imap}\nca_file = "{dovecot.ca_file}"\n')
 
 
 def request(number: int, text: str = "Hello") -> bytes:
@@ -74,6 +84,23 @@ def test_mail_is_taken_over_every_kind_of_line(tmp_path: Path, dovecot: Dovecot,
         tickets(site, 2)
         wait_for(lambda: dovecot.count('"Gepr&APw-ft &- gut"') == 2)
         assert site.stop() == 0
+
+
+def test_nothing_but_a_mailbox(tmp_path: Path, dovecot: Dovecot) -> None:
+    """By the recipe; an answer with nothing to know it by but its plus-address is on its ticket."""
+    site = by_recipe(tmp_path, dovecot)
+    dovecot.deliver(request(1))
+    with running(site):
+        tickets(site, 1)
+        (told,) = wait_for(lambda: outgoing(site, "kim1@customer.example")[:1])
+        address = parseaddr(message_from_string(told)["Reply-To"])[1]
+        assert address.startswith("support+")
+        dovecot.deliver(request(2), address)
+        entries = wait_for(lambda: (found := site.json("ticket", "show", "1")["entries"])[1:] and found)
+        assert [e["evidence"] for e in entries if e["kind"] == "correspondence"][1] == "reply-address"
+        assert len(subjects(site)) == 1
+        assert site.stop() == 0
+    assert dovecot.count("Replydesk") == 2
 
 
 def test_from_push_to_ticket(tmp_path: Path, dovecot: Dovecot) -> None:

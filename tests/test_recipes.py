@@ -1,0 +1,77 @@
+"""The recipes: what docs/install.md shows is what lies in `deploy/`, and that can be read by those it is for."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import tomllib
+from configparser import ConfigParser
+from pathlib import Path
+
+import pytest
+
+from gateway import config, doors
+from tests.recipes import DEPLOY
+
+DOCS = DEPLOY.parent / "docs"
+UNITS = sorted(DEPLOY.glob("*.service")) + sorted(DEPLOY.glob("*.socket"))
+RECIPES = sorted(path for path in DEPLOY.rglob("*") if path.is_file() and path not in UNITS)
+ANALYZE = shutil.which("systemd-analyze")
+MAILBOX = {"mailboxes": [{"address": "support@example.com"}], "agents": [{"address": "anna@example.com"}]}
+
+_SHOWN = re.compile(r"`deploy/([\w./-]+)`(?:(?!\n\n|`deploy/).)*\n\n```[a-z]*\n(.*?)```", re.DOTALL)
+"""The file a paragraph names last, and the block below it."""
+_TOML = re.compile(r"```toml\n(.*?)```", re.DOTALL)
+
+
+def without_comments(text: str) -> str:
+    return "".join(line for line in text.splitlines(keepends=True) if not line.startswith("#"))
+
+
+def test_every_recipe_is_shown_as_it_is() -> None:
+    """And nothing is shown that is no file."""
+    shown = dict(_SHOWN.findall((DOCS / "install.md").read_text("utf-8")))
+    assert shown == {str(p.relative_to(DEPLOY)): without_comments(p.read_text("utf-8")) for p in RECIPES}
+
+
+def blocks() -> list[tuple[str, str]]:
+    found = [
+        (page.name, block) for page in sorted(DOCS.glob("*.md")) for block in _TOML.findall(page.read_text("utf-8"))
+    ]
+    assert len(found) > 10
+    return found
+
+
+@pytest.mark.parametrize(("page", "block"), blocks())
+def test_settings_that_are_shown_can_be_read(page: str, block: str, tmp_path: Path) -> None:
+    """Every key of every example is one we know, with a value it may have."""
+    if not block.startswith("["):
+        block = '[[receive.imap]]\nmailbox = "support@example.com"\nhost = "imap.example.com"\n' + block
+    # Angle brackets stand for what only the reader knows.
+    known = re.sub(r"<([\w ]+)>", lambda m: m[1].replace(" ", "-"), block)
+    config.build(MAILBOX | tomllib.loads(known), tmp_path / page)
+
+
+def unit(path: Path) -> ConfigParser:
+    parser = ConfigParser(strict=False, interpolation=None)
+    parser.optionxform = str  # type: ignore[assignment,method-assign]  # systemd's keys have capitals
+    parser.read(path, "utf-8")
+    return parser
+
+
+def test_sockets_have_names_the_daemon_knows() -> None:
+    names = [unit(path)["Socket"]["FileDescriptorName"] for path in UNITS if path.suffix == ".socket"]
+    assert sorted(names) == ["lmtp", "portal", "smtp"]
+    assert set(names) <= set(doors.KINDS)
+
+
+@pytest.mark.skipif(not ANALYZE, reason="systemd-analyze is not installed (package systemd)")
+def test_systemd_understands_the_units(tmp_path: Path) -> None:
+    """A key it does not know would be left out without a word."""
+    for path in UNITS:
+        text = path.read_text("utf-8").replace("/opt/replydesk/bin/replydesk", "/bin/true")
+        (tmp_path / path.name).write_text(text)
+    words = [str(ANALYZE), "verify", "--recursive-errors=no", "--man=no", *map(str, sorted(tmp_path.iterdir()))]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
