@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
 from gateway import config
 from gateway.cli.toml import dumps
@@ -138,6 +139,60 @@ def test_a_relay_that_does_not_answer_is_a_warning(shop: Shop, taken: str) -> No
     assert findings(shop)["relay"][0][0] == "ok"
     change(shop, f"port = {taken.rpartition(':')[2]}", "port = 1")
     assert findings(shop)["relay"][0][0] == "warning"
+
+
+def test_authorities_that_cannot_be_used(shop: Shop, taken: str) -> None:
+    """Of the relay: the daemon would not start."""
+    relay = f'transport = "smtp"\nport = {taken.rpartition(":")[2]}\nsecurity = "starttls"\nca_file = "ca.pem"'
+    change(shop, 'transport = "file"', relay)
+    ((level, text),) = findings(shop, 1)["relay"]
+    assert (level, "send.ca_file: ca.pem cannot be used" in text) == ("error", True)
+    trustme.CA().cert_pem.write_to_path(shop.file.parent / "ca.pem")
+    assert findings(shop)["relay"][0][0] == "ok"
+
+
+def test_the_secrets_of_mailboxes(shop: Shop) -> None:
+    """Each file a mailbox needs, by its key."""
+    box = '[[receive.imap]]\nmailbox = "support@example.com"\nhost = "imap.example.com"\n'
+    change(shop, "[portal]", f'{box}password_file = "imap-password"\n[portal]')
+    assert "receive.imap[0].password_file" in findings(shop, 1)["secrets"][-1][1]
+    (shop.file.parent / "imap-password").write_text("x")
+    (shop.file.parent / "imap-password").chmod(0o600)
+    assert findings(shop)["secrets"][-1][0] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("tls", "line", "level", "said"),
+    [
+        (True, "anna@example.com:$argon2id$x", "ok", "1 of the agents may sign in"),
+        (True, "left@example.com:$argon2id$x", "warning", "left@example.com can sign in nowhere"),
+        (True, "anna@example.com:secret", "error", "line 1 is not address:hash"),
+        (False, "anna@example.com:$argon2id$x", "error", "passwords are not taken without TLS"),
+    ],
+)
+def test_agents_who_may_sign_in(shop: Shop, tls: bool, line: str, level: str, said: str) -> None:
+    ours = trustme.CA().issue_cert("localhost")
+    ours.private_key_and_cert_chain_pem.write_to_path(shop.file.parent / "mx.pem")
+    (shop.file.parent / "passwords").write_text(line)
+    keys = 'tls_certificate = "mx.pem"\ntls_key = "mx.pem"\n' if tls else ""
+    change(shop, "[receive.smtp]", f'[receive.smtp]\n{keys}passwords_file = "passwords"')
+    ((found, text),) = findings(shop, 1 if level == "error" else 0)["logins"]
+    assert (found, said in text, "secret" in text) == (level, True, False)
+
+
+@pytest.mark.parametrize(
+    ("listen", "proxies", "warned"),
+    [("0.0.0.0:0", "", True), ("0.0.0.0:0", '"192.0.2.1"', False), ("127.0.0.1:0", "", False)],
+)
+def test_balancers_nobody_named(shop: Shop, listen: str, proxies: str, warned: bool) -> None:
+    """Whoever reaches the listener could say that he is somebody else; on this machine that is nobody."""
+    change(shop, "listen = []", f'listen = ["{listen}"]\nproxy_protocol = true\nproxies = [{proxies}]')
+    assert ("balancers" in findings(shop)) is warned
+
+
+def test_figures_need_an_address_of_their_own(shop: Shop, taken: str) -> None:
+    change(shop, "[portal]", f'[metrics]\nlisten = "{taken}"\n[portal]')
+    assert f"metrics.listen: {taken}" in findings(shop, 1)["addresses"][0][1]
 
 
 def test_a_certificate_that_cannot_be_used(shop: Shop) -> None:
