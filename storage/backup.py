@@ -122,10 +122,19 @@ def _sync(folder: Path) -> None:
 
 
 def pg_dump(database: Database, file: Path) -> str:
-    """The command line that backs a PostgreSQL database up. The password is not in it: ~/.pgpass has it."""
+    """The command line that backs a PostgreSQL database up."""
+    return shlex.join(["pg_dump", "--format=custom", f"--file={file}", f"--dbname={_address(database)}"])
+
+
+def vacuum(database: Database) -> str:
+    """The command line that takes deleted rows out of PostgreSQL's files."""
+    return shlex.join(["psql", f"--dbname={_address(database)}", "--command=VACUUM FULL"])
+
+
+def _address(database: Database) -> str:
+    """For PostgreSQL's own tools. Without the password, which a command line must not have: ~/.pgpass has it."""
     url = make_url(database.url)._replace(drivername="postgresql", password=None)
-    where = url.render_as_string(hide_password=False)
-    return shlex.join(["pg_dump", "--format=custom", f"--file={file}", f"--dbname={where}"])
+    return url.render_as_string(hide_password=False)
 
 
 # --- is it any good ----------------------------------------------------------------------

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from gateway.cli import WrongUsage, show
 from gateway.cli.site import Site, now
 from gateway.core.errors import ReplydeskError
-from storage import compact
+from storage import backup, compact
 from storage.compact import Compacted
 from storage.erase import Erased, erase, refuse
 from storage.erasure import NOBODY
@@ -145,7 +145,7 @@ def _finish(site: Site, args: argparse.Namespace, erased: Erased, found: Survey,
         args.force,
         counts,
         compacted,
-        "" if compacted else f"psql {site.database.safe_url.replace('+psycopg', '')} -c 'VACUUM FULL'",
+        "" if compacted else backup.vacuum(site.database),
         (len(searched), sum(path.stat().st_size for path in searched)),
         still,
         tuple(sorted(found.ambiguous)),

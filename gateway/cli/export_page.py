@@ -16,7 +16,8 @@ _STYLE = """\
 body { margin: 0 auto; padding: 1.5rem 1rem 4rem; max-width: 46rem; font: 1rem/1.5 system-ui, sans-serif; }
 h1 { font-size: 1.5rem; line-height: 1.3; } h2 { margin-top: 2.5rem; font-size: 1.2rem; }
 h3 { margin: 2rem 0 0; font-size: 1rem; }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: .25rem 1rem; } dt { opacity: .75; } dd { margin: 0; }
+dl { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: .25rem 1rem; }
+h1, dd { overflow-wrap: anywhere; } dt { opacity: .75; } dd { margin: 0; }
 .by { margin: 1rem 0 0; font-size: .9rem; opacity: .8; }
 .text { margin: .25rem 0 0; padding-left: .75rem; border-left: 3px solid #8886; white-space: pre-wrap;
   overflow-wrap: anywhere; }
