@@ -50,9 +50,7 @@ def link(policy: Policy, row: OutboxRow, index: int) -> str:
     return f"{policy.public_url}{FILE_PATH}{link_token(policy.keys, 'file', f'{row.id}.{index}', expires)}"
 
 
-def enclosed_now(
-    database: Database, policy: Policy, row: OutboxRow, message: bytes, limit: int = sys.maxsize
-) -> bytes:
+def enclosed_now(database: Database, policy: Policy, row: OutboxRow, message: bytes, limit: int = sys.maxsize) -> bytes:
     """The same without a loop, for the command line; by default with all files. Raises `StorageUnavailable`."""
     if not row.files:
         return message
