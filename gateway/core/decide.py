@@ -19,6 +19,7 @@ from gateway.core.message import Action, KindName, ReportType, address_key
 from gateway.core.notice import Audience, Notice, NoticeRequest
 from gateway.core.policy import Budget
 from gateway.core.say import say, spoken
+from gateway.core.subject import base_subject
 from gateway.core.ticket import EntryKind, Role, Ticket
 
 _INNER = frozenset(n.value for n in (Notice.AGENT_NOTICE, Notice.AGENT_RECEIPT, Notice.OPERATOR_ALARM))
@@ -171,8 +172,10 @@ def _stranger_unsigned(case: Case) -> Decision:
 
 
 def _follow_up(case: Case) -> Decision:
+    """Its subject loses the earlier reference, which would be taken for its own."""
     assert case.ticket is not None
-    return _new(case, Reason.FOLLOW_UP, (("follows", case.ticket.number),))
+    subject = base_subject(token.cut_references(case.policy.reference_prefix, case.message.subject))
+    return _new(case, Reason.FOLLOW_UP, (("follows", case.ticket.number),), subject or case.ticket.subject)
 
 
 def _new_request(case: Case) -> Decision:
@@ -229,7 +232,7 @@ def _attach(case: Case, ticket: Ticket, role: Role, reason: Reason, remarks: tup
     )
 
 
-def _new(case: Case, reason: Reason, links: tuple[tuple[str, int], ...]) -> Decision:
+def _new(case: Case, reason: Reason, links: tuple[tuple[str, int], ...], subject: str = "") -> Decision:
     box = case.mailbox
     no_answer = _no_acknowledgement(case)
     flood = _spent(case.policy.new_ticket_budgets, case.facts.new_tickets, case.now)
@@ -252,12 +255,11 @@ def _new(case: Case, reason: Reason, links: tuple[tuple[str, int], ...]) -> Deci
         acknowledge=f"no: {no_answer}" if no_answer else "yes: a human's first mail",
         notify="no: the operator is told instead" if flood else "yes: a new request",
     )
-    role = Role.REQUESTER
     return Decision(
         reason,
         why,
-        new=NewTicket(case.message.subject, case.author, box.address),
-        entry=_entry(case, EntryKind.CORRESPONDENCE, role, reason, remarks=remarks),
+        new=NewTicket(subject or case.message.subject, case.author, box.address),
+        entry=_entry(case, EntryKind.CORRESPONDENCE, Role.REQUESTER, reason, remarks=remarks),
         change=Change(joined=_company(case, None), links=links),
         notices=tuple(notices),
         files=case.files,
