@@ -16,7 +16,7 @@ import pytest
 from gateway import config
 from gateway.cli import main
 from gateway.core.errors import ReplydeskError
-from storage import backup, raw
+from storage import backup, compact, raw
 from storage.database import Database
 from storage.erase import erase, refuse
 from storage.person import survey
@@ -399,6 +399,32 @@ async def test_a_copy_in_the_data_folder_is_named(
     assert f"STILL FOUND in\n  {tmp_path / 'var' / 'older'}\n" in said
     assert "Tickets deleted" in said
     assert "backups made before now" in said
+    await database.close()
+
+
+async def test_an_interrupted_erasure_is_finished_by_the_next(
+    sqlite_url: str, clock: Clock, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tables are empty of the person, their old pages and the outgoing folder are not: no certificate yet."""
+    database = Database(sqlite_url, tmp_path)
+    r = room(database, clock, tmp_path)
+    words = shop(r, tmp_path, sqlite_url)
+    await story(r)
+    outgoing = tmp_path / "var" / "outgoing"
+    outgoing.mkdir()
+    (row, *_) = await r.outbox(recipient=ERIKA)
+    (outgoing / "x.eml").write_bytes(await r.read(lambda tx: tx.outbox.message(row.id)))
+
+    def power_cut(_: Database) -> None:
+        raise OSError("power cut")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(compact, "overwrite", power_cut)
+        assert main([*words, "contact", "erase", ERIKA, "--yes"]) == 1
+    assert in_files(tmp_path / "var", *NEEDLES) != set()
+    assert main([*words, "contact", "erase", ERIKA, "--yes"]) == 0
+    assert "found nothing" in capsys.readouterr().out
+    assert in_files(tmp_path / "var", *NEEDLES) == set()
     await database.close()
 
 

@@ -1,7 +1,8 @@
 """`replydesk contact erase ADDRESS`: one person removed everywhere, and a certificate of it.
 
 The database first, in one transaction; then its free pages, the mails in the outgoing folder, and last a
-search through the files for what must not be there any more. docs/privacy.md says what goes and what stays.
+search through the files for what must not be there any more. Whatever interrupted it, a second run does the
+rest, though nobody of the name is known any more. docs/privacy.md says what goes and what stays.
 """
 
 from __future__ import annotations
@@ -88,14 +89,15 @@ def run(site: Site, args: argparse.Namespace) -> int:
         raise ReplydeskError(f"{args.address} is not a customer: mailboxes and agents are in the configuration")
     ours = {NOBODY.address, *(b.name for b in policy.mailboxes), *(a.name for a in policy.agents)} - {""}
     found, _ = site.database.read_now(lambda tx: survey(tx.connection, args.address, ours, _progress))
-    if found.empty:
-        raise ReplydeskError(f"nothing is known of {args.address}")
-    refuse(found, force=args.force)
-    if not args.yes:
-        _ask(found, args.address)
     moment = now()
+    if not found.empty:
+        refuse(found, force=args.force)
+        if not args.yes:
+            _ask(found, args.address)
     erased = site.database.write_now(lambda tx: erase(tx, found, ours, args.address, moment, force=args.force))
     certificate = _finish(site, args, erased, found, moment)
+    if found.empty and not certificate.counts["files"] and certificate.clean:
+        raise ReplydeskError(f"nothing is known of {args.address}")
     if args.json:
         show.as_json(_as_json(certificate))
     else:
