@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import REQUEST, Shop
+from tests.conftest import NOW
 
 ENTRY = "id kind author body_text reply_text attachments message_id created_at reason evidence"
 TICKET = (
@@ -48,6 +49,19 @@ def test_keys(shop: Shop, words: str, keys: str) -> None:
     found = shop.json(*words.split())
     for one in found if isinstance(found, list) else [found]:
         assert list(one) == keys.split()
+
+
+def test_keys_of_a_job(shop: Shop) -> None:
+    """What it did stands beside when it ran; while it fails, why."""
+    shop.database.write_now(lambda tx: tx.jobs.ran("tickets", NOW, NOW))
+    shop.database.write_now(lambda tx: tx.jobs.did("tickets", "2 tickets moved", NOW))
+    shop.database.write_now(lambda tx: tx.jobs.fail("ratings", "failed: ValueError: x", NOW))
+    failed, well = shop.json("stats")["jobs"]
+    assert list(well) == "name last_run next_run outcome outcome_at failing_since".split()
+    assert well["outcome_at"] == well["next_run"] == well["last_run"] == failed["failing_since"]
+    shown = shop.out("stats")
+    assert re.search(r"tickets .* 2 tickets moved \(2026-03-02 ", shown)
+    assert re.search(r"ratings .* failed: ValueError: x \(since 2026-03-02 ", shown)
 
 
 def test_keys_inside_a_ticket(shop: Shop) -> None:

@@ -1,4 +1,4 @@
-"""The canary of a whole daemon, sixty times as fast: a relay hands its mail back, alters it, or loses it."""
+"""The clock of a whole daemon, sixty times as fast: a relay that hands probes back, or not, and a job that fails."""
 
 from __future__ import annotations
 
@@ -64,8 +64,10 @@ class Relay:
 class House:
     """The daemon, its relay and what can be asked from outside."""
 
-    def __init__(self, site: Site, relay: Relay, metrics: int, database: Database) -> None:
+    def __init__(self, site: Site, relay: Relay, metrics: int, database: Database, faults: list[str]) -> None:
         self.site, self.relay, self.metrics, self.database = site, relay, metrics, database
+        self.faults = faults
+        """Put something in, and the job of that name fails with it."""
 
     async def read(self, work: Callable[[Tx], Any]) -> Any:
         return await asyncio.to_thread(self.database.read_now, work)
@@ -87,7 +89,8 @@ class House:
         return took is not None and await self.figure(f'replydesk_canary_failing{{mailbox="{BOX}"}}') == 0
 
     async def failing(self) -> bool:
-        return await self.health() == {"status": "degraded", "failing": ["canary"]}
+        degraded = await self.health() == {"status": "degraded", "failing": ["canary"]}
+        return degraded and await self.figure(f'replydesk_canary_failing{{mailbox="{BOX}"}}') == 1
 
     @staticmethod
     async def _get(port: int, path: str) -> str:
@@ -103,7 +106,15 @@ async def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     began = datetime.now(UTC)
     monkeypatch.setattr(daemon, "_now", lambda: began + (datetime.now(UTC) - began) * SPEED)
     fast = tuple(replace(job, every=timedelta(seconds=0.25)) for job in jobs.JOBS)
-    monkeypatch.setattr(jobs, "JOBS", fast)
+    faults: list[str] = []
+
+    async def faulty(site: jobs.Site) -> str:
+        if faults:
+            raise ValueError(faults[0])
+        return ""
+
+    every = timedelta(seconds=0.25)
+    monkeypatch.setattr(jobs, "JOBS", (*fast, jobs.Job("faulty", every, faulty)))
     sink, metrics = Sink(), free_port()
     async with sink.running():
         extra = (
@@ -119,7 +130,7 @@ async def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
         async with daemon.serving(config.load(site.config)):
             turning = asyncio.create_task(relay.run())
             database = Database("", tmp_path / "var")
-            yield House(site, relay, metrics, database)
+            yield House(site, relay, metrics, database, faults)
             turning.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await turning
@@ -168,7 +179,6 @@ async def test_well_then_not_then_well_again(
 
     house.relay.alter = fault
     await house.until(house.failing)
-    assert await house.figure(f'replydesk_canary_failing{{mailbox="{BOX}"}}') == 1
     (alarm,) = await house.read(lambda tx: tx.alarms.open())
     assert said in alarm.text
     errors = [r for r in caplog.records if r.levelno == logging.ERROR]
@@ -205,3 +215,35 @@ async def test_nothing_left_of_its_mark(house: House) -> None:
     counts = await house.read(lambda tx: tx.tickets.counts())
     assert sum(counts.values()) == 0
     assert house.relay.others == []
+
+
+@pytest.mark.timeout(120)
+async def test_a_job_that_fails(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    """Stats, health, figures, log and one mail tell of it, the other jobs go on, and then all is well again."""
+    await house.until(house.well)
+    house.faults.append("no such thing")
+
+    async def broken() -> bool:
+        degraded = await house.health() == {"status": "degraded", "failing": ["jobs"]}
+        return degraded and await house.figure('replydesk_job_failing{job="faulty"}') == 1
+
+    await house.until(broken)
+    assert await house.figure('replydesk_job_failing{job="tickets"}') == 0
+    said = await asyncio.to_thread(house.site.run, "stats")
+    assert re.search(r"^faulty +\S+ \S+ +\S+ \S+ +failed: ValueError: no such thing \(since ", said.stdout, re.M)
+    ran = await house.figure('replydesk_job_last_run_timestamp_seconds{job="tickets"}')
+
+    async def goes_on() -> bool:
+        return (await house.figure('replydesk_job_last_run_timestamp_seconds{job="tickets"}') or 0) > (ran or 0)
+
+    await house.until(goes_on)
+    assert {r.message for r in caplog.records if r.levelno == logging.ERROR} == {"job failed"}
+    house.faults.clear()
+
+    async def told() -> bool:
+        return house.relay.operator == [ALARM, CLEAR] and await house.health() == {"status": "ok"}
+
+    await house.until(told)
+    (row,) = [job for job in (await asyncio.to_thread(house.site.json, "stats"))["jobs"] if job["name"] == "faulty"]
+    assert (row["outcome"], row["outcome_at"], row["failing_since"]) == ("", None, None)
+    assert row["last_run"] <= row["next_run"]
