@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.interop import dovecot as dovecot_module
+from tests.interop import exim as exim_module
 from tests.interop import postfix as postfix_module
 from tests.interop import unprivileged
 from tests.interop.dovecot import Dovecot
@@ -37,6 +38,12 @@ def dovecot() -> Iterator[Dovecot]:
 def needs_postfix() -> None:
     if postfix_module.MISSING:
         pytest.skip(postfix_module.MISSING)
+
+
+@pytest.fixture(scope="session")
+def needs_exim() -> None:
+    if reason := exim_module.missing():
+        pytest.skip(reason)
 
 
 @pytest.fixture

@@ -52,7 +52,8 @@ begin retry
 _START = "mount -t overlay -o lowerdir=/etc,upperdir={0}/etc,workdir={0}/work overlay /etc && exec {1} -bdf -q2s"
 
 
-def _missing() -> str:
+def missing() -> str:
+    """Why it cannot be run here; empty when it can."""
     if not BINARY:
         return "Debian's exim4-daemon-light is neither installed nor unpacked in .exim"
     if os.getuid():
@@ -66,9 +67,6 @@ def _missing() -> str:
         words = ["unshare", "-m", "sh", "-c", _START.format(name, "true")]
         tried = subprocess.run(words, capture_output=True, check=False)
     return "" if tried.returncode == 0 else "no mounts are allowed here, and Exim needs an /etc of its own"
-
-
-MISSING = _missing()
 
 
 @dataclass

@@ -16,7 +16,7 @@ from tests.recipes import recipe
 from tests.site import Site, free_port, mail, running, wait_for
 from tests.test_doors import started
 
-pytestmark = pytest.mark.skipif(bool(exim_module.MISSING), reason=exim_module.MISSING)
+pytestmark = pytest.mark.usefixtures("needs_exim")
 
 KIM = "kim@customer.example"
 ROUTER = recipe("exim/router.conf", {})

@@ -22,19 +22,18 @@ ACTIVATE = shutil.which("systemd-socket-activate")
 PORT = 25
 
 
-def _missing() -> str:
+@pytest.fixture
+def needs_port_25() -> None:
     if not ACTIVATE or not shutil.which("setpriv"):
-        return "systemd-socket-activate is not installed (package systemd)"
+        pytest.skip("systemd-socket-activate is not installed (package systemd)")
     if os.getuid():
-        return "port 25 is bound by root only"
+        pytest.skip("port 25 is bound by root only")
     with socket.socket() as probe:
-        return "something listens on port 25 already" if probe.connect_ex(("127.0.0.1", PORT)) == 0 else ""
+        if probe.connect_ex(("127.0.0.1", PORT)) == 0:
+            pytest.skip("something listens on port 25 already")
 
 
-MISSING = _missing()
-
-
-@pytest.mark.skipif(bool(MISSING), reason=MISSING)
+@pytest.mark.usefixtures("needs_port_25")
 @pytest.mark.xdist_group("port 25")
 def test_port_25(common: Path) -> None:
     """The first mail starts the daemon; STARTTLS by the recipe; a plus-address is taken, a stranger's is not."""

@@ -7,7 +7,6 @@ import shutil
 import smtplib
 import socket
 import sqlite3
-import threading
 import time
 from collections.abc import Callable, Iterator
 from email import message_from_bytes
@@ -143,10 +142,9 @@ def test_two_recipients(tmp_path: Path) -> None:
         site.config.read_text().replace("[[agents]]", '[[mailboxes]]\naddress = "sales@example.com"\n[[agents]]', 1)
     )
     # The whole domain goes to the desk, which alone knows which addresses there are.
-    everything = main.replace("support@example.com =", "@example.com =").replace(
-        "@example.com = lmtp", "example.com = lmtp"
-    )
-    with running(site), postfix_module.running(everything.replace("= support@", "= @")) as postfix:
+    whole_domain = main.replace("{ support@example.com = lmtp:", "{ example.com = lmtp:")
+    anybody = "virtual_alias_maps =\nlocal_recipient_maps =\n"
+    with running(site), postfix_module.running(whole_domain + anybody) as postfix:
         post(postfix, "For both", "support@example.com", "sales@example.com")
         wait_for(lambda: subjects(site) == ["For both"])
         (row,) = site.json("journal", "list")
@@ -156,7 +154,9 @@ def test_two_recipients(tmp_path: Path) -> None:
         wait_for(lambda: subjects(site) == ["For both", "For one"])
         wait_for(lambda: postfix.count("bounced"))
         assert postfix.count("bounced") == 1
-        assert "nobody@example.com>: host 127.0.0.1" in postfix.log() or "550 5.1.1" in postfix.log()
+        (line,) = [line for line in postfix.log().splitlines() if "status=bounced" in line]
+        assert "to=<nobody@example.com>" in line
+        assert "550 5.1.1" in line
         assert site.stop() == 0
 
 
@@ -346,4 +346,3 @@ def test_there_and_back(tmp_path: Path, relay: Postfix, world: Sink) -> None:
         assert subjects(site) == ["Round trip"]
         well(postfix)
         assert site.stop() == 0
-    assert threading.active_count() < 20
