@@ -255,10 +255,13 @@ class Left:
         self._mails: list[tuple[Event, OutboxRow]] = []
 
     async def collect(self, site: Site, day: int, step: str) -> None:
+        # A little later, for the clock of the daemon that wrote it may be ahead.
+        now = site.clock() + timedelta(seconds=1)
+
         def send(tx: Tx) -> list[OutboxRow]:
-            rows = [row for row, _ in tx.outbox.claim("test", 200, 60, site.clock())]
+            rows = [row for row, _ in tx.outbox.claim("test", 200, 60, now)]
             for row in rows:
-                tx.outbox.settle(row.id, "test", State.SENT, "250 2.0.0 OK", site.clock())
+                tx.outbox.settle(row.id, "test", State.SENT, "250 2.0.0 OK", now)
             return rows
 
         while rows := await site.database.write(send):
