@@ -187,6 +187,12 @@ def _cross_check(settings: Settings) -> None:
         raise settings.error(
             "lifecycle.remind_after_days", "is not before close_after_days", "Make it smaller, or 0 for no reminder."
         )
+    if settings.canary.every_minutes and settings.send.transport == "file":
+        raise settings.error(
+            "canary.every_minutes",
+            'is set, but send.transport = "file" sends nothing that could come back',
+            "Set it to 0.",
+        )
     if bool(settings.receive.smtp.tls_certificate) != bool(settings.receive.smtp.tls_key):
         raise settings.error("receive.smtp.tls_key", "certificate and key belong together", "Set both or none.")
     _check_imap(settings, set(own))

@@ -94,6 +94,7 @@ MISTAKES: list[tuple[dict[str, Any], str, str, str]] = [
     ({"statuses": [PARTS | {"labels": {"de": "Gelöst"}}]}, "statuses[0].labels.de", "is there already", "another name"),
     ({"statuses": [PARTS | {"labels": {"fr": "x"}}]}, "statuses[0].labels.fr", "no texts in 'fr'", "en, de"),
     ({"statuses": [PARTS | {"counts_as": "solved"}]}, "statuses[0].counts_as", "'waiting_on_us'", "config.example"),
+    ({"canary": {"every_minutes": 5}, "send": {"transport": "file"}}, "canary.every_minutes", "come back", "to 0"),
     ({"canary": {"every_minutes": -1}}, "canary.every_minutes", "(it is -1)", "config.example.toml"),
     ({"retention": {"tickets_mode": "burn"}}, "retention.tickets_mode", "'burn'", "config.example.toml"),
     ({"limits": {"automatic_mail": ["5 per day"]}}, "limits.automatic_mail[0]", 'not "count/time"', "5/10m"),
