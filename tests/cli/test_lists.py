@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from gateway.core.clockwork import Target
 from gateway.core.message import Envelope
 from storage.outbox import State
 from storage.tx import Tx
@@ -187,3 +189,13 @@ def test_more_than_one_ticket_in_json(shop: Shop) -> None:
     for n in range(3):
         shop.feed(REQUEST.replace("request-1", f"other-{n}"), replace(Envelope("smtp", "e@c.example", ()), remote=""))
     assert [t["number"] for t in shop.json("ticket", "list", "--limit", "3")] == [4, 3, 2]
+
+
+def test_until_when_an_answer_is_due(shop: Shop) -> None:
+    """In the list and on the ticket, on the wall clock of the site."""
+    due = Target(NOW, NOW + timedelta(hours=3))
+    shop.database.write_now(lambda tx: tx.tickets.set_target(1, due))
+    assert re.search(r"^1 .* 2026-03-02 13:30 .*", shop.out("ticket", "list"), re.M)
+    assert re.search(r"^Answer due +2026-03-02 13:30$", shop.out("ticket", "show", "1"), re.M)
+    shop.database.write_now(lambda tx: tx.tickets.set_target(1, None))
+    assert "Answer due" not in shop.out("ticket", "show", "1")
