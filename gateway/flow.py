@@ -73,7 +73,8 @@ class Desk:
         kind = classify(message, envelope, self.policy)
         keys = thread.keys(message, envelope, self.policy)
         order = commands.read(message.reply_text, self.policy.languages, statuses.words(self.policy))
-        forwarded, inner = _forwarded(raw, message, self.policy) if order.has(Verb.FROM) else (None, b"")
+        wanted = order.argument(Verb.FROM)
+        forwarded, inner = _forwarded(raw, message, wanted, self.policy) if wanted else (None, b"")
         return Read(message, envelope, kind, keys, content_hash(raw, message), order, forwarded, inner)
 
     def handle(self, tx: Tx, journal_id: int, read: Read, now: datetime) -> Decision | None:
@@ -403,13 +404,13 @@ class Desk:
 NUMBERED = (Verb.MERGE, Verb.MOVE, Verb.REOPEN)
 
 
-def _forwarded(raw: bytes, message: Message, policy: Policy) -> tuple[Forwarded | None, bytes]:
-    """The mail inside an agent's mail: the first one attached that is not ours, else the one quoted inline."""
-    for inner in message.nested:
-        if inner.author is not None and not policy.is_own(inner.author.address):
-            data = nested(raw, inner.part)
-            return forward.attached(parse(data)), data
-    return forward.inline(message.body_text), b""
+def _forwarded(raw: bytes, message: Message, wanted: str, policy: Policy) -> tuple[Forwarded | None, bytes]:
+    """The mail inside an agent's mail, attached or quoted inline; with its bytes when it is attached."""
+    found = forward.meant([*forward.whole(message), *forward.inline(message.body_text)], wanted, policy)
+    if found is None or not found.part:
+        return found, b""
+    data = nested(raw, found.part)
+    return replace(forward.attached(parse(data)), inner=found.inner), data
 
 
 def content_hash(raw: bytes, message: Message) -> str:

@@ -8,7 +8,7 @@ from gateway.core import act, commands, leak, token
 from gateway.core import formatted as formatting
 from gateway.core.case import Case
 from gateway.core.decision import EntryDraft, Reason
-from gateway.core.message import Address
+from gateway.core.message import Address, Attachment
 from gateway.core.notice import AttachedFile
 from gateway.core.policy import Agent, Mailbox
 from gateway.core.say import say
@@ -37,7 +37,25 @@ def files(case: Case) -> tuple[AttachedFile, ...]:
         for n in case.message.nested
         if token.is_agents_message_id(n.message_id) or (n.author and case.policy.is_own(n.author.address))
     }
-    return tuple(f for f in case.files if f.part not in ours)
+    return tuple(f for f in case.files if f.part not in ours and not _is_saved_notice(f.filename, case))
+
+
+def _is_saved_notice(filename: str, case: Case) -> bool:
+    """A mail of ours hung on as a file of another type: programs name it by its subject, which has a reference."""
+    saved = filename.casefold().endswith((".eml", ".msg"))
+    return saved and bool(token.find_references(case.policy.keys, case.policy.reference_prefix, filename))
+
+
+def shown(case: Case) -> tuple[Attachment, ...]:
+    """The same files, as they are listed where a customer sees them."""
+    parts = {f.part for f in files(case)}
+    return tuple(a for a in case.message.attachments if a.part in parts)
+
+
+def left_out(case: Case) -> tuple[str, ...]:
+    """Names of the files that must not go along, as a sentence for the receipt."""
+    names = [f.filename for f in case.files if f not in files(case)]
+    return (say("left_out", ", ".join(names)),) if names else ()
 
 
 def formatted(
@@ -51,8 +69,8 @@ def formatted(
         if a.content_id and a.part in sent and a.content_type.startswith("image/")
     }
     html = formatting.keep(case.message.body_html, text, ids, lambda url: leak.may_lead(url, case.policy))
-    shown = {a.part: ids[a.content_id] for a in case.message.attachments if ids.get(a.content_id, "\0") in html}
-    return html, tuple(replace(f, content_id=shown.get(f.part, "")) for f in files)
+    in_place = {a.part: ids[a.content_id] for a in case.message.attachments if ids.get(a.content_id, "\0") in html}
+    return html, tuple(replace(f, content_id=in_place.get(f.part, "")) for f in files)
 
 
 def entry(
@@ -61,14 +79,13 @@ def entry(
     match, message = case.choice.match, case.message
     # What a customer may see of an agent's mail is its text without the quoted notice: the body is that text.
     # The same goes for a notice of ours that hangs on it as a file: it holds comments.
-    shown = {f.part for f in files(case)}
     return EntryDraft(
         kind,
         Address(agent.address, agent.name),
         Role.AGENT,
         text,
         text,
-        tuple(a for a in message.attachments if kind is EntryKind.COMMENT or a.part in shown),
+        message.attachments if kind is EntryKind.COMMENT else shown(case),
         message.message_id,
         reason.value,
         match.evidence if match else Evidence.NONE,

@@ -42,7 +42,7 @@ def decide(case: Case) -> Decision:
         return _held(case, agent, ticket)
     by = act.Carrier(ticket, agent, case.policy, case.now)
     order = case.order
-    misunderstood = act.problems(by, order)
+    misunderstood = (*act.problems(by, order), *_misplaced(case))
     if misunderstood or order.has(Verb.HELP):
         return _misunderstood(case, agent, ticket, misunderstood)
     if order.has(Verb.UNDO):
@@ -50,7 +50,7 @@ def decide(case: Case) -> Decision:
     for verb, answer in ((Verb.NOTE, _note), (Verb.SPLIT, _split), (Verb.MERGE, _merge), (Verb.MOVE, _move)):
         if order.has(verb):
             return answer(case, by)
-    return _answer(case, by)
+    return _aside(case, by) if _is_aside(case, ticket) else _answer(case, by)
 
 
 def _answer(case: Case, by: act.Carrier) -> Decision:
@@ -59,14 +59,18 @@ def _answer(case: Case, by: act.Carrier) -> Decision:
     box = case.policy.mailbox_for(ticket.mailbox) or case.mailbox
     out = leak.for_customers(order.text, box, case.policy, case.facts.history)
     reached = frozenset(a.key for a in (*case.message.to, *case.message.cc))
-    if {ticket.requester.key, *(a.key for a in ticket.participants)} <= reached:
+    joined = _newly_confirmed(case, ticket)
+    if {a.key for a in (ticket.requester, *ticket.participants, *(j.address for j in joined))} <= reached:
         # Everybody has it from the agent: there is nothing left to keep from them, and it must be on record.
         out = leak.Outgoing(order.text)
     if out.command_below:
         return _refusal(agent, ticket, Reason.AGENT_MISUNDERSTOOD, (say("command_below", out.command_below),))
     if out.inseparable:
         return _refusal(agent, ticket, Reason.AGENT_MISUNDERSTOOD, (say("inseparable"),))
-    files = agent_mail.files(case)
+    if case.message.encryption and (not out.text or "BEGIN PGP MESSAGE" in out.text):
+        return _refusal(agent, ticket, Reason.AGENT_MISUNDERSTOOD, (say("answer_encrypted"),))
+    # A picture in a signature is not meant for the requester whom `#from` replaces.
+    files = () if order.has(Verb.FROM) else agent_mail.files(case)
     if not out.text and not files and not order.commands:
         return _refusal(agent, ticket, Reason.AGENT_EMPTY, (say("nothing_to_do"),))
     answer = None
@@ -79,7 +83,7 @@ def _answer(case: Case, by: act.Carrier) -> Decision:
             html,
             files,
             reached,
-            _newly_confirmed(case, ticket),
+            joined,
         )
     target = ticket
     if order.has(Verb.REOPEN) and order.argument(Verb.REOPEN):
@@ -96,14 +100,28 @@ def _answer(case: Case, by: act.Carrier) -> Decision:
         decision = act.carry_out(replace(by, ticket=target), order, answer, agent_mail.proof(case))
     except IllegalTransition:
         return _no_move(case, replace(by, ticket=target))
-    return _with_remark(decision, say("cut", out.cut)) if out.cut else decision
+    cut = (say("cut", out.cut),) if out.cut else ()
+    return _with_remarks(decision, (*cut, *(agent_mail.left_out(case) if answer else ())))
 
 
-def _note(case: Case, by: act.Carrier) -> Decision:
+def _is_aside(case: Case, ticket: Ticket) -> bool:
+    """Addressed to others, such as a colleague or a supplier, with the mailbox in copy: no answer to the customer."""
+    to = case.message.to
+    people = {ticket.requester.key, *(p.address.key for p in ticket.people if not p.follower)}
+    reached = {a.key for a in (*to, *case.message.cc)}
+    return bool(to) and not any(case.policy.is_own(a.address) for a in to) and not people & reached
+
+
+def _aside(case: Case, by: act.Carrier) -> Decision:
+    remark = say("aside", ", ".join(a.address for a in case.message.to[:5]))
+    return _with_remarks(_note(case, by, (remark,)), (remark,))
+
+
+def _note(case: Case, by: act.Carrier, remarks: tuple[str, ...] = ()) -> Decision:
     assert by.agent is not None
     text = "\n".join(t for t in (case.order.argument(Verb.NOTE), case.order.text) if t)
     rest = replace(case.order, commands=tuple(c for c in case.order.commands if c.verb is not Verb.NOTE))
-    entry = agent_mail.entry(case, by.agent, EntryKind.COMMENT, text, Reason.AGENT_NOTE)
+    entry = agent_mail.entry(case, by.agent, EntryKind.COMMENT, text, Reason.AGENT_NOTE, remarks)
     try:
         return act.note(by, rest, entry, agent_mail.proof(case))
     except IllegalTransition:
@@ -126,7 +144,7 @@ def _undo(case: Case, by: act.Carrier) -> Decision:
         return _refusal(
             by.agent, by.ticket, Reason.AGENT_MISUNDERSTOOD, (say("too_late", by.ticket.requester.address),)
         )
-    return moves.undo(by, done)
+    return _with_remarks(moves.undo(by, done), _unsent(case))
 
 
 def _split(case: Case, by: act.Carrier) -> Decision:
@@ -135,11 +153,15 @@ def _split(case: Case, by: act.Carrier) -> Decision:
     assert agent is not None
     if parent is None or parent.role is Role.AGENT or parent.kind is not EntryKind.CORRESPONDENCE:
         return _refusal(agent, ticket, Reason.AGENT_MISUNDERSTOOD, (say("no_mail_meant"),))
-    return moves.split(by, parent, case.order.text.split("\n")[0].strip())
+    box = case.policy.mailbox_for(ticket.mailbox) or case.mailbox
+    out = leak.for_customers(case.order.text, box, case.policy, case.facts.history)
+    if out.text and "\n" not in out.text:
+        return moves.split(by, parent, out.text)
+    return _with_remarks(moves.split(by, parent, ""), _unsent(case))
 
 
 def _merge(case: Case, by: act.Carrier) -> Decision:
-    return _into(case, by, Verb.MERGE) or moves.merge(by, _named(case))
+    return _into(case, by, Verb.MERGE) or _with_remarks(moves.merge(by, _named(case)), _unsent(case))
 
 
 def _move(case: Case, by: act.Carrier) -> Decision:
@@ -149,7 +171,7 @@ def _move(case: Case, by: act.Carrier) -> Decision:
     assert by.agent is not None
     if case.facts.parent is None:
         return _refusal(by.agent, by.ticket, Reason.AGENT_MISUNDERSTOOD, (say("no_mail_meant"),))
-    return moves.move(by, case.facts.parent.id, _named(case))
+    return _with_remarks(moves.move(by, case.facts.parent.id, _named(case)), _unsent(case))
 
 
 def _named(case: Case) -> Ticket:
@@ -196,12 +218,26 @@ def _breathless(agent: Agent, ticket: Ticket) -> str:
     return f"{agent.address} wrote {PACE.count} times on ticket {ticket.number} in {PACE.minutes} minutes: a loop?"
 
 
+def _misplaced(case: Case) -> tuple[str, ...]:
+    """Orders about people that would send the text to somebody else than the agent thinks of."""
+    order = case.order
+    files = any(not a.inline for a in agent_mail.shown(case))
+    if order.has(Verb.TO):
+        return (say("to_begins"),)
+    return (say("from_alone"),) if order.has(Verb.FROM) and not order.has(Verb.NOTE) and (order.text or files) else ()
+
+
+def _unsent(case: Case) -> tuple[str, ...]:
+    """Text beside an order that takes none; the agent's signature is no text that anybody misses."""
+    text = leak.without_signature(case.order.text).strip()
+    return (say("text_not_sent"), text) if text else ()
+
+
 def _misunderstood(case: Case, agent: Agent, ticket: Ticket, problems: tuple[str, ...]) -> Decision:
     if not problems:
         box = case.policy.mailbox_for(ticket.mailbox) or case.mailbox
         return _refusal(agent, ticket, Reason.AGENT_COMMAND, agent_mail.help_for(agent, box, case), "help")
-    text = (say("text_not_sent"), case.order.text) if case.order.text else ()
-    return _refusal(agent, ticket, Reason.AGENT_MISUNDERSTOOD, (*problems, *text))
+    return _refusal(agent, ticket, Reason.AGENT_MISUNDERSTOOD, (*problems, *_unsent(case)))
 
 
 def _refusal(
@@ -225,9 +261,9 @@ def _newly_confirmed(case: Case, ticket: Ticket) -> tuple[Joined, ...]:
     return tuple(joined)
 
 
-def _with_remark(decision: Decision, remark: str) -> Decision:
-    """Put a sentence into the receipt."""
+def _with_remarks(decision: Decision, remarks: tuple[str, ...]) -> Decision:
+    """Put sentences into the receipt."""
     notices = tuple(
-        replace(n, remarks=(*n.remarks, remark)) if n.notice is Notice.AGENT_RECEIPT else n for n in decision.notices
+        replace(n, remarks=(*n.remarks, *remarks)) if n.notice is Notice.AGENT_RECEIPT else n for n in decision.notices
     )
     return replace(decision, notices=notices)

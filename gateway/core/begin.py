@@ -15,15 +15,27 @@ from gateway.core.lifecycle import Move, Status, transition
 from gateway.core.message import Address, Message
 from gateway.core.notice import Audience, Notice, NoticeRequest
 from gateway.core.policy import Agent
+from gateway.core.quotation import is_forward_mark
 from gateway.core.say import say
 from gateway.core.subject import base_subject
 from gateway.core.ticket import EntryKind, Role, Ticket
+
+WORDS_LENGTH = 2_000
+"""Characters of what an agent writes above a forwarded mail: for the colleagues, as a remark on it."""
 
 
 def is_on_behalf(case: Case) -> bool:
     """A proven agent opens a ticket for a customer."""
     named = case.order.has(Verb.FROM) or case.order.has(Verb.TO)
-    return case.agent is not None and case.ticket is None and named and bool(agent_mail.proof(case))
+    if case.agent is None or not named or not agent_mail.proof(case):
+        return False
+    return case.ticket is None or _begins_anew(case)
+
+
+def _begins_anew(case: Case) -> bool:
+    """It answers no notice, whatever ticket the forwarded mail speaks of."""
+    marks = [key.number for key in case.keys.found if key.holder]
+    return not any(marks) and (bool(marks) or case.forwarded is not None)
 
 
 def is_around(case: Case) -> bool:
@@ -53,6 +65,8 @@ def on_behalf(case: Case) -> Decision:
     if case.order.has(Verb.TO):
         return _write_first(case, agent, Address(case.order.argument(Verb.TO)), sent_already=False)
     found = case.forwarded
+    if found and found.inner and found.address_key != requester.key:
+        return _without_ticket(case, agent, (say("forwarded_inner", found.author or found.address),))
     inner = found.message if found and found.message else None
     if inner and inner.author and inner.author.key == requester.key:
         requester = inner.author
@@ -79,7 +93,7 @@ def on_behalf(case: Case) -> Decision:
             *act.tell(team, "new_request", but=agent),
             act.receipt(agent, "done", remarks),
         ),
-        files=files_of(inner) if inner else case.files,
+        files=files_of(inner) if inner else agent_mail.files(case),
     )
 
 
@@ -151,17 +165,27 @@ def _customers_entry(case: Case, requester: Address, inner: Message | None, rema
     """The forwarded mail as if the customer had sent it here."""
     found, message = case.forwarded, case.message
     text = found.text if found else case.order.text
+    words = _own_words(case.order.text if inner else commands.read(found.above).text) if found else ""
+    remarks = (remark, words[:WORDS_LENGTH]) if words else (remark,)
     if inner:
         return EntryDraft(
             EntryKind.CORRESPONDENCE, requester, Role.REQUESTER, inner.body_text, inner.reply_text, inner.attachments,
-            inner.message_id, Reason.AGENT_ON_BEHALF.value, None, remarks=(remark,), sha256=inner.sha256,
+            inner.message_id, Reason.AGENT_ON_BEHALF.value, None, remarks=remarks, sha256=inner.sha256,
             created_at=inner.date,
         )  # fmt: skip
     return EntryDraft(
-        EntryKind.CORRESPONDENCE, requester, Role.REQUESTER, text, text, message.attachments, message.message_id,
-        Reason.AGENT_ON_BEHALF.value, None, remarks=(remark,), sha256=message.sha256,
+        EntryKind.CORRESPONDENCE, requester, Role.REQUESTER, text, text, agent_mail.shown(case), message.message_id,
+        Reason.AGENT_ON_BEHALF.value, None, remarks=remarks, sha256=message.sha256,
         created_at=found.date if found else None,
     )  # fmt: skip
+
+
+def _own_words(text: str) -> str:
+    """What the agent wrote above a forwarded mail, without what the mail program put there."""
+    lines = text.rstrip().split("\n")
+    while lines and (is_forward_mark(lines[-1]) or not any(sign.isalnum() for sign in lines[-1])):
+        lines.pop()
+    return leak.without_signature("\n".join(lines)).strip()
 
 
 def _imagined(case: Case, requester: Address) -> Ticket:

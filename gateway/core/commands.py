@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -138,7 +139,7 @@ def read(text: str, languages: Sequence[str] = ("en", "de"), statuses: Sequence[
     problems: list[str] = []
     start = 0
     for line in lines:
-        bare = line.strip().strip("\u200b\ufeff")
+        bare = _bare(line)
         # "#1042 is broken" is prose; "# close" is what a telephone makes of an order.
         m = _LINE.fullmatch(bare)
         if bare and not m:
@@ -184,8 +185,14 @@ def _words(text: str) -> str:
 
 def is_command(line: str) -> bool:
     """Whether a line is an order by its form and its word."""
-    m = _LINE.fullmatch(line.strip())
+    m = _LINE.fullmatch(_bare(line)) if "#" in line or "＃" in line else None
     return m is not None and (m[1].casefold() in ALIASES or m[1].casefold() in {v.value for v in Verb})
+
+
+def _bare(line: str) -> str:
+    """The line without what mail programs put around an order: signs nobody sees, and the stars of bold letters."""
+    bare = "".join(sign for sign in line if unicodedata.category(sign) != "Cf").replace("＃", "#", 1).strip()
+    return bare.strip("*_ ") if bare[:1] in ("*", "_") else bare
 
 
 def _command(word: str, argument: str, languages: Sequence[str], statuses: Sequence[str]) -> Command | str:
@@ -200,7 +207,8 @@ def _command(word: str, argument: str, languages: Sequence[str], statuses: Seque
 
 
 def _nothing(verb: Verb, argument: str, *_: Sequence[str]) -> Command | str:
-    return Command(verb) if not argument else say("takes_nothing", FORMS[verb])
+    # A telephone makes a full stop of two spaces.
+    return Command(verb) if not argument.strip(".!") else say("takes_nothing", FORMS[verb])
 
 
 def _rest(verb: Verb, argument: str, *_: Sequence[str]) -> Command | str:
@@ -208,7 +216,7 @@ def _rest(verb: Verb, argument: str, *_: Sequence[str]) -> Command | str:
 
 
 def _number(verb: Verb, argument: str, *_: Sequence[str]) -> Command | str:
-    digits = argument.lstrip("#").strip()
+    digits = argument.lstrip("#").rstrip(".").strip()
     if digits.isascii() and digits.isdigit() and 0 < int(digits) < 10**9:
         return Command(verb, str(int(digits)))
     return say("needs_number", FORMS[verb], f"#{verb.value}")
@@ -224,7 +232,8 @@ def _address(verb: Verb, argument: str, *_: Sequence[str]) -> Command | str:
 
 
 def _name(verb: Verb, argument: str, *_: Sequence[str]) -> Command | str:
-    return Command(verb, argument) if argument else say("needs_name", FORMS[verb])
+    name = argument.strip("\"'“”„‚‘’«»").lstrip("@").strip()
+    return Command(verb, name) if name else say("needs_name", FORMS[verb])
 
 
 def _status(verb: Verb, argument: str, _: Sequence[str], statuses: Sequence[str]) -> Command | str:
@@ -259,6 +268,8 @@ _ARGUMENTS: dict[Verb, Callable[[Verb, str, Sequence[str], Sequence[str]], Comma
 _ENDINGS = (Verb.CLOSE, Verb.SOLVED, Verb.WAIT, Verb.STATUS, Verb.SPAM, Verb.REOPEN)
 _MOVES = (Verb.SPLIT, Verb.MERGE, Verb.MOVE)
 _PEOPLE = (Verb.FROM, Verb.TO)
+_ALONE = (*_MOVES, Verb.UNDO)
+"""They are about other mails than this one; what else it orders would be for a ticket that is hard to tell."""
 
 
 def _contradictions(commands: Sequence[Command]) -> list[str]:
@@ -268,6 +279,9 @@ def _contradictions(commands: Sequence[Command]) -> list[str]:
         verbs = list(dict.fromkeys(c.verb for c in commands if c.verb in group))
         if len(verbs) > 1:
             problems.append(say("contradiction", " & ".join(f"#{v.value}" for v in verbs)))
+    alone = next((c.verb for c in commands if c.verb in _ALONE), None)
+    if alone and not problems and any(c.verb not in (alone, Verb.HELP) for c in commands):
+        problems.append(say("stands_alone", f"#{alone.value}"))
     for verb in Verb:
         said = list(dict.fromkeys(c.argument for c in commands if c.verb is verb))
         if len(said) > 1 and verb is not Verb.NOTE and not (verb is Verb.REOPEN and _only_reopens(commands)):

@@ -7,11 +7,13 @@ text. Only that block is read here; a mail attached as `message/rfc822` is parse
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from gateway.core.message import Message
+from gateway.core.message import Message, address_key
+from gateway.core.policy import Policy
 
 _NAMES = {
     "from": ("from", "von"),
@@ -39,10 +41,54 @@ class Forwarded:
     text: str
     message: Message | None = None
     """The whole mail, when it was forwarded as an attachment."""
+    author: str = ""
+    """Its From as it stands there; Outlook writes a bare name."""
+    above: str = ""
+    """What stands above it in the agent's mail."""
+    part: str = ""
+    """Where it is in the agent's mail, when it is attached."""
+    inner: bool = False
+    """One of ours wrote it: no customer may read it."""
+
+    @property
+    def address_key(self) -> str:
+        return address_key(self.address)
 
 
-def inline(body_text: str) -> Forwarded | None:
-    """The first block of at least a From and one more field, and the text below it."""
+def meant(found: Iterable[Forwarded], wanted: str, policy: Policy) -> Forwarded | None:
+    """Of the mails inside an agent's, the one the agent means: of that very author, else of nobody of ours.
+
+    In a chain the colleagues' remarks stand above the customer's mail. One of ours, if there is no other,
+    is marked as `inner`.
+    """
+    best: Forwarded | None = None
+    for mail in found:
+        if mail.part and policy.is_own(mail.address):
+            # A notice of ours that hangs on the mail is not what is forwarded.
+            continue
+        if mail.address_key == address_key(wanted):
+            return mail
+        mail = replace(mail, inner=_is_ours(mail, policy))
+        if best is None or (best.inner and not mail.inner):
+            best = mail
+    return best
+
+
+def _is_ours(mail: Forwarded, policy: Policy) -> bool:
+    if mail.address:
+        return policy.is_own(mail.address) or policy.agent_for(mail.address) is not None
+    return any(a.name and a.name.casefold() in mail.author.casefold() for a in policy.agents)
+
+
+def whole(message: Message) -> Iterator[Forwarded]:
+    """The mails attached to a mail, by their headers."""
+    for mail in message.nested:
+        if mail.author:
+            yield Forwarded(mail.author.address, mail.subject, mail.date, "", author=mail.author.shown, part=mail.part)
+
+
+def inline(body_text: str) -> Iterator[Forwarded]:
+    """Each block of at least a From and one more field, with the text below it."""
     lines = body_text.split("\n")[:LOOKED_AT]
     for start, line in enumerate(lines):
         first = _FIELD.match(line)
@@ -54,12 +100,23 @@ def inline(body_text: str) -> Forwarded | None:
             fields.setdefault(_name(more[1]), more[2])
             end += 1
         if len(fields) > 1:
-            text = "\n".join(body_text.split("\n")[end:]).strip("\n")
+            text = _unquoted("\n".join(body_text.split("\n")[end:]).strip("\n"))
             address = _ADDRESS.search(fields["from"])
-            return Forwarded(
-                address[0] if address else "", fields.get("subject", "").strip(), _date(fields.get("date", "")), text
+            yield Forwarded(
+                address[0] if address else "",
+                fields.get("subject", "").strip(),
+                _date(fields.get("date", "")),
+                text,
+                author=fields["from"].strip(),
+                above="\n".join(lines[:start]),
             )
-    return None
+
+
+def _unquoted(text: str) -> str:
+    """Telephones quote a forwarded mail line by line."""
+    lines = text.split("\n")
+    marked = all(line.startswith(">") for line in lines if line.strip())
+    return "\n".join(line[1:].removeprefix(" ") for line in lines).strip("\n") if marked else text
 
 
 def attached(message: Message) -> Forwarded:

@@ -26,6 +26,15 @@ _ADDRESS = re.compile(r"[^\s<>()\[\]\",;:]+@[^\s<>()\[\]\",;:]+[^\s<>()\[\]\",;:
 _LINK = re.compile(r"<?https?://[^\s<>]+>?")
 _NOT_SIGNS = re.compile(r"[\W_]+")
 SIGNATURE_LINES = 12
+_FOOTER = re.compile(
+    r"(?:sent from (?:my|mail for|outlook)\b|get outlook for\b|von mein(?:em|er) .{1,60} gesendet\b"
+    r"|gesendet (?:von|mit) (?:mein(?:em|er)|outlook|mail für)\b|outlook für .{1,20} (?:herunterladen|beziehen)\b"
+    r"|(?:holen sie sich|hol dir|laden sie) outlook für\b).{0,80}",
+    re.I,
+)
+"""What telephones write below every mail."""
+WRAPPINGS = 3
+"""Mail filters put a link, percent-encoded, into one of their own."""
 SHORT = 9
 """Letters and digits below which a line is too common to be recognised ("Thank you")."""
 
@@ -50,7 +59,7 @@ def for_customers(text: str, box: Mailbox, policy: Policy, entries: Iterable[Ent
     inner = _lines(_inner_texts(history)) - public
     kept: list[str] = []
     cut = 0
-    for line in _without_signature(text).split("\n"):
+    for line in without_signature(text).split("\n"):
         quoted = _QUOTED.match(line)
         folded = _folded(quoted[1] if quoted else line)
         if not quoted and commands.is_command(line):
@@ -68,16 +77,24 @@ def for_customers(text: str, box: Mailbox, policy: Policy, entries: Iterable[Ent
 
 def may_lead(url: str, policy: Policy) -> bool:
     """Whether a link may stand in a customer's mail: not one to a file that was made for an agent, not to an agent."""
-    target = unquote(url).partition(":")[2].partition("?")[0] if url.lower().startswith("mailto:") else ""
-    if target and (policy.agent_for(target) or _made_for_agents(target, policy)):
+    plain = url
+    for _ in range(WRAPPINGS):
+        plain = unquote(plain)
+    plain = plain.casefold()
+    if (agents := _agents(policy)) and agents.search(plain):
         return False
-    return not url.casefold().startswith(f"{policy.public_url}{FILE_PATH}".casefold())
+    if any(_made_for_agents(found, policy) for found in _ADDRESS.findall(plain)):
+        return False
+    _, ours, path = plain.partition(policy.public_url.partition("://")[2].casefold())
+    return not ours or FILE_PATH not in path
 
 
-def _without_signature(text: str) -> str:
+def without_signature(text: str) -> str:
     """The site has signatures of its own (`mailboxes.signature`). Two dashes above more than that divide a text."""
     cut = _SIGNATURE.search(text)
-    return text[: cut.start()] if cut and text.count("\n", cut.end()) <= SIGNATURE_LINES else text
+    text = text[: cut.start()] if cut and text.count("\n", cut.end()) <= SIGNATURE_LINES else text
+    above, _, last = text.rstrip().rpartition("\n")
+    return above if _FOOTER.fullmatch(last.strip()) else text
 
 
 def _inner_texts(history: tuple[Entry, ...]) -> list[str]:
@@ -112,7 +129,16 @@ def _without_addresses(line: str, box: Mailbox, policy: Policy) -> str:
         address = m[0].removeprefix("mailto:")
         return box.address if policy.agent_for(address) or _made_for_agents(address, policy) else m[0]
 
-    return _ADDRESS.sub(put, line) if "@" in line else line
+    if "@" not in line:
+        return line
+    line, agents = _ADDRESS.sub(put, line), _agents(policy)
+    return agents.sub(box.address, line) if agents else line
+
+
+def _agents(policy: Policy) -> re.Pattern[str] | None:
+    """Any agent's address, wherever it stands; None without agents."""
+    keys = sorted(key for agent in policy.agents for key in agent.keys)
+    return re.compile(rf"(?<![\w.+-])(?:{'|'.join(map(re.escape, keys))})(?![\w-])", re.I) if keys else None
 
 
 def _made_for_agents(address: str, policy: Policy) -> bool:

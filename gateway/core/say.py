@@ -100,6 +100,12 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "Sent from the mailbox itself to {0}, who have no part in this ticket.",
         "Direkt aus dem Postfach gesendet an {0}, ohne Beteiligung an diesem Ticket.",
     ),
+    "aside": (
+        "Written to {0}, with the mailbox in copy: a comment for agents, which no customer got. To answer the "
+        "customer, reply to the notice.",
+        "An {0} geschrieben, mit dem Postfach in Kopie: ein Kommentar für Agenten, den kein Kontakt bekommen hat. Um "
+        "dem Kontakt zu antworten, antworten Sie auf die Benachrichtigung.",
+    ),
     "recalled": ("Recalled before it was sent.", "Zurückgerufen, bevor es gesendet wurde."),
     # receipts
     "sent_to": ("Sent to {0}.", "Gesendet an {0}."),
@@ -153,6 +159,15 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "Cut from your text, because it is for agents only: {0} lines.",
         "Aus Ihrem Text entfernt, weil nur für Agenten bestimmt: {0} Zeilen.",
     ),
+    "left_out": (
+        "Not sent along, because it is for agents only: {0}.",
+        "Nicht mitgesendet, weil nur für Agenten bestimmt: {0}.",
+    ),
+    "answer_encrypted": (
+        "Your mail is encrypted, so it cannot be read here and nothing was sent. Please send it without encryption.",
+        "Ihre Mail ist verschlüsselt und hier nicht lesbar, deshalb wurde nichts gesendet. Bitte senden Sie sie "
+        "unverschlüsselt.",
+    ),
     "inseparable": (
         "Your text could not be told from the notice it quotes, so nothing was sent. Please delete the quoted notice "
         "and send it again.",
@@ -166,6 +181,28 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "own_address": (
         "Your own address for forwards with #from and new mails with #to, do not give it away: {0}",
         "Ihre eigene Adresse für Weiterleitungen mit #from und neue Mails mit #to, bitte nicht weitergeben: {0}",
+    ),
+    "stands_alone": (
+        "{0} stands alone: send other commands in a mail of their own.",
+        "{0} steht für sich allein: Senden Sie andere Befehle in einer eigenen Mail.",
+    ),
+    "to_begins": (
+        "#to begins a new ticket, and this mail belongs to one: send it as a new mail to your own address, which #help "
+        "names.",
+        "#to beginnt ein neues Ticket, und diese Mail gehört zu einem: Senden Sie sie als neue Mail an Ihre eigene "
+        "Adresse, die #help nennt.",
+    ),
+    "from_alone": (
+        "#from in the answer to a notice changes the requester and stands alone: it is not clear to whom your text "
+        "should go.",
+        "#from in der Antwort auf eine Benachrichtigung ändert den Kontakt und steht für sich allein: Es ist nicht "
+        "klar, an wen Ihr Text gehen soll.",
+    ),
+    "forwarded_inner": (
+        "The mail you forward is from {0}, not from the customer: a customer would read it. Please forward the "
+        "customer's own mail, or write what they asked yourself.",
+        "Die weitergeleitete Mail ist von {0}, nicht vom Kontakt: Ein Kontakt würde sie lesen. Bitte leiten Sie die "
+        "Mail des Kontakts selbst weiter, oder schreiben Sie das Anliegen selbst auf.",
     ),
     "reopen_alone": (
         "#reopen with a number stands alone: it is not clear on which ticket your text belongs.",

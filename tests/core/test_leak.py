@@ -95,6 +95,49 @@ def test_two_dashes_may_divide_a_text(policy: Policy) -> None:
     assert out(text, policy).text == text.strip()
 
 
+@pytest.mark.parametrize("line", ["\u200b#close", "*#close*", "\u200e#Close", "＃close", "#close."])
+def test_a_command_is_seen_through_what_programs_put_around_it(line: str, policy: Policy) -> None:
+    """Signs nobody sees, bold letters, a wide number sign, a full stop."""
+    assert out(f"You will get it.\n{line}", policy).text == ""
+
+
+@pytest.mark.parametrize(
+    "footer",
+    ["Sent from my iPhone", "Von meinem iPhone gesendet", "Get Outlook for iOS<https://aka.ms/x>",
+     "Gesendet von Outlook für Android", "Outlook für iOS herunterladen", "Sent from Mail for Windows"],
+)  # fmt: skip
+def test_a_telephones_footer_is_no_answer(footer: str, policy: Policy) -> None:
+    """With a mere `#close` above it nothing is left; in the middle of a text it is somebody's words."""
+    assert out(f"\n{footer}\n", policy).text == ""
+    assert out(f"Yes.\n\n{footer}", policy).text == "Yes."
+    assert out(f"{footer}\nYes.", policy).text.endswith("Yes.")
+
+
+INNER_LINKS = (
+    "mailto:anna@example.com",
+    " mailto:anna@example.com",
+    "mailto:kim@customer.example?cc=anna%40example.com",
+    "mailto:kim@customer.example,Anna@Example.com",
+    "https://chat.example/?users=anna@example.com",
+    "http://127.0.0.1:8025/file/abc",
+    " HTTP://127.0.0.1:8025//file/abc",
+    "https://filter.example/?url=http%3A%2F%2F127.0.0.1%3A8025%2Ffile%2Fabc",
+)
+
+
+@pytest.mark.parametrize("url", INNER_LINKS)
+def test_no_link_leads_inside(url: str, policy: Policy) -> None:
+    """Wherever in a link an agent's address or file stands, and however it is encoded."""
+    assert not leak.may_lead(url, policy)
+    assert "anna@" not in out(f"Look <{url}>.", policy).text.casefold()
+
+
+def test_other_links_lead_where_they_led(policy: Policy) -> None:
+    """Also to somebody whose address ends like an agent's, and to our own pages."""
+    for url in ("mailto:joanna@example.com", "http://127.0.0.1:8025/tickets/1", "https://a.example/file/x"):
+        assert leak.may_lead(url, policy)
+
+
 def test_prose_is_not_touched(policy: Policy) -> None:
     """Headings, numbers, short common lines and foreign addresses are the agent's own."""
     text = "# Steps\n#1 open it\nThank you.\nAsk kim@customer.example or sales@shop.example."

@@ -80,6 +80,12 @@ def test_the_newest_field_of_a_trusted_host_decides() -> None:
     assert authentic(results("other.example; dmarc=pass header.from=x", PASS), envelope(), TRUSTING) == "dmarc"
 
 
+def test_a_field_of_a_trusted_host_that_nobody_can_read_proves_nothing() -> None:
+    """A sender whom our host quotes may break its field; the forged one below must not count then."""
+    broken = "mx.example.com; spf=pass smtp.mailfrom=<a b(@x; dmarc=fail header.from=customer.example"
+    assert authentic(results(broken, PASS), envelope(), TRUSTING) == ""
+
+
 def test_without_a_trusted_host_nobody_is_believed() -> None:
     """Anybody can write the field."""
     assert authentic(results(PASS), envelope(), POLICY) == ""

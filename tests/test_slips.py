@@ -1,0 +1,194 @@
+"""What tired agents do: text that was meant for one person must not reach another, and no order is half done."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from email import message_from_bytes
+from email import policy as email_policy
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.core import token
+from gateway.core.ticket import EntryKind
+from storage.database import Database
+from tests.conftest import Clock
+from tests.room import ANNA, ERIKA, KARL, LEAD, Room
+from tests.room import room as make_room
+
+KIM, SUPPLIER = "kim@customer.example", "sales@supplier.example"
+PASSED: dict[str, Any] = {"Authentication_Results": "mx.example.com; dmarc=pass header.from=example.com"}
+REMARK = "She is a nuisance, get rid of her."
+
+
+@pytest.fixture
+async def room(sqlite_url: str, clock: Clock, tmp_path: Path) -> AsyncIterator[Room]:
+    database = Database(sqlite_url, tmp_path)
+    gateway = {"operator": "root@example.com", "trusted_authserv_ids": ["mx.example.com"]}
+    yield make_room(database, clock, tmp_path, gateway=gateway)
+    await database.close()
+
+
+def _own_address(room: Room) -> str:
+    return f"support+{token.address_token(room.desk.policy.keys, 'a', 0, ANNA)}@example.com"
+
+
+def _reference(room: Room, number: int = 1) -> str:
+    return f"[{token.reference(room.desk.policy.keys, 'RD', number)}]"
+
+
+async def _to_customers(room: Room) -> list[tuple[str, str]]:
+    return [(r.notice, r.recipient) for r in await room.outbox() if r.audience == "customer"]
+
+
+async def _receipt(room: Room) -> str:
+    row = (await room.outbox("agent_receipt", ANNA))[-1]
+    mail = message_from_bytes(await room.read(lambda tx: tx.outbox.message(row.id)), policy=email_policy.default)
+    assert isinstance(mail, EmailMessage)
+    return " ".join(str(mail.get_body(("plain",)).get_content()).split())  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("order", "said"),
+    [
+        (f"#to {SUPPLIER}\nIs she honest?", "#to begins a new ticket"),
+        (f"#from {KIM}\nDear Kim, here it is.", "#from in the answer to a notice"),
+        ("#split\n#assign bob", "#split stands alone"),
+        ("#merge 2\n#close", "#merge stands alone"),
+        ("#note\n#move 2\nIs she honest?", "#move stands alone"),
+        ("#undo\n#close", "#undo stands alone"),
+    ],
+)
+async def test_what_cannot_be_done_whole_is_not_done(room: Room, order: str, said: str) -> None:
+    """Nothing is sent or changed, the receipt says why and gives the text back."""
+    await room.mail(ERIKA, "Well?")
+    await room.mail(KARL, "And mine?")
+    before, ticket = await _to_customers(room), await room.read(lambda tx: tx.tickets.get(1))
+    await room.answer(1, order)
+    assert await _to_customers(room) == before
+    assert await room.read(lambda tx: tx.tickets.get(1)) == ticket
+    receipt = await _receipt(room)
+    assert said in receipt
+    text = order.rpartition("\n")[2]
+    assert text.startswith("#") or text in receipt
+
+
+async def test_text_beside_a_merge_is_given_back(room: Room) -> None:
+    """The agent may think that it was sent."""
+    await room.mail(ERIKA, "Well?")
+    await room.mail(KARL, "And mine?")
+    await room.answer(1, "#merge 2\nWe have joined your requests.")
+    assert "Your text was not sent: We have joined your requests." in await _receipt(room)
+
+
+async def test_only_a_single_line_is_the_subject_of_a_split(room: Room) -> None:
+    """The customer reads that; a letter, or a remark with a signature, is not one."""
+    await room.mail(ERIKA, "Well?")
+    (notice,) = await room.outbox("agent_notice", ANNA)
+    await room.answer(1, "#split\nShe is confused.\nWe do it later.", In_Reply_To=f"<{notice.message_id}>")
+    assert (await room.read(lambda tx: tx.tickets.get(2))).subject == "Well?"
+    assert "Your text was not sent: She is confused." in await _receipt(room)
+
+
+@pytest.mark.parametrize("to", [SUPPLIER, LEAD])
+async def test_a_mail_to_others_in_copy_is_a_comment(room: Room, to: str) -> None:
+    """What an agent writes to a supplier or a colleague, the mailbox in copy, is no answer to the customer."""
+    await room.mail(ERIKA, "Well?")
+    before = await _to_customers(room)
+    await room.mail(ANNA, "Is she honest?", subject=_reference(room), to=to, Cc="support@example.com", **PASSED)
+    assert await _to_customers(room) == before
+    ticket = await room.read(lambda tx: tx.tickets.get(1))
+    assert ticket.participants == ()
+    kinds = [(e.kind, e.new_text) for e in await room.read(lambda tx: tx.tickets.entries(1))]
+    assert kinds[-1] == (EntryKind.COMMENT, "Is she honest?")
+    assert f"Written to {to}" in await _receipt(room)
+
+
+async def test_who_joins_gets_nothing_inner_though_all_others_have_it(room: Room) -> None:
+    """The customer has the agent's mail itself; the stranger whom it answers would get it from us."""
+    await room.mail(ERIKA, "Well?")
+    await room.answer(1, f"#note {REMARK}", LEAD)
+    (known,) = await room.outbox("request_received", ERIKA)
+    await room.mail(KIM, "I am Kim.", In_Reply_To=f"<{known.message_id}>")
+    about_kim = (await room.outbox("agent_notice", ANNA))[-1]
+    text = f"I am sorry.\n{REMARK}"
+    await room.mail(ANNA, text, to=ERIKA, Cc="support@example.com", In_Reply_To=f"<{about_kim.message_id}>")
+    assert await room.outbox("reply", KIM) == []
+
+
+def _forwarded(author: str, text: str) -> str:
+    return f"---------- Forwarded message ---------\nFrom: {author}\nSubject: Parcel\nTo: {ANNA}\n\n{text}\n"
+
+
+async def _forward(room: Room, text: str, **mail: Any) -> tuple[str, tuple[str, ...]]:
+    """What the customer is taken to have written, and what agents are told beside it."""
+    row = await room.mail(ANNA, text, to=_own_address(room), **mail)
+    assert row.ticket is not None
+    entry = (await room.read(lambda tx: tx.tickets.entries(row.ticket)))[0]
+    assert entry.author.address == KIM
+    return entry.new_text, entry.remarks
+
+
+@pytest.mark.parametrize("colleague", [f"Bob Lead <{LEAD}>", "Bob Lead"])
+async def test_of_a_chain_the_customers_mail_is_forwarded(room: Room, colleague: str) -> None:
+    """What colleagues wrote above it stays inside, beside the agent's own words."""
+    chain = _forwarded(colleague, REMARK) + _forwarded(f"Kim <{KIM}>", "Where is it?")
+    text, remarks = await _forward(room, f"#from {KIM}\n\nPlease handle.\n\n{chain}")
+    assert text == "Where is it?"
+    assert remarks[1].startswith("Please handle.")
+    assert REMARK in remarks[1]
+
+
+async def test_a_colleagues_mail_does_not_become_the_customers(room: Room) -> None:
+    """There is no mail of the customer in it: nothing is done."""
+    row = await room.mail(ANNA, f"#from {KIM}\n\n{_forwarded(LEAD, REMARK)}", to=_own_address(room))
+    assert row.ticket is None
+    assert await _to_customers(room) == []
+    assert f"The mail you forward is from {LEAD}" in await _receipt(room)
+
+
+async def test_a_forward_that_quotes_another_ticket_begins_one(room: Room) -> None:
+    """A reference in somebody's mail does not lead that mail to the other ticket's requester."""
+    await room.mail(ERIKA, "Well?")
+    quoting = _forwarded(KIM, f"Erika told me of {_reference(room)}.")
+    await _forward(room, f"#from {KIM}\n\n{quoting}")
+    assert await room.outbox("reply", ERIKA) == []
+
+
+async def test_a_telephones_forward_is_unquoted(room: Room) -> None:
+    """It marks the whole mail line by line, and puts words of its own above."""
+    inside = f"Von: Kim <{KIM}>\nDatum: 27. Februar 2026 um 16:12:00 MEZ\nBetreff: Paket\n\nWo ist es?\nGruß"
+    marked = "\n".join(f"> {line}" for line in inside.split("\n"))
+    above = "Von meinem iPhone gesendet\n\nAnfang der weitergeleiteten Nachricht:"
+    text, remarks = await _forward(room, f"#from {KIM}\n\n{above}\n\n{marked}")
+    assert text == "Wo ist es?\nGruß"
+    assert len(remarks) == 1
+
+
+async def test_a_saved_notice_stays_here(room: Room) -> None:
+    """Some programs hang a mail on as a file of another type; the receipt names what did not go along."""
+    await room.mail(ERIKA, "Well?")
+    name = f"New request Help {_reference(room)}.msg"
+    files = ((name, "application/vnd.ms-outlook", b"inner"), ("a.pdf", "application/pdf", b"%PDF"))
+    await room.answer(1, "You will get it.", files=files)
+    (reply,) = await room.outbox("reply", ERIKA)
+    assert [f.filename for f in reply.files] == ["a.pdf"]
+    assert "Not sent along" in await _receipt(room)
+
+
+async def test_an_encrypted_answer_is_not_passed_on(room: Room) -> None:
+    """Nobody here can read it, nor can the customer."""
+    await room.mail(ERIKA, "Well?")
+    await room.answer(1, "-----BEGIN PGP MESSAGE-----\n\nhQEMA\n-----END PGP MESSAGE-----")
+    assert await room.outbox("reply", ERIKA) == []
+    assert "Your mail is encrypted" in await _receipt(room)
+
+
+async def test_a_mere_order_from_a_telephone_sends_no_footer(room: Room) -> None:
+    """The customer is told that it is closed, and nothing else."""
+    await room.mail(ERIKA, "Well?")
+    await room.answer(1, "#close\n\nVon meinem iPhone gesendet")
+    assert await room.outbox("reply", ERIKA) == []
+    assert len(await room.outbox("closed", ERIKA)) == 1
