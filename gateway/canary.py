@@ -11,17 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING
 
 from gateway.board import Canary
 from gateway.core import canary
 from gateway.core.canary import Probe
 from gateway.core.policy import Mailbox
 from gateway.flow import Desk
+from gateway.jobsite import Site
 from storage.tx import Tx
-
-if TYPE_CHECKING:
-    from gateway.jobs import Site
 
 log = logging.getLogger("replydesk.canary")
 

@@ -23,6 +23,7 @@ from gateway.board import Board
 from gateway.config import Settings
 from gateway.core.errors import StorageUnavailable
 from gateway.flow import Desk
+from gateway.jobsite import Site
 from gateway.liveness import Sources
 from gateway.metrics import Metrics
 from gateway.portal import app as portal
@@ -82,7 +83,7 @@ async def serving(settings: Settings) -> AsyncIterator[None]:
 
         await stack.enter_async_context(_running(sender.run(), partial(sender.drain, SEND_SECONDS)))
         await stack.enter_async_context(_running(walk.run(), partial(walk.drain, FLOW_SECONDS)))
-        site = jobs.Site(database, desk, _now, settings, sender.wake)
+        site = Site(database, desk, _now, settings, sender.wake)
         stack.push_async_callback(jobs.start(site).stop, JOB_SECONDS)
         await stack.enter_async_context(_running(_watch(database)))
         sources = Sources(database, desk, _now, sender.wake, polling.alarm_after(settings))

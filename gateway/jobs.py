@@ -10,15 +10,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from functools import partial
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from gateway import canary, rating, retention
-from gateway.board import Board
-from gateway.config import Settings
 from gateway.core import clockwork, digest
 from gateway.core.errors import StorageUnavailable
 from gateway.core.message import Address
@@ -26,7 +24,7 @@ from gateway.core.notice import Audience, Notice, NoticeRequest
 from gateway.core.policy import Policy
 from gateway.each import SomeFailed, each
 from gateway.flow import Desk
-from storage.database import Database
+from gateway.jobsite import Site
 from storage.jobs import JobRow
 from storage.tx import Tx
 
@@ -34,19 +32,6 @@ log = logging.getLogger("replydesk.jobs")
 
 ALARM = "job:"
 """Begins the key of every alarm about jobs."""
-
-
-@dataclass(frozen=True, slots=True)
-class Site:
-    """What a job may use."""
-
-    database: Database
-    desk: Desk
-    clock: Callable[[], datetime]
-    settings: Settings
-    wake: Callable[[], None] = lambda: None
-    """Tells the send loop that mails may be in line."""
-    board: Board = field(default_factory=Board)
 
 
 @dataclass(frozen=True, slots=True)

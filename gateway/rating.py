@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 from gateway.core.rating import LATE
 from gateway.each import each
-
-if TYPE_CHECKING:
-    from gateway.jobs import Site
+from gateway.jobsite import Site
 
 EVERY = timedelta(minutes=5)
 

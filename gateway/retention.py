@@ -9,13 +9,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
+from gateway.jobsite import Site
 from storage.retention import DROPPED, Mode, Retention
 from storage.tx import Tx
-
-if TYPE_CHECKING:
-    from gateway.jobs import Site
 
 log = logging.getLogger("replydesk.retention")
 

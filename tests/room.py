@@ -14,7 +14,7 @@ from gateway.core import token
 from gateway.core.message import Envelope
 from gateway.core.token import Keys
 from gateway.flow import Desk
-from gateway.jobs import Site
+from gateway.jobsite import Site
 from gateway.render import Templates
 from storage import raw
 from storage.audit import audit

@@ -26,7 +26,7 @@ from gateway.core.notice import Notice, NoticeRequest
 from gateway.core.policy import Policy
 from gateway.core.ticket import EntryKind, Role
 from gateway.flow import Desk
-from gateway.jobs import Site
+from gateway.jobsite import Site
 from gateway.render import Templates
 from storage import raw
 from storage.database import Database

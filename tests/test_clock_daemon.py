@@ -108,7 +108,7 @@ async def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     fast = tuple(replace(job, every=timedelta(seconds=0.25)) for job in jobs.JOBS)
     faults: list[str] = []
 
-    async def faulty(site: jobs.Site) -> str:
+    async def faulty(site: Site) -> str:
         if faults:
             raise ValueError(faults[0])
         return ""

@@ -14,7 +14,8 @@ import pytest
 from gateway import jobs
 from gateway.core.errors import StorageUnavailable
 from gateway.flow import Desk
-from gateway.jobs import JOBS, Job, Site
+from gateway.jobs import JOBS, Job
+from gateway.jobsite import Site
 from storage.database import Database
 from storage.jobs import JobRow
 from tests.conftest import NOW, Clock
