@@ -75,6 +75,35 @@ async def test_what_cannot_be_done_whole_is_not_done(room: Room, order: str, sai
     assert text.startswith("#") or text in receipt
 
 
+async def test_a_merge_says_who_takes_part_now(room: Room) -> None:
+    """From now on they read each other's mails: an agent who took the wrong number must see that."""
+    await room.mail(ERIKA, "Well?")
+    await room.mail(KARL, "And mine?")
+    await room.answer(1, "#merge 2")
+    assert f"{ERIKA} takes part now." in await _receipt(room)
+
+
+async def test_two_domains_that_sound_alike_are_two_people(room: Room) -> None:
+    """`straße.example` asks for its tickets and does not learn of those of `strasse.example`."""
+    await room.mail("kim@strasse.example", "Secret.", subject="Secret")
+    asks = "From: kim@straße.example\r\nTo: support@example.com\r\nSubject: status\r\nMessage-ID: <q@q>\r\n\r\n"
+    await room.raw_mail(asks.encode(), "kim@straße.example")
+    (row,) = await room.outbox("ticket_list")
+    assert b"Secret" not in await room.read(lambda tx: tx.outbox.message(row.id))
+
+
+async def test_an_agent_without_a_name_speaks_for_the_mailbox(sqlite_url: str, clock: Clock, tmp_path: Path) -> None:
+    """In the conversation below the next answer, too."""
+    database = Database(sqlite_url, tmp_path)
+    room = make_room(database, clock, tmp_path, agents=[{"address": ANNA}])
+    await room.mail(ERIKA, "Well?")
+    await room.answer(1, "Soon.")
+    await room.answer(1, "Now.")
+    row = (await room.outbox("reply", ERIKA))[-1]
+    assert b"\r\nExample Support, 2 March 2026" in await room.read(lambda tx: tx.outbox.message(row.id))
+    await database.close()
+
+
 async def test_text_beside_a_merge_is_given_back(room: Room) -> None:
     """The agent may think that it was sent."""
     await room.mail(ERIKA, "Well?")

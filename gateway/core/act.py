@@ -324,7 +324,7 @@ def before(
         return None
     label = " ".join(f"#{c.verb.value} {c.argument}".strip() for c in order.commands) or "#reply"
     t = by.ticket
-    agent = by.agent.address.casefold()
+    agent = address_key(by.agent.address)
     return Undo(
         label,
         agent,

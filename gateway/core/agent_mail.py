@@ -8,7 +8,7 @@ from gateway.core import act, commands, leak, token
 from gateway.core import formatted as formatting
 from gateway.core.case import Case
 from gateway.core.decision import EntryDraft, Reason
-from gateway.core.message import Address, Attachment
+from gateway.core.message import Address, Attachment, address_key
 from gateway.core.notice import AttachedFile
 from gateway.core.policy import Agent, Mailbox
 from gateway.core.say import say
@@ -98,5 +98,5 @@ def help_for(agent: Agent, box: Mailbox, case: Case) -> tuple[str, ...]:
     forms = (say("commands_are"), *commands.FORMS.values())
     if not box.reply_address:
         return forms
-    mark = token.address_token(case.policy.keys, "a", 0, agent.address.casefold())
+    mark = token.address_token(case.policy.keys, "a", 0, address_key(agent.address))
     return (*forms, say("own_address", box.reply_address.replace("{token}", mark)))

@@ -8,7 +8,7 @@ from datetime import datetime
 from gateway.core.commands import Order
 from gateway.core.decision import Act
 from gateway.core.forward import Forwarded
-from gateway.core.message import Address, Envelope, Kind, KindName, Message
+from gateway.core.message import Address, Envelope, Kind, KindName, Message, address_key
 from gateway.core.notice import AttachedFile
 from gateway.core.policy import Agent, Mailbox, Policy
 from gateway.core.thread import Choice, Keys, Known, SentFacts, follow
@@ -140,7 +140,7 @@ def files_of(message: Message) -> tuple[AttachedFile, ...]:
 def author_of(message: Message, policy: Policy) -> Address:
     """The person a mail is from; an empty address when it names nobody."""
     author = message.author or Address("")
-    forms = {f.casefold() for f in policy.trusted_form_senders}
+    forms = {address_key(f) for f in policy.trusted_form_senders}
     if author.key in forms and message.reply_to:
         return message.reply_to[0]
     return author

@@ -223,7 +223,7 @@ def _words(request: NoticeRequest, scene: Scene, policy: Policy, box: Mailbox, l
         html,
         author,
         names,
-        _conversation(request, scene),
+        _conversation(request, scene, box),
         _headline(request.headline, language),
         _remarks(request, scene, policy, language),
         _signature(scene, box, policy) if _answer(request, scene) else "",
@@ -298,9 +298,9 @@ def _ticket_words(ticket: Ticket, policy: Policy, language: str, to_agent: bool)
     )
 
 
-def _conversation(request: NoticeRequest, scene: Scene) -> tuple[Line, ...]:
+def _conversation(request: NoticeRequest, scene: Scene, box: Mailbox) -> tuple[Line, ...]:
     """What went before, newest first."""
-    return tuple(_line(e) for e in reversed(_earlier(request, scene)[-CONVERSATION_LINES:]))
+    return tuple(_line(e, box) for e in reversed(_earlier(request, scene)[-CONVERSATION_LINES:]))
 
 
 def _earlier(request: NoticeRequest, scene: Scene) -> list[Entry]:
@@ -321,10 +321,10 @@ def _closes_at(request: NoticeRequest, scene: Scene, policy: Policy) -> datetime
     return policy.hours.add_days(since, policy.close_after_days, business=policy.business_days)
 
 
-def _line(entry: Entry) -> Line:
+def _line(entry: Entry, box: Mailbox) -> Line:
     role = {Role.AGENT: "agent", Role.SYSTEM: "system"}.get(entry.role, "customer")
     # A customer knows an agent by name; the address is not for them.
-    name = entry.author.name if entry.role is Role.AGENT else entry.author.shown
+    name = entry.author.name or box.name or box.address if entry.role is Role.AGENT else entry.author.shown
     internal = entry.kind is EntryKind.COMMENT
     return Line(name, role, entry.created_at, _shortened(entry.new_text), _names(entry), internal)
 

@@ -34,8 +34,11 @@ class Address:
 
 
 def address_key(address: str) -> str:
-    """Fold an addr-spec for comparison. Local parts are compared without case, as mailbox providers do."""
-    return address.strip().casefold()
+    """Fold an addr-spec for comparison. Local parts are compared without case, as mailbox providers do.
+
+    Lower case and no more: `straße.example` and `strasse.example` are two domains (RFC 5891), and two people.
+    """
+    return address.strip().lower()
 
 
 @dataclass(frozen=True, slots=True)

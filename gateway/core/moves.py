@@ -55,7 +55,7 @@ def merge(by: act.Carrier, into: Ticket) -> Decision:
         into,
         Moved(ticket.number),
         Change(joined=joined, links=(("merged", ticket.number),)),
-        (say("merged_here", ticket.number, by.name),),
+        (say("merged_here", ticket.number, by.name), *(say("confirmed", j.address.shown) for j in joined)),
         replace(
             undo,
             label=f"#merge {into.number}",

@@ -168,7 +168,7 @@ def plain_address(address: str) -> str:
 def reply_token(template: str, address: str) -> str | None:
     """The token inside an address made from a reply-address template, or None when it is not one."""
     before, _, after = template.partition("{token}")
-    key, before, after = address_key(address), before.casefold(), after.casefold()
+    key, before, after = address_key(address), before.lower(), after.lower()
     if len(key) <= len(before) + len(after) or not key.startswith(before) or not key.endswith(after):
         return None
     return key[len(before) : len(key) - len(after)]

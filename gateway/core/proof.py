@@ -46,6 +46,6 @@ def _dmarc(value: str, trusted: set[str], domain: str) -> bool | None:
         return None
     for result in header.results:
         if result.method == "dmarc":
-            said = {p.name: str(p.value).casefold() for p in result.properties if p.type == "header"}
+            said = {p.name: str(p.value).lower() for p in result.properties if p.type == "header"}
             return str(result.result) == "pass" and said.get("from", "").rpartition("@")[2] == domain
     return False
