@@ -23,7 +23,7 @@ from gateway.core.message import Address, Envelope, Kind, Message
 from gateway.core.notice import Audience, Notice, NoticeRequest, Section
 from gateway.core.parse import nested, parse
 from gateway.core.policy import Mailbox, Policy
-from gateway.core.proof import authentic
+from gateway.core.proof import authentic, disproven
 from gateway.core.rating import Answer
 from gateway.core.say import say
 from gateway.core.ticket import Evidence, Ticket
@@ -136,6 +136,7 @@ class Desk:
             new_tickets=tx.tickets.opened_lately(author, since) if contact else (),
             reopens=tx.tickets.reopened_lately(choice.match.ticket.number, since) if choice.match else (),
             authentic=authentic(read.message, read.envelope, self.policy),
+            disproven=disproven(read.message, self.policy),
         )
         case = Case(
             read.message,

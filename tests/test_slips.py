@@ -221,3 +221,28 @@ async def test_a_mere_order_from_a_telephone_sends_no_footer(room: Room) -> None
     await room.answer(1, "#close\n\nVon meinem iPhone gesendet")
     assert await room.outbox("reply", ERIKA) == []
     assert len(await room.outbox("closed", ERIKA)) == 1
+
+
+async def test_a_mark_of_one_ticket_orders_nothing_on_another(room: Room) -> None:
+    """Whoever was in copy of an agent's answer has seen the mark the agent answered to."""
+    await room.mail(ERIKA, name="Erika")
+    await room.mail(KARL, name="Karl", subject="Another")
+    keys = room.desk.policy.keys
+    here, there = token.address_token(keys, "t", 2), token.address_token(keys, "a", 1, ANNA)
+    before = await _to_customers(room)
+    to = f"support+{here}@example.com, support+{there}@example.com"
+    row = await room.mail(ANNA, "#close\nPay at once.", to=to, subject="Re: Another")
+    assert (row.reason, row.ticket) == ("agent-without-proof", 2)
+    assert await _to_customers(room) == before
+
+
+async def test_what_a_trusted_host_calls_forged_is_no_agents(room: Room) -> None:
+    """A mark may have leaked; DMARC's own word about the domain weighs more."""
+    await room.mail(ERIKA, name="Erika")
+    before = await _to_customers(room)
+    failed = {"Authentication_Results": "mx.example.com; dmarc=fail header.from=example.com"}
+    row = await room.answer(1, "Pay at once.", **failed)
+    assert row.reason == "agent-without-proof"
+    assert await _to_customers(room) == before
+    others = {"Authentication_Results": "mx.elsewhere.example; dmarc=fail header.from=example.com"}
+    assert (await room.answer(1, "It is paid.", **others)).reason == "agent-answer"

@@ -12,15 +12,24 @@ from gateway.core.message import Address, Attachment, address_key
 from gateway.core.notice import AttachedFile
 from gateway.core.policy import Agent, Mailbox
 from gateway.core.say import say
+from gateway.core.thread import Key, follow
 from gateway.core.ticket import EntryKind, Evidence, Role
 
 
 def proof(case: Case) -> str:
     """How the agent is proven, in words; empty when not."""
     agent = case.agent
-    if agent and any(key.holder in agent.keys for key in case.keys.found if key.holder):
+    if agent and not case.facts.disproven and any(_is_for(key, agent, case) for key in case.keys.found if key.holder):
         return "a signed mark made for this agent"
     return {"smtp-auth": "SMTP AUTH", "dmarc": "a trusted DMARC pass"}.get(case.facts.authentic, "")
+
+
+def _is_for(key: Key, agent: Agent, case: Case) -> bool:
+    """A mark of one ticket orders nothing on another: people in copy of an answer get to see it."""
+    if key.holder not in agent.keys:
+        return False
+    marked = follow(key.number, case.known)
+    return case.ticket is None or not key.number or (marked is not None and marked.number == case.ticket.number)
 
 
 def outside(case: Case) -> tuple[Address, ...]:

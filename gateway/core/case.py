@@ -45,6 +45,8 @@ class Facts:
     """The author's open tickets, looked up when the mail asks for them."""
     authentic: str = ""
     """How the author's address is proven (`smtp-auth`, `dmarc`), empty when it is not."""
+    disproven: bool = False
+    """A trusted host wrote that the author's domain did not send it."""
 
 
 @dataclass(frozen=True, slots=True)
