@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 from gateway.cli.words import count
-from gateway.core.commands import STATUS_WORDS
+from gateway.core.commands import STATUS_WORDS, TICKET
 from gateway.core.lifecycle import Status
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from storage.tx import Tx
 
 OPEN = "open"
-_NUMBER = re.compile(r"(?:#|[A-Za-z][A-Za-z0-9]{0,9}-)?(\d{1,12})(?:-[0-9A-Za-z]{6})?")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -158,7 +157,7 @@ def _show(args: argparse.Namespace) -> int:
 
 
 def _number(word: str) -> int:
-    found = _NUMBER.fullmatch(word)
+    found = TICKET.fullmatch(word)
     if not found:
         raise argparse.ArgumentTypeError(f"{word!r} is no ticket number; write it as 1042 or RD-1042-7KQ4TN")
     return count(found[1])

@@ -64,9 +64,10 @@ def _answer(case: Case, by: act.Carrier) -> Decision:
         # Everybody has it from the agent: there is nothing left to keep from them, and it must be on record.
         out = leak.Outgoing(order.text)
     if out.command_below:
-        return _refusal(agent, ticket, Reason.AGENT_MISUNDERSTOOD, (say("command_below", out.command_below),))
+        why = say("command_below", out.command_below)
+        return _refusal(agent, ticket, Reason.AGENT_MISUNDERSTOOD, (why, *_unsent(case)))
     if out.inseparable:
-        return _refusal(agent, ticket, Reason.AGENT_MISUNDERSTOOD, (say("inseparable"),))
+        return _refusal(agent, ticket, Reason.AGENT_MISUNDERSTOOD, (say("inseparable"), *_unsent(case)))
     if case.message.encryption and (not out.text or "BEGIN PGP MESSAGE" in out.text):
         return _refusal(agent, ticket, Reason.AGENT_MISUNDERSTOOD, (say("answer_encrypted"),))
     # A picture in a signature is not meant for the requester whom `#from` replaces.

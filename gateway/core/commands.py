@@ -127,6 +127,8 @@ class Order:
 
 _LINE = re.compile(r"#\s?([^\W\d_][\w-]*)\s*:?\s*(.*)", re.S)
 _ADDRESS = re.compile(r"[^\s<>@,;]+@[^\s<>@,;]+")
+TICKET = re.compile(r"(?:#\s*|[A-Za-z][A-Za-z0-9]{0,9}-)?([0-9]{1,12})(?:-[0-9A-Za-z]{6})?")
+"""A ticket as people name it: 1042, #1042, or the reference RD-1042-7KQ4TN."""
 
 
 def read(text: str, languages: Sequence[str] = ("en", "de"), statuses: Sequence[str] = ()) -> Order:
@@ -216,9 +218,9 @@ def _rest(verb: Verb, argument: str, *_: Sequence[str]) -> Command | str:
 
 
 def _number(verb: Verb, argument: str, *_: Sequence[str]) -> Command | str:
-    digits = argument.lstrip("#").rstrip(".").strip()
-    if digits.isascii() and digits.isdigit() and 0 < int(digits) < 10**9:
-        return Command(verb, str(int(digits)))
+    found = TICKET.fullmatch(argument.strip("[]. "))
+    if found and 0 < int(found[1]) < 10**9:
+        return Command(verb, str(int(found[1])))
     return say("needs_number", FORMS[verb], f"#{verb.value}")
 
 

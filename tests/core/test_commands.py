@@ -56,6 +56,8 @@ GOOD = {
     "#merge 1042": Command(Verb.MERGE, "1042"),
     "#merge #1042": Command(Verb.MERGE, "1042"),
     "#merge 007": Command(Verb.MERGE, "7"),
+    "#merge RD-1042-7KQ4TN": Command(Verb.MERGE, "1042"),
+    "#merge [RD-1042-7KQ4TN]": Command(Verb.MERGE, "1042"),
     "#move 12": Command(Verb.MOVE, "12"),
     "#from kim@customer.example": Command(Verb.FROM, "kim@customer.example"),
     "#from Kim <kim@customer.example>": Command(Verb.FROM, "kim@customer.example"),
