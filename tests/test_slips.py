@@ -246,3 +246,29 @@ async def test_what_a_trusted_host_calls_forged_is_no_agents(room: Room) -> None
     assert await _to_customers(room) == before
     others = {"Authentication_Results": "mx.elsewhere.example; dmarc=fail header.from=example.com"}
     assert (await room.answer(1, "It is paid.", **others)).reason == "agent-answer"
+
+
+@pytest.mark.parametrize(
+    ("filename", "kind", "goes"),
+    [
+        (None, "text/rtf", False),
+        (None, "application/rtf", False),
+        ("winmail.dat", "application/ms-tnef", False),
+        ("winmail.dat", "application/octet-stream", False),
+        ("offer.rtf", "application/rtf", True),
+    ],
+)
+async def test_another_form_of_the_text_stays_inside(room: Room, filename: str | None, kind: str, goes: bool) -> None:
+    """Rich text beside the plain one, or a wrapper nobody can open, holds the quoted notice too."""
+    await room.mail(ERIKA, name="Erika")
+    mark = token.address_token(room.desk.policy.keys, "a", 1, ANNA)
+    mail = EmailMessage(policy=email_policy.SMTP)
+    mail["From"], mail["To"], mail["Subject"] = ANNA, f"support+{mark}@example.com", "Re: Help"
+    mail["Message-ID"] = "<rich@example.com>"
+    mail.set_content("It is paid.")
+    main, _, sub = kind.partition("/")
+    mail.add_attachment(b"{\\rtf1 a note}", main, sub, filename=filename)
+    await room.raw_mail(mail.as_bytes(), ANNA)
+    (row,) = await room.outbox("reply", ERIKA)
+    assert bool(row.files) is goes
+    assert ("Not sent along" in await _receipt(room)) is not goes

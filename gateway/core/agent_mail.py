@@ -46,7 +46,20 @@ def files(case: Case) -> tuple[AttachedFile, ...]:
         for n in case.message.nested
         if token.is_agents_message_id(n.message_id) or (n.author and case.policy.is_own(n.author.address))
     }
-    return tuple(f for f in case.files if f.part not in ours and not _is_saved_notice(f.filename, case))
+    return tuple(
+        f for f in case.files if f.part not in ours and not _is_saved_notice(f.filename, case) and not _is_text_again(f)
+    )
+
+
+_FORMS = frozenset({"text/rtf", "application/rtf", "text/richtext", "text/enriched", "text/x-amp-html"})
+_WRAPPED = frozenset({"application/ms-tnef", "application/vnd.ms-tnef"})
+
+
+def _is_text_again(file: AttachedFile) -> bool:
+    """Another form of the whole mail, quoted notice included: rich text without a name, a wrapper nobody can open."""
+    unnamed = file.filename.startswith("attachment-")
+    wrapper = file.content_type in _WRAPPED or file.filename.casefold() == "winmail.dat"
+    return wrapper or (unnamed and file.content_type in _FORMS)
 
 
 def _is_saved_notice(filename: str, case: Case) -> bool:
