@@ -28,7 +28,7 @@ from gateway.core.policy import Agent as AgentPolicy
 from gateway.core.policy import Budget, Policy, SiteStatus
 from gateway.core.policy import Mailbox as MailboxPolicy
 from gateway.core.token import Keys
-from gateway.settings import BUDGET, LANGUAGES, Digest, Imap, Mailbox, Settings
+from gateway.settings import BUDGET, LANGUAGES, Digest, Imap, Mailbox, Send, Settings
 
 __all__ = [
     "Digest",
@@ -196,7 +196,12 @@ def _cross_check(settings: Settings) -> None:
     if bool(settings.receive.smtp.tls_certificate) != bool(settings.receive.smtp.tls_key):
         raise settings.error("receive.smtp.tls_key", "certificate and key belong together", "Set both or none.")
     _check_imap(settings, set(own))
-    if settings.send.username and not settings.send.password_file:
+    send = settings.send
+    if send.auth == "xoauth2":
+        if not send.username:
+            raise settings.error("send.username", 'is missing for auth = "xoauth2"', "Name the account that sends.")
+        _check_oauth(settings, "send", send)
+    elif send.username and not send.password_file:
         raise settings.error("send.password_file", "is missing for send.username", "Name the file with the password.")
 
 
@@ -211,18 +216,24 @@ def _check_imap(settings: Settings, own: set[str]) -> None:
                 f"{key}.mailbox", f"{account.mailbox} is there twice", "Name one of its aliases for a second account."
             )
         seen.add(name)
-        needed = ("oauth_token_url", "oauth_client_id") if account.auth == "xoauth2" else ("password_file",)
-        for field in needed:
-            if not getattr(account, field):
-                raise settings.error(f"{key}.{field}", f'is missing for auth = "{account.auth}"', "Set it.")
-        if account.auth == "xoauth2" and not (account.oauth_client_secret_file or account.oauth_refresh_token_file):
-            raise settings.error(
-                f"{key}.oauth_client_secret_file", "neither it nor oauth_refresh_token_file is set", "See docs/imap.md."
-            )
+        if account.auth == "xoauth2":
+            _check_oauth(settings, key, account)
+        elif not account.password_file:
+            raise settings.error(f"{key}.password_file", f'is missing for auth = "{account.auth}"', "Set it.")
         folders = [account.folder, *([account.move_to] if account.after == "move" else []), account.sent_folder]
         used = [folder.casefold() for folder in folders if folder]
         if len(used) != len(set(used)):
             raise settings.error(f"{key}.folder", "is named for two purposes", "Use different folders.")
+
+
+def _check_oauth(settings: Settings, key: str, account: Imap | Send) -> None:
+    for field in ("oauth_token_url", "oauth_client_id"):
+        if not getattr(account, field):
+            raise settings.error(f"{key}.{field}", 'is missing for auth = "xoauth2"', "Set it.")
+    if not (account.oauth_client_secret_file or account.oauth_refresh_token_file):
+        raise settings.error(
+            f"{key}.oauth_client_secret_file", "neither it nor oauth_refresh_token_file is set", "See docs/imap.md."
+        )
 
 
 # --- secrets -----------------------------------------------------------------------------

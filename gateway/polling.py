@@ -6,17 +6,16 @@ read again.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 
+from gateway import oauth
 from gateway.config import Imap, Settings, read_secret
 from gateway.core.message import address_key
 from gateway.receive.account import Account, After, Auth, Backlog, Books, Credential, Errand, Security
 from gateway.receive.folder import Folder
 from gateway.receive.intake import Intake
-from gateway.receive.oauth import Client, Tokens
 from gateway.receive.password import Password
 from gateway.receive.watch import Watch
 
@@ -70,21 +69,8 @@ def account_of(settings: Settings, key: str, imap: Imap) -> Account:
 
 
 def _credential(settings: Settings, key: str, imap: Imap) -> Credential:
-    def secret(name: str) -> Callable[[], str]:
-        value: str = getattr(imap, name)
-        read = partial(read_secret, settings, f"{key}.{name}", value) if value else str
-        read()
-        return read
-
-    if imap.auth != "xoauth2":
-        return Password(secret("password_file"))
-    client = Client(
-        imap.oauth_token_url,
-        imap.oauth_client_id,
-        secret("oauth_client_secret_file"),
-        secret("oauth_refresh_token_file"),
-        imap.oauth_scope,
-    )
-    # Named by its mailbox, whose address may hold what a file's name must not.
-    digest = hashlib.sha256(address_key(imap.mailbox).encode()).hexdigest()[:16]
-    return Tokens(client, settings.data_dir / f"oauth-{digest}.json")
+    if imap.auth == "xoauth2":
+        return oauth.tokens(settings, key, imap, address_key(imap.mailbox))
+    read = partial(read_secret, settings, f"{key}.password_file", imap.password_file)
+    read()
+    return Password(read)

@@ -232,7 +232,13 @@ class Send(_Section):
     security: Literal["none", "starttls", "tls"] = "none"
     ca_file: str = ""
     username: str = ""
+    auth: Literal["password", "xoauth2"] = "password"
     password_file: str = ""
+    oauth_token_url: OptionalUrl = ""
+    oauth_client_id: str = ""
+    oauth_client_secret_file: str = ""
+    oauth_refresh_token_file: str = ""
+    oauth_scope: str = ""
     directory: str = "outgoing"
     hostname: Hostname = ""
     connections: Annotated[int, Field(ge=1, le=100)] = 4

@@ -15,6 +15,7 @@ import asyncio
 import contextlib
 import ssl
 import warnings
+from base64 import b64decode
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
@@ -60,7 +61,7 @@ class Sink:
         without: Iterable[str] = (),
         size: int = 33_554_432,
     ) -> None:
-        self._tls, self._implicit, self._login, self._size = tls, implicit, login, size
+        self._tls, self._implicit, self.login, self._size = tls, implicit, login, size
         self.without = {w.upper() for w in without}
         """Extensions not offered."""
         self.received: list[Received] = []
@@ -145,7 +146,7 @@ class Sink:
         options: dict[str, Any] = {"enable_SMTPUTF8": "SMTPUTF8" not in self.without, "data_size_limit": self._size}
         if self._tls is not None and not self._implicit:
             options["tls_context"] = self._tls
-        if self._login is not None:
+        if self.login is not None:
             options |= {
                 "authenticator": self._authenticate,
                 "auth_required": True,
@@ -155,8 +156,8 @@ class Sink:
 
     def _authenticate(self, _server: object, _session: object, _envelope: object, _how: str, data: Any) -> AuthResult:
         assert isinstance(data, LoginPassword)
-        assert self._login is not None
-        right = (data.login.decode(), data.password.decode()) == self._login
+        assert self.login is not None
+        right = (data.login.decode(), data.password.decode()) == self.login
         return AuthResult(success=right, handled=False, auth_data=data.login.decode())
 
     async def let_go(self) -> None:
@@ -173,6 +174,14 @@ class _Handler:
         session.host_name = hostname
         kept = [r for r in responses[:-1] if r[4:].split()[0].upper() not in self._sink.without]
         return [*kept, responses[-1]]
+
+    async def auth_XOAUTH2(self, server: SMTP, args: list[str]) -> AuthResult:
+        """The token is the password of `login`; a wrong one is challenged with JSON, as Google and Microsoft do."""
+        user, _, rest = b64decode(args[1]).decode().removeprefix("user=").partition("\x01auth=Bearer ")
+        if (user, rest.removesuffix("\x01\x01")) == self._sink.login:
+            return AuthResult(success=True, auth_data=user)
+        await server.challenge_auth(b'{"status":"401"}')
+        return AuthResult(success=False, handled=False)
 
     async def handle_DATA(self, server: _Peer, session: Session, envelope: Envelope) -> str:
         content = envelope.original_content or b""

@@ -50,3 +50,15 @@ class StorageFull(StorageUnavailable):
 
 class OversizeMail(ReplydeskError):
     """The mail is larger than `limits.max_message_bytes`."""
+
+
+class AccountError(ReplydeskError):
+    """Somebody else's server, or an account of ours on it, cannot be used; trying later may help."""
+
+
+class Unreachable(AccountError):
+    """No connection, or it was lost."""
+
+
+class LoginRefused(AccountError):
+    """The server or the token endpoint does not want us: asking often does no good."""

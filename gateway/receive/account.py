@@ -10,20 +10,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
-from gateway.core.errors import ReplydeskError
+from gateway.core.errors import AccountError
 from storage.places import Place, Unfetched
-
-
-class AccountError(ReplydeskError):
-    """A look at an account failed; trying later may help."""
-
-
-class Unreachable(AccountError):
-    """No connection, or it was lost."""
-
-
-class LoginRefused(AccountError):
-    """The server or the token endpoint does not want us: asking often does no good."""
 
 
 class Refused(AccountError):

@@ -15,10 +15,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from gateway.core.errors import StorageUnavailable
+from gateway.core.errors import StorageUnavailable, Unreachable
 from gateway.receive import arrival
 from gateway.receive import imap_words as words
-from gateway.receive.account import After, Backlog, Books, Errand, Refused, Unreachable
+from gateway.receive.account import After, Backlog, Books, Errand, Refused
 from gateway.receive.intake import Intake
 from gateway.receive.mailbox import Mailbox, portions
 from storage.places import Place, Unfetched

@@ -25,9 +25,9 @@ from aioimaplib.aioimaplib import (
     literal_data_re,
 )
 
+from gateway.core.errors import Unreachable
 from gateway.core.text import one_line
 from gateway.receive import imap_words as words
-from gateway.receive.account import Unreachable
 
 SILENCE_SECONDS = 60.0
 """How long a server may say nothing in answer to a command."""

@@ -11,8 +11,8 @@ import contextlib
 import logging
 import random
 
-from gateway.core.errors import ReplydeskError, StorageUnavailable
-from gateway.receive.account import Account, Books, LoginRefused
+from gateway.core.errors import LoginRefused, ReplydeskError, StorageUnavailable
+from gateway.receive.account import Account, Books
 from gateway.receive.backoff import Backoff
 from gateway.receive.commit import describe
 from gateway.receive.folder import Folder

@@ -13,6 +13,7 @@ from typing import Literal, Protocol
 from gateway.config import Settings, read_secret
 from gateway.core.errors import ReplydeskError
 from gateway.core.retry import Outcome, Result
+from gateway.oauth import Tokens, tokens
 from gateway.wire import ascii_domain
 
 Begin = Callable[[], Awaitable[bool]]
@@ -59,6 +60,8 @@ class Relay:
     security: Literal["none", "starttls", "tls"] = "none"
     username: str = ""
     password: str = field(default="", repr=False)
+    tokens: Tokens | None = field(default=None, repr=False)
+    """Signs in by XOAUTH2 instead of with the password."""
     hello: str = "localhost"
     """Our name in EHLO."""
     connections: int = 4
@@ -72,13 +75,16 @@ class Relay:
 def of(settings: Settings) -> Relay:
     """The relay of the settings, with its password read. Raises `ConfigError`."""
     send = settings.send
-    password = read_secret(settings, "send.password_file", send.password_file) if send.username else ""
+    by_token = send.auth == "xoauth2"
+    wanted = send.username and not by_token
+    password = read_secret(settings, "send.password_file", send.password_file) if wanted else ""
     return Relay(
         send.host,
         send.port,
         send.security,
         send.username,
         password,
+        tokens(settings, "send", send, f"send:{send.username}") if by_token else None,
         ascii_domain(send.hostname or settings.hostname),
         send.connections,
         float(send.timeout_seconds),

@@ -16,6 +16,7 @@ import ssl
 import aiosmtplib
 from aiosmtplib import SMTPResponse
 
+from gateway.core.errors import AccountError
 from gateway.core.retry import About, Outcome, Phase, answered, broken
 from gateway.send.envelope import Letter, prepare
 from gateway.send.pool import GOODBYE_SECONDS, NoConnection, Pool
@@ -34,7 +35,7 @@ FINAL_FACTOR = 10
 CHUNK = 65_536
 """Bytes handed over before waiting for the other side to read them."""
 
-_TROUBLE = (aiosmtplib.SMTPException, OSError)
+_TROUBLE = (aiosmtplib.SMTPException, OSError, AccountError)
 
 
 class SmtpTransport:
@@ -44,7 +45,8 @@ class SmtpTransport:
         self._relay = relay
         self._tls = tls or (ssl.create_default_context() if relay.security != "none" else None)
         self._pool: Pool[Conversation] = Pool(self._open, relay.connections)
-        if relay.password and relay.security == "none" and relay.host not in ("127.0.0.1", "::1", "localhost"):
+        secret = relay.password or relay.tokens
+        if secret and relay.security == "none" and relay.host not in ("127.0.0.1", "::1", "localhost"):
             log.warning("the password goes to the relay unencrypted", extra={"relay": str(relay)})
 
     async def deliver(
@@ -99,7 +101,8 @@ class Conversation:
             hostname=relay.host,
             port=relay.port,
             username=relay.username or None,
-            password=relay.password if relay.username else None,
+            password=relay.password if relay.username and not relay.tokens else None,
+            oauth_token_generator=relay.tokens.get if relay.tokens else None,
             local_hostname=relay.hello,
             timeout=relay.timeout,
             use_tls=relay.security == "tls",
@@ -120,6 +123,9 @@ class Conversation:
                 await self._greet()
         except aiosmtplib.SMTPResponseException as error:
             self.abort()
+            if isinstance(error, aiosmtplib.SMTPAuthenticationError) and self._relay.tokens:
+                # A kept token may have been withdrawn: the next connection asks for a new one.
+                self._relay.tokens.rejected()
             raise NoConnection(f"{_step(error)}: {error.code} {error.message}") from error
         except _TROUBLE as error:
             self.abort()
@@ -255,7 +261,7 @@ def _is_yes(reply: SMTPResponse) -> bool:
 
 def _step(error: aiosmtplib.SMTPResponseException) -> str:
     if isinstance(error, aiosmtplib.SMTPAuthenticationError):
-        return "sign-in refused (see send.username and send.password_file)"
+        return "sign-in refused (see send.username, and send.password_file or the token's rights)"
     if isinstance(error, aiosmtplib.SMTPHeloError):
         return "EHLO refused (see send.hostname)"
     if isinstance(error, aiosmtplib.SMTPConnectResponseError):

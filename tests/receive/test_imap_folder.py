@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from gateway.core import token
-from gateway.core.errors import StorageUnavailable
+from gateway.core.errors import StorageUnavailable, Unreachable
 from gateway.core.policy import Policy
 from gateway.receive import folder as folder_module
-from gateway.receive.account import After, Backlog, Unreachable
+from gateway.receive.account import After, Backlog
 from storage.database import Database
 from tests.receive.imap_house import LARGEST, House, errand, mail
 from tests.receive.imap_server import Server

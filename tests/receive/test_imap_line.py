@@ -9,8 +9,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from gateway.core.errors import LoginRefused, Unreachable
 from gateway.receive import imap, imap_line
-from gateway.receive.account import Auth, LoginRefused, Refused, Security, Unreachable
+from gateway.receive.account import Auth, Refused, Security
 from gateway.receive.mailbox import Mailbox, connect
 from gateway.receive.password import Password
 from tests.receive.imap_house import account, mail, until

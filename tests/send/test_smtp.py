@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from pathlib import Path
 
 import pytest
 
 from gateway.core.retry import About, Result
+from gateway.oauth import Client, Tokens
 from gateway.send import pool as pool_module
 from gateway.send import smtp as smtp_module
 from gateway.send.relay import RelayUnavailable
 from gateway.send.smtp import SmtpTransport
+from tests.endpoint import Endpoint
 from tests.send.conftest import Certificates, relay
 from tests.sink import DROP, HANG, Sink
 
@@ -373,6 +376,51 @@ async def test_starttls_that_is_not_offered_is_insisted_on(sink: Sink) -> None:
     assert (outcome.result, outcome.about) == (Result.DEFERRED, About.RELAY)
     assert "STARTTLS" in outcome.reply
     assert not {"AUTH", "MAIL"} & set(sink.commands)
+
+
+async def test_an_access_token_signs_in(certificates: Certificates, tmp_path: Path) -> None:
+    """XOAUTH2; a token that was withdrawn defers the mail, and the next attempt asks for another."""
+    with Endpoint().running() as endpoint:
+        endpoint.answers = [(200, {"access_token": word, "expires_in": 3600}) for word in ("first", "second")]
+        client = Client(endpoint.url, "client-1", lambda: "hush", lambda: "", "https://mail.example/.default")
+        tokens = Tokens(client, tmp_path / "kept.json")
+        async with Sink(tls=certificates.server, login=("desk@example.com", "first")).running() as sink:
+            options = {"security": "starttls", "username": "desk@example.com", "tokens": tokens}
+            transport = SmtpTransport(relay(sink, **options), certificates.client)
+            assert (await transport.deliver(FROM, TO, MAIL)).result is Result.SENT
+            assert sink.received[0].login == "desk@example.com"
+            assert "signed in as desk@example.com" in await transport.check()
+            assert len(endpoint.asked) == 1
+            await transport.close()
+            sink.login = ("desk@example.com", "second")
+            transport = SmtpTransport(relay(sink, **options), certificates.client)
+            outcome = await transport.deliver(FROM, TO, MAIL)
+            assert (outcome.result, outcome.about) == (Result.DEFERRED, About.RELAY)
+            assert "first" not in outcome.reply
+            assert (await transport.deliver(FROM, TO, MAIL)).result is Result.SENT
+            assert len(endpoint.asked) == 2
+            await transport.close()
+
+
+async def test_no_access_token_burns_no_mail(certificates: Certificates, tmp_path: Path) -> None:
+    """The endpoint refuses, or the relay knows no XOAUTH2: deferred, and the reply says which."""
+    with Endpoint().running() as endpoint:
+        endpoint.answers = [(400, {"error": "invalid_client", "error_description": "the secret has expired"})]
+        tokens = Tokens(Client(endpoint.url, "client-1", lambda: "hush", lambda: ""), tmp_path / "kept.json")
+        async with Sink(tls=certificates.server, login=("desk", "first")).running() as sink:
+            options = {"security": "starttls", "username": "desk", "tokens": tokens}
+            transport = SmtpTransport(relay(sink, **options), certificates.client)
+            outcome = await transport.deliver(FROM, TO, MAIL)
+            assert (outcome.result, outcome.about) == (Result.DEFERRED, About.RELAY)
+            assert "the secret has expired" in outcome.reply
+            assert "hush" not in outcome.reply
+            with pytest.raises(RelayUnavailable, match="the secret has expired"):
+                await transport.check()
+        async with Sink(tls=certificates.server, without=["AUTH"]).running() as sink:
+            transport = SmtpTransport(relay(sink, **options), certificates.client)
+            outcome = await transport.deliver(FROM, TO, MAIL)
+            assert "XOAUTH2" in outcome.reply
+            await transport.close()
 
 
 async def test_a_wrong_password_burns_no_mail(certificates: Certificates) -> None:

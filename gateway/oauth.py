@@ -14,15 +14,17 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from http.client import HTTPException, HTTPMessage
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 from urllib.error import HTTPError
 from urllib.parse import urlencode, urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
+from gateway.config import Settings, read_secret
+from gateway.core.errors import LoginRefused, Unreachable
 from gateway.core.text import one_line
-from gateway.receive.account import LoginRefused, Unreachable
 
 ENDPOINT_SECONDS = 30.0
 LONGEST_ANSWER = 256 * 1024
@@ -43,6 +45,42 @@ class Client:
     refresh_token: Callable[[], str] = field(repr=False)
     """Empty: client credentials are used (section 4.4)."""
     scope: str = ""
+
+
+class Keys(Protocol):
+    """The keys of a section of the settings that signs in by XOAUTH2."""
+
+    @property
+    def oauth_token_url(self) -> str: ...
+    @property
+    def oauth_client_id(self) -> str: ...
+    @property
+    def oauth_client_secret_file(self) -> str: ...
+    @property
+    def oauth_refresh_token_file(self) -> str: ...
+    @property
+    def oauth_scope(self) -> str: ...
+
+
+def tokens(settings: Settings, key: str, section: Keys, account: str) -> Tokens:
+    """The tokens of an account, as a section of the settings names them. Raises `ConfigError`."""
+
+    def secret(name: str) -> Callable[[], str]:
+        value: str = getattr(section, name)
+        read = partial(read_secret, settings, f"{key}.{name}", value) if value else str
+        read()
+        return read
+
+    client = Client(
+        section.oauth_token_url,
+        section.oauth_client_id,
+        secret("oauth_client_secret_file"),
+        secret("oauth_refresh_token_file"),
+        section.oauth_scope,
+    )
+    # Named by its account, whose address may hold what a file's name must not.
+    digest = hashlib.sha256(account.encode()).hexdigest()[:16]
+    return Tokens(client, settings.data_dir / f"oauth-{digest}.json")
 
 
 class Tokens:
