@@ -63,13 +63,8 @@ def _answer(case: Case, by: act.Carrier) -> Decision:
     if {a.key for a in (ticket.requester, *ticket.participants, *(j.address for j in joined))} <= reached:
         # Everybody has it from the agent: there is nothing left to keep from them, and it must be on record.
         out = leak.Outgoing(order.text)
-    if out.command_below:
-        why = say("command_below", out.command_below)
-        return _refusal(agent, ticket, Reason.AGENT_MISUNDERSTOOD, (why, *_unsent(case)))
-    if out.inseparable:
-        return _refusal(agent, ticket, Reason.AGENT_MISUNDERSTOOD, (say("inseparable"), *_unsent(case)))
-    if case.message.encryption and (not out.text or "BEGIN PGP MESSAGE" in out.text):
-        return _refusal(agent, ticket, Reason.AGENT_MISUNDERSTOOD, (say("answer_encrypted"),))
+    if kept_back := _kept_back(case, out):
+        return _refusal(agent, ticket, Reason.AGENT_MISUNDERSTOOD, kept_back)
     # A picture in a signature is not meant for the requester whom `#from` replaces.
     files = () if order.has(Verb.FROM) else agent_mail.files(case)
     if not out.text and not files and not order.commands:
@@ -103,6 +98,17 @@ def _answer(case: Case, by: act.Carrier) -> Decision:
         return _no_move(case, replace(by, ticket=target))
     cut = (say("cut", out.cut),) if out.cut else ()
     return _with_remarks(decision, (*cut, *(agent_mail.left_out(case) if answer else ())))
+
+
+def _kept_back(case: Case, out: leak.Outgoing) -> tuple[str, ...]:
+    """Why the text must not leave, and the text, so that nobody has to write it again; empty when it may."""
+    if out.command_below:
+        return (say("command_below", out.command_below), *_unsent(case))
+    if out.inseparable:
+        return (say("inseparable"), *_unsent(case))
+    if case.message.encryption and (not out.text or "BEGIN PGP MESSAGE" in out.text):
+        return (say("answer_encrypted"),)
+    return ()
 
 
 def _is_aside(case: Case, ticket: Ticket) -> bool:
