@@ -84,7 +84,8 @@ class Connection(SMTP):
 
     async def introduced(self, header: ProxyData) -> bool:
         """The proxy in front has told whom it speaks for; False sends the peer away."""
-        raise NotImplementedError
+        # A gate knows who may come in. A connection without one lets nobody.
+        return False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
