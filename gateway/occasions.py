@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from gateway.core import act, canary, clockwork, rating, thread
+from gateway.core import bounced, canary, clicks, clockwork, rating, thread
 from gateway.core.compose import Scene, compose
 from gateway.core.decision import Decision, Reason
 from gateway.core.message import Address
@@ -63,7 +63,7 @@ class Occasions(Effects):
         ticket = self.current(tx, row.ticket)
         sent = tx.tickets.known(thread.Keys(reported=(thread.Key(Evidence.REPLY_ADDRESS, outbox=outbox_id),))).sent
         assert sent is not None
-        decision = act.undelivered(ticket, self.policy, sent, row.audience, reply)
+        decision = bounced.undelivered(ticket, self.policy, sent, row.audience, reply)
         self.effects(tx, decision, f"undelivered:{outbox_id}:{now.isoformat()}", now)
 
     def invite(self, tx: Tx, contact: Contact, cause: str, now: datetime) -> None:
@@ -91,7 +91,7 @@ class Occasions(Effects):
         """The requester pressed "Close ticket". False: it was closed already, nothing changed."""
         tx.tickets.serialise([f"ticket:{number}"])
         ticket = self.current(tx, number)
-        decision = act.close_by_requester(ticket, self.policy, Reason.CLOSED_BY_LINK, "closed_by_link")
+        decision = clicks.close_by_requester(ticket, self.policy, Reason.CLOSED_BY_LINK, "closed_by_link")
         if decision is None:
             return False
         self.effects(tx, decision, f"close:{number}:{now.isoformat()}", now)
@@ -102,10 +102,10 @@ class Occasions(Effects):
         tx.tickets.serialise([f"ticket:{number}"])
         cause = f"portal:{number}:{now.isoformat()}"
         if text:
-            self.effects(tx, act.reply_on_portal(self.current(tx, number), self.policy, text), cause, now)
+            self.effects(tx, clicks.reply_on_portal(self.current(tx, number), self.policy, text), cause, now)
         if solved:
             ticket = self.current(tx, number)
-            decision = act.close_by_requester(ticket, self.policy, Reason.CLOSED_BY_LINK, "closed_on_page")
+            decision = clicks.close_by_requester(ticket, self.policy, Reason.CLOSED_BY_LINK, "closed_on_page")
             if decision:
                 self.effects(tx, decision, cause + ":close", now)
 

@@ -26,8 +26,7 @@ from gateway.core.message import Address, address_key
 from gateway.core.notice import AttachedFile, Audience, Notice, NoticeRequest
 from gateway.core.policy import Agent, Policy
 from gateway.core.say import say
-from gateway.core.thread import SentFacts
-from gateway.core.ticket import EntryKind, Role, Ticket
+from gateway.core.ticket import Ticket
 
 _ROLES = """abuse bounce bounces daemon do-not-reply donotreply hostmaster mailer-daemon mailerdaemon
 no-reply no_reply nobody noreply notifications postmaster root undisclosed-recipients webmaster"""
@@ -336,66 +335,4 @@ def before(
         after=after.value if after else "",
         requester=t.requester.address if order.has(Verb.FROM) else "",
         joined=tuple(j.address.key for j in joined),
-    )
-
-
-# --- the customer, with a click or on the page ---------------------------------------------------
-
-
-def close_by_requester(ticket: Ticket, policy: Policy, reason: Reason, how: str) -> Decision | None:
-    """The requester closes; None when it is closed already, for a second click changes nothing.
-
-    `how` is a code of `say`: `closed_by_mail`, `closed_by_link`, `closed_on_page`.
-    """
-    if ticket.status is Status.CLOSED:
-        return None
-    moved = Move.REQUESTER_CONFIRMED if ticket.status is Status.SOLVED else Move.REQUESTER_CLOSED
-    return Decision(
-        reason,
-        Why(attach="yes: " + sentence(reason), reopen="no: it asks for closing", notify="yes: the requester closed it"),
-        ticket=ticket.number,
-        change=Change(move=moved, status=transition(ticket.status, moved), closed_by="requester"),
-        events=(say(how),),
-        notices=(
-            NoticeRequest(Notice.CLOSED, ticket.requester, Audience.CUSTOMER),
-            *tell(agents_of(policy, ticket, ticket.mailbox), "closed_by_requester"),
-        ),
-    )
-
-
-def reply_on_portal(ticket: Ticket, policy: Policy, text: str) -> Decision:
-    """The requester answers on the status page: the same effects as a mail."""
-    was_done = ticket.status in (Status.SOLVED, Status.CLOSED)
-    reason = Reason.PORTAL_REPLY
-    return Decision(
-        reason,
-        Why("yes: " + sentence(reason), "yes: it was done" if was_done else "no: it is open", "no: a reply", "yes"),
-        ticket=ticket.number,
-        entry=EntryDraft(EntryKind.CORRESPONDENCE, ticket.requester, Role.REQUESTER, text, text, reason=reason.value),
-        change=Change(move=Move.REQUESTER_REPLIED, status=transition(ticket.status, Move.REQUESTER_REPLIED)),
-        events=(say("reopened", ticket.requester.shown),) if was_done else (),
-        notices=tell(agents_of(policy, ticket, ticket.mailbox), "reopened" if was_done else "reply"),
-    )
-
-
-# --- our own mail that failed ---------------------------------------------------------------------
-
-
-def lacks_answer(ticket: Ticket, sent: SentFacts) -> bool:
-    """What did not arrive is our newest answer to the requester; a copy to others is no reason to begin anew."""
-    return sent.newest_answer and address_key(sent.recipient) == ticket.requester.key
-
-
-def undelivered(ticket: Ticket, policy: Policy, sent: SentFacts, audience: str, reply: str) -> Decision:
-    """The relay refused a mail for good: written on the ticket; agents hear of it if a customer lacks it."""
-    remark = say("not_sent", sent.recipient, reply[:300])
-    moved = Move.REPLY_UNDELIVERABLE if lacks_answer(ticket, sent) else None
-    team = agents_of(policy, ticket, ticket.mailbox) if audience == Audience.CUSTOMER.value else ()
-    return Decision(
-        Reason.BOUNCE_OF_ANSWER if moved else Reason.BOUNCE,
-        Why(attach="yes: it is a mail of this ticket", notify="yes" if team else "no: it was for an agent"),
-        ticket=ticket.number,
-        change=Change(move=moved, status=transition(ticket.status, moved) if moved else None),
-        events=(remark,),
-        notices=tell(team, "undeliverable", (remark,)),
     )

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from gateway.core import act, agent_mail, agents, archive, begin, canary, commands, sent_folder, token
+from gateway.core import act, agent_mail, agents, archive, begin, bounced, canary, clicks, commands, sent_folder, token
 from gateway.core.case import Case
 from gateway.core.commands import Verb
 from gateway.core.decision import Change, Decision, EntryDraft, Joined, NewTicket, Reason, Why
@@ -76,7 +76,7 @@ def _failed_report(case: Case) -> Decision:
     if ticket is None:
         why = Why(attach="no: the mail it reports is none of ours", acknowledge="no: reports are never answered")
         return Decision(Reason.REPORT_NO_TICKET, why, undeliverable=())
-    kills = sent is not None and act.lacks_answer(ticket, sent)
+    kills = sent is not None and bounced.lacks_answer(ticket, sent)
     # A notice about a notice that bounced would bounce as well, for ever.
     inner = sent.notice in _INNER if sent else any(k.holder for k in case.keys.reported)
     whom = sent.recipient if sent else ", ".join(r.final_recipient for r in report.recipients) or "the recipient"
@@ -149,7 +149,7 @@ def _reply(case: Case) -> Decision:
 
 def _requester_closes(case: Case, ticket: Ticket) -> Decision:
     entry = _entry(case, EntryKind.CORRESPONDENCE, Role.REQUESTER, Reason.REQUESTER_CLOSES)
-    closing = act.close_by_requester(ticket, case.policy, Reason.REQUESTER_CLOSES, "closed_by_mail")
+    closing = clicks.close_by_requester(ticket, case.policy, Reason.REQUESTER_CLOSES, "closed_by_mail")
     attach = f"yes: {_evidence(case)}"
     if closing is None:
         why = Why(attach, "no: it asks for closing, and it is closed", "no: nothing new", "no: nothing new")
