@@ -8,16 +8,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from gateway.core import act, agent_mail, agents, archive, begin, bounced, canary, clicks, commands, sent_folder, token
+from gateway.core import (
+    act,
+    agent_mail,
+    agents,
+    archive,
+    begin,
+    bounced,
+    canary,
+    clicks,
+    commands,
+    restraint,
+    sent_folder,
+    token,
+)
 from gateway.core.case import Case
 from gateway.core.commands import Verb
 from gateway.core.decision import Change, Decision, EntryDraft, Joined, NewTicket, Reason, Why
 from gateway.core.lifecycle import Move, Status, transition
 from gateway.core.message import Action, KindName, ReportType, address_key
 from gateway.core.notice import Audience, Notice, NoticeRequest
-from gateway.core.policy import Budget
 from gateway.core.say import say, spoken
 from gateway.core.subject import base_subject
 from gateway.core.ticket import EntryKind, Role, Ticket
@@ -189,7 +201,7 @@ def _new_automatic(case: Case) -> Decision:
 def _status_asked(case: Case) -> Decision:
     """Everybody who asks gets the same kind of answer, whether we know the address or not."""
     why = Why(attach="no: it asks for own tickets", acknowledge="yes: with the list", notify="no: nothing to do")
-    spent = _spent(case.policy.acknowledgement_budgets, case.facts.automatic_mail, case.now)
+    spent = restraint.spent(case.policy.acknowledgement_budgets, case.facts.automatic_mail, case.now)
     if spent or case.kind.no_acknowledgement or act.is_role(case.author.key):
         refused = case.kind.no_acknowledgement or "too much automatic mail went to this address lately"
         return Decision(Reason.STATUS_ASKED, replace(why, acknowledge=f"no: {refused}"))
@@ -207,7 +219,7 @@ def _attach(case: Case, ticket: Ticket, role: Role, reason: Reason, remarks: tup
     move: Move | None = Move.REQUESTER_REPLIED
     reopen = "yes: it was " + ticket.status.value if was_done else "no: it is open"
     alarm = ""
-    spent = _spent(case.policy.reopen_budgets, case.facts.reopens, case.now) if was_done else None
+    spent = restraint.spent(case.policy.reopen_budgets, case.facts.reopens, case.now) if was_done else None
     if spent:
         status, move = ticket.status, None
         reopen = f"no: it was reopened {spent.count} times in {spent.minutes} minutes, which smells of a loop"
@@ -234,8 +246,8 @@ def _attach(case: Case, ticket: Ticket, role: Role, reason: Reason, remarks: tup
 
 def _new(case: Case, reason: Reason, links: tuple[tuple[str, int], ...], subject: str = "") -> Decision:
     box = case.mailbox
-    no_answer = _no_acknowledgement(case)
-    flood = _spent(case.policy.new_ticket_budgets, case.facts.new_tickets, case.now)
+    no_answer = restraint.no_acknowledgement(case)
+    flood = restraint.spent(case.policy.new_ticket_budgets, case.facts.new_tickets, case.now)
     if flood:
         no_answer = f"{flood.count} new tickets of this author in {flood.minutes} minutes"
     remarks = (*_link_remarks(reason, links), *_oddities(case))
@@ -344,35 +356,6 @@ def _company(case: Case, ticket: Ticket | None) -> tuple[Joined, ...]:
         if "@" in key:
             joined[key] = Joined(address, confirmed=confirmed)
     return tuple(joined.values())
-
-
-def _no_acknowledgement(case: Case) -> str:
-    """Why a new request is not acknowledged, or the empty string when it is."""
-    if case.kind.name is not KindName.CORRESPONDENCE:
-        return f"{case.kind.rule}: {case.kind.reason}"
-    if case.kind.no_acknowledgement:
-        return case.kind.no_acknowledgement
-    if not case.author.address or "@" not in case.author.address:
-        return "it has no author to answer"
-    if case.policy.is_own(case.author.address):
-        return "its author is one of our own addresses"
-    if act.is_role(case.author.key):
-        return "role-address: nobody reads there"
-    if case.facts.undeliverable:
-        return "mail to this address failed for good lately"
-    spent = _spent(case.policy.acknowledgement_budgets, case.facts.automatic_mail, case.now)
-    if spent:
-        return f"{spent.count} automatic mails went to this address in {spent.minutes} minutes"
-    return ""
-
-
-def _spent(budgets: tuple[Budget, ...], moments: tuple[datetime, ...], now: datetime) -> Budget | None:
-    """The first budget whose window is full already."""
-    for budget in budgets:
-        since = now - timedelta(minutes=budget.minutes)
-        if sum(1 for moment in moments if moment > since) >= budget.count:
-            return budget
-    return None
 
 
 def _role(case: Case, ticket: Ticket) -> Role:

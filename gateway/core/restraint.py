@@ -1,0 +1,39 @@
+"""What holds us back from answering: who must not be written to (RFC 3834), and budgets that are spent."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from gateway.core import act
+from gateway.core.case import Case
+from gateway.core.message import KindName
+from gateway.core.policy import Budget
+
+
+def no_acknowledgement(case: Case) -> str:
+    """Why a new request is not acknowledged, or the empty string when it is."""
+    if case.kind.name is not KindName.CORRESPONDENCE:
+        return f"{case.kind.rule}: {case.kind.reason}"
+    if case.kind.no_acknowledgement:
+        return case.kind.no_acknowledgement
+    if not case.author.address or "@" not in case.author.address:
+        return "it has no author to answer"
+    if case.policy.is_own(case.author.address):
+        return "its author is one of our own addresses"
+    if act.is_role(case.author.key):
+        return "role-address: nobody reads there"
+    if case.facts.undeliverable:
+        return "mail to this address failed for good lately"
+    full = spent(case.policy.acknowledgement_budgets, case.facts.automatic_mail, case.now)
+    if full:
+        return f"{full.count} automatic mails went to this address in {full.minutes} minutes"
+    return ""
+
+
+def spent(budgets: tuple[Budget, ...], moments: tuple[datetime, ...], now: datetime) -> Budget | None:
+    """The first budget whose window is full already."""
+    for budget in budgets:
+        since = now - timedelta(minutes=budget.minutes)
+        if sum(1 for moment in moments if moment > since) >= budget.count:
+            return budget
+    return None
