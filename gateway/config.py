@@ -20,14 +20,14 @@ from zoneinfo import ZoneInfo
 from pydantic import ValidationError
 
 from gateway.core.commands import STATUS_WORDS
-from gateway.core.errors import ConfigError
 from gateway.core.hours import Hours as HoursPolicy
 from gateway.core.lifecycle import Status as CoreStatus
-from gateway.core.message import address_key
 from gateway.core.policy import Agent as AgentPolicy
 from gateway.core.policy import Budget, Policy, SiteStatus
 from gateway.core.policy import Mailbox as MailboxPolicy
 from gateway.core.token import Keys
+from gateway.errors import ConfigError
+from gateway.mail.message import address_key
 from gateway.settings import BUDGET, LANGUAGES, Digest, Imap, Mailbox, Send, Settings
 
 __all__ = [

@@ -21,7 +21,7 @@ from zoneinfo import ZoneInfo
 from gateway import canary, config, doors, jobs, polling, systemd
 from gateway.board import Board
 from gateway.config import Settings
-from gateway.core.errors import StorageUnavailable
+from gateway.errors import StorageUnavailable
 from gateway.flow import Desk
 from gateway.jobsite import Site
 from gateway.liveness import Sources

@@ -25,7 +25,7 @@ from urllib.parse import urlencode
 from urllib.request import HTTPCookieProcessor, Request, build_opener
 
 from gateway import config, daemon, log
-from gateway.core.errors import ConfigError
+from gateway.errors import ConfigError
 
 CUSTOMER = "Jürgen Müller <juergen@kunde.example>"
 AGENT = "Anna Schmidt <anna@beispiel.example>"

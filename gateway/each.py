@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Protocol
 
-from gateway.core.errors import StorageUnavailable
+from gateway.errors import StorageUnavailable
 from storage.database import Database
 from storage.tx import Tx
 

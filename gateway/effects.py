@@ -11,12 +11,12 @@ from datetime import datetime, timedelta
 from gateway.core import act, clockwork
 from gateway.core.compose import Scene, compose
 from gateway.core.decision import Decision
-from gateway.core.message import Address
 from gateway.core.notice import Audience, Notice, NoticeRequest
 from gateway.core.policy import Policy
 from gateway.core.say import say
 from gateway.core.ticket import Ticket
 from gateway.core.token import fingerprint
+from gateway.mail.message import Address
 from gateway.render import Templates
 from storage.contacts import Contact
 from storage.tickets import Applied

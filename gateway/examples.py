@@ -11,11 +11,11 @@ from datetime import UTC, datetime, timedelta
 
 from gateway.core.compose import Scene, compose
 from gateway.core.lifecycle import Status
-from gateway.core.message import Address, Attachment
 from gateway.core.notice import Audience, Notice, NoticeRequest, Outbound, Section, Words
 from gateway.core.policy import Agent, Mailbox, Policy
 from gateway.core.ticket import Entry, EntryKind, Evidence, Participant, Role, Ticket
 from gateway.core.token import Keys
+from gateway.mail.message import Address, Attachment
 
 CUSTOMER = Address("erika.beispiel@example.net", "Erika Beispiel")
 COLLEAGUE = Address("max.beispiel@example.net", "Max Beispiel")

@@ -18,11 +18,11 @@ from gateway.core.commands import Order, Verb
 from gateway.core.decide import asks_status, decide
 from gateway.core.decision import Decision, Reason
 from gateway.core.forward import Forwarded
-from gateway.core.message import Envelope, Kind, Message
 from gateway.core.notice import Notice
-from gateway.core.parse import nested, parse
 from gateway.core.policy import Policy
 from gateway.core.proof import authentic, disproven
+from gateway.mail.message import Envelope, Kind, Message
+from gateway.mail.parse import nested, parse
 from gateway.occasions import Occasions
 from storage.tx import Tx
 

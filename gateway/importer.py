@@ -13,10 +13,10 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from gateway.core.archive import plausible
-from gateway.core.errors import StorageUnavailable
-from gateway.core.message import Envelope
 from gateway.core.policy import Mailbox
+from gateway.errors import StorageUnavailable
 from gateway.flow import Desk, Read, names_of
+from gateway.mail.message import Envelope
 from gateway.mailstore import Stored, envelope_of
 from storage import raw as raw_mail
 from storage.database import Database

@@ -18,13 +18,13 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from gateway import canary, rating, retention
 from gateway.core import clockwork, digest
-from gateway.core.errors import StorageUnavailable
-from gateway.core.message import Address
 from gateway.core.notice import Audience, Notice, NoticeRequest
 from gateway.core.policy import Policy
 from gateway.each import SomeFailed, each
+from gateway.errors import StorageUnavailable
 from gateway.flow import Desk
 from gateway.jobsite import Site
+from gateway.mail.message import Address
 from storage.jobs import JobRow
 from storage.tx import Tx
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from gateway.core.errors import StorageUnavailable
+from gateway.errors import StorageUnavailable
 from gateway.flow import Desk
 from storage.database import Database
 from storage.places import Place, Unfetched

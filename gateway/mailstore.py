@@ -16,9 +16,9 @@ from email.parser import BytesHeaderParser
 from email.utils import mktime_tz, parsedate_tz
 from pathlib import Path
 
-from gateway.core.errors import ReplydeskError
-from gateway.core.message import Envelope
-from gateway.core.text import one_line
+from gateway.errors import ReplydeskError
+from gateway.mail.message import Envelope
+from gateway.mail.text import one_line
 
 HEAD_BYTES = 65_536
 """Where the header fields looked at here must stand."""

@@ -23,8 +23,8 @@ from urllib.parse import urlencode, urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from gateway.config import Settings, read_secret
-from gateway.core.errors import LoginRefused, Unreachable
-from gateway.core.text import one_line
+from gateway.errors import LoginRefused, Unreachable
+from gateway.mail.text import one_line
 
 ENDPOINT_SECONDS = 30.0
 LONGEST_ANSWER = 256 * 1024

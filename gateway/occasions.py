@@ -8,12 +8,12 @@ from datetime import datetime
 from gateway.core import bounced, canary, clicks, clockwork, rating, thread
 from gateway.core.compose import Scene, compose
 from gateway.core.decision import Decision, Reason
-from gateway.core.message import Address
 from gateway.core.notice import Audience, Notice, NoticeRequest, Section
 from gateway.core.policy import Mailbox
 from gateway.core.rating import Answer
 from gateway.core.ticket import Evidence
 from gateway.effects import Effects
+from gateway.mail.message import Address
 from storage.contacts import Contact
 from storage.tx import Tx
 

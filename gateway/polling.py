@@ -12,7 +12,7 @@ from functools import partial
 
 from gateway import oauth
 from gateway.config import Imap, Settings, read_secret
-from gateway.core.message import address_key
+from gateway.mail.message import address_key
 from gateway.receive.account import Account, After, Auth, Backlog, Books, Credential, Errand, Security
 from gateway.receive.folder import Folder
 from gateway.receive.intake import Intake

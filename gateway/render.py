@@ -25,8 +25,8 @@ from markupsafe import Markup, escape
 
 import templates
 from gateway import examples, wire
-from gateway.core.errors import TemplateError
 from gateway.core.notice import Notice, Outbound
+from gateway.errors import TemplateError
 
 if TYPE_CHECKING:
     from babel import Locale

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from gateway.core.errors import ConfigError
+from gateway.errors import ConfigError
 
 LANGUAGES = ("en", "de")
 

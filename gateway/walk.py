@@ -16,9 +16,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from gateway.core.errors import OversizeMail, StorageUnavailable
-from gateway.core.message import Envelope
+from gateway.errors import OversizeMail, StorageUnavailable
 from gateway.flow import Desk, Read, names_of
+from gateway.mail.message import Envelope
 from storage import raw as raw_mail
 from storage.database import Database
 from storage.tx import Tx

@@ -17,10 +17,10 @@ from email.policy import EmailPolicy
 from email.utils import encode_rfc2231, format_datetime, quote
 from typing import NamedTuple
 
-from gateway.core.message import Address
 from gateway.core.notice import Outbound
-from gateway.core.text import clean, one_line
-from gateway.core.text import filename as safe_filename
+from gateway.mail.message import Address
+from gateway.mail.text import clean, one_line
+from gateway.mail.text import filename as safe_filename
 
 LINE = 78
 """RFC 5322 section 2.1.1: lines should have no more characters."""

@@ -21,7 +21,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
-from gateway.core.errors import ReplydeskError, StorageUnavailable
+from gateway.errors import ReplydeskError, StorageUnavailable
 from storage import migrate
 from storage.audit import Report, audit
 from storage.database import Database, translated

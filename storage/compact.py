@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gateway.core.errors import StorageUnavailable
 from gateway.core.traces import Traces
+from gateway.errors import StorageUnavailable
 from storage.database import Database, translated
 
 TRIES, PAUSE = 40, 0.25

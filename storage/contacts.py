@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Table, bindparam, delete, func, insert, select, update
 
-from gateway.core.errors import UnknownContact
-from gateway.core.message import Address, address_key
+from gateway.errors import UnknownContact
+from gateway.mail.message import Address, address_key
 from storage import tables
 
 CONTACT: Table = tables.table(tables.Contact)

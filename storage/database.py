@@ -26,7 +26,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import InterfaceError as SAInterfaceError
 from sqlalchemy.pool import QueuePool
 
-from gateway.core.errors import ConfigError, StorageFull, StorageUnavailable
+from gateway.errors import ConfigError, StorageFull, StorageUnavailable
 from storage.tx import Tx
 
 T = TypeVar("T")

@@ -15,8 +15,8 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, delete, func, select, update
 
-from gateway.core.errors import ReplydeskError
 from gateway.core.traces import MARK, Traces
+from gateway.errors import ReplydeskError
 from storage import person, tables
 from storage.contacts import CONTACT, SESSION, Contacts
 from storage.erasure import NOBODY, RATING, Erasure

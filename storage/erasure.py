@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Connection, Table, and_, delete, exists, n
 from sqlalchemy.sql.dml import Delete, Update
 
 from gateway.core.decision import Reason
-from gateway.core.message import Address
+from gateway.mail.message import Address
 from storage import tables
 from storage.acts import ACT
 from storage.contacts import CONTACT, SESSION, Contacts

@@ -13,8 +13,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Table, func, insert, or_, select, text, update
 
-from gateway.core.errors import UnknownEntry
-from gateway.core.message import Envelope
+from gateway.errors import UnknownEntry
+from gateway.mail.message import Envelope
 from storage import raw, tables
 
 JOURNAL: Table = tables.table(tables.Journal)

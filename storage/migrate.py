@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import DBAPIError
 
-from gateway.core.errors import StorageUnavailable
+from gateway.errors import StorageUnavailable
 from storage.database import Database, translated
 
 HEAD = "0001"

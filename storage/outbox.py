@@ -13,9 +13,9 @@ from typing import Any
 from sqlalchemy import Table, bindparam, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from gateway.core.errors import UnknownEntry
-from gateway.core.message import address_key
 from gateway.core.notice import Audience, Outbound
+from gateway.errors import UnknownEntry
+from gateway.mail.message import address_key
 from storage import raw, tables
 from storage.claims import Claims
 from storage.outbox_row import COLUMNS, DUE, OUTBOX, OutboxRow, State, read, write_file

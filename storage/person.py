@@ -15,9 +15,9 @@ from sqlalchemy import Connection, LargeBinary, Table, func, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from gateway.core.lifecycle import Status
-from gateway.core.message import address_key
 from gateway.core.ticket import EntryKind, Role
 from gateway.core.traces import Traces, parts_of
+from gateway.mail.message import address_key
 from storage import raw, tables
 from storage.contacts import CONTACT
 from storage.journal import JOURNAL, SETTLED
@@ -270,7 +270,7 @@ def _mails(connection: Connection, found: Survey, known: Recognised, since: Mark
 
 def _author(data: bytes) -> str:
     # Its libraries take a third of a second to load, and few need them.
-    from gateway.core.parse import parse
+    from gateway.mail.parse import parse
 
     author = parse(data).author
     return author.key if author else ""

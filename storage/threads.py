@@ -8,10 +8,10 @@ from datetime import datetime
 
 from sqlalchemy import Table, bindparam, func, insert, select, text
 
-from gateway.core.message import address_key
 from gateway.core.notice import Notice
 from gateway.core.thread import Keys, Known, SentFacts
 from gateway.core.ticket import EntryKind, Role
+from gateway.mail.message import address_key
 from storage import tables
 from storage.ticket_reads import TicketReads
 

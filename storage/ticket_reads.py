@@ -9,10 +9,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, Table, and_, bindparam, false, func, or_, select
 
 from gateway.core.clockwork import MISSED, Steps
-from gateway.core.errors import UnknownTicket
 from gateway.core.lifecycle import Status
-from gateway.core.message import Address, Attachment, address_key
 from gateway.core.ticket import Entry, EntryKind, Participant, Role, Ticket
+from gateway.errors import UnknownTicket
+from gateway.mail.message import Address, Attachment, address_key
 from storage import tables
 from storage.like import contains
 

@@ -11,11 +11,11 @@ from sqlalchemy import Table, bindparam, case, delete, insert, select, update
 
 from gateway.core.clockwork import Target
 from gateway.core.decision import Act, Change, Decision, EntryDraft, Joined
-from gateway.core.errors import UnknownTicket
 from gateway.core.lifecycle import Status
-from gateway.core.message import Address, Attachment
 from gateway.core.say import say
 from gateway.core.ticket import Entry, EntryKind, Role, Ticket
+from gateway.errors import UnknownTicket
+from gateway.mail.message import Address, Attachment
 from storage import tables
 from storage.contacts import Contacts
 from storage.threads import Threads

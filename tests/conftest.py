@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, text
 
-from gateway.core.message import address_key
 from gateway.core.policy import Agent, Mailbox, Policy
 from gateway.core.token import Keys
+from gateway.mail.message import address_key
 from storage.database import Database
 from storage.migrate import migrate
 

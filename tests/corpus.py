@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from gateway.core.classify import classify
-from gateway.core.message import Action, Attachment, Envelope, Kind, KindName, Message, ReportType
-from gateway.core.parse import parse
 from gateway.core.policy import Mailbox, Policy
 from gateway.core.token import Keys
+from gateway.mail.message import Action, Attachment, Envelope, Kind, KindName, Message, ReportType
+from gateway.mail.parse import parse
 
 SHARED = Path(__file__).resolve().parents[1] / "../shared/corpus"
 POLICY = Policy(

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from enum import Enum
 from hashlib import sha256
 
-from gateway.core import parse
-from gateway.core.message import Envelope, Message
+from gateway.mail import parse
+from gateway.mail.message import Envelope, Message
 
 ENVELOPE = Envelope("smtp", "kunde@example.com", ("support@replydesk.example",))
 

@@ -11,10 +11,10 @@ from typing import Any
 
 from gateway import config
 from gateway.core import token
-from gateway.core.message import Envelope
 from gateway.core.token import Keys
 from gateway.flow import Desk
 from gateway.jobsite import Site
+from gateway.mail.message import Envelope
 from gateway.render import Templates
 from storage import raw
 from storage.audit import audit

@@ -21,12 +21,12 @@ from gateway.core.commands import Command, Order, Verb
 from gateway.core.compose import Scene
 from gateway.core.decision import EntryDraft
 from gateway.core.hours import Hours
-from gateway.core.message import Address, Envelope
 from gateway.core.notice import Notice, NoticeRequest
 from gateway.core.policy import Policy
 from gateway.core.ticket import EntryKind, Role
 from gateway.flow import Desk
 from gateway.jobsite import Site
+from gateway.mail.message import Address, Envelope
 from gateway.render import Templates
 from storage import raw
 from storage.database import Database

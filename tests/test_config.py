@@ -12,9 +12,9 @@ import pytest
 
 from gateway import config
 from gateway.config import Settings
-from gateway.core.errors import ConfigError
 from gateway.core.policy import Budget
 from gateway.core.token import Keys
+from gateway.errors import ConfigError
 
 BOX = {"address": "support@example.com", "reply_address": "support+{token}@example.com"}
 PARTS = {"name": "Parts", "counts_as": "waiting_on_us"}

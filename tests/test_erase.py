@@ -15,7 +15,7 @@ import pytest
 
 from gateway import config
 from gateway.cli import main
-from gateway.core.errors import ReplydeskError
+from gateway.errors import ReplydeskError
 from storage import backup, compact, raw
 from storage.database import Database
 from storage.erase import erase, refuse

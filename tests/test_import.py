@@ -17,11 +17,11 @@ from typing import Any
 
 import pytest
 
-from gateway.core.message import Envelope
 from gateway.core.policy import Policy
 from gateway.core.ticket import EntryKind, Ticket
 from gateway.flow import Desk
 from gateway.importer import Ended, Ending, Importer, in_order
+from gateway.mail.message import Envelope
 from gateway.mailstore import Skipped, stored
 from gateway.render import Templates
 from storage import raw
@@ -218,7 +218,7 @@ def test_what_cannot_be_understood_is_held(room: Room, write: Write, monkeypatch
 
     folder = write({"1": CASE["1"], "2": mail("2", at=DAY - timedelta(days=1))})
     with monkeypatch.context() as patch:
-        patch.setattr("gateway.core.parse.parse", break_down)
+        patch.setattr("gateway.mail.parse.parse", break_down)
         patch.setattr("gateway.flow.parse", break_down)
         (held, _) = room.take(folder)
     assert held == Ended(Ending.HELD, "RuntimeError: of all things")

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.core.body import MARKERS
+from gateway.mail.new_text import MARKERS
 from storage.database import Database
 from tests.conftest import Clock
 from tests.room import ANNA, ERIKA, KARL, LEAD, Room

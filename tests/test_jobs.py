@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from gateway import jobs
-from gateway.core.errors import StorageUnavailable
+from gateway.errors import StorageUnavailable
 from gateway.flow import Desk
 from gateway.jobs import JOBS, Job
 from gateway.jobsite import Site

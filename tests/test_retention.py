@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from gateway.core.errors import UnknownEntry
+from gateway.errors import UnknownEntry
 from gateway.retention import apply_retention
 from storage import raw
 from storage.database import Database

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway.core.message import Envelope
 from gateway.core.policy import Policy
 from gateway.flow import Desk
+from gateway.mail.message import Envelope
 from gateway.render import Templates
 from gateway.walk import Walk
 from storage.database import Database

@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.core import token
-from gateway.core.message import Envelope, address_key
 from gateway.core.policy import Agent, Mailbox, Policy
 from gateway.core.token import Keys
 from gateway.flow import Desk
+from gateway.mail.message import Envelope, address_key
 from gateway.render import Templates
 from storage import raw
 from storage.database import Database

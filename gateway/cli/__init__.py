@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from gateway import __version__
-from gateway.core.errors import ReplydeskError, StorageUnavailable
+from gateway.errors import ReplydeskError, StorageUnavailable
 
 DONE, REFUSED, WRONG_USAGE, UNDELIVERABLE, TRY_LATER, INTERRUPTED = 0, 1, 2, 65, 75, 130
 DEBUG = "REPLYDESK_DEBUG"

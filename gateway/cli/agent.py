@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from gateway.core.errors import ReplydeskError
+from gateway.errors import ReplydeskError
 
 SHORTEST = 10
 """Characters."""
@@ -22,7 +22,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from gateway import config
-    from gateway.core.message import address_key
+    from gateway.mail.message import address_key
     from gateway.receive import logins
 
     settings = config.load(args.config)

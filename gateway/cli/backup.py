@@ -20,7 +20,7 @@ def run(args: argparse.Namespace) -> int:
     from gateway import config
     from gateway.cli import show
     from gateway.cli.site import EMPTY
-    from gateway.core.errors import ReplydeskError
+    from gateway.errors import ReplydeskError
     from storage.backup import backup
     from storage.database import Database
 

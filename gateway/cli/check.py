@@ -10,7 +10,7 @@ import argparse
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from gateway.core.errors import ConfigError, ReplydeskError
+from gateway.errors import ConfigError, ReplydeskError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

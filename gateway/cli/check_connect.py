@@ -187,7 +187,7 @@ def look_at_imap(settings: Settings) -> Iterator[Finding]:
 
 async def _ask_imap(settings: Settings, key: str, imap: Imap) -> list[Finding]:
     from gateway import polling
-    from gateway.core.errors import AccountError, ConfigError
+    from gateway.errors import AccountError, ConfigError
     from gateway.receive.mailbox import connect
 
     account = polling.account_of(settings, key, imap)

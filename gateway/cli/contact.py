@@ -105,7 +105,7 @@ def _show(site: Site, args: argparse.Namespace) -> None:
 
 def _invite(site: Site, args: argparse.Namespace) -> None:
     from gateway.cli.site import new_cause, now
-    from gateway.core.errors import ReplydeskError
+    from gateway.errors import ReplydeskError
 
     def work(tx: Tx) -> Contact:
         contact = tx.contacts.get(args.address)

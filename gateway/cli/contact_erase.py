@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from gateway.cli import WrongUsage, show
 from gateway.cli.site import Site, now
-from gateway.core.errors import ReplydeskError
+from gateway.errors import ReplydeskError
 from storage import backup, compact
 from storage.compact import Compacted
 from storage.erase import Erased, erase, refuse

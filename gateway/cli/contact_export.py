@@ -19,9 +19,9 @@ from gateway.cli import show
 from gateway.cli.export_page import page
 from gateway.cli.site import Site, now
 from gateway.core import statuses, token
-from gateway.core.errors import ReplydeskError, UnknownEntry
-from gateway.core.message import address_key
 from gateway.core.ticket import Entry, EntryKind, Role, Ticket
+from gateway.errors import ReplydeskError, UnknownEntry
+from gateway.mail.message import address_key
 from gateway.send.files import enclosed_now
 from storage.contacts import Contact
 from storage.outbox import State
@@ -212,7 +212,7 @@ def _mail(folder: Path, name: str, data: bytes) -> str:
 
 
 def _subject(data: bytes) -> str:
-    from gateway.core.parse import parse
+    from gateway.mail.parse import parse
 
     return parse(data).subject
 

@@ -106,8 +106,8 @@ def _by_itself(policy: Policy) -> Look:
     from gateway.core import commands, thread
     from gateway.core.case import Case, Facts
     from gateway.core.classify import classify
-    from gateway.core.parse import parse
     from gateway.core.proof import authentic
+    from gateway.mail.parse import parse
 
     def look(raw: bytes) -> Case:
         envelope = envelope_of(raw, "file")

@@ -8,11 +8,11 @@ from gateway.cli import show
 from gateway.core.act import sentence
 from gateway.core.case import Case
 from gateway.core.decision import Decision
-from gateway.core.message import Address
 from gateway.core.say import spoken
-from gateway.core.text import one_line
 from gateway.core.thread import Key
 from gateway.core.ticket import Evidence
+from gateway.mail.message import Address
+from gateway.mail.text import one_line
 
 INDENT = "  "
 SHOWN_IDS = 5

@@ -16,8 +16,8 @@ from zoneinfo import ZoneInfo
 from gateway import config
 from gateway.cli.site import has_secret, lack
 from gateway.config import Settings
-from gateway.core.errors import StorageUnavailable, TemplateError
-from gateway.core.message import address_key
+from gateway.errors import StorageUnavailable, TemplateError
+from gateway.mail.message import address_key
 from storage import migrate
 from storage.database import Database
 

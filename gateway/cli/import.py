@@ -74,7 +74,7 @@ def _importer(site: Site, args: argparse.Namespace) -> Importer:
 
 
 def _mailbox(site: Site, address: str) -> Mailbox:
-    from gateway.core.errors import ReplydeskError
+    from gateway.errors import ReplydeskError
 
     if not address:
         return site.policy.mailboxes[0]

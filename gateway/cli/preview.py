@@ -10,8 +10,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gateway.core.errors import ReplydeskError
 from gateway.core.notice import Notice
+from gateway.errors import ReplydeskError
 
 if TYPE_CHECKING:
     from gateway.render import Templates

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from gateway.cli.show import Json, iso
 from gateway.core import token
-from gateway.core.message import Address, Attachment
 from gateway.core.say import spoken
 from gateway.core.ticket import Entry, EntryKind, Ticket
+from gateway.mail.message import Address, Attachment
 
 if TYPE_CHECKING:
     # A list of tickets must not wait for what `explain` needs, nor `explain` for the database's library.

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from typing import TextIO, TypeAlias
 
-from gateway.core.message import Address
-from gateway.core.text import clean, one_line
+from gateway.mail.message import Address
+from gateway.mail.text import clean, one_line
 
 Json: TypeAlias = "Mapping[str, Json] | Sequence[Json] | str | int | float | bool | None"
 

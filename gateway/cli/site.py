@@ -18,8 +18,8 @@ from zoneinfo import ZoneInfo
 
 from gateway import config
 from gateway.config import Settings
-from gateway.core.errors import ReplydeskError
 from gateway.core.policy import Policy
+from gateway.errors import ReplydeskError
 from storage import migrate
 from storage.database import Database
 

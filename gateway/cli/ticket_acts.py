@@ -18,14 +18,14 @@ from gateway.cli.ticket_words import print_ticket
 from gateway.core import act, commands, statuses
 from gateway.core.commands import Order, Verb
 from gateway.core.decision import Decision, EntryDraft, Reason, Why
-from gateway.core.errors import ReplydeskError
 from gateway.core.lifecycle import Status
-from gateway.core.message import Address
 from gateway.core.notice import Audience
 from gateway.core.policy import Agent, Policy
 from gateway.core.say import spoken
-from gateway.core.text import clean
 from gateway.core.ticket import EntryKind, Role, Ticket
+from gateway.errors import ReplydeskError
+from gateway.mail.message import Address
+from gateway.mail.text import clean
 from storage.tx import Tx
 
 PROOF = "the command line"

@@ -14,9 +14,9 @@ from gateway.cli.ticket_words import print_ticket
 from gateway.core import act, moves
 from gateway.core.commands import Verb
 from gateway.core.decision import Decision
-from gateway.core.errors import ReplydeskError
 from gateway.core.say import say, spoken
 from gateway.core.ticket import Entry, Ticket
+from gateway.errors import ReplydeskError
 from storage.tx import Tx
 
 Decide = Callable[[argparse.Namespace, act.Carrier, Tx, Site], Decision]

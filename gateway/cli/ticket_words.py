@@ -9,8 +9,8 @@ from gateway.cli import shapes, show
 from gateway.core import statuses, token
 from gateway.core.notice import Audience
 from gateway.core.say import spoken
-from gateway.core.text import one_line
 from gateway.core.ticket import Entry, EntryKind, Ticket
+from gateway.mail.text import one_line
 
 if TYPE_CHECKING:
     from gateway.cli.site import Site

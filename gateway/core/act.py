@@ -20,13 +20,13 @@ from gateway.core.decision import (
     Undo,
     Why,
 )
-from gateway.core.errors import IllegalTransition
 from gateway.core.lifecycle import STATUS_MOVES, Move, Status, transition
-from gateway.core.message import Address, address_key
 from gateway.core.notice import AttachedFile, Audience, Notice, NoticeRequest
 from gateway.core.policy import Agent, Policy
 from gateway.core.say import say
 from gateway.core.ticket import Ticket
+from gateway.errors import IllegalTransition
+from gateway.mail.message import Address, address_key
 
 _ROLES = """abuse bounce bounces daemon do-not-reply donotreply hostmaster mailer-daemon mailerdaemon
 no-reply no_reply nobody noreply notifications postmaster root undisclosed-recipients webmaster"""

@@ -8,12 +8,12 @@ from gateway.core import act, commands, leak, token
 from gateway.core import formatted as formatting
 from gateway.core.case import Case
 from gateway.core.decision import EntryDraft, Reason
-from gateway.core.message import Address, Attachment, address_key
 from gateway.core.notice import AttachedFile
 from gateway.core.policy import Agent, Mailbox
 from gateway.core.say import say
 from gateway.core.thread import Key, follow
 from gateway.core.ticket import EntryKind, Evidence, Role
+from gateway.mail.message import Address, Attachment, address_key
 
 
 def proof(case: Case) -> str:

@@ -13,11 +13,11 @@ from gateway.core import act, agent_mail, leak, moves
 from gateway.core.case import Case
 from gateway.core.commands import Verb
 from gateway.core.decision import Decision, Joined, Reason, Why
-from gateway.core.errors import IllegalTransition
 from gateway.core.notice import Notice
 from gateway.core.policy import Agent, Budget
 from gateway.core.say import say
 from gateway.core.ticket import Entry, EntryKind, Role, Ticket
+from gateway.errors import IllegalTransition
 
 PACE = Budget(10, 10)
 """Mails of one agent on one ticket; a person does not write more."""

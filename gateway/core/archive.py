@@ -15,10 +15,10 @@ from gateway.core import agent_mail, agents
 from gateway.core.case import Case
 from gateway.core.decision import Change, Decision, EntryDraft, Joined, NewTicket, Reason, Why
 from gateway.core.lifecycle import Move, Status, transition
-from gateway.core.message import KindName, Message
 from gateway.core.say import say
-from gateway.core.subject import base_subject
 from gateway.core.ticket import EntryKind, Role, Ticket
+from gateway.mail.message import KindName, Message
+from gateway.mail.subject import base_subject
 
 IMPORT = "import"
 """Who closed a ticket, when the archive was closed business."""

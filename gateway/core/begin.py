@@ -12,13 +12,13 @@ from gateway.core.case import Case, files_of
 from gateway.core.commands import Verb
 from gateway.core.decision import Change, Decision, EntryDraft, Joined, NewTicket, Reason, Why
 from gateway.core.lifecycle import Move, Status, transition
-from gateway.core.message import Address, Message
 from gateway.core.notice import Audience, Notice, NoticeRequest
 from gateway.core.policy import Agent
-from gateway.core.quotation import is_forward_mark
 from gateway.core.say import say
-from gateway.core.subject import base_subject
 from gateway.core.ticket import EntryKind, Role, Ticket
+from gateway.mail.message import Address, Message
+from gateway.mail.quotation import is_forward_mark
+from gateway.mail.subject import base_subject
 
 WORDS_LENGTH = 2_000
 """Characters of what an agent writes above a forwarded mail: for the colleagues, as a remark on it."""

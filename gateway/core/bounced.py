@@ -5,12 +5,12 @@ from __future__ import annotations
 from gateway.core import act
 from gateway.core.decision import Change, Decision, Reason, Why
 from gateway.core.lifecycle import Move, transition
-from gateway.core.message import address_key
 from gateway.core.notice import Audience
 from gateway.core.policy import Policy
 from gateway.core.say import say
 from gateway.core.thread import SentFacts
 from gateway.core.ticket import Ticket
+from gateway.mail.message import address_key
 
 
 def lacks_answer(ticket: Ticket, sent: SentFacts) -> bool:

@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 from gateway.core import token
 from gateway.core.case import Case
 from gateway.core.decision import Decision, Reason, Returned, Why
-from gateway.core.message import Envelope, Message
 from gateway.core.policy import Mailbox, Policy, reply_token
+from gateway.mail.message import Envelope, Message
 
 _MARK = re.compile(r"\bp\d{1,12}-[0-9a-z]{12}\b", re.I)
 _HEAD = 4_000

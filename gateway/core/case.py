@@ -8,11 +8,11 @@ from datetime import datetime
 from gateway.core.commands import Order
 from gateway.core.decision import Act
 from gateway.core.forward import Forwarded
-from gateway.core.message import Address, Envelope, Kind, KindName, Message, address_key
 from gateway.core.notice import AttachedFile
 from gateway.core.policy import Agent, Mailbox, Policy
 from gateway.core.thread import Choice, Keys, Known, SentFacts, follow
 from gateway.core.ticket import SIGNED, Entry, Ticket
+from gateway.mail.message import Address, Envelope, Kind, KindName, Message, address_key
 
 
 @dataclass(frozen=True, slots=True)

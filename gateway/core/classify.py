@@ -11,10 +11,10 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gateway.core.message import NULL_REVERSE_PATH, Envelope, Kind, KindName, Message, address_key
 from gateway.core.policy import Policy, reply_token
-from gateway.core.subject import base_subject
 from gateway.core.token import read_address_token, read_message_id
+from gateway.mail.message import NULL_REVERSE_PATH, Envelope, Kind, KindName, Message, address_key
+from gateway.mail.subject import base_subject
 
 _PROVEN_ENVELOPES = ("smtp", "lmtp")
 """Sources whose envelope is the real one; elsewhere only a Return-Path field can say that it was null."""

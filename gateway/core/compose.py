@@ -11,10 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from urllib.parse import quote
 
-from gateway.core import hours_words, rating, statuses, subject, token
-from gateway.core.body import MARKERS
+from gateway.core import hours_words, rating, statuses, token
 from gateway.core.labels import BUTTONS, HEADLINES, RATINGS, SUBJECTS
-from gateway.core.message import NULL_REVERSE_PATH, Address
 from gateway.core.notice import (
     AttachedFile,
     Audience,
@@ -31,6 +29,9 @@ from gateway.core.notice import (
 from gateway.core.policy import Mailbox, Policy
 from gateway.core.say import spoken
 from gateway.core.ticket import Entry, EntryKind, Role, Ticket
+from gateway.mail import subject
+from gateway.mail.message import NULL_REVERSE_PATH, Address
+from gateway.mail.new_text import MARKERS
 
 REGISTRATION_DAYS = 30
 RESET_HOURS = 24

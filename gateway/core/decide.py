@@ -28,11 +28,11 @@ from gateway.core.case import Case
 from gateway.core.commands import Verb
 from gateway.core.decision import Change, Decision, EntryDraft, Joined, NewTicket, Reason, Why
 from gateway.core.lifecycle import Move, Status, transition
-from gateway.core.message import Action, KindName, ReportType, address_key
 from gateway.core.notice import Audience, Notice, NoticeRequest
 from gateway.core.say import say, spoken
-from gateway.core.subject import base_subject
 from gateway.core.ticket import EntryKind, Role, Ticket
+from gateway.mail.message import Action, KindName, ReportType, address_key
+from gateway.mail.subject import base_subject
 
 _INNER = frozenset(n.value for n in (Notice.AGENT_NOTICE, Notice.AGENT_RECEIPT, Notice.OPERATOR_ALARM))
 """Mail of ours that goes to no customer."""

@@ -11,9 +11,9 @@ from datetime import datetime
 from enum import StrEnum
 
 from gateway.core.lifecycle import Move, Status
-from gateway.core.message import Address, Attachment
 from gateway.core.notice import AttachedFile, NoticeRequest
 from gateway.core.ticket import EntryKind, Evidence, Role, Ticket
+from gateway.mail.message import Address, Attachment
 
 
 class Reason(StrEnum):

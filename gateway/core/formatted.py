@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from html import escape
 from html.parser import HTMLParser
 
-from gateway.core import html as markup
+from gateway.mail import html_safe as markup
 
 SIZE_LIMIT = 300_000
 """Characters of markup; an answer a person writes has some thousand, and a screenshot is no part of them."""

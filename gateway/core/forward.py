@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from gateway.core.message import Message, address_key
 from gateway.core.policy import Policy
+from gateway.mail.message import Message, address_key
 
 _NAMES = {
     "from": ("from", "von"),

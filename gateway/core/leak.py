@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from gateway.core import commands, token
-from gateway.core.body import MARKERS
-from gateway.core.message import address_key
 from gateway.core.notice import FILE_PATH
 from gateway.core.policy import Mailbox, Policy, reply_token
 from gateway.core.ticket import Entry, EntryKind
+from gateway.mail.message import address_key
+from gateway.mail.new_text import MARKERS
 
 _QUOTED = re.compile(r"^\s*(?:>\s?)+(.*)$")
 _SIGNATURE = re.compile(r"^-- ?$", re.M)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from gateway.core.errors import IllegalTransition
+from gateway.errors import IllegalTransition
 
 
 class Status(StrEnum):

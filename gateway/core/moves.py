@@ -12,10 +12,10 @@ from gateway.core import act
 from gateway.core.commands import Order
 from gateway.core.decision import Act, Change, Decision, Joined, Moved, NewTicket, Reason, Undo, Why
 from gateway.core.lifecycle import Status
-from gateway.core.message import Address
 from gateway.core.notice import Audience, Notice, NoticeRequest
 from gateway.core.say import say
 from gateway.core.ticket import Entry, Ticket
+from gateway.mail.message import Address
 
 
 def split(by: act.Carrier, parent: Entry, subject: str) -> Decision:

@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from gateway.core.lifecycle import Status
-from gateway.core.message import Address
+from gateway.mail.message import Address
 
 
 class Notice(StrEnum):

@@ -8,8 +8,8 @@ from datetime import datetime
 
 from gateway.core.hours import Hours
 from gateway.core.lifecycle import Status
-from gateway.core.message import Address, address_key
 from gateway.core.token import Keys
+from gateway.mail.message import Address, address_key
 
 
 @dataclass(frozen=True, slots=True)

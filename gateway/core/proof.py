@@ -9,8 +9,8 @@ ones (RFC 8601 section 5), which docs/install.md tells the operator to check.
 from __future__ import annotations
 
 from gateway.core.case import author_of
-from gateway.core.message import Envelope, Message, address_key
 from gateway.core.policy import Policy
+from gateway.mail.message import Envelope, Message, address_key
 
 
 def authentic(message: Message, envelope: Envelope, policy: Policy) -> str:

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 
 from gateway.core import act
 from gateway.core.case import Case
-from gateway.core.message import KindName
 from gateway.core.policy import Budget
+from gateway.mail.message import KindName
 
 
 def no_acknowledgement(case: Case) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from gateway.core.text import one_line
+from gateway.mail.text import one_line
 
 REPLY_LIMIT = 1_000
 """Characters of a relay's answer that are kept."""

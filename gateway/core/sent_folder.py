@@ -10,11 +10,11 @@ from gateway.core import act, token
 from gateway.core.case import Case
 from gateway.core.decision import Change, Decision, EntryDraft, Joined, Reason, Why
 from gateway.core.lifecycle import Move, transition
-from gateway.core.message import Address
-from gateway.core.people import found_in
 from gateway.core.policy import Agent
 from gateway.core.say import say
 from gateway.core.ticket import EntryKind, Role, Ticket
+from gateway.mail.message import Address
+from gateway.mail.people import found_in
 
 SOURCE = "imap-sent:"
 """What the source of such a mail begins with; the mailbox follows."""

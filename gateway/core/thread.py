@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gateway.core import token
-from gateway.core.message import Envelope, Message
 from gateway.core.policy import Policy, reply_token
 from gateway.core.ticket import Evidence, Ticket
+from gateway.mail.message import Envelope, Message
 
 MAX_IDS = 60
 """Ids, and references in a text, looked at in one mail; hostile ones hold thousands."""

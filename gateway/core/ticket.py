@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from gateway.core.lifecycle import Status
-from gateway.core.message import Address, Attachment, address_key
+from gateway.mail.message import Address, Attachment, address_key
 
 
 class Evidence(StrEnum):

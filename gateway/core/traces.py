@@ -12,9 +12,9 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 
-from gateway.core import header, mime, unwrap
-from gateway.core.message import address_key
-from gateway.core.mime import NESTED, Part
+from gateway.mail import header, mime, unwrap
+from gateway.mail.message import address_key
+from gateway.mail.mime import NESTED, Part
 
 MARK = "[erased]"
 NAME_LENGTH = 3

@@ -11,10 +11,10 @@ from datetime import timedelta
 
 from starlette.responses import Response
 
-from gateway.core.errors import UnknownTicket
 from gateway.core.lifecycle import Status
 from gateway.core.ticket import Entry, Role, Ticket
 from gateway.core.token import read_link
+from gateway.errors import UnknownTicket
 from gateway.portal import pages, present, views
 from gateway.portal.refusal import Refusal
 from gateway.portal.visit import Visit

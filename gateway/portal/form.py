@@ -12,8 +12,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 from starlette.requests import Request
 
-from gateway.core import text
 from gateway.core.token import Keys
+from gateway.mail import text
 from gateway.portal.refusal import Refusal
 
 BODY_LIMIT = 256 * 1024

@@ -10,7 +10,7 @@ import logging
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.core.errors import StorageUnavailable
+from gateway.errors import StorageUnavailable
 from gateway.portal.portal import Portal
 from gateway.portal.refusal import Refusal
 from gateway.portal.visit import Visit

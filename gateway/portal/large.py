@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from gateway.core.errors import UnknownEntry
-from gateway.core.message import Attachment
 from gateway.core.notice import AttachedFile
 from gateway.core.token import Link, read_link
+from gateway.errors import UnknownEntry
+from gateway.mail.message import Attachment
 from gateway.portal import original, views
 from gateway.portal.visit import Visit
 from storage.tx import Tx

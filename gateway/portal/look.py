@@ -23,7 +23,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup, escape
 
 import templates
-from gateway.core.errors import TemplateError
+from gateway.errors import TemplateError
 from gateway.portal import examples
 from gateway.portal.views import Frame, View
 from gateway.portal.words import LANGUAGES

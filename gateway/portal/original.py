@@ -14,11 +14,11 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
-from gateway.core import html
 from gateway.core.case import author_of
-from gateway.core.message import Address, Attachment, NestedMessage
-from gateway.core.parse import extract, parse
 from gateway.core.policy import Policy
+from gateway.mail import html_safe
+from gateway.mail.message import Address, Attachment, NestedMessage
+from gateway.mail.parse import extract, parse
 
 AT_ONCE = 2
 KEPT = 32
@@ -68,8 +68,8 @@ class Originals:
 
 def _show(raw: bytes, cids: Mapping[str, str], policy: Policy) -> Shown:
     message = parse(raw)
-    markup = Markup(html.sanitise(message.body_html, cids)) if message.body_html else None  # noqa: S704  # sanitised
-    remote = bool(message.body_html) and html.has_remote_content(message.body_html)
+    markup = Markup(html_safe.sanitise(message.body_html, cids)) if message.body_html else None  # noqa: S704  # sanitised
+    remote = bool(message.body_html) and html_safe.has_remote_content(message.body_html)
     return Shown(author_of(message, policy), markup, remote, message.omissions, message.nested)
 
 

@@ -11,9 +11,9 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from gateway.core import lifecycle
-from gateway.core.errors import UnknownTicket
 from gateway.core.say import spoken
 from gateway.core.ticket import Entry, EntryKind, Role, Ticket
+from gateway.errors import UnknownTicket
 from gateway.portal import original, present, views
 from gateway.portal.refusal import Refusal
 from gateway.portal.visit import Visit

@@ -16,7 +16,7 @@ from typing import TypeVar
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from gateway.core.message import address_key
+from gateway.mail.message import address_key
 
 T = TypeVar("T")
 

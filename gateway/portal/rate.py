@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from starlette.responses import Response
 
 from gateway.core import rating
-from gateway.core.errors import UnknownTicket
 from gateway.core.rating import Answer
 from gateway.core.ticket import Ticket
 from gateway.core.token import read_link
+from gateway.errors import UnknownTicket
 from gateway.portal import present, views
 from gateway.portal.visit import Visit
 from storage.contacts import Contact

@@ -12,8 +12,8 @@ from dataclasses import replace
 
 from starlette.responses import Response
 
-from gateway.core.message import address_key
 from gateway.core.token import Link, fingerprint, read_link
+from gateway.mail.message import address_key
 from gateway.portal import passwords, views
 from gateway.portal.passwords import Busy, Fault
 from gateway.portal.refusal import Refusal

@@ -14,8 +14,8 @@ from datetime import datetime
 from starlette.background import BackgroundTask
 from starlette.responses import Response
 
-from gateway.core.message import address_key
-from gateway.core.text import one_line
+from gateway.mail.message import address_key
+from gateway.mail.text import one_line
 from gateway.portal import views
 from gateway.portal.passwords import Busy, Verdict
 from gateway.portal.portal import Portal

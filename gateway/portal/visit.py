@@ -17,8 +17,8 @@ from starlette.background import BackgroundTasks
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from gateway.core.errors import StorageUnavailable
-from gateway.core.text import one_line
+from gateway.errors import StorageUnavailable
+from gateway.mail.text import one_line
 from gateway.portal import form, limits, session, views
 from gateway.portal.portal import Portal
 from gateway.portal.refusal import Refusal, said

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
-from gateway.core.errors import AccountError
+from gateway.errors import AccountError
 from storage.places import Place, Unfetched
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from email import message_from_bytes
 
-from gateway.core.header import Fields
-from gateway.core.message import NULL_REVERSE_PATH, Envelope, address_key
-from gateway.core.people import found_in
+from gateway.mail.header import Fields
+from gateway.mail.message import NULL_REVERSE_PATH, Envelope, address_key
+from gateway.mail.people import found_in
 
 HEADER_BYTES = 256 * 1024
 """Of a mail's head that are looked at."""

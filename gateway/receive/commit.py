@@ -14,8 +14,8 @@ import logging
 import traceback
 from collections import OrderedDict
 
-from gateway.core.errors import ReplydeskError
-from gateway.core.message import Envelope
+from gateway.errors import ReplydeskError
+from gateway.mail.message import Envelope
 from gateway.receive import replies
 from gateway.receive.intake import Intake
 from gateway.receive.replies import Reply

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from gateway.core.errors import StorageUnavailable, Unreachable
+from gateway.errors import StorageUnavailable, Unreachable
 from gateway.receive import arrival
 from gateway.receive import imap_words as words
 from gateway.receive.account import After, Backlog, Books, Errand, Refused

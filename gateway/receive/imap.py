@@ -25,8 +25,8 @@ from aioimaplib.aioimaplib import (
     literal_data_re,
 )
 
-from gateway.core.errors import Unreachable
-from gateway.core.text import one_line
+from gateway.errors import Unreachable
+from gateway.mail.text import one_line
 from gateway.receive import imap_words as words
 
 SILENCE_SECONDS = 60.0

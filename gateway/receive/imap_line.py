@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Awaitable, Sequence
 from typing import Any, TypeVar
 
-from gateway.core.errors import Unreachable
+from gateway.errors import Unreachable
 from gateway.receive import imap_words as words
 from gateway.receive.imap import SILENCE_SECONDS, Response, Wire
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from gateway.core.text import one_line
+from gateway.mail.text import one_line
 
 Lines = Sequence[bytes | bytearray]
 

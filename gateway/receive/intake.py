@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from gateway.core.message import Envelope
+from gateway.mail.message import Envelope
 
 
 class Intake(Protocol):

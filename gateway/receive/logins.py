@@ -15,8 +15,8 @@ from pathlib import Path
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from gateway.core.errors import ReplydeskError
-from gateway.core.message import address_key
+from gateway.errors import ReplydeskError
+from gateway.mail.message import address_key
 
 LONGEST = 1_000
 """Characters of a password."""

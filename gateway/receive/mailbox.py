@@ -11,7 +11,7 @@ import contextlib
 import ssl
 from collections.abc import Sequence
 
-from gateway.core.errors import LoginRefused, Unreachable
+from gateway.errors import LoginRefused, Unreachable
 from gateway.receive import imap_words as words
 from gateway.receive.account import Account, Auth, Refused, Security
 from gateway.receive.imap import Response

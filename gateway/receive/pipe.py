@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import BinaryIO
 
-from gateway.core.errors import ReplydeskError
-from gateway.core.message import NULL_REVERSE_PATH, Envelope, address_key
+from gateway.errors import ReplydeskError
+from gateway.mail.message import NULL_REVERSE_PATH, Envelope, address_key
 from gateway.receive.path import BadParameters, BadPath, read_path
 from gateway.receive.trace import Hop, received_line, trace_lines
 from storage.journal import PIPED

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gateway.core.errors import OversizeMail
+from gateway.errors import OversizeMail
 
 
 @dataclass(frozen=True, slots=True)

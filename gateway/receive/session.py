@@ -12,7 +12,7 @@ import secrets
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from gateway.core.message import Envelope, address_key
+from gateway.mail.message import Envelope, address_key
 from gateway.receive import replies
 from gateway.receive.data import MailData
 from gateway.receive.door import Door

@@ -11,7 +11,7 @@ import contextlib
 import logging
 import random
 
-from gateway.core.errors import LoginRefused, ReplydeskError, StorageUnavailable
+from gateway.errors import LoginRefused, ReplydeskError, StorageUnavailable
 from gateway.receive.account import Account, Books
 from gateway.receive.backoff import Backoff
 from gateway.receive.commit import describe

@@ -14,9 +14,9 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from gateway.core.errors import StorageUnavailable
 from gateway.core.notice import Audience
 from gateway.core.retry import About, Outcome, Result, next_attempt
+from gateway.errors import StorageUnavailable
 from gateway.flow import Desk
 from storage.database import Database
 from storage.outbox import OutboxRow, State

@@ -12,11 +12,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from gateway.core.errors import UnknownTicket
 from gateway.core.notice import FILE_PATH, AttachedFile, Audience
-from gateway.core.parse import extract_all
 from gateway.core.policy import Policy
 from gateway.core.token import link_token
+from gateway.errors import UnknownTicket
+from gateway.mail.parse import extract_all
 from gateway.wire import Enclosed, attach
 from storage.database import Database
 from storage.outbox import OutboxRow

@@ -13,12 +13,12 @@ import logging
 from datetime import datetime, timedelta
 
 from gateway.config import Settings
-from gateway.core.errors import StorageUnavailable
-from gateway.core.message import NULL_REVERSE_PATH
 from gateway.core.policy import Policy
 from gateway.core.retry import About, Outcome, Result
 from gateway.core.token import address_token
+from gateway.errors import StorageUnavailable
 from gateway.flow import Desk
+from gateway.mail.message import NULL_REVERSE_PATH
 from gateway.send.books import Books, Clock, described
 from gateway.send.breaker import Breaker
 from gateway.send.files import enclose

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from gateway.config import Settings, read_secret
-from gateway.core.errors import ReplydeskError
 from gateway.core.retry import Outcome, Result
+from gateway.errors import ReplydeskError
 from gateway.oauth import Tokens, tokens
 from gateway.wire import ascii_domain
 

@@ -16,8 +16,8 @@ import ssl
 import aiosmtplib
 from aiosmtplib import SMTPResponse
 
-from gateway.core.errors import AccountError
 from gateway.core.retry import About, Outcome, Phase, answered, broken
+from gateway.errors import AccountError
 from gateway.send.envelope import Letter, prepare
 from gateway.send.pool import GOODBYE_SECONDS, NoConnection, Pool
 from gateway.send.relay import NOT_OURS, Begin, Relay, RelayUnavailable, at_once

@@ -22,9 +22,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from gateway import config
-from gateway.core.message import Envelope
 from gateway.core.token import Keys
 from gateway.flow import Desk
+from gateway.mail.message import Envelope
 from gateway.render import Templates
 from gateway.walk import Walk
 from storage.database import Database

@@ -20,11 +20,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import perf_counter
 
-from gateway.core.message import Envelope
 from gateway.core.policy import Mailbox, Policy
 from gateway.core.token import Keys
 from gateway.flow import Desk
 from gateway.liveness import Sources
+from gateway.mail.message import Envelope
 from gateway.receive.account import Account, After, Auth, Backlog, Errand, Security
 from gateway.receive.folder import Folder
 from gateway.receive.intake import Intake

@@ -13,8 +13,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from gateway.core.message import Envelope
-from gateway.core.parse import parse
+from gateway.mail.message import Envelope
+from gateway.mail.parse import parse
 from tests.mails import HEAD, file_part, parts, plain, text_part
 
 ENVELOPE = Envelope("smtp", "anna@kunde.example", ("support@replydesk.example",))

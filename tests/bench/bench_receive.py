@@ -20,7 +20,7 @@ from time import perf_counter
 
 from aiosmtpd.smtp import SMTP
 
-from gateway.core.message import Envelope
+from gateway.mail.message import Envelope
 from gateway.receive import smtp
 
 ROUNDS = 5

@@ -27,10 +27,10 @@ import aiosmtplib
 from aiosmtpd.smtp import SMTP
 
 from gateway import config
-from gateway.core.message import Address
 from gateway.core.policy import Mailbox, Policy
 from gateway.core.token import Keys
 from gateway.flow import Desk
+from gateway.mail.message import Address
 from gateway.render import Templates
 from gateway.send import Sender
 from gateway.send.relay import Relay

@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-from gateway.core.parse import parse
+from gateway.mail.parse import parse
 from tests import corpus, mails
 from tests.mutation import ENVELOPE, faults, mutate
 

@@ -15,8 +15,8 @@ import pytest
 from gateway import config
 from gateway.cli import main
 from gateway.core.decision import Decision
-from gateway.core.message import Envelope
 from gateway.flow import Desk
+from gateway.mail.message import Envelope
 from gateway.render import Templates
 from storage import raw
 from storage.database import Database

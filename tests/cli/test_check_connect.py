@@ -26,7 +26,7 @@ from gateway import config, doors
 from gateway.cli import check_connect, check_dns
 from gateway.cli.findings import Finding
 from gateway.config import Settings
-from gateway.core.message import Envelope
+from gateway.mail.message import Envelope
 from gateway.receive.smtp import drain
 from tests.receive.imap_server import PASSWORD, USER, Server
 from tests.sink import Sink

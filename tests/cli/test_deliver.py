@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.core.message import KindName
+from gateway.mail.message import KindName
 from storage import database
 from storage.journal import JournalRow
 from tests.cli.conftest import Shop

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import text
 
 from gateway.core import token
-from gateway.core.message import Envelope
+from gateway.mail.message import Envelope
 from storage.outbox import State
 from tests.cli.conftest import AWAY, BOUNCER, ERIKA, REQUEST, Shop, make
 from tests.conftest import NOW

@@ -13,7 +13,7 @@ from tests.cli.conftest import REQUEST, Shop
 PROJECT = Path(__file__).resolve().parents[2]
 SERVERS = {"aiosmtpd", "aiosmtplib", "aioimaplib", "starlette", "uvicorn", "apscheduler", "structlog", "alembic"}
 DATABASE = {"sqlmodel", "sqlalchemy", "storage.database"}
-READING = {"mailparser", "quotequail", "tnefparse", "gateway.core.parse"}
+READING = {"mailparser", "quotequail", "tnefparse", "gateway.mail.parse"}
 WRITING = {"jinja2", "css_inline", "gateway.render"}
 TABLES = {"rich"}
 

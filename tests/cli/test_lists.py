@@ -11,7 +11,7 @@ from datetime import timedelta
 import pytest
 
 from gateway.core.clockwork import Target
-from gateway.core.message import Envelope
+from gateway.mail.message import Envelope
 from storage.outbox import State
 from storage.tx import Tx
 from tests.cli.conftest import REQUEST, Shop

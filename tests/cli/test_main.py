@@ -11,7 +11,7 @@ import pytest
 
 from gateway import __version__, cli
 from gateway.cli import NOUNS, main
-from gateway.core.errors import StorageUnavailable
+from gateway.errors import StorageUnavailable
 from tests.cli.conftest import Shop
 
 PROJECT = Path(__file__).resolve().parents[2]

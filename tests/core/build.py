@@ -12,7 +12,11 @@ from gateway.core import commands, thread, token
 from gateway.core.case import Case, Facts
 from gateway.core.decision import Decision
 from gateway.core.lifecycle import Status
-from gateway.core.message import (
+from gateway.core.notice import Notice
+from gateway.core.policy import Agent, Mailbox, Policy
+from gateway.core.ticket import Entry, EntryKind, Evidence, Participant, Role, Ticket
+from gateway.core.token import Keys
+from gateway.mail.message import (
     Action,
     Address,
     Attachment,
@@ -25,10 +29,6 @@ from gateway.core.message import (
     ReportType,
     address_key,
 )
-from gateway.core.notice import Notice
-from gateway.core.policy import Agent, Mailbox, Policy
-from gateway.core.ticket import Entry, EntryKind, Evidence, Participant, Role, Ticket
-from gateway.core.token import Keys
 from tests.conftest import NOW, SECRET
 
 EXAMPLES = settings(max_examples=200, derandomize=True, deadline=None, database=None)

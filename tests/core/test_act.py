@@ -9,14 +9,14 @@ import pytest
 from gateway.core import act, bounced, clicks, commands, moves
 from gateway.core.act import Answer, Carrier
 from gateway.core.decision import Act, Decision, EntryDraft, Joined, Reason
-from gateway.core.errors import IllegalTransition
 from gateway.core.lifecycle import Move, Status
-from gateway.core.message import Address
 from gateway.core.notice import Notice
 from gateway.core.policy import Agent, Policy, SiteStatus
 from gateway.core.say import spoken
 from gateway.core.thread import SentFacts
 from gateway.core.ticket import EntryKind, Role, Ticket
+from gateway.errors import IllegalTransition
+from gateway.mail.message import Address
 from tests.conftest import NOW
 from tests.core.build import (
     AGENTS,

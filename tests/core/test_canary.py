@@ -12,11 +12,11 @@ import pytest
 from gateway.core import canary
 from gateway.core.compose import Scene, compose
 from gateway.core.decision import Returned
-from gateway.core.message import Address, Envelope
 from gateway.core.notice import Audience, Notice, NoticeRequest
-from gateway.core.parse import parse
 from gateway.core.policy import Policy
 from gateway.core.token import Keys
+from gateway.mail.message import Address, Envelope
+from gateway.mail.parse import parse
 from gateway.render import Templates
 from tests.conftest import NOW
 

@@ -6,10 +6,10 @@ import pytest
 
 from gateway.core import token
 from gateway.core.classify import RULES, SILENCERS, classify
-from gateway.core.message import Envelope, Kind, KindName
-from gateway.core.parse import parse
 from gateway.core.policy import Agent, Mailbox, Policy
 from gateway.core.token import Keys
+from gateway.mail.message import Envelope, Kind, KindName
+from gateway.mail.parse import parse
 from tests import mails
 from tests.mails import HEAD, crlf
 

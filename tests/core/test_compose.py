@@ -26,11 +26,11 @@ from gateway.core.compose import (
 )
 from gateway.core.labels import BUTTONS, HEADLINES, SUBJECTS
 from gateway.core.lifecycle import Status
-from gateway.core.message import Address
 from gateway.core.notice import AttachedFile, Audience, Notice, NoticeRequest, Outbound
 from gateway.core.policy import Agent, Policy
 from gateway.core.say import say
 from gateway.core.ticket import EntryKind, Role, Ticket
+from gateway.mail.message import Address
 from tests.conftest import NOW
 from tests.core.build import (
     ANNA,

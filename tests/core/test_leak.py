@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 import pytest
 
 from gateway.core import leak, token
-from gateway.core.body import MARKERS
-from gateway.core.message import Address
 from gateway.core.policy import Policy
 from gateway.core.ticket import Entry, EntryKind, Role
+from gateway.mail.message import Address
+from gateway.mail.new_text import MARKERS
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
 KIM, BOB = Address("kim@customer.example", "Kim"), Address("bob@example.com", "Bob")

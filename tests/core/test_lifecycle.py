@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from gateway.core.errors import IllegalTransition
 from gateway.core.lifecycle import (
     AGENT_LABELS,
     LABELS,
@@ -23,6 +22,7 @@ from gateway.core.lifecycle import (
     meaning,
     transition,
 )
+from gateway.errors import IllegalTransition
 from tests.core.build import POLICY
 
 N, U, C, S, X = "new", "waiting_on_us", "waiting_on_contact", "solved", "closed"

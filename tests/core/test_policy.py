@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.message import Address, address_key
 from gateway.core.policy import Agent, Mailbox, as_address, plain_address, reply_token
+from gateway.mail.message import Address, address_key
 from tests.core.build import ANNA, BOX, EXAMPLES, KEYS, PLAIN_BOX, POLICY
 
 TEMPLATE = "support+{token}@example.com"

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.core.message import Address, Envelope, Message
 from gateway.core.proof import authentic
+from gateway.mail.message import Address, Envelope, Message
 from tests.core.build import ANNA, KIM, MALLORY, POLICY, envelope, message
 
 TRUSTING = replace(POLICY, trusted_authserv_ids=("mx.example.com",))

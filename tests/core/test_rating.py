@@ -10,11 +10,11 @@ import pytest
 from gateway.core import rating
 from gateway.core.decision import Reason
 from gateway.core.lifecycle import Status
-from gateway.core.message import Address
 from gateway.core.notice import Notice
 from gateway.core.policy import Policy
 from gateway.core.rating import Answer
 from gateway.core.ticket import Ticket
+from gateway.mail.message import Address
 from tests.conftest import NOW
 
 CLOSED = NOW - timedelta(hours=24)

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from gateway.core import thread, token
 from gateway.core.lifecycle import Status
-from gateway.core.message import Action, Address, DeliveryReport, Message, Report, ReportType
 from gateway.core.thread import Choice, Key, Keys, Known
 from gateway.core.ticket import SIGNED, Evidence, Ticket
 from gateway.core.token import Keys as Secrets
+from gateway.mail.message import Action, Address, DeliveryReport, Message, Report, ReportType
 from tests.core.build import (
     ANNA,
     BOB,

@@ -19,10 +19,10 @@ from starlette.applications import Starlette
 
 from gateway import config
 from gateway.core import token
-from gateway.core.message import Envelope
 from gateway.core.policy import Policy
 from gateway.core.token import Keys
 from gateway.flow import Desk
+from gateway.mail.message import Envelope
 from gateway.portal.app import Health, app
 from gateway.portal.passwords import Passwords
 from gateway.portal.server import Server, serve

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import pytest
 
 from gateway.core import token
-from gateway.core.errors import StorageUnavailable
+from gateway.errors import StorageUnavailable
 from gateway.portal.app import Health
 from tests.conftest import SECRET
 from tests.portal.conftest import ERIKA, Opened, Site

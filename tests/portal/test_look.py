@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from gateway.core.errors import TemplateError
+from gateway.errors import TemplateError
 from gateway.portal import form, original
 from gateway.portal.look import PACKAGED, Look, linked, type_name
 from gateway.portal.words import DE, EN, LANGUAGES
@@ -78,7 +78,7 @@ def test_types_as_people_say_them(content_type: str, name: str, shown: str) -> N
 )
 def test_a_file_is_served_as_what_cannot_act(content_type: str, served: str) -> None:
     """Types a browser would run become bytes."""
-    from gateway.core.message import Attachment
+    from gateway.mail.message import Attachment
 
     assert original.headers(Attachment("1", "a", content_type, 1, "x"))["Content-Type"] == served
 

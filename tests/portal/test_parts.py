@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from gateway.core.errors import ConfigError
+from gateway.errors import ConfigError
 from gateway.portal import form, passwords
 from gateway.portal.limits import Window, client, networks
 from gateway.portal.passwords import Fault

@@ -9,7 +9,7 @@ import socket
 
 import pytest
 
-from gateway.core.errors import ConfigError
+from gateway.errors import ConfigError
 from gateway.portal import server as server_module
 from gateway.portal.app import Health
 from gateway.portal.server import serve

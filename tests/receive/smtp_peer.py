@@ -9,7 +9,7 @@ import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 
-from gateway.core.message import Envelope
+from gateway.mail.message import Envelope
 from gateway.receive import lmtp, smtp
 from gateway.receive.smtp import Listener, Options
 

@@ -27,7 +27,7 @@ from pathlib import Path
 import pytest
 from smtp_peer import Desk, Peer, failing, peer, serving
 
-from gateway.core.errors import OversizeMail, StorageUnavailable
+from gateway.errors import OversizeMail, StorageUnavailable
 
 DIALOGS = sorted((Path(__file__).parent / "dialogs").glob("*.txt"))
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from gateway.core import token
-from gateway.core.errors import StorageUnavailable, Unreachable
 from gateway.core.policy import Policy
+from gateway.errors import StorageUnavailable, Unreachable
 from gateway.receive import folder as folder_module
 from gateway.receive.account import After, Backlog
 from storage.database import Database

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from gateway.core.errors import LoginRefused, Unreachable
+from gateway.errors import LoginRefused, Unreachable
 from gateway.receive import imap, imap_line
 from gateway.receive.account import Auth, Refused, Security
 from gateway.receive.mailbox import Mailbox, connect

@@ -9,7 +9,7 @@ import pytest
 
 from gateway import polling
 from gateway.config import Settings, build
-from gateway.core.errors import ConfigError
+from gateway.errors import ConfigError
 from gateway.receive.account import After, Backlog, Errand, Security
 
 BASE = {"mailbox": "support@example.com", "host": "imap.example.com", "password_file": "password"}

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.core.errors import LoginRefused, Unreachable
 from gateway.core.policy import Policy
+from gateway.errors import LoginRefused, Unreachable
 from gateway.oauth import Client, Tokens
 from gateway.receive.account import Auth
 from gateway.receive.mailbox import connect

@@ -12,7 +12,7 @@ import aiosmtpd.smtp
 import pytest
 from smtp_peer import Desk, failing, peer, serving
 
-from gateway.core.errors import OversizeMail, StorageUnavailable
+from gateway.errors import OversizeMail, StorageUnavailable
 from gateway.receive import replies
 from gateway.receive.replies import Reply
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from gateway.cli import preview
-from gateway.core.errors import ReplydeskError
 from gateway.core.notice import Notice
+from gateway.errors import ReplydeskError
 
 
 def run(*words: str, config: str | None = None) -> int:

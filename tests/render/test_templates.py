@@ -10,12 +10,12 @@ import pytest
 
 from gateway import examples
 from gateway.core.compose import Scene, compose
-from gateway.core.errors import TemplateError
 from gateway.core.lifecycle import Status
-from gateway.core.message import Address
 from gateway.core.notice import Audience, Line, Notice, NoticeRequest, Outbound, Words
 from gateway.core.policy import Policy
 from gateway.core.ticket import Entry, EntryKind, Role, Ticket
+from gateway.errors import TemplateError
+from gateway.mail.message import Address
 from gateway.render import PACKAGED, Templates, filled, quoted, reflow
 
 REPLY = examples.outbounds(Notice.REPLY, "de")[0]

@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway import examples, wire
-from gateway.core.message import Address
 from gateway.core.notice import Notice, Outbound
-from gateway.core.text import one_line
+from gateway.mail.message import Address
+from gateway.mail.text import one_line
 
 REPLY = examples.outbounds(Notice.REPLY, "de")[0]
 RECEIVED = examples.outbounds(Notice.REQUEST_RECEIVED, "en")[0]

@@ -13,10 +13,10 @@ from typing import TypeVar
 
 from gateway import config, examples
 from gateway.config import Settings
-from gateway.core.message import Address, Envelope
 from gateway.core.notice import AttachedFile, Notice, Outbound
 from gateway.core.policy import Policy
 from gateway.flow import Desk
+from gateway.mail.message import Address, Envelope
 from gateway.render import Templates
 from gateway.send import Sender, Transport
 from storage import raw

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import event
 
-from gateway.core.errors import UnknownEntry
+from gateway.errors import UnknownEntry
 from storage.database import Database
 from storage.outbox import OutboxRow, State
 from storage.tx import Tx

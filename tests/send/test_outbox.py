@@ -10,10 +10,10 @@ from typing import TypeVar
 
 import pytest
 
-from gateway.core.errors import StorageUnavailable
 from gateway.core.policy import Policy
 from gateway.core.retry import About, Outcome, Result
 from gateway.core.token import read_address_token
+from gateway.errors import StorageUnavailable
 from gateway.send.outbox import Sender
 from gateway.send.relay import Begin
 from gateway.send.smtp import SmtpTransport

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.core.errors import UnknownContact
-from gateway.core.message import Address
+from gateway.errors import UnknownContact
+from gateway.mail.message import Address
 from storage.contacts import Contact
 from storage.database import Database
 from tests.conftest import NOW

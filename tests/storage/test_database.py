@@ -10,8 +10,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from gateway.core.errors import ConfigError, StorageUnavailable
-from gateway.core.message import Address, Envelope
+from gateway.errors import ConfigError, StorageUnavailable
+from gateway.mail.message import Address, Envelope
 from storage import migrate, raw
 from storage.database import Database, ping
 from storage.tables import metadata

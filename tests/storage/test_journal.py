@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete
 
-from gateway.core.errors import UnknownEntry
-from gateway.core.message import Envelope
+from gateway.errors import UnknownEntry
+from gateway.mail.message import Envelope
 from storage import raw, tables
 from storage.database import Database
 from storage.journal import HELD, PENDING, SETTLED

@@ -14,10 +14,10 @@ from sqlmodel.sql.sqltypes import UTCDateTime
 
 from gateway.core import thread
 from gateway.core.decision import Change, Decision, EntryDraft, Joined, Moved, NewTicket, Reason
-from gateway.core.errors import UnknownTicket
 from gateway.core.lifecycle import Status
-from gateway.core.message import Address, Envelope
 from gateway.core.ticket import EntryKind, Evidence, Role
+from gateway.errors import UnknownTicket
+from gateway.mail.message import Address, Envelope
 from storage import raw, tables
 from storage.database import Database
 from storage.ticket_reads import MAX_NUMBER

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from gateway.core import token
-from gateway.core.message import Envelope, address_key
 from gateway.core.policy import Policy
 from gateway.core.say import spoken
 from gateway.flow import Desk
+from gateway.mail.message import Envelope, address_key
 from gateway.render import Templates
 from gateway.send.files import enclosed_now
 from storage import raw

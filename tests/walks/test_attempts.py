@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from gateway.core.message import Envelope
 from gateway.core.policy import Policy
 from gateway.core.ticket import Ticket
+from gateway.mail.message import Envelope
 from storage import raw
 from storage.database import Database
 from storage.outbox import OutboxRow

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from gateway.core import charset, header
+from gateway.mail import charset, header
 
 _TYPE = re.compile(r"\s*\"?([A-Za-z0-9!#$&^_.+-]+)\s*/\s*([A-Za-z0-9!#$&^_.+-]+)")
 _TOKEN = re.compile(r"\s*\"?'?([A-Za-z0-9!#$&^_.+-]+)")

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from email.message import Message as MimeMessage
 
-from gateway.core import charset, text, transfer
+from gateway.mail import charset, text, transfer
 
 FIELD_LIMIT = 100
 """Values kept of one field name; trace fields repeat, and 20,000 of them tell nobody more."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.core import charset
+from gateway.mail import charset
 
 
 @pytest.mark.parametrize(

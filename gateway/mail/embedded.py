@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote
 
-from gateway.core import transfer
-from gateway.core.unwrap import Unpacked
+from gateway.mail import transfer
+from gateway.mail.unwrap import Unpacked
 
 FILES_LIMIT = 100
 _UUENCODED = re.compile(r"^begin [0-7]{3,4} ([^\n]{1,200})\n((?:[\x20-\x60][^\n]*\n)+?)(?:`?\n)?end[ \t]*$", re.M)

@@ -11,8 +11,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gateway.core import html_text, quotation
-from gateway.core.html_text import Line
+from gateway.mail import html_text, quotation
+from gateway.mail.html_text import Line
 
 MARKER = "##- "
 MARKERS = (

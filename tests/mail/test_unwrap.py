@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from asn1crypto import cms
 
-from gateway.core import unwrap
-from gateway.core.parse import extract, parse
 from gateway.core.say import spoken
+from gateway.mail import unwrap
+from gateway.mail.parse import extract, parse
 from tests import mails
 from tests.mails import HEAD, crlf, file_part, opaque_signature, parts, text_part, tnef
 

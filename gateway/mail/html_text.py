@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, field, replace
 from html import unescape
 
-from gateway.core.html_tokens import VOID, attributes_of, tokens
+from gateway.mail.html_tokens import VOID, attributes_of, tokens
 
 SIZE_LIMIT = 600_000
 """Characters of markup that are read, pictures written into it not counted; more than that nobody reads."""

@@ -17,10 +17,10 @@ from email.message import Message as MimeMessage
 
 import mailparser
 
-from gateway.core import body, calendar, dsn, files, mime, people, reading, subject, text, unwrap
-from gateway.core.header import Fields, message_ids
-from gateway.core.message import Address, Attachment, Envelope, Event, Message, NestedMessage
 from gateway.core.say import say
+from gateway.mail import calendar, files, mime, new_text, people, reading, report, subject, text, unwrap
+from gateway.mail.header import Fields, message_ids
+from gateway.mail.message import Address, Attachment, Envelope, Event, Message, NestedMessage
 
 logging.getLogger("mailparser").setLevel(logging.CRITICAL)  # what it stumbles over is in the mail's defects
 
@@ -77,7 +77,7 @@ def _parse(raw: bytes, envelope: Envelope | None) -> Message:
         attachments=files.listed(content),
         nested=tuple(_nested(path, part) for path, part in content.nested[:NESTED_LIMIT]),
         events=_events(content),
-        report=dsn.read(tree, content.leaves, fields, content.text),
+        report=report.read(tree, content.leaves, fields, content.text),
         headers={name: fields.texts(name) for name in fields.names()},
         encryption=content.encryption,
         omissions=tuple(dict.fromkeys(content.omissions)),
@@ -173,8 +173,8 @@ def _reply_text(content: reading.Content, title: str) -> str:
     if subject.is_forward(title):
         return content.text
     if content.lines:
-        return body.new_text_of_lines(content.text, content.lines)
-    return body.new_text(content.text)
+        return new_text.new_text_of_lines(content.text, content.lines)
+    return new_text.new_text(content.text)
 
 
 def _events(content: reading.Content) -> tuple[Event, ...]:

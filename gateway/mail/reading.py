@@ -12,12 +12,12 @@ from email.message import Message as MimeMessage
 from html import escape
 from urllib.parse import unquote
 
-from gateway.core import embedded, flowed, html_text, mime, unwrap
-from gateway.core.html import from_lines
-from gateway.core.mime import Part
 from gateway.core.say import say
-from gateway.core.text import clean
-from gateway.core.unwrap import Unpacked
+from gateway.mail import embedded, flowed, html_text, mime, unwrap
+from gateway.mail.html_safe import from_lines
+from gateway.mail.mime import Part
+from gateway.mail.text import clean
+from gateway.mail.unwrap import Unpacked
 
 TEXT_LIMIT = 1_000_000
 """Characters of one part that are shown; the rest is in the file listed beside it."""

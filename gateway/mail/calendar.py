@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 
-from gateway.core.message import Event
-from gateway.core.text import clean, one_line
+from gateway.mail.message import Event
+from gateway.mail.text import clean, one_line
 
 SIZE_LIMIT = 300_000
 _PROPERTY = re.compile(r'([A-Za-z-]+)((?:;[A-Za-z-]+=(?:"[^"]*"|[^":;]*))*):(.*)')

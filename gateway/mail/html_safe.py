@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from html import escape
 from urllib.parse import unquote
 
-from gateway.core import html_text, html_tokens
-from gateway.core.text import clean
+from gateway.mail import html_text, html_tokens
+from gateway.mail.text import clean
 
 SIZE_LIMIT = 2_000_000
 """Characters of markup that are sanitised; longer mail is shown as its text."""

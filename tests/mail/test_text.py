@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.core import text
+from gateway.mail import text
 
 
 @pytest.mark.parametrize(

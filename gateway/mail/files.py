@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 
-from gateway.core import mime, text
-from gateway.core.header import Fields
-from gateway.core.message import Attachment
-from gateway.core.reading import Content, File
+from gateway.mail import mime, text
+from gateway.mail.header import Fields
+from gateway.mail.message import Attachment
+from gateway.mail.reading import Content, File
 
 _EXTENSIONS = {
     "message/rfc822": "eml",

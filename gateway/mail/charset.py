@@ -10,7 +10,7 @@ import codecs
 import re
 from functools import lru_cache
 
-from gateway.core import charset_guess
+from gateway.mail import charset_guess
 
 _SUPERSETS = {
     "ascii": "utf-8",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.core import body, html
-from gateway.core.body import MARKERS, new_text
+from gateway.mail import html_safe
+from gateway.mail.new_text import LINES_LIMIT, MARKERS, new_text
 
 GERMAN, ENGLISH = MARKERS[1], MARKERS[0]
 US = "Support <support@replydesk.example>"
@@ -111,10 +111,10 @@ def test_signatures_of_phones_stay() -> None:
 )  # fmt: skip
 def test_html_tells_more(markup: str, want: str) -> None:
     """What mail programs mark in HTML counts as quoted; what people indent by hand does not."""
-    assert new_text(html.to_text(markup), markup) == want
+    assert new_text(html_safe.to_text(markup), markup) == want
 
 
 def test_a_book_is_left_whole() -> None:
     """Past the limit nothing is guessed."""
-    text = "line\n" * (body.LINES_LIMIT + 1) + "> quoted"
+    text = "line\n" * (LINES_LIMIT + 1) + "> quoted"
     assert new_text(text) == text

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.core import html
-from gateway.core.parse import parse
+from gateway.mail import html_safe
+from gateway.mail.parse import parse
 from tests.mails import HEAD, crlf
 
 SIZE = 80_000
@@ -69,8 +69,8 @@ def test_repetition(place: str) -> None:
         mail = parse(PLACES[place] + piece * (SIZE // len(piece)))
         assert not mail.unreadable or not piece.strip(), piece
         if mail.body_html:
-            html.sanitise(mail.body_html)
-            html.has_remote_content(mail.body_html)
+            html_safe.sanitise(mail.body_html)
+            html_safe.has_remote_content(mail.body_html)
 
 
 @pytest.mark.timeout(60)

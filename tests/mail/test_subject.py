@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.core.subject import base_subject, is_forward
+from gateway.mail.subject import base_subject, is_forward
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ import base64
 
 import pytest
 
-from gateway.core.dsn import typed_address
-from gateway.core.message import Action, DeliveryReport, Report, ReportType
-from gateway.core.parse import parse
+from gateway.mail.message import Action, DeliveryReport, Report, ReportType
+from gateway.mail.parse import parse
+from gateway.mail.report import typed_address
 from tests import mails
 from tests.mails import RETURNED, STATUS, crlf, delivery_report, parts, text_part
 

@@ -11,11 +11,11 @@ import re
 from email.message import Message as MimeMessage
 from email.parser import HeaderParser
 
-from gateway.core import bounce_words, charset, mime, people
-from gateway.core.header import Fields, message_ids, unfold, words
-from gateway.core.message import Action, DeliveryReport, Report, ReportType
-from gateway.core.mime import Part
-from gateway.core.text import one_line
+from gateway.mail import charset, mime, people, report_words
+from gateway.mail.header import Fields, message_ids, unfold, words
+from gateway.mail.message import Action, DeliveryReport, Report, ReportType
+from gateway.mail.mime import Part
+from gateway.mail.text import one_line
 
 RECIPIENTS_LIMIT = 500
 STATUS_LIMIT = 1_000_000
@@ -47,13 +47,13 @@ def read(tree: MimeMessage, leaves: tuple[Part, ...], fields: Fields, text: str)
     if kinds.intersection(_DELIVERY):
         recipients, envelope_id = _delivery_status(leaves)
         if not any("@" in r.final_recipient for r in recipients):
-            recipients = bounce_words.recipients(tree, fields, text) or recipients
+            recipients = report_words.recipients(tree, fields, text) or recipients
         return Report(ReportType.DELIVERY, recipients, _returned_ids(leaves, text), envelope_id)
-    if not bounce_words.looks_returned(fields):
+    if not report_words.looks_returned(fields):
         return None
     if wrapped := _wrapped(leaves):
         return read(wrapped, mime.tree(wrapped)[1], fields, text)
-    recipients = bounce_words.recipients(tree, fields, text)
+    recipients = report_words.recipients(tree, fields, text)
     ids = _returned_ids(leaves, text)
     return Report(ReportType.DELIVERY, recipients, ids) if recipients else None
 
@@ -140,7 +140,7 @@ def _returned_ids(leaves: tuple[Part, ...], text: str) -> tuple[str, ...]:
     for part in leaves:
         if part.content_type in _RETURNED:
             ids += _ids_of(_returned_header(part))
-    return tuple(dict.fromkeys(ids)) or bounce_words.quoted_ids(text)
+    return tuple(dict.fromkeys(ids)) or report_words.quoted_ids(text)
 
 
 def _returned_header(part: Part) -> MimeMessage:

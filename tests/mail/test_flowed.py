@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.core import flowed
+from gateway.mail import flowed
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 
-from gateway.core import header
-from gateway.core.message import Address
-from gateway.core.text import one_line
+from gateway.mail import header
+from gateway.mail.message import Address
+from gateway.mail.text import one_line
 
 PEOPLE_LIMIT = 500
 NAME_LIMIT = 200

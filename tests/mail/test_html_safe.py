@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.core import html
+from gateway.mail import html_safe
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ from gateway.core import html
 )
 def test_to_text(markup: str, want: str) -> None:
     """Links, lists, tables, quotations and paragraphs are kept; what is not shown is not read."""
-    assert html.to_text(markup) == want
+    assert html_safe.to_text(markup) == want
 
 
 @pytest.mark.parametrize(
@@ -62,19 +62,21 @@ def test_to_text(markup: str, want: str) -> None:
 )
 def test_sanitise_removes(markup: str, gone: str) -> None:
     """No script, style, form, frame, remote content or way into the portal survives."""
-    assert gone not in html.sanitise(f"<p>vor</p>{markup}<p>nach</p>")
+    assert gone not in html_safe.sanitise(f"<p>vor</p>{markup}<p>nach</p>")
 
 
 def test_sanitise_keeps_what_people_write() -> None:
     """Text, emphasis, links, lists and tables stay; links open nothing of ours."""
-    shown = html.sanitise('<p>a <b>b</b> <a href="https://x.example/">c</a></p><ul><li>d</ul><table><tr><td>e</table>')
+    shown = html_safe.sanitise(
+        '<p>a <b>b</b> <a href="https://x.example/">c</a></p><ul><li>d</ul><table><tr><td>e</table>'
+    )
     assert '<a href="https://x.example/" rel="noopener noreferrer nofollow">c</a>' in shown
     assert all(piece in shown for piece in ("<b>b</b>", "<li>d</li>", "<td>e</td>"))
 
 
 def test_inline_pictures_are_shown_in_place() -> None:
     """A picture by Content-ID gets the URL the portal gives it, escaped ids included; others keep their text."""
-    shown = html.sanitise(
+    shown = html_safe.sanitise(
         '<img src="cid:a@b"><img src="CID:c%40d" alt=C><img src="cid:x" alt=X>', {"a@b": "/f/1", "c@d": "/f/2"}
     )
     assert shown == '<img src="/f/1"><img src="/f/2" alt="C"><img alt="X">'
@@ -92,7 +94,7 @@ def test_inline_pictures_are_shown_in_place() -> None:
 )
 def test_what_would_take_long_is_shown_as_text(markup: str) -> None:
     """Depth, reopened formatting and length are capped before the sanitiser sees them."""
-    assert html.sanitise(markup).startswith("<pre>")
+    assert html_safe.sanitise(markup).startswith("<pre>")
 
 
 @pytest.mark.parametrize(
@@ -107,4 +109,4 @@ def test_what_would_take_long_is_shown_as_text(markup: str) -> None:
 )
 def test_remote_content_is_noticed(markup: str, remote: bool) -> None:
     """What the mail wanted to load is known, so that the reader can be told it was not."""
-    assert html.has_remote_content(markup) is remote
+    assert html_safe.has_remote_content(markup) is remote

@@ -7,8 +7,8 @@ import hashlib
 
 import pytest
 
-from gateway.core import parse
-from gateway.core.message import Address, Envelope, Message
+from gateway.mail import parse
+from gateway.mail.message import Address, Envelope, Message
 from tests import mails
 from tests.mails import HEAD, crlf, file_part, html, parts, plain, text_part
 

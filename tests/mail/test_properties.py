@@ -7,9 +7,9 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.core import body, charset, header, html, html_text, params, people, text
-from gateway.core.parse import parse
-from gateway.core.subject import base_subject
+from gateway.mail import charset, header, html_safe, html_text, new_text, params, people, text
+from gateway.mail.parse import parse
+from gateway.mail.subject import base_subject
 from tests import mails
 from tests.mutation import ENVELOPE, faults, mutate
 
@@ -57,7 +57,7 @@ def test_any_text_is_a_field(value: str) -> None:
 def test_the_new_text_is_part_of_the_text(value: str) -> None:
     """Every word of the new text was in the text, and there is none only when there was none."""
     value = text.clean(value)
-    new = body.new_text(value)
+    new = new_text.new_text(value)
     assert set(new.split()) <= set(value.split()) or new == value
     assert bool(new.strip()) == bool(value.strip())
 
@@ -75,6 +75,6 @@ TAGS = st.sampled_from(
 def test_any_markup_is_shown(markup: str) -> None:
     """Tag soup gives lines of clean text and markup without scripts or handlers."""
     assert all("\n" not in line.text for line in html_text.lines(markup))
-    shown = html.sanitise(markup)
+    shown = html_safe.sanitise(markup)
     assert "<script" not in shown
     assert "onclick=" not in shown.replace("&quot;", '"') or "<b onclick" not in shown

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.core import header, params, people
-from gateway.core.message import Address
+from gateway.mail import header, params, people
+from gateway.mail.message import Address
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.core import calendar
-from gateway.core.message import Event
+from gateway.mail import calendar
+from gateway.mail.message import Event
 
 
 def event(*lines: str) -> Event | None:

@@ -77,8 +77,8 @@ def tnef(data: bytes) -> Tnef:
 
 
 def _text(value: object) -> str:
-    from gateway.core import charset
-    from gateway.core.text import clean
+    from gateway.mail import charset
+    from gateway.mail.text import clean
 
     if isinstance(value, bytes):
         value = charset.decode(value)[0]

@@ -16,9 +16,9 @@ from email.policy import compat32
 from io import BytesIO
 from typing import Any
 
-from gateway.core import charset, params, transfer
-from gateway.core.header import unfold
-from gateway.core.params import Structured
+from gateway.mail import charset, params, transfer
+from gateway.mail.header import unfold
+from gateway.mail.params import Structured
 
 PARTS_LIMIT = 1_000
 DEPTH_LIMIT = 100

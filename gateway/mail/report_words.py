@@ -10,11 +10,11 @@ import logging
 import re
 from email.message import Message as MimeMessage
 
-from gateway.core import people
-from gateway.core.header import Fields, message_ids
-from gateway.core.message import Action, DeliveryReport
-from gateway.core.subject import is_forward
-from gateway.core.text import one_line
+from gateway.mail import people
+from gateway.mail.header import Fields, message_ids
+from gateway.mail.message import Action, DeliveryReport
+from gateway.mail.subject import is_forward
+from gateway.mail.text import one_line
 
 TEXT_LIMIT = 60_000
 TREE_LIMIT = 200_000
