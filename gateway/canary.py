@@ -13,9 +13,9 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from gateway.board import Canary
-from gateway.core import canary
-from gateway.core.canary import Probe
+from gateway.core import probe
 from gateway.core.policy import Mailbox
+from gateway.core.probe import Probe
 from gateway.flow import Desk
 from gateway.jobsite import Site
 from storage.tx import Tx
@@ -38,7 +38,7 @@ class Verdict:
     faults: tuple[str, ...] = ()
 
 
-async def probe(site: Site) -> str | None:
+async def send_probe(site: Site) -> str | None:
     """Judge what came back and what did not, then send what is due. 0 minutes: never."""
     settings, now = site.settings.canary, site.clock()
     boxes = site.desk.policy.mailboxes if settings.every_minutes else ()
@@ -122,7 +122,7 @@ def _alarm(tx: Tx, desk: Desk, verdict: Verdict, now: datetime) -> None:
         )
         desk.alarm(tx, key, text, now)
     else:
-        desk.alarm(tx, key, f"The probe of {sent} to {box} came back altered: {canary.in_words(verdict.faults)}.", now)
+        desk.alarm(tx, key, f"The probe of {sent} to {box} came back altered: {probe.in_words(verdict.faults)}.", now)
 
 
 def _alarm_key(mailbox: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from gateway.core import act, clockwork
+from gateway.core import clock, orders
 from gateway.core.compose import Scene, compose
 from gateway.core.decision import Decision
 from gateway.core.notice import Audience, Notice, NoticeRequest
@@ -62,8 +62,8 @@ class Effects:
         return applied
 
     def _set_target(self, tx: Tx, applied: Applied, decision: Decision, now: datetime) -> Applied:
-        target = clockwork.target(applied.ticket, decision, applied.created, self.policy, now)
-        if target is clockwork.KEEP:
+        target = clock.target(applied.ticket, decision, applied.created, self.policy, now)
+        if target is clock.KEEP:
             return applied
         tx.tickets.set_target(applied.ticket.number, target)
         return replace(applied, ticket=tx.tickets.get(applied.ticket.number))
@@ -109,7 +109,7 @@ class Effects:
                 tx.contacts.invite(contact.id, scene.now)
             scene = _with_password_state(scene, self.policy, contact)
         outbound = compose(request, scene, self.policy)
-        unread = request.audience is Audience.CUSTOMER and act.is_role(request.recipient.key)
+        unread = request.audience is Audience.CUSTOMER and orders.is_role(request.recipient.key)
         if unread and outbound.auto_submitted and request.notice not in _ASKED_FOR:
             return None
         message = self.templates.write(outbound)
@@ -144,7 +144,7 @@ class Effects:
         if not self.alarm(tx, "held", f"Journal entry {journal_id} is held: {cause}", now):
             return
         leads = tuple(a for a in self.policy.agents if a.lead)
-        for request in act.tell(leads, "held", (say("held", journal_id, cause[:300]),)):
+        for request in orders.tell(leads, "held", (say("held", journal_id, cause[:300]),)):
             self._send(tx, request, Scene(now, f"held:{journal_id}:{now.isoformat()}"), None, journal_id)
 
     def all_clear(self, tx: Tx, key: str, text: str, now: datetime) -> None:

@@ -17,7 +17,7 @@ from functools import partial
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from gateway import canary, rating, retention
-from gateway.core import clockwork, digest
+from gateway.core import clock, digest
 from gateway.core.notice import Audience, Notice, NoticeRequest
 from gateway.core.policy import Policy
 from gateway.each import SomeFailed, each
@@ -62,8 +62,8 @@ def _wanted(tx: Tx, policy: Policy, now: datetime) -> list[int]:
     """Tickets the clock wants something of; looked at before anything is written, for most want nothing."""
     found: list[int] = []
     after = 0
-    while numbers := tx.tickets.clock_candidates(after, now, *clockwork.soonest(policy, now)):
-        found += [t.number for t in tx.tickets.numbered(numbers) if clockwork.due(t, policy, now) is not None]
+    while numbers := tx.tickets.clock_candidates(after, now, *clock.soonest(policy, now)):
+        found += [t.number for t in tx.tickets.numbered(numbers) if clock.due(t, policy, now) is not None]
         after = numbers[-1]
     return found
 
@@ -83,12 +83,12 @@ async def _morning(site: Site, name: str, at: str, write: Callable[[Tx, Site, da
     if not at:
         return None
     now, hours = site.clock(), site.desk.policy.hours
-    clock = time.fromisoformat(at)
+    due_at = time.fromisoformat(at)
 
     def next_after(moment: datetime) -> datetime:
-        day = hours.at(moment, clock)
+        day = hours.at(moment, due_at)
         while day <= moment or not hours.is_business_day(day.astimezone(hours.zone).date()):
-            day = hours.at(day + timedelta(hours=30), clock)
+            day = hours.at(day + timedelta(hours=30), due_at)
         return day
 
     def work(tx: Tx) -> int | None:
@@ -145,7 +145,7 @@ JOBS: tuple[Job, ...] = (
     Job("digest", timedelta(minutes=1), send_digest, daily=True),
     Job("review", timedelta(minutes=1), send_review, daily=True),
     Job("ratings", rating.EVERY, rating.ask_for_ratings),
-    Job("canary", canary.EVERY, canary.probe),
+    Job("canary", canary.EVERY, canary.send_probe),
     Job("retention", retention.EVERY, retention.apply_retention),
     Job("sessions", timedelta(minutes=30), sweep_sessions),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from gateway.core import bounced, canary, clicks, clockwork, rating, thread
+from gateway.core import bounced, clock, probe, rating, requester_acts, thread
 from gateway.core.compose import Scene, compose
 from gateway.core.decision import Decision, Reason
 from gateway.core.notice import Audience, Notice, NoticeRequest, Section
@@ -26,7 +26,7 @@ class Occasions(Effects):
     def tick(self, tx: Tx, number: int, now: datetime) -> Decision | None:
         """Do what the clock wants of a ticket, if it still wants it."""
         tx.tickets.serialise([f"ticket:{number}"])
-        decision = clockwork.due(tx.tickets.get(number), self.policy, now)
+        decision = clock.due(tx.tickets.get(number), self.policy, now)
         if decision is not None:
             self.effects(tx, decision, f"clock:{number}:{decision.reason.value}:{now.isoformat()}", now)
         return decision
@@ -91,7 +91,7 @@ class Occasions(Effects):
         """The requester pressed "Close ticket". False: it was closed already, nothing changed."""
         tx.tickets.serialise([f"ticket:{number}"])
         ticket = self.current(tx, number)
-        decision = clicks.close_by_requester(ticket, self.policy, Reason.CLOSED_BY_LINK, "closed_by_link")
+        decision = requester_acts.close_by_requester(ticket, self.policy, Reason.CLOSED_BY_LINK, "closed_by_link")
         if decision is None:
             return False
         self.effects(tx, decision, f"close:{number}:{now.isoformat()}", now)
@@ -102,10 +102,10 @@ class Occasions(Effects):
         tx.tickets.serialise([f"ticket:{number}"])
         cause = f"portal:{number}:{now.isoformat()}"
         if text:
-            self.effects(tx, clicks.reply_on_portal(self.current(tx, number), self.policy, text), cause, now)
+            self.effects(tx, requester_acts.reply_on_portal(self.current(tx, number), self.policy, text), cause, now)
         if solved:
             ticket = self.current(tx, number)
-            decision = clicks.close_by_requester(ticket, self.policy, Reason.CLOSED_BY_LINK, "closed_on_page")
+            decision = requester_acts.close_by_requester(ticket, self.policy, Reason.CLOSED_BY_LINK, "closed_on_page")
             if decision:
                 self.effects(tx, decision, cause + ":close", now)
 
@@ -117,9 +117,9 @@ class Occasions(Effects):
 
     def send_probe(self, tx: Tx, box: Mailbox, id: int, now: datetime) -> int | None:
         """Put a probe in line. The one mail of ours that goes to an address of ours."""
-        to = Address(canary.address(self.policy, box, id), box.name)
-        request = NoticeRequest(Notice.CANARY, to, Audience.OPERATOR, canary.subject(self.policy, id))
-        scene = Scene(now, f"canary:{id}", text=canary.text(self.policy, id))
+        to = Address(probe.address(self.policy, box, id), box.name)
+        request = NoticeRequest(Notice.CANARY, to, Audience.OPERATOR, probe.subject(self.policy, id))
+        scene = Scene(now, f"canary:{id}", text=probe.text(self.policy, id))
         made = compose(request, scene, self.policy)
         outbound = replace(made, from_=Address(box.address, box.name), reverse_path=box.address)
         return tx.outbox.add(outbound, self.templates.write(outbound), now)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gateway.core.traces import Traces
+from gateway.core.person_traces import Traces
 from gateway.errors import StorageUnavailable
 from storage.database import Database, translated
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, delete, func, select, update
 
-from gateway.core.traces import MARK, Traces
+from gateway.core.person_traces import MARK, Traces
 from gateway.errors import ReplydeskError
 from storage import person, tables
 from storage.contacts import CONTACT, SESSION, Contacts

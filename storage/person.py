@@ -15,8 +15,8 @@ from sqlalchemy import Connection, LargeBinary, Table, func, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from gateway.core.lifecycle import Status
+from gateway.core.person_traces import Traces, parts_of
 from gateway.core.ticket import EntryKind, Role
-from gateway.core.traces import Traces, parts_of
 from gateway.mail.message import address_key
 from storage import raw, tables
 from storage.contacts import CONTACT

@@ -10,9 +10,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Table, and_, delete, exists, func, insert, or_, select, update
 
-from gateway.core.canary import Probe
 from gateway.core.decision import Returned
 from gateway.core.notice import Notice
+from gateway.core.probe import Probe
 from storage import tables
 from storage.erasure import Erasure
 from storage.journal import JOURNAL, SETTLED

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Table, and_, bindparam, false, func, or_, select
 
-from gateway.core.clockwork import MISSED, Steps
+from gateway.core.clock import MISSED, Steps
 from gateway.core.lifecycle import Status
 from gateway.core.ticket import Entry, EntryKind, Participant, Role, Ticket
 from gateway.errors import UnknownTicket

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Table, bindparam, case, delete, insert, select, update
 
-from gateway.core.clockwork import Target
+from gateway.core.clock import Target
 from gateway.core.decision import Act, Change, Decision, EntryDraft, Joined
 from gateway.core.lifecycle import Status
 from gateway.core.say import say

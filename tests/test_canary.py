@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from gateway.board import Board, Canary
-from gateway.canary import probe
+from gateway.canary import send_probe
 from gateway.metrics import Metrics
 from storage.database import Database
 from storage.journal import JournalRow
@@ -64,7 +64,7 @@ async def test_it_goes_out_and_comes_back(
     """To its own reply address, settled with how long it took; nobody is answered, told or alarmed."""
     caplog.set_level(logging.INFO)
     r = room(database, clock, tmp_path, **ON)
-    assert await probe(r.site) == "1 sent"
+    assert await send_probe(r.site) == "1 sent"
     assert r.wakes
     data = await out(r)
     mail = message_from_bytes(data, policy=email_policy.default)
@@ -73,7 +73,7 @@ async def test_it_goes_out_and_comes_back(
     row = await back(r, data)
     assert (row.state, row.reason, row.ticket) == ("settled", "probe-came-back", None)
     clock.forward(minutes=1)
-    assert await probe(r.site) == f"{BOX}: well"
+    assert await send_probe(r.site) == f"{BOX}: well"
     (one,) = await r.read(lambda tx: tx.probes.latest())
     assert (one.mailbox, one.outcome) == (BOX, "well")
     assert one.round_trip.total_seconds() == 121.0
@@ -88,20 +88,20 @@ async def test_it_goes_out_every_so_often(database: Database, clock: Clock, tmp_
     """However often the job looks; not while one still waits to be sent; never by default."""
     r = room(database, clock, tmp_path, **ON)
     for minute in range(60):
-        await probe(r.site)
+        await send_probe(r.site)
         if minute % 2:
             await r.deliver()
         else:
             clock.forward(minutes=1)
     assert len(await r.outbox("canary")) == 6
     clock.forward(minutes=10)
-    await probe(r.site)
+    await send_probe(r.site)
     clock.forward(minutes=60)
-    await probe(r.site)
+    await send_probe(r.site)
     assert len(await r.outbox("canary")) == 7
     off = room(database, clock, tmp_path)
     clock.forward(days=1)
-    assert await probe(off.site) is None
+    assert await send_probe(off.site) is None
     assert len(await r.outbox("canary")) == 7
 
 
@@ -110,29 +110,29 @@ async def test_one_that_does_not_come_back(
 ) -> None:
     """One alarm by mail and one line in the log at error, one all-clear when the next one is well again."""
     r = room(database, clock, tmp_path, **ON)
-    await probe(r.site)
+    await send_probe(r.site)
     await out(r)
     clock.forward(minutes=14)
-    await probe(r.site)
+    await send_probe(r.site)
     assert await told(r) == []
     late = await out(r)
     clock.forward(minutes=2)
-    assert f"{BOX}: missing" in await probe(r.site)
+    assert f"{BOX}: missing" in await send_probe(r.site)
     assert await told(r) == [ALARM]
     errors = [c for c in caplog.records if c.levelno == logging.ERROR]
     assert [(c.message, c.outcome) for c in errors] == [("probe failed", "missing")]  # type: ignore[attr-defined]
     clock.forward(minutes=5)
-    await probe(r.site)
+    await send_probe(r.site)
     assert await told(r) == [ALARM]
     clock.forward(minutes=20)
-    await probe(r.site)
+    await send_probe(r.site)
     good = await out(r)
     await back(r, good)
-    await probe(r.site)
+    await send_probe(r.site)
     assert await told(r) == [ALARM, CLEAR]
     assert await r.read(lambda tx: tx.alarms.open()) == []
     await back(r, late)
-    await probe(r.site)
+    await send_probe(r.site)
     assert await told(r) == [ALARM, CLEAR], "an old one that is late says nothing about now"
     assert [p.outcome for p in await rows(r)][:2] == ["missing", "late"]
 
@@ -140,11 +140,11 @@ async def test_one_that_does_not_come_back(
 async def test_one_that_is_late(database: Database, clock: Clock, tmp_path: Path) -> None:
     """It came back while nobody could look, and after its time."""
     r = room(database, clock, tmp_path, **ON)
-    await probe(r.site)
+    await send_probe(r.site)
     data = await out(r)
     clock.forward(minutes=30)
     await back(r, data)
-    await probe(r.site)
+    await send_probe(r.site)
     assert await told(r) == [ALARM]
     (alarm,) = await r.read(lambda tx: tx.alarms.open())
     assert "it took too long" in alarm.text
@@ -153,11 +153,11 @@ async def test_one_that_is_late(database: Database, clock: Clock, tmp_path: Path
 async def test_one_that_was_altered(database: Database, clock: Clock, tmp_path: Path) -> None:
     """What was done to it is said in words."""
     r = room(database, clock, tmp_path, **ON)
-    await probe(r.site)
+    await send_probe(r.site)
     data = await out(r)
     name = str(message_from_bytes(data, policy=email_policy.default)["Message-ID"]).encode()
     await back(r, data.replace(name, b"<rewritten@relay.example>"))
-    assert f"{BOX}: altered" in await probe(r.site)
+    assert f"{BOX}: altered" in await send_probe(r.site)
     (alarm,) = await r.read(lambda tx: tx.alarms.open())
     assert "its Message-ID was rewritten" in alarm.text
     assert await told(r) == [ALARM]
@@ -166,7 +166,7 @@ async def test_one_that_was_altered(database: Database, clock: Clock, tmp_path: 
 async def test_the_same_one_twice(database: Database, clock: Clock, tmp_path: Path) -> None:
     """The first arrival counts; the second is a probe too, no loop and no ticket."""
     r = room(database, clock, tmp_path, **ON)
-    await probe(r.site)
+    await send_probe(r.site)
     data = await out(r)
     first, second = await back(r, data), await back(r, data)
     assert {first.reason, second.reason} == {"probe-came-back"}
@@ -178,11 +178,11 @@ async def test_the_same_one_twice(database: Database, clock: Clock, tmp_path: Pa
 async def test_two_daemons_send_one(database_url: str, clock: Clock, tmp_path: Path) -> None:
     """And one of them judges it."""
     rooms = [room(Database(database_url, tmp_path), clock, tmp_path, **ON) for _ in range(2)]
-    said = await asyncio.gather(*(probe(r.site) for r in rooms))
+    said = await asyncio.gather(*(send_probe(r.site) for r in rooms))
     assert sorted(said) == ["", "1 sent"]
     await out(rooms[0])
     clock.forward(minutes=16)
-    said = await asyncio.gather(*(probe(r.site) for r in rooms))
+    said = await asyncio.gather(*(send_probe(r.site) for r in rooms))
     assert sum("missing" in s for s in said) == 1
     assert await told(rooms[0]) == [ALARM]
     for r in rooms:
@@ -192,18 +192,18 @@ async def test_two_daemons_send_one(database_url: str, clock: Clock, tmp_path: P
 async def test_figures_of_the_board(database: Database, clock: Clock, tmp_path: Path) -> None:
     """Every daemon shows them, whichever judged; an alarm about what is not watched any more is dropped."""
     r, other = room(database, clock, tmp_path, **ON), room(database, clock, tmp_path, **ON)
-    await probe(r.site)
+    await send_probe(r.site)
     await back(r, await out(r))
-    await probe(r.site)
+    await send_probe(r.site)
     clock.forward(minutes=30)
-    await probe(r.site)
+    await send_probe(r.site)
     await out(r)
     clock.forward(minutes=16)
-    await probe(r.site)
-    await probe(other.site)
+    await send_probe(r.site)
+    await send_probe(other.site)
     assert r.site.board.canaries == other.site.board.canaries == {BOX: Canary(timedelta(seconds=121), True)}
     off = room(database, clock, tmp_path)
-    await probe(off.site)
+    await send_probe(off.site)
     assert off.site.board.canaries == {}
     assert await r.read(lambda tx: tx.alarms.open()) == []
     assert await told(r) == [ALARM]
@@ -212,12 +212,12 @@ async def test_figures_of_the_board(database: Database, clock: Clock, tmp_path: 
 async def test_what_is_old_goes(database: Database, clock: Clock, tmp_path: Path) -> None:
     """After a week nothing is left of a probe but the journal's row, and the audit holds."""
     r = room(database, clock, tmp_path, **ON)
-    await probe(r.site)
+    await send_probe(r.site)
     data = await out(r)
     row = await back(r, data)
-    await probe(r.site)
+    await send_probe(r.site)
     clock.forward(days=8)
-    await probe(r.site)
+    await send_probe(r.site)
     assert len(await rows(r)) == 1
     assert [o.id for o in await r.outbox("canary")] == [2]
     found = await r.read(lambda tx: tx.journal.get(row.id))

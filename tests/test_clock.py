@@ -16,12 +16,12 @@ import pytest
 from gateway import jobs
 from gateway.config import Digest, Mailbox, Settings
 from gateway.core import token
-from gateway.core.act import Answer, Carrier, carry_out
 from gateway.core.commands import Command, Order, Verb
 from gateway.core.compose import Scene
 from gateway.core.decision import EntryDraft
 from gateway.core.hours import Hours
 from gateway.core.notice import Notice, NoticeRequest
+from gateway.core.orders import Answer, Carrier, carry_out
 from gateway.core.policy import Policy
 from gateway.core.ticket import EntryKind, Role
 from gateway.flow import Desk

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gateway.cli import show
-from gateway.core.act import sentence
 from gateway.core.case import Case
 from gateway.core.decision import Decision
+from gateway.core.orders import sentence
 from gateway.core.say import spoken
 from gateway.core.thread import Key
 from gateway.core.ticket import Evidence

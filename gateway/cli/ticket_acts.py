@@ -15,7 +15,7 @@ from pathlib import Path
 from gateway.cli import WrongUsage
 from gateway.cli.site import Site, new_cause, now, opened
 from gateway.cli.ticket_words import print_ticket
-from gateway.core import act, commands, statuses
+from gateway.core import commands, orders, statuses
 from gateway.core.commands import Order, Verb
 from gateway.core.decision import Decision, EntryDraft, Reason, Why
 from gateway.core.lifecycle import Status
@@ -46,12 +46,12 @@ def run(args: argparse.Namespace) -> int:
             return _reply(site, args)
         agent = named(site.policy, args.agent) if args.agent else None
         wish = order(site.policy, Verb.STATUS, Status.CLOSED.value if args.verb == "close" else args.status)
-        wanted = act.wanted_status(wish, site.policy)
+        wanted = orders.wanted_status(wish, site.policy)
 
         def decide(ticket: Ticket) -> Decision | None:
             if (ticket.status, ticket.sub_status) == wanted:
                 return None
-            return act.carry_out(act.Carrier(ticket, agent, site.policy, now()), wish, None, PROOF)
+            return orders.carry_out(orders.Carrier(ticket, agent, site.policy, now()), wish, None, PROOF)
 
         return _tell(site, _act(site, args.number, decide), as_json=args.json)
 
@@ -65,13 +65,13 @@ def _reply(site: Site, args: argparse.Namespace) -> int:
     kind = EntryKind.COMMENT if args.note else EntryKind.CORRESPONDENCE
 
     def decide(ticket: Ticket) -> Decision:
-        by = act.Carrier(ticket, agent, site.policy, now())
+        by = orders.Carrier(ticket, agent, site.policy, now())
         box = site.policy.mailbox_for(ticket.mailbox) or site.policy.mailboxes[0]
         author = Address(agent.address, agent.name) if agent else Address(box.address, box.name)
         entry = EntryDraft(kind, author, Role.AGENT, text, text, reason=Reason.COMMAND_LINE.value)
         if args.note:
             return _noted(by, wish, entry)
-        return act.carry_out(by, wish, act.Answer(text, entry), PROOF)
+        return orders.carry_out(by, wish, orders.Answer(text, entry), PROOF)
 
     return _tell(site, _act(site, args.number, decide), as_json=args.json)
 
@@ -84,15 +84,15 @@ def order(policy: Policy, verb: Verb, argument: str) -> Order:
     return found
 
 
-def _noted(by: act.Carrier, order: Order, entry: EntryDraft) -> Decision:
+def _noted(by: orders.Carrier, order: Order, entry: EntryDraft) -> Decision:
     """A comment for agents only, with the status that was ordered; those who follow the ticket are told."""
-    why = Why("yes: " + act.sentence(Reason.COMMAND_LINE), "no: a note", "no: a note", "no: only who follows")
+    why = Why("yes: " + orders.sentence(Reason.COMMAND_LINE), "no: a note", "no: a note", "no: only who follows")
     decision = Decision(Reason.COMMAND_LINE, why, ticket=by.ticket.number)
     if order.commands:
-        decision = act.carry_out(by, order, None, PROOF)
+        decision = orders.carry_out(by, order, None, PROOF)
     follows = by.ticket.assignee or by.ticket.followers
-    told = act.agents_of(by.policy, by.ticket, by.ticket.mailbox) if follows else ()
-    return replace(decision, entry=entry, notices=(*decision.notices, *act.tell(told, "note", but=by.agent)))
+    told = orders.agents_of(by.policy, by.ticket, by.ticket.mailbox) if follows else ()
+    return replace(decision, entry=entry, notices=(*decision.notices, *orders.tell(told, "note", but=by.agent)))
 
 
 def _act(site: Site, number: int, decide: Callable[[Ticket], Decision | None]) -> Done:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from gateway.cli import WrongUsage, ticket_acts
 from gateway.cli.site import Site, new_cause, now, opened
 from gateway.cli.ticket_words import print_ticket
-from gateway.core import act, moves
+from gateway.core import move_entries, orders
 from gateway.core.commands import Verb
 from gateway.core.decision import Decision
 from gateway.core.say import say, spoken
@@ -19,7 +19,7 @@ from gateway.core.ticket import Entry, Ticket
 from gateway.errors import ReplydeskError
 from storage.tx import Tx
 
-Decide = Callable[[argparse.Namespace, act.Carrier, Tx, Site], Decision]
+Decide = Callable[[argparse.Namespace, orders.Carrier, Tx, Site], Decision]
 
 
 def run(args: argparse.Namespace) -> int:
@@ -29,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
 
         def work(tx: Tx) -> tuple[int, Decision]:
             tx.tickets.serialise([f"ticket:{n}" for n in {args.number, getattr(args, "into", args.number)}])
-            by = act.Carrier(site.desk.current(tx, args.number), agent, site.policy, now())
+            by = orders.Carrier(site.desk.current(tx, args.number), agent, site.policy, now())
             decision = _VERBS[args.verb](args, by, tx, site)
             applied = site.desk.effects(tx, decision, new_cause(), now())
             assert applied is not None
@@ -47,14 +47,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _ordered(verb: Verb) -> Decide:
-    def decide(args: argparse.Namespace, by: act.Carrier, _tx: Tx, site: Site) -> Decision:
+    def decide(args: argparse.Namespace, by: orders.Carrier, _tx: Tx, site: Site) -> Decision:
         order = ticket_acts.order(site.policy, verb, getattr(args, "name", ""))
-        problems = act.problems(by, order)
+        problems = orders.problems(by, order)
         if problems:
             raise ReplydeskError(spoken(problems[0], "en"))
         if by.agent is None and (verb in _FOR_ONESELF or order.argument(verb).casefold() == "me"):
             raise WrongUsage("say who with --agent ADDRESS")
-        return act.carry_out(by, order, None, ticket_acts.PROOF)
+        return orders.carry_out(by, order, None, ticket_acts.PROOF)
 
     return decide
 
@@ -62,7 +62,7 @@ def _ordered(verb: Verb) -> Decide:
 _FOR_ONESELF = (Verb.FOLLOW, Verb.UNFOLLOW)
 
 
-def _undo(args: argparse.Namespace, by: act.Carrier, tx: Tx, site: Site) -> Decision:
+def _undo(args: argparse.Namespace, by: orders.Carrier, tx: Tx, site: Site) -> Decision:
     """The newest order an agent gave by mail, or with --agent at the shell: whose it was need not be said."""
     agents = by.agent.keys if by.agent else frozenset(k for a in site.policy.agents for k in a.keys)
     done = tx.acts.newest(by.ticket.number, agents)
@@ -70,29 +70,29 @@ def _undo(args: argparse.Namespace, by: act.Carrier, tx: Tx, site: Site) -> Deci
         raise ReplydeskError(spoken(say("nothing_to_undo"), "en"))
     if done.undo.answered and done.sent:
         raise ReplydeskError(spoken(say("too_late", by.ticket.requester.address), "en"))
-    return moves.undo(by, done)
+    return move_entries.undo(by, done)
 
 
-def _split(args: argparse.Namespace, by: act.Carrier, tx: Tx, _site: Site) -> Decision:
-    return moves.split(by, _entry(tx, by, args.entry), args.subject)
+def _split(args: argparse.Namespace, by: orders.Carrier, tx: Tx, _site: Site) -> Decision:
+    return move_entries.split(by, _entry(tx, by, args.entry), args.subject)
 
 
-def _move(args: argparse.Namespace, by: act.Carrier, tx: Tx, site: Site) -> Decision:
-    return moves.move(by, _entry(tx, by, args.entry).id, _other(tx, by, site, args.into))
+def _move(args: argparse.Namespace, by: orders.Carrier, tx: Tx, site: Site) -> Decision:
+    return move_entries.move(by, _entry(tx, by, args.entry).id, _other(tx, by, site, args.into))
 
 
-def _merge(args: argparse.Namespace, by: act.Carrier, tx: Tx, site: Site) -> Decision:
-    return moves.merge(by, _other(tx, by, site, args.into))
+def _merge(args: argparse.Namespace, by: orders.Carrier, tx: Tx, site: Site) -> Decision:
+    return move_entries.merge(by, _other(tx, by, site, args.into))
 
 
-def _other(tx: Tx, by: act.Carrier, site: Site, number: int) -> Ticket:
+def _other(tx: Tx, by: orders.Carrier, site: Site, number: int) -> Ticket:
     other = site.desk.current(tx, number)
     if other.number == by.ticket.number:
         raise ReplydeskError(f"#{number} is this very ticket")
     return other
 
 
-def _entry(tx: Tx, by: act.Carrier, id: int) -> Entry:
+def _entry(tx: Tx, by: orders.Carrier, id: int) -> Entry:
     entry = tx.tickets.entry(id)
     if entry is None or entry.ticket != by.ticket.number:
         raise ReplydeskError(f"ticket {by.ticket.number} has no entry {id}; `ticket show --json` lists their ids")

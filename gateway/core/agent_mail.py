@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from gateway.core import act, commands, leak, token
+from gateway.core import commands, orders, outgoing_text, token
 from gateway.core import formatted as formatting
 from gateway.core.case import Case
 from gateway.core.decision import EntryDraft, Reason
@@ -36,7 +36,7 @@ def outside(case: Case) -> tuple[Address, ...]:
     """People in To and Cc who are neither ours nor agents."""
     people = (*case.message.to, *case.message.cc)
     found = {a.key: a for a in people if "@" in a.key and not case.policy.is_own(a.address)}
-    return tuple(a for key, a in found.items() if not case.policy.agent_for(key) and not act.is_role(key))
+    return tuple(a for key, a in found.items() if not case.policy.agent_for(key) and not orders.is_role(key))
 
 
 def files(case: Case) -> tuple[AttachedFile, ...]:
@@ -90,7 +90,7 @@ def formatted(
         for a in case.message.attachments
         if a.content_id and a.part in sent and a.content_type.startswith("image/")
     }
-    html = formatting.keep(case.message.body_html, text, ids, lambda url: leak.may_lead(url, case.policy))
+    html = formatting.keep(case.message.body_html, text, ids, lambda url: outgoing_text.may_lead(url, case.policy))
     in_place = {a.part: ids[a.content_id] for a in case.message.attachments if ids.get(a.content_id, "\0") in html}
     return html, tuple(replace(f, content_id=in_place.get(f.part, "")) for f in files)
 

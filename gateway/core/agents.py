@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from gateway.core import act, agent_mail, leak, moves
+from gateway.core import agent_mail, move_entries, orders, outgoing_text
 from gateway.core.case import Case
 from gateway.core.commands import Verb
 from gateway.core.decision import Decision, Joined, Reason, Why
@@ -40,9 +40,9 @@ def decide(case: Case) -> Decision:
         return _unproven(case, agent, ticket)
     if _is_breathless(case, agent, Role.AGENT):
         return _held(case, agent, ticket)
-    by = act.Carrier(ticket, agent, case.policy, case.now)
+    by = orders.Carrier(ticket, agent, case.policy, case.now)
     order = case.order
-    misunderstood = (*act.problems(by, order), *_misplaced(case))
+    misunderstood = (*orders.problems(by, order), *_misplaced(case))
     if misunderstood or order.has(Verb.HELP):
         return _misunderstood(case, agent, ticket, misunderstood)
     if order.has(Verb.UNDO):
@@ -53,16 +53,16 @@ def decide(case: Case) -> Decision:
     return _aside(case, by) if _is_aside(case, ticket) else _answer(case, by)
 
 
-def _answer(case: Case, by: act.Carrier) -> Decision:
+def _answer(case: Case, by: orders.Carrier) -> Decision:
     agent, ticket, order = by.agent, by.ticket, case.order
     assert agent is not None
     box = case.policy.mailbox_for(ticket.mailbox) or case.mailbox
-    out = leak.for_customers(order.text, box, case.policy, case.facts.history)
+    out = outgoing_text.for_customers(order.text, box, case.policy, case.facts.history)
     reached = frozenset(a.key for a in (*case.message.to, *case.message.cc))
     joined = _newly_confirmed(case, ticket)
     if {a.key for a in (ticket.requester, *ticket.participants, *(j.address for j in joined))} <= reached:
         # Everybody has it from the agent: there is nothing left to keep from them, and it must be on record.
-        out = leak.Outgoing(order.text)
+        out = outgoing_text.Outgoing(order.text)
     if kept_back := _kept_back(case, out):
         return _refusal(agent, ticket, Reason.AGENT_MISUNDERSTOOD, kept_back)
     # A picture in a signature is not meant for the requester whom `#from` replaces.
@@ -73,7 +73,7 @@ def _answer(case: Case, by: act.Carrier) -> Decision:
     if out.text or files:
         around = (say("around", agent.name or agent.address),) if agent_mail.outside(case) else ()
         html, files = agent_mail.formatted(case, out.text, files, box)
-        answer = act.Answer(
+        answer = orders.Answer(
             out.text,
             agent_mail.entry(case, agent, EntryKind.CORRESPONDENCE, out.text, Reason.AGENT_ANSWER, around),
             html,
@@ -93,14 +93,14 @@ def _answer(case: Case, by: act.Carrier) -> Decision:
             )
         target = case.facts.named
     try:
-        decision = act.carry_out(replace(by, ticket=target), order, answer, agent_mail.proof(case))
+        decision = orders.carry_out(replace(by, ticket=target), order, answer, agent_mail.proof(case))
     except IllegalTransition:
         return _no_move(case, replace(by, ticket=target))
     cut = (say("cut", out.cut),) if out.cut else ()
     return _with_remarks(decision, (*cut, *(agent_mail.left_out(case) if answer else ())))
 
 
-def _kept_back(case: Case, out: leak.Outgoing) -> tuple[str, ...]:
+def _kept_back(case: Case, out: outgoing_text.Outgoing) -> tuple[str, ...]:
     """Why the text must not leave, and the text, so that nobody has to write it again; empty when it may."""
     if out.command_below:
         return (say("command_below", out.command_below), *_unsent(case))
@@ -119,30 +119,30 @@ def _is_aside(case: Case, ticket: Ticket) -> bool:
     return bool(to) and not any(case.policy.is_own(a.address) for a in to) and not people & reached
 
 
-def _aside(case: Case, by: act.Carrier) -> Decision:
+def _aside(case: Case, by: orders.Carrier) -> Decision:
     remark = say("aside", ", ".join(a.address for a in case.message.to[:5]))
     return _with_remarks(_note(case, by, (remark,)), (remark,))
 
 
-def _note(case: Case, by: act.Carrier, remarks: tuple[str, ...] = ()) -> Decision:
+def _note(case: Case, by: orders.Carrier, remarks: tuple[str, ...] = ()) -> Decision:
     assert by.agent is not None
     text = "\n".join(t for t in (case.order.argument(Verb.NOTE), case.order.text) if t)
     rest = replace(case.order, commands=tuple(c for c in case.order.commands if c.verb is not Verb.NOTE))
     entry = agent_mail.entry(case, by.agent, EntryKind.COMMENT, text, Reason.AGENT_NOTE, remarks)
     try:
-        return act.note(by, rest, entry, agent_mail.proof(case))
+        return orders.note(by, rest, entry, agent_mail.proof(case))
     except IllegalTransition:
         return _no_move(case, by)
 
 
-def _no_move(case: Case, by: act.Carrier) -> Decision:
+def _no_move(case: Case, by: orders.Carrier) -> Decision:
     assert by.agent is not None
     status = by.ticket.status
-    wanted = act.wanted_status(case.order, case.policy)[0] or status
+    wanted = orders.wanted_status(case.order, case.policy)[0] or status
     return _refusal(by.agent, by.ticket, Reason.AGENT_MISUNDERSTOOD, (say("no_move", status.value, wanted.value),))
 
 
-def _undo(case: Case, by: act.Carrier) -> Decision:
+def _undo(case: Case, by: orders.Carrier) -> Decision:
     assert by.agent is not None
     done = case.facts.act
     if done is None:
@@ -151,34 +151,34 @@ def _undo(case: Case, by: act.Carrier) -> Decision:
         return _refusal(
             by.agent, by.ticket, Reason.AGENT_MISUNDERSTOOD, (say("too_late", by.ticket.requester.address),)
         )
-    return _with_remarks(moves.undo(by, done), _unsent(case))
+    return _with_remarks(move_entries.undo(by, done), _unsent(case))
 
 
-def _split(case: Case, by: act.Carrier) -> Decision:
+def _split(case: Case, by: orders.Carrier) -> Decision:
     """The mail the agent answers becomes a ticket of its own."""
     agent, parent, ticket = by.agent, case.facts.parent, by.ticket
     assert agent is not None
     if parent is None or parent.role is Role.AGENT or parent.kind is not EntryKind.CORRESPONDENCE:
         return _refusal(agent, ticket, Reason.AGENT_MISUNDERSTOOD, (say("no_mail_meant"),))
     box = case.policy.mailbox_for(ticket.mailbox) or case.mailbox
-    out = leak.for_customers(case.order.text, box, case.policy, case.facts.history)
+    out = outgoing_text.for_customers(case.order.text, box, case.policy, case.facts.history)
     if out.text and "\n" not in out.text:
-        return moves.split(by, parent, out.text)
-    return _with_remarks(moves.split(by, parent, ""), _unsent(case))
+        return move_entries.split(by, parent, out.text)
+    return _with_remarks(move_entries.split(by, parent, ""), _unsent(case))
 
 
-def _merge(case: Case, by: act.Carrier) -> Decision:
-    return _into(case, by, Verb.MERGE) or _with_remarks(moves.merge(by, _named(case)), _unsent(case))
+def _merge(case: Case, by: orders.Carrier) -> Decision:
+    return _into(case, by, Verb.MERGE) or _with_remarks(move_entries.merge(by, _named(case)), _unsent(case))
 
 
-def _move(case: Case, by: act.Carrier) -> Decision:
+def _move(case: Case, by: orders.Carrier) -> Decision:
     refused = _into(case, by, Verb.MOVE)
     if refused:
         return refused
     assert by.agent is not None
     if case.facts.parent is None:
         return _refusal(by.agent, by.ticket, Reason.AGENT_MISUNDERSTOOD, (say("no_mail_meant"),))
-    return _with_remarks(moves.move(by, case.facts.parent.id, _named(case)), _unsent(case))
+    return _with_remarks(move_entries.move(by, case.facts.parent.id, _named(case)), _unsent(case))
 
 
 def _named(case: Case) -> Ticket:
@@ -186,7 +186,7 @@ def _named(case: Case) -> Ticket:
     return case.facts.named
 
 
-def _into(case: Case, by: act.Carrier, verb: Verb) -> Decision | None:
+def _into(case: Case, by: orders.Carrier, verb: Verb) -> Decision | None:
     """Why the named ticket cannot be the target, as a decision."""
     assert by.agent is not None
     number = case.order.argument(verb)
@@ -210,7 +210,7 @@ def _unproven(case: Case, agent: Agent, ticket: Ticket) -> Decision:
 
 
 def _held(case: Case, agent: Agent, ticket: Ticket) -> Decision:
-    why = Why(attach="no: " + act.sentence(Reason.AGENT_BREATHLESS), acknowledge="no: a receipt would be answered")
+    why = Why(attach="no: " + orders.sentence(Reason.AGENT_BREATHLESS), acknowledge="no: a receipt would be answered")
     return Decision(Reason.AGENT_BREATHLESS, why, hold=_breathless(agent, ticket))
 
 
@@ -236,7 +236,7 @@ def _misplaced(case: Case) -> tuple[str, ...]:
 
 def _unsent(case: Case) -> tuple[str, ...]:
     """Text beside an order that takes none; the agent's signature is no text that anybody misses."""
-    text = leak.without_signature(case.order.text).strip()
+    text = outgoing_text.without_signature(case.order.text).strip()
     return (say("text_not_sent"), text) if text else ()
 
 
@@ -251,9 +251,9 @@ def _refusal(
     agent: Agent, ticket: Ticket, reason: Reason, remarks: tuple[str, ...], headline: str = "nothing_done"
 ) -> Decision:
     why = Why(
-        "no: " + act.sentence(reason), "no: nothing was done", "no: the agent gets a receipt", "no: nothing was done"
+        "no: " + orders.sentence(reason), "no: nothing was done", "no: the agent gets a receipt", "no: nothing was done"
     )
-    return Decision(reason, why, ticket=ticket.number, notices=(act.receipt(agent, headline, remarks),))
+    return Decision(reason, why, ticket=ticket.number, notices=(orders.receipt(agent, headline, remarks),))
 
 
 def _newly_confirmed(case: Case, ticket: Ticket) -> tuple[Joined, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.core import act
+from gateway.core import orders
 from gateway.core.decision import Change, Decision, Reason, Why
 from gateway.core.lifecycle import Move, transition
 from gateway.core.notice import Audience
@@ -22,12 +22,12 @@ def undelivered(ticket: Ticket, policy: Policy, sent: SentFacts, audience: str, 
     """The relay refused a mail for good: written on the ticket; agents hear of it if a customer lacks it."""
     remark = say("not_sent", sent.recipient, reply[:300])
     moved = Move.REPLY_UNDELIVERABLE if lacks_answer(ticket, sent) else None
-    team = act.agents_of(policy, ticket, ticket.mailbox) if audience == Audience.CUSTOMER.value else ()
+    team = orders.agents_of(policy, ticket, ticket.mailbox) if audience == Audience.CUSTOMER.value else ()
     return Decision(
         Reason.BOUNCE_OF_ANSWER if moved else Reason.BOUNCE,
         Why(attach="yes: it is a mail of this ticket", notify="yes" if team else "no: it was for an agent"),
         ticket=ticket.number,
         change=Change(move=moved, status=transition(ticket.status, moved) if moved else None),
         events=(remark,),
-        notices=act.tell(team, "undeliverable", (remark,)),
+        notices=orders.tell(team, "undeliverable", (remark,)),
     )

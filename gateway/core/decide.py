@@ -11,16 +11,16 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from gateway.core import (
-    act,
+    acknowledge,
     agent_mail,
     agents,
+    agents_begin,
     archive,
-    begin,
     bounced,
-    canary,
-    clicks,
     commands,
-    restraint,
+    orders,
+    probe,
+    requester_acts,
     sent_folder,
     token,
 )
@@ -161,7 +161,7 @@ def _reply(case: Case) -> Decision:
 
 def _requester_closes(case: Case, ticket: Ticket) -> Decision:
     entry = _entry(case, EntryKind.CORRESPONDENCE, Role.REQUESTER, Reason.REQUESTER_CLOSES)
-    closing = clicks.close_by_requester(ticket, case.policy, Reason.REQUESTER_CLOSES, "closed_by_mail")
+    closing = requester_acts.close_by_requester(ticket, case.policy, Reason.REQUESTER_CLOSES, "closed_by_mail")
     attach = f"yes: {_evidence(case)}"
     if closing is None:
         why = Why(attach, "no: it asks for closing, and it is closed", "no: nothing new", "no: nothing new")
@@ -201,8 +201,8 @@ def _new_automatic(case: Case) -> Decision:
 def _status_asked(case: Case) -> Decision:
     """Everybody who asks gets the same kind of answer, whether we know the address or not."""
     why = Why(attach="no: it asks for own tickets", acknowledge="yes: with the list", notify="no: nothing to do")
-    spent = restraint.spent(case.policy.acknowledgement_budgets, case.facts.automatic_mail, case.now)
-    if spent or case.kind.no_acknowledgement or act.is_role(case.author.key):
+    spent = acknowledge.spent(case.policy.acknowledgement_budgets, case.facts.automatic_mail, case.now)
+    if spent or case.kind.no_acknowledgement or orders.is_role(case.author.key):
         refused = case.kind.no_acknowledgement or "too much automatic mail went to this address lately"
         return Decision(Reason.STATUS_ASKED, replace(why, acknowledge=f"no: {refused}"))
     request = NoticeRequest(Notice.TICKET_LIST, case.author, Audience.CUSTOMER)
@@ -219,7 +219,7 @@ def _attach(case: Case, ticket: Ticket, role: Role, reason: Reason, remarks: tup
     move: Move | None = Move.REQUESTER_REPLIED
     reopen = "yes: it was " + ticket.status.value if was_done else "no: it is open"
     alarm = ""
-    spent = restraint.spent(case.policy.reopen_budgets, case.facts.reopens, case.now) if was_done else None
+    spent = acknowledge.spent(case.policy.reopen_budgets, case.facts.reopens, case.now) if was_done else None
     if spent:
         status, move = ticket.status, None
         reopen = f"no: it was reopened {spent.count} times in {spent.minutes} minutes, which smells of a loop"
@@ -246,8 +246,8 @@ def _attach(case: Case, ticket: Ticket, role: Role, reason: Reason, remarks: tup
 
 def _new(case: Case, reason: Reason, links: tuple[tuple[str, int], ...], subject: str = "") -> Decision:
     box = case.mailbox
-    no_answer = restraint.no_acknowledgement(case)
-    flood = restraint.spent(case.policy.new_ticket_budgets, case.facts.new_tickets, case.now)
+    no_answer = acknowledge.no_acknowledgement(case)
+    flood = acknowledge.spent(case.policy.new_ticket_budgets, case.facts.new_tickets, case.now)
     if flood:
         no_answer = f"{flood.count} new tickets of this author in {flood.minutes} minutes"
     remarks = (*_link_remarks(reason, links), *_oddities(case))
@@ -262,7 +262,7 @@ def _new(case: Case, reason: Reason, links: tuple[tuple[str, int], ...], subject
     if not flood:
         notices += _tell(case, None, "new_request", remarks)
     why = Why(
-        attach="no: " + act.sentence(reason),
+        attach="no: " + orders.sentence(reason),
         reopen="no: a new ticket instead" if links else "",
         acknowledge=f"no: {no_answer}" if no_answer else "yes: a human's first mail",
         notify="no: the operator is told instead" if flood else "yes: a new request",
@@ -313,8 +313,8 @@ def _continues(case: Case) -> tuple[str, ...]:
 
 
 def _tell(case: Case, ticket: Ticket | None, headline: str, remarks: tuple[str, ...]) -> tuple[NoticeRequest, ...]:
-    team = act.agents_of(case.policy, ticket, case.mailbox.address)
-    return act.tell(team, headline, remarks, but=case.agent)
+    team = orders.agents_of(case.policy, ticket, case.mailbox.address)
+    return orders.tell(team, headline, remarks, but=case.agent)
 
 
 def _oddities(case: Case) -> tuple[str, ...]:
@@ -351,7 +351,13 @@ def _company(case: Case, ticket: Ticket | None) -> tuple[Joined, ...]:
     joined: dict[str, Joined] = {}
     for address in (*case.message.to, *case.message.cc)[:50]:
         key = address.key
-        if key in known or key in joined or case.policy.is_own(key) or case.policy.agent_for(key) or act.is_role(key):
+        if (
+            key in known
+            or key in joined
+            or case.policy.is_own(key)
+            or case.policy.agent_for(key)
+            or orders.is_role(key)
+        ):
             continue
         if "@" in key:
             joined[key] = Joined(address, confirmed=confirmed)
@@ -408,7 +414,7 @@ def _is_failed(case: Case) -> bool:
 
 
 TABLE: tuple[Row, ...] = (
-    Row("probe", lambda c: canary.of(c) is not None, canary.decide),
+    Row("probe", lambda c: probe.of(c) is not None, probe.decide),
     Row("sent from the mailbox itself", sent_folder.is_found, sent_folder.decide),
     Row("duplicate", lambda c: c.facts.duplicate_of > 0, _duplicate),
     Row("unreadable", lambda c: c.kind.name is KindName.UNREADABLE, _unreadable),
@@ -418,10 +424,10 @@ TABLE: tuple[Row, ...] = (
     Row("other report", lambda c: c.kind.name is KindName.REPORT, _other_report),
     Row("automatic, generated, no ticket", lambda c: c.generated and c.ticket is None, _new_automatic),
     Row("automatic", _is_automatic, _automatic),
-    Row("agent on a customer's behalf", begin.is_on_behalf, begin.on_behalf),
+    Row("agent on a customer's behalf", agents_begin.is_on_behalf, agents_begin.on_behalf),
     Row("agent on a ticket", agents.answers_ticket, agents.decide),
-    Row("agent around the desk", begin.is_around, begin.around),
-    Row("agent's order without a ticket", begin.is_orphaned_order, begin.orphaned),
+    Row("agent around the desk", agents_begin.is_around, agents_begin.around),
+    Row("agent's order without a ticket", agents_begin.is_orphaned_order, agents_begin.orphaned),
     Row("asks for own tickets", asks_status, _status_asked),
     Row("reply, closed too long", lambda c: _closed_too_long(c) and c.knows_author_or_signed, _follow_up),
     Row("reply", lambda c: c.knows_author, _reply),

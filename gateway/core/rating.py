@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
 
-from gateway.core import act
+from gateway.core import orders
 from gateway.core.decision import Change, Decision, Reason, Why
 from gateway.core.lifecycle import Status
 from gateway.core.notice import Audience, Notice, NoticeRequest
@@ -77,11 +77,11 @@ def ask(ticket: Ticket, first: str, asked_at: datetime | None, policy: Policy, n
     automatic = first == Reason.NEW_AUTOMATIC.value
     if ticket.spam or ticket.merged_into or automatic or "@" not in ticket.requester.key:
         return None
-    if act.is_role(ticket.requester.key) or policy.is_own(ticket.requester.address):
+    if orders.is_role(ticket.requester.key) or policy.is_own(ticket.requester.address):
         return None
     return Decision(
         Reason.RATING_ASKED,
-        Why(attach="yes: " + act.sentence(Reason.RATING_ASKED), notify="no: the customer is asked"),
+        Why(attach="yes: " + orders.sentence(Reason.RATING_ASKED), notify="no: the customer is asked"),
         ticket=ticket.number,
         change=Change(),
         events=(say("rating_asked"),),
@@ -95,12 +95,12 @@ def rated(ticket: Ticket, before: Answer, value: int, comment: str, policy: Poli
     told: tuple[NoticeRequest, ...] = ()
     if is_bad(value) and news and before.told < TOLD:
         team = policy.agents_for(ticket.mailbox)
-        leads = tuple(a for a in team if a.lead) or act.agents_of(policy, ticket, ticket.mailbox)
+        leads = tuple(a for a in team if a.lead) or orders.agents_of(policy, ticket, ticket.mailbox)
         said = (say("rated", word(before.scale, value)), *((say("rated_comment", comment),) if comment else ()))
-        told = act.tell(leads, "rated_bad", said)
+        told = orders.tell(leads, "rated_bad", said)
     return Decision(
         Reason.RATED,
-        Why(attach="yes: " + act.sentence(Reason.RATED), notify="yes: it is a bad one" if told else "no"),
+        Why(attach="yes: " + orders.sentence(Reason.RATED), notify="yes: it is a bad one" if told else "no"),
         ticket=ticket.number,
         # The comment is not repeated here: it is the customer's, and goes with them.
         events=(say("rated", word(before.scale, value)),) if value != before.value or not before.answered else (),

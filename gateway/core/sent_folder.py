@@ -6,7 +6,7 @@ it; what Replydesk sent itself, and what concerns no ticket, is settled quietly.
 
 from __future__ import annotations
 
-from gateway.core import act, token
+from gateway.core import orders, token
 from gateway.core.case import Case
 from gateway.core.decision import Change, Decision, EntryDraft, Joined, Reason, Why
 from gateway.core.lifecycle import Move, transition
@@ -51,12 +51,12 @@ def _answer(case: Case, ticket: Ticket, written_to: dict[str, Address]) -> Decis
     author = _author(case)
     move = Move.AGENT_REPLIED
     outside = [a for key, a in written_to.items() if not case.policy.is_own(key) and not case.policy.agent_for(key)]
-    joined = tuple(Joined(a) for a in outside if not ticket.knows(a.address) and not act.is_role(a.key))
+    joined = tuple(Joined(a) for a in outside if not ticket.knows(a.address) and not orders.is_role(a.key))
     told = _followers(case, ticket)
     return Decision(
         Reason.SENT_AROUND,
         Why(
-            attach=f"yes: {act.sentence(Reason.SENT_AROUND)}",
+            attach=f"yes: {orders.sentence(Reason.SENT_AROUND)}",
             reopen=f"status: {ticket.status.value} → {transition(ticket.status, move).value}",
             acknowledge=_NOT_SENT,
             notify="yes: who follows" if told else "no: somebody of ours wrote it",
@@ -64,7 +64,7 @@ def _answer(case: Case, ticket: Ticket, written_to: dict[str, Address]) -> Decis
         ticket=ticket.number,
         entry=_entry(case, EntryKind.CORRESPONDENCE, author, (say("sent_around", author.shown),)),
         change=Change(move=move, status=transition(ticket.status, move), joined=joined),
-        notices=act.tell(told, "answered", but=case.agent),
+        notices=orders.tell(told, "answered", but=case.agent),
     )
 
 
@@ -113,7 +113,7 @@ def _author(case: Case) -> Address:
 def _followers(case: Case, ticket: Ticket) -> tuple[Agent, ...]:
     """The assignee and those who follow, as for any answer of a colleague."""
     following = {a.key for a in ticket.followers}
-    team = act.agents_of(case.policy, ticket, ticket.mailbox)
+    team = orders.agents_of(case.policy, ticket, ticket.mailbox)
     return tuple(a for a in team if ticket.assignee or a.keys & following)
 
 

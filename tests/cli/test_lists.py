@@ -10,7 +10,7 @@ from datetime import timedelta
 
 import pytest
 
-from gateway.core.clockwork import Target
+from gateway.core.clock import Target
 from gateway.mail.message import Envelope
 from storage.outbox import State
 from storage.tx import Tx

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.core import act
+from gateway.core import orders
 from gateway.core.decision import Change, Decision, EntryDraft, Reason, Why
 from gateway.core.lifecycle import Move, Status, transition
 from gateway.core.notice import Audience, Notice, NoticeRequest
@@ -22,7 +22,7 @@ def close_by_requester(ticket: Ticket, policy: Policy, reason: Reason, how: str)
     return Decision(
         reason,
         Why(
-            attach="yes: " + act.sentence(reason),
+            attach="yes: " + orders.sentence(reason),
             reopen="no: it asks for closing",
             notify="yes: the requester closed it",
         ),
@@ -31,7 +31,7 @@ def close_by_requester(ticket: Ticket, policy: Policy, reason: Reason, how: str)
         events=(say(how),),
         notices=(
             NoticeRequest(Notice.CLOSED, ticket.requester, Audience.CUSTOMER),
-            *act.tell(act.agents_of(policy, ticket, ticket.mailbox), "closed_by_requester"),
+            *orders.tell(orders.agents_of(policy, ticket, ticket.mailbox), "closed_by_requester"),
         ),
     )
 
@@ -42,10 +42,15 @@ def reply_on_portal(ticket: Ticket, policy: Policy, text: str) -> Decision:
     reason = Reason.PORTAL_REPLY
     return Decision(
         reason,
-        Why("yes: " + act.sentence(reason), "yes: it was done" if was_done else "no: it is open", "no: a reply", "yes"),
+        Why(
+            "yes: " + orders.sentence(reason),
+            "yes: it was done" if was_done else "no: it is open",
+            "no: a reply",
+            "yes",
+        ),
         ticket=ticket.number,
         entry=EntryDraft(EntryKind.CORRESPONDENCE, ticket.requester, Role.REQUESTER, text, text, reason=reason.value),
         change=Change(move=Move.REQUESTER_REPLIED, status=transition(ticket.status, Move.REQUESTER_REPLIED)),
         events=(say("reopened", ticket.requester.shown),) if was_done else (),
-        notices=act.tell(act.agents_of(policy, ticket, ticket.mailbox), "reopened" if was_done else "reply"),
+        notices=orders.tell(orders.agents_of(policy, ticket, ticket.mailbox), "reopened" if was_done else "reply"),
     )

@@ -8,7 +8,7 @@ from email.message import EmailMessage
 
 import pytest
 
-from gateway.core.traces import MARK, Traces, parts_of
+from gateway.core.person_traces import MARK, Traces, parts_of
 
 ERIKA = Traces(
     "Erika@Customer.example",

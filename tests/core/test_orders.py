@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.core import act, bounced, clicks, commands, moves
-from gateway.core.act import Answer, Carrier
+from gateway.core import bounced, commands, move_entries, orders, requester_acts
 from gateway.core.decision import Act, Decision, EntryDraft, Joined, Reason
 from gateway.core.lifecycle import Move, Status
 from gateway.core.notice import Notice
+from gateway.core.orders import Answer, Carrier
 from gateway.core.policy import Agent, Policy, SiteStatus
 from gateway.core.say import spoken
 from gateway.core.thread import SentFacts
@@ -54,7 +54,7 @@ def answer(text: str = "It is paid.", **fields: object) -> Answer:
 def carry(order: str, with_answer: Answer | None = None, on: Ticket = ON, **who: object) -> Decision:
     read = commands.read(order, statuses=[s.name for s in SITE.statuses])
     assert read.problems == ()
-    return act.carry_out(by(on, **who), read, with_answer, "proof")  # type: ignore[arg-type]  # a builder takes any field
+    return orders.carry_out(by(on, **who), read, with_answer, "proof")  # type: ignore[arg-type]  # a builder takes any field
 
 
 def receipt(decision: Decision) -> list[str]:
@@ -108,7 +108,7 @@ def test_an_answer_that_waits_says_so() -> None:
     decision = carry("", answer(), policy=replace(SITE, hold_minutes=5))
     assert decision.hold_minutes == 5
     assert any("in 5 minutes" in line and "#undo" in line for line in receipt(decision))
-    assert act.without_receipt(decision).hold_minutes == 0
+    assert orders.without_receipt(decision).hold_minutes == 0
 
 
 def test_the_operator_gets_no_receipt() -> None:
@@ -214,16 +214,16 @@ def test_a_name_that_fits_nobody_or_two_is_a_problem() -> None:
     two = replace(SITE, agents=(*SITE.agents, Agent("bob@example.net", "Bob Other")))
     for name, policy in (("carol", SITE), ("bob", two), ("agent", SITE)):
         order = commands.read(f"#assign {name}")
-        (problem,) = act.problems(by(policy=policy), order)
+        (problem,) = orders.problems(by(policy=policy), order)
         assert "Anna Agent, Bob Agent" in spoken(problem, "en")
-    assert act.problems(by(agent=None), commands.read("#assign me")) != ()
-    assert act.problems(by(), commands.read("#assign nobody")) == ()
+    assert orders.problems(by(agent=None), commands.read("#assign me")) != ()
+    assert orders.problems(by(), commands.read("#assign nobody")) == ()
 
 
 @pytest.mark.parametrize("order", ["#from support@example.com", "#to support+x@example.com", "#from HILFE@example.de"])
 def test_our_own_mailbox_is_nobodys_address(order: str) -> None:
     """Nothing would ever be sent there, so nobody can be made a customer by it."""
-    (problem,) = act.problems(by(), commands.read(order))
+    (problem,) = orders.problems(by(), commands.read(order))
     assert "one of our own mailboxes" in spoken(problem, "en")
 
 
@@ -240,11 +240,11 @@ def test_following_language_and_requester() -> None:
 def test_a_note_stays_inside() -> None:
     """Only who follows hears of it; commands with it are carried out."""
     comment = EntryDraft(EntryKind.COMMENT, ANNA, Role.AGENT, "He never pays.", "He never pays.")
-    plain = act.note(by(), commands.Order(), comment, "proof")
+    plain = orders.note(by(), commands.Order(), comment, "proof")
     assert (plain.reason, plain.entry, plain.change.status) == (Reason.AGENT_NOTE, comment, None)
     assert notices(plain) == [ANNA.address]
     assert plain.text == ""
-    closing = act.note(by(replace(ON, assignee=BOB.address)), commands.read("#close"), comment, "proof")
+    closing = orders.note(by(replace(ON, assignee=BOB.address)), commands.read("#close"), comment, "proof")
     assert closing.change.status is Status.CLOSED
     assert told(closing) == [BOB.address]
     assert notices(closing, *CUSTOMERS) == [KIM.address]
@@ -263,39 +263,39 @@ def test_an_order_is_taken_back() -> None:
     before = replace(ON, assignee=BOB.address, language="de")
     decision = carry("#spam\n#assign me\n#language en\n#from pat@customer.example", on=before)
     after = replace(before, status=Status.CLOSED, assignee=ANNA.address, language="en", spam=True, requester=LEE)
-    change = moves.undo(by(after), stored(decision)).change
+    change = move_entries.undo(by(after), stored(decision)).change
     assert (change.status, change.assignee, change.language, change.spam) == (before.status, BOB.address, "de", False)
     assert change.requester == Address(KIM.address)
 
 
 def test_who_joined_by_an_order_leaves_with_it() -> None:
     """By an answer, by following, by a merge: nobody goes on getting answers by a mistake that was taken back."""
-    orders = (
+    ordered = (
         carry("#follow"),
         carry("", answer(joined=(Joined(MALLORY),))),
-        moves.merge(by(), ticket(9, requester=LEE)),
+        move_entries.merge(by(), ticket(9, requester=LEE)),
     )
-    for done, key in zip(orders, (ANNA.key, MALLORY.key, KIM.key), strict=True):
-        assert moves.undo(by(), stored(done)).change.left == (key,)
-    assert moves.undo(by(), stored(carry("#close"))).change.left == ()
+    for done, key in zip(ordered, (ANNA.key, MALLORY.key, KIM.key), strict=True):
+        assert move_entries.undo(by(), stored(done)).change.left == (key,)
+    assert move_entries.undo(by(), stored(carry("#close"))).change.left == ()
 
 
 def test_what_was_said_since_is_not_hidden_again() -> None:
     """Anna assigned it, Kim replied, Anna takes the assignment back: it is still our turn."""
     waiting = replace(ON, status=Status.WAITING_ON_CONTACT)
     done = stored(carry("#assign me", on=waiting))
-    change = moves.undo(by(replace(waiting, status=Status.WAITING_ON_US)), done).change
+    change = move_entries.undo(by(replace(waiting, status=Status.WAITING_ON_US)), done).change
     assert (change.status, change.assignee) == (None, "")
-    assert moves.undo(by(waiting), done).change.status is None
+    assert move_entries.undo(by(waiting), done).change.status is None
 
 
 def test_a_customer_who_was_told_is_told_again() -> None:
     """When a mail of the order had left, and the status really changes back."""
     closed = stored(carry("#close"), sent=True)
     after = replace(ON, status=Status.CLOSED)
-    assert notices(moves.undo(by(after), closed), *CUSTOMERS) == [KIM.address]
-    assert notices(moves.undo(by(after), replace(closed, sent=False)), *CUSTOMERS) == []
-    assert notices(moves.undo(by(ON), closed), *CUSTOMERS) == []
+    assert notices(move_entries.undo(by(after), closed), *CUSTOMERS) == [KIM.address]
+    assert notices(move_entries.undo(by(after), replace(closed, sent=False)), *CUSTOMERS) == []
+    assert notices(move_entries.undo(by(ON), closed), *CUSTOMERS) == []
 
 
 # --- moving -------------------------------------------------------------------------------------------------
@@ -304,7 +304,7 @@ def test_a_customer_who_was_told_is_told_again() -> None:
 def test_a_merge_takes_everybody_along() -> None:
     """All who take part here take part there; nothing is sent."""
     into = ticket(9, requester=LEE)
-    decision = moves.merge(by(), into)
+    decision = move_entries.merge(by(), into)
     assert (decision.ticket, decision.change.joined) == (9, (Joined(KIM),))
     assert decision.change.links == (("merged", 7),)
     assert decision.moved is not None
@@ -316,7 +316,7 @@ def test_a_merge_takes_everybody_along() -> None:
 
 def test_one_mail_moves_alone() -> None:
     """Nobody comes along with it."""
-    decision = moves.move(by(), 5, ticket(9))
+    decision = move_entries.move(by(), 5, ticket(9))
     assert (decision.ticket, decision.change.joined) == (9, ())
     assert decision.moved is not None
     assert decision.moved.entries == (5,)
@@ -325,11 +325,11 @@ def test_one_mail_moves_alone() -> None:
 def test_one_mail_becomes_a_ticket() -> None:
     """Its author is the requester and learns the number; its first line is the subject unless one is given."""
     parent = entry("\n  The coffee is cold. \nToo.", id=5, author=LEE)
-    decision = moves.split(by(), parent, "")
+    decision = move_entries.split(by(), parent, "")
     assert decision.new is not None
     assert (decision.new.subject, decision.new.requester) == ("The coffee is cold.", LEE)
     assert notices(decision) == [LEE.address, ANNA.address]
-    named = moves.split(by(), parent, "Coffee").new
+    named = move_entries.split(by(), parent, "Coffee").new
     assert named is not None
     assert named.subject == "Coffee"
 
@@ -340,7 +340,9 @@ def test_one_mail_becomes_a_ticket() -> None:
 @pytest.mark.parametrize("status", Status)
 def test_the_requester_presses_the_button(status: Status) -> None:
     """Once: a second click changes nothing."""
-    decision = clicks.close_by_requester(replace(ON, status=status), POLICY, Reason.CLOSED_BY_LINK, "closed_by_link")
+    decision = requester_acts.close_by_requester(
+        replace(ON, status=status), POLICY, Reason.CLOSED_BY_LINK, "closed_by_link"
+    )
     if status is Status.CLOSED:
         assert decision is None
         return
@@ -354,7 +356,7 @@ def test_the_requester_presses_the_button(status: Status) -> None:
 @pytest.mark.parametrize("status", [Status.NEW, Status.WAITING_ON_CONTACT, Status.SOLVED])
 def test_the_requester_answers_on_the_page(status: Status) -> None:
     """As by mail: our turn, agents are told, a solved ticket is opened."""
-    decision = clicks.reply_on_portal(replace(ON, status=status), POLICY, "Hello")
+    decision = requester_acts.reply_on_portal(replace(ON, status=status), POLICY, "Hello")
     assert decision.change.status is (Status.NEW if status is Status.NEW else Status.WAITING_ON_US)
     assert {n.headline for n in decision.notices} == {"reopened" if status is Status.SOLVED else "reply"}
     assert notices(decision) == AGENTS
@@ -395,4 +397,4 @@ def test_a_mail_of_ours_that_was_refused(recipient: str, newest: bool, audience:
 )
 def test_who_never_reads(address: str, role: bool) -> None:
     """Role addresses, and those that say so themselves."""
-    assert act.is_role(address) is role
+    assert orders.is_role(address) is role

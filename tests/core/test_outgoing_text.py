@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from gateway.core import leak, token
+from gateway.core import outgoing_text, token
 from gateway.core.policy import Policy
 from gateway.core.ticket import Entry, EntryKind, Role
 from gateway.mail.message import Address
@@ -46,8 +46,8 @@ QUOTES = {
 }
 
 
-def out(text: str, policy: Policy) -> leak.Outgoing:
-    return leak.for_customers(text, policy.mailboxes[0], policy, HISTORY)
+def out(text: str, policy: Policy) -> outgoing_text.Outgoing:
+    return outgoing_text.for_customers(text, policy.mailboxes[0], policy, HISTORY)
 
 
 @pytest.mark.parametrize("quote", list(QUOTES))
@@ -128,14 +128,14 @@ INNER_LINKS = (
 @pytest.mark.parametrize("url", INNER_LINKS)
 def test_no_link_leads_inside(url: str, policy: Policy) -> None:
     """Wherever in a link an agent's address or file stands, and however it is encoded."""
-    assert not leak.may_lead(url, policy)
+    assert not outgoing_text.may_lead(url, policy)
     assert "anna@" not in out(f"Look <{url}>.", policy).text.casefold()
 
 
 def test_other_links_lead_where_they_led(policy: Policy) -> None:
     """Also to somebody whose address ends like an agent's, and to our own pages."""
     for url in ("mailto:joanna@example.com", "http://127.0.0.1:8025/tickets/1", "https://a.example/file/x"):
-        assert leak.may_lead(url, policy)
+        assert outgoing_text.may_lead(url, policy)
 
 
 def test_prose_is_not_touched(policy: Policy) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from gateway.core import act
+from gateway.core import orders
 from gateway.core.commands import Order
 from gateway.core.decision import Act, Change, Decision, Joined, Moved, NewTicket, Reason, Undo, Why
 from gateway.core.lifecycle import Status
@@ -18,17 +18,17 @@ from gateway.core.ticket import Entry, Ticket
 from gateway.mail.message import Address
 
 
-def split(by: act.Carrier, parent: Entry, subject: str) -> Decision:
+def split(by: orders.Carrier, parent: Entry, subject: str) -> Decision:
     """One mail becomes a ticket of its own; its author learns the new number."""
     ticket = by.ticket
     first = next((line.strip() for line in parent.new_text.split("\n") if line.strip()), "")
-    before = act.before(by, Order(), None)
+    before = orders.before(by, Order(), None)
     events = (say("split_off", ticket.number, by.name),)
     remarks = (*events, say("told_received"), say("undo_hint"))
-    mine = (act.receipt(by.agent, "done", remarks),) if by.agent else ()
+    mine = (orders.receipt(by.agent, "done", remarks),) if by.agent else ()
     return Decision(
         Reason.AGENT_COMMAND,
-        Why(attach="no: " + act.sentence(Reason.AGENT_COMMAND), acknowledge="yes: the number is new to its author"),
+        Why(attach="no: " + orders.sentence(Reason.AGENT_COMMAND), acknowledge="yes: the number is new to its author"),
         new=NewTicket(subject or first[:120] or ticket.subject, parent.author, ticket.mailbox, ticket.language),
         change=Change(links=(("split", ticket.number),)),
         events=events,
@@ -43,13 +43,13 @@ def split(by: act.Carrier, parent: Entry, subject: str) -> Decision:
     )
 
 
-def merge(by: act.Carrier, into: Ticket) -> Decision:
+def merge(by: orders.Carrier, into: Ticket) -> Decision:
     """All of this ticket goes to another one; replies to it follow."""
     ticket = by.ticket
     joined = tuple(
         Joined(a) for a in (ticket.requester, *ticket.participants) if not into.knows(a.address) and "@" in a.address
     )
-    undo = act.before(by, Order(), None)
+    undo = orders.before(by, Order(), None)
     return _moved(
         by,
         into,
@@ -69,9 +69,9 @@ def merge(by: act.Carrier, into: Ticket) -> Decision:
     )
 
 
-def move(by: act.Carrier, entry: int, into: Ticket) -> Decision:
+def move(by: orders.Carrier, entry: int, into: Ticket) -> Decision:
     """One mail goes to another ticket."""
-    undo = act.before(by, Order(), None)
+    undo = orders.before(by, Order(), None)
     return _moved(
         by,
         into,
@@ -83,14 +83,14 @@ def move(by: act.Carrier, entry: int, into: Ticket) -> Decision:
 
 
 def _moved(
-    by: act.Carrier, into: Ticket, moved: Moved, change: Change, events: tuple[str, ...], undo: Undo | None
+    by: orders.Carrier, into: Ticket, moved: Moved, change: Change, events: tuple[str, ...], undo: Undo | None
 ) -> Decision:
     # The state to come back to is the target's: that is the ticket the undo will be about.
     undo = replace(undo, status=into.status, assignee=into.assignee, language=into.language) if undo else None
-    notices = (act.receipt(by.agent, "done", (*events, say("nothing_sent"), say("undo_hint"))),) if by.agent else ()
+    notices = (orders.receipt(by.agent, "done", (*events, say("nothing_sent"), say("undo_hint"))),) if by.agent else ()
     return Decision(
         Reason.AGENT_COMMAND,
-        Why(attach="yes: " + act.sentence(Reason.AGENT_COMMAND), notify="no: an agent did it"),
+        Why(attach="yes: " + orders.sentence(Reason.AGENT_COMMAND), notify="no: an agent did it"),
         ticket=into.number,
         change=change,
         events=events,
@@ -100,7 +100,7 @@ def _moved(
     )
 
 
-def undo(by: act.Carrier, done: Act) -> Decision:
+def undo(by: orders.Carrier, done: Act) -> Decision:
     """Take an agent's order back. Ask `done.sent` first: a mail that left cannot be taken back."""
     before, ticket = done.undo, by.ticket
     events = (say("undone", by.name, before.label),)
@@ -123,10 +123,10 @@ def undo(by: act.Carrier, done: Act) -> Decision:
     remarks = (*events, *((say("recalled"),) if before.answered else ()), say("status_now", status.value))
     return Decision(
         Reason.AGENT_UNDOES,
-        Why(attach="yes: " + act.sentence(Reason.AGENT_UNDOES), notify="no: an agent did it"),
+        Why(attach="yes: " + orders.sentence(Reason.AGENT_UNDOES), notify="no: an agent did it"),
         ticket=ticket.number,
         change=change,
         events=events,
-        notices=(*told, *((act.receipt(by.agent, "done", remarks),) if by.agent else ())),
+        notices=(*told, *((orders.receipt(by.agent, "done", remarks),) if by.agent else ())),
         undoes=done,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from gateway.core import act
+from gateway.core import orders
 from gateway.core.case import Case
 from gateway.core.policy import Budget
 from gateway.mail.message import KindName
@@ -20,7 +20,7 @@ def no_acknowledgement(case: Case) -> str:
         return "it has no author to answer"
     if case.policy.is_own(case.author.address):
         return "its author is one of our own addresses"
-    if act.is_role(case.author.key):
+    if orders.is_role(case.author.key):
         return "role-address: nobody reads there"
     if case.facts.undeliverable:
         return "mail to this address failed for good lately"

@@ -9,7 +9,7 @@ from email.message import EmailMessage
 
 import pytest
 
-from gateway.core import canary
+from gateway.core import probe
 from gateway.core.compose import Scene, compose
 from gateway.core.decision import Returned
 from gateway.core.notice import Audience, Notice, NoticeRequest
@@ -25,9 +25,9 @@ TEMPLATES = Templates()
 
 def sent(policy: Policy, id: int = 7, box: int = 0) -> EmailMessage:
     """The probe as it leaves."""
-    to = canary.address(policy, policy.mailboxes[box], id)
-    request = NoticeRequest(Notice.CANARY, Address(to), Audience.OPERATOR, canary.subject(policy, id))
-    made = compose(request, Scene(NOW, f"canary:{id}", text=canary.text(policy, id)), policy)
+    to = probe.address(policy, policy.mailboxes[box], id)
+    request = NoticeRequest(Notice.CANARY, Address(to), Audience.OPERATOR, probe.subject(policy, id))
+    made = compose(request, Scene(NOW, f"canary:{id}", text=probe.text(policy, id)), policy)
     found = message_from_bytes(TEMPLATES.write(made), policy=email_policy.SMTP)
     assert isinstance(found, EmailMessage)
     return found
@@ -36,7 +36,7 @@ def sent(policy: Policy, id: int = 7, box: int = 0) -> EmailMessage:
 def back(mail: EmailMessage | bytes, policy: Policy, *recipients: str, source: str = "smtp") -> Returned | None:
     raw = mail if isinstance(mail, bytes) else mail.as_bytes()
     envelope = Envelope(source, "support@example.com", recipients)
-    return canary.read(parse(raw, envelope), envelope, policy)
+    return probe.read(parse(raw, envelope), envelope, policy)
 
 
 def text_part(mail: EmailMessage) -> EmailMessage:
@@ -78,12 +78,12 @@ def altered(mail: EmailMessage, what: str) -> EmailMessage:
     return mail
 
 
-@pytest.mark.parametrize("what", [f for f in canary.FAULTS if f != "late"])
+@pytest.mark.parametrize("what", [f for f in probe.FAULTS if f != "late"])
 def test_each_alteration_is_named(policy: Policy, what: str) -> None:
     """And what is left still tells that it is the probe."""
     policy = replace(policy, trusted_authserv_ids=("mx.example.com",))
     assert back(altered(sent(policy), what), policy) == Returned(7, (what,))
-    assert canary.in_words((what,))
+    assert probe.in_words((what,))
 
 
 def test_all_of_them_at_once(policy: Policy) -> None:
@@ -116,7 +116,7 @@ def test_what_is_no_probe(policy: Policy) -> None:
     assert (
         back(raw.replace(b"From: Example Support <support@example.com>", b"From: kim@customer.example"), policy) is None
     )
-    forged = raw.replace(canary.mark(policy, 7).encode(), b"p7-aaaaaaaaaaaa")
+    forged = raw.replace(probe.mark(policy, 7).encode(), b"p7-aaaaaaaaaaaa")
     assert back(forged, policy) is None
     other = replace(policy, keys=Keys(b"another secret of thirty-two bytes"))
     assert back(sent(other), policy) is None

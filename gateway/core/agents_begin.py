@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from gateway.core import act, agent_mail, commands, leak
+from gateway.core import agent_mail, commands, orders, outgoing_text
 from gateway.core.case import Case, files_of
 from gateway.core.commands import Verb
 from gateway.core.decision import Change, Decision, EntryDraft, Joined, NewTicket, Reason, Why
@@ -58,8 +58,8 @@ def on_behalf(case: Case) -> Decision:
     agent = case.agent
     assert agent is not None
     requester = Address(case.order.argument(Verb.FROM))
-    by = act.Carrier(_imagined(case, requester), agent, case.policy, case.now)
-    misunderstood = act.problems(by, case.order)
+    by = orders.Carrier(_imagined(case, requester), agent, case.policy, case.now)
+    misunderstood = orders.problems(by, case.order)
     if misunderstood:
         return _without_ticket(case, agent, misunderstood)
     if case.order.has(Verb.TO):
@@ -75,10 +75,10 @@ def on_behalf(case: Case) -> Decision:
     entry = _customers_entry(case, requester, inner, say("forwarded_by", who) if found else say("on_behalf", who))
     change = Change()
     if case.order.has(Verb.ASSIGN):
-        assignee = act.find_agent(by, case.order.argument(Verb.ASSIGN))
+        assignee = orders.find_agent(by, case.order.argument(Verb.ASSIGN))
         change = replace(change, assignee=assignee.address if assignee else "")
     remarks = (say("on_behalf", who), say("told_received"))
-    team = act.agents_of(case.policy, None, case.mailbox.address)
+    team = orders.agents_of(case.policy, None, case.mailbox.address)
     return Decision(
         Reason.AGENT_ON_BEHALF,
         Why(
@@ -90,8 +90,8 @@ def on_behalf(case: Case) -> Decision:
         events=(say("on_behalf", who),),
         notices=(
             NoticeRequest(Notice.REQUEST_RECEIVED, requester, Audience.CUSTOMER),
-            *act.tell(team, "new_request", but=agent),
-            act.receipt(agent, "done", remarks),
+            *orders.tell(team, "new_request", but=agent),
+            orders.receipt(agent, "done", remarks),
         ),
         files=files_of(inner) if inner else agent_mail.files(case),
     )
@@ -110,7 +110,9 @@ def orphaned(case: Case) -> Decision:
     assert agent is not None
     named = case.facts.named
     if case.order.has(Verb.REOPEN) and named is not None and not case.order.problems:
-        return act.carry_out(act.Carrier(named, agent, case.policy, case.now), case.order, None, agent_mail.proof(case))
+        return orders.carry_out(
+            orders.Carrier(named, agent, case.policy, case.now), case.order, None, agent_mail.proof(case)
+        )
     if case.order.problems or case.order.has(Verb.HELP):
         return _without_ticket(case, agent, case.order.problems or agent_mail.help_for(agent, case.mailbox, case))
     if case.order.argument(Verb.REOPEN):
@@ -121,7 +123,7 @@ def orphaned(case: Case) -> Decision:
 
 def _write_first(case: Case, agent: Agent, customer: Address, *, sent_already: bool) -> Decision:
     """A ticket that begins with an agent's mail to a customer."""
-    out = leak.for_customers(case.order.text, case.mailbox, case.policy, ())
+    out = outgoing_text.for_customers(case.order.text, case.mailbox, case.policy, ())
     # What the customer has already is recorded as it is.
     text = case.order.text if sent_already else out.text
     files = agent_mail.files(case)
@@ -144,7 +146,7 @@ def _write_first(case: Case, agent: Agent, customer: Address, *, sent_already: b
         entry=agent_mail.entry(case, agent, EntryKind.CORRESPONDENCE, text, reason),
         change=Change(status=status, joined=others),
         events=(note,),
-        notices=(*mails, act.receipt(agent, "done", (note, sent, say("status_now", status.value)))),
+        notices=(*mails, orders.receipt(agent, "done", (note, sent, say("status_now", status.value)))),
         files=files if not sent_already else (),
         text=text,
         html=html,
@@ -156,8 +158,8 @@ def _without_ticket(case: Case, agent: Agent, remarks: tuple[str, ...]) -> Decis
     text = (say("text_not_sent"), case.order.text) if case.order.text else ()
     return Decision(
         Reason.AGENT_MISUNDERSTOOD,
-        Why(attach="no: " + act.sentence(Reason.AGENT_MISUNDERSTOOD), acknowledge="no: the agent gets a receipt"),
-        notices=(act.receipt(agent, "nothing_done", (*remarks, *text)),),
+        Why(attach="no: " + orders.sentence(Reason.AGENT_MISUNDERSTOOD), acknowledge="no: the agent gets a receipt"),
+        notices=(orders.receipt(agent, "nothing_done", (*remarks, *text)),),
     )
 
 
@@ -185,7 +187,7 @@ def _own_words(text: str) -> str:
     lines = text.rstrip().split("\n")
     while lines and (is_forward_mark(lines[-1]) or not any(sign.isalnum() for sign in lines[-1])):
         lines.pop()
-    return leak.without_signature("\n".join(lines)).strip()
+    return outgoing_text.without_signature("\n".join(lines)).strip()
 
 
 def _imagined(case: Case, requester: Address) -> Ticket:

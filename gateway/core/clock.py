@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 
-from gateway.core import act
+from gateway.core import orders
 from gateway.core.decision import Change, Decision, Reason, Why
 from gateway.core.lifecycle import Move, Status, transition
 from gateway.core.notice import Audience, Notice, NoticeRequest
@@ -116,7 +116,7 @@ def _after(since: datetime, days: int, policy: Policy) -> datetime:
 
 
 def _mail(ticket: Ticket, notice: Notice, reason: Reason, change: Change, *events: str) -> Decision:
-    why = Why(attach="yes: " + act.sentence(reason), notify="no: the customer is told")
+    why = Why(attach="yes: " + orders.sentence(reason), notify="no: the customer is told")
     told = (NoticeRequest(notice, ticket.requester, Audience.CUSTOMER),)
     return Decision(reason, why, ticket=ticket.number, change=change, events=events, notices=told)
 
@@ -134,15 +134,15 @@ def _target(ticket: Ticket, policy: Policy, now: datetime) -> Decision | None:
         state, headline = NEAR, "target_near"
     else:
         return None
-    told = [*act.agents_of(policy, ticket, ticket.mailbox)]
+    told = [*orders.agents_of(policy, ticket, ticket.mailbox)]
     told += [a for a in policy.agents_for(ticket.mailbox) if a.lead and a not in told]
     return Decision(
         Reason.CLOCK_TARGET,
-        Why(attach="yes: " + act.sentence(Reason.CLOCK_TARGET), notify="yes: an answer is due"),
+        Why(attach="yes: " + orders.sentence(Reason.CLOCK_TARGET), notify="yes: an answer is due"),
         ticket=ticket.number,
         change=Change(target=state),
         events=(say(headline),),
-        notices=act.tell(tuple(told), headline),
+        notices=orders.tell(tuple(told), headline),
     )
 
 
