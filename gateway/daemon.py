@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from functools import partial
 from zoneinfo import ZoneInfo
 
-from gateway import canary, config, doors, jobs, polling, systemd
+from gateway import canary, config, jobs, listeners, systemd
 from gateway.board import Board
 from gateway.config import Settings
 from gateway.errors import StorageUnavailable
@@ -29,8 +29,9 @@ from gateway.metrics import Metrics
 from gateway.portal import app as portal
 from gateway.portal import server as portal_server
 from gateway.portal.app import Health
-from gateway.receive import smtp
-from gateway.receive.watch import Watch
+from gateway.receive.imap import from_settings
+from gateway.receive.imap.watch import Watch
+from gateway.receive.smtp import smtp
 from gateway.render import Templates
 from gateway.send import Sender, transport
 from gateway.walk import Walk
@@ -86,17 +87,17 @@ async def serving(settings: Settings) -> AsyncIterator[None]:
         site = Site(database, desk, _now, settings, sender.wake)
         stack.push_async_callback(jobs.start(site).stop, JOB_SECONDS)
         await stack.enter_async_context(_running(_watch(database)))
-        sources = Sources(database, desk, _now, sender.wake, polling.alarm_after(settings))
+        sources = Sources(database, desk, _now, sender.wake, from_settings.alarm_after(settings))
         await stack.enter_async_context(_running(sources.watch()))
         await _open_metrics(stack, settings, sources, site.board)
 
         given = systemd.listen_sockets()
-        doors.check(settings, given)
+        listeners.check(settings, given)
         app = portal.app(desk, database, settings, _now, partial(_health, database, sources), sender.wake)
-        for server in await doors.open_portal(settings, partial(portal_server.serve, app), given):
+        for server in await listeners.open_portal(settings, partial(portal_server.serve, app), given):
             stack.push_async_callback(partial(server.stop, 1.0))
-        stack.push_async_callback(partial(_drain_doors, await doors.open_receivers(settings, walk, given)))
-        await _watch_folders(stack, polling.watches(settings, walk, sources, _now))
+        stack.push_async_callback(partial(_drain_doors, await listeners.open_receivers(settings, walk, given)))
+        await _watch_folders(stack, from_settings.watches(settings, walk, sources, _now))
         yield
 
 
@@ -133,8 +134,8 @@ async def _open_metrics(stack: contextlib.AsyncExitStack, settings: Settings, so
     address = settings.metrics.listen
     if not address:
         return
-    metrics, listener = Metrics(lambda: sources.all, board), doors.listener(address)
-    with doors.named(settings, "metrics.listen", listener):
+    metrics, listener = Metrics(lambda: sources.all, board), listeners.listener(address)
+    with listeners.named(settings, "metrics.listen", listener):
         stack.callback(metrics.serve(listener.host, listener.port).close)
     await stack.enter_async_context(_running(metrics.measure_lag()))
     log.info("listening", extra={"for": "metrics.listen", "address": address})

@@ -12,8 +12,9 @@ from urllib.request import urlopen
 
 import pytest
 
-from gateway import daemon, liveness, polling
+from gateway import daemon, liveness
 from gateway.config import Settings, build
+from gateway.receive.imap import from_settings
 from storage.database import Database
 from tests.receive.imap_house import mail, until
 from tests.receive.imap_server import PASSWORD, USER, Server
@@ -88,7 +89,7 @@ async def test_one_alarm_by_another_way_and_one_all_clear(
     Only the patience is shortened, from minutes to a second.
     """
     monkeypatch.setattr(liveness, "CHECK_SECONDS", 0.1)
-    monkeypatch.setattr(polling, "alarm_after", lambda _: dict.fromkeys(SOURCES, timedelta(seconds=1)))
+    monkeypatch.setattr(from_settings, "alarm_after", lambda _: dict.fromkeys(SOURCES, timedelta(seconds=1)))
     server, relay = Server(), Sink()
 
     def told(words: str) -> list[str]:

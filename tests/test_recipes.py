@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway import config, doors
+from gateway import config, listeners
 from tests.recipes import DEPLOY
 
 DOCS = DEPLOY.parent / "docs"
@@ -63,7 +63,7 @@ def unit(path: Path) -> ConfigParser:
 def test_sockets_have_names_the_daemon_knows() -> None:
     names = [unit(path)["Socket"]["FileDescriptorName"] for path in UNITS if path.suffix == ".socket"]
     assert sorted(names) == ["lmtp", "portal", "smtp"]
-    assert set(names) <= set(doors.KINDS)
+    assert set(names) <= set(listeners.KINDS)
 
 
 @pytest.mark.skipif(not ANALYZE, reason="systemd-analyze is not installed (package systemd)")

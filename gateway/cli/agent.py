@@ -23,7 +23,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from gateway import config
     from gateway.mail.message import address_key
-    from gateway.receive import logins
+    from gateway.receive.smtp import logins
 
     settings = config.load(args.config)
     if address_key(args.address) not in map(address_key, config.agent_addresses(settings)):

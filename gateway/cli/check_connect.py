@@ -21,7 +21,7 @@ from urllib.request import Request, urlopen
 
 from gateway.cli.findings import ERROR, OK, WARNING, Finding, daemon_runs
 from gateway.config import Imap, Settings
-from gateway.receive.replies import NOT_A_PROXY
+from gateway.receive.smtp.replies import NOT_A_PROXY
 from gateway.settings import Lmtp, Smtp
 
 SECONDS = 5.0
@@ -186,11 +186,11 @@ def look_at_imap(settings: Settings) -> Iterator[Finding]:
 
 
 async def _ask_imap(settings: Settings, key: str, imap: Imap) -> list[Finding]:
-    from gateway import polling
     from gateway.errors import AccountError, ConfigError
-    from gateway.receive.mailbox import connect
+    from gateway.receive.imap import from_settings
+    from gateway.receive.imap.client import connect
 
-    account = polling.account_of(settings, key, imap)
+    account = from_settings.account_of(settings, key, imap)
     try:
         mailbox = await connect(account, settings.limits.max_message_bytes)
     except ConfigError:
@@ -199,7 +199,7 @@ async def _ask_imap(settings: Settings, key: str, imap: Imap) -> list[Finding]:
         return [Finding("imap", ERROR, f"{key}: {account.name}: {error}", "Check host, port, security and the secret.")]
     found = []
     try:
-        for errand in polling.errands(imap):
+        for errand in from_settings.errands(imap):
             try:
                 await mailbox.select(errand.folder)
             except AccountError as error:

@@ -22,7 +22,7 @@ from gateway.core import statuses, token
 from gateway.core.ticket import Entry, EntryKind, Role, Ticket
 from gateway.errors import ReplydeskError, UnknownEntry
 from gateway.mail.message import address_key
-from gateway.send.files import enclosed_now
+from gateway.send.enclose import enclosed_now
 from storage.contacts import Contact
 from storage.outbox import State
 from storage.person import Survey, survey

@@ -90,7 +90,7 @@ def look_at_secrets(settings: Settings) -> Iterator[Finding]:
 
 def look_at_logins(settings: Settings) -> Iterator[Finding]:
     """The agents who may sign in by SMTP."""
-    from gateway.receive.logins import BadLogins, Logins
+    from gateway.receive.smtp.logins import BadLogins, Logins
 
     key, smtp = "receive.smtp.passwords_file", settings.receive.smtp
     if not smtp.passwords_file:

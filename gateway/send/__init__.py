@@ -7,7 +7,7 @@ Nothing here decides what is sent.
 from __future__ import annotations
 
 from gateway.config import Settings
-from gateway.send.outbox import Sender
+from gateway.send.loop import Sender
 from gateway.send.relay import RelayUnavailable, Transport, authorities, of
 
 __all__ = ["RelayUnavailable", "Sender", "Transport", "transport"]

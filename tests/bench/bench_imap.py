@@ -25,10 +25,10 @@ from gateway.core.token import Keys
 from gateway.flow import Desk
 from gateway.liveness import Sources
 from gateway.mail.message import Envelope
-from gateway.receive.account import Account, After, Auth, Backlog, Errand, Security
-from gateway.receive.folder import Folder
+from gateway.receive.imap.account import Account, After, Auth, Backlog, Errand, Security
+from gateway.receive.imap.client import connect
+from gateway.receive.imap.folder import Folder
 from gateway.receive.intake import Intake
-from gateway.receive.mailbox import connect
 from gateway.receive.password import Password
 from gateway.render import Templates
 from gateway.walk import Walk

@@ -21,7 +21,7 @@ from time import perf_counter
 from aiosmtpd.smtp import SMTP
 
 from gateway.mail.message import Envelope
-from gateway.receive import smtp
+from gateway.receive.smtp import smtp
 
 ROUNDS = 5
 KEPT_MAIL = b"Subject: bench\r\n\r\n" + b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXY\r\n" * 32

@@ -22,12 +22,12 @@ import dns.rrset
 import pytest
 import trustme
 
-from gateway import config, doors
+from gateway import config, listeners
 from gateway.cli import check_connect, check_dns
 from gateway.cli.findings import Finding
 from gateway.config import Settings
 from gateway.mail.message import Envelope
-from gateway.receive.smtp import drain
+from gateway.receive.smtp.smtp import drain
 from tests.receive.imap_server import PASSWORD, USER, Server
 from tests.sink import Sink
 from tests.site import Site, free_port, running
@@ -146,7 +146,7 @@ def test_listeners_behind_a_balancer(tmp_path: Path, proxies: list[str], said: s
 
     @contextlib.asynccontextmanager
     async def doors_open() -> AsyncIterator[None]:
-        servers = await doors.open_receivers(behind, Nobody(), {})
+        servers = await listeners.open_receivers(behind, Nobody(), {})
         yield
         await asyncio.gather(*(drain(server, 1.0) for server in servers))
 

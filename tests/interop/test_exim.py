@@ -14,7 +14,7 @@ from tests.interop.exim import Exim
 from tests.interop.unprivileged import NOBODY, UnprivilegedSite
 from tests.recipes import recipe
 from tests.site import Site, free_port, mail, running, wait_for
-from tests.test_doors import started
+from tests.test_listeners import started
 
 pytestmark = pytest.mark.usefixtures("needs_exim")
 

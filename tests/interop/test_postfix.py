@@ -24,7 +24,7 @@ from tests.interop.unprivileged import NOBODY, UnprivilegedSite
 from tests.recipes import recipe
 from tests.sink import Received, Sink
 from tests.site import Site, free_port, mail, running, wait_for
-from tests.test_doors import started
+from tests.test_listeners import started
 
 pytestmark = pytest.mark.usefixtures("needs_postfix")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from gateway.core import token
-from gateway.send.files import link
+from gateway.send.enclose import link
 from storage.outbox import OutboxRow, State
 from storage.retention import Retention
 from storage.tx import Tx

@@ -13,11 +13,11 @@ from typing import Any
 from gateway.core.policy import Policy
 from gateway.flow import Desk
 from gateway.liveness import Sources
-from gateway.receive.account import Account, After, Auth, Backlog, Errand, Security
-from gateway.receive.folder import Folder
-from gateway.receive.mailbox import Mailbox, connect
+from gateway.receive.imap.account import Account, After, Auth, Backlog, Errand, Security
+from gateway.receive.imap.client import Mailbox, connect
+from gateway.receive.imap.folder import Folder
+from gateway.receive.imap.watch import Watch
 from gateway.receive.password import Password
-from gateway.receive.watch import Watch
 from gateway.render import Templates
 from gateway.walk import Walk
 from storage.database import Database

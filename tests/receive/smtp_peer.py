@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 
 from gateway.mail.message import Envelope
-from gateway.receive import lmtp, smtp
-from gateway.receive.smtp import Listener, Options
+from gateway.receive.smtp import lmtp, smtp
+from gateway.receive.smtp.smtp import Listener, Options
 
 PATIENCE = 20.0
 """Seconds after which a test gives up on an answer; no test passes or fails by how fast it came."""

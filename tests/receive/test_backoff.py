@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.receive.backoff import Backoff
+from gateway.receive.imap.backoff import Backoff
 
 
 def test_delays_double_up_to_the_longest() -> None:

@@ -13,8 +13,8 @@ import pytest
 from gateway.core import token
 from gateway.core.policy import Policy
 from gateway.errors import StorageUnavailable, Unreachable
-from gateway.receive import folder as folder_module
-from gateway.receive.account import After, Backlog
+from gateway.receive.imap import folder as folder_module
+from gateway.receive.imap.account import After, Backlog
 from storage.database import Database
 from tests.receive.imap_house import LARGEST, House, errand, mail
 from tests.receive.imap_server import Server

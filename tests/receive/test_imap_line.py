@@ -10,9 +10,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from gateway.errors import LoginRefused, Unreachable
-from gateway.receive import imap, imap_line
-from gateway.receive.account import Auth, Refused, Security
-from gateway.receive.mailbox import Mailbox, connect
+from gateway.receive.imap import driver, line
+from gateway.receive.imap.account import Auth, Refused, Security
+from gateway.receive.imap.client import Mailbox, connect
 from gateway.receive.password import Password
 from tests.receive.imap_house import account, mail, until
 from tests.receive.imap_server import PASSWORD, Server
@@ -30,8 +30,8 @@ async def server() -> AsyncIterator[Server]:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """What takes a minute takes a moment."""
-    monkeypatch.setattr(imap, "SILENCE_SECONDS", 0.2)
-    monkeypatch.setattr(imap_line, "SILENCE_SECONDS", 0.2)
+    monkeypatch.setattr(driver, "SILENCE_SECONDS", 0.2)
+    monkeypatch.setattr(line, "SILENCE_SECONDS", 0.2)
 
 
 async def opened(server: Server) -> Mailbox:

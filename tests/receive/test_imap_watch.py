@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from gateway.core.policy import Policy
-from gateway.receive import backoff as backoff_module
-from gateway.receive import watch as watch_module
-from gateway.receive.account import After, Backlog
+from gateway.receive.imap import backoff as backoff_module
+from gateway.receive.imap import watch as watch_module
+from gateway.receive.imap.account import After, Backlog
 from gateway.receive.password import Password
 from storage.database import Database
 from tests.conftest import Clock

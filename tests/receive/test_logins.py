@@ -9,8 +9,8 @@ import pytest
 from argon2 import PasswordHasher
 
 from gateway import cli
-from gateway.receive import logins
-from gateway.receive.logins import BadLogins, Logins
+from gateway.receive.smtp import logins
+from gateway.receive.smtp.logins import BadLogins, Logins
 
 QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 ANNA = "anna@example.com:" + QUICK.hash("correct horse")

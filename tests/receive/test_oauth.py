@@ -10,8 +10,8 @@ import pytest
 from gateway.core.policy import Policy
 from gateway.errors import LoginRefused, Unreachable
 from gateway.oauth import Client, Tokens
-from gateway.receive.account import Auth
-from gateway.receive.mailbox import connect
+from gateway.receive.imap.account import Auth
+from gateway.receive.imap.client import connect
 from gateway.receive.password import Password
 from storage.database import Database
 from tests.conftest import Clock
@@ -162,7 +162,7 @@ async def test_an_expired_token_is_renewed_for_the_next_login(
     """The mailbox refuses the kept token; the next try comes at once with a new one, and the mail is taken."""
     waits: list[float] = []
     monkeypatch.setattr(
-        "gateway.receive.backoff.Backoff.failed", lambda self, at_least=0.0: waits.append(at_least) or 0.01
+        "gateway.receive.imap.backoff.Backoff.failed", lambda self, at_least=0.0: waits.append(at_least) or 0.01
     )
     database = Database(sqlite_url, tmp_path)
     house = House(database, policy, clock)

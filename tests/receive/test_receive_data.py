@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from smtp_peer import memory_stays_below
 
-from gateway.receive.data import MailData
+from gateway.receive.smtp.data import MailData
 
 # Few bytes, but those that matter, so that lookalikes of the end are frequent.
 TRICKY = st.lists(st.sampled_from([b"\r", b"\n", b".", b"\r\n", b"\r\n.", b"a", b"\0"]), max_size=40).map(b"".join)

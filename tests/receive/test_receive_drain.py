@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from smtp_peer import Desk, Peer, Tls, options, peer, serving, until
 
-from gateway.receive import lmtp, smtp
-from gateway.receive.smtp import Listener
+from gateway.receive.smtp import lmtp, smtp
+from gateway.receive.smtp.smtp import Listener
 
 GOODBYE = b"421 4.3.2 Shutting down, please try again later\r\n"
 

@@ -8,8 +8,8 @@ import contextlib
 import pytest
 from smtp_peer import PATIENCE, Desk, Peer, memory_stays_below, peer, serving
 
-from gateway.receive import smtp
-from gateway.receive.door import peer_of, plain_address
+from gateway.receive.smtp import smtp
+from gateway.receive.smtp.door import peer_of, plain_address
 
 MIB = 1 << 20
 

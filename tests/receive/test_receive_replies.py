@@ -13,8 +13,8 @@ import pytest
 from smtp_peer import Desk, failing, peer, serving
 
 from gateway.errors import OversizeMail, StorageUnavailable
-from gateway.receive import replies
-from gateway.receive.replies import Reply
+from gateway.receive.smtp import replies
+from gateway.receive.smtp.replies import Reply
 
 CONSTANTS = {name: value for name, value in vars(replies).items() if isinstance(value, Reply)}
 

@@ -11,8 +11,8 @@ import threading
 import pytest
 from smtp_peer import PATIENCE, Desk, Peer, Tls, peer, serving
 
-from gateway.receive import smtp
-from gateway.receive.smtp import Listener
+from gateway.receive.smtp import smtp
+from gateway.receive.smtp.smtp import Listener
 
 PASSWORD = "Grüß Gott"
 

@@ -22,7 +22,7 @@ from gateway.core.say import spoken
 from gateway.flow import Desk
 from gateway.mail.message import Envelope, address_key
 from gateway.render import Templates
-from gateway.send.files import enclosed_now
+from gateway.send.enclose import enclosed_now
 from storage import raw
 from storage.database import Database
 from storage.outbox import OutboxRow, State

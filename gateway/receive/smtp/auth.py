@@ -11,8 +11,8 @@ import binascii
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from gateway.receive import replies
-from gateway.receive.replies import Reply
+from gateway.receive.smtp import replies
+from gateway.receive.smtp.replies import Reply
 
 MAX_LINE = 12_288
 """Bytes of one line of the exchange (RFC 4954 section 4)."""

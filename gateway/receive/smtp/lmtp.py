@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import asyncio
 
-from gateway.receive import replies, smtp
 from gateway.receive.intake import Intake
-from gateway.receive.options import Listener, Options
-from gateway.receive.replies import Reply
-from gateway.receive.session import Session, Transaction
-from gateway.receive.smtp import drain
+from gateway.receive.smtp import replies, smtp
+from gateway.receive.smtp.options import Listener, Options
+from gateway.receive.smtp.replies import Reply
+from gateway.receive.smtp.session import Session, Transaction
+from gateway.receive.smtp.smtp import drain
 
 __all__ = ["Listener", "Options", "drain", "serve"]
 

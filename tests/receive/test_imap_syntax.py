@@ -6,8 +6,8 @@ from datetime import date
 
 import pytest
 
-from gateway.receive import imap_words as words
-from gateway.receive.imap_words import Fetched
+from gateway.receive.imap import syntax as words
+from gateway.receive.imap.syntax import Fetched
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from gateway.receive import auth, replies
-from gateway.receive.commit import describe
-from gateway.receive.door import Door
-from gateway.receive.gate import Gate
-from gateway.receive.replies import Reply
+from gateway.receive.smtp import auth, replies
+from gateway.receive.smtp.commit import describe
+from gateway.receive.smtp.door import Door
+from gateway.receive.smtp.gate import Gate
+from gateway.receive.smtp.replies import Reply
 
 log = logging.getLogger("replydesk.receive")
 

@@ -19,10 +19,10 @@ from gateway.core.token import address_token
 from gateway.errors import StorageUnavailable
 from gateway.flow import Desk
 from gateway.mail.message import NULL_REVERSE_PATH
-from gateway.send.books import Books, Clock, described
 from gateway.send.breaker import Breaker
-from gateway.send.files import enclose
+from gateway.send.enclose import enclose
 from gateway.send.relay import Transport
+from gateway.send.settle import Books, Clock, described
 from storage.database import Database
 from storage.outbox import OutboxRow
 

@@ -13,12 +13,12 @@ import functools
 import logging
 import weakref
 
-from gateway.receive import replies
-from gateway.receive.door import Door
 from gateway.receive.intake import Intake
-from gateway.receive.listen import bound_unix_socket
-from gateway.receive.options import CredentialCheck, Listener, Options
-from gateway.receive.session import Session
+from gateway.receive.smtp import replies
+from gateway.receive.smtp.door import Door
+from gateway.receive.smtp.listen import bound_unix_socket
+from gateway.receive.smtp.options import CredentialCheck, Listener, Options
+from gateway.receive.smtp.session import Session
 
 __all__ = ["CredentialCheck", "Listener", "Options", "drain", "open_server", "serve"]
 

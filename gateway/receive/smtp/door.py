@@ -14,14 +14,14 @@ from collections import Counter, OrderedDict, deque
 from ipaddress import IPv6Address, ip_address
 from typing import TYPE_CHECKING
 
-from gateway.receive import replies
-from gateway.receive.commit import Commits
 from gateway.receive.intake import Intake
-from gateway.receive.options import Options
-from gateway.receive.replies import Reply
+from gateway.receive.smtp import replies
+from gateway.receive.smtp.commit import Commits
+from gateway.receive.smtp.options import Options
+from gateway.receive.smtp.replies import Reply
 
 if TYPE_CHECKING:
-    from gateway.receive.gate import Gate
+    from gateway.receive.smtp.gate import Gate
 
 FAILURE_WINDOW = 600.0
 """Seconds a failed login counts."""

@@ -12,11 +12,11 @@ import logging
 import random
 
 from gateway.errors import LoginRefused, ReplydeskError, StorageUnavailable
-from gateway.receive.account import Account, Books
-from gateway.receive.backoff import Backoff
-from gateway.receive.commit import describe
-from gateway.receive.folder import Folder
-from gateway.receive.mailbox import Mailbox, connect
+from gateway.receive.imap.account import Account, Books
+from gateway.receive.imap.backoff import Backoff
+from gateway.receive.imap.client import Mailbox, connect
+from gateway.receive.imap.folder import Folder
+from gateway.receive.smtp.commit import describe
 
 log = logging.getLogger("replydesk.imap")
 

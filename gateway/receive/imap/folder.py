@@ -17,10 +17,10 @@ from datetime import datetime, timedelta
 
 from gateway.errors import StorageUnavailable, Unreachable
 from gateway.receive import arrival
-from gateway.receive import imap_words as words
-from gateway.receive.account import After, Backlog, Books, Errand, Refused
+from gateway.receive.imap import syntax as words
+from gateway.receive.imap.account import After, Backlog, Books, Errand, Refused
+from gateway.receive.imap.client import Mailbox, portions
 from gateway.receive.intake import Intake
-from gateway.receive.mailbox import Mailbox, portions
 from storage.places import Place, Unfetched
 
 log = logging.getLogger("replydesk.imap")

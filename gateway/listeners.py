@@ -18,10 +18,10 @@ from typing import TypedDict
 
 from gateway.config import Settings, agent_addresses
 from gateway.portal.server import Server
-from gateway.receive import lmtp, smtp
 from gateway.receive.intake import Intake
-from gateway.receive.logins import BadLogins, Logins
-from gateway.receive.options import Listener, Options
+from gateway.receive.smtp import lmtp, smtp
+from gateway.receive.smtp.logins import BadLogins, Logins
+from gateway.receive.smtp.options import Listener, Options
 from gateway.settings import Lmtp, Smtp
 
 log = logging.getLogger("replydesk")

@@ -16,9 +16,9 @@ from collections import OrderedDict
 
 from gateway.errors import ReplydeskError
 from gateway.mail.message import Envelope
-from gateway.receive import replies
 from gateway.receive.intake import Intake
-from gateway.receive.replies import Reply
+from gateway.receive.smtp import replies
+from gateway.receive.smtp.replies import Reply
 
 log = logging.getLogger("replydesk.receive")
 

@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from gateway.mail.message import Envelope, address_key
-from gateway.receive import replies
-from gateway.receive.data import MailData
-from gateway.receive.door import Door
-from gateway.receive.hello import Hello
-from gateway.receive.path import BadParameters, BadPath, Path, read_path
-from gateway.receive.replies import Reply
-from gateway.receive.trace import Hop, protocol_name, trace_lines
+from gateway.receive.smtp import replies
+from gateway.receive.smtp.data import MailData
+from gateway.receive.smtp.door import Door
+from gateway.receive.smtp.hello import Hello
+from gateway.receive.smtp.path import BadParameters, BadPath, Path, read_path
+from gateway.receive.smtp.replies import Reply
+from gateway.receive.smtp.trace import Hop, protocol_name, trace_lines
 
 log = logging.getLogger("replydesk.receive")
 

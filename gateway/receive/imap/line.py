@@ -17,8 +17,8 @@ from collections.abc import Awaitable, Sequence
 from typing import Any, TypeVar
 
 from gateway.errors import Unreachable
-from gateway.receive import imap_words as words
-from gateway.receive.imap import SILENCE_SECONDS, Response, Wire
+from gateway.receive.imap import syntax
+from gateway.receive.imap.driver import SILENCE_SECONDS, Response, Wire
 
 T = TypeVar("T")
 
@@ -81,7 +81,7 @@ class Line:
 
     async def login(self, user: str, password: str) -> Response:
         """LOGIN. `ValueError` for a line end in either."""
-        return self._entered(await self.say("LOGIN", words.quoted(user), words.quoted(password)), "AUTH")
+        return self._entered(await self.say("LOGIN", syntax.quoted(user), syntax.quoted(password)), "AUTH")
 
     async def authenticate(self, mechanism: str, answer: bytes) -> Response:
         """AUTHENTICATE with one answer, given at once where the server knows that (RFC 4959)."""
@@ -120,7 +120,7 @@ class Line:
                 return False
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
-                    while not words.announces_mail(await self._pushed(idling)):
+                    while not syntax.announces_mail(await self._pushed(idling)):
                         pass
             if not idling.done():
                 wire.idle_done()

@@ -15,10 +15,10 @@ from typing import cast
 
 from aiosmtpd.proxy_protocol import V2_CMD, ProxyData
 
-from gateway.receive import replies
-from gateway.receive.connection import Connection
-from gateway.receive.door import Door, plain_address
-from gateway.receive.replies import Reply
+from gateway.receive.smtp import replies
+from gateway.receive.smtp.connection import Connection
+from gateway.receive.smtp.door import Door, plain_address
+from gateway.receive.smtp.replies import Reply
 
 log = logging.getLogger("replydesk.receive")
 

@@ -27,7 +27,7 @@ from aioimaplib.aioimaplib import (
 
 from gateway.errors import Unreachable
 from gateway.mail.text import one_line
-from gateway.receive import imap_words as words
+from gateway.receive.imap import syntax
 
 SILENCE_SECONDS = 60.0
 """How long a server may say nothing in answer to a command."""
@@ -43,7 +43,7 @@ class Response:
     """How a command ended: `OK`, `NO` or `BAD`, and what was said, the text of that result last."""
 
     result: str
-    lines: words.Lines
+    lines: syntax.Lines
 
     @property
     def ok(self) -> bool:
@@ -51,7 +51,7 @@ class Response:
 
     @property
     def told(self) -> str:
-        return f"{self.result} {words.told(self.lines)}"
+        return f"{self.result} {syntax.told(self.lines)}"
 
 
 class Wire(IMAP4ClientProtocol):  # type: ignore[misc]  # the library has no types
@@ -134,10 +134,10 @@ class Wire(IMAP4ClientProtocol):  # type: ignore[misc]  # the library has no typ
             await super().welcome(command)
             self.capabilities = {str(capability).upper() for capability in self.capabilities}
         except (AioImapException, IndexError, UnicodeDecodeError):
-            self.fail(f"the server does not let us in: {words.told([command])}")
+            self.fail(f"the server does not let us in: {syntax.told([command])}")
 
     def _untagged_response(self, line: bytes) -> Command | None:
-        self.news = self.news or words.announces_mail([line])
+        self.news = self.news or syntax.announces_mail([line])
         return super()._untagged_response(line)
 
     def _response_done(self, line: bytes) -> None:

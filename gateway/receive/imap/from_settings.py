@@ -13,11 +13,11 @@ from functools import partial
 from gateway import oauth
 from gateway.config import Imap, Settings, read_secret
 from gateway.mail.message import address_key
-from gateway.receive.account import Account, After, Auth, Backlog, Books, Credential, Errand, Security
-from gateway.receive.folder import Folder
+from gateway.receive.imap.account import Account, After, Auth, Backlog, Books, Credential, Errand, Security
+from gateway.receive.imap.folder import Folder
+from gateway.receive.imap.watch import Watch
 from gateway.receive.intake import Intake
 from gateway.receive.password import Password
-from gateway.receive.watch import Watch
 
 _TLS_PORT, _PLAIN_PORT = 993, 143
 

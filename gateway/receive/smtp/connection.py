@@ -15,11 +15,11 @@ from typing import Any, cast
 from aiosmtpd.proxy_protocol import ProxyData
 from aiosmtpd.smtp import SMTP, TLSSetupException
 
-from gateway.receive import replies
-from gateway.receive.auth import MAX_LINE as AUTH_LINE
-from gateway.receive.commit import describe
-from gateway.receive.options import Options
-from gateway.receive.replies import Reply
+from gateway.receive.smtp import replies
+from gateway.receive.smtp.auth import MAX_LINE as AUTH_LINE
+from gateway.receive.smtp.commit import describe
+from gateway.receive.smtp.options import Options
+from gateway.receive.smtp.replies import Reply
 
 log = logging.getLogger("replydesk.receive")
 

@@ -14,7 +14,7 @@ from gateway.core.policy import Policy
 from gateway.core.retry import About, Outcome, Result
 from gateway.core.token import read_address_token
 from gateway.errors import StorageUnavailable
-from gateway.send.outbox import Sender
+from gateway.send.loop import Sender
 from gateway.send.relay import Begin
 from gateway.send.smtp import SmtpTransport
 from storage.database import Database
@@ -55,7 +55,7 @@ async def test_what_is_due_is_sent(house: House, sink: Sink) -> None:
 
 async def test_what_another_process_put_in_is_found(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """The command line cannot wake the daemon; the outbox is looked at now and then."""
-    monkeypatch.setattr("gateway.send.outbox.POLL_SECONDS", 0.02)
+    monkeypatch.setattr("gateway.send.loop.POLL_SECONDS", 0.02)
     async with house.running():
         await until(lambda: asyncio.sleep(0, house.sender._look_after_at))
         monkeypatch.setattr(house.sender, "wake", lambda: None)
@@ -442,8 +442,8 @@ async def test_without_a_database_nothing_is_forgotten(
     flaky: House, sink: Sink, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Mails delivered while it was away are settled when it is back, and are not sent again."""
-    monkeypatch.setattr("gateway.send.books.FIRST_PAUSE", 0.02)
-    monkeypatch.setattr("gateway.send.outbox.POLL_SECONDS", 0.02)
+    monkeypatch.setattr("gateway.send.settle.FIRST_PAUSE", 0.02)
+    monkeypatch.setattr("gateway.send.loop.POLL_SECONDS", 0.02)
     caplog.set_level(logging.INFO, "replydesk.send")
     database = flaky.database
     assert isinstance(database, FlakyDatabase)
@@ -466,8 +466,8 @@ async def test_without_a_database_nothing_new_is_sent(
     flaky: House, sink: Sink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What cannot be written down is not begun; the mail goes back and out when the database is there again."""
-    monkeypatch.setattr("gateway.send.books.FIRST_PAUSE", 0.02)
-    monkeypatch.setattr("gateway.send.outbox.POLL_SECONDS", 0.02)
+    monkeypatch.setattr("gateway.send.settle.FIRST_PAUSE", 0.02)
+    monkeypatch.setattr("gateway.send.loop.POLL_SECONDS", 0.02)
     database = flaky.database
     assert isinstance(database, FlakyDatabase)
     begin = flaky.sender._books.begin
@@ -489,7 +489,7 @@ async def test_without_a_database_nothing_new_is_sent(
 
 async def test_an_outage_at_the_start_is_waited_out(flaky: House, sink: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
     """The loop does not die of it."""
-    monkeypatch.setattr("gateway.send.outbox.POLL_SECONDS", 0.02)
+    monkeypatch.setattr("gateway.send.loop.POLL_SECONDS", 0.02)
     database = flaky.database
     assert isinstance(database, FlakyDatabase)
     id = await flaky.put()

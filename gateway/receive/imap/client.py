@@ -12,10 +12,10 @@ import ssl
 from collections.abc import Sequence
 
 from gateway.errors import LoginRefused, Unreachable
-from gateway.receive import imap_words as words
-from gateway.receive.account import Account, Auth, Refused, Security
-from gateway.receive.imap import Response
-from gateway.receive.imap_line import Line, described, dial
+from gateway.receive.imap import syntax
+from gateway.receive.imap.account import Account, Auth, Refused, Security
+from gateway.receive.imap.driver import Response
+from gateway.receive.imap.line import Line, described, dial
 
 AT_ONCE = 100
 """Messages named in one command."""
@@ -84,9 +84,9 @@ class Mailbox:
 
     # --- folders ------------------------------------------------------------------------------
 
-    async def select(self, folder: str) -> words.Selected:
+    async def select(self, folder: str) -> syntax.Selected:
         """Open a folder. Raises `Refused` when there is none."""
-        found = words.selected(_ok(await self._line.select(words.folder_name(folder)), f"folder {folder}"))
+        found = syntax.selected(_ok(await self._line.select(syntax.folder_name(folder)), f"folder {folder}"))
         if not found.uidvalidity:
             raise Refused(f"folder {folder} has no UIDVALIDITY, so no mail in it can be known again")
         return found
@@ -98,25 +98,25 @@ class Mailbox:
 
     async def search(self, keys: str) -> list[int]:
         """UIDs that fit, ascending."""
-        return words.numbers(await self._say("UID SEARCH", keys))
+        return syntax.numbers(await self._say("UID SEARCH", keys))
 
     # --- messages -----------------------------------------------------------------------------
 
     async def sizes(self, uids: Sequence[int]) -> dict[int, int]:
         """Bytes of each message that is there, as the server counts them."""
-        response = await self._line.say("UID FETCH", words.uid_set(uids), "(UID RFC822.SIZE)")
-        return {m.uid: m.size for m in words.fetched(response.lines) if m.size is not None}
+        response = await self._line.say("UID FETCH", syntax.uid_set(uids), "(UID RFC822.SIZE)")
+        return {m.uid: m.size for m in syntax.fetched(response.lines) if m.size is not None}
 
     async def contents(self, uids: Sequence[int], expecting: int) -> dict[int, bytes]:
         """The messages that could be read, without marking them as read; `expecting` so many bytes in all."""
-        response = await self._line.say("UID FETCH", words.uid_set(uids), "(UID BODY.PEEK[])", expecting=expecting)
+        response = await self._line.say("UID FETCH", syntax.uid_set(uids), "(UID BODY.PEEK[])", expecting=expecting)
         # NO may still come with those that could be read.
-        return {m.uid: m.raw for m in words.fetched(response.lines) if m.raw is not None}
+        return {m.uid: m.raw for m in syntax.fetched(response.lines) if m.raw is not None}
 
     async def flag(self, uids: Sequence[int]) -> None:
         """Mark as read, and visibly as taken."""
         for some in portions(uids):
-            await self._say("UID STORE", words.uid_set(some), "+FLAGS.SILENT", r"(\Seen \Flagged)")
+            await self._say("UID STORE", syntax.uid_set(some), "+FLAGS.SILENT", r"(\Seen \Flagged)")
 
     async def move(self, uids: Sequence[int], folder: str) -> None:
         """Move (RFC 6851) into a folder, which is made when missing; by copying where MOVE is not known."""
@@ -128,7 +128,7 @@ class Mailbox:
                 await self._move(some, folder)
 
     async def _move(self, uids: Sequence[int], folder: str) -> None:
-        which, to = words.uid_set(uids), words.folder_name(folder)
+        which, to = syntax.uid_set(uids), syntax.folder_name(folder)
         if "MOVE" in self._line.capabilities:
             await self._say("UID MOVE", which, to)
             return
@@ -139,7 +139,7 @@ class Mailbox:
             await self._say("UID EXPUNGE", which)
 
     async def _make(self, folder: str) -> None:
-        name = words.folder_name(folder)
+        name = syntax.folder_name(folder)
         await self._say("CREATE", name)
         with contextlib.suppress(Refused):
             await self._say("SUBSCRIBE", name)
@@ -153,7 +153,7 @@ class Mailbox:
         """
         return self._line.news or await self._line.idle(IDLE_SECONDS)
 
-    async def _say(self, command: str, *arguments: str) -> words.Lines:
+    async def _say(self, command: str, *arguments: str) -> syntax.Lines:
         return _ok(await self._line.say(command, *arguments), " ".join((command, *arguments)))
 
 
@@ -180,7 +180,7 @@ def _tls(account: Account) -> ssl.SSLContext | None:
         raise Unreachable(f"ca_file {account.ca_file} cannot be used ({described(error)})") from None
 
 
-def _ok(response: Response, what: str) -> words.Lines:
+def _ok(response: Response, what: str) -> syntax.Lines:
     if not response.ok:
         raise Refused(f"{what[:200]}: the server said {response.told}")
     return response.lines

@@ -1,0 +1,1 @@
+"""Receiving from IMAP folders."""

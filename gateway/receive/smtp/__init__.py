@@ -1,0 +1,1 @@
+"""Receiving by SMTP and LMTP."""
