@@ -18,23 +18,24 @@ from datetime import UTC, datetime
 from functools import partial
 from zoneinfo import ZoneInfo
 
-from gateway import canary, config, jobs, listeners, systemd
-from gateway.board import Board
+from gateway import config, listeners, systemd
+from gateway.clock import canary, jobs
+from gateway.clock.context import Site
+from gateway.clock.job_status import Board
+from gateway.clock.liveness import Sources
+from gateway.clock.metrics import Metrics
 from gateway.config import Settings
 from gateway.errors import StorageUnavailable
 from gateway.flow import Desk
-from gateway.jobsite import Site
-from gateway.liveness import Sources
-from gateway.metrics import Metrics
 from gateway.portal import app as portal
 from gateway.portal import server as portal_server
 from gateway.portal.app import Health
 from gateway.receive.imap import from_settings
 from gateway.receive.imap.watch import Watch
 from gateway.receive.smtp import smtp
-from gateway.render import Templates
+from gateway.render.mail import Templates
 from gateway.send import Sender, transport
-from gateway.walk import Walk
+from gateway.worker import Walk
 from storage.database import Database, ping
 from storage.migrate import migrate
 

@@ -17,12 +17,12 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import TypedDict
 
 from gateway.config import Settings, agent_addresses
+from gateway.config.settings import Lmtp, Smtp
 from gateway.portal.server import Server
 from gateway.receive.intake import Intake
 from gateway.receive.smtp import lmtp, smtp
 from gateway.receive.smtp.logins import BadLogins, Logins
 from gateway.receive.smtp.options import Listener, Options
-from gateway.settings import Lmtp, Smtp
 
 log = logging.getLogger("replydesk")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
+from gateway.apply import Effects
 from gateway.core import bounced, clock, probe, rating, requester_acts, thread
 from gateway.core.compose import Scene, compose
 from gateway.core.decision import Decision, Reason
@@ -12,7 +13,6 @@ from gateway.core.notice import Audience, Notice, NoticeRequest, Section
 from gateway.core.policy import Mailbox
 from gateway.core.rating import Answer
 from gateway.core.ticket import Evidence
-from gateway.effects import Effects
 from gateway.mail.message import Address
 from storage.contacts import Contact
 from storage.tx import Tx

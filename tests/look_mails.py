@@ -13,9 +13,9 @@ from typing import Literal
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, sync_playwright
 
-from gateway import examples
 from gateway.core.notice import Notice
-from gateway.render import Templates
+from gateway.render import examples
+from gateway.render.mail import Templates
 
 CHROMIUM = "/usr/bin/chromium"
 WIDTHS = (380, 900)

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from gateway import config
+from gateway.clock.context import Site
 from gateway.core import token
 from gateway.core.token import Keys
 from gateway.flow import Desk
-from gateway.jobsite import Site
 from gateway.mail.message import Envelope
-from gateway.render import Templates
+from gateway.render.mail import Templates
 from storage import raw
 from storage.audit import audit
 from storage.database import Database

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from gateway.board import Board, Canary
-from gateway.canary import send_probe
-from gateway.metrics import Metrics
+from gateway.clock.canary import send_probe
+from gateway.clock.job_status import Board, Canary
+from gateway.clock.metrics import Metrics
 from storage.database import Database
 from storage.journal import JournalRow
 from storage.tables import Probe

@@ -13,7 +13,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from gateway import jobs
+from gateway.clock import jobs
+from gateway.clock.context import Site
 from gateway.config import Digest, Mailbox, Settings
 from gateway.core import token
 from gateway.core.commands import Command, Order, Verb
@@ -25,9 +26,8 @@ from gateway.core.orders import Answer, Carrier, carry_out
 from gateway.core.policy import Policy
 from gateway.core.ticket import EntryKind, Role
 from gateway.flow import Desk
-from gateway.jobsite import Site
 from gateway.mail.message import Address, Envelope
-from gateway.render import Templates
+from gateway.render.mail import Templates
 from storage import raw
 from storage.database import Database
 from storage.outbox import OutboxRow, State

@@ -17,7 +17,8 @@ from urllib.request import urlopen
 
 import pytest
 
-from gateway import config, daemon, jobs
+from gateway import config, daemon
+from gateway.clock import jobs
 from storage.audit import audit
 from storage.database import Database
 from storage.tx import Tx

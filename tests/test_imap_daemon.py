@@ -12,7 +12,8 @@ from urllib.request import urlopen
 
 import pytest
 
-from gateway import daemon, liveness
+from gateway import daemon
+from gateway.clock import liveness
 from gateway.config import Settings, build
 from gateway.receive.imap import from_settings
 from storage.database import Database

@@ -17,13 +17,13 @@ from typing import Any
 
 import pytest
 
+from gateway.archive.importer import Ended, Ending, Importer, in_order
+from gateway.archive.mailstore import Skipped, stored
 from gateway.core.policy import Policy
 from gateway.core.ticket import EntryKind, Ticket
 from gateway.flow import Desk
-from gateway.importer import Ended, Ending, Importer, in_order
 from gateway.mail.message import Envelope
-from gateway.mailstore import Skipped, stored
-from gateway.render import Templates
+from gateway.render.mail import Templates
 from storage import raw
 from storage.audit import audit
 from storage.database import Database

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from gateway import jobs
+from gateway.clock import jobs
+from gateway.clock.context import Site
+from gateway.clock.jobs import JOBS, Job
 from gateway.errors import StorageUnavailable
 from gateway.flow import Desk
-from gateway.jobs import JOBS, Job
-from gateway.jobsite import Site
 from storage.database import Database
 from storage.jobs import JobRow
 from tests.conftest import NOW, Clock

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.mailstore import NoMails, Skipped, Stored, envelope_of, stored
+from gateway.archive.mailstore import NoMails, Skipped, Stored, envelope_of, stored
 from tests.core.build import EXAMPLES
 
 ONE = b"From: a@x.example\nSubject: One\nDate: Mon, 02 Mar 2026 10:30:00 +0100\n\nHello\n"

@@ -9,9 +9,9 @@ from urllib.request import urlopen
 
 import pytest
 
-from gateway.board import Board
-from gateway.liveness import Source
-from gateway.metrics import Metrics
+from gateway.clock.job_status import Board
+from gateway.clock.liveness import Source
+from gateway.clock.metrics import Metrics
 
 
 @pytest.fixture

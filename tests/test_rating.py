@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from gateway.cli import stats
+from gateway.clock.rating import ask_for_ratings
 from gateway.core import rating
-from gateway.rating import ask_for_ratings
 from storage.database import Database
 from tests.conftest import Clock
 from tests.room import ERIKA, KARL, LEAD, Room, room

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from gateway.clock.retention import apply_retention
 from gateway.errors import UnknownEntry
-from gateway.retention import apply_retention
 from storage import raw
 from storage.database import Database
 from storage.tables import metadata

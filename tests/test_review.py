@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from gateway import jobs
+from gateway.clock import jobs
 from gateway.core.lifecycle import Status
 from storage.database import Database
 from tests.conftest import Clock

@@ -11,8 +11,8 @@ import pytest
 from gateway.core.policy import Policy
 from gateway.flow import Desk
 from gateway.mail.message import Envelope
-from gateway.render import Templates
-from gateway.walk import Walk
+from gateway.render.mail import Templates
+from gateway.worker import Walk
 from storage.database import Database
 from tests.conftest import Clock
 

@@ -13,7 +13,7 @@ from gateway.core.policy import Agent, Mailbox, Policy
 from gateway.core.token import Keys
 from gateway.flow import Desk
 from gateway.mail.message import Envelope, address_key
-from gateway.render import Templates
+from gateway.render.mail import Templates
 from storage import raw
 from storage.database import Database
 from storage.tables import metadata

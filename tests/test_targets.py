@@ -7,7 +7,7 @@ from email import policy as email_policy
 from pathlib import Path
 from typing import Any
 
-from gateway import jobs
+from gateway.clock import jobs
 from storage.database import Database
 from tests.conftest import Clock
 from tests.room import ANNA, BASE, ERIKA, LEAD, Room, room

@@ -21,8 +21,8 @@ from urllib.request import Request, urlopen
 
 from gateway.cli.findings import ERROR, OK, WARNING, Finding, daemon_runs
 from gateway.config import Imap, Settings
+from gateway.config.settings import Lmtp, Smtp
 from gateway.receive.smtp.replies import NOT_A_PROXY
-from gateway.settings import Lmtp, Smtp
 
 SECONDS = 5.0
 """For each answer; on this machine and on the way to the relay alike."""

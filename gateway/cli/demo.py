@@ -19,7 +19,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from gateway import demo
+    from gateway.cli import demo_case
 
-    asyncio.run(demo.run(args.directory, stay=not args.exit))
+    asyncio.run(demo_case.run(args.directory, stay=not args.exit))
     return 0

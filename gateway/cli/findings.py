@@ -131,7 +131,7 @@ def look_at_database(settings: Settings) -> Iterator[Finding]:
 
 
 def look_at_templates(settings: Settings) -> Iterator[Finding]:
-    from gateway.render import Templates
+    from gateway.render.mail import Templates
 
     try:
         Templates(settings.templates_dir, ZoneInfo(settings.gateway.timezone)).check()

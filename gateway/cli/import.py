@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from gateway.archive.importer import Importer
+    from gateway.archive.mailstore import Stored
     from gateway.cli.site import Site
     from gateway.core.policy import Mailbox
-    from gateway.importer import Importer
-    from gateway.mailstore import Stored
 
 CLOSED_AFTER = timedelta(days=30)
 NAMED = 20
@@ -43,9 +43,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from gateway.archive.importer import in_order
+    from gateway.archive.mailstore import Skipped, stored
     from gateway.cli.site import now, opened
-    from gateway.importer import in_order
-    from gateway.mailstore import Skipped, stored
 
     with opened(args) as site:
         importer = _importer(site, args)
@@ -62,9 +62,9 @@ def run(args: argparse.Namespace) -> int:
 def _importer(site: Site, args: argparse.Namespace) -> Importer:
     from dataclasses import replace
 
+    from gateway.archive.importer import Importer
     from gateway.cli.site import now
     from gateway.flow import Desk
-    from gateway.importer import Importer
 
     closed_before = args.closed_before or now() - CLOSED_AFTER
     policy = replace(site.policy, closed_before=closed_before)

@@ -14,7 +14,7 @@ from gateway.core.notice import Notice
 from gateway.errors import ReplydeskError
 
 if TYPE_CHECKING:
-    from gateway.render import Templates
+    from gateway.render.mail import Templates
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +27,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from gateway import examples
+    from gateway.render import examples
 
     templates = _templates(args.config)
     if args.language not in templates.languages:
@@ -42,7 +42,7 @@ def _templates(config: str | None) -> Templates:
     from zoneinfo import ZoneInfo
 
     from gateway.config import DEFAULT_PATHS, ENVIRONMENT, load
-    from gateway.render import Templates
+    from gateway.render.mail import Templates
 
     # Templates can be looked at before there is a configuration.
     if not config and ENVIRONMENT not in os.environ and not any(Path(p).is_file() for p in DEFAULT_PATHS):

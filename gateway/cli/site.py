@@ -47,7 +47,7 @@ class Site:
     @cached_property
     def desk(self) -> Desk:
         from gateway.flow import Desk
-        from gateway.render import Templates
+        from gateway.render.mail import Templates
 
         return Desk(self.policy, Templates(self.settings.templates_dir, self.zone))
 

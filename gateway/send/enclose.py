@@ -17,7 +17,7 @@ from gateway.core.policy import Policy
 from gateway.core.token import link_token
 from gateway.errors import UnknownTicket
 from gateway.mail.parse import extract_all
-from gateway.wire import Enclosed, attach
+from gateway.render.wire import Enclosed, attach
 from storage.database import Database
 from storage.outbox import OutboxRow
 from storage.tx import Tx

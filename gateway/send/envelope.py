@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gateway.core.retry import About, Outcome, Result
-from gateway.wire import ascii_domain
+from gateway.render.wire import ascii_domain
 
 
 @dataclass(frozen=True, slots=True)

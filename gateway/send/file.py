@@ -20,8 +20,8 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 from gateway.core.retry import About, Outcome, Result
+from gateway.render.wire import POLICY
 from gateway.send.relay import Begin, RelayUnavailable, at_once
-from gateway.wire import POLICY
 
 NAME_LIMIT = 100
 """Characters of each part of a name."""

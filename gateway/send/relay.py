@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from gateway.config import Settings, read_secret
+from gateway.config.oauth import Tokens, tokens
 from gateway.core.retry import Outcome, Result
 from gateway.errors import ReplydeskError
-from gateway.oauth import Tokens, tokens
-from gateway.wire import ascii_domain
+from gateway.render.wire import ascii_domain
 
 Begin = Callable[[], Awaitable[bool]]
 """Asked once before the mail itself is sent; False: it must not be."""

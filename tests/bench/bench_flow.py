@@ -25,8 +25,8 @@ from gateway import config
 from gateway.core.token import Keys
 from gateway.flow import Desk
 from gateway.mail.message import Envelope
-from gateway.render import Templates
-from gateway.walk import Walk
+from gateway.render.mail import Templates
+from gateway.worker import Walk
 from storage.database import Database
 from storage.migrate import migrate
 from tests.bench.bench_parse import prose

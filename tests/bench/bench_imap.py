@@ -20,18 +20,18 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import perf_counter
 
+from gateway.clock.liveness import Sources
+from gateway.config.password import Password
 from gateway.core.policy import Mailbox, Policy
 from gateway.core.token import Keys
 from gateway.flow import Desk
-from gateway.liveness import Sources
 from gateway.mail.message import Envelope
 from gateway.receive.imap.account import Account, After, Auth, Backlog, Errand, Security
 from gateway.receive.imap.client import connect
 from gateway.receive.imap.folder import Folder
 from gateway.receive.intake import Intake
-from gateway.receive.password import Password
-from gateway.render import Templates
-from gateway.walk import Walk
+from gateway.render.mail import Templates
+from gateway.worker import Walk
 from storage.database import Database
 from storage.migrate import migrate
 from tests.interop import dovecot as dovecot_module

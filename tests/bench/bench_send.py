@@ -31,7 +31,7 @@ from gateway.core.policy import Mailbox, Policy
 from gateway.core.token import Keys
 from gateway.flow import Desk
 from gateway.mail.message import Address
-from gateway.render import Templates
+from gateway.render.mail import Templates
 from gateway.send import Sender
 from gateway.send.relay import Relay
 from gateway.send.smtp import SmtpTransport

@@ -17,7 +17,7 @@ from gateway.cli import main
 from gateway.core.decision import Decision
 from gateway.flow import Desk
 from gateway.mail.message import Envelope
-from gateway.render import Templates
+from gateway.render.mail import Templates
 from storage import raw
 from storage.database import Database
 from tests.conftest import NOW

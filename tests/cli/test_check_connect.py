@@ -326,7 +326,7 @@ def test_what_answers_at_the_public_address(
 
 
 def _public(url: str) -> dict[str, object]:
-    from gateway.settings import Gateway
+    from gateway.config.settings import Gateway
 
     return {"gateway": Gateway(public_url=url)}
 

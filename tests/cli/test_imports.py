@@ -14,7 +14,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 SERVERS = {"aiosmtpd", "aiosmtplib", "aioimaplib", "starlette", "uvicorn", "apscheduler", "structlog", "alembic"}
 DATABASE = {"sqlmodel", "sqlalchemy", "storage.database"}
 READING = {"mailparser", "quotequail", "tnefparse", "gateway.mail.parse"}
-WRITING = {"jinja2", "css_inline", "gateway.render"}
+WRITING = {"jinja2", "css_inline", "gateway.render.mail"}
 TABLES = {"rich"}
 
 ALL = SERVERS | DATABASE | READING | WRITING | TABLES | {"pydantic", "psycopg"}

@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway import wire
 from gateway.core import token
 from gateway.core.compose import (
     CONVERSATION_LINES,
@@ -31,6 +30,7 @@ from gateway.core.policy import Agent, Policy
 from gateway.core.say import say
 from gateway.core.ticket import EntryKind, Role, Ticket
 from gateway.mail.message import Address
+from gateway.render import wire
 from tests.conftest import NOW
 from tests.core.build import (
     ANNA,

@@ -17,7 +17,7 @@ from gateway.core.policy import Policy
 from gateway.core.token import Keys
 from gateway.mail.message import Address, Envelope
 from gateway.mail.parse import parse
-from gateway.render import Templates
+from gateway.render.mail import Templates
 from tests.conftest import NOW
 
 TEMPLATES = Templates()

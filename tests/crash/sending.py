@@ -11,7 +11,7 @@ from gateway import config
 from gateway.core.policy import Mailbox, Policy
 from gateway.core.token import Keys
 from gateway.flow import Desk
-from gateway.render import Templates
+from gateway.render.mail import Templates
 from gateway.send import Sender, transport
 from storage.database import Database
 

@@ -26,7 +26,7 @@ from gateway.mail.message import Envelope
 from gateway.portal.app import Health, app
 from gateway.portal.passwords import Passwords
 from gateway.portal.server import Server, serve
-from gateway.render import Templates
+from gateway.render.mail import Templates
 from storage import raw
 from storage.database import Database
 from tests.conftest import SECRET, Clock

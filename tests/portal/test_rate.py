@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from gateway.clock.jobs import Site as ClockSite
+from gateway.clock.rating import ask_for_ratings
 from gateway.core.rating import Answer
-from gateway.jobs import Site as ClockSite
-from gateway.rating import ask_for_ratings
 from tests.portal.conftest import ERIKA, Opened, Site
 from tests.portal.test_browser import CHROMIUM, LOOKS, check, chromium, shoot
 

@@ -10,16 +10,16 @@ from datetime import datetime, timedelta
 from email.message import EmailMessage
 from typing import Any
 
+from gateway.clock.liveness import Sources
+from gateway.config.password import Password
 from gateway.core.policy import Policy
 from gateway.flow import Desk
-from gateway.liveness import Sources
 from gateway.receive.imap.account import Account, After, Auth, Backlog, Errand, Security
 from gateway.receive.imap.client import Mailbox, connect
 from gateway.receive.imap.folder import Folder
 from gateway.receive.imap.watch import Watch
-from gateway.receive.password import Password
-from gateway.render import Templates
-from gateway.walk import Walk
+from gateway.render.mail import Templates
+from gateway.worker import Walk
 from storage.database import Database
 from storage.journal import JournalRow
 from storage.outbox import OutboxRow

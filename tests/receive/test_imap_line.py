@@ -9,11 +9,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from gateway.config.password import Password
 from gateway.errors import LoginRefused, Unreachable
 from gateway.receive.imap import driver, line
 from gateway.receive.imap.account import Auth, Refused, Security
 from gateway.receive.imap.client import Mailbox, connect
-from gateway.receive.password import Password
 from tests.receive.imap_house import account, mail, until
 from tests.receive.imap_server import PASSWORD, Server
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from gateway.config.password import Password
 from gateway.core.policy import Policy
 from gateway.receive.imap import backoff as backoff_module
 from gateway.receive.imap import watch as watch_module
 from gateway.receive.imap.account import After, Backlog
-from gateway.receive.password import Password
 from storage.database import Database
 from tests.conftest import Clock
 from tests.receive.imap_house import House, errand, mail, until

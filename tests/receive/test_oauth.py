@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from gateway.config.oauth import Client, Tokens
+from gateway.config.password import Password
 from gateway.core.policy import Policy
 from gateway.errors import LoginRefused, Unreachable
-from gateway.oauth import Client, Tokens
 from gateway.receive.imap.account import Auth
 from gateway.receive.imap.client import connect
-from gateway.receive.password import Password
 from storage.database import Database
 from tests.conftest import Clock
 from tests.endpoint import Endpoint

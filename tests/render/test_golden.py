@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway import examples
 from gateway.core.notice import Notice
-from gateway.render import Templates
+from gateway.render import examples
+from gateway.render.mail import Templates
 
 GOLDEN = Path(__file__).parent / "golden"
 TEMPLATES = Templates()

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from gateway import examples
 from gateway.core.compose import Scene, compose
 from gateway.core.lifecycle import Status
 from gateway.core.notice import Audience, Line, Notice, NoticeRequest, Outbound, Words
@@ -16,7 +15,8 @@ from gateway.core.policy import Policy
 from gateway.core.ticket import Entry, EntryKind, Role, Ticket
 from gateway.errors import TemplateError
 from gateway.mail.message import Address
-from gateway.render import PACKAGED, Templates, filled, quoted, reflow
+from gateway.render import examples
+from gateway.render.mail import PACKAGED, Templates, filled, quoted, reflow
 
 REPLY = examples.outbounds(Notice.REPLY, "de")[0]
 NOTICE = examples.outbounds(Notice.AGENT_NOTICE, "en")[0]

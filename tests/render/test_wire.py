@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway import examples, wire
 from gateway.core.notice import Notice, Outbound
 from gateway.mail.message import Address
 from gateway.mail.text import one_line
+from gateway.render import examples, wire
 
 REPLY = examples.outbounds(Notice.REPLY, "de")[0]
 RECEIVED = examples.outbounds(Notice.REQUEST_RECEIVED, "en")[0]

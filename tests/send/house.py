@@ -11,13 +11,14 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import TypeVar
 
-from gateway import config, examples
+from gateway import config
 from gateway.config import Settings
 from gateway.core.notice import AttachedFile, Notice, Outbound
 from gateway.core.policy import Policy
 from gateway.flow import Desk
 from gateway.mail.message import Address, Envelope
-from gateway.render import Templates
+from gateway.render import examples
+from gateway.render.mail import Templates
 from gateway.send import Sender, Transport
 from storage import raw
 from storage.database import Database

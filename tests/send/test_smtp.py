@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from gateway.config.oauth import Client, Tokens
 from gateway.core.retry import About, Result
-from gateway.oauth import Client, Tokens
 from gateway.send import pool as pool_module
 from gateway.send import smtp as smtp_module
 from gateway.send.relay import RelayUnavailable

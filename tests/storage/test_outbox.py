@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from gateway import examples
 from gateway.core.notice import AttachedFile, Audience, Notice, Outbound
 from gateway.core.thread import Key, Keys
 from gateway.core.ticket import Evidence
 from gateway.errors import UnknownEntry
 from gateway.mail.message import Address, Envelope
+from gateway.render import examples
 from storage import raw
 from storage.claims import DIED_SENDING
 from storage.database import Database

@@ -21,7 +21,7 @@ from gateway.core.policy import Policy
 from gateway.core.say import spoken
 from gateway.flow import Desk
 from gateway.mail.message import Envelope, address_key
-from gateway.render import Templates
+from gateway.render.mail import Templates
 from gateway.send.enclose import enclosed_now
 from storage import raw
 from storage.database import Database

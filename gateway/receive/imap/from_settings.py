@@ -10,14 +10,13 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 
-from gateway import oauth
-from gateway.config import Imap, Settings, read_secret
+from gateway.config import Imap, Settings, oauth, read_secret
+from gateway.config.password import Password
 from gateway.mail.message import address_key
 from gateway.receive.imap.account import Account, After, Auth, Backlog, Books, Credential, Errand, Security
 from gateway.receive.imap.folder import Folder
 from gateway.receive.imap.watch import Watch
 from gateway.receive.intake import Intake
-from gateway.receive.password import Password
 
 _TLS_PORT, _PLAIN_PORT = 993, 143
 

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
-from gateway.board import Canary
+from gateway.clock.context import Site
+from gateway.clock.job_status import Canary
 from gateway.core import probe
 from gateway.core.policy import Mailbox
 from gateway.core.probe import Probe
 from gateway.flow import Desk
-from gateway.jobsite import Site
 from storage.tx import Tx
 
 log = logging.getLogger("replydesk.canary")

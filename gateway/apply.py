@@ -17,7 +17,7 @@ from gateway.core.say import say
 from gateway.core.ticket import Ticket
 from gateway.core.token import fingerprint
 from gateway.mail.message import Address
-from gateway.render import Templates
+from gateway.render.mail import Templates
 from storage.contacts import Contact
 from storage.tickets import Applied
 from storage.tx import Tx

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from gateway.jobsite import Site
+from gateway.clock.context import Site
 from storage.retention import DROPPED, Mode, Retention
 from storage.tx import Tx
 

@@ -24,9 +24,9 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup, escape
 
 import templates
-from gateway import examples, wire
 from gateway.core.notice import Notice, Outbound
 from gateway.errors import TemplateError
+from gateway.render import examples, wire
 
 if TYPE_CHECKING:
     from babel import Locale

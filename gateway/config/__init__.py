@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
+from gateway.config.settings import BUDGET, LANGUAGES, Digest, Imap, Mailbox, Send, Settings
 from gateway.core.commands import STATUS_WORDS
 from gateway.core.hours import Hours as HoursPolicy
 from gateway.core.lifecycle import Status as CoreStatus
@@ -28,7 +29,6 @@ from gateway.core.policy import Mailbox as MailboxPolicy
 from gateway.core.token import Keys
 from gateway.errors import ConfigError
 from gateway.mail.message import address_key
-from gateway.settings import BUDGET, LANGUAGES, Digest, Imap, Mailbox, Send, Settings
 
 __all__ = [
     "Digest",

@@ -16,14 +16,14 @@ from functools import partial
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from gateway import canary, rating, retention
+from gateway.clock import canary, rating, retention
+from gateway.clock.context import Site
+from gateway.clock.for_each_ticket import SomeFailed, each
 from gateway.core import clock, digest
 from gateway.core.notice import Audience, Notice, NoticeRequest
 from gateway.core.policy import Policy
-from gateway.each import SomeFailed, each
 from gateway.errors import StorageUnavailable
 from gateway.flow import Desk
-from gateway.jobsite import Site
 from gateway.mail.message import Address
 from storage.jobs import JobRow
 from storage.tx import Tx

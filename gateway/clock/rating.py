@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from gateway.clock.context import Site
+from gateway.clock.for_each_ticket import each
 from gateway.core.rating import LATE
-from gateway.each import each
-from gateway.jobsite import Site
 
 EVERY = timedelta(minutes=5)
 

@@ -17,8 +17,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, start_wsgi_serv
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from gateway.board import Board
-from gateway.liveness import Source
+from gateway.clock.job_status import Board
+from gateway.clock.liveness import Source
 
 LAG_SECONDS = 1.0
 

@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
+from gateway.archive.mailstore import Stored, envelope_of
 from gateway.core.archive import plausible
 from gateway.core.policy import Mailbox
 from gateway.errors import StorageUnavailable
 from gateway.flow import Desk, Read, names_of
 from gateway.mail.message import Envelope
-from gateway.mailstore import Stored, envelope_of
 from storage import raw as raw_mail
 from storage.database import Database
 from storage.tx import Tx

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from gateway.board import Board
+from gateway.clock.job_status import Board
 from gateway.config import Settings
 from gateway.flow import Desk
 from storage.database import Database

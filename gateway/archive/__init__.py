@@ -1,0 +1,1 @@
+"""Old mail taken in: from files, mbox and Maildir."""

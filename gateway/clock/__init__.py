@@ -1,0 +1,1 @@
+"""What happens by the clock: jobs, and what they need."""

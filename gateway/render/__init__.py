@@ -1,0 +1,1 @@
+"""From a decided notice to the bytes of a mail."""
