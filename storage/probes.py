@@ -14,7 +14,7 @@ from gateway.core.decision import Returned
 from gateway.core.notice import Notice
 from gateway.core.probe import Probe
 from storage import tables
-from storage.erasure import Erasure
+from storage.erasure.steps import Erasure
 from storage.journal import JOURNAL, SETTLED
 from storage.outbox import DUE, OUTBOX, State
 

@@ -13,7 +13,7 @@ from gateway.core.thread import Keys, Known, SentFacts
 from gateway.core.ticket import EntryKind, Role
 from gateway.mail.message import address_key
 from storage import tables
-from storage.ticket_reads import TicketReads
+from storage.reads import TicketReads
 
 TICKET: Table = tables.table(tables.Ticket)
 ENTRY: Table = tables.table(tables.Entry)

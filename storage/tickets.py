@@ -18,8 +18,8 @@ from gateway.errors import UnknownTicket
 from gateway.mail.message import Address, Attachment
 from storage import tables
 from storage.contacts import Contacts
+from storage.reads import entry_of
 from storage.threads import Threads
-from storage.ticket_reads import entry_of
 
 TICKET: Table = tables.table(tables.Ticket)
 ENTRY: Table = tables.table(tables.Entry)

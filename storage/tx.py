@@ -9,10 +9,10 @@ from sqlalchemy import Connection
 from storage.acts import Acts
 from storage.alarms import Alarms
 from storage.contacts import Contacts
+from storage.folder_progress import Places
 from storage.jobs import Jobs
 from storage.journal import Journal
 from storage.outbox import Outbox
-from storage.places import Places
 from storage.probes import Probes
 from storage.ratings import Ratings
 from storage.tickets import Tickets

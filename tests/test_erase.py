@@ -16,10 +16,11 @@ import pytest
 from gateway import config
 from gateway.cli import main
 from gateway.errors import ReplydeskError
-from storage import backup, compact, raw
+from storage import backup, raw
 from storage.database import Database
-from storage.erase import erase, refuse
-from storage.person import survey
+from storage.erasure import compact
+from storage.erasure.erase import erase, refuse
+from storage.erasure.person import survey
 from storage.tables import metadata
 from storage.tx import Tx
 from tests.conftest import SECRET, Clock

@@ -19,11 +19,12 @@ from typing import TYPE_CHECKING
 from gateway.cli import WrongUsage, show
 from gateway.cli.site import Site, now
 from gateway.errors import ReplydeskError
-from storage import backup, compact
-from storage.compact import Compacted
-from storage.erase import Erased, erase, refuse
-from storage.erasure import NOBODY
-from storage.person import Survey, survey
+from storage import backup
+from storage.erasure import compact
+from storage.erasure.compact import Compacted
+from storage.erasure.erase import Erased, erase, refuse
+from storage.erasure.person import Survey, survey
+from storage.erasure.steps import NOBODY
 
 if TYPE_CHECKING:
     from gateway.cli.show import Json

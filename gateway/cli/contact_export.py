@@ -24,8 +24,8 @@ from gateway.errors import ReplydeskError, UnknownEntry
 from gateway.mail.message import address_key
 from gateway.send.enclose import enclosed_now
 from storage.contacts import Contact
+from storage.erasure.person import Survey, survey
 from storage.outbox import State
-from storage.person import Survey, survey
 from storage.tx import Tx
 
 _LEFT = (State.SENT, State.UNCERTAIN)

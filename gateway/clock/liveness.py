@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from gateway.errors import StorageUnavailable
 from gateway.flow import Desk
 from storage.database import Database
-from storage.places import Place, Unfetched
+from storage.folder_progress import Place, Unfetched
 from storage.tx import Tx
 
 log = logging.getLogger("replydesk.liveness")

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from gateway.clock.context import Site
-from storage.retention import DROPPED, Mode, Retention
+from storage.erasure.retention import DROPPED, Mode, Retention
 from storage.tx import Tx
 
 log = logging.getLogger("replydesk.retention")

@@ -17,7 +17,7 @@ from gateway.core.token import read_link
 from gateway.errors import UnknownTicket
 from gateway.portal import pages, present, views
 from gateway.portal.refusal import Refusal
-from gateway.portal.visit import Visit
+from gateway.portal.request import Visit
 from storage.tx import Tx
 
 log = logging.getLogger("replydesk.portal")

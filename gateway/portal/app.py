@@ -19,15 +19,15 @@ from starlette.routing import Route
 
 from gateway.config import Settings
 from gateway.flow import Desk
-from gateway.portal import actions, large, pages, rate, register, sign
+from gateway.portal import actions, file_link, pages, rate, register, sign_in
 from gateway.portal.guard import Guard
 from gateway.portal.limits import networks
-from gateway.portal.look import Look
 from gateway.portal.passwords import Passwords
 from gateway.portal.portal import Health, Portal
 from gateway.portal.refusal import Refusal
+from gateway.portal.request import Visit
 from gateway.portal.session import Sessions
-from gateway.portal.visit import Visit
+from gateway.portal.templates import Look
 from storage.database import Database
 
 __all__ = ["PAGES", "Health", "app"]
@@ -66,13 +66,13 @@ class Page:
 
 PAGES: tuple[Page, ...] = (
     Page("/", For.EVERYBODY, pages.home),
-    Page("/sign-in", For.EVERYBODY, sign.sign_in_form, sign.sign_in),
-    Page("/sign-out", For.CUSTOMERS, None, sign.sign_out),
-    Page("/forgot", For.EVERYBODY, sign.forgot_form, sign.forgot),
+    Page("/sign-in", For.EVERYBODY, sign_in.sign_in_form, sign_in.sign_in),
+    Page("/sign-out", For.CUSTOMERS, None, sign_in.sign_out),
+    Page("/forgot", For.EVERYBODY, sign_in.forgot_form, sign_in.forgot),
     Page("/register/{token}", For.EVERYBODY, register.register_form, register.register),
     Page("/reset/{token}", For.EVERYBODY, register.reset_form, register.reset),
     Page("/close/{token}", For.EVERYBODY, actions.close_form, actions.close),
-    Page("/file/{token}", For.EVERYBODY, large.file),
+    Page("/file/{token}", For.EVERYBODY, file_link.file),
     Page("/rate/{token}/{value}", For.EVERYBODY, rate.rate_form, rate.rate),
     Page("/tickets", For.CUSTOMERS, pages.tickets),
     Page("/tickets/{number}", For.CUSTOMERS, pages.ticket, actions.reply),

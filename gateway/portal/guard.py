@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from gateway.errors import StorageUnavailable
 from gateway.portal.portal import Portal
 from gateway.portal.refusal import Refusal
-from gateway.portal.visit import Visit
+from gateway.portal.request import Visit
 
 log = logging.getLogger("replydesk.portal")
 

@@ -16,7 +16,7 @@ from gateway.core.ticket import Entry, EntryKind, Role, Ticket
 from gateway.errors import UnknownTicket
 from gateway.portal import original, present, views
 from gateway.portal.refusal import Refusal
-from gateway.portal.visit import Visit
+from gateway.portal.request import Visit
 from storage.contacts import Contact
 from storage.tx import Tx
 

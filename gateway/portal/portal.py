@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 from gateway.config import Settings
 from gateway.flow import Desk
 from gateway.portal.limits import Limits, Network
-from gateway.portal.look import Look
 from gateway.portal.original import Originals
 from gateway.portal.passwords import Passwords
 from gateway.portal.session import Cookies, Sessions
+from gateway.portal.templates import Look
 from storage.database import Database
 
 

@@ -12,8 +12,8 @@ from gateway.core import lifecycle, statuses, token
 from gateway.core.compose import reply_mailto
 from gateway.core.ticket import Entry, Role, Ticket
 from gateway.portal import views
-from gateway.portal.look import type_name
-from gateway.portal.visit import Visit
+from gateway.portal.request import Visit
+from gateway.portal.templates import type_name
 
 TEXT_LIMIT = 20_000
 """Characters of one message on the page of its ticket."""

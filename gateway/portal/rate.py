@@ -17,7 +17,7 @@ from gateway.core.ticket import Ticket
 from gateway.core.token import read_link
 from gateway.errors import UnknownTicket
 from gateway.portal import present, views
-from gateway.portal.visit import Visit
+from gateway.portal.request import Visit
 from storage.contacts import Contact
 from storage.tx import Tx
 

@@ -17,7 +17,7 @@ from gateway.mail.message import address_key
 from gateway.portal import passwords, views
 from gateway.portal.passwords import Busy, Fault
 from gateway.portal.refusal import Refusal
-from gateway.portal.visit import Visit
+from gateway.portal.request import Visit
 from storage.contacts import Contact
 from storage.tx import Tx
 

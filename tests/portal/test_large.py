@@ -6,8 +6,8 @@ from datetime import timedelta
 
 from gateway.core import token
 from gateway.send.enclose import link
+from storage.erasure.retention import Retention
 from storage.outbox import OutboxRow, State
-from storage.retention import Retention
 from storage.tx import Tx
 from tests.portal.conftest import ANNA, ERIKA, Site
 

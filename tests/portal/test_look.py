@@ -12,7 +12,7 @@ import pytest
 
 from gateway.errors import TemplateError
 from gateway.portal import form, original
-from gateway.portal.look import PACKAGED, Look, linked, type_name
+from gateway.portal.templates import PACKAGED, Look, linked, type_name
 from gateway.portal.words import DE, EN, LANGUAGES
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)

@@ -11,7 +11,7 @@ from gateway.errors import ConfigError
 from gateway.portal import form, passwords
 from gateway.portal.limits import Window, client, networks
 from gateway.portal.passwords import Fault
-from gateway.portal.visit import _accepted
+from gateway.portal.request import _accepted
 from tests.portal.conftest import Opened
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)

@@ -21,9 +21,9 @@ from gateway.receive.imap.watch import Watch
 from gateway.render.mail import Templates
 from gateway.worker import Walk
 from storage.database import Database
+from storage.folder_progress import Place
 from storage.journal import JournalRow
 from storage.outbox import OutboxRow
-from storage.places import Place
 from tests.receive.imap_server import PASSWORD, USER, Server
 
 SOURCE = "imap:support@example.com"

@@ -20,7 +20,7 @@ from gateway.errors import UnknownTicket
 from gateway.mail.message import Address, Envelope
 from storage import raw, tables
 from storage.database import Database
-from storage.ticket_reads import MAX_NUMBER
+from storage.reads import MAX_NUMBER
 from storage.tickets import Applied
 from storage.tx import Tx
 from tests.conftest import NOW

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from gateway.errors import AccountError
-from storage.places import Place, Unfetched
+from storage.folder_progress import Place, Unfetched
 
 
 class Refused(AccountError):

@@ -21,7 +21,7 @@ from gateway.receive.imap import syntax as words
 from gateway.receive.imap.account import After, Backlog, Books, Errand, Refused
 from gateway.receive.imap.client import Mailbox, portions
 from gateway.receive.intake import Intake
-from storage.places import Place, Unfetched
+from storage.folder_progress import Place, Unfetched
 
 log = logging.getLogger("replydesk.imap")
 

@@ -17,12 +17,13 @@ from sqlalchemy import Connection, and_, delete, func, select, update
 
 from gateway.core.person_traces import MARK, Traces
 from gateway.errors import ReplydeskError
-from storage import person, tables
+from storage import tables
 from storage.contacts import CONTACT, SESSION, Contacts
-from storage.erasure import NOBODY, RATING, Erasure
+from storage.erasure import person
+from storage.erasure.person import Recognised, Survey
+from storage.erasure.steps import NOBODY, RATING, Erasure
 from storage.journal import JOURNAL, SETTLED
 from storage.outbox import DUE, OUTBOX, State
-from storage.person import Recognised, Survey
 from storage.raw import RAW
 from storage.tickets import ENTRY, PARTICIPANT, TICKET, Tickets
 from storage.tx import Tx

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, delete, exists, select, text, update
 from gateway.core.lifecycle import Status
 from storage import tables
 from storage.contacts import CONTACT, SESSION
-from storage.erasure import ALARM, IN_FLIGHT, NOBODY, Erasure
+from storage.erasure.steps import ALARM, IN_FLIGHT, NOBODY, Erasure
 from storage.journal import HELD, JOURNAL, SETTLED
 from storage.outbox import DUE, OUTBOX, State
 from storage.raw import RAW

@@ -12,7 +12,7 @@ from gateway.core.token import Link, read_link
 from gateway.errors import UnknownEntry
 from gateway.mail.message import Attachment
 from gateway.portal import original, views
-from gateway.portal.visit import Visit
+from gateway.portal.request import Visit
 from storage.tx import Tx
 
 

@@ -20,7 +20,7 @@ from gateway.portal import views
 from gateway.portal.passwords import Busy, Verdict
 from gateway.portal.portal import Portal
 from gateway.portal.refusal import Refusal
-from gateway.portal.visit import Visit
+from gateway.portal.request import Visit
 from storage.contacts import Contact
 from storage.tx import Tx
 
