@@ -7,8 +7,7 @@ read in English by one agent and in German by the next. Text that is no code rea
 from __future__ import annotations
 
 from gateway.core.lifecycle import Status, agent_label
-
-_SEPARATOR = "\t"
+from gateway.mail.sentence import SEPARATOR, code
 
 SENTENCES: dict[str, tuple[str, str]] = {
     # what happened to a ticket
@@ -275,22 +274,22 @@ SENTENCES: dict[str, tuple[str, str]] = {
 _RATINGS = {"good": ("good", "gut"), "bad": ("bad", "schlecht")}
 
 
-def say(code: str, *arguments: object) -> str:
+def say(name: str, *arguments: object) -> str:
     """A sentence to be stored or handed on; read it with `spoken`."""
-    if code not in SENTENCES:
-        raise KeyError(code)
-    return _SEPARATOR.join([code, *(" ".join(str(a).split()) for a in arguments)])
+    if name not in SENTENCES:
+        raise KeyError(name)
+    return code(name, *arguments)
 
 
 def spoken(sentence: str, language: str) -> str:
     """The sentence in a language; English where there is no other."""
-    code, *arguments = sentence.split(_SEPARATOR)
-    found = SENTENCES.get(code)
+    name, *arguments = sentence.split(SEPARATOR)
+    found = SENTENCES.get(name)
     if found is None:
         return sentence
-    if code in ("status_set", "status_now", "no_move"):
+    if name in ("status_set", "status_now", "no_move"):
         arguments = [_status(a, language) for a in arguments]
-    if code == "rated":
+    if name == "rated":
         arguments = [_RATINGS.get(a, (f"{a} of 5", f"{a} von 5"))[language == "de"] for a in arguments]
     text = found[1] if language == "de" else found[0]
     try:

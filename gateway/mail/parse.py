@@ -17,10 +17,10 @@ from email.message import Message as MimeMessage
 
 import mailparser
 
-from gateway.core.say import say
 from gateway.mail import calendar, files, mime, new_text, people, reading, report, subject, text, unwrap
 from gateway.mail.header import Fields, message_ids
 from gateway.mail.message import Address, Attachment, Envelope, Event, Message, NestedMessage
+from gateway.mail.sentence import code
 
 logging.getLogger("mailparser").setLevel(logging.CRITICAL)  # what it stumbles over is in the mail's defects
 
@@ -218,7 +218,7 @@ def _unreadable(raw: bytes, cause: str) -> Message:
         reply_text="",
         body_html="",
         attachments=(whole,) if raw else (),
-        omissions=(say("nothing_shown", cause),),
+        omissions=(code("nothing_shown", cause),),
         defects=(cause,),
         unreadable=cause,
         size=len(raw),

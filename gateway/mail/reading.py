@@ -12,10 +12,10 @@ from email.message import Message as MimeMessage
 from html import escape
 from urllib.parse import unquote
 
-from gateway.core.say import say
 from gateway.mail import embedded, flowed, html_text, mime, unwrap
 from gateway.mail.html_safe import from_lines
 from gateway.mail.mime import Part
+from gateway.mail.sentence import code
 from gateway.mail.text import clean
 from gateway.mail.unwrap import Unpacked
 
@@ -90,7 +90,7 @@ def read(tree: MimeMessage, prefix: str = "", depth: int = 0) -> Content:
     content.hint = next((p.declared_charset for p in leaves if p.main_type == "text" and p.declared_charset), "")
     content.pieces = _pieces(root, content, prefix, depth)
     if any(p.cut for p in leaves):
-        content.omissions.append(say("parts_left_out"))
+        content.omissions.append(code("parts_left_out"))
     _compose(content)
     return content
 
@@ -172,7 +172,7 @@ def _text(part: Part, content: Content, prefix: str) -> list[Piece]:
         _unpacked(content, path, pictures)
     if len(value) > (html_text.SIZE_LIMIT if subtype == "html" else TEXT_LIMIT):
         value = value[:TEXT_LIMIT]
-        content.omissions.append(say("text_in_file"))
+        content.omissions.append(code("text_in_file"))
         _file(part, content, prefix)
     if subtype == "html":
         return [Piece(html=value)]
@@ -208,7 +208,7 @@ def _unwrapped(part: Part, content: Content, prefix: str, depth: int) -> list[Pi
         return None
     _unpacked(content, path, unpacked.files)
     if not (unpacked.files or unpacked.text.strip() or unpacked.html.strip()):
-        content.omissions.append(say("winmail_empty"))
+        content.omissions.append(code("winmail_empty"))
     # Outlook sends the text in a part of its own, too, unless the wrapping is all there is.
     return [Piece(unpacked.text, unpacked.html)] if len(content.leaves) == 1 else []
 
@@ -251,7 +251,7 @@ def _compose(content: Content) -> None:
     content.pieces = [p for p in content.pieces if p.text.strip() or p.html.strip()]
     content.html = _joined_html(content.pieces)
     if content.encryption and not content.pieces:
-        content.omissions.append(say("encrypted"))
+        content.omissions.append(code("encrypted"))
     shown: list[str] = []
     for index, piece in enumerate(content.pieces):
         if piece.text.strip() and not (piece.html and _is_stub(piece.text)):
@@ -267,7 +267,7 @@ def _compose(content: Content) -> None:
     content.text = "\n\n".join(shown)
     if len(content.text) > TEXT_LIMIT:
         content.text, content.lines = content.text[:TEXT_LIMIT], ()
-        content.omissions.append(say("text_cut"))
+        content.omissions.append(code("text_cut"))
 
 
 def _is_stub(text: str) -> bool:
