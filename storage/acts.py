@@ -13,8 +13,8 @@ from gateway.core.notice import Audience
 from storage import tables
 from storage.outbox import RECALLABLE
 
-ACT: Table = tables.table(tables.Act)
-OUTBOX: Table = tables.table(tables.Outbox)
+ACT: Table = tables.table(tables.ActRow)
+OUTBOX: Table = tables.table(tables.OutboxRow)
 
 
 class Acts:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Table, insert, select, update
 
 from storage import tables
 
-ALARM: Table = tables.table(tables.Alarm)
+ALARM: Table = tables.table(tables.AlarmRow)
 AGAIN_AFTER = timedelta(hours=1)
 
 

@@ -26,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.sql.dml import Update
 
 from storage import raw, tables
-from storage.outbox_row import COLUMNS, DOUBTS, DUE, OUTBOX, OutboxRow, State, read
+from storage.outbox_row import COLUMNS, DOUBTS, DUE, OUTBOX, OutboxEntry, State, read
 
 LOOK_AHEAD = 256
 """Due rows among which recipients are chosen; bounds the work of one claim."""
@@ -82,7 +82,7 @@ class Claims:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def expire_claims(self, now: datetime, dead: Sequence[str] = ()) -> list[OutboxRow]:
+    def expire_claims(self, now: datetime, dead: Sequence[str] = ()) -> list[OutboxEntry]:
         """Give up the claims of holders that died; `dead` names some known to be gone. Returns those rows.
 
         A mail that was not begun waits like a deferred one, the others are `uncertain`. The first time
@@ -110,7 +110,7 @@ class Claims:
         )
         return [read(row) for row in self._connection.execute(statement)]
 
-    def claim(self, holder: str, limit: int, seconds: int, now: datetime) -> list[tuple[OutboxRow, bytes]]:
+    def claim(self, holder: str, limit: int, seconds: int, now: datetime) -> list[tuple[OutboxEntry, bytes]]:
         """Take due rows for delivery, oldest first, and their messages (without files).
 
         One row for a recipient, its first, and none for whom another is claimed: so everyone gets

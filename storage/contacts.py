@@ -12,8 +12,8 @@ from gateway.errors import UnknownContact
 from gateway.mail.message import Address, address_key
 from storage import tables
 
-CONTACT: Table = tables.table(tables.Contact)
-SESSION: Table = tables.table(tables.Session)
+CONTACT: Table = tables.table(tables.ContactRow)
+SESSION: Table = tables.table(tables.SessionRow)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,14 +15,14 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from storage import tables
 
-PLACE: Table = tables.table(tables.Place)
-UNFETCHED: Table = tables.table(tables.Unfetched)
+PLACE: Table = tables.table(tables.PlaceRow)
+UNFETCHED: Table = tables.table(tables.UnfetchedRow)
 _NUMBERS = ("uidvalidity", "uid", "older_below", "tidied_uid")
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One folder; see `tables.Place` for what the columns mean. `uidvalidity` 0: never opened."""
+    """One folder; see `tables.PlaceRow` for what the columns mean. `uidvalidity` 0: never opened."""
 
     source: str
     folder: str = ""

@@ -12,11 +12,11 @@ from storage import tables
 
 FIRST_SPAN = timedelta(days=1)
 """What a job that never ran looks back on."""
-JOB: Table = tables.table(tables.Job)
+JOB: Table = tables.table(tables.JobRow)
 
 
 @dataclass(frozen=True, slots=True)
-class JobRow:
+class JobState:
     name: str
     due_at: datetime
     ran_at: datetime | None
@@ -26,7 +26,7 @@ class JobRow:
     failing_since: datetime | None
 
 
-_ROW = select(*(JOB.c[f.name] for f in fields(JobRow)))
+_ROW = select(*(JOB.c[f.name] for f in fields(JobState)))
 
 
 class Jobs:
@@ -88,9 +88,9 @@ class Jobs:
         """A job that is switched off has no next run."""
         self._connection.execute(delete(JOB).where(JOB.c.name == name))
 
-    def find(self, name: str) -> JobRow | None:
+    def find(self, name: str) -> JobState | None:
         row = self._connection.execute(_ROW.where(JOB.c.name == name)).one_or_none()
-        return None if row is None else JobRow(*row)
+        return None if row is None else JobState(*row)
 
-    def all(self) -> list[JobRow]:
-        return [JobRow(*row) for row in self._connection.execute(_ROW.order_by(JOB.c.name))]
+    def all(self) -> list[JobState]:
+        return [JobState(*row) for row in self._connection.execute(_ROW.order_by(JOB.c.name))]

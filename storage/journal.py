@@ -17,14 +17,14 @@ from gateway.errors import UnknownEntry
 from gateway.mail.message import Envelope
 from storage import raw, tables
 
-JOURNAL: Table = tables.table(tables.Journal)
+JOURNAL: Table = tables.table(tables.JournalRow)
 PENDING, SETTLED, HELD = "pending", "settled", "held"
 PIPED = "pipe"
 """Source of a mail whose receiver ended as soon as it was written down."""
 
 
 @dataclass(frozen=True, slots=True)
-class JournalRow:
+class JournalEntry:
     """One accepted mail, as listed."""
 
     id: int
@@ -55,7 +55,7 @@ class JournalRow:
 _UNSETTLED = text("state <> 'settled'")
 """The words of the partial index: SQLite uses it for no others, and would read all mails there ever were."""
 _APPEND = insert(JOURNAL).returning(JOURNAL.c.id)
-_ROW = select(*(JOURNAL.c[name] for name in JournalRow.__dataclass_fields__))
+_ROW = select(*(JOURNAL.c[name] for name in JournalEntry.__dataclass_fields__))
 
 
 class Journal:
@@ -102,7 +102,7 @@ class Journal:
             is not None
         )
 
-    def take(self, id: int) -> JournalRow | None:
+    def take(self, id: int) -> JournalEntry | None:
         """Lock a pending row for this transaction; None when it is settled, held, or in another's hands."""
         statement = _ROW.where(JOURNAL.c.id == id, JOURNAL.c.state == PENDING).with_for_update(skip_locked=True)
         row = self._connection.execute(statement).one_or_none()
@@ -118,7 +118,7 @@ class Journal:
         )
         return int(self._connection.execute(statement).scalar_one())
 
-    def load(self, id: int) -> tuple[JournalRow, bytes]:
+    def load(self, id: int) -> tuple[JournalEntry, bytes]:
         """A row and the raw bytes of its mail. Raises `UnknownEntry` when they are not kept any more."""
         row = self.get(id)
         if row.erased_at is not None:
@@ -158,13 +158,13 @@ class Journal:
             raise UnknownEntry(f"journal entry {id} is not held; only held mails can be dropped")
         self._set(id, state=SETTLED, reason="dropped-by-operator", settled_at=now)
 
-    def get(self, id: int) -> JournalRow:
+    def get(self, id: int) -> JournalEntry:
         row = self._connection.execute(_ROW.where(JOURNAL.c.id == id)).one_or_none()
         if row is None:
             raise UnknownEntry(f"there is no journal entry {id}")
         return _row(row)
 
-    def recent(self, state: str = "", limit: int = 100) -> list[JournalRow]:
+    def recent(self, state: str = "", limit: int = 100) -> list[JournalEntry]:
         """Newest first; all states when none is named."""
         statement = _ROW.order_by(JOURNAL.c.id.desc()).limit(limit)
         if state:
@@ -179,9 +179,9 @@ class Journal:
         self._connection.execute(update(JOURNAL).where(JOURNAL.c.id == id).values(**values))
 
 
-def _row(row: Row[Any]) -> JournalRow:
+def _row(row: Row[Any]) -> JournalEntry:
     values = dict(row._mapping)
     values["recipients"] = tuple(values["recipients"])
     values["why"] = tuple(values["why"])
     values["sha256"] = values["sha256"] or ""
-    return JournalRow(**values)
+    return JournalEntry(**values)

@@ -18,11 +18,11 @@ from gateway.errors import UnknownEntry
 from gateway.mail.message import address_key
 from storage import raw, tables
 from storage.claims import Claims
-from storage.outbox_row import COLUMNS, DUE, OUTBOX, OutboxRow, State, read, write_file
+from storage.outbox_row import COLUMNS, DUE, OUTBOX, OutboxEntry, State, read, write_file
 
-__all__ = ["DUE", "OUTBOX", "RECALLABLE", "Outbox", "OutboxRow", "State"]
+__all__ = ["DUE", "OUTBOX", "RECALLABLE", "Outbox", "OutboxEntry", "State"]
 
-MESSAGE_ID: Table = tables.table(tables.MessageId)
+MESSAGE_ID: Table = tables.table(tables.MessageIdRow)
 
 
 RECALLABLE = (State.PENDING, State.RECALLED)
@@ -133,7 +133,7 @@ class Outbox(Claims):
                 return row.entry_id or 0, row.journal_id or 0, row.notice
         return None
 
-    def get(self, id: int) -> OutboxRow:
+    def get(self, id: int) -> OutboxEntry:
         row = self._connection.execute(_ROW.where(OUTBOX.c.id == id)).one_or_none()
         if row is None:
             raise UnknownEntry(f"there is no outbox entry {id}")
@@ -156,7 +156,7 @@ class Outbox(Claims):
         """The raw mail a file is taken from."""
         return raw.load(self._connection, sha256)
 
-    def recent(self, state: str = "", ticket: int = 0, limit: int = 100) -> list[OutboxRow]:
+    def recent(self, state: str = "", ticket: int = 0, limit: int = 100) -> list[OutboxEntry]:
         """Newest first."""
         statement = _ROW.order_by(OUTBOX.c.id.desc()).limit(limit)
         if state:

@@ -12,7 +12,7 @@ from sqlalchemy import Row, Table
 from gateway.core.notice import AttachedFile
 from storage import tables
 
-OUTBOX: Table = tables.table(tables.Outbox)
+OUTBOX: Table = tables.table(tables.OutboxRow)
 
 
 class State(StrEnum):
@@ -31,7 +31,7 @@ DOUBTS = 1
 
 
 @dataclass(frozen=True, slots=True)
-class OutboxRow:
+class OutboxEntry:
     """A mail in the outbox, without its bytes."""
 
     id: int
@@ -64,13 +64,13 @@ class OutboxRow:
         return self.not_before if self.state in DUE and not self.waits_for_operator else None
 
 
-COLUMNS = tuple(OUTBOX.c[name] for name in OutboxRow.__dataclass_fields__)
+COLUMNS = tuple(OUTBOX.c[name] for name in OutboxEntry.__dataclass_fields__)
 
 
-def read(row: Row[Any]) -> OutboxRow:
-    values = {name: row._mapping[name] for name in OutboxRow.__dataclass_fields__}
+def read(row: Row[Any]) -> OutboxEntry:
+    values = {name: row._mapping[name] for name in OutboxEntry.__dataclass_fields__}
     values["files"] = tuple(_file(f) for f in values["files"])
-    return OutboxRow(**values)
+    return OutboxEntry(**values)
 
 
 def write_file(file: AttachedFile) -> dict[str, str]:

@@ -18,7 +18,7 @@ from storage.erasure.steps import Erasure
 from storage.journal import JOURNAL, SETTLED
 from storage.outbox import DUE, OUTBOX, State
 
-PROBE: Table = tables.table(tables.Probe)
+PROBE: Table = tables.table(tables.ProbeRow)
 BATCH = 500
 
 

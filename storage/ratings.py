@@ -12,7 +12,7 @@ from gateway.core.rating import Answer
 from storage import tables
 from storage.tickets import ENTRY, TICKET
 
-RATING: Table = tables.table(tables.Rating)
+RATING: Table = tables.table(tables.RatingRow)
 LIMIT = 500
 """Tickets of one look; what is left waits for the next."""
 

@@ -16,7 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from storage import tables
 
-RAW: Table = tables.table(tables.Raw)
+RAW: Table = tables.table(tables.RawRow)
 LEVEL = 3
 MAX_BYTES = 1 << 30
 """Nothing we store is larger; keeps a damaged row from filling the memory."""

@@ -16,13 +16,13 @@ from gateway.mail.message import Address, Attachment, address_key
 from storage import tables
 from storage.like import contains
 
-TICKET: Table = tables.table(tables.Ticket)
-ENTRY: Table = tables.table(tables.Entry)
-PARTICIPANT: Table = tables.table(tables.Participant)
-MESSAGE_ID: Table = tables.table(tables.MessageId)
-LINK: Table = tables.table(tables.Link)
-CONTACT: Table = tables.table(tables.Contact)
-OUTBOX: Table = tables.table(tables.Outbox)
+TICKET: Table = tables.table(tables.TicketRow)
+ENTRY: Table = tables.table(tables.EntryRow)
+PARTICIPANT: Table = tables.table(tables.ParticipantRow)
+MESSAGE_ID: Table = tables.table(tables.MessageIdRow)
+LINK: Table = tables.table(tables.LinkRow)
+CONTACT: Table = tables.table(tables.ContactRow)
+OUTBOX: Table = tables.table(tables.OutboxRow)
 
 MAX_NUMBER = 2**31 - 1
 """PostgreSQL's integer. People write longer numbers, and it would not even compare them."""

@@ -10,14 +10,19 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import JSON, BigInteger, Column, ForeignKey, Index, LargeBinary, Table, Text, text
+from sqlalchemy.orm import declared_attr
 from sqlmodel import Field, SQLModel
 
 
-class Row(SQLModel):
+class TableRow(SQLModel):
     """What all tables share. Rows are read and written as values: the validators, an eighth of the time every verb
     of the command line takes to start, are only built if somebody asks for them."""
 
     model_config = {"defer_build": True}
+
+    @declared_attr.directive
+    def __tablename__(cls) -> str:
+        return cls.__name__.removesuffix("Row").lower()
 
 
 def _text() -> Any:
@@ -48,7 +53,7 @@ RAW_KEPT = "data IS NOT NULL"
 """SQLite uses such an index only for a query that repeats these very words."""
 
 
-class Raw(Row, table=True):
+class RawRow(TableRow, table=True):
     """Bytes of mails exactly as received, compressed, once per content."""
 
     sha256: str = Field(primary_key=True)
@@ -62,7 +67,7 @@ class Raw(Row, table=True):
     __table_args__ = (_some("ix_raw_kept", RAW_KEPT, "created_at"),)
 
 
-class Journal(Row, table=True):
+class JournalRow(TableRow, table=True):
     """One accepted mail. Promise number one lives here."""
 
     id: int | None = Field(default=None, primary_key=True)
@@ -92,7 +97,7 @@ class Journal(Row, table=True):
     __table_args__ = (_some("ix_journal_waiting", "state <> 'settled'", "state", "id"), _NEVER_AGAIN)
 
 
-class Contact(Row, table=True):
+class ContactRow(TableRow, table=True):
     """Someone who wrote to us, or whom an agent wrote to."""
 
     id: int | None = Field(default=None, primary_key=True)
@@ -107,7 +112,7 @@ class Contact(Row, table=True):
     undeliverable_since: datetime | None = None
 
 
-class Session(Row, table=True):
+class SessionRow(TableRow, table=True):
     """A signed-in browser. Only the hash of its cookie is kept."""
 
     token_hash: str = Field(primary_key=True)
@@ -117,7 +122,7 @@ class Session(Row, table=True):
     expires_at: datetime
 
 
-class Ticket(Row, table=True):
+class TicketRow(TableRow, table=True):
     """A request and its state."""
 
     number: int | None = Field(default=None, primary_key=True)
@@ -157,7 +162,7 @@ class Ticket(Row, table=True):
     )
 
 
-class Participant(Row, table=True):
+class ParticipantRow(TableRow, table=True):
     """Someone besides the requester who takes part in a ticket."""
 
     ticket: int = Field(sa_column=Column(ForeignKey("ticket.number"), primary_key=True))
@@ -170,7 +175,7 @@ class Participant(Row, table=True):
     added_at: datetime
 
 
-class Entry(Row, table=True):
+class EntryRow(TableRow, table=True):
     """One line of a ticket's history."""
 
     id: int | None = Field(default=None, primary_key=True)
@@ -195,7 +200,7 @@ class Entry(Row, table=True):
     remarks: list[str] = _json()
 
 
-class Act(Row, table=True):
+class ActRow(TableRow, table=True):
     """An agent's order that was carried out, and how it was before: what `#undo` needs."""
 
     id: int | None = Field(default=None, primary_key=True)
@@ -210,7 +215,7 @@ class Act(Row, table=True):
     __table_args__ = (_some("ix_act_entry", "entry_id IS NOT NULL", "entry_id"),)
 
 
-class MessageId(Row, table=True):
+class MessageIdRow(TableRow, table=True):
     """Every Message-ID sent or seen, and the ticket it leads to."""
 
     id: int | None = Field(default=None, primary_key=True)
@@ -225,7 +230,7 @@ class MessageId(Row, table=True):
     __table_args__ = (_some("ix_messageid_outbox", "outbox_id IS NOT NULL", "outbox_id"),)
 
 
-class Outbox(Row, table=True):
+class OutboxRow(TableRow, table=True):
     """One mail to one recipient, and how its delivery stands."""
 
     id: int | None = Field(default=None, primary_key=True)
@@ -268,7 +273,7 @@ class Outbox(Row, table=True):
     )
 
 
-class Rating(Row, table=True):
+class RatingRow(TableRow, table=True):
     """What a customer said of how a ticket went: asked once per closing, and the newest answer."""
 
     ticket: int = Field(sa_column=Column(ForeignKey("ticket.number"), primary_key=True, autoincrement=False))
@@ -285,7 +290,7 @@ class Rating(Row, table=True):
     """How often the leads heard of a bad answer to this question."""
 
 
-class Probe(Row, table=True):
+class ProbeRow(TableRow, table=True):
     """A mail we sent to ourselves, to see whether mail gets out and back in."""
 
     id: int | None = Field(default=None, primary_key=True)
@@ -304,7 +309,7 @@ class Probe(Row, table=True):
     __table_args__ = (_NEVER_AGAIN,)
 
 
-class Link(Row, table=True):
+class LinkRow(TableRow, table=True):
     """Two tickets that have to do with each other."""
 
     ticket: int = Field(sa_column=Column(ForeignKey("ticket.number"), primary_key=True))
@@ -314,7 +319,7 @@ class Link(Row, table=True):
     created_at: datetime
 
 
-class Place(Row, table=True):
+class PlaceRow(TableRow, table=True):
     """How far a polled folder was read, and how that goes. UIDs mean something only under their UIDVALIDITY."""
 
     source: str = Field(primary_key=True)
@@ -338,7 +343,7 @@ class Place(Row, table=True):
     cause: str = _text()
 
 
-class Unfetched(Row, table=True):
+class UnfetchedRow(TableRow, table=True):
     """A mail that could not be taken out of its folder; it is tried again, and stops none of those behind it."""
 
     source: str = Field(primary_key=True)
@@ -351,7 +356,7 @@ class Unfetched(Row, table=True):
     tried_at: datetime
 
 
-class Job(Row, table=True):
+class JobRow(TableRow, table=True):
     """When a job of the clock ran last, so that two daemons do it once."""
 
     name: str = Field(primary_key=True)
@@ -362,7 +367,7 @@ class Job(Row, table=True):
     failing_since: datetime | None = None
 
 
-class Alarm(Row, table=True):
+class AlarmRow(TableRow, table=True):
     """What the operator was told, once per cause until it clears."""
 
     key: str = Field(primary_key=True)

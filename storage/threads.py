@@ -15,13 +15,13 @@ from gateway.mail.message import address_key
 from storage import tables
 from storage.reads import TicketReads
 
-TICKET: Table = tables.table(tables.Ticket)
-ENTRY: Table = tables.table(tables.Entry)
-PARTICIPANT: Table = tables.table(tables.Participant)
-MESSAGE_ID: Table = tables.table(tables.MessageId)
-LINK: Table = tables.table(tables.Link)
-CONTACT: Table = tables.table(tables.Contact)
-OUTBOX: Table = tables.table(tables.Outbox)
+TICKET: Table = tables.table(tables.TicketRow)
+ENTRY: Table = tables.table(tables.EntryRow)
+PARTICIPANT: Table = tables.table(tables.ParticipantRow)
+MESSAGE_ID: Table = tables.table(tables.MessageIdRow)
+LINK: Table = tables.table(tables.LinkRow)
+CONTACT: Table = tables.table(tables.ContactRow)
+OUTBOX: Table = tables.table(tables.OutboxRow)
 
 _ANSWERS = (Notice.REPLY.value, Notice.CLOSE_CONFIRMATION.value)
 _KNOWN = (

@@ -21,13 +21,13 @@ from storage.contacts import Contacts
 from storage.reads import entry_of
 from storage.threads import Threads
 
-TICKET: Table = tables.table(tables.Ticket)
-ENTRY: Table = tables.table(tables.Entry)
-PARTICIPANT: Table = tables.table(tables.Participant)
-MESSAGE_ID: Table = tables.table(tables.MessageId)
-LINK: Table = tables.table(tables.Link)
-CONTACT: Table = tables.table(tables.Contact)
-OUTBOX: Table = tables.table(tables.Outbox)
+TICKET: Table = tables.table(tables.TicketRow)
+ENTRY: Table = tables.table(tables.EntryRow)
+PARTICIPANT: Table = tables.table(tables.ParticipantRow)
+MESSAGE_ID: Table = tables.table(tables.MessageIdRow)
+LINK: Table = tables.table(tables.LinkRow)
+CONTACT: Table = tables.table(tables.ContactRow)
+OUTBOX: Table = tables.table(tables.OutboxRow)
 
 _LOCK = select(TICKET.c.number).where(TICKET.c.number == bindparam("number")).with_for_update()
 _ADD_TICKET = insert(TICKET).returning(TICKET.c.number)

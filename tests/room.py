@@ -19,8 +19,8 @@ from gateway.render.mail import Templates
 from storage import raw
 from storage.audit import audit
 from storage.database import Database
-from storage.journal import JournalRow
-from storage.outbox import OutboxRow, State
+from storage.journal import JournalEntry
+from storage.outbox import OutboxEntry, State
 from storage.tx import Tx
 from tests.conftest import SECRET, Clock
 
@@ -68,7 +68,7 @@ class Room:
         html: str = "",
         reverse_path: str | None = None,
         **headers: str,
-    ) -> JournalRow:
+    ) -> JournalEntry:
         """A mail comes in and is decided about; its row in the journal."""
         self.count += 1
         m = EmailMessage(policy=email_policy.SMTP)
@@ -86,7 +86,7 @@ class Room:
             m.add_attachment(data, maintype=main, subtype=sub, filename=filename)
         return await self.raw_mail(m.as_bytes(), author if reverse_path is None else reverse_path, to)
 
-    async def raw_mail(self, data: bytes, reverse_path: str, to: str = "support@example.com") -> JournalRow:
+    async def raw_mail(self, data: bytes, reverse_path: str, to: str = "support@example.com") -> JournalEntry:
         id = await self.journal(data, reverse_path, to)
         envelope = (await self.read(lambda tx: tx.journal.get(id))).envelope
         read = self.desk.read(data, envelope)
@@ -100,7 +100,7 @@ class Room:
         now = self.clock.forward(seconds=61)
         return await self.write(lambda tx: tx.journal.append(envelope, raw.pack(data), now))
 
-    async def reply(self, author: str, number: int, text: str, **mail: Any) -> JournalRow:
+    async def reply(self, author: str, number: int, text: str, **mail: Any) -> JournalEntry:
         """A customer answers on a ticket."""
         mark = token.address_token(self.desk.policy.keys, "t", number)
         cc = mail.pop("also_to", "")
@@ -108,7 +108,7 @@ class Room:
         headers = {"Cc": cc} if cc else {}
         return await self.mail(author, text, to=to, subject="Re: Help", **headers, **mail)
 
-    async def answer(self, number: int, text: str, agent: str = ANNA, **mail: Any) -> JournalRow:
+    async def answer(self, number: int, text: str, agent: str = ANNA, **mail: Any) -> JournalEntry:
         """An agent answers, with a mark that proves who it is."""
         mark = token.address_token(self.desk.policy.keys, "a", number, agent)
         return await self.mail(agent, text, to=f"support+{mark}@example.com", subject=f"Re: {number}", **mail)
@@ -121,7 +121,7 @@ class Room:
         now = self.clock.forward(minutes=1)
         left: list[bytes] = []
 
-        def send(tx: Tx) -> list[tuple[OutboxRow, bytes]]:
+        def send(tx: Tx) -> list[tuple[OutboxEntry, bytes]]:
             rows = tx.outbox.claim("test", 200, 60, now)
             for row, _ in rows:
                 tx.outbox.settle(row.id, "test", State.SENT, "250 2.0.0 OK", now)
@@ -139,7 +139,7 @@ class Room:
     async def read(self, work: Any) -> Any:
         return await self.database.read(work)
 
-    async def outbox(self, notice: str = "", recipient: str = "") -> list[OutboxRow]:
+    async def outbox(self, notice: str = "", recipient: str = "") -> list[OutboxEntry]:
         """Oldest first."""
         rows = await self.read(lambda tx: tx.outbox.recent(limit=1000))
         return [r for r in reversed(rows) if notice in ("", r.notice) and recipient in ("", r.recipient)]

@@ -16,8 +16,8 @@ from gateway.clock.canary import send_probe
 from gateway.clock.job_status import Board, Canary
 from gateway.clock.metrics import Metrics
 from storage.database import Database
-from storage.journal import JournalRow
-from storage.tables import Probe
+from storage.journal import JournalEntry
+from storage.tables import ProbeRow
 from storage.tables import table as table_of
 from tests.conftest import Clock
 from tests.room import Room, room
@@ -34,7 +34,7 @@ async def out(r: Room) -> bytes:
     return data
 
 
-async def back(r: Room, data: bytes) -> JournalRow:
+async def back(r: Room, data: bytes) -> JournalEntry:
     to = str(message_from_bytes(data, policy=email_policy.default)["To"])
     address = to.partition("<")[2].rstrip(">") or to
     return await r.raw_mail(data, BOX, address)
@@ -51,7 +51,7 @@ async def told(r: Room) -> list[str]:
 
 
 async def rows(r: Room) -> list[Any]:
-    table = table_of(Probe)
+    table = table_of(ProbeRow)
     return list(await r.read(lambda tx: tx.connection.execute(table.select().order_by(table.c.id)).all()))
 
 

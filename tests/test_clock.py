@@ -30,7 +30,7 @@ from gateway.mail.message import Address, Envelope
 from gateway.render.mail import Templates
 from storage import raw
 from storage.database import Database
-from storage.outbox import OutboxRow, State
+from storage.outbox import OutboxEntry, State
 from storage.tx import Tx
 from tests.conftest import Clock
 
@@ -252,13 +252,13 @@ class Left:
     """What left the house, and when."""
 
     def __init__(self) -> None:
-        self._mails: list[tuple[Event, OutboxRow]] = []
+        self._mails: list[tuple[Event, OutboxEntry]] = []
 
     async def collect(self, site: Site, day: int, step: str) -> None:
         # A little later, for the clock of the daemon that wrote it may be ahead.
         now = site.clock() + timedelta(seconds=1)
 
-        def send(tx: Tx) -> list[OutboxRow]:
+        def send(tx: Tx) -> list[OutboxEntry]:
             rows = [row for row, _ in tx.outbox.claim("test", 200, 60, now)]
             for row in rows:
                 tx.outbox.settle(row.id, "test", State.SENT, "250 2.0.0 OK", now)

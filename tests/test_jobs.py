@@ -17,7 +17,7 @@ from gateway.clock.jobs import JOBS, Job
 from gateway.errors import StorageUnavailable
 from gateway.flow import Desk
 from storage.database import Database
-from storage.jobs import JobRow
+from storage.jobs import JobState
 from tests.conftest import NOW, Clock
 from tests.room import ERIKA, KARL, Room, room
 from tests.test_canary import ALARM, CLEAR, told
@@ -36,7 +36,7 @@ async def look(r: Room) -> None:
         await jobs.look(job, r.site)
 
 
-async def rows(r: Room) -> dict[str, JobRow]:
+async def rows(r: Room) -> dict[str, JobState]:
     return {row.name: row for row in await r.read(lambda tx: tx.jobs.all())}
 
 

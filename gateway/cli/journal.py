@@ -10,7 +10,7 @@ from gateway.cli.words import count
 
 if TYPE_CHECKING:
     from gateway.cli.site import Site
-    from storage.journal import JournalRow
+    from storage.journal import JournalEntry
     from storage.tx import Tx
 
 STATES = ("pending", "settled", "held")
@@ -82,7 +82,7 @@ def _show(site: Site, args: argparse.Namespace) -> None:
         show.text(line, "  ")
 
 
-def _facts(row: JournalRow, site: Site) -> list[tuple[str, str]]:
+def _facts(row: JournalEntry, site: Site) -> list[tuple[str, str]]:
     from gateway.cli import show
 
     return [

@@ -9,7 +9,7 @@ from gateway.cli.words import count
 
 if TYPE_CHECKING:
     from gateway.cli.site import Site
-    from storage.outbox import OutboxRow
+    from storage.outbox import OutboxEntry
     from storage.tx import Tx
 
 STATES = ("pending", "claimed", "sent", "deferred", "uncertain", "failed", "recalled")
@@ -78,7 +78,7 @@ def _show(site: Site, args: argparse.Namespace) -> None:
     show.text(source.decode("utf-8", "replace").rstrip("\r\n"))
 
 
-def _facts(row: OutboxRow, site: Site) -> list[tuple[str, str]]:
+def _facts(row: OutboxEntry, site: Site) -> list[tuple[str, str]]:
     from gateway.cli import show
 
     return [

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from gateway.core.decision import Decision
     from gateway.core.policy import Policy
     from storage.contacts import Contact
-    from storage.journal import JournalRow
-    from storage.outbox import OutboxRow
+    from storage.journal import JournalEntry
+    from storage.outbox import OutboxEntry
 
 
 def ticket(found: Ticket, entries: Iterable[Entry], policy: Policy) -> Json:
@@ -57,7 +57,7 @@ def entry(found: Entry) -> Json:
     }
 
 
-def journal(row: JournalRow) -> Json:
+def journal(row: JournalEntry) -> Json:
     return {
         "id": row.id,
         "state": row.state,
@@ -73,7 +73,7 @@ def journal(row: JournalRow) -> Json:
     }
 
 
-def outbox(row: OutboxRow) -> Json:
+def outbox(row: OutboxEntry) -> Json:
     return {
         "id": row.id,
         "state": str(row.state),

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from gateway.cli.show import Json
     from gateway.core.probe import Probe
     from gateway.core.rating import Results
-    from storage.jobs import JobRow
+    from storage.jobs import JobState
     from storage.tx import Tx
 
 DAYS = 30
@@ -78,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _outcome(job: JobRow, zone: tzinfo) -> str:
+def _outcome(job: JobState, zone: tzinfo) -> str:
     """What it did when it last did anything; while it fails, since when and why."""
     from gateway.cli import show
 

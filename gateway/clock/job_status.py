@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from storage.jobs import JobRow
+from storage.jobs import JobState
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,6 @@ class Canary:
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    jobs: dict[str, JobRow] = field(default_factory=dict)
+    jobs: dict[str, JobState] = field(default_factory=dict)
     canaries: dict[str, Canary] = field(default_factory=dict)
     """By mailbox."""

@@ -25,7 +25,7 @@ from gateway.core.policy import Policy
 from gateway.errors import StorageUnavailable
 from gateway.flow import Desk
 from gateway.mail.message import Address
-from storage.jobs import JobRow
+from storage.jobs import JobState
 from storage.tx import Tx
 
 log = logging.getLogger("replydesk.jobs")
@@ -220,7 +220,7 @@ async def _look(job: Job, site: Site, now: datetime) -> None:
         site.board.jobs[job.name] = row
 
 
-def _failed(tx: Tx, job: Job, desk: Desk, cause: str, now: datetime) -> JobRow | None:
+def _failed(tx: Tx, job: Job, desk: Desk, cause: str, now: datetime) -> JobState | None:
     """The operator hears of the first failure; it stands in stats, health and figures until one goes well."""
     if not job.daily:
         tx.jobs.ran(job.name, now, now + job.every)
@@ -233,7 +233,7 @@ def _failed(tx: Tx, job: Job, desk: Desk, cause: str, now: datetime) -> JobRow |
     return tx.jobs.find(job.name)
 
 
-def _went_well(tx: Tx, job: Job, desk: Desk, outcome: str | None, now: datetime) -> JobRow | None:
+def _went_well(tx: Tx, job: Job, desk: Desk, outcome: str | None, now: datetime) -> JobState | None:
     since = tx.jobs.recover(job.name)
     if since is not None:
         text = f"The job {job.name!r} works again. It had failed since {since:%Y-%m-%d %H:%M} UTC."

@@ -19,7 +19,7 @@ from gateway.errors import UnknownTicket
 from gateway.mail.parse import extract_all
 from gateway.render.wire import Enclosed, attach
 from storage.database import Database
-from storage.outbox import OutboxRow
+from storage.outbox import OutboxEntry
 from storage.tx import Tx
 
 _INTRODUCTION = {"en": "Not sent along:", "de": "Nicht beigefügt:"}
@@ -32,7 +32,7 @@ _NOT_KEPT = {"en": "no longer kept", "de": "nicht mehr aufbewahrt"}
 _UNREADABLE = {"en": "cannot be read", "de": "nicht lesbar"}
 
 
-async def enclose(database: Database, policy: Policy, row: OutboxRow, message: bytes, limit: int) -> bytes:
+async def enclose(database: Database, policy: Policy, row: OutboxEntry, message: bytes, limit: int) -> bytes:
     """The mail with its files, of at most `limit` bytes together before they are encoded.
 
     Raises `StorageUnavailable`.
@@ -44,13 +44,15 @@ async def enclose(database: Database, policy: Policy, row: OutboxRow, message: b
     return await asyncio.to_thread(_enclose, message, row.files, sources, limit)
 
 
-def link(policy: Policy, row: OutboxRow, index: int) -> str:
+def link(policy: Policy, row: OutboxEntry, index: int) -> str:
     """Where whoever got the mail can fetch a file of it. The same at every attempt to send it."""
     expires = row.created_at + timedelta(days=LINK_DAYS)
     return f"{policy.public_url}{FILE_PATH}{link_token(policy.keys, 'file', f'{row.id}.{index}', expires)}"
 
 
-def enclosed_now(database: Database, policy: Policy, row: OutboxRow, message: bytes, limit: int = sys.maxsize) -> bytes:
+def enclosed_now(
+    database: Database, policy: Policy, row: OutboxEntry, message: bytes, limit: int = sys.maxsize
+) -> bytes:
     """The same without a loop, for the command line; by default with all files. Raises `StorageUnavailable`."""
     if not row.files:
         return message
@@ -66,7 +68,7 @@ class _Sources:
     """Of each file of the mail."""
 
 
-def _sources(tx: Tx, policy: Policy, row: OutboxRow) -> _Sources:
+def _sources(tx: Tx, policy: Policy, row: OutboxEntry) -> _Sources:
     raws = {sha256: tx.outbox.file(sha256) for sha256 in {f.raw_sha256 for f in row.files}}
     wishes = []
     if row.audience == Audience.AGENT.value:
@@ -82,7 +84,7 @@ def _sources(tx: Tx, policy: Policy, row: OutboxRow) -> _Sources:
     return _Sources(raws, next((w for w in wishes if w in _INTRODUCTION), "en"), links)
 
 
-def _ticket_language(tx: Tx, row: OutboxRow) -> str:
+def _ticket_language(tx: Tx, row: OutboxEntry) -> str:
     try:
         return tx.tickets.get(row.ticket).language if row.ticket else ""
     except UnknownTicket:

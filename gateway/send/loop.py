@@ -24,7 +24,7 @@ from gateway.send.enclose import enclose
 from gateway.send.relay import Transport
 from gateway.send.settle import Books, Clock, described
 from storage.database import Database
-from storage.outbox import OutboxRow
+from storage.outbox import OutboxEntry
 
 log = logging.getLogger("replydesk.send")
 
@@ -38,7 +38,7 @@ CLAIMED_PER_WORKER = 8
 CUT_OFF, LAST_CALL = 0.6, 0.8
 """Shares of the time for draining after which deliveries are cut off, and the database is asked once more only."""
 
-Claimed = tuple[OutboxRow, bytes]
+Claimed = tuple[OutboxEntry, bytes]
 
 
 class Sender:
@@ -58,7 +58,7 @@ class Sender:
         self._attachment_limit = send.max_attachment_bytes
         self._breaker = Breaker()
         self._line: asyncio.Queue[Claimed | None] = asyncio.Queue()
-        self._in_hand: dict[int, OutboxRow] = {}
+        self._in_hand: dict[int, OutboxEntry] = {}
         """Claimed by us and not settled."""
         self._woken = asyncio.Event()
         self._ended = asyncio.Event()
@@ -200,7 +200,7 @@ class Sender:
         if settling is not None:
             await settling
 
-    async def _attempt(self, row: OutboxRow, message: bytes, settling: asyncio.Task[None] | None) -> Outcome | None:
+    async def _attempt(self, row: OutboxEntry, message: bytes, settling: asyncio.Task[None] | None) -> Outcome | None:
         """None: there is no database, and nothing was sent."""
         begun = False
 
@@ -223,7 +223,7 @@ class Sender:
             result = Result.UNCERTAIN if begun else Result.DEFERRED
             return Outcome(result, f"not finished, by a fault of ours ({type(error).__name__})")
 
-    async def _end(self, row: OutboxRow, outcome: Outcome | None) -> None:
+    async def _end(self, row: OutboxEntry, outcome: Outcome | None) -> None:
         """Write down how it ended; without an outcome nothing was sent."""
         try:
             if outcome is None or (self._cut and outcome.result is Result.DEFERRED):
@@ -243,7 +243,7 @@ class Sender:
             self._in_hand.pop(row.id, None)
             self._woken.set()
 
-    async def _no_relay(self, row: OutboxRow, outcome: Outcome) -> None:
+    async def _no_relay(self, row: OutboxEntry, outcome: Outcome) -> None:
         """Everything goes back into the line, and one mail asks later."""
         news = self._breaker.failed(self._clock(), outcome.reply)
         until = self._breaker.until
@@ -254,7 +254,7 @@ class Sender:
         await self._books.postpone([row.id, *self._leave_line()], outcome.reply, until, alarm=alarm)
 
 
-def reverse_path(row: OutboxRow, policy: Policy) -> str:
+def reverse_path(row: OutboxEntry, policy: Policy) -> str:
     """Where the bounce of this one mail goes: a signed address of its own (VERP) where the mailbox has them."""
     path = row.reverse_path
     if path == NULL_REVERSE_PATH and not policy.null_reverse_path:

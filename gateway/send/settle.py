@@ -19,7 +19,7 @@ from gateway.core.retry import About, Outcome, Result, next_attempt
 from gateway.errors import StorageUnavailable
 from gateway.flow import Desk
 from storage.database import Database
-from storage.outbox import OutboxRow, State
+from storage.outbox import OutboxEntry, State
 from storage.tx import Tx
 
 T = TypeVar("T")
@@ -65,7 +65,7 @@ class Books:
             await self._write(lambda tx: tx.outbox.extend(ids, self._holder, CLAIM_SECONDS, now))
         await self._expire(())
 
-    async def claim(self, limit: int) -> list[tuple[OutboxRow, bytes]]:
+    async def claim(self, limit: int) -> list[tuple[OutboxEntry, bytes]]:
         """Due mails, ours from now on. Cancelled, it gives them back."""
         now = self._clock()
         claiming = asyncio.ensure_future(
@@ -81,14 +81,14 @@ class Books:
     async def next_due(self) -> datetime | None:
         return await self._database.read(lambda tx: tx.outbox.next_due())
 
-    async def begin(self, row: OutboxRow) -> bool:
+    async def begin(self, row: OutboxEntry) -> bool:
         """From here on a crash leaves the mail in doubt. False when it is not ours any more."""
         now = self._clock()
         return await self._write(lambda tx: tx.outbox.begin(row.id, self._holder, now))
 
     # --- tried until it is done ---------------------------------------------------------
 
-    async def settle(self, row: OutboxRow, outcome: Outcome) -> None:
+    async def settle(self, row: OutboxEntry, outcome: Outcome) -> None:
         """Write down how an attempt ended, and what follows from it."""
         now = self._clock()
         state, reply, again_at = self._verdict(row, outcome, now)
@@ -155,7 +155,7 @@ class Books:
 
     # --- the verdict --------------------------------------------------------------------
 
-    def _verdict(self, row: OutboxRow, outcome: Outcome, now: datetime) -> tuple[State, str, datetime | None]:
+    def _verdict(self, row: OutboxEntry, outcome: Outcome, now: datetime) -> tuple[State, str, datetime | None]:
         """State, reply, and when it is tried again by itself."""
         if outcome.result in (Result.SENT, Result.FAILED):
             return State(outcome.result.value), outcome.reply, None
@@ -169,7 +169,7 @@ class Books:
             return State.FAILED, f"given up after {hours:g} hours{perhaps}: {outcome.reply}", None
         return State.DEFERRED, outcome.reply, again_at
 
-    def _alarm_setup(self, tx: Tx, row: OutboxRow, reply: str, now: datetime) -> None:
+    def _alarm_setup(self, tx: Tx, row: OutboxEntry, reply: str, now: datetime) -> None:
         if row.audience == Audience.OPERATOR.value:
             # Else an alarm that cannot be sent would raise the next one.
             return
@@ -180,7 +180,7 @@ class Books:
         self._desk.alarm(tx, REFUSED_US, text, now)
 
     def _tell(
-        self, row: OutboxRow, outcome: Outcome, state: State, reply: str, again_at: datetime | None, kept: bool
+        self, row: OutboxEntry, outcome: Outcome, state: State, reply: str, again_at: datetime | None, kept: bool
     ) -> None:
         fields = _fields(row) | {"reply": reply, "attempts": row.attempts + 1}
         if not kept:
@@ -197,7 +197,7 @@ class Books:
     async def _expire(self, dead: Sequence[str]) -> None:
         now = self._clock()
 
-        def expire(tx: Tx) -> list[OutboxRow]:
+        def expire(tx: Tx) -> list[OutboxEntry]:
             rows = tx.outbox.expire_claims(now, dead)
             for row in rows:
                 if row.waits_for_operator:
@@ -236,7 +236,7 @@ class Books:
         return result
 
 
-def _waits(row: OutboxRow) -> str:
+def _waits(row: OutboxEntry) -> str:
     return (
         f"Mail {row.id} ({row.notice}) to {row.recipient} was sent twice without an answer; it may have arrived. "
         f"Ask the relay's log for {row.message_id}, then `replydesk outbox retry {row.id}` or `outbox drop {row.id}`."
@@ -249,7 +249,7 @@ def described(error: Exception) -> dict[str, object]:
     return {"error": type(error).__name__, "where": [f"{f.filename}:{f.lineno} {f.name}" for f in frames]}
 
 
-def _fields(row: OutboxRow) -> dict[str, object]:
+def _fields(row: OutboxEntry) -> dict[str, object]:
     return {
         "outbox": row.id,
         "notice": row.notice,

@@ -108,7 +108,7 @@ class _Eraser:
         found, counts, erasure = self._found, self.counts, self._erasure
         counts["attachments"] = self._attachments()
         before = self._count(RAW.c.sha256, RAW.c.data.is_not(None))
-        messages = self._count(tables.table(tables.MessageId).c.id)
+        messages = self._count(tables.table(tables.MessageIdRow).c.id)
         counts["mails_received"] = len(found.journal)
         counts["mails_never_decided"] = self._drop_undecided()
         counts["mails_sent"] = self._count(OUTBOX.c.id, OUTBOX.c.ticket.in_(found.whole)) + len(
@@ -131,7 +131,7 @@ class _Eraser:
         self._contact()
         self._texts()
         counts["raw_mails"] = before - self._count(RAW.c.sha256, RAW.c.data.is_not(None))
-        counts["message_ids"] = messages - self._count(tables.table(tables.MessageId).c.id)
+        counts["message_ids"] = messages - self._count(tables.table(tables.MessageIdRow).c.id)
         return dict(counts)
 
     # --- mails that came in ---------------------------------------------------------------

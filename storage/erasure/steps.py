@@ -24,8 +24,8 @@ from storage.outbox import DUE, OUTBOX, State
 from storage.raw import RAW
 from storage.tickets import ENTRY, LINK, MESSAGE_ID, PARTICIPANT, TICKET
 
-RATING: Table = tables.table(tables.Rating)
-ALARM: Table = tables.table(tables.Alarm)
+RATING: Table = tables.table(tables.RatingRow)
+ALARM: Table = tables.table(tables.AlarmRow)
 
 NOBODY = Address("anonymous")
 """Stands where a person stood. It is no address, so no mail is ever sent to it, and nobody can sign in with it."""

@@ -12,7 +12,7 @@ import pytest
 
 from gateway.mail.message import KindName
 from storage import database
-from storage.journal import JournalRow
+from storage.journal import JournalEntry
 from tests.cli.conftest import Shop
 from tests.site import Site, running, wait_for
 
@@ -23,7 +23,7 @@ TO = ("deliver", "--recipient", "support@example.com")
 Typed = Callable[[str | bytes], None]
 
 
-def newest(shop: Shop) -> tuple[JournalRow, bytes]:
+def newest(shop: Shop) -> tuple[JournalEntry, bytes]:
     return shop.database.read_now(lambda tx: tx.journal.load(tx.journal.recent(limit=1)[0].id))
 
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from storage.database import Database
-from storage.outbox import OutboxRow
+from storage.outbox import OutboxEntry
 from storage.tx import Tx
 from tests.crash.sending import HOLDER
 from tests.send.house import message, outbound
@@ -41,7 +41,7 @@ def _put(database: Database, now: datetime) -> None:
     database.write_now(put)
 
 
-def _rows(database: Database) -> list[OutboxRow]:
+def _rows(database: Database) -> list[OutboxEntry]:
     return database.read_now(lambda tx: tx.outbox.recent(limit=1_000))
 
 

@@ -7,21 +7,21 @@ from datetime import timedelta
 from gateway.core import token
 from gateway.send.enclose import link
 from storage.erasure.retention import Retention
-from storage.outbox import OutboxRow, State
+from storage.outbox import OutboxEntry, State
 from storage.tx import Tx
 from tests.portal.conftest import ANNA, ERIKA, Site
 
 PDF = b"%PDF-1.4 " + bytes(range(256)) * 40
 
 
-async def told(site: Site) -> OutboxRow:
+async def told(site: Site) -> OutboxEntry:
     """A customer sent a file; the notice to the agent that has it."""
     await site.mail(ERIKA, "Bill", files=(("bill größer.pdf", "application/pdf", PDF), ("x.html", "text/html", b"<p>")))
     rows = await site.database.read(lambda tx: tx.outbox.recent(limit=10))
     return next(r for r in rows if r.recipient == ANNA)
 
 
-def path(site: Site, row: OutboxRow, index: int = 0) -> str:
+def path(site: Site, row: OutboxEntry, index: int = 0) -> str:
     return link(site.policy, row, index).removeprefix(site.policy.public_url)
 
 

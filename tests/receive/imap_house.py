@@ -22,8 +22,8 @@ from gateway.render.mail import Templates
 from gateway.worker import Walk
 from storage.database import Database
 from storage.folder_progress import Place
-from storage.journal import JournalRow
-from storage.outbox import OutboxRow
+from storage.journal import JournalEntry
+from storage.outbox import OutboxEntry
 from tests.receive.imap_server import PASSWORD, USER, Server
 
 SOURCE = "imap:support@example.com"
@@ -94,7 +94,7 @@ class House:
 
     # --- what came of it --------------------------------------------------------------------
 
-    async def settled(self) -> list[JournalRow]:
+    async def settled(self) -> list[JournalEntry]:
         """The journal, oldest first, once nothing is pending."""
         running = asyncio.create_task(self.walk.run())
         try:
@@ -111,7 +111,7 @@ class House:
     async def place(self, source: str = SOURCE) -> Place:
         return await self.database.read(lambda tx: tx.places.find(source))
 
-    async def alarms(self) -> list[OutboxRow]:
+    async def alarms(self) -> list[OutboxEntry]:
         rows = await self.database.read(lambda tx: tx.outbox.recent(limit=1000))
         return [row for row in rows if row.audience == "operator"]
 

@@ -22,7 +22,7 @@ from gateway.render.mail import Templates
 from gateway.send import Sender, Transport
 from storage import raw
 from storage.database import Database
-from storage.outbox import OutboxRow
+from storage.outbox import OutboxEntry
 from storage.tx import Tx
 from tests.conftest import Clock
 from tests.sink import Sink
@@ -118,16 +118,16 @@ class House:
         await self.database.write(lambda tx: self.desk.handle(tx, id, read, self.clock.now))
         self.sender.wake()
 
-    async def row(self, id: int) -> OutboxRow:
+    async def row(self, id: int) -> OutboxEntry:
         return await self.read(lambda tx: tx.outbox.get(id))
 
-    async def rows(self) -> list[OutboxRow]:
+    async def rows(self) -> list[OutboxEntry]:
         return await self.read(lambda tx: tx.outbox.recent())
 
     async def read(self, work: Callable[[Tx], T]) -> T:
         return await self.database.read(work)
 
-    async def state(self, id: int, *states: str) -> OutboxRow:
+    async def state(self, id: int, *states: str) -> OutboxEntry:
         """Wait until a mail is in one of these states."""
 
         async def reached() -> bool:

@@ -10,7 +10,7 @@ from sqlalchemy import event
 
 from gateway.errors import UnknownEntry
 from storage.database import Database
-from storage.outbox import OutboxRow, State
+from storage.outbox import OutboxEntry, State
 from storage.tx import Tx
 from tests.conftest import Clock
 from tests.send.house import message, outbound
@@ -50,10 +50,10 @@ class Box:
             lambda tx: tx.outbox.settle(id, holder, state, "said", self.clock.now, not_before)
         )
 
-    def expire(self, *dead: str) -> list[OutboxRow]:
+    def expire(self, *dead: str) -> list[OutboxEntry]:
         return self.database.write_now(lambda tx: tx.outbox.expire_claims(self.clock.now, dead))
 
-    def row(self, id: int) -> OutboxRow:
+    def row(self, id: int) -> OutboxEntry:
         return self.database.read_now(lambda tx: tx.outbox.get(id))
 
     def next_due(self) -> datetime | None:

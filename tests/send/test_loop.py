@@ -18,7 +18,7 @@ from gateway.send.loop import Sender
 from gateway.send.relay import Begin
 from gateway.send.smtp import SmtpTransport
 from storage.database import Database
-from storage.outbox import OutboxRow
+from storage.outbox import OutboxEntry
 from storage.tx import Tx
 from tests.conftest import Clock
 from tests.send import house as house_module
@@ -323,7 +323,7 @@ async def test_a_claim_lost_before_the_mail_is_sent(
     """Another daemon took it over while we talked to the relay: we stop before DATA, and say so."""
     begin = house.sender._books.begin
 
-    async def too_late(row: OutboxRow) -> bool:
+    async def too_late(row: OutboxEntry) -> bool:
         await house.database.write(lambda tx: tx.outbox.expire_claims(house.clock.now, ["here"]))
         await house.database.write(lambda tx: tx.outbox.claim("there", 1, 300, house.clock.now))
         return await begin(row)
@@ -472,7 +472,7 @@ async def test_without_a_database_nothing_new_is_sent(
     assert isinstance(database, FlakyDatabase)
     begin = flaky.sender._books.begin
 
-    async def gone(row: OutboxRow) -> bool:
+    async def gone(row: OutboxEntry) -> bool:
         database.out = True
         monkeypatch.setattr(flaky.sender._books, "begin", begin)
         return await begin(row)

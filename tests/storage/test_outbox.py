@@ -19,7 +19,7 @@ from gateway.render import examples
 from storage import raw
 from storage.claims import DIED_SENDING
 from storage.database import Database
-from storage.outbox import OutboxRow, State
+from storage.outbox import OutboxEntry, State
 from storage.tx import Tx
 from tests.conftest import NOW
 from tests.core.build import KIM, LEE
@@ -50,7 +50,7 @@ def add(db: Database, *mails: Outbound, **fields: object) -> list[int]:
     return [id for id in db.write_now(put) if id is not None]
 
 
-def claim(db: Database, holder: str = "a", now: object = NOW, limit: int = 10, seconds: int = 60) -> list[OutboxRow]:
+def claim(db: Database, holder: str = "a", now: object = NOW, limit: int = 10, seconds: int = 60) -> list[OutboxEntry]:
     rows = db.write_now(lambda tx: tx.outbox.claim(holder, limit, seconds, now))  # type: ignore[arg-type]
     assert all(data == MESSAGE for _, data in rows)
     return [row for row, _ in rows]
@@ -60,7 +60,7 @@ def settle(db: Database, id: int, state: State, holder: str = "a", reply: str = 
     return db.write_now(lambda tx: tx.outbox.settle(id, holder, state, reply, NOW, **fields))  # type: ignore[arg-type]
 
 
-def get(db: Database, id: int) -> OutboxRow:
+def get(db: Database, id: int) -> OutboxEntry:
     return db.read_now(lambda tx: tx.outbox.get(id))
 
 

@@ -25,7 +25,7 @@ from gateway.render.mail import Templates
 from gateway.send.enclose import enclosed_now
 from storage import raw
 from storage.database import Database
-from storage.outbox import OutboxRow, State
+from storage.outbox import OutboxEntry, State
 from storage.tx import Tx
 from tests.conftest import Clock
 
@@ -53,7 +53,7 @@ class Player:
         self.desk = Desk(self.policy, Templates())
         self.database, self.clock, self.story = database, clock, story
         self.lines: list[str] = [f"# {story['title']}"]
-        self.sent: list[tuple[OutboxRow, bytes]] = []
+        self.sent: list[tuple[OutboxEntry, bytes]] = []
         self.mails: dict[str, str] = {}
         self.names: dict[str, str] = {}
         self.last_out = 0
@@ -182,7 +182,7 @@ class Player:
     def _address(self, text: str) -> str:
         return self._filled(text)
 
-    def _find(self, description: str) -> tuple[OutboxRow, bytes]:
+    def _find(self, description: str) -> tuple[OutboxEntry, bytes]:
         """The newest mail out that fits `notice to address`."""
         notice, _, address = description.partition(" to ")
         for row, data in reversed(self.sent):
@@ -193,7 +193,7 @@ class Player:
     # --- the transcript -----------------------------------------------------------------
 
     def _show_out(self) -> None:
-        def fresh(tx: Tx) -> list[tuple[OutboxRow, bytes]]:
+        def fresh(tx: Tx) -> list[tuple[OutboxEntry, bytes]]:
             rows = [r for r in tx.outbox.recent(limit=500) if r.id > self.last_out]
             return [(r, tx.outbox.message(r.id)) for r in reversed(rows)]
 
@@ -206,7 +206,7 @@ class Player:
             self.lines += [f"    {line}" for line in self._files(row, data)]
             self.lines += [f"    | {line}".rstrip() for line in self._text(data).splitlines()]
 
-    def _files(self, row: OutboxRow, data: bytes) -> list[str]:
+    def _files(self, row: OutboxEntry, data: bytes) -> list[str]:
         """What hangs on the mail when it leaves, and what is said of files that do not."""
         if not row.files:
             return []

@@ -17,7 +17,7 @@ from gateway.core.ticket import Ticket
 from gateway.mail.message import Envelope
 from storage import raw
 from storage.database import Database
-from storage.outbox import OutboxRow
+from storage.outbox import OutboxEntry
 from tests.conftest import Clock
 from tests.walks.player import Player
 
@@ -69,7 +69,7 @@ class Stage(Player):
     def tickets(self) -> int:
         return len(self.database.read_now(lambda tx: tx.tickets.search()))
 
-    def out(self, description: str) -> tuple[OutboxRow, EmailMessage]:
+    def out(self, description: str) -> tuple[OutboxEntry, EmailMessage]:
         """The newest mail of that description."""
         row, data = self._find(description)
         message = message_from_bytes(data, policy=email_policy.default)
