@@ -37,6 +37,11 @@ def clean(value: str) -> str:
     return _SURROGATE.sub("\ufffd", _UNPRINTABLE.sub("", value))
 
 
+def normal_password(password: str) -> str:
+    """The same password however a keyboard composes its letters (RFC 8265 section 4.2 asks for NFC)."""
+    return unicodedata.normalize("NFC", password)
+
+
 def one_line(value: str, limit: int = 998) -> str:
     """A header value on one line of at most `limit` characters (RFC 5322 section 2.1.1).
 

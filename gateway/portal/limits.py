@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from gateway.core.network import address_of, subscriber
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 KEYS = 20_000
@@ -63,29 +65,17 @@ def client(peer: str, forwarded: str, trusted: Sequence[Network]) -> str:
     hops = [*(h.strip() for h in forwarded.split(",") if h.strip()), peer]
     found = ""
     for hop in reversed(hops):
-        address = _address(hop)
-        if address is None:
+        try:
+            address = address_of(_without_port(hop))
+        except ValueError:
             break
-        found = _counted(address)
+        found = subscriber(address)
         if not any(address.version == n.version and address in n for n in trusted):
             break
     return found
 
 
-def _address(value: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def _without_port(value: str) -> str:
     if value.startswith("["):
-        value = value[1:].partition("]")[0]
-    elif value.count(":") == 1:
-        value = value.partition(":")[0]
-    try:
-        address = ipaddress.ip_address(value.partition("%")[0])
-    except ValueError:
-        return None
-    return address.ipv4_mapped or address if isinstance(address, ipaddress.IPv6Address) else address
-
-
-def _counted(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str:
-    """One subscriber: an IPv4 address, or the /64 every IPv6 connection has to itself."""
-    if isinstance(address, ipaddress.IPv6Address):
-        return str(ipaddress.ip_network((address, 64), strict=False))
-    return str(address)
+        return value[1:].partition("]")[0]
+    return value.partition(":")[0] if value.count(":") == 1 else value

@@ -6,7 +6,6 @@ An address without a password costs as much time as a wrong one. A password is n
 from __future__ import annotations
 
 import asyncio
-import unicodedata
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from gateway.mail.message import address_key
+from gateway.mail.text import normal_password
 
 T = TypeVar("T")
 
@@ -42,17 +42,12 @@ class Fault(Enum):
 
 def fault(password: str, address: str) -> Fault | None:
     """The rule a new password breaks, if any."""
-    password = normal(password)
+    password = normal_password(password)
     if len(password) < SHORTEST:
         return Fault.SHORT
     if len(password) > LONGEST:
         return Fault.LONG
     return Fault.IS_ADDRESS if address_key(password) == address_key(address) else None
-
-
-def normal(password: str) -> str:
-    """The same password however a keyboard composes its letters (RFC 8265 section 4.2 asks for NFC)."""
-    return unicodedata.normalize("NFC", password)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +91,7 @@ class Passwords:
             raise Busy
         self._in_hand += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, work, normal(password))
+            return await asyncio.get_running_loop().run_in_executor(self._threads, work, normal_password(password))
         finally:
             self._in_hand -= 1
 

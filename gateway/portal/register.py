@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from gateway.core.token import Link, fingerprint, read_link
 from gateway.mail.message import address_key
+from gateway.mail.text import normal_password
 from gateway.portal import passwords, views
 from gateway.portal.passwords import Busy, Fault
 from gateway.portal.refusal import Refusal
@@ -59,7 +60,7 @@ async def _set_password(visit: Visit, action: str) -> Response:
     wrong = passwords.fault(password, found.address)
     if wrong is not None:
         return await visit.page(replace(view, password_error=_fault(visit, wrong)), 422)
-    if passwords.normal(password) != passwords.normal(visit.fields.get("again", "")):
+    if normal_password(password) != normal_password(visit.fields.get("again", "")):
         return await visit.page(replace(view, again_error=visit.words.passwords_differ), 422)
     try:
         hashed = await portal.passwords.hash(password)

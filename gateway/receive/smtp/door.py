@@ -11,9 +11,9 @@ import contextlib
 import os
 import time
 from collections import Counter, OrderedDict, deque
-from ipaddress import IPv6Address, ip_address
 from typing import TYPE_CHECKING
 
+from gateway.core.network import address_of, subscriber
 from gateway.receive.intake import Intake
 from gateway.receive.smtp import replies
 from gateway.receive.smtp.commit import Commits
@@ -102,19 +102,9 @@ class Door:
 
 def peer_of(remote: str) -> str:
     """The key under which an address is counted; empty for a Unix socket."""
-    if not remote:
-        return ""
-    address = ip_address(remote)
-    if isinstance(address, IPv6Address):
-        return f"{IPv6Address(int(address) >> 64 << 64)}/64"
-    return remote
+    return subscriber(address_of(remote)) if remote else ""
 
 
 def plain_address(peername: object) -> str:
     """The IP address in a socket's peer name, without scope, IPv4 where it is mapped; empty for a Unix socket."""
-    if not isinstance(peername, tuple) or not peername:
-        return ""
-    address = ip_address(str(peername[0]).partition("%")[0])
-    if isinstance(address, IPv6Address) and address.ipv4_mapped:
-        return str(address.ipv4_mapped)
-    return str(address)
+    return str(address_of(str(peername[0]))) if isinstance(peername, tuple) and peername else ""

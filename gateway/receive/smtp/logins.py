@@ -7,7 +7,6 @@ passwords are logged or kept.
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Collection, Mapping
 from functools import cache
 from pathlib import Path
@@ -17,6 +16,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from gateway.errors import ReplydeskError
 from gateway.mail.message import address_key
+from gateway.mail.text import normal_password
 
 LONGEST = 1_000
 """Characters of a password."""
@@ -40,7 +40,7 @@ class Logins:
         key = address_key(name)
         stored = self.read().get(key, "") if key in self._agents else ""
         try:
-            PasswordHasher().verify(stored or _of_nobody(), normal(password[:LONGEST]))
+            PasswordHasher().verify(stored or _of_nobody(), normal_password(password[:LONGEST]))
         except (VerificationError, InvalidHashError):
             return None
         return name if stored else None
@@ -66,12 +66,7 @@ class Logins:
 
 def line(address: str, password: str) -> str:
     """A line of the file."""
-    return f"{address}:{PasswordHasher().hash(normal(password))}"
-
-
-def normal(password: str) -> str:
-    """The same password however a keyboard composes its letters (RFC 8265 section 4.2 asks for NFC)."""
-    return unicodedata.normalize("NFC", password)
+    return f"{address}:{PasswordHasher().hash(normal_password(password))}"
 
 
 @cache
