@@ -17,7 +17,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import TypedDict
 
 from gateway.config import Settings, agent_addresses
-from gateway.config.settings import Lmtp, Smtp
+from gateway.config.settings import LmtpSettings, SmtpSettings
 from gateway.portal.server import Server
 from gateway.receive.intake import Intake
 from gateway.receive.smtp import lmtp, smtp
@@ -128,7 +128,7 @@ class _Proxies(TypedDict):
     proxies: tuple[IPv4Network | IPv6Network, ...]
 
 
-def _proxies(section: Smtp | Lmtp) -> _Proxies:
+def _proxies(section: SmtpSettings | LmtpSettings) -> _Proxies:
     return {
         "proxy_protocol_timeout": PROXY_SECONDS if section.proxy_protocol else None,
         "proxies": tuple(ip_network(known, strict=False) for known in section.proxies),

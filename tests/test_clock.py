@@ -15,7 +15,7 @@ import pytest
 
 from gateway.clock import jobs
 from gateway.clock.context import Site
-from gateway.config import Digest, Mailbox, Settings
+from gateway.config.settings import DigestSettings, MailboxSettings, Settings
 from gateway.core import token
 from gateway.core.commands import Command, Order, Verb
 from gateway.core.compose import Scene
@@ -38,13 +38,13 @@ BERLIN = ZoneInfo("Europe/Berlin")
 START = datetime(2026, 3, 2, 9, 0, tzinfo=BERLIN).astimezone(UTC)
 """A Monday; summer time begins on 29 March."""
 TEMPLATES = Templates(timezone=BERLIN)
-MORNING = Digest(agents_at="07:30", review_at="07:30")
+MORNING = DigestSettings(agents_at="07:30", review_at="07:30")
 WEEK = Hours(BERLIN, frozenset(range(5)), time(9), time(17), frozenset({date(2026, 4, 3), date(2026, 4, 6)}))
 
 
 @asynccontextmanager
 async def site(
-    url: str, policy: Policy, clock: Clock, folder: Path, digest: Digest | None = None, nth: int = 0
+    url: str, policy: Policy, clock: Clock, folder: Path, digest: DigestSettings | None = None, nth: int = 0
 ) -> AsyncIterator[Site]:
     """A daemon's worth of clock: its own connection to the database.
 
@@ -52,8 +52,8 @@ async def site(
     """
     database = Database(url, folder)
     settings = Settings(
-        mailboxes=[Mailbox(address=b.address) for b in policy.mailboxes],
-        digest=digest or Digest(agents_at="", review_at=""),
+        mailboxes=[MailboxSettings(address=b.address) for b in policy.mailboxes],
+        digest=digest or DigestSettings(agents_at="", review_at=""),
         file=folder / "x.toml",
     )
     yield Site(database, Desk(policy, TEMPLATES), lambda: clock() + nth * timedelta(milliseconds=1), settings)
@@ -342,7 +342,7 @@ async def test_digests_go_out_once_each_business_morning(
         pytest.skip("two daemons share a PostgreSQL; SQLite has one")
     policy = replace(policy, hours=WEEK)
     clock = Clock(datetime(2026, 3, 5, 6, 0, tzinfo=BERLIN).astimezone(UTC))
-    digest = Digest(agents_at="07:30", review_at="07:30")
+    digest = DigestSettings(agents_at="07:30", review_at="07:30")
     async with (
         site(database_url, policy, clock, tmp_path, digest) as one,
         site(database_url, policy, clock, tmp_path, digest, 1) as two,

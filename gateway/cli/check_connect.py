@@ -20,8 +20,8 @@ from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 from gateway.cli.findings import ERROR, OK, WARNING, Finding, daemon_runs
-from gateway.config import Imap, Settings
-from gateway.config.settings import Lmtp, Smtp
+from gateway.config import Settings
+from gateway.config.settings import ImapSettings, LmtpSettings, SmtpSettings
 from gateway.receive.smtp.replies import NOT_A_PROXY
 
 SECONDS = 5.0
@@ -138,9 +138,9 @@ def _reached(host: str) -> str:
     return _ANY.get(bare, bare)
 
 
-def _greeted(client: smtplib.SMTP, sock: socket.socket, section: Smtp | Lmtp) -> smtplib.SMTP | None:
+def _greeted(client: smtplib.SMTP, sock: socket.socket, section: SmtpSettings | LmtpSettings) -> smtplib.SMTP | None:
     """The client once it was let in; None where only balancers are, and we are none of them."""
-    proxied = section.proxy_protocol and not (isinstance(section, Lmtp) and sock.family == socket.AF_UNIX)
+    proxied = section.proxy_protocol and not (isinstance(section, LmtpSettings) and sock.family == socket.AF_UNIX)
     if proxied:
         sock.sendall(b"PROXY UNKNOWN\r\n")
     client.sock = sock
@@ -185,7 +185,7 @@ def look_at_imap(settings: Settings) -> Iterator[Finding]:
         yield from asyncio.run(_ask_imap(settings, f"receive.imap[{number}]", imap))
 
 
-async def _ask_imap(settings: Settings, key: str, imap: Imap) -> list[Finding]:
+async def _ask_imap(settings: Settings, key: str, imap: ImapSettings) -> list[Finding]:
     from gateway.errors import AccountError, ConfigError
     from gateway.receive.imap import from_settings
     from gateway.receive.imap.client import connect

@@ -19,21 +19,16 @@ from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
-from gateway.config.settings import BUDGET, LANGUAGES, Digest, Imap, Mailbox, Send, Settings
+from gateway.config.settings import BUDGET, LANGUAGES, ImapSettings, SendSettings, Settings
 from gateway.core.commands import STATUS_WORDS
-from gateway.core.hours import Hours as HoursPolicy
-from gateway.core.lifecycle import Status as CoreStatus
-from gateway.core.policy import Agent as AgentPolicy
-from gateway.core.policy import Budget, Policy, SiteStatus
-from gateway.core.policy import Mailbox as MailboxPolicy
+from gateway.core.hours import Hours
+from gateway.core.lifecycle import Status
+from gateway.core.policy import Agent, Budget, Mailbox, Policy, SiteStatus
 from gateway.core.token import Keys
 from gateway.errors import ConfigError
 from gateway.mail.message import address_key
 
 __all__ = [
-    "Digest",
-    "Imap",
-    "Mailbox",
     "Settings",
     "agent_addresses",
     "build",
@@ -226,7 +221,7 @@ def _check_imap(settings: Settings, own: set[str]) -> None:
             raise settings.error(f"{key}.folder", "is named for two purposes", "Use different folders.")
 
 
-def _check_oauth(settings: Settings, key: str, account: Imap | Send) -> None:
+def _check_oauth(settings: Settings, key: str, account: ImapSettings | SendSettings) -> None:
     for field in ("oauth_token_url", "oauth_client_id"):
         if not getattr(account, field):
             raise settings.error(f"{key}.{field}", 'is missing for auth = "xoauth2"', "Set it.")
@@ -325,7 +320,7 @@ def policy(settings: Settings, keys: Keys) -> Policy:
     return Policy(
         keys=keys,
         mailboxes=tuple(
-            MailboxPolicy(
+            Mailbox(
                 b.address,
                 b.name,
                 b.language or gateway.default_language,
@@ -338,7 +333,7 @@ def policy(settings: Settings, keys: Keys) -> Policy:
             for b in settings.mailboxes
         ),
         agents=tuple(
-            AgentPolicy(a.address, a.name, a.lead, tuple(a.mailboxes), tuple(a.aliases), a.language, a.signature)
+            Agent(a.address, a.name, a.lead, tuple(a.mailboxes), tuple(a.aliases), a.language, a.signature)
             for a in settings.agents
         ),
         default_language=gateway.default_language,
@@ -366,7 +361,7 @@ def policy(settings: Settings, keys: Keys) -> Policy:
         rating_scale=settings.rating.scale,
         rating_change_days=settings.rating.change_days,
         statuses=tuple(
-            SiteStatus(s.name, CoreStatus(s.counts_as), dict(s.labels), dict(s.meanings)) for s in settings.statuses
+            SiteStatus(s.name, Status(s.counts_as), dict(s.labels), dict(s.meanings)) for s in settings.statuses
         ),
         own_addresses=frozenset(address_key(a) for b in settings.mailboxes for a in (b.address, *b.aliases)),
     )
@@ -377,11 +372,11 @@ def agent_addresses(settings: Settings) -> list[str]:
     return [address for agent in settings.agents for address in (agent.address, *agent.aliases)]
 
 
-def hours(settings: Settings) -> HoursPolicy:
+def hours(settings: Settings) -> Hours:
     """The business calendar."""
     h = settings.hours
     names = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-    return HoursPolicy(
+    return Hours(
         ZoneInfo(settings.gateway.timezone),
         frozenset(names.index(d) for d in h.days),
         time.fromisoformat(h.open),

@@ -130,7 +130,7 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-class Gateway(_Section):
+class GatewaySettings(_Section):
     data_dir: str = "var"
     database_url: str = ""
     database_password_file: str = ""
@@ -146,7 +146,7 @@ class Gateway(_Section):
     log_format: Literal["text", "json"] = "text"
 
 
-class Mailbox(_Section):
+class MailboxSettings(_Section):
     address: EmailAddress
     name: str = ""
     language: Language = ""
@@ -157,14 +157,14 @@ class Mailbox(_Section):
     next_response_hours: NotNegative = 0
 
 
-class Status(_Section):
+class StatusSettings(_Section):
     name: Annotated[str, Field(min_length=1, max_length=40)]
     counts_as: Literal["waiting_on_us", "waiting_on_contact"]
     labels: dict[Language, Annotated[str, Field(min_length=1, max_length=40)]] = {}
     meanings: dict[Language, Annotated[str, Field(min_length=1)]] = {}
 
 
-class Agent(_Section):
+class AgentSettings(_Section):
     address: EmailAddress
     name: str = ""
     lead: bool = False
@@ -174,7 +174,7 @@ class Agent(_Section):
     signature: str = ""
 
 
-class Smtp(_Section):
+class SmtpSettings(_Section):
     listen: list[Listen] = ["127.0.0.1:2525"]
     hostname: Hostname = ""
     tls_certificate: str = ""
@@ -189,13 +189,13 @@ class Smtp(_Section):
     proxies: list[Network] = []
 
 
-class Lmtp(_Section):
+class LmtpSettings(_Section):
     listen: list[Annotated[str, AfterValidator(_listen_or_path)]] = []
     proxy_protocol: bool = False
     proxies: list[Network] = []
 
 
-class Imap(_Section):
+class ImapSettings(_Section):
     mailbox: EmailAddress
     host: Annotated[str, Field(min_length=1)]
     port: Annotated[int, Field(ge=0, le=65535)] = 0
@@ -219,13 +219,13 @@ class Imap(_Section):
     alarm_after_minutes: Positive = 15
 
 
-class Receive(_Section):
-    smtp: Smtp = Smtp()
-    lmtp: Lmtp = Lmtp()
-    imap: list[Imap] = []
+class ReceiveSettings(_Section):
+    smtp: SmtpSettings = SmtpSettings()
+    lmtp: LmtpSettings = LmtpSettings()
+    imap: list[ImapSettings] = []
 
 
-class Send(_Section):
+class SendSettings(_Section):
     transport: Literal["smtp", "file"] = "smtp"
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535)] = 25
@@ -249,7 +249,7 @@ class Send(_Section):
     max_attachment_bytes: NotNegative = 15728640
 
 
-class Portal(_Section):
+class PortalSettings(_Section):
     listen: Listen = "127.0.0.1:8025"
     allow_replies: bool = False
     session_hours: Positive = 12
@@ -258,14 +258,14 @@ class Portal(_Section):
     trusted_proxies: list[str] = []
 
 
-class Hours(_Section):
+class HoursSettings(_Section):
     days: list[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]] = []
     open: Annotated[str, AfterValidator(_clock)] = "09:00"
     close: Annotated[str, AfterValidator(_closing)] = "17:00"
     holidays: list[Annotated[str, BeforeValidator(_written_out), AfterValidator(_date)]] = []
 
 
-class Lifecycle(_Section):
+class LifecycleSettings(_Section):
     count: Literal["calendar", "business"] = "calendar"
     close_after_days: NotNegative = 7
     remind_after_days: NotNegative = 3
@@ -275,18 +275,18 @@ class Lifecycle(_Section):
     notify_customers_of_status: bool = True
 
 
-class Digest(_Section):
+class DigestSettings(_Section):
     agents_at: Annotated[str, AfterValidator(_optional_clock)] = "07:30"
     review_at: Annotated[str, AfterValidator(_optional_clock)] = "07:30"
 
 
-class Rating(_Section):
+class RatingSettings(_Section):
     after_hours: NotNegative = 0
     scale: Literal["five", "two"] = "five"
     change_days: Positive = 14
 
 
-class Retention(_Section):
+class RetentionSettings(_Section):
     tickets_days: NotNegative = 0
     tickets_mode: Literal["anonymise", "delete"] = "anonymise"
     raw_days: NotNegative = 0
@@ -294,12 +294,12 @@ class Retention(_Section):
     outbox_days: NotNegative = 0
 
 
-class Canary(_Section):
+class CanarySettings(_Section):
     every_minutes: NotNegative = 0
     alarm_after_minutes: Positive = 15
 
 
-class Limits(_Section):
+class LimitsSettings(_Section):
     max_message_bytes: Annotated[int, Field(ge=1024)] = 26214400
     automatic_mail: list[BudgetText] = ["5/10m", "20/1d"]
     new_tickets: list[BudgetText] = ["20/1h"]
@@ -307,28 +307,28 @@ class Limits(_Section):
     parse_seconds: Positive = 20
 
 
-class Metrics(_Section):
+class MetricsSettings(_Section):
     listen: Listen = ""
 
 
 class Settings(_Section):
     """The whole file. Paths inside are relative to the folder it lies in."""
 
-    gateway: Gateway = Gateway()
-    mailboxes: list[Mailbox] = [Mailbox(address="support@example.com", name="Example Support")]
-    agents: list[Agent] = []
-    receive: Receive = Receive()
-    send: Send = Send()
-    portal: Portal = Portal()
-    hours: Hours = Hours()
-    lifecycle: Lifecycle = Lifecycle()
-    statuses: list[Status] = []
-    digest: Digest = Digest()
-    rating: Rating = Rating()
-    retention: Retention = Retention()
-    canary: Canary = Canary()
-    limits: Limits = Limits()
-    metrics: Metrics = Metrics()
+    gateway: GatewaySettings = GatewaySettings()
+    mailboxes: list[MailboxSettings] = [MailboxSettings(address="support@example.com", name="Example Support")]
+    agents: list[AgentSettings] = []
+    receive: ReceiveSettings = ReceiveSettings()
+    send: SendSettings = SendSettings()
+    portal: PortalSettings = PortalSettings()
+    hours: HoursSettings = HoursSettings()
+    lifecycle: LifecycleSettings = LifecycleSettings()
+    statuses: list[StatusSettings] = []
+    digest: DigestSettings = DigestSettings()
+    rating: RatingSettings = RatingSettings()
+    retention: RetentionSettings = RetentionSettings()
+    canary: CanarySettings = CanarySettings()
+    limits: LimitsSettings = LimitsSettings()
+    metrics: MetricsSettings = MetricsSettings()
     file: Annotated[Path, Field(exclude=True)] = Path("replydesk.toml")
 
     def path(self, value: str) -> Path:

@@ -326,9 +326,9 @@ def test_what_answers_at_the_public_address(
 
 
 def _public(url: str) -> dict[str, object]:
-    from gateway.config.settings import Gateway
+    from gateway.config.settings import GatewaySettings
 
-    return {"gateway": Gateway(public_url=url)}
+    return {"gateway": GatewaySettings(public_url=url)}
 
 
 def test_an_address_that_leads_elsewhere(tmp_path: Path, web: tuple[str, dict[str, tuple[int, bytes]]]) -> None:

@@ -10,8 +10,9 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 
-from gateway.config import Imap, Settings, oauth, read_secret
+from gateway.config import Settings, oauth, read_secret
 from gateway.config.password import Password
+from gateway.config.settings import ImapSettings
 from gateway.mail.message import address_key
 from gateway.receive.imap.account import Account, After, Auth, Backlog, Books, Credential, Errand, Security
 from gateway.receive.imap.folder import Folder
@@ -42,7 +43,7 @@ def alarm_after(settings: Settings) -> dict[str, timedelta]:
     }
 
 
-def errands(imap: Imap) -> list[Errand]:
+def errands(imap: ImapSettings) -> list[Errand]:
     """What to do in each folder of an account. Sent mail is only ever looked at."""
     inbox = Errand(
         f"imap:{imap.mailbox}", imap.mailbox, imap.folder, Backlog(imap.backlog), After(imap.after), imap.move_to
@@ -52,7 +53,7 @@ def errands(imap: Imap) -> list[Errand]:
     return [inbox, Errand(f"imap-sent:{imap.mailbox}", imap.mailbox, imap.sent_folder, Backlog.NONE, After.LEAVE)]
 
 
-def account_of(settings: Settings, key: str, imap: Imap) -> Account:
+def account_of(settings: Settings, key: str, imap: ImapSettings) -> Account:
     security = Security(imap.security)
     return Account(
         host=imap.host,
@@ -67,7 +68,7 @@ def account_of(settings: Settings, key: str, imap: Imap) -> Account:
     )
 
 
-def _credential(settings: Settings, key: str, imap: Imap) -> Credential:
+def _credential(settings: Settings, key: str, imap: ImapSettings) -> Credential:
     if imap.auth == "xoauth2":
         return oauth.tokens(settings, key, imap, address_key(imap.mailbox))
     read = partial(read_secret, settings, f"{key}.password_file", imap.password_file)
