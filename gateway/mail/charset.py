@@ -8,65 +8,32 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections import Counter
 from functools import lru_cache
 
-from gateway.mail import charset_guess
-
-_SUPERSETS = {
-    "ascii": "utf-8",
-    "iso8859-1": "cp1252",
-    "iso8859-9": "cp1254",
-    "iso8859-11": "cp874",
-    "tis-620": "cp874",
-    "gb2312": "gb18030",
-    "gbk": "gb18030",
-    "big5": "big5hkscs",
-    "euc_kr": "cp949",
-    "johab": "cp949",
-    "shift_jis": "cp932",
-    "utf-16": "utf-16",
-}
-"""Python's name of what was declared → what is tried first. Each superset decodes all its subset does."""
-
 _LABELS = {
-    "ks_c_5601": "cp949",
-    "ks_c_5601-1987": "cp949",
-    "ks_c_5601-1989": "cp949",
-    "ksc5601": "cp949",
-    "ksc_5601": "cp949",
-    "windows-949": "cp949",
-    "x-windows-949": "cp949",
-    "x-sjis": "cp932",
-    "x-ms-cp932": "cp932",
-    "windows-31j": "cp932",
-    "x-gbk": "gb18030",
-    "chinese": "gb18030",
-    "gb_2312-80": "gb18030",
-    "hz-gb-2312": "hz",
-    "x-euc-jp": "euc_jp",
-    "big5-hkscs": "big5hkscs",
-    "cn-big5": "big5hkscs",
-    "x-x-big5": "big5hkscs",
-    "windows-874": "cp874",
-    "iso-8859-8-i": "iso8859-8",
-    "iso-8859-8-e": "iso8859-8",
-    "iso-8859-6-i": "iso8859-6",
-    "unicode-1-1-utf-7": "utf-7",
-    "unicode-1-1-utf-8": "utf-8",
-    "utf8mb4": "utf-8",
-    "x-mac-roman": "mac_roman",
-    "macintosh": "mac_roman",
-    "x-mac-cyrillic": "mac_cyrillic",
-    "ansi_x3.110-1983": "cp1252",
-    "iso-8859": "cp1252",
-    "x-ansi": "cp1252",
-    "ansi": "cp1252",
-    "cp-1252": "cp1252",
-    "x-cp1252": "cp1252",
-    "koi8": "koi8_r",
-    "dos-862": "cp862",
-    "ibm-850": "cp850",
+    label: codec
+    for codec, labels in {
+        "utf-8": "ascii utf8mb4 unicode-1-1-utf-8",
+        "cp1252": "iso8859-1 iso-8859 ansi x-ansi cp-1252 x-cp1252 ansi_x3.110-1983",
+        "cp1254": "iso8859-9",
+        "cp874": "iso8859-11 tis-620 windows-874",
+        "gb18030": "gb2312 gbk x-gbk gb_2312-80",
+        "big5hkscs": "big5 cn-big5 x-x-big5",
+        "cp949": "euc_kr johab ks_c_5601-1989 ksc_5601 windows-949 x-windows-949",
+        "cp932": "shift_jis x-sjis x-ms-cp932 windows-31j",
+        "euc_jp": "x-euc-jp",
+        "iso8859-6": "iso-8859-6-i",
+        "iso8859-8": "iso-8859-8-i iso-8859-8-e",
+        "mac_roman": "x-mac-roman",
+        "mac_cyrillic": "x-mac-cyrillic",
+        "koi8_r": "koi8",
+        "cp850": "ibm-850",
+        "cp862": "dos-862",
+    }.items()
+    for label in labels.split()
 }
+"""What was declared, or Python's name of it → the codec that is tried first: it decodes all the declared one does."""
 _NOT_CHARSETS = frozenset({"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "mbcs", "oem"})
 """Codecs of Python that decode something, but no text anyone sent."""
 
@@ -78,6 +45,11 @@ _MULTI_BYTE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\x
 _WINDOWS_1252 = "".join(bytes((i,)).decode("cp1252", "ignore") or chr(i) for i in range(256))
 _REPAIRS_LIMIT = 20_000
 """Single bytes repaired in one text: one with more holds no text."""
+_SAMPLE = 4_000
+"""Bytes that are looked at to know a charset nobody declared."""
+_LEAST = 8
+"""High bytes; fewer prove nothing."""
+_HIGH_RUN = re.compile(rb"[\x80-\xff]+")
 _ISO_2022_JP_PART = re.compile(rb"\x1b(\$[@B]|\$\([@BD]|\([BJI])")
 
 
@@ -96,7 +68,7 @@ def decode(data: bytes, declared: str = "", hint: str = "") -> tuple[str, str]:
     ):
         if data.startswith(mark):
             return data[len(mark) :].decode(name, "replace"), ""
-    codec = codec_for(declared)
+    codec = _codec_for(declared)
     if not codec:
         return _guess(data, hint), f"unknown charset {declared[:40]!r}" if declared.strip() else _undeclared(data)
     if codec in _WESTERN and not data.isascii():
@@ -114,25 +86,19 @@ def decode(data: bytes, declared: str = "", hint: str = "") -> tuple[str, str]:
     return _nearest(data, codec), f"not valid {declared[:40]}"
 
 
-def codec_for(declared: str) -> str:
-    """The Python codec that reads a declared charset, or the empty string when it is none we know."""
-    name = codec_name(declared)
-    return _SUPERSETS.get(name, name)
-
-
 @lru_cache(maxsize=256)
-def codec_name(declared: str) -> str:
+def _codec_for(declared: str) -> str:
+    """The Python codec that reads a declared charset, or the empty string when it is none we know."""
     found = _LABEL.search(declared.removeprefix("3D"))
     if not found:
         return ""
     label = found[0].lower()
-    label = _LABELS.get(label, label)
     try:
-        name = codecs.lookup(label).name
+        name = codecs.lookup(_LABELS.get(label, label)).name
         b"text".decode(name, "replace")  # a codec from bytes to bytes refuses
     except (LookupError, UnicodeError, ValueError):
         return ""
-    return "" if name.replace("-", "_") in _NOT_CHARSETS else name
+    return "" if name.replace("-", "_") in _NOT_CHARSETS else _LABELS.get(name, name)
 
 
 def _undeclared(data: bytes) -> str:
@@ -168,19 +134,74 @@ def _guess(data: bytes, hint: str) -> str:
         return data.decode("utf-8")
     except (UnicodeError, LookupError):
         pass
-    codec = codec_for(hint) if hint else ""
+    codec = _codec_for(hint) if hint else ""
     if codec and codec not in _WESTERN and codec != "utf-8":
         try:
             return _strict(data, codec)
         except (UnicodeError, LookupError):
             pass
-    codec = charset_guess.guess(data)
+    codec = _mostly_high(data)
     if codec:
         return data.decode(codec)
     if not _MULTI_BYTE.search(data):
         return _western(data)
     text = data.decode("utf-8", "replace")
     return text if text.count("\ufffd") > _REPAIRS_LIMIT else data.decode("utf-8", "western-byte")
+
+
+def _mostly_high(data: bytes) -> str:
+    """A Python codec that decodes all of the bytes, known by where they lie, or the empty string when unsure.
+
+    Only says something of text that is more than half high bytes, which no Western text is.
+    """
+    sample = data[:_SAMPLE]
+    if len(data) > _SAMPLE and (end := max(sample.rfind(b"\n"), sample.rfind(b" "))) > 0:
+        sample = sample[:end]  # a character cut in half would speak against its charset
+    high = sum(len(run) for run in _HIGH_RUN.findall(sample))
+    visible = len(sample) - sum(sample.count(blank) for blank in b" \t\r\n")
+    if high < _LEAST or 2 * high < visible:
+        return ""
+    for codec in (*_east_asian(sample), _cyrillic(sample)):
+        if codec and _holds(data, codec):
+            return codec
+    return ""
+
+
+def _holds(data: bytes, codec: str) -> bool:
+    try:
+        data.decode(codec)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _east_asian(sample: bytes) -> tuple[str, ...]:
+    """Candidates, likeliest first. EUC encodings pair two high bytes; Shift JIS and Big5 also one high and one low."""
+    runs = _HIGH_RUN.findall(sample)
+    leads: Counter[int] = Counter()
+    for run in runs:
+        leads.update(run[::2])
+    pairs = sum(leads.values())
+    kana = leads[0xA4] + leads[0xA5]
+    if all(len(run) % 2 == 0 for run in runs) and min(map(min, runs)) >= 0xA1:
+        hangul = sum(leads[lead] for lead in range(0xB0, 0xC9))
+        if 5 * kana > pairs:
+            return ("euc_jp",)
+        return ("cp949",) if 10 * hangul > 9 * pairs else ("gb18030",)
+    if 4 * sum(sample.count(bytes((lead,))) for lead in (0x82, 0x83)) > pairs:
+        return ("cp932",)
+    low_trails = len(re.findall(rb"[\xa1-\xf9][\x40-\x7e]", sample))
+    return ("big5hkscs",) if 5 * low_trails > pairs else ()
+
+
+def _cyrillic(sample: bytes) -> str:
+    """Most letters are small: at the end of windows-1251, before the capitals in KOI8-R."""
+    small = sum(sample.count(bytes((b,))) for b in range(0xE0, 0x100))
+    koi = sum(sample.count(bytes((b,))) for b in range(0xC0, 0xE0))
+    letters = small + koi
+    if 10 * letters < 9 * sum(len(run) for run in _HIGH_RUN.findall(sample)):
+        return ""
+    return "cp1251" if small > koi else "koi8_r"
 
 
 def _western(data: bytes) -> str:

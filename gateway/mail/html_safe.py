@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from html import escape
 from urllib.parse import unquote
 
-from gateway.mail import html_text, html_tokens
+from gateway.mail import html_text
 from gateway.mail.text import clean
 
 SIZE_LIMIT = 2_000_000
@@ -42,25 +42,12 @@ _ATTRIBUTES = {
     "colgroup": {"span"},
 }
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)")
-_UNNESTED = frozenset(
-    "area base br col embed hr img input link meta source track wbr p li td th tr dd dt option".split()
-)
+_UNNESTED = html_text.VOID | frozenset("p li td th tr dd dt option".split())
 """Elements that hold nothing, or that the next of their kind closes."""
 _LEADS_OUT = re.compile(r"\s*(?:https?|mailto|tel):", re.I)
 _REMOTE = re.compile(r"\s*(?:https?:)?//", re.I)
 _REMOTE_STYLE = re.compile(r"url\(\s*[\"']?\s*(?:https?:)?//", re.I)
 _LOADED = ("src", "srcset", "background", "poster")
-
-
-def to_text(html: str) -> str:
-    """The document as readable text: links as `text <url>`, quotations with `> `, cells with ` | `."""
-    return from_lines(html_text.lines(html))
-
-
-def from_lines(lines: tuple[html_text.Line, ...]) -> str:
-    return clean("\n".join(f"{'> ' * line.level}{'---' if line.rule else line.text}".rstrip() for line in lines)).strip(
-        "\n"
-    )
 
 
 def sanitise(html: str, cids: Mapping[str, str] | None = None) -> str:
@@ -73,7 +60,7 @@ def sanitise(html: str, cids: Mapping[str, str] | None = None) -> str:
 
     html = clean(html)
     if len(html) > SIZE_LIMIT or _too_complex(html):
-        return f"<pre>{escape(to_text(html))}</pre>"
+        return f"<pre>{escape(html_text.to_text(html))}</pre>"
     shown = dict(cids or {})
 
     def allow(element: str, attribute: str, value: str) -> str | None:
@@ -100,9 +87,9 @@ def has_remote_content(html: str) -> bool:
     html = html[:SIZE_LIMIT]
     if _REMOTE_STYLE.search(html):
         return True
-    for name, attributes, _ in html_tokens.tokens(html):
+    for name, attributes, _ in html_text.tokens(html):
         if name and "//" in attributes:
-            found = html_tokens.attributes_of(attributes)
+            found = html_text.attributes_of(attributes)
             loaded = [found.get(a, "") for a in _LOADED] + ([found.get("href", "")] if name == "link" else [])
             if any(_REMOTE.match(value) for value in loaded):
                 return True

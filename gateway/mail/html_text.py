@@ -7,16 +7,27 @@ must cost time in proportion to its length. Never raises.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from html import unescape
 
-from gateway.mail.html_tokens import VOID, attributes_of, tokens
+from gateway.mail.text import clean
 
 SIZE_LIMIT = 600_000
 """Characters of markup that are read, pictures written into it not counted; more than that nobody reads."""
 _LINK_LIMIT = 2_000
 _QUOTE_LEVELS = 20
 _LINKS_OPEN = 5
+
+VOID = frozenset("area base br col embed hr img input link meta source track wbr".split())
+"""Elements that hold nothing."""
+_CONTENTLESS = frozenset("script style head title template noembed noframes object svg math".split())
+_ENDS = {n: re.compile("</head[^>]*>|<body" if n == "head" else rf"</{n}\b[^>]*>", re.I) for n in _CONTENTLESS}
+_NAME = re.compile(r"/?([a-zA-Z][^\s/>]*)")
+_ATTRIBUTE = re.compile(r"""(?<![\w:-])([a-zA-Z][\w:-]{0,40})\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>]+))""")
+_ATTRIBUTES_LIMIT = 8_000
+"""Characters of one tag's attributes that are read."""
+_BRACKETS = re.compile(r"<(?:<(?![a-zA-Z!?/]))*")
 
 _BLOCKS = frozenset(
     "address article aside body center dd details div dl dt fieldset figcaption figure footer form header "
@@ -44,7 +55,7 @@ _OUTLOOK_RULE = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class TextLine:
     """One line as shown. `level` counts the quotations around it; `quoted` that the mail program
     itself marked it as the earlier mail, in whatever way it does."""
 
@@ -69,7 +80,7 @@ class _Quotation:
 
 @dataclass(slots=True)
 class _State:
-    lines: list[Line] = field(default_factory=list)
+    lines: list[TextLine] = field(default_factory=list)
     words: list[str] = field(default_factory=list)
     depth: dict[str, int] = field(default_factory=dict)
     quotes: list[_Quotation] = field(default_factory=list)
@@ -84,7 +95,7 @@ class _State:
     cell: bool = False
 
 
-def lines(html: str) -> tuple[Line, ...]:
+def lines(html: str) -> tuple[TextLine, ...]:
     """The visible lines of a document; blank lines stand between paragraphs, never two in a row."""
     if len(html) > SIZE_LIMIT:
         html = _WRITTEN_IN.sub("", html)
@@ -111,6 +122,16 @@ def lines(html: str) -> tuple[Line, ...]:
             _open(state, name, found)
     _flush(state)
     return _spaced(state.lines)
+
+
+def to_text(html: str) -> str:
+    """The document as readable text: links as `text <url>`, quotations with `> `, cells with ` | `."""
+    return from_lines(lines(html))
+
+
+def from_lines(found: tuple[TextLine, ...]) -> str:
+    shown = "\n".join(f"{'> ' * line.level}{'---' if line.rule else line.text}".rstrip() for line in found)
+    return clean(shown).strip("\n")
 
 
 def _text(state: _State, text: str) -> None:
@@ -181,8 +202,7 @@ def _open(state: _State, name: str, found: dict[str, str]) -> None:
         _bullet(state)
     elif name in ("td", "th"):
         state.cell = True
-        if state.words:
-            _word_gap(state)
+        _drop_blanks(state)
     elif name == "tr":
         state.cell = False
     elif name == "a":
@@ -208,7 +228,7 @@ def _bullet(state: _State) -> None:
         state.bullet = f"{indent}- "
 
 
-def _word_gap(state: _State) -> None:
+def _drop_blanks(state: _State) -> None:
     while state.words and state.words[-1].isspace():
         state.words.pop()
 
@@ -230,7 +250,7 @@ def _close(state: _State, name: str) -> None:
             _space(state)
     state.depth[name] = depth - 1
     while state.quotes and state.quotes[-1].tag == name and state.quotes[-1].depth >= depth:
-        _unquote(state, state.quotes.pop())
+        _count(state, state.quotes.pop(), -1)
     if name == "pre":
         state.pre = max(0, state.pre - 1)
     elif name in ("ul", "ol") and state.lists:
@@ -246,28 +266,25 @@ def _end_link(state: _State) -> None:
         return
     bare = re.sub(r"(?i)^(?:mailto:|tel:|https?://)|/$", "", href)
     if bare.partition("?")[0].casefold() not in shown.casefold() and href.casefold() not in shown.casefold():
-        while state.words[-1].isspace():
-            state.words.pop()
+        _drop_blanks(state)
         target = re.sub(r"[\s<>]", "", href)
         state.words.append(f" <{target}>")
 
 
 def _quote(state: _State, opened: _Quotation) -> None:
     state.quotes.append(opened)
-    state.level += opened.tag == "blockquote"
-    state.marked += opened.marked
-    state.by_hand += opened.by_hand
+    _count(state, opened, 1)
 
 
-def _unquote(state: _State, closed: _Quotation) -> None:
-    state.level -= closed.tag == "blockquote"
-    state.marked -= closed.marked
-    state.by_hand -= closed.by_hand
+def _count(state: _State, quotation: _Quotation, step: int) -> None:
+    state.level += step * (quotation.tag == "blockquote")
+    state.marked += step * quotation.marked
+    state.by_hand += step * quotation.by_hand
 
 
-def _line(state: _State, text: str) -> Line:
+def _line(state: _State, text: str) -> TextLine:
     quoted = state.rest_quoted or state.marked > 0
-    return Line(text, min(state.level, _QUOTE_LEVELS), quoted, indented=state.by_hand > 0)
+    return TextLine(text, min(state.level, _QUOTE_LEVELS), quoted, indented=state.by_hand > 0)
 
 
 def _break(state: _State) -> None:
@@ -296,12 +313,78 @@ def _flush(state: _State) -> bool:
     return True
 
 
-def _spaced(found: list[Line]) -> tuple[Line, ...]:
+def _spaced(found: list[TextLine]) -> tuple[TextLine, ...]:
     """At most one blank line in a row, none at either end."""
-    out: list[Line] = []
+    out: list[TextLine] = []
     for line in found:
         if line.text or line.rule or (out and (out[-1].text or out[-1].rule)):
             out.append(line)
     while out and not out[-1].text and not out[-1].rule:
         out.pop()
     return tuple(out)
+
+
+def tokens(html: str) -> Iterator[tuple[str, str, str]]:
+    """(tag name, attributes, text): a start tag `b`, an end tag `/b`, or text with an empty name."""
+    position, end = 0, len(html)
+    never_closed: set[str] = set()
+    while position < end:
+        start = html.find("<", position)
+        if start < 0:
+            yield "", "", html[position:]
+            return
+        if start > position:
+            yield "", "", html[position:start]
+        if html.startswith("<!--", start):
+            close = html.find("-->", start + 4)
+            position = close + 3 if close >= 0 else _after(html, start)
+            continue
+        named = _NAME.match(html, start + 1)
+        if not named:
+            if html[start + 1 : start + 2] in ("!", "?", "/"):
+                position = _after(html, start)
+            else:
+                position = _BRACKETS.match(html, start).end()  # type: ignore[union-attr]  # stands on a bracket
+                yield "", "", html[start:position]
+            continue
+        position = _tag_end(html, named.end())
+        name = named[1].lower()
+        if named[0][0] == "/":
+            yield f"/{name}", "", ""
+            continue
+        if name in _CONTENTLESS:
+            match = None if name in never_closed else _ENDS[name].search(html, position)
+            if match:
+                position = match.end() if match[0][1] == "/" else match.start()
+            else:
+                never_closed.add(name)
+            continue
+        yield name, html[named.end() : position - 1], ""
+
+
+def _after(html: str, start: int) -> int:
+    close = html.find(">", start)
+    return close + 1 if close >= 0 else len(html)
+
+
+def _tag_end(html: str, start: int) -> int:
+    """Behind the `>` that ends a tag; one inside a quoted value does not count, if that quote ends soon."""
+    close = html.find(">", start)
+    if close < 0:
+        return len(html)
+    inside = html[start:close]
+    for quote in "\"'":
+        if inside.count(quote) % 2 and inside.find(quote) == min(i for q in "\"'" if (i := inside.find(q)) >= 0):
+            ending = html.find(quote, close, close + 4_000)
+            further = html.find(">", ending) if ending >= 0 else -1
+            if further >= 0:
+                return further + 1
+    return close + 1
+
+
+def attributes_of(value: str) -> dict[str, str]:
+    """The attributes of a tag by lower-case name, the first of each, entities resolved."""
+    found: dict[str, str] = {}
+    for m in _ATTRIBUTE.finditer(value[:_ATTRIBUTES_LIMIT]):
+        found.setdefault(m[1].lower(), unescape(m[2] or m[3] or m[4] or ""))
+    return found

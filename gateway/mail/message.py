@@ -153,32 +153,32 @@ class Event:
     where: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
     """A mail as a person would read it, with all that was odd about it in `defects`."""
 
     author: Address | None
     """First usable mailbox of From, else Sender, else whoever the envelope names, else None."""
-    from_: tuple[Address, ...]
-    sender: Address | None
-    reply_to: tuple[Address, ...]
-    to: tuple[Address, ...]
-    cc: tuple[Address, ...]
-    subject: str
+    from_: tuple[Address, ...] = ()
+    sender: Address | None = None
+    reply_to: tuple[Address, ...] = ()
+    to: tuple[Address, ...] = ()
+    cc: tuple[Address, ...] = ()
+    subject: str = ""
     """Decoded, on one line."""
     message_id: str
     """Without angle brackets, never empty: derived from the content when missing."""
-    message_id_derived: bool
-    in_reply_to: tuple[str, ...]
-    references: tuple[str, ...]
+    message_id_derived: bool = False
+    in_reply_to: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
     """Oldest first, as in the header."""
-    date: datetime | None
+    date: datetime | None = None
     """The Date header in UTC, None when missing or unreadable."""
-    body_text: str
+    body_text: str = ""
     """The whole text, newlines as LF."""
-    reply_text: str
+    reply_text: str = ""
     """The new text only; equals body_text when unsure."""
-    body_html: str
+    body_html: str = ""
     """The HTML body as sent (not sanitised!), or empty."""
     attachments: tuple[Attachment, ...] = ()
     nested: tuple[NestedMessage, ...] = ()

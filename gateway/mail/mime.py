@@ -16,9 +16,8 @@ from email.policy import compat32
 from io import BytesIO
 from typing import Any
 
-from gateway.mail import charset, params, transfer
-from gateway.mail.header import unfold
-from gateway.mail.params import Structured
+from gateway.mail import charset, transfer
+from gateway.mail.header import Structured, content_type, disposition, parameters, unfold
 
 PARTS_LIMIT = 1_000
 DEPTH_LIMIT = 100
@@ -53,7 +52,7 @@ class Entity(MimeMessage):
                 return super().get_param(param, failobj, header, unquote)
         except (TypeError, ValueError, LookupError):
             pass
-        return params.parameters(value).get(param, failobj)
+        return parameters(value).get(param, failobj)
 
 
 class Part:
@@ -64,8 +63,8 @@ class Part:
     def __init__(self, mime: MimeMessage, number: str) -> None:
         self.mime = mime
         self.number = number
-        self.type: Structured = params.content_type(field(mime, "content-type"), mime.get_default_type())
-        self.disposition: Structured = params.disposition(field(mime, "content-disposition"))
+        self.type: Structured = content_type(field(mime, "content-type"), mime.get_default_type())
+        self.disposition: Structured = disposition(field(mime, "content-disposition"))
         self.children: list[Part] = []
         self.cut = False
         """True when parts below this one are beyond the limits and only in the raw mail."""
@@ -78,10 +77,6 @@ class Part:
     @property
     def main_type(self) -> str:
         return self.type.value.partition("/")[0]
-
-    @property
-    def is_multipart(self) -> bool:
-        return bool(self.children) and self.main_type == "multipart"
 
     @property
     def filename(self) -> str:
@@ -190,11 +185,13 @@ def tree(mime: MimeMessage) -> tuple[Part, tuple[Part, ...]]:
 
 def _decoded(mime: MimeMessage) -> bytes:
     if mime.is_multipart():
-        return as_bytes(mime)
+        return _as_bytes(mime)
     raw = _payload(mime).encode("utf-8", "surrogateescape")
     if mime.get_content_type().startswith("x-message/") and _HEADER_LINE.match(raw):
         return raw  # RFC 2046 section 5.2.1 forbids to encode a mail inside a mail; servers do, or only say so
-    return transfer.decode(raw, transfer_encoding(mime))
+    encoding = field(mime, "content-transfer-encoding").strip("\"'").lower()
+    # The keyword alone: comments, parameters and quotes are met.
+    return transfer.decode(raw, re.split(r"[;\s,(]", encoding, maxsplit=1)[0])
 
 
 def _payload(mime: MimeMessage) -> str:
@@ -203,7 +200,7 @@ def _payload(mime: MimeMessage) -> str:
     return payload if isinstance(payload, str) else ""
 
 
-def as_bytes(mime: MimeMessage) -> bytes:
+def _as_bytes(mime: MimeMessage) -> bytes:
     """A part as it was sent, headers and all."""
     out = BytesIO()
     try:
@@ -211,9 +208,3 @@ def as_bytes(mime: MimeMessage) -> bytes:
     except (ValueError, TypeError, KeyError, LookupError, AttributeError, RecursionError):
         return b""
     return out.getvalue()
-
-
-def transfer_encoding(mime: MimeMessage) -> str:
-    """The keyword alone; comments, parameters and quotes are met."""
-    value = field(mime, "content-transfer-encoding")
-    return re.split(r"[;\s,(]", value.strip().strip("\"'").lower(), maxsplit=1)[0] if value else ""

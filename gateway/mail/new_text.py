@@ -11,10 +11,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gateway.mail import html_text, quotation
-from gateway.mail.html_text import Line
+from gateway.mail import quotation
+from gateway.mail.html_text import TextLine
 
-MARKER = "##- "
 MARKERS = (
     "##- Please write your reply above this line -##",
     "##- Bitte antworten Sie oberhalb dieser Zeile -##",
@@ -42,24 +41,21 @@ class _Row:
     rule: bool = False
 
 
-def new_text(body_text: str, html: str = "", markers: tuple[str, ...] = MARKERS) -> str:
+def new_text(body_text: str, lines: Sequence[TextLine] = (), markers: tuple[str, ...] = MARKERS) -> str:
     """What the sender wrote now; equal to `body_text` when nothing tells it from what is quoted.
 
-    `html` is given when the text was made from it: what mail programs mark there counts as quoted.
+    `lines` are given when the text was made from HTML: what mail programs mark there counts as quoted.
     """
-    if html:
-        return new_text_of_lines(body_text, html_text.lines(html), markers)
-    lines = body_text.split("\n")
-    if len(lines) > LINES_LIMIT:
+    if lines and all(line.level for line in lines if line.text):
         return body_text
-    return _new_text(body_text, _plain_rows(lines), markers)
-
-
-def new_text_of_lines(body_text: str, lines: tuple[Line, ...], markers: tuple[str, ...] = MARKERS) -> str:
-    """Like `new_text` for lines that were read from HTML."""
-    if len(lines) > LINES_LIMIT or all(line.level for line in lines if line.text):
+    plain = body_text.split("\n")
+    if len(lines or plain) > LINES_LIMIT:
         return body_text
-    return _new_text(body_text, _html_rows(lines), markers)
+    rows = _above_marker(_html_rows(lines) if lines else _plain_rows(plain), markers)
+    kept = _kept(rows)
+    if len(kept) == len(rows) == len(plain):
+        return body_text
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(kept)).strip() or body_text
 
 
 def _plain_rows(lines: Sequence[str]) -> list[_Row]:
@@ -86,7 +82,7 @@ def _is_torn(before: str, line: str, quotation_follows: bool) -> bool:
     return any(before.count(a) > before.count(b) and text.endswith(b) and a not in text for a, b in ("()", "<>", "[]"))
 
 
-def _html_rows(lines: tuple[Line, ...]) -> list[_Row]:
+def _html_rows(lines: Sequence[TextLine]) -> list[_Row]:
     """Quotation marks of HTML. A plain `<blockquote>` also indents what people write themselves: it counts
     as quotation when the mail announces one before it, or when it is the last and nothing else is marked."""
     rows = [_Row(line.text, line.quoted, line.rule) for line in lines]
@@ -100,7 +96,7 @@ def _html_rows(lines: tuple[Line, ...]) -> list[_Row]:
     ]
 
 
-def _first_announcement(lines: tuple[Line, ...]) -> int:
+def _first_announcement(lines: Sequence[TextLine]) -> int:
     texts = [line.text for line in lines]
     marked = [line.level > 0 for line in lines]
     outside = [False] * len(lines)
@@ -129,14 +125,6 @@ def _last_block(levels: Sequence[int]) -> int:
     while last > 0 and levels[last - 1]:
         last -= 1
     return last
-
-
-def _new_text(whole: str, rows: list[_Row], markers: tuple[str, ...]) -> str:
-    rows = _above_marker(rows, markers)
-    kept = _kept(rows)
-    if len(kept) == len(rows) == whole.count("\n") + 1:
-        return whole
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(kept)).strip() or whole
 
 
 def _above_marker(rows: list[_Row], markers: tuple[str, ...]) -> list[_Row]:

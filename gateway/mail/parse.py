@@ -17,7 +17,8 @@ from email.message import Message as MimeMessage
 
 import mailparser
 
-from gateway.mail import calendar, files, mime, new_text, people, reading, report, subject, text, unwrap
+from gateway.mail import calendar, mime, new_text, people, report, subject, text, unwrap
+from gateway.mail.content import Content, attachments, read
 from gateway.mail.header import Fields, message_ids
 from gateway.mail.message import Address, Attachment, Envelope, Event, Message, NestedMessage
 from gateway.mail.sentence import code
@@ -47,11 +48,11 @@ def parse(raw: bytes, envelope: Envelope | None = None) -> Message:
 
 def _parse(raw: bytes, envelope: Envelope | None) -> Message:
     tree = mime.read(raw)
-    content = reading.read(tree)
+    content = read(tree)
     header = _header(tree, content.hint)
     defects = [*header.defects, *dict.fromkeys(content.defects)]
     fields = header.fields
-    message_id = next((i for v in fields.raws("message-id") for i in message_ids(v)), "")
+    message_id = next(iter(_ids(fields, "message-id")), "")
     if not message_id:
         defects.append("no Message-ID")
     author = header.author or _from_envelope(fields, envelope)
@@ -74,7 +75,7 @@ def _parse(raw: bytes, envelope: Envelope | None) -> Message:
         body_text=content.text,
         reply_text=_reply_text(content, fields.text("subject")),
         body_html=content.html,
-        attachments=files.listed(content),
+        attachments=attachments(content),
         nested=tuple(_nested(path, part) for path, part in content.nested[:NESTED_LIMIT]),
         events=_events(content),
         report=report.read(tree, content.leaves, fields, content.text),
@@ -132,14 +133,14 @@ def _header(tree: MimeMessage, hint: str) -> _Header:
         defects.append("unreadable Date")
     senders = people.found_in(fields.raw("sender"))
     return _Header(
-        fields,
-        persons["from"],
-        senders[0] if senders else None,
-        persons["reply-to"],
-        persons["to"],
-        persons["cc"],
-        date.replace(tzinfo=UTC) if date and date.tzinfo is None else date,
-        tuple(defects),
+        fields=fields,
+        from_=persons["from"],
+        sender=senders[0] if senders else None,
+        reply_to=persons["reply-to"],
+        to=persons["to"],
+        cc=persons["cc"],
+        date=date.replace(tzinfo=UTC) if date and date.tzinfo is None else date,
+        defects=tuple(defects),
     )
 
 
@@ -169,32 +170,30 @@ def _derived_id(raw: bytes, fields: Fields) -> str:
     return f"derived.{digest.hexdigest()[:40]}@message-id.invalid"
 
 
-def _reply_text(content: reading.Content, title: str) -> str:
+def _reply_text(content: Content, title: str) -> str:
     if subject.is_forward(title):
         return content.text
-    if content.lines:
-        return new_text.new_text_of_lines(content.text, content.lines)
-    return new_text.new_text(content.text)
+    return new_text.new_text(content.text, content.lines)
 
 
-def _events(content: reading.Content) -> tuple[Event, ...]:
+def _events(content: Content) -> tuple[Event, ...]:
     found = (calendar.read(part.text(content.hint)[0], part.type.get("method")) for part in content.calendars)
     return tuple(dict.fromkeys(event for event in found if event))
 
 
 def _nested(path: str, part: mime.Part) -> NestedMessage:
     inner = mime.read(part.data())
-    content = reading.read(inner, f"{path}/", unwrap.UNWRAP_DEPTH)
+    content = read(inner, f"{path}/", unwrap.UNWRAP_DEPTH)
     header = _header(inner, content.hint)
     return NestedMessage(
-        path,
-        header.author,
-        header.to,
-        header.cc,
-        header.fields.text("subject"),
-        header.date,
-        next(iter(_ids(header.fields, "message-id")), ""),
-        content.text,
+        part=path,
+        author=header.author,
+        to=header.to,
+        cc=header.cc,
+        subject=header.fields.text("subject"),
+        date=header.date,
+        message_id=next(iter(_ids(header.fields, "message-id")), ""),
+        body_text=content.text,
     )
 
 
@@ -203,20 +202,8 @@ def _unreadable(raw: bytes, cause: str) -> Message:
     whole = Attachment(WHOLE, "original.eml", "message/rfc822", len(raw), digest, note=f"unreadable: {cause}")
     return Message(
         author=None,
-        from_=(),
-        sender=None,
-        reply_to=(),
-        to=(),
-        cc=(),
-        subject="",
         message_id=f"derived.{digest[:40]}@message-id.invalid",
         message_id_derived=True,
-        in_reply_to=(),
-        references=(),
-        date=None,
-        body_text="",
-        reply_text="",
-        body_html="",
         attachments=(whole,) if raw else (),
         omissions=(code("nothing_shown", cause),),
         defects=(cause,),
@@ -236,13 +223,13 @@ def extract_all(raw: bytes, parts: Collection[str]) -> dict[str, bytes]:
     whole = {WHOLE: raw} if WHOLE in parts else {}
     if set(parts) <= whole.keys():
         return whole
-    content = reading.read(mime.read(raw))
+    content = read(mime.read(raw))
     return whole | {file.path: file.bytes() for file in content.files if file.path in parts}
 
 
 def nested(raw: bytes, part: str) -> bytes:
     """The raw bytes of a `message/rfc822` part by `NestedMessage.part`. KeyError when there is none."""
-    for path, found in reading.read(mime.read(raw)).nested:
+    for path, found in read(mime.read(raw)).nested:
         if path == part:
             return found.data()
     raise KeyError(part)

@@ -1,6 +1,6 @@
 """How mail programs announce the mail they quote: attribution lines, header blocks, separators.
 
-Data and small matchers only; what to do with a match is decided in `body.py`. Wordings of the
+Data and small matchers only; what to do with a match is decided in `new_text.py`. Wordings of the
 programs people use (Outlook, Apple Mail, Gmail, Thunderbird, phones), German and English first.
 """
 

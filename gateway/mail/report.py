@@ -85,9 +85,8 @@ def _delivery_status(leaves: tuple[Part, ...]) -> tuple[tuple[DeliveryReport, ..
 def _blocks(part: Part) -> list[MimeMessage]:
     """The groups of fields of a status part (RFC 3464 section 2.1)."""
     text = charset.decode(part.data()[:STATUS_LIMIT])[0].replace("\r\n", "\n").replace("\r", "\n").strip()
-    return [
-        HeaderParser().parsestr(block.lstrip("\n")) for block in re.split(r"\n[ \t]*\n", text)[: 2 * RECIPIENTS_LIMIT]
-    ]
+    blocks = re.split(r"\n[ \t]*\n", text)[: 2 * RECIPIENTS_LIMIT]
+    return [HeaderParser().parsestr(block.lstrip("\n")) for block in blocks]
 
 
 def _value(block: MimeMessage, name: str) -> str:
@@ -96,14 +95,8 @@ def _value(block: MimeMessage, name: str) -> str:
 
 def _recipient(block: MimeMessage) -> DeliveryReport | None:
     # The original recipient is the address we wrote to; the final one may be behind a forward.
-    address = next(
-        (
-            a
-            for name in ("original-recipient", "final-recipient", "x-actual-recipient")
-            if "@" in (a := typed_address(_value(block, name)))
-        ),
-        "",
-    )
+    named = (typed_address(_value(block, f"{which}-recipient")) for which in ("original", "final", "x-actual"))
+    address = next((a for a in named if "@" in a), "")
     if not address:
         return None
     diagnostic = one_line(_value(block, "diagnostic-code"))

@@ -9,6 +9,9 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
+from gateway.mail import charset
+from gateway.mail.text import clean
+
 SIZE_LIMIT = 40_000_000
 FILES_LIMIT = 200
 UNWRAP_DEPTH = 4
@@ -77,9 +80,6 @@ def tnef(data: bytes) -> Tnef:
 
 
 def _text(value: object) -> str:
-    from gateway.mail import charset
-    from gateway.mail.text import clean
-
     if isinstance(value, bytes):
         value = charset.decode(value)[0]
     return clean(str(value or "")).rstrip("\n").strip("\0")

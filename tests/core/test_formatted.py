@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core import formatted
-from gateway.mail.html_safe import to_text
+from gateway.mail.html_text import to_text
 
 
 def keep(html: str, text: str, **pictures: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.mail import header, params, people
+from gateway.mail import header, people
 from gateway.mail.message import Address
 
 
@@ -77,7 +77,7 @@ def test_too_many_ids_keep_first_and_last() -> None:
 )
 def test_filenames(given: str, want: str) -> None:
     """RFC 2231, RFC 2047 and raw names are read, with missing quotes, doubled and out of order."""
-    assert params.disposition(given).get("filename") == want
+    assert header.disposition(given).get("filename") == want
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_filenames(given: str, want: str) -> None:
 )
 def test_content_type(given: str, want: tuple[str, str]) -> None:
     """An unusable Content-Type is text/plain (RFC 2045 section 5.2); misplaced blanks and quotes do no harm."""
-    found = params.content_type(given)
+    found = header.content_type(given)
     assert (found.value, found.get("charset")) == want
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.mail import html_safe
+from gateway.mail import html_safe, html_text
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ from gateway.mail import html_safe
 )
 def test_to_text(markup: str, want: str) -> None:
     """Links, lists, tables, quotations and paragraphs are kept; what is not shown is not read."""
-    assert html_safe.to_text(markup) == want
+    assert html_text.to_text(markup) == want
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.mail import html_safe
+from gateway.mail import html_text
 from gateway.mail.new_text import LINES_LIMIT, MARKERS, new_text
 
 GERMAN, ENGLISH = MARKERS[1], MARKERS[0]
@@ -111,7 +111,7 @@ def test_signatures_of_phones_stay() -> None:
 )  # fmt: skip
 def test_html_tells_more(markup: str, want: str) -> None:
     """What mail programs mark in HTML counts as quoted; what people indent by hand does not."""
-    assert new_text(html_safe.to_text(markup), markup) == want
+    assert new_text(html_text.to_text(markup), html_text.lines(markup)) == want
 
 
 def test_a_book_is_left_whole() -> None:

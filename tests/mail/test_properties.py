@@ -7,7 +7,7 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.mail import charset, header, html_safe, html_text, new_text, params, people, text
+from gateway.mail import charset, header, html_safe, html_text, new_text, people, text
 from gateway.mail.parse import parse
 from gateway.mail.subject import base_subject
 from tests import mails
@@ -46,8 +46,8 @@ def test_any_text_is_a_field(value: str) -> None:
     """Words, ids, parameters, people and subjects are read out of anything."""
     assert "\n" not in text.one_line(header.words(value))
     assert all(i and not i.isspace() for i in header.message_ids(value))
-    params.content_type(value)
-    params.disposition(value)
+    header.content_type(value)
+    header.disposition(value)
     people.found_in(people.plain_words(value))
     base_subject(value)
 

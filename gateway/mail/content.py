@@ -1,22 +1,26 @@
-"""Which parts of a mail are its text and which are files: what a mail program would show (RFC 2046).
+"""What of a mail is its text and what are its files: what a mail program would show (RFC 2046).
 
-Nothing is dropped without a word: what is not shown as text is listed as a file, and what is
-neither has a line in `omissions`. Decodes texts; the bytes of files are left to the caller.
+Nothing is dropped without a word: what is not shown as text is listed as a file, files written into a
+text (uuencode, data URLs) included, and what is neither has a line in `omissions`. Decodes texts; the
+bytes of files only when they are listed.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from email.message import Message as MimeMessage
 from html import escape
 from urllib.parse import unquote
 
-from gateway.mail import embedded, flowed, html_text, mime, unwrap
-from gateway.mail.html_safe import from_lines
+from gateway.mail import html_text, mime, transfer, unwrap
+from gateway.mail.header import Fields
+from gateway.mail.message import Attachment
 from gateway.mail.mime import Part
 from gateway.mail.sentence import code
-from gateway.mail.text import clean
+from gateway.mail.text import clean, filename, one_line
 from gateway.mail.unwrap import Unpacked
 
 TEXT_LIMIT = 1_000_000
@@ -32,6 +36,46 @@ _PGP_MESSAGE = "-----BEGIN PGP MESSAGE-----"
 _STUB = re.compile(r"(?i)\bhtml\b|web ?browser|plain.?text version")
 _WORDS = re.compile(r"\w{3,}")
 _CID = re.compile(r"""(?i)cid:([^"'\s>)]+)""")
+_SIGNATURE_LINE = "-- "
+
+_WRITTEN_IN_LIMIT = 100
+"""Files taken out of one text."""
+_UUENCODED = re.compile(r"^begin [0-7]{3,4} ([^\n]{1,200})\n((?:[\x20-\x60][^\n]*\n)+?)(?:`?\n)?end[ \t]*$", re.M)
+_PICTURE = re.compile(r"data:image/(png|jpe?g|gif|webp|bmp);(?:charset=[\w-]{1,20};)?base64,([A-Za-z0-9+/=%\s]+)", re.I)
+
+_SIGNATURES = frozenset({"application/pkcs7-signature", "application/x-pkcs7-signature", "application/pgp-signature"})
+_EXTENSIONS = {
+    content_type: extension
+    for extension, content_types in {
+        "eml": "message/rfc822",
+        "txt": "text/plain text/rfc822-headers",
+        "html": "text/html",
+        "ics": "text/calendar",
+        "csv": "text/csv",
+        "vcf": "text/vcard text/x-vcard",
+        "pdf": "application/pdf",
+        "zip": "application/zip",
+        "gz": "application/gzip",
+        "json": "application/json",
+        "xml": "application/xml",
+        "rtf": "application/rtf",
+        "doc": "application/msword",
+        "xls": "application/vnd.ms-excel",
+        "asc": "application/pgp-signature application/pgp-encrypted application/pgp-keys",
+        "p7s": "application/pkcs7-signature application/x-pkcs7-signature",
+        "p7m": "application/pkcs7-mime application/x-pkcs7-mime",
+        "jpg": "image/jpeg",
+        "svg": "image/svg+xml",
+        "tif": "image/tiff",
+        **{kind: f"image/{kind}" for kind in ("png", "gif", "webp", "bmp", "heic")},
+        "mp3": "audio/mpeg",
+        "wav": "audio/wav",
+        "mp4": "video/mp4",
+        "mov": "video/quicktime",
+    }.items()
+    for content_type in content_types.split()
+}
+_STEMS = {"text/calendar": "invitation", "text/rfc822-headers": "returned-header"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +118,8 @@ class Content:
     """The first charset declared by a text part."""
     text: str = ""
     html: str = ""
-    lines: tuple[html_text.Line, ...] = ()
+    lines: tuple[html_text.TextLine, ...] = ()
     """The lines of the text when all of it came from HTML."""
-
-    @property
-    def cids(self) -> frozenset[str]:
-        return frozenset(unquote(c) for c in _CID.findall(self.html))
 
 
 def read(tree: MimeMessage, prefix: str = "", depth: int = 0) -> Content:
@@ -105,16 +145,16 @@ def _pieces(part: Part, content: Content, prefix: str, depth: int) -> list[Piece
         return [p for child in part.children for p in _pieces(child, content, prefix, depth)]
     if kind in mime.NESTED:
         content.nested.append((prefix + part.number, part))
-        return [*_file(part, content, prefix)]
+        return _file(part, content, prefix)
     if kind in ("text/calendar", "application/ics", "text/x-vcalendar") and len(content.calendars) < 10:
         content.calendars.append(part)
-        return [*_file(part, content, prefix)]
+        return _file(part, content, prefix)
     if _is_text(part, content):
         return _text(part, content, prefix)
     if kind in ("message/delivery-status", "message/disposition-notification", "message/feedback-report"):
         return []
     unwrapped = _unwrapped(part, content, prefix, depth)
-    return unwrapped if unwrapped is not None else [*_file(part, content, prefix)]
+    return _file(part, content, prefix) if unwrapped is None else unwrapped
 
 
 def _alternative(part: Part, content: Content, prefix: str, depth: int) -> list[Piece]:
@@ -131,7 +171,7 @@ def _says(text: str, html: str) -> bool:
     """Whether the plain form says what the HTML form says. Only asked when the HTML is the shorter one, which
     no mail program makes: then something on the way replaced one of them, and both are shown."""
     known = set(_WORDS.findall(text.casefold()))
-    words = _WORDS.findall(from_lines(html_text.lines(html)).casefold())
+    words = _WORDS.findall(html_text.from_lines(html_text.lines(html)).casefold())
     return sum(word in known for word in words) >= 0.7 * len(words)
 
 
@@ -168,7 +208,7 @@ def _text(part: Part, content: Content, prefix: str) -> list[Piece]:
     subtype = part.content_type.partition("/")[2]
     path = f"{prefix}{part.number}"
     if subtype == "html":
-        value, pictures = embedded.pictures(value, path.replace("/", "."))
+        value, pictures = _without_pictures(value, path.replace("/", "."))
         _unpacked(content, path, pictures)
     if len(value) > (html_text.SIZE_LIMIT if subtype == "html" else TEXT_LIMIT):
         value = value[:TEXT_LIMIT]
@@ -179,12 +219,73 @@ def _text(part: Part, content: Content, prefix: str) -> list[Piece]:
     if subtype in ("enriched", "richtext"):
         return [Piece(re.sub(r"<[^<>]*>", "", value.replace("<<", "\0")).replace("\0", "<"))]
     if part.type.get("format").lower() == "flowed":
-        value = flowed.join(value, "" if part.type.get("delsp").lower() == "yes" else " ")
-    value, files = embedded.uuencoded(value)
+        value = join_flowed(value, "" if part.type.get("delsp").lower() == "yes" else " ")
+    value, files = _without_uuencoded(value)
     _unpacked(content, path, files)
     if _PGP_MESSAGE in value:
         content.encryption = content.encryption or "pgp"
     return [Piece(value)]
+
+
+def join_flowed(text: str, blank: str = " ") -> str:
+    """A format=flowed text (RFC 3676) with soft breaks removed, quotation marks in front kept as `> `.
+
+    `blank` is what the blank at a soft break stands for: itself, or nothing with DelSp=yes (section 4.1).
+    """
+    out: list[str] = []
+    open_depth = -1
+    for line in text.split("\n"):
+        depth = len(line) - len(line.lstrip(">"))
+        content = line[depth:]
+        if content.startswith(" "):
+            content = content[1:]  # space-stuffing, section 4.4
+        flows = content.endswith(" ") and content != _SIGNATURE_LINE
+        joins = open_depth == depth and content not in ("", _SIGNATURE_LINE)
+        body = content[:-1] + blank if flows else content
+        if joins:
+            out[-1] += body
+        else:
+            out.append(f"{'>' * depth} {body}" if depth else body)
+        open_depth = depth if flows else -1
+    return "\n".join(out)
+
+
+def _without_uuencoded(text: str) -> tuple[str, tuple[Unpacked, ...]]:
+    """(the text without the files old programs write into it (POSIX uuencode), the files)."""
+    if not text.startswith("begin ") and "\nbegin " not in text:
+        return text, ()
+    files: list[Unpacked] = []
+    kept: list[str] = []
+    end = 0
+    for found in _UUENCODED.finditer(text):
+        data = transfer.unix_to_unix(found[0].encode("utf-8", "replace"))
+        if not data or len(files) >= _WRITTEN_IN_LIMIT:
+            continue
+        kept.append(text[end : found.start()])
+        end = found.end()
+        files.append(Unpacked(found[1].strip(), "application/octet-stream", data))
+    return "".join([*kept, text[end:]]), tuple(files)
+
+
+def _without_pictures(html: str, part: str) -> tuple[str, tuple[Unpacked, ...]]:
+    """(the markup with Content-IDs in place of its data URLs (RFC 2397), the pictures).
+
+    `part` makes the ids unique in the mail.
+    """
+    if "data:image/" not in html:
+        return html, ()
+    files: list[Unpacked] = []
+
+    def as_file(found: re.Match[str]) -> str:
+        if len(files) >= _WRITTEN_IN_LIMIT:
+            return found[0]
+        kind = found[1].lower()
+        content_id = f"{part}.{len(files) + 1}@data.invalid"
+        data = transfer.lenient_base64(unquote(found[2]).encode("ascii", "replace"))
+        files.append(Unpacked(f"image-{part}.{len(files) + 1}.{kind}", f"image/{kind}", data, content_id))
+        return f"cid:{content_id}"
+
+    return _PICTURE.sub(as_file, html), tuple(files)
 
 
 def _unwrapped(part: Part, content: Content, prefix: str, depth: int) -> list[Piece] | None:
@@ -213,7 +314,7 @@ def _unwrapped(part: Part, content: Content, prefix: str, depth: int) -> list[Pi
     return [Piece(unpacked.text, unpacked.html)] if len(content.leaves) == 1 else []
 
 
-def _unpacked(content: Content, path: str, items: tuple[Unpacked, ...]) -> None:
+def _unpacked(content: Content, path: str, items: Iterable[Unpacked]) -> None:
     for index, item in enumerate(items, 1):
         content.files.append(
             File(f"{path}/{index}", None, item.name, item.content_type, item.content_id, data=item.data)
@@ -230,20 +331,13 @@ def _adopt(content: Content, found: Content) -> None:
     content.hint = content.hint or found.hint
 
 
-def _file(part: Part, content: Content, prefix: str) -> tuple[Piece, ...]:
-    note = ""
+def _file(part: Part, content: Content, prefix: str) -> list[Piece]:
+    """List a part as a file; no piece of the text."""
+    note = "signature" if part.content_type in _SIGNATURES else "encrypted" if content.encryption else ""
     if part.cut:
         note = "nested too deep to take apart"
-    elif part.content_type in (
-        "application/pkcs7-signature",
-        "application/x-pkcs7-signature",
-        "application/pgp-signature",
-    ):
-        note = "signature"
-    elif content.encryption:
-        note = "encrypted"
     content.files.append(File(prefix + part.number, part, part.filename, part.content_type, part.content_id, note))
-    return ()
+    return []
 
 
 def _compose(content: Content) -> None:
@@ -260,7 +354,7 @@ def _compose(content: Content) -> None:
         lines = html_text.lines(piece.html)
         if len(content.pieces) == 1:
             content.lines = lines
-        text = from_lines(lines)
+        text = html_text.from_lines(lines)
         content.pieces[index] = replace(piece, text=text)
         if text.strip():
             shown.append(text)
@@ -273,3 +367,42 @@ def _compose(content: Content) -> None:
 def _is_stub(text: str) -> bool:
     """A plain part that only says that the mail is HTML."""
     return len(text) < 250 and bool(_STUB.search(text))
+
+
+def attachments(content: Content) -> tuple[Attachment, ...]:
+    """The files as they are listed: safe name, exact size, and a hash that knows a picture again."""
+    cids = frozenset(unquote(c) for c in _CID.findall(content.html))
+    seen: set[str] = set()
+    out: list[Attachment] = []
+    for file in content.files:
+        data = file.bytes()
+        digest = hashlib.sha256(data).hexdigest()
+        calendar_again = not file.name and file.content_type == "text/calendar" and len(content.files) > 1
+        if calendar_again and (digest in seen or any(f is not file and f.bytes() == data for f in content.files)):
+            continue  # invitations come twice, once to be shown and once to be opened
+        seen.add(digest)
+        if file.part is not None:
+            file.part.forget()
+        out.append(
+            Attachment(
+                part=file.path,
+                filename=filename(file.name, _fallback_name(file, data)),
+                content_type=file.content_type,
+                size=len(data),
+                sha256=digest,
+                content_id=one_line(file.content_id, 300),
+                inline=bool(file.content_id) and file.content_id in cids,
+                note=file.note,
+            )
+        )
+    return tuple(out)
+
+
+def _fallback_name(file: File, data: bytes) -> str:
+    extension = _EXTENSIONS.get(file.content_type, "bin")
+    if extension == "eml" and not file.name:
+        title = Fields(mime.read(data[:65_536])).text("subject")
+        return filename(f"{title}.eml" if title else "", "message.eml")
+    kind = file.content_type.partition("/")[0]
+    stem = _STEMS.get(file.content_type) or (kind if kind in ("image", "audio", "video", "message") else "attachment")
+    return f"{stem}-{file.path.replace('/', '.')}.{extension}"

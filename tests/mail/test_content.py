@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.mail import flowed
+from gateway.mail.content import join_flowed
 
 
 @pytest.mark.parametrize(
@@ -21,11 +21,11 @@ from gateway.mail import flowed
         ("", ""),
     ],
 )
-def test_join(given: str, want: str) -> None:
+def test_join_flowed(given: str, want: str) -> None:
     """Soft breaks join within a quotation's depth; stuffing goes; a signature mark never joins."""
-    assert flowed.join(given) == want
+    assert join_flowed(given) == want
 
 
 def test_without_blanks() -> None:
     """With DelSp=yes the blank at a soft break is none, for languages written without."""
-    assert flowed.join("日本 \n語", "") == "日本語"
+    assert join_flowed("日本 \n語", "") == "日本語"
