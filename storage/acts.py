@@ -5,16 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict
 from datetime import datetime
 
-from sqlalchemy import Connection, Table, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from gateway.core.decision import Act, Undo
 from gateway.core.lifecycle import Status
 from gateway.core.notice import Audience
-from storage import tables
 from storage.outbox import RECALLABLE
-
-ACT: Table = tables.table(tables.ActRow)
-OUTBOX: Table = tables.table(tables.OutboxRow)
+from storage.tables import ACT, OUTBOX
 
 
 class Acts:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, Table, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
-from storage import tables
+from storage.tables import ALARM
 
-ALARM: Table = tables.table(tables.AlarmRow)
 AGAIN_AFTER = timedelta(hours=1)
 
 

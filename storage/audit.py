@@ -18,12 +18,9 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 
 from gateway.core.decision import Reason
 from gateway.core.lifecycle import Status
-from storage import tables
-from storage.contacts import CONTACT
-from storage.journal import HELD, JOURNAL, PENDING, SETTLED
-from storage.outbox import DUE, OUTBOX, State
-from storage.raw import RAW
-from storage.tickets import ENTRY, MESSAGE_ID, TICKET
+from storage.journal import HELD, PENDING, SETTLED
+from storage.outbox import OPEN, State
+from storage.tables import CONTACT, ENTRY, JOURNAL, MESSAGE_ID, OUTBOX, RAW, TICKET, metadata
 from storage.tx import Tx
 
 EXAMPLES = 20
@@ -160,7 +157,7 @@ def _altered_bytes(connection: Connection) -> Iterator[str]:
 
 
 def _unreadable_mails(connection: Connection) -> Iterator[str]:
-    waiting = select(OUTBOX.c.id).where(OUTBOX.c.state.in_([*DUE, State.CLAIMED]))
+    waiting = select(OUTBOX.c.id).where(OUTBOX.c.state.in_(OPEN))
     for (id,) in connection.execute(waiting, execution_options=_STREAM):
         packed = connection.execute(select(OUTBOX.c.data).where(OUTBOX.c.id == id)).scalar_one()
         if packed is None:
@@ -174,7 +171,7 @@ def _unreadable_mails(connection: Connection) -> Iterator[str]:
 
 
 def _missing_files(connection: Connection) -> Iterator[str]:
-    statement = select(OUTBOX.c.id, OUTBOX.c.files).where(OUTBOX.c.state.in_([*DUE, State.CLAIMED]))
+    statement = select(OUTBOX.c.id, OUTBOX.c.files).where(OUTBOX.c.state.in_(OPEN))
     for id, files in connection.execute(statement, execution_options=_STREAM):
         for file in files:
             there = select(RAW.c.size).where(RAW.c.sha256 == file["raw"], RAW.c.data.is_not(None))
@@ -195,7 +192,7 @@ def _shared_message_ids(connection: Connection) -> Iterator[str]:
 
 
 def _broken_references(connection: Connection) -> Iterator[str]:
-    for table in tables.metadata.sorted_tables:
+    for table in metadata.sorted_tables:
         (key, *_) = table.primary_key.columns
         for foreign in (f for column in table.columns for f in column.foreign_keys):
             # A table may name rows of its own kind.

@@ -25,8 +25,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.dml import Update
 
-from storage import raw, tables
-from storage.outbox_row import COLUMNS, DOUBTS, DUE, OUTBOX, OutboxEntry, State, read
+from storage import raw
+from storage.outbox_row import COLUMNS, DOUBTS, DUE, OutboxEntry, State, read
+from storage.tables import OUTBOX, OUTBOX_CLAIMED, OUTBOX_WAITING
 
 LOOK_AHEAD = 256
 """Due rows among which recipients are chosen; bounds the work of one claim."""
@@ -34,8 +35,8 @@ PAUSE_AFTER_DEATHS = timedelta(minutes=15)
 DIED_SENDING = "whoever was sending it stopped without saying how far it came"
 DIED_BEFORE = "whoever was about to send it stopped"
 
-_WAITING = text(tables.OUTBOX_WAITING)
-_CLAIMED = text(tables.OUTBOX_CLAIMED)
+_WAITING = text(OUTBOX_WAITING)
+_CLAIMED = text(OUTBOX_CLAIMED)
 _TRIABLE = and_(OUTBOX.c.state.in_(DUE), or_(OUTBOX.c.state != State.UNCERTAIN, OUTBOX.c.doubts <= DOUBTS))
 _TO_BE_REPEATED = and_(OUTBOX.c.doubts > 0, OUTBOX.c.doubts <= DOUBTS)
 _BUSY = select(OUTBOX.c.recipient_key).where(_CLAIMED)

@@ -6,14 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 
 from gateway.errors import UnknownContact
 from gateway.mail.message import Address, address_key
-from storage import tables
-
-CONTACT: Table = tables.table(tables.ContactRow)
-SESSION: Table = tables.table(tables.SessionRow)
+from storage.tables import CONTACT, SESSION
 
 
 @dataclass(frozen=True, slots=True)

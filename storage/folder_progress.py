@@ -13,10 +13,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, Table, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from storage import tables
+from storage.tables import PLACE, UNFETCHED
 
-PLACE: Table = tables.table(tables.PlaceRow)
-UNFETCHED: Table = tables.table(tables.UnfetchedRow)
 _NUMBERS = ("uidvalidity", "uid", "older_below", "tidied_uid")
 
 

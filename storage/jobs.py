@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, Table, delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from storage import tables
+from storage.tables import JOB
 
 FIRST_SPAN = timedelta(days=1)
 """What a job that never ran looks back on."""
-JOB: Table = tables.table(tables.JobRow)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, func, insert, or_, select, text, update
+from sqlalchemy import Connection, Row, func, insert, or_, select, text, update
 
 from gateway.errors import UnknownEntry
 from gateway.mail.message import Envelope
-from storage import raw, tables
+from storage import raw
+from storage.tables import JOURNAL
 
-JOURNAL: Table = tables.table(tables.JournalRow)
 PENDING, SETTLED, HELD = "pending", "settled", "held"
 PIPED = "pipe"
 """Source of a mail whose receiver ended as soon as it was written down."""

@@ -10,19 +10,18 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Table, bindparam, func, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.core.notice import Audience, Outbound
 from gateway.errors import UnknownEntry
 from gateway.mail.message import address_key
-from storage import raw, tables
+from storage import raw
 from storage.claims import Claims
-from storage.outbox_row import COLUMNS, DUE, OUTBOX, OutboxEntry, State, read, write_file
+from storage.outbox_row import COLUMNS, DUE, OPEN, OutboxEntry, State, read, write_file
+from storage.tables import MESSAGE_ID, OUTBOX
 
-__all__ = ["DUE", "OUTBOX", "RECALLABLE", "Outbox", "OutboxEntry", "State"]
-
-MESSAGE_ID: Table = tables.table(tables.MessageIdRow)
+__all__ = ["DUE", "OPEN", "RECALLABLE", "Outbox", "OutboxEntry", "State"]
 
 
 RECALLABLE = (State.PENDING, State.RECALLED)

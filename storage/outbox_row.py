@@ -7,12 +7,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Row, Table
+from sqlalchemy import Row
 
 from gateway.core.notice import AttachedFile
-from storage import tables
-
-OUTBOX: Table = tables.table(tables.OutboxRow)
+from storage.tables import OUTBOX
 
 
 class State(StrEnum):
@@ -26,6 +24,8 @@ class State(StrEnum):
 
 
 DUE = (State.PENDING, State.DEFERRED, State.UNCERTAIN)
+OPEN = (*DUE, State.CLAIMED)
+"""Still to be sent, or being sent."""
 DOUBTS = 1
 """After how many attempts of unknown end a mail is still tried again by itself."""
 

@@ -8,17 +8,16 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, and_, delete, exists, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, and_, delete, exists, func, insert, or_, select, update
 
 from gateway.core.decision import Returned
 from gateway.core.notice import Notice
 from gateway.core.probe import Probe
-from storage import tables
 from storage.erasure.steps import Erasure
-from storage.journal import JOURNAL, SETTLED
-from storage.outbox import DUE, OUTBOX, State
+from storage.journal import SETTLED
+from storage.outbox import OPEN
+from storage.tables import JOURNAL, OUTBOX, PROBE
 
-PROBE: Table = tables.table(tables.ProbeRow)
 BATCH = 500
 
 
@@ -29,7 +28,7 @@ class Probes:
     def is_due(self, mailbox: str, since: datetime) -> bool:
         """None was sent since a moment, and none still waits in the outbox: one more would say no more."""
         sent = select(PROBE.c.id).where(PROBE.c.mailbox == mailbox, PROBE.c.sent_at > since)
-        waits = OUTBOX.c.state.in_([*DUE, State.CLAIMED])
+        waits = OUTBOX.c.state.in_(OPEN)
         waiting = select(PROBE.c.id).where(
             PROBE.c.mailbox == mailbox, exists().where(OUTBOX.c.id == PROBE.c.outbox_id, waits)
         )
@@ -86,7 +85,7 @@ class Probes:
         final = select(OUTBOX.c.id).where(
             OUTBOX.c.id.in_([row.outbox_id for row in rows if row.outbox_id]),
             OUTBOX.c.notice == Notice.CANARY.value,
-            OUTBOX.c.state.not_in([*DUE, State.CLAIMED]),
+            OUTBOX.c.state.not_in(OPEN),
         )
         erasure.blank_journal(mails, now)
         erasure.delete_outbox(list(self._connection.execute(final).scalars()))

@@ -5,14 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, and_, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, and_, func, insert, or_, select, update
 
 from gateway.core.lifecycle import Status
 from gateway.core.rating import Answer
-from storage import tables
-from storage.tickets import ENTRY, TICKET
+from storage.tables import ENTRY, RATING, TICKET
 
-RATING: Table = tables.table(tables.RatingRow)
 LIMIT = 500
 """Tickets of one look; what is left waits for the next."""
 

@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import zstandard
-from sqlalchemy import Connection, Table, case, select
+from sqlalchemy import Connection, case, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from storage import tables
+from storage.tables import RAW
 
-RAW: Table = tables.table(tables.RawRow)
 LEVEL = 3
 MAX_BYTES = 1 << 30
 """Nothing we store is larger; keeps a damaged row from filling the memory."""

@@ -6,23 +6,15 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Table, and_, bindparam, false, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, false, func, or_, select
 
 from gateway.core.clock import MISSED, Steps
 from gateway.core.lifecycle import Status
 from gateway.core.ticket import Entry, EntryKind, Participant, Role, Ticket
 from gateway.errors import UnknownTicket
 from gateway.mail.message import Address, Attachment, address_key
-from storage import tables
 from storage.like import contains
-
-TICKET: Table = tables.table(tables.TicketRow)
-ENTRY: Table = tables.table(tables.EntryRow)
-PARTICIPANT: Table = tables.table(tables.ParticipantRow)
-MESSAGE_ID: Table = tables.table(tables.MessageIdRow)
-LINK: Table = tables.table(tables.LinkRow)
-CONTACT: Table = tables.table(tables.ContactRow)
-OUTBOX: Table = tables.table(tables.OutboxRow)
+from storage.tables import CONTACT, ENTRY, LINK, PARTICIPANT, TICKET
 
 MAX_NUMBER = 2**31 - 1
 """PostgreSQL's integer. People write longer numbers, and it would not even compare them."""

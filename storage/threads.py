@@ -6,22 +6,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Table, bindparam, func, insert, select, text
+from sqlalchemy import bindparam, func, insert, select, text
 
 from gateway.core.notice import Notice
 from gateway.core.thread import Keys, Known, SentFacts
 from gateway.core.ticket import EntryKind, Role
 from gateway.mail.message import address_key
-from storage import tables
 from storage.reads import TicketReads
-
-TICKET: Table = tables.table(tables.TicketRow)
-ENTRY: Table = tables.table(tables.EntryRow)
-PARTICIPANT: Table = tables.table(tables.ParticipantRow)
-MESSAGE_ID: Table = tables.table(tables.MessageIdRow)
-LINK: Table = tables.table(tables.LinkRow)
-CONTACT: Table = tables.table(tables.ContactRow)
-OUTBOX: Table = tables.table(tables.OutboxRow)
+from storage.tables import ENTRY, MESSAGE_ID, OUTBOX, TICKET
 
 _ANSWERS = (Notice.REPLY.value, Notice.CLOSE_CONFIRMATION.value)
 _KNOWN = (

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Table, bindparam, case, delete, insert, select, update
+from sqlalchemy import bindparam, case, delete, insert, select, update
 
 from gateway.core.clock import Target
 from gateway.core.decision import Act, Change, Decision, EntryDraft, Joined
@@ -16,18 +16,10 @@ from gateway.core.say import say
 from gateway.core.ticket import Entry, EntryKind, Role, Ticket
 from gateway.errors import UnknownTicket
 from gateway.mail.message import Address, Attachment
-from storage import tables
 from storage.contacts import Contacts
 from storage.reads import entry_of
+from storage.tables import ENTRY, LINK, MESSAGE_ID, PARTICIPANT, TICKET
 from storage.threads import Threads
-
-TICKET: Table = tables.table(tables.TicketRow)
-ENTRY: Table = tables.table(tables.EntryRow)
-PARTICIPANT: Table = tables.table(tables.ParticipantRow)
-MESSAGE_ID: Table = tables.table(tables.MessageIdRow)
-LINK: Table = tables.table(tables.LinkRow)
-CONTACT: Table = tables.table(tables.ContactRow)
-OUTBOX: Table = tables.table(tables.OutboxRow)
 
 _LOCK = select(TICKET.c.number).where(TICKET.c.number == bindparam("number")).with_for_update()
 _ADD_TICKET = insert(TICKET).returning(TICKET.c.number)

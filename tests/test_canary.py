@@ -17,8 +17,7 @@ from gateway.clock.job_status import Board, Canary
 from gateway.clock.metrics import Metrics
 from storage.database import Database
 from storage.journal import JournalEntry
-from storage.tables import ProbeRow
-from storage.tables import table as table_of
+from storage.tables import PROBE
 from tests.conftest import Clock
 from tests.room import Room, room
 
@@ -51,7 +50,7 @@ async def told(r: Room) -> list[str]:
 
 
 async def rows(r: Room) -> list[Any]:
-    table = table_of(ProbeRow)
+    table = PROBE
     return list(await r.read(lambda tx: tx.connection.execute(table.select().order_by(table.c.id)).all()))
 
 

@@ -17,15 +17,26 @@ from sqlalchemy import Connection, and_, delete, func, select, update
 
 from gateway.core.person_traces import MARK, Traces
 from gateway.errors import ReplydeskError
-from storage import tables
-from storage.contacts import CONTACT, SESSION, Contacts
+from storage.contacts import Contacts
 from storage.erasure import person
 from storage.erasure.person import Recognised, Survey
-from storage.erasure.steps import NOBODY, RATING, Erasure
-from storage.journal import JOURNAL, SETTLED
-from storage.outbox import DUE, OUTBOX, State
-from storage.raw import RAW
-from storage.tickets import ENTRY, PARTICIPANT, TICKET, Tickets
+from storage.erasure.steps import NOBODY, Erasure
+from storage.journal import SETTLED
+from storage.outbox import OPEN, State
+from storage.tables import (
+    CONTACT,
+    ENTRY,
+    JOURNAL,
+    MESSAGE_ID,
+    OUTBOX,
+    PARTICIPANT,
+    RATING,
+    RAW,
+    SESSION,
+    TICKET,
+    metadata,
+)
+from storage.tickets import Tickets
 from storage.tx import Tx
 
 DROPPED = "dropped-by-erasure"
@@ -108,7 +119,7 @@ class _Eraser:
         found, counts, erasure = self._found, self.counts, self._erasure
         counts["attachments"] = self._attachments()
         before = self._count(RAW.c.sha256, RAW.c.data.is_not(None))
-        messages = self._count(tables.table(tables.MessageIdRow).c.id)
+        messages = self._count(MESSAGE_ID.c.id)
         counts["mails_received"] = len(found.journal)
         counts["mails_never_decided"] = self._drop_undecided()
         counts["mails_sent"] = self._count(OUTBOX.c.id, OUTBOX.c.ticket.in_(found.whole)) + len(
@@ -131,7 +142,7 @@ class _Eraser:
         self._contact()
         self._texts()
         counts["raw_mails"] = before - self._count(RAW.c.sha256, RAW.c.data.is_not(None))
-        counts["message_ids"] = messages - self._count(tables.table(tables.MessageIdRow).c.id)
+        counts["message_ids"] = messages - self._count(MESSAGE_ID.c.id)
         return dict(counts)
 
     # --- mails that came in ---------------------------------------------------------------
@@ -188,7 +199,7 @@ class _Eraser:
 
     def _others_mails(self) -> None:
         """Mails to others keep their place in the list, and lose their text; those not sent are not sent."""
-        waits = [*DUE, State.CLAIMED]
+        waits = OPEN
         mine = OUTBOX.c.id.in_(self._found.naming)
         recall = {"state": State.RECALLED, "last_reply": NOT_SENT, "claimed_by": "", "claimed_until": None}
         recalled = update(OUTBOX).where(mine, OUTBOX.c.state.in_(waits)).values(**recall)
@@ -198,7 +209,7 @@ class _Eraser:
 
     def _without_lost_files(self) -> None:
         """What is yet to be sent goes without the files that are gone."""
-        waiting = select(OUTBOX.c.id, OUTBOX.c.files).where(OUTBOX.c.state.in_([*DUE, State.CLAIMED]))
+        waiting = select(OUTBOX.c.id, OUTBOX.c.files).where(OUTBOX.c.state.in_(OPEN))
         for id, files in self._connection.execute(waiting).all():
             wanted = {f["raw"] for f in files}
             there = set(self._ids(RAW.c.sha256, and_(RAW.c.sha256.in_(wanted), RAW.c.data.is_not(None))))
@@ -210,7 +221,7 @@ class _Eraser:
 
     def _texts(self) -> None:
         """Any text of any table that still holds something of the person."""
-        for table in tables.metadata.sorted_tables:
+        for table in metadata.sorted_tables:
             keys = self._found.touched.get(table.name)
             if not keys:
                 continue

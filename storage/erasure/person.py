@@ -18,13 +18,11 @@ from gateway.core.lifecycle import Status
 from gateway.core.person_traces import Traces, parts_of
 from gateway.core.ticket import EntryKind, Role
 from gateway.mail.message import address_key
-from storage import raw, tables
-from storage.contacts import CONTACT
-from storage.journal import JOURNAL, SETTLED
+from storage import raw
+from storage.journal import SETTLED
 from storage.like import contains
-from storage.outbox import DUE, OUTBOX, State
-from storage.raw import RAW
-from storage.tickets import ENTRY, PARTICIPANT, TICKET
+from storage.outbox import OPEN
+from storage.tables import CONTACT, ENTRY, JOURNAL, OUTBOX, PARTICIPANT, RAW, TICKET, metadata
 
 MARGIN = {"sqlite": 0, "postgresql": 1000}
 """Rows before the newest that are looked at again: on PostgreSQL a lower number may be committed later."""
@@ -32,7 +30,6 @@ COMMON = 20
 """A name that stands on more tickets of others than this is none."""
 _STREAM = {"yield_per": 500, "stream_results": True}
 _OTHER_SIDE = (Role.AGENT.value, Role.SYSTEM.value)
-_WAITS = (*DUE, State.CLAIMED)
 
 Progress = Callable[[int, int], None]
 """Told how many of how many raw mails are looked at."""
@@ -287,7 +284,7 @@ def _outbox(connection: Connection, found: Survey, known: Recognised, since: Mar
         # What belongs to no ticket is for agents: a digest names tickets by their subjects.
         elif (known.near if ticket in found.part or not ticket else known.everywhere).in_mail(raw.decompress(data)):
             found.naming.add(id)
-            if state in _WAITS:
+            if state in OPEN:
                 found.waiting.add(id)
 
 
@@ -297,7 +294,7 @@ def _outbox(connection: Connection, found: Survey, known: Recognised, since: Mar
 def _texts(connection: Connection, found: Survey, known: Recognised, since: Marks) -> None:
     """Rows of any table with a text that holds something of the person."""
     grown = {JOURNAL: since.journal, ENTRY: since.entry, OUTBOX: since.outbox}
-    for table in tables.metadata.sorted_tables:
+    for table in metadata.sorted_tables:
         if table is RAW:
             continue
         newer = table.c.id > grown[table] if table in grown else None

@@ -13,20 +13,30 @@ from enum import StrEnum
 from sqlalchemy import Connection, delete, exists, select, text, update
 
 from gateway.core.lifecycle import Status
-from storage import tables
-from storage.contacts import CONTACT, SESSION
-from storage.erasure.steps import ALARM, IN_FLIGHT, NOBODY, Erasure
-from storage.journal import HELD, JOURNAL, SETTLED
-from storage.outbox import DUE, OUTBOX, State
-from storage.raw import RAW
-from storage.tickets import ENTRY, PARTICIPANT, TICKET, Tickets
+from storage.erasure.steps import IN_FLIGHT, NOBODY, Erasure
+from storage.journal import HELD, SETTLED
+from storage.outbox import OPEN, State
+from storage.tables import (
+    ALARM,
+    CONTACT,
+    ENTRY,
+    JOURNAL,
+    OUTBOX,
+    OUTBOX_KEPT,
+    PARTICIPANT,
+    RAW,
+    RAW_KEPT,
+    SESSION,
+    TICKET,
+)
+from storage.tickets import Tickets
 
 DROPPED = "dropped-by-retention"
 """Reason of a held mail that nobody retried in time."""
 TICKETS, ROWS = 20, 500
 """Per batch."""
 _FINAL = (State.SENT, State.FAILED, State.RECALLED)
-_OUTBOX_KEPT, _RAW_KEPT = text(tables.OUTBOX_KEPT), text(tables.RAW_KEPT)
+_OUTBOX_KEPT, _RAW_KEPT = text(OUTBOX_KEPT), text(RAW_KEPT)
 
 
 class Mode(StrEnum):
@@ -178,5 +188,5 @@ class Retention:
 
     def _needed(self) -> list[str]:
         """Mails out of which files are yet to be sent."""
-        waiting = select(OUTBOX.c.files).where(OUTBOX.c.state.in_([*DUE, State.CLAIMED]))
+        waiting = select(OUTBOX.c.files).where(OUTBOX.c.state.in_(OPEN))
         return sorted({file["raw"] for (files,) in self._connection.execute(waiting) for file in files})

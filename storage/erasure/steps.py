@@ -11,21 +11,28 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, delete, exists, not_, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, exists, not_, or_, select, update
 from sqlalchemy.sql.dml import Delete, Update
 
 from gateway.core.decision import Reason
 from gateway.mail.message import Address
-from storage import tables
-from storage.acts import ACT
-from storage.contacts import CONTACT, SESSION, Contacts
-from storage.journal import JOURNAL, SETTLED
-from storage.outbox import DUE, OUTBOX, State
-from storage.raw import RAW
-from storage.tickets import ENTRY, LINK, MESSAGE_ID, PARTICIPANT, TICKET
-
-RATING: Table = tables.table(tables.RatingRow)
-ALARM: Table = tables.table(tables.AlarmRow)
+from storage.contacts import Contacts
+from storage.journal import SETTLED
+from storage.outbox import OPEN, State
+from storage.tables import (
+    ACT,
+    CONTACT,
+    ENTRY,
+    JOURNAL,
+    LINK,
+    MESSAGE_ID,
+    OUTBOX,
+    PARTICIPANT,
+    RATING,
+    RAW,
+    SESSION,
+    TICKET,
+)
 
 NOBODY = Address("anonymous")
 """Stands where a person stood. It is no address, so no mail is ever sent to it, and nobody can sign in with it."""
@@ -174,7 +181,7 @@ class Erasure:
         """Mails of ours without recipient, text and files; that one was sent, when, and of which kind, stays."""
         self._run(
             update(OUTBOX)
-            .where(which, OUTBOX.c.state.in_([*DUE, State.CLAIMED]))
+            .where(which, OUTBOX.c.state.in_(OPEN))
             .values(state=State.FAILED, claimed_by="", claimed_until=None, last_reply=GONE)
         )
         self._run(update(OUTBOX).where(which, OUTBOX.c.last_reply != "").values(last_reply=GONE))

@@ -46,7 +46,7 @@ def test_the_same_bytes_are_kept_once(db: Database) -> None:
     """Two rows, one content."""
     assert append(db) != append(db)
     with db.engine.connect() as connection:
-        assert len(connection.execute(tables.table(tables.Raw).select()).all()) == 1
+        assert len(connection.execute(tables.RAW.select()).all()) == 1
 
 
 def test_a_mail_is_taken_settled_and_taken_no_more(db: Database) -> None:
@@ -122,7 +122,7 @@ def test_lists_and_counts(db: Database) -> None:
 def test_bytes_that_retention_removed_are_named(db: Database) -> None:
     """Not an error of ours to be held for, but one with its cause."""
     id = append(db)
-    raws = tables.table(tables.Raw)
+    raws = tables.RAW
     with db.engine.connect() as connection:
         if db.is_sqlite:
             connection.exec_driver_sql("COMMIT")

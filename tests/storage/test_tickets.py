@@ -217,8 +217,7 @@ def test_a_number_is_never_given_twice(db: Database) -> None:
     apply(db, opening())
     last = apply(db, opening()).ticket.number
     with db.engine.begin() as connection:
-        for model in (tables.Entry, tables.Ticket):
-            table = tables.table(model)
+        for table in (tables.ENTRY, tables.TICKET):
             connection.execute(delete(table).where((table.c.ticket if "ticket" in table.c else table.c.number) == last))
     assert apply(db, opening()).ticket.number == last + 1
 
