@@ -66,7 +66,7 @@ class Effects:
         if target is clock.KEEP:
             return applied
         tx.tickets.set_target(applied.ticket.number, target)
-        return replace(applied, ticket=tx.tickets.get(applied.ticket.number))
+        return replace(applied, ticket=tx.reads.get(applied.ticket.number))
 
     def _scene(self, tx: Tx, applied: Applied | None, decision: Decision, cause: str, now: datetime) -> Scene:
         if applied is None:
@@ -78,14 +78,14 @@ class Effects:
         if applied.entry and applied.entry.message_id and applied.created:
             refers_to: tuple[str, ...] = (applied.entry.message_id,)
         else:
-            refers_to = tuple(tx.tickets.customer_ids(ticket.number)) if keys else ()
+            refers_to = tuple(tx.threads.customer_ids(ticket.number)) if keys else ()
         return Scene(
             now,
             cause,
             ticket,
             applied.entry,
             decision.text,
-            tuple(tx.tickets.entries(ticket.number, limit=40)) if shows_history else (),
+            tuple(tx.reads.entries(ticket.number, limit=40)) if shows_history else (),
             refers_to,
             decision.files,
             {key: contact.language for key, contact in contacts.items() if contact and contact.language},
@@ -119,11 +119,11 @@ class Effects:
 
     def current(self, tx: Tx, number: int) -> Ticket:
         """A ticket, or the one it was merged into."""
-        ticket = tx.tickets.get(number)
+        ticket = tx.reads.get(number)
         seen = {number}
         while ticket.merged_into and ticket.merged_into not in seen:
             seen.add(ticket.merged_into)
-            ticket = tx.tickets.get(ticket.merged_into)
+            ticket = tx.reads.get(ticket.merged_into)
         return ticket
 
     @staticmethod

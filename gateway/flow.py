@@ -66,7 +66,7 @@ class Desk(Occasions):
 
     def handle(self, tx: Tx, journal_id: int, read: Read, now: datetime) -> Decision | None:
         """Everything that follows from one mail, in the transaction of `tx`. None: somebody else has it."""
-        tx.tickets.serialise(names_of(read, self.policy))
+        tx.threads.serialise(names_of(read, self.policy))
         row = tx.journal.take(journal_id)
         if row is None:
             return None
@@ -90,10 +90,10 @@ class Desk(Occasions):
         number = applied.ticket.number if applied else decision.ticket or None
         entry = applied.entry.id if applied and applied.entry else None
         if decision.reason is not Reason.DUPLICATE:
-            tx.tickets.remember(message.message_id, read.content, number, entry, journal_id)
+            tx.threads.remember(message.message_id, read.content, number, entry, journal_id)
             if decision.new is not None and number:
                 # A mail this one answers may still be on its way here, by another path or daemon.
-                tx.tickets.expect(read.keys.message_ids[:EXPECTED_IDS], number, journal_id)
+                tx.threads.expect(read.keys.message_ids[:EXPECTED_IDS], number, journal_id)
         if decision.probe:
             tx.probes.returned(decision.probe, journal_id, now)
         why = (f"{read.kind.name.value} ({read.kind.rule}): {read.kind.reason}", *decision.why.lines)
@@ -102,11 +102,11 @@ class Desk(Occasions):
 
     def case(self, tx: Tx, read: Read, now: datetime) -> Case:
         """The mail beside everything the store knows that matters for it."""
-        known = tx.tickets.known(read.keys)
+        known = tx.threads.known(read.keys)
         choice = thread.choose(read.keys, known)
         author = author_of(read.message, self.policy).address
         since = now - BUDGET_WINDOW
-        seen = tx.tickets.seen(read.message.message_id, read.content)
+        seen = tx.threads.seen(read.message.message_id, read.content)
         if seen and read.message.message_id_derived and read.message.date is None:
             # Without id and date nothing but the time tells tomorrow's alarm from a repetition of today's.
             seen = seen if now - tx.journal.get(seen.journal_id).received_at < REPEATED_WITHIN else None
@@ -120,8 +120,8 @@ class Desk(Occasions):
             registered=bool(contact and contact.password_hash),
             undeliverable=contact is not None and self._pauses(contact, now),
             automatic_mail=tx.outbox.automatic_to(author, since) if author and contact else (),
-            new_tickets=tx.tickets.opened_lately(author, since) if contact else (),
-            reopens=tx.tickets.reopened_lately(choice.match.ticket.number, since) if choice.match else (),
+            new_tickets=tx.threads.opened_lately(author, since) if contact else (),
+            reopens=tx.threads.reopened_lately(choice.match.ticket.number, since) if choice.match else (),
             authentic=authentic(read.message, read.envelope, self.policy),
             disproven=disproven(read.message, self.policy),
         )
@@ -143,10 +143,10 @@ class Desk(Occasions):
         """What only an agent's mail, or a question for own tickets, needs to be looked up."""
         facts, ticket = case.facts, case.ticket
         if case.agent is None:
-            own = tx.tickets.search(status="open", requester=case.author.address) if asks_status(case) else ()
+            own = tx.reads.search(status="open", requester=case.author.address) if asks_status(case) else ()
             return replace(facts, own_tickets=tuple(own))
         number = next((int(c.argument) for c in case.order.commands if c.verb in NUMBERED and c.argument), 0)
-        named = tx.tickets.known(thread.Keys(claims=(number,))).tickets.get(number) if number else None
+        named = tx.threads.known(thread.Keys(claims=(number,))).tickets.get(number) if number else None
         facts = replace(facts, named=self.current(tx, named.number) if named else None)
         if ticket is None:
             return facts
@@ -155,8 +155,8 @@ class Desk(Occasions):
         meant = journal_id if notice == Notice.AGENT_RECEIPT.value else 0
         return replace(
             facts,
-            history=tuple(tx.tickets.entries(ticket.number)),
-            parent=tx.tickets.entry(entry) if entry else None,
+            history=tuple(tx.reads.entries(ticket.number)),
+            parent=tx.reads.entry(entry) if entry else None,
             act=tx.acts.newest(ticket.number, case.agent.keys, meant) if case.order.has(Verb.UNDO) else None,
         )
 

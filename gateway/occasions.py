@@ -25,16 +25,16 @@ class Occasions(Effects):
 
     def tick(self, tx: Tx, number: int, now: datetime) -> Decision | None:
         """Do what the clock wants of a ticket, if it still wants it."""
-        tx.tickets.serialise([f"ticket:{number}"])
-        decision = clock.due(tx.tickets.get(number), self.policy, now)
+        tx.threads.serialise([f"ticket:{number}"])
+        decision = clock.due(tx.reads.get(number), self.policy, now)
         if decision is not None:
             self.effects(tx, decision, f"clock:{number}:{decision.reason.value}:{now.isoformat()}", now)
         return decision
 
     def ask_rating(self, tx: Tx, number: int, now: datetime) -> Decision | None:
         """Ask the customer of a closed ticket how it was, if it is time and nobody did."""
-        tx.tickets.serialise([f"ticket:{number}"])
-        ticket, before = tx.tickets.get(number), tx.ratings.find(number)
+        tx.threads.serialise([f"ticket:{number}"])
+        ticket, before = tx.reads.get(number), tx.ratings.find(number)
         asked_at = before.asked_at if before else None
         decision = rating.ask(ticket, tx.ratings.first_reason(number), asked_at, self.policy, now)
         contact = tx.contacts.find(ticket.requester.address)
@@ -61,7 +61,7 @@ class Occasions(Effects):
         if not row.ticket:
             return
         ticket = self.current(tx, row.ticket)
-        sent = tx.tickets.known(thread.Keys(reported=(thread.Key(Evidence.REPLY_ADDRESS, outbox=outbox_id),))).sent
+        sent = tx.threads.known(thread.Keys(reported=(thread.Key(Evidence.REPLY_ADDRESS, outbox=outbox_id),))).sent
         assert sent is not None
         decision = bounced.undelivered(ticket, self.policy, sent, row.audience, reply)
         self.effects(tx, decision, f"undelivered:{outbox_id}:{now.isoformat()}", now)
@@ -83,13 +83,13 @@ class Occasions(Effects):
         languages = {contact.key: contact.language} if contact.language else {}
         request = NoticeRequest(notice, contact.as_address, Audience.CUSTOMER)
         # The newest ticket lends its mailbox and language, and makes a reply to this mail find a ticket.
-        newest = tx.tickets.search(requester=contact.address, limit=1)
+        newest = tx.reads.search(requester=contact.address, limit=1)
         scene = Scene(now, cause, newest[0] if newest else None, languages=languages)
         self._send(tx, request, scene, None, None)
 
     def close_by_link(self, tx: Tx, number: int, now: datetime) -> bool:
         """The requester pressed "Close ticket". False: it was closed already, nothing changed."""
-        tx.tickets.serialise([f"ticket:{number}"])
+        tx.threads.serialise([f"ticket:{number}"])
         ticket = self.current(tx, number)
         decision = requester_acts.close_by_requester(ticket, self.policy, Reason.CLOSED_BY_LINK, "closed_by_link")
         if decision is None:
@@ -99,7 +99,7 @@ class Occasions(Effects):
 
     def reply_on_portal(self, tx: Tx, number: int, text: str, solved: bool, now: datetime) -> None:
         """The requester answered on the page, perhaps saying that it is solved."""
-        tx.tickets.serialise([f"ticket:{number}"])
+        tx.threads.serialise([f"ticket:{number}"])
         cause = f"portal:{number}:{now.isoformat()}"
         if text:
             self.effects(tx, requester_acts.reply_on_portal(self.current(tx, number), self.policy, text), cause, now)

@@ -117,7 +117,7 @@ def _counts(tx: Tx) -> dict[str, dict[str, int]]:
     return {
         "journal": tx.journal.counts(),
         "raw": {"mails": total(RAW), "bytes": int(size)},
-        "tickets": tx.tickets.counts(),
+        "tickets": tx.reads.counts(),
         "entries": {"all": total(ENTRY)},
         "outbox": tx.outbox.counts(),
         "contacts": {"all": total(CONTACT)},

@@ -78,12 +78,12 @@ _ONE_CLAIM_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtextextended('outb
 
 
 class Claims:
-    """The part of the outbox the send loop works with."""
+    """What the send loop does with the outbox."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def expire_claims(self, now: datetime, dead: Sequence[str] = ()) -> list[OutboxEntry]:
+    def expire(self, now: datetime, dead: Sequence[str] = ()) -> list[OutboxEntry]:
         """Give up the claims of holders that died; `dead` names some known to be gone. Returns those rows.
 
         A mail that was not begun waits like a deferred one, the others are `uncertain`. The first time
@@ -111,7 +111,7 @@ class Claims:
         )
         return [read(row) for row in self._connection.execute(statement)]
 
-    def claim(self, holder: str, limit: int, seconds: int, now: datetime) -> list[tuple[OutboxEntry, bytes]]:
+    def take(self, holder: str, limit: int, seconds: int, now: datetime) -> list[tuple[OutboxEntry, bytes]]:
         """Take due rows for delivery, oldest first, and their messages (without files).
 
         One row for a recipient, its first, and none for whom another is claimed: so everyone gets

@@ -10,14 +10,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.core.notice import Audience, Outbound
 from gateway.errors import UnknownEntry
 from gateway.mail.message import address_key
 from storage import raw
-from storage.claims import Claims
 from storage.outbox_row import COLUMNS, DUE, OPEN, OutboxEntry, State, read, write_file
 from storage.tables import MESSAGE_ID, OUTBOX
 
@@ -43,7 +42,12 @@ _AUTOMATIC = (
 _ROW = select(*COLUMNS)
 
 
-class Outbox(Claims):
+class Outbox:
+    """The outbox inside one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
     def add(
         self,
         outbound: Outbound,

@@ -34,7 +34,7 @@ _NEWEST = (
 
 
 class TicketReads:
-    """The reading half of `Tickets`."""
+    """Tickets as they are stored."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import bindparam, func, insert, select, text
+from sqlalchemy import Connection, bindparam, func, insert, select, text
 
 from gateway.core.notice import Notice
 from gateway.core.thread import Keys, Known, SentFacts
@@ -62,8 +62,12 @@ class Seen:
     same_content: bool
 
 
-class Threads(TicketReads):
+class Threads:
     """What a decision about a mail needs to know."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._reads = TicketReads(connection)
 
     def serialise(self, names: Iterable[str]) -> None:
         """Let no other transaction decide about the same things until this one ends.
@@ -90,10 +94,10 @@ class Threads(TicketReads):
         numbers = {*keys.numbers, *messages.values(), *expected.values()} | (
             {sent.ticket} if sent and sent.ticket else set()
         )
-        tickets = {t.number: t for t in self.numbered(numbers)}
+        tickets = {t.number: t for t in self._reads.numbered(numbers)}
         # A merged ticket leads to another one, which must be known too.
         while missing := {t.merged_into for t in tickets.values() if t.merged_into} - tickets.keys():
-            tickets |= {t.number: t for t in self.numbered(missing)}
+            tickets |= {t.number: t for t in self._reads.numbered(missing)}
         return Known(tickets, messages, sent, expected)
 
     def seen(self, message_id: str, content: str) -> Seen | None:

@@ -1,4 +1,4 @@
-"""Changing tickets: only `apply` does it, and `take_back` undoes it. Reading and threading are its bases."""
+"""Changing tickets: only `apply` does it, and `take_back` undoes it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, case, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, case, delete, insert, select, update
 
 from gateway.core.clock import Target
 from gateway.core.decision import Act, Change, Decision, EntryDraft, Joined
@@ -17,9 +17,8 @@ from gateway.core.ticket import Entry, EntryKind, Role, Ticket
 from gateway.errors import UnknownTicket
 from gateway.mail.message import Address, Attachment
 from storage.contacts import Contacts
-from storage.reads import entry_of
+from storage.reads import TicketReads, entry_of
 from storage.tables import ENTRY, LINK, MESSAGE_ID, PARTICIPANT, TICKET
-from storage.threads import Threads
 
 _LOCK = select(TICKET.c.number).where(TICKET.c.number == bindparam("number")).with_for_update()
 _ADD_TICKET = insert(TICKET).returning(TICKET.c.number)
@@ -37,8 +36,12 @@ class Applied:
     """Entries that came from another ticket."""
 
 
-class Tickets(Threads):
-    """Tickets inside one transaction."""
+class Tickets:
+    """What changes tickets inside one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._reads = TicketReads(connection)
 
     def apply(self, decision: Decision, journal_id: int | None, now: datetime) -> Applied | None:
         """Store what was decided. None when it concerns no ticket.
@@ -64,9 +67,8 @@ class Tickets(Threads):
         for sentence in decision.events:
             self.add_event(number, sentence, now)
         if moved:
-            first = self.entry(moved[0])
-            entry = entry or first
-        return Applied(self.get(number), entry, created, moved)
+            entry = entry or self._reads.entry(moved[0])
+        return Applied(self._reads.get(number), entry, created, moved)
 
     def _move(self, number: int, decision: Decision, now: datetime) -> tuple[int, ...]:
         """Entries from another ticket, and with them the Message-IDs that lead to them."""
@@ -77,7 +79,7 @@ class Tickets(Threads):
         mine = ENTRY.c.ticket == moved.source
         chosen = ENTRY.c.id.in_(moved.entries) if moved.entries else ENTRY.c.kind != EntryKind.EVENT.value
         ids = tuple(self._connection.execute(select(ENTRY.c.id).where(mine, chosen).order_by(ENTRY.c.id)).scalars())
-        self.place(ids, number)
+        self._place(ids, number)
         if not moved.entries:
             self._connection.execute(
                 update(TICKET)
@@ -88,7 +90,7 @@ class Tickets(Threads):
             self.add_event(moved.source, sentence.replace("{new}", str(number)), now)
         return ids
 
-    def place(self, entries: Sequence[int], number: int) -> None:
+    def _place(self, entries: Sequence[int], number: int) -> None:
         """Put entries and the Message-IDs of their mails onto a ticket."""
         for table, column in ((ENTRY, ENTRY.c.id), (MESSAGE_ID, MESSAGE_ID.c.entry_id)):
             self._connection.execute(update(table).where(column.in_(list(entries))).values(ticket=number))
@@ -97,7 +99,7 @@ class Tickets(Threads):
         """Undo what an order did to entries: moved ones return, a recalled answer becomes a comment."""
         before = act.undo
         if before.moved:
-            self.place(before.moved, before.moved_from)
+            self._place(before.moved, before.moved_from)
         if before.merged:
             self._connection.execute(
                 update(TICKET)

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from storage.acts import Acts
 from storage.alarms import Alarms
+from storage.claims import Claims
 from storage.contacts import Contacts
 from storage.folder_progress import Places
 from storage.jobs import Jobs
@@ -15,6 +16,8 @@ from storage.journal import Journal
 from storage.outbox import Outbox
 from storage.probes import Probes
 from storage.ratings import Ratings
+from storage.reads import TicketReads
+from storage.threads import Threads
 from storage.tickets import Tickets
 
 
@@ -31,6 +34,18 @@ class Tx:
     @cached_property
     def tickets(self) -> Tickets:
         return Tickets(self.connection)
+
+    @cached_property
+    def reads(self) -> TicketReads:
+        return TicketReads(self.connection)
+
+    @cached_property
+    def threads(self) -> Threads:
+        return Threads(self.connection)
+
+    @cached_property
+    def claims(self) -> Claims:
+        return Claims(self.connection)
 
     @cached_property
     def outbox(self) -> Outbox:

@@ -122,9 +122,9 @@ class Room:
         left: list[bytes] = []
 
         def send(tx: Tx) -> list[tuple[OutboxEntry, bytes]]:
-            rows = tx.outbox.claim("test", 200, 60, now)
+            rows = tx.claims.take("test", 200, 60, now)
             for row, _ in rows:
-                tx.outbox.settle(row.id, "test", State.SENT, "250 2.0.0 OK", now)
+                tx.claims.settle(row.id, "test", State.SENT, "250 2.0.0 OK", now)
             return rows
 
         while rows := await self.write(send):

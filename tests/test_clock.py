@@ -92,7 +92,7 @@ async def order(site: Site, number: int, text: str, *commands: Command) -> None:
     def work(tx: Tx) -> None:
         agent = site.desk.policy.agents[0]
         entry = EntryDraft(EntryKind.CORRESPONDENCE, Address(agent.address, agent.name), Role.AGENT, text, text)
-        by = Carrier(tx.tickets.get(number), agent, site.desk.policy, site.clock())
+        by = Carrier(tx.reads.get(number), agent, site.desk.policy, site.clock())
         decision = carry_out(by, Order(commands), Answer(text, entry) if text else None, "test")
         site.desk.effects(tx, decision, f"test:{site.clock().isoformat()}", site.clock())
 
@@ -259,9 +259,9 @@ class Left:
         now = site.clock() + timedelta(seconds=1)
 
         def send(tx: Tx) -> list[OutboxEntry]:
-            rows = [row for row, _ in tx.outbox.claim("test", 200, 60, now)]
+            rows = [row for row, _ in tx.claims.take("test", 200, 60, now)]
             for row in rows:
-                tx.outbox.settle(row.id, "test", State.SENT, "250 2.0.0 OK", now)
+                tx.claims.settle(row.id, "test", State.SENT, "250 2.0.0 OK", now)
             return rows
 
         while rows := await site.database.write(send):
@@ -318,7 +318,7 @@ async def test_answers_that_are_due(sqlite_url: str, policy: Policy, tmp_path: P
     clock = Clock(datetime(2026, 3, 6, 16, 0, tzinfo=BERLIN).astimezone(UTC))
     async with site(sqlite_url, policy, clock, tmp_path) as one:
         number = await write_in(one, "urgent")
-        ticket = await one.database.read(lambda tx: tx.tickets.get(number))
+        ticket = await one.database.read(lambda tx: tx.reads.get(number))
         assert ticket.due_at == datetime(2026, 3, 9, 10, 0, tzinfo=BERLIN)
         before = len(await mails(one, "agent_notice"))
         while clock.now < datetime(2026, 3, 9, 12, 0, tzinfo=BERLIN):
@@ -327,9 +327,9 @@ async def test_answers_that_are_due(sqlite_url: str, policy: Policy, tmp_path: P
         told = (await mails(one, "agent_notice"))[before:]
         assert [m[0] for m in told] == ["03-09 09:30"] * 2 + ["03-09 10:00"] * 2
         await order(one, number, "Here you are.")
-        assert (await one.database.read(lambda tx: tx.tickets.get(number))).due_at is None
+        assert (await one.database.read(lambda tx: tx.reads.get(number))).due_at is None
         await write_in(one, "again", "And?", "1@customer.example")
-        ticket = await one.database.read(lambda tx: tx.tickets.get(number))
+        ticket = await one.database.read(lambda tx: tx.reads.get(number))
         assert ticket.due_at == datetime(2026, 3, 9, 16, 0, tzinfo=BERLIN)
 
 

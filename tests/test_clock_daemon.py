@@ -198,7 +198,7 @@ async def test_well_then_not_then_well_again(
 
     await house.until(told)
     assert house.relay.others == []
-    counts = await house.read(lambda tx: tx.tickets.counts())
+    counts = await house.read(lambda tx: tx.reads.counts())
     assert sum(counts.values()) == 0
     reasons = await house.read(lambda tx: {row.reason for row in tx.journal.recent()})
     assert reasons - {""} == {"probe-came-back"}
@@ -213,7 +213,7 @@ async def test_nothing_left_of_its_mark(house: House) -> None:
     await house.until(house.failing)
     standing = await house.read(lambda tx: {alarm.key: alarm.text for alarm in tx.alarms.open()})
     assert "has not come back" in standing[f"canary:{BOX}"]
-    counts = await house.read(lambda tx: tx.tickets.counts())
+    counts = await house.read(lambda tx: tx.reads.counts())
     assert sum(counts.values()) == 0
     assert house.relay.others == []
 

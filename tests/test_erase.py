@@ -147,7 +147,7 @@ async def test_nothing_is_left_of_the_person(database: Database, clock: Clock, t
     assert counts["contacts"] == 1
     assert counts["attachments"] >= 1
     assert (await r.read(lambda tx: tx.contacts.find(ERIKA))) is None
-    left = {t.number for t in await r.read(lambda tx: tx.tickets.search(status="closed"))}
+    left = {t.number for t in await r.read(lambda tx: tx.reads.search(status="closed"))}
     assert numbers["own"] not in left
     assert numbers["shared"] in left
 
@@ -156,12 +156,12 @@ async def test_everybody_else_stays(database: Database, clock: Clock, tmp_path: 
     """Karl's tickets, texts and files, as far as they hold nothing of Erika."""
     r = room(database, clock, tmp_path)
     numbers = await story(r)
-    before = await r.read(lambda tx: (tx.tickets.get(numbers["alone"]), tx.tickets.entries(numbers["alone"])))
+    before = await r.read(lambda tx: (tx.reads.get(numbers["alone"]), tx.reads.entries(numbers["alone"])))
     await erased(r)
-    assert (await r.read(lambda tx: (tx.tickets.get(numbers["alone"]), tx.tickets.entries(numbers["alone"])))) == before
-    shared = await r.read(lambda tx: tx.tickets.get(numbers["shared"]))
+    assert (await r.read(lambda tx: (tx.reads.get(numbers["alone"]), tx.reads.entries(numbers["alone"])))) == before
+    shared = await r.read(lambda tx: tx.reads.get(numbers["shared"]))
     assert (shared.requester.address, shared.subject) == (KARL, "Door")
-    entries = [e for e in await r.read(lambda tx: tx.tickets.entries(numbers["shared"])) if e.kind.value != "event"]
+    entries = [e for e in await r.read(lambda tx: tx.reads.entries(numbers["shared"])) if e.kind.value != "event"]
     assert [e.body_text.strip() for e in entries] == [
         "Our door is jammed.",
         "[erased]",
@@ -174,7 +174,7 @@ async def test_everybody_else_stays(database: Database, clock: Clock, tmp_path: 
     # Karl's second mail quotes Erika: its bytes are gone, its text is not.
     assert await r.read(lambda tx: tx.outbox.file(entries[3].sha256)) is None
     texts = await r.read(
-        lambda tx: [e.body_text for t in tx.tickets.search(text="lamp broke") for e in tx.tickets.entries(t.number)]
+        lambda tx: [e.body_text for t in tx.reads.search(text="lamp broke") for e in tx.reads.entries(t.number)]
     )
     assert any("As [erased] told me, the lamp broke." in t for t in texts)
 
@@ -303,7 +303,7 @@ async def test_merged_tickets_stand_and_fall_together(database: Database, clock:
     await r.deliver()
     counts = await erased(r)
     assert (counts["tickets_deleted"], counts["tickets_shared"]) == (2, 1)
-    entries = await r.read(lambda tx: tx.tickets.entries(mine))
+    entries = await r.read(lambda tx: tx.reads.entries(mine))
     assert {"text 2", "[erased]"} <= {e.body_text.strip() for e in entries}
     rated = await r.read(lambda tx: tx.ratings.find(mine))
     assert (rated.value, rated.comment) == (1, "")

@@ -77,7 +77,7 @@ async def test_a_daemon_with_a_mailbox(tmp_path: Path, caplog: pytest.LogCapture
     assert [m.flags for m in server.boxes["Sent"].mails] == [set()]
     assert [r.getMessage() for r in caplog.records if r.levelno > logging.INFO] == []
     database = Database("", site.data_dir)
-    (ticket,) = database.read_now(lambda tx: tx.tickets.search())
+    (ticket,) = database.read_now(lambda tx: tx.reads.search())
     assert ticket.status.value == "waiting_on_contact"
     database.close_now()
 

@@ -83,7 +83,7 @@ class Room:
         self.database.write_now(lambda tx: self.desk.handle(tx, id, read, self.clock.now))
 
     def tickets(self) -> list[Ticket]:
-        return self.database.read_now(lambda tx: sorted(tx.tickets.search(), key=lambda t: t.number))
+        return self.database.read_now(lambda tx: sorted(tx.reads.search(), key=lambda t: t.number))
 
     def counts(self) -> tuple[dict[str, int], dict[str, int]]:
         return self.database.read_now(lambda tx: (tx.journal.counts(), tx.outbox.counts()))
@@ -93,7 +93,7 @@ class Room:
 
         def look(tx: Tx) -> Any:
             return [
-                (t, tx.tickets.entries(t.number), tx.tickets.links(t.number)) for t in tx.tickets.search(limit=1000)
+                (t, tx.reads.entries(t.number), tx.reads.links(t.number)) for t in tx.reads.search(limit=1000)
             ], tx.journal.recent(limit=1000)
 
         return self.database.read_now(look)
@@ -113,7 +113,7 @@ def test_a_conversation_as_it_was(room: Room, write: Write) -> None:
     (ticket,) = room.tickets()
     assert (ticket.created_at, ticket.last_activity_at) == (DAY, DAY + timedelta(days=2))
     assert ticket.status == "waiting_on_contact"
-    entries = room.database.read_now(lambda tx: tx.tickets.entries(ticket.number))
+    entries = room.database.read_now(lambda tx: tx.reads.entries(ticket.number))
     said = [(e.author.address, e.role.value, e.created_at) for e in entries if e.kind is EntryKind.CORRESPONDENCE]
     assert said == [
         (KIM, "requester", DAY),
@@ -187,7 +187,7 @@ def test_a_live_ticket_is_not_disturbed(room: Room, write: Write) -> None:
         before.last_activity_at,
         before.created_at,
     )
-    assert len(room.database.read_now(lambda tx: tx.tickets.entries(after.number))) == 5
+    assert len(room.database.read_now(lambda tx: tx.reads.entries(after.number))) == 5
 
 
 def test_a_customer_who_writes_again(room: Room, write: Write) -> None:

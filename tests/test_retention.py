@@ -67,12 +67,12 @@ async def test_closed_tickets_go_with_everything(database: Database, clock: Cloc
     assert "1 tickets" in await apply_retention(r.site)
     assert await r.read(lambda tx: leftovers(tx, *SECRETS)) == set()
     assert await r.broken() == {}
-    counts = await r.read(lambda tx: (tx.tickets.counts(), tx.journal.counts()))
+    counts = await r.read(lambda tx: (tx.reads.counts(), tx.journal.counts()))
     assert counts[0]["closed"] == (1 if mode == "anonymise" else 0)
     assert counts[1]["settled"] == 5
     if mode == "anonymise":
-        ticket = await r.read(lambda tx: tx.tickets.get(number))
-        entries = await r.read(lambda tx: tx.tickets.entries(number))
+        ticket = await r.read(lambda tx: tx.reads.get(number))
+        entries = await r.read(lambda tx: tx.reads.entries(number))
         assert (ticket.subject, ticket.requester.address, ticket.closed_by) == ("", "anonymous", "agent")
         assert [e.role.value for e in entries][:3] == ["requester", "agent", "participant"]
     assert await apply_retention(r.site) == ""
@@ -87,9 +87,9 @@ async def test_what_is_young_or_open_stays(database: Database, clock: Clock, tmp
     clock.forward(days=40)
     await r.close(young)
     await r.deliver()
-    before = await r.read(lambda tx: [tx.tickets.entries(n) for n in (reopened, open_, young)])
+    before = await r.read(lambda tx: [tx.reads.entries(n) for n in (reopened, open_, young)])
     await apply_retention(r.site)
-    assert await r.read(lambda tx: [tx.tickets.entries(n) for n in (reopened, open_, young)]) == before
+    assert await r.read(lambda tx: [tx.reads.entries(n) for n in (reopened, open_, young)]) == before
     assert (await r.read(lambda tx: tx.contacts.get(ERIKA))).address == ERIKA
     assert await r.broken() == {}
 
@@ -107,7 +107,7 @@ async def test_an_answer_to_an_anonymised_ticket_still_finds_it(
     clock.forward(days=60)
     await apply_retention(r.site)
     assert await r.broken() == {}
-    assert (await r.read(lambda tx: tx.tickets.entries(number)))[-1].body_text != ""
+    assert (await r.read(lambda tx: tx.reads.entries(number)))[-1].body_text != ""
 
 
 async def test_an_answer_to_a_deleted_ticket_is_a_new_request(database: Database, clock: Clock, tmp_path: Path) -> None:
@@ -152,13 +152,13 @@ async def test_a_mail_that_was_moved_away_stays(database: Database, clock: Clock
     await r.answer(old, f"#move {new}", In_Reply_To=f"<{notice.message_id}>")
     await r.close(old)
     await r.deliver()
-    moved = (await r.read(lambda tx: tx.tickets.entries(new)))[-2:]
+    moved = (await r.read(lambda tx: tx.reads.entries(new)))[-2:]
     assert any(e.body_text.strip() == "belongs to the other matter" for e in moved)
     clock.forward(days=31)
     await apply_retention(r.site)
     assert await r.broken() == {}
     assert any(
-        e.body_text.strip() == "belongs to the other matter" for e in await r.read(lambda tx: tx.tickets.entries(new))
+        e.body_text.strip() == "belongs to the other matter" for e in await r.read(lambda tx: tx.reads.entries(new))
     )
     kept, data = await r.read(lambda tx: tx.journal.load(row.id))
     assert b"belongs to the other matter" in data
@@ -175,7 +175,7 @@ async def test_raw_mails_go_and_may_come_again(database: Database, clock: Clock,
     assert await apply_retention(r.site) == "1 raw mails deleted"
     with pytest.raises(UnknownEntry, match="deleted by retention"):
         await r.read(lambda tx: tx.journal.load(row.id))
-    entry = (await r.read(lambda tx: tx.tickets.entries(row.ticket)))[0]
+    entry = (await r.read(lambda tx: tx.reads.entries(row.ticket)))[0]
     assert (entry.body_text.strip(), entry.attachments[0].filename) == ("the text", "a.txt")
     assert await r.read(lambda tx: tx.outbox.file(entry.sha256)) is None
     assert await r.broken() == {}

@@ -70,11 +70,9 @@ async def test_each_line_opens_a_ticket_again(
 
     row = await answered(r, digest, f"#reopen {one}\n\n> {text}")
     assert row.reason == "agent-command"
-    assert (await r.read(lambda tx: tx.tickets.get(one))).status is Status.WAITING_ON_US
+    assert (await r.read(lambda tx: tx.reads.get(one))).status is Status.WAITING_ON_US
     row = await answered(r, digest, f"#reopen {two}\n#reopen {three}\n")
-    assert [(await r.read(lambda tx, n=n: tx.tickets.get(n))).status for n in (two, three)] == [
-        Status.WAITING_ON_US
-    ] * 2
+    assert [(await r.read(lambda tx, n=n: tx.reads.get(n))).status for n in (two, three)] == [Status.WAITING_ON_US] * 2
     assert [o.ticket for o in await r.outbox("agent_receipt", LEAD)] == [one, two, three]
     assert [o.ticket for o in await r.outbox("status_changed")] == [one, two, three]
     assert await r.broken() == {}
@@ -90,7 +88,7 @@ async def test_a_number_that_is_none_opens_the_others(database: Database, clock:
     await press_close(r, one)
     (digest,) = await morning(r)
     await answered(r, digest, f"#reopen 999\n#reopen {one}")
-    assert (await r.read(lambda tx: tx.tickets.get(one))).status is Status.WAITING_ON_US
+    assert (await r.read(lambda tx: tx.reads.get(one))).status is Status.WAITING_ON_US
     first, _ = await r.outbox("agent_receipt", LEAD)
     assert "There is no ticket #999" in (await r.read(lambda tx: tx.outbox.message(first.id))).decode()
 
@@ -105,4 +103,4 @@ async def test_somebody_else_opens_nothing(database: Database, clock: Clock, tmp
     (digest,) = await morning(r)
     for author in ("mallory@elsewhere.example", ANNA):
         await answered(r, digest, f"#reopen {one}", author)
-        assert (await r.read(lambda tx: tx.tickets.get(one))).status is Status.CLOSED
+        assert (await r.read(lambda tx: tx.reads.get(one))).status is Status.CLOSED

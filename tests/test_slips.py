@@ -65,10 +65,10 @@ async def test_what_cannot_be_done_whole_is_not_done(room: Room, order: str, sai
     """Nothing is sent or changed, the receipt says why and gives the text back."""
     await room.mail(ERIKA, "Well?")
     await room.mail(KARL, "And mine?")
-    before, ticket = await _to_customers(room), await room.read(lambda tx: tx.tickets.get(1))
+    before, ticket = await _to_customers(room), await room.read(lambda tx: tx.reads.get(1))
     await room.answer(1, order)
     assert await _to_customers(room) == before
-    assert await room.read(lambda tx: tx.tickets.get(1)) == ticket
+    assert await room.read(lambda tx: tx.reads.get(1)) == ticket
     receipt = await _receipt(room)
     assert said in receipt
     text = order.rpartition("\n")[2]
@@ -117,7 +117,7 @@ async def test_only_a_single_line_is_the_subject_of_a_split(room: Room) -> None:
     await room.mail(ERIKA, "Well?")
     (notice,) = await room.outbox("agent_notice", ANNA)
     await room.answer(1, "#split\nShe is confused.\nWe do it later.", In_Reply_To=f"<{notice.message_id}>")
-    assert (await room.read(lambda tx: tx.tickets.get(2))).subject == "Well?"
+    assert (await room.read(lambda tx: tx.reads.get(2))).subject == "Well?"
     assert "Your text was not sent: She is confused." in await _receipt(room)
 
 
@@ -128,9 +128,9 @@ async def test_a_mail_to_others_in_copy_is_a_comment(room: Room, to: str) -> Non
     before = await _to_customers(room)
     await room.mail(ANNA, "Is she honest?", subject=_reference(room), to=to, Cc="support@example.com", **PASSED)
     assert await _to_customers(room) == before
-    ticket = await room.read(lambda tx: tx.tickets.get(1))
+    ticket = await room.read(lambda tx: tx.reads.get(1))
     assert ticket.participants == ()
-    kinds = [(e.kind, e.new_text) for e in await room.read(lambda tx: tx.tickets.entries(1))]
+    kinds = [(e.kind, e.new_text) for e in await room.read(lambda tx: tx.reads.entries(1))]
     assert kinds[-1] == (EntryKind.COMMENT, "Is she honest?")
     assert f"Written to {to}" in await _receipt(room)
 
@@ -155,7 +155,7 @@ async def _forward(room: Room, text: str, **mail: Any) -> tuple[str, tuple[str, 
     """What the customer is taken to have written, and what agents are told beside it."""
     row = await room.mail(ANNA, text, to=_own_address(room), **mail)
     assert row.ticket is not None
-    entry = (await room.read(lambda tx: tx.tickets.entries(row.ticket)))[0]
+    entry = (await room.read(lambda tx: tx.reads.entries(row.ticket)))[0]
     assert entry.author.address == KIM
     return entry.new_text, entry.remarks
 

@@ -62,9 +62,9 @@ async def test_a_storm_is_one_ticket(
     for run in runs:
         run.cancel()
     await asyncio.gather(*runs, return_exceptions=True)
-    tickets = await databases[0].read(lambda tx: tx.tickets.search(limit=100))
+    tickets = await databases[0].read(lambda tx: tx.reads.search(limit=100))
     assert len(tickets) == 1
-    entries = await databases[0].read(lambda tx: tx.tickets.entries(tickets[0].number))
+    entries = await databases[0].read(lambda tx: tx.reads.entries(tickets[0].number))
     texts = sorted(e.body_text.strip() for e in entries if e.kind.value == "correspondence")
     assert texts == sorted(f"Mail {n}." for n in range(24))
     notices = await databases[0].read(lambda tx: tx.outbox.recent(limit=1000))

@@ -114,7 +114,7 @@ def test_strangers_change_nothing(mails: list[tuple[str, str, str, str, str, str
         first = b"From: Kim <kim@customer.example>\r\nTo: support@example.com\r\nSubject: Secret\r\n"
         first += b"Message-ID: <first@customer.example>\r\n\r\nMy secret.\r\n"
         feed(database, desk, first, Envelope("smtp", "kim@customer.example", ("support@example.com",)))
-        before = database.read_now(lambda tx: tx.tickets.get(1))
+        before = database.read_now(lambda tx: tx.reads.get(1))
         sent = database.read_now(lambda tx: len(tx.outbox.recent(ticket=1)))
         for n, (author, to, mark, id, text, header) in enumerate(mails):
             data = (
@@ -123,7 +123,7 @@ def test_strangers_change_nothing(mails: list[tuple[str, str, str, str, str, str
                 + f"{header}\r\n{text}\r\n"
             ).encode()
             feed(database, desk, data, Envelope("smtp", author, (to,)))
-        after = database.read_now(lambda tx: tx.tickets.get(1))
+        after = database.read_now(lambda tx: tx.reads.get(1))
         assert (after.status, after.people, after.requester, after.assignee, after.merged_into, after.spam) == (
             before.status,
             before.people,
@@ -132,7 +132,7 @@ def test_strangers_change_nothing(mails: list[tuple[str, str, str, str, str, str
             before.merged_into,
             before.spam,
         )
-        entries = database.read_now(lambda tx: tx.tickets.entries(1))
+        entries = database.read_now(lambda tx: tx.reads.entries(1))
         assert [e.kind.value for e in entries[:1]] == ["correspondence"]
         assert all(e.collapsed and e.kind.value in ("comment", "automatic", "report") for e in entries[1:])
         # Nobody but the agents hears of ticket 1 again, and no mail about it goes to a stranger.

@@ -65,9 +65,9 @@ async def test_only_the_mailbox_that_has_one(database: Database, clock: Clock, t
     )
     sales = (await r.mail(ERIKA, to="sales@example.com")).ticket or 0
     support = (await r.mail(ERIKA)).ticket or 0
-    assert (await r.read(lambda tx: tx.tickets.get(sales))).due_at is None
-    due = (await r.read(lambda tx: tx.tickets.get(support))).due_at
+    assert (await r.read(lambda tx: tx.reads.get(sales))).due_at is None
+    due = (await r.read(lambda tx: tx.reads.get(support))).due_at
     await r.answer(support, "#status Waiting on parts")
-    ticket = await r.read(lambda tx: tx.tickets.get(support))
+    ticket = await r.read(lambda tx: tx.reads.get(support))
     assert (ticket.due_at, ticket.sub_status) == (due, "Waiting on parts")
     assert {what for _, what in await pass_by(r, 6)} == {NEAR, OVER}

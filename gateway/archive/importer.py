@@ -91,8 +91,8 @@ class Importer:
         return replace(found, recipients=ours or (self.mailbox.address,))
 
     def _decide(self, tx: Tx, read: Read, packed: raw_mail.Packed, mail: Stored) -> Ended:
-        tx.tickets.serialise(names_of(read, self.desk.policy))
-        seen = tx.tickets.seen(read.message.message_id, read.content)
+        tx.threads.serialise(names_of(read, self.desk.policy))
+        seen = tx.threads.seen(read.message.message_id, read.content)
         if seen and seen.same_content:
             return Ended(Ending.PRESENT)
         id = tx.journal.append(read.envelope, packed, mail.received_at)

@@ -141,13 +141,13 @@ def _progress(done: int, total: int) -> None:
 
 def _cases(site: Site, tx: Tx, found: Survey, language: str) -> tuple[Case, ...]:
     numbers = sorted(found.whole | found.part)
-    return tuple(_case(site, tx, tx.tickets.get(number), found, language) for number in numbers)
+    return tuple(_case(site, tx, tx.reads.get(number), found, language) for number in numbers)
 
 
 def _case(site: Site, tx: Tx, ticket: Ticket, found: Survey, language: str) -> Case:
     policy = site.policy
     own = ticket.requester.key == found.key
-    entries = tx.tickets.entries(ticket.number, [EntryKind.CORRESPONDENCE, EntryKind.AUTOMATIC])
+    entries = tx.reads.entries(ticket.number, [EntryKind.CORRESPONDENCE, EntryKind.AUTOMATIC])
     rated = tx.ratings.find(ticket.number) if own else None
     shown = (e for e in entries if e.id in found.entries or (own and _visible(site, e)))
     return Case(

@@ -29,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
         moment = now()
         counts, alarms, jobs, rated, probes = site.database.read_now(
             lambda tx: (
-                {"tickets": tx.tickets.counts(), "journal": tx.journal.counts(), "outbox": tx.outbox.counts()},
+                {"tickets": tx.reads.counts(), "journal": tx.journal.counts(), "outbox": tx.outbox.counts()},
                 tx.alarms.open(),
                 tx.jobs.all(),
                 look(tx, moment),

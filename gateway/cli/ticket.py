@@ -111,7 +111,7 @@ def _list(args: argparse.Namespace) -> int:
         def found(tx: Tx) -> list[Ticket]:
             box = site.policy.mailbox_for(args.mailbox) if args.mailbox else None
             agent = site.policy.agent_for(args.assignee) if args.assignee else None
-            return tx.tickets.search(
+            return tx.reads.search(
                 args.status or "",
                 args.text,
                 args.requester,
@@ -121,7 +121,7 @@ def _list(args: argparse.Namespace) -> int:
             )
 
         def as_json(tx: Tx) -> None:
-            show.json_array(shapes.ticket(t, tx.tickets.entries(t.number), site.policy) for t in found(tx))
+            show.json_array(shapes.ticket(t, tx.reads.entries(t.number), site.policy) for t in found(tx))
 
         if args.json:
             site.database.read_now(as_json)

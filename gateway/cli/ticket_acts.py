@@ -99,7 +99,7 @@ def _act(site: Site, number: int, decide: Callable[[Ticket], Decision | None]) -
     """Decide and store in one transaction; a merged ticket leads to the one it went into."""
 
     def work(tx: Tx) -> Done:
-        tx.tickets.serialise([f"ticket:{number}"])
+        tx.threads.serialise([f"ticket:{number}"])
         ticket = site.desk.current(tx, number)
         decision = decide(ticket)
         if decision is not None:
@@ -113,7 +113,7 @@ def _tell(site: Site, done: Done, *, as_json: bool) -> int:
     if as_json:
         print_ticket(site, done.number, as_json=True)
         return 0
-    ticket = site.database.read_now(lambda tx: tx.tickets.get(done.number))
+    ticket = site.database.read_now(lambda tx: tx.reads.get(done.number))
     status = statuses.label(ticket, site.policy, "en", Audience.AGENT)
     if done.decision is None:
         print(f"Ticket {done.number} is like that already: {status}. Nothing was changed.")

@@ -28,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
         agent = ticket_acts.named(site.policy, args.agent) if args.agent else None
 
         def work(tx: Tx) -> tuple[int, Decision]:
-            tx.tickets.serialise([f"ticket:{n}" for n in {args.number, getattr(args, "into", args.number)}])
+            tx.threads.serialise([f"ticket:{n}" for n in {args.number, getattr(args, "into", args.number)}])
             by = orders.Carrier(site.desk.current(tx, args.number), agent, site.policy, now())
             decision = _VERBS[args.verb](args, by, tx, site)
             applied = site.desk.effects(tx, decision, new_cause(), now())
@@ -93,7 +93,7 @@ def _other(tx: Tx, by: orders.Carrier, site: Site, number: int) -> Ticket:
 
 
 def _entry(tx: Tx, by: orders.Carrier, id: int) -> Entry:
-    entry = tx.tickets.entry(id)
+    entry = tx.reads.entry(id)
     if entry is None or entry.ticket != by.ticket.number:
         raise ReplydeskError(f"ticket {by.ticket.number} has no entry {id}; `ticket show --json` lists their ids")
     return entry

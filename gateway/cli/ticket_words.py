@@ -29,9 +29,9 @@ def print_ticket(site: Site, number: int, *, as_json: bool, full: bool = False) 
     """A ticket with its history, for a program or a person."""
     ticket, entries, links, rated = site.database.read_now(
         lambda tx: (
-            tx.tickets.get(number),
-            tx.tickets.entries(number),
-            tx.tickets.links(number),
+            tx.reads.get(number),
+            tx.reads.entries(number),
+            tx.reads.links(number),
             tx.ratings.find(number),
         )
     )

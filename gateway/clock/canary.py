@@ -80,7 +80,7 @@ def _forget_alarm(tx: Tx, key: str, now: datetime) -> None:
 
 
 def _send(tx: Tx, desk: Desk, box: Mailbox, since: datetime, now: datetime) -> int:
-    tx.tickets.serialise([f"canary:{box.key}"])
+    tx.threads.serialise([f"canary:{box.key}"])
     if not tx.probes.is_due(box.address, since):
         return 0
     id = tx.probes.add(box.address, now)

@@ -62,8 +62,8 @@ def _wanted(tx: Tx, policy: Policy, now: datetime) -> list[int]:
     """Tickets the clock wants something of; looked at before anything is written, for most want nothing."""
     found: list[int] = []
     after = 0
-    while numbers := tx.tickets.clock_candidates(after, now, *clock.soonest(policy, now)):
-        found += [t.number for t in tx.tickets.numbered(numbers) if clock.due(t, policy, now) is not None]
+    while numbers := tx.reads.clock_candidates(after, now, *clock.soonest(policy, now)):
+        found += [t.number for t in tx.reads.numbered(numbers) if clock.due(t, policy, now) is not None]
         after = numbers[-1]
     return found
 
@@ -107,7 +107,7 @@ async def _morning(site: Site, name: str, at: str, write: Callable[[Tx, Site, da
 
 def _digest(tx: Tx, site: Site, before: datetime, now: datetime) -> int:
     policy = site.desk.policy
-    tickets = tx.tickets.search(status="open", limit=5000)
+    tickets = tx.reads.search(status="open", limit=5000)
     counts = digest.Counts(
         tx.outbox.failed_since(before), tx.journal.counts()["held"], tx.contacts.undeliverable_count()
     )
@@ -122,7 +122,7 @@ def _digest(tx: Tx, site: Site, before: datetime, now: datetime) -> int:
 
 def _review(tx: Tx, site: Site, before: datetime, now: datetime) -> int:
     policy = site.desk.policy
-    closed = tx.tickets.closed_unproposed(before, now)
+    closed = tx.reads.closed_unproposed(before, now)
     sent = 0
     for lead in (a for a in policy.agents if a.lead):
         sections = digest.review(lead, closed, policy)

@@ -43,7 +43,7 @@ async def tickets(visit: Visit) -> Response:
     page = min(int(asked), PAGES_LIMIT) if asked.isascii() and asked.isdecimal() and len(asked) < 6 else 1
     page = max(page, 1)
     found = await visit.portal.database.read(
-        lambda tx: tx.tickets.search(
+        lambda tx: tx.reads.search(
             status, q, requester=contact.address, limit=PER_PAGE + 1, offset=(page - 1) * PER_PAGE
         )
     )
@@ -84,7 +84,7 @@ async def ticket(visit: Visit) -> Response:
 def own(tx: Tx, contact: Contact, number: int) -> Ticket:
     """The visitor's ticket of that number. Refusal for any other."""
     try:
-        found = tx.tickets.get(number)
+        found = tx.reads.get(number)
     except UnknownTicket:
         raise Refusal(404) from None
     if found.requester.key != contact.key:
@@ -94,7 +94,7 @@ def own(tx: Tx, contact: Contact, number: int) -> Ticket:
 
 def conversation(visit: Visit, tx: Tx, contact: Contact, number: int, limit: int) -> tuple[Ticket, list[Entry]]:
     """The visitor's ticket and what was said on it, oldest first; with a limit the newest of it."""
-    entries = tx.tickets.entries(number, [EntryKind.CORRESPONDENCE], limit)
+    entries = tx.reads.entries(number, [EntryKind.CORRESPONDENCE], limit)
     return own(tx, contact, number), [e for e in entries if present.visible(visit, e)]
 
 
@@ -162,7 +162,7 @@ async def _entry(visit: Visit) -> _Chosen:
 
     def read(tx: Tx) -> _Chosen:
         found = own(tx, contact, number)
-        entry = tx.tickets.entry(id)
+        entry = tx.reads.entry(id)
         if entry is None or entry.ticket != found.number or entry.kind is not EntryKind.CORRESPONDENCE:
             raise Refusal(404)
         if not present.visible(visit, entry):

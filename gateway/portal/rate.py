@@ -60,7 +60,7 @@ async def rate(visit: Visit) -> Response:
 
     def give(tx: Tx) -> bool:
         """The question is looked at again, and one answer is given at a time."""
-        tx.tickets.serialise([f"ticket:{number}"])
+        tx.threads.serialise([f"ticket:{number}"])
         before = tx.ratings.find(number)
         if before is None or before.asked_at != asked_at:
             return False

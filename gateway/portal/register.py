@@ -68,7 +68,7 @@ async def _set_password(visit: Visit, action: str) -> Response:
         raise Refusal(503, Retry_After="10") from None
 
     def register(tx: Tx) -> str:
-        tx.tickets.serialise([f"contact:{found.id}"])
+        tx.threads.serialise([f"contact:{found.id}"])
         contact = tx.contacts.by_id(found.id)
         if contact is None or not _current(visit, action, contact):
             return ""

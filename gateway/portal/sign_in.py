@@ -75,7 +75,7 @@ async def sign_in(visit: Visit) -> Response:
 
 def _open(tx: Tx, visit: Visit, verified: Contact, verdict: Verdict) -> str:
     """A new session, unless the password was changed since it was verified."""
-    tx.tickets.serialise([f"contact:{verified.id}"])
+    tx.threads.serialise([f"contact:{verified.id}"])
     contact = tx.contacts.by_id(verified.id)
     if contact is None or contact.password_hash != verified.password_hash:
         return ""

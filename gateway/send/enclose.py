@@ -86,7 +86,7 @@ def _sources(tx: Tx, policy: Policy, row: OutboxEntry) -> _Sources:
 
 def _ticket_language(tx: Tx, row: OutboxEntry) -> str:
     try:
-        return tx.tickets.get(row.ticket).language if row.ticket else ""
+        return tx.reads.get(row.ticket).language if row.ticket else ""
     except UnknownTicket:
         return ""
 

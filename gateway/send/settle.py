@@ -62,14 +62,14 @@ class Books:
         """Keep our claims, and find those whose holder died."""
         ids, now = list(in_hand), self._clock()
         if ids:
-            await self._write(lambda tx: tx.outbox.extend(ids, self._holder, CLAIM_SECONDS, now))
+            await self._write(lambda tx: tx.claims.extend(ids, self._holder, CLAIM_SECONDS, now))
         await self._expire(())
 
     async def claim(self, limit: int) -> list[tuple[OutboxEntry, bytes]]:
         """Due mails, ours from now on. Cancelled, it gives them back."""
         now = self._clock()
         claiming = asyncio.ensure_future(
-            self._write(lambda tx: tx.outbox.claim(self._holder, limit, CLAIM_SECONDS, now))
+            self._write(lambda tx: tx.claims.take(self._holder, limit, CLAIM_SECONDS, now))
         )
         try:
             return await asyncio.shield(claiming)
@@ -79,12 +79,12 @@ class Books:
             raise
 
     async def next_due(self) -> datetime | None:
-        return await self._database.read(lambda tx: tx.outbox.next_due())
+        return await self._database.read(lambda tx: tx.claims.next_due())
 
     async def begin(self, row: OutboxEntry) -> bool:
         """From here on a crash leaves the mail in doubt. False when it is not ours any more."""
         now = self._clock()
-        return await self._write(lambda tx: tx.outbox.begin(row.id, self._holder, now))
+        return await self._write(lambda tx: tx.claims.begin(row.id, self._holder, now))
 
     # --- tried until it is done ---------------------------------------------------------
 
@@ -109,14 +109,14 @@ class Books:
 
         def settle(tx: Tx) -> bool:
             """False when the claim is lost: then nothing follows."""
-            kept = tx.outbox.settle(row.id, self._holder, state, reply, now, again_at)
+            kept = tx.claims.settle(row.id, self._holder, state, reply, now, again_at)
             if kept:
                 follow(tx)
             return kept
 
         def settle_alone(tx: Tx) -> bool:
             tx.alarms.raise_(f"undelivered:{row.id}", f"Mail {row.id} to {row.recipient}: {state.value}: {reply}", now)
-            return tx.outbox.settle(row.id, self._holder, state, reply, now, again_at)
+            return tx.claims.settle(row.id, self._holder, state, reply, now, again_at)
 
         try:
             kept = await self._persist(settle, row.id)
@@ -140,7 +140,7 @@ class Books:
         now = self._clock()
 
         def postpone(tx: Tx) -> None:
-            tx.outbox.postpone(ids, self._holder, cause, until)
+            tx.claims.postpone(ids, self._holder, cause, until)
             if alarm:
                 # Written down only: a mail about it could not be sent.
                 tx.alarms.raise_(NO_RELAY, alarm, now)
@@ -151,7 +151,7 @@ class Books:
     async def release(self, ids: Sequence[int]) -> None:
         """Nothing of these was sent: back as they were."""
         if ids:
-            await self._persist(lambda tx: tx.outbox.release(ids, self._holder), *ids)
+            await self._persist(lambda tx: tx.claims.release(ids, self._holder), *ids)
 
     # --- the verdict --------------------------------------------------------------------
 
@@ -198,7 +198,7 @@ class Books:
         now = self._clock()
 
         def expire(tx: Tx) -> list[OutboxEntry]:
-            rows = tx.outbox.expire_claims(now, dead)
+            rows = tx.claims.expire(now, dead)
             for row in rows:
                 if row.waits_for_operator:
                     self._desk.alarm(tx, f"uncertain:{row.id}", _waits(row), now)

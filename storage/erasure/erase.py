@@ -36,7 +36,6 @@ from storage.tables import (
     TICKET,
     metadata,
 )
-from storage.tickets import Tickets
 from storage.tx import Tx
 
 DROPPED = "dropped-by-erasure"
@@ -64,7 +63,7 @@ class Erased:
 def erase(tx: Tx, found: Survey, ours: Collection[str], address: str, now: datetime, *, force: bool) -> Erased:
     """Everything of the person; what was done. Raises `ReplydeskError` when something is in the way."""
     names = [f"author:{found.key}", *(f"ticket:{n}" for n in found.whole | found.part)]
-    Tickets(tx.connection).serialise(names)
+    tx.threads.serialise(names)
     # Mail came in while the survey was made, and tickets changed.
     found, known = person.survey(tx.connection, address, ours, lambda done, total: None, found)
     refuse(found, force=force)

@@ -29,7 +29,7 @@ from storage.tables import (
     SESSION,
     TICKET,
 )
-from storage.tickets import Tickets
+from storage.threads import Threads
 
 DROPPED = "dropped-by-retention"
 """Reason of a held mail that nobody retried in time."""
@@ -64,7 +64,7 @@ class Retention:
         due = due.order_by(TICKET.c.closed_at).limit(TICKETS)
         found = self._connection.execute(due).scalars().all()
         # A mail that is just being decided about may open one of them again.
-        Tickets(self._connection).serialise(f"ticket:{n}" for n in found)
+        Threads(self._connection).serialise(f"ticket:{n}" for n in found)
         still = due.where(TICKET.c.number.in_(found)).with_for_update(skip_locked=True)
         numbers = self._connection.execute(still).scalars().all()
         if not numbers:

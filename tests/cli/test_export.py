@@ -45,9 +45,9 @@ def filled(shop: Shop) -> None:
         f"From: {ADDRESS}\nTo: {to}\nSubject: Re: Tor\nMessage-ID: <e9@x>\n\nErikas words\n",
         Envelope("smtp", ADDRESS, (to,)),
     )
-    while rows := shop.database.write_now(lambda tx: tx.outbox.claim("t", 100, 60, NOW)):
+    while rows := shop.database.write_now(lambda tx: tx.claims.take("t", 100, 60, NOW)):
         for row, _ in rows:
-            shop.database.write_now(lambda tx, id=row.id: tx.outbox.settle(id, "t", State.SENT, "250 OK", NOW))
+            shop.database.write_now(lambda tx, id=row.id: tx.claims.settle(id, "t", State.SENT, "250 OK", NOW))
 
 
 @pytest.fixture

@@ -84,8 +84,8 @@ def settle(shop: Shop, state: State, reply: str) -> int:
     """Let the oldest due mail of ours end like this."""
 
     def work(tx: Tx) -> int:
-        row, _ = tx.outbox.claim("test", 1, 60, NOW)[0]
-        assert tx.outbox.settle(row.id, "test", state, reply, NOW, NOW + timedelta(minutes=5))
+        row, _ = tx.claims.take("test", 1, 60, NOW)[0]
+        assert tx.claims.settle(row.id, "test", state, reply, NOW, NOW + timedelta(minutes=5))
         return row.id
 
     return shop.database.write_now(work)

@@ -77,7 +77,7 @@ def _operator(database: Database) -> None:
     """What was killed twice waits, in doubt or for its turn: the operator sends it on."""
 
     def retry(tx: Tx) -> None:
-        tx.outbox.expire_claims(datetime.now(UTC) + timedelta(hours=1), [HOLDER])
+        tx.claims.expire(datetime.now(UTC) + timedelta(hours=1), [HOLDER])
         for row in tx.outbox.recent(limit=1_000):
             if row.state in ("deferred", "uncertain"):
                 tx.outbox.retry(row.id, datetime.now(UTC))

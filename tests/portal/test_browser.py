@@ -102,7 +102,7 @@ def pages_of(site: Site, numbers: dict[str, str], links: dict[str, str]) -> dict
 
 
 async def _links(site: Site, numbers: dict[str, str]) -> dict[str, str]:
-    entries = await site.database.read(lambda tx: tx.tickets.entries(int(numbers["solved"])))
+    entries = await site.database.read(lambda tx: tx.reads.entries(int(numbers["solved"])))
     first = next(e for e in entries if e.sha256)
     return {"entry": str(first.id), "close": await site.link(ERIKA, "close")}
 
@@ -228,7 +228,7 @@ async def test_all_works_by_keyboard_without_javascript(chromium: Chromium, stor
     await page.wait_for_url("**/tickets/*?added=1")
     assert await page.get_by_text("He is called Kim.").is_visible()
     number = int(page.url.split("/")[-1].split("?")[0])
-    ticket = await site.database.read(lambda tx: tx.tickets.get(number))
+    ticket = await site.database.read(lambda tx: tx.reads.get(number))
     assert ticket.status is Status.CLOSED
     assert not said, f"the browser refused something of our own: {said}"
     await context.close()

@@ -32,7 +32,7 @@ async def test_a_form_needs_the_mark_of_this_browser(site: Site) -> None:
                     assert page.status == 403, path
                     assert "try that again" in page.text
     assert (await browser.get("/tickets")).status == 200
-    ticket = await site.database.read(lambda tx: tx.tickets.get(number))
+    ticket = await site.database.read(lambda tx: tx.reads.get(number))
     assert ticket.status.value == "solved"
     assert not await site.sent(MAX, "password_reset")
 

@@ -16,7 +16,7 @@ async def stocked(site: Site) -> tuple[Browser, dict[str, str]]:
     """A customer who is signed in, and a value for every parameter of a path."""
     number = await site.mail(ERIKA, "Printer", files=(("a.png", "image/png", PNG),))
     await site.answer(number, "#solved\nDone?")
-    entry = (await site.database.read(lambda tx: tx.tickets.entries(number)))[0].id
+    entry = (await site.database.read(lambda tx: tx.reads.entries(number)))[0].id
     browser = await site.customer(ERIKA)
     close = (await site.link(ERIKA, "close")).rpartition("/")[2]
     return browser, {"number": str(number), "entry": str(entry), "index": "1", "token": close, "value": "5"}

@@ -25,7 +25,7 @@ async def test_another_customers_ticket_is_as_if_it_were_not_there(site: Site) -
     """Ticket, message, file: byte for byte the page of a number that was never given."""
     number = await site.mail(ERIKA, "Erika's secret", files=(("a.txt", "text/plain", b"x"),))
     own = await site.mail(MAX, "Mine")
-    entry = (await site.database.read(lambda tx: tx.tickets.entries(number)))[0].id
+    entry = (await site.database.read(lambda tx: tx.reads.entries(number)))[0].id
     browser = await site.customer(MAX)
     for theirs, never in (
         (f"/tickets/{number}", "/tickets/987654"),
@@ -78,7 +78,7 @@ async def test_what_agents_say_among_themselves_stays_there(site: Site) -> None:
     auto["Message-ID"] = "<auto@mail.example.net>"
     auto.set_content("I am on the beach.")
     await site.raw_mail(auto.as_bytes(), ERIKA)
-    entries = await site.database.read(lambda tx: tx.tickets.entries(number))
+    entries = await site.database.read(lambda tx: tx.reads.entries(number))
     kinds = {e.kind for e in entries}
     assert {EntryKind.COMMENT, EntryKind.AUTOMATIC} <= kinds
     browser = await site.customer(ERIKA)
@@ -101,7 +101,7 @@ async def test_what_an_agent_quotes_is_not_shown(site: Site) -> None:
     quoted = f"Switch it off.\n\n#close\n\nOn Monday Example Support wrote:\n> Bob: {SECRET}\n> Evidence: claim\n"
     await site.answer(number, quoted.replace("#close\n\n", ""), files=(("plan.txt", "text/plain", b"plan"),))
     browser = await site.customer(ERIKA)
-    entries = await site.database.read(lambda tx: tx.tickets.entries(number, [EntryKind.CORRESPONDENCE]))
+    entries = await site.database.read(lambda tx: tx.reads.entries(number, [EntryKind.CORRESPONDENCE]))
     for path in (f"/tickets/{number}", f"/tickets/{number}/entries/{entries[-1].id}"):
         page = await browser.get(path)
         assert "Switch it off." in page.text
@@ -134,7 +134,7 @@ async def test_an_answer_on_hold_is_not_shown_before_it_is_sent(open_site: Opene
     site = await open_site(policy={"hold_minutes": 10})
     number = await site.mail(ERIKA, "Printer")
     await site.answer(number, "You are fired.")
-    entries = await site.database.read(lambda tx: tx.tickets.entries(number, [EntryKind.CORRESPONDENCE]))
+    entries = await site.database.read(lambda tx: tx.reads.entries(number, [EntryKind.CORRESPONDENCE]))
     browser = await site.customer(ERIKA)
     assert "fired" not in (await browser.get(f"/tickets/{number}")).text
     assert (await browser.get(f"/tickets/{number}/entries/{entries[-1].id}")).status == 404
@@ -166,7 +166,7 @@ async def test_what_an_agent_forwarded_for_a_customer_shows_the_customers_text_o
     m.set_content(body)
     m.add_alternative(f"<pre>{body.replace('<', '&lt;')}</pre>", subtype="html")
     number = await site.raw_mail(m.as_bytes(), ANNA)
-    ticket = await site.database.read(lambda tx: tx.tickets.get(number))
+    ticket = await site.database.read(lambda tx: tx.reads.get(number))
     assert ticket.requester.key == ERIKA
     await site.mail(ERIKA, "to get the registration mail")
     browser = await site.customer(ERIKA)

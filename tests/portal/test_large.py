@@ -72,8 +72,8 @@ async def test_a_file_retention_took_is_told_as_such(site: Site) -> None:
     now = site.clock.forward(days=2)
 
     def send_and_forget(tx: Tx) -> None:
-        for sent, _ in tx.outbox.claim("test", 100, 60, now):
-            tx.outbox.settle(sent.id, "test", State.SENT, "250 2.0.0 OK", now)
+        for sent, _ in tx.claims.take("test", 100, 60, now):
+            tx.claims.settle(sent.id, "test", State.SENT, "250 2.0.0 OK", now)
         Retention(tx.connection).raw(now, now)
 
     await site.database.write(send_and_forget)

@@ -21,7 +21,7 @@ async def solved(site: Site) -> tuple[int, str]:
 
 
 async def state(site: Site, number: int) -> Ticket:
-    return await site.database.read(lambda tx: tx.tickets.get(number))
+    return await site.database.read(lambda tx: tx.reads.get(number))
 
 
 async def test_a_get_never_closes(site: Site) -> None:
@@ -51,7 +51,7 @@ async def test_closing_works_without_signing_in_and_only_once(site: Site) -> Non
         assert "The ticket is closed" in page.text
     assert "closed" in (await browser.get(path)).text
     assert len(await site.sent(ERIKA, "closed")) == 1
-    events = await site.database.read(lambda tx: tx.tickets.entries(number, [EntryKind.EVENT]))
+    events = await site.database.read(lambda tx: tx.reads.entries(number, [EntryKind.EVENT]))
     assert len([e for e in events if "closed_by_link" in e.body_text or "Closed" in e.body_text]) == 1
     assert site.woken
 
@@ -144,7 +144,7 @@ async def test_a_reply_can_say_that_it_is_solved(answering: Site) -> None:
     for text, number in numbers.items():
         await browser.send(f"/tickets/{number}", {"text": text, "solved": "yes"})
         assert (await state(site, number)).closed_by == "requester"
-        said = await site.database.read(lambda tx, n=number: tx.tickets.entries(n, [EntryKind.CORRESPONDENCE]))
+        said = await site.database.read(lambda tx, n=number: tx.reads.entries(n, [EntryKind.CORRESPONDENCE]))
         assert len(said) == (2 if text else 1)
 
 
@@ -157,7 +157,7 @@ async def test_a_double_click_adds_one_message(answering: Site) -> None:
     fields = {"mark": mark, "text": "Still burning.", "solved": "yes"}
     pages = await asyncio.gather(*(browser.post(f"/tickets/{number}", fields) for _ in range(3)))
     assert [p.status for p in pages] == [303, 303, 303]
-    said = await site.database.read(lambda tx: tx.tickets.entries(number, [EntryKind.CORRESPONDENCE]))
+    said = await site.database.read(lambda tx: tx.reads.entries(number, [EntryKind.CORRESPONDENCE]))
     assert len(said) == 2
 
 
@@ -199,7 +199,7 @@ async def test_what_was_written_survives_the_end_of_a_session(answering: Site) -
     assert page.status == 401
     assert "My long text</textarea>" in page.html
     assert f"/sign-in?next=%2Ftickets%2F{number}" in page.hrefs
-    said = await site.database.read(lambda tx: tx.tickets.entries(number, [EntryKind.CORRESPONDENCE]))
+    said = await site.database.read(lambda tx: tx.reads.entries(number, [EntryKind.CORRESPONDENCE]))
     assert len(said) == 1
 
 

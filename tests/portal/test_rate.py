@@ -96,7 +96,7 @@ async def test_twice_is_once(site: Site) -> None:
     for _ in range(3):
         await browser.send(f"{path}/1", {"value": "1", "comment": "bad"})
     assert len([t for t in await site.sent("bob@example.com") if "Badly rated" in t]) == 1
-    events = await site.database.read(lambda tx: [e.body_text for e in tx.tickets.entries(number)])
+    events = await site.database.read(lambda tx: [e.body_text for e in tx.reads.entries(number)])
     assert events.count("rated\t1") == 1
 
 

@@ -78,7 +78,7 @@ async def test_a_new_customer_is_told_how_to_begin(site: Site) -> None:
     """No tickets: the page says to write to us."""
     await site.mail(ERIKA, "Hello")
     browser = await site.customer(ERIKA)
-    await site.database.write(lambda tx: tx.tickets._connection.exec_driver_sql("UPDATE ticket SET requester_key='x'"))
+    await site.database.write(lambda tx: tx.connection.exec_driver_sql("UPDATE ticket SET requester_key='x'"))
     page = await browser.get("/tickets")
     assert "no tickets yet" in page.text
     assert "mailto:support@example.com" in page.hrefs

@@ -106,7 +106,7 @@ class House:
 
     async def tickets(self) -> int:
         await self.settled()
-        return len(await self.database.read(lambda tx: tx.tickets.search(limit=1000)))
+        return len(await self.database.read(lambda tx: tx.reads.search(limit=1000)))
 
     async def place(self, source: str = SOURCE) -> Place:
         return await self.database.read(lambda tx: tx.places.find(source))

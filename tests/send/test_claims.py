@@ -39,25 +39,25 @@ class Box:
         return id
 
     def claim(self, holder: str = "here", limit: int = 10) -> list[int]:
-        rows = self.database.write_now(lambda tx: tx.outbox.claim(holder, limit, 300, self.clock.now))
+        rows = self.database.write_now(lambda tx: tx.claims.take(holder, limit, 300, self.clock.now))
         return [row.id for row, _ in rows]
 
     def begin(self, id: int, holder: str = "here") -> bool:
-        return self.database.write_now(lambda tx: tx.outbox.begin(id, holder, self.clock.now))
+        return self.database.write_now(lambda tx: tx.claims.begin(id, holder, self.clock.now))
 
     def settle(self, id: int, state: State, not_before: datetime | None = None, holder: str = "here") -> bool:
         return self.database.write_now(
-            lambda tx: tx.outbox.settle(id, holder, state, "said", self.clock.now, not_before)
+            lambda tx: tx.claims.settle(id, holder, state, "said", self.clock.now, not_before)
         )
 
     def expire(self, *dead: str) -> list[OutboxEntry]:
-        return self.database.write_now(lambda tx: tx.outbox.expire_claims(self.clock.now, dead))
+        return self.database.write_now(lambda tx: tx.claims.expire(self.clock.now, dead))
 
     def row(self, id: int) -> OutboxEntry:
         return self.database.read_now(lambda tx: tx.outbox.get(id))
 
     def next_due(self) -> datetime | None:
-        return self.database.read_now(lambda tx: tx.outbox.next_due())
+        return self.database.read_now(lambda tx: tx.claims.next_due())
 
 
 def test_one_mail_for_each_recipient(box: Box) -> None:
@@ -108,12 +108,12 @@ def test_released_rows_are_what_they_were(box: Box) -> None:
     box.claim()
     box.settle(deferred, State.DEFERRED)
     box.settle(repeated, State.UNCERTAIN)
-    box.database.write_now(lambda tx: tx.outbox.release([pending], "here"))
+    box.database.write_now(lambda tx: tx.claims.release([pending], "here"))
     before = [box.row(i) for i in (pending, deferred, repeated)]
     assert [r.state for r in before] == ["pending", "deferred", "uncertain"]
     claimed = box.claim()
     assert len(claimed) == 3
-    box.database.write_now(lambda tx: tx.outbox.release(claimed, "here"))
+    box.database.write_now(lambda tx: tx.claims.release(claimed, "here"))
     assert [box.row(i) for i in (pending, deferred, repeated)] == before
 
 
@@ -123,9 +123,9 @@ def test_only_the_holder_may_say_how_it_ended(box: Box) -> None:
     box.claim("there")
     before = box.row(id)
     assert not box.settle(id, State.SENT)
-    box.database.write_now(lambda tx: tx.outbox.release([id], "here"))
-    box.database.write_now(lambda tx: tx.outbox.postpone([id], "here", "x", box.clock.now))
-    box.database.write_now(lambda tx: tx.outbox.extend([id], "here", 999, box.clock.now))
+    box.database.write_now(lambda tx: tx.claims.release([id], "here"))
+    box.database.write_now(lambda tx: tx.claims.postpone([id], "here", "x", box.clock.now))
+    box.database.write_now(lambda tx: tx.claims.extend([id], "here", 999, box.clock.now))
     assert box.row(id) == before
 
 
@@ -202,11 +202,11 @@ def test_a_retry_survives_being_given_back(box: Box) -> None:
     box.database.write_now(lambda tx: tx.outbox.retry(id, box.clock.now))
     for _ in range(2):
         assert box.claim() == [id]
-        box.database.write_now(lambda tx: tx.outbox.postpone([id], "here", "no relay", box.clock.now))
+        box.database.write_now(lambda tx: tx.claims.postpone([id], "here", "no relay", box.clock.now))
     assert box.claim() == [id]
     box.settle(id, State.DEFERRED)
     assert box.claim() == [id]
-    box.database.write_now(lambda tx: tx.outbox.release([id], "here"))
+    box.database.write_now(lambda tx: tx.claims.release([id], "here"))
     assert box.claim() == [id]
     box.settle(id, State.UNCERTAIN)
     assert box.row(id).waits_for_operator
@@ -228,7 +228,7 @@ def test_the_time_to_give_up_begins_with_the_first_attempt(box: Box) -> None:
     """And anew when the operator wants a retry; waiting for the relay does not begin it."""
     id = box.add()
     box.claim()
-    box.database.write_now(lambda tx: tx.outbox.postpone([id], "here", "no relay", box.clock.now))
+    box.database.write_now(lambda tx: tx.claims.postpone([id], "here", "no relay", box.clock.now))
     assert box.row(id).first_attempt_at is None
     began = box.clock.forward(hours=1)
     box.claim()
@@ -253,9 +253,9 @@ def test_the_hot_questions_use_their_indexes(sqlite_url: str, clock: Clock) -> N
     event.listen(database.engine, "before_cursor_execute", listen)
 
     def ask(tx: Tx) -> None:
-        tx.outbox.claim("here", 4, 300, clock.now)
-        tx.outbox.expire_claims(clock.now, ["there"])
-        tx.outbox.next_due()
+        tx.claims.take("here", 4, 300, clock.now)
+        tx.claims.expire(clock.now, ["there"])
+        tx.claims.next_due()
 
     database.write_now(ask)
     event.remove(database.engine, "before_cursor_execute", listen)

@@ -176,7 +176,7 @@ async def test_a_failure_is_shown_on_the_ticket(house: House, sink: Sink) -> Non
     rows = await house.rows()
     failed = [r for r in rows if r.state == "failed"]
     assert {r.notice for r in failed} == {"request_received", "registration"}
-    entries = await house.read(lambda tx: tx.tickets.entries(1, limit=40))
+    entries = await house.read(lambda tx: tx.reads.entries(1, limit=40))
     assert sum(KIM in e.body_text for e in entries if e.kind == "event") >= 1
     told = [r for r in rows if r.notice == "agent_notice" and r.id > max(f.id for f in failed)]
     assert {r.recipient for r in told} == {"anna@example.com", "bob@example.com"}
@@ -285,9 +285,9 @@ async def test_a_fault_of_ours_never_sends_twice_by_itself(
 async def test_what_an_earlier_life_claimed(house: House, sink: Sink, begun: bool) -> None:
     """The holder that starts again need not wait until the claim runs out; in doubt is what it had begun."""
     id = await house.put()
-    await house.database.write(lambda tx: tx.outbox.claim(house.holder, 10, 300, house.clock.now))
+    await house.database.write(lambda tx: tx.claims.take(house.holder, 10, 300, house.clock.now))
     if begun:
-        await house.database.write(lambda tx: tx.outbox.begin(id, house.holder, house.clock.now))
+        await house.database.write(lambda tx: tx.claims.begin(id, house.holder, house.clock.now))
     async with house.running():
         row = await house.state(id, "sent")
     assert (row.attempts, row.doubts) == (2, int(begun))
@@ -296,7 +296,7 @@ async def test_what_an_earlier_life_claimed(house: House, sink: Sink, begun: boo
 async def test_claims_of_a_dead_daemon_run_out(house: House, sink: Sink) -> None:
     """Not before their time, for it may be alive."""
     id = await house.put()
-    await house.database.write(lambda tx: tx.outbox.claim("there", 10, 300, house.clock.now))
+    await house.database.write(lambda tx: tx.claims.take("there", 10, 300, house.clock.now))
     async with house.running():
         await house.later(seconds=200)
         await house.state(await house.put("other@customer.example"), "sent")
@@ -324,8 +324,8 @@ async def test_a_claim_lost_before_the_mail_is_sent(
     begin = house.sender._books.begin
 
     async def too_late(row: OutboxEntry) -> bool:
-        await house.database.write(lambda tx: tx.outbox.expire_claims(house.clock.now, ["here"]))
-        await house.database.write(lambda tx: tx.outbox.claim("there", 1, 300, house.clock.now))
+        await house.database.write(lambda tx: tx.claims.expire(house.clock.now, ["here"]))
+        await house.database.write(lambda tx: tx.claims.take("there", 1, 300, house.clock.now))
         return await begin(row)
 
     monkeypatch.setattr(house.sender._books, "begin", too_late)
@@ -342,8 +342,8 @@ async def test_a_claim_lost_after_it_was_sent(house: House, sink: Sink, caplog: 
     id = await house.put()
     async with house.running():
         await until(lambda: asyncio.sleep(0, "DATA" in sink.commands))
-        await house.database.write(lambda tx: tx.outbox.expire_claims(house.clock.now, ["here"]))
-        await house.database.write(lambda tx: tx.outbox.claim("there", 1, 300, house.clock.now))
+        await house.database.write(lambda tx: tx.claims.expire(house.clock.now, ["here"]))
+        await house.database.write(lambda tx: tx.claims.take("there", 1, 300, house.clock.now))
         await until(lambda: asyncio.sleep(0, events(caplog, "claim lost")))
         assert (await house.row(id)).state == "claimed"
 
@@ -357,7 +357,7 @@ async def test_a_claim_that_ran_out_can_still_be_settled(house: House, sink: Sin
         later = house.clock.now.replace(year=2027)
 
         def expire(tx: Tx) -> None:
-            tx.outbox.expire_claims(house.clock.now, ["here"])
+            tx.claims.expire(house.clock.now, ["here"])
             tx.connection.exec_driver_sql(f"UPDATE outbox SET not_before = '{later.isoformat(sep=' ')}'")
 
         await house.database.write(expire)

@@ -51,13 +51,13 @@ def add(db: Database, *mails: Outbound, **fields: object) -> list[int]:
 
 
 def claim(db: Database, holder: str = "a", now: object = NOW, limit: int = 10, seconds: int = 60) -> list[OutboxEntry]:
-    rows = db.write_now(lambda tx: tx.outbox.claim(holder, limit, seconds, now))  # type: ignore[arg-type]
+    rows = db.write_now(lambda tx: tx.claims.take(holder, limit, seconds, now))  # type: ignore[arg-type]
     assert all(data == MESSAGE for _, data in rows)
     return [row for row, _ in rows]
 
 
 def settle(db: Database, id: int, state: State, holder: str = "a", reply: str = "250 ok", **fields: object) -> bool:
-    return db.write_now(lambda tx: tx.outbox.settle(id, holder, state, reply, NOW, **fields))  # type: ignore[arg-type]
+    return db.write_now(lambda tx: tx.claims.settle(id, holder, state, reply, NOW, **fields))  # type: ignore[arg-type]
 
 
 def get(db: Database, id: int) -> OutboxEntry:
@@ -74,7 +74,7 @@ def test_a_mail_in_line(db: Database) -> None:
     assert (row.attempts, row.reverse_path, row.not_before) == (0, "", NOW)
     assert db.read_now(lambda tx: tx.outbox.message(id)) == MESSAGE
     keys = Keys((Key(Evidence.KNOWN_MESSAGE_ID, message_id="1@example.com"),))
-    assert db.read_now(lambda tx: tx.tickets.known(keys)).messages == {"1@example.com": 1}
+    assert db.read_now(lambda tx: tx.threads.known(keys)).messages == {"1@example.com": 1}
 
 
 def test_the_same_mail_is_put_in_line_once(db: Database) -> None:
@@ -89,7 +89,7 @@ def test_only_what_is_due_is_claimed(db: Database) -> None:
     assert [r.message_id for r in claim(db, limit=1)] == ["1@example.com"]
     assert [r.message_id for r in claim(db, "b")] == ["3@example.com"]
     assert claim(db, "c") == []
-    assert db.read_now(lambda tx: tx.outbox.next_due()) == NOW
+    assert db.read_now(lambda tx: tx.claims.next_due()) == NOW
 
 
 @pytest.mark.parametrize("state", [State.SENT, State.FAILED])
@@ -102,7 +102,7 @@ def test_what_ended_is_never_claimed_again(db: Database, state: State) -> None:
     assert (row.state, row.attempts, len(row.last_reply)) == (state.value, 1, 2000)
     assert (row.sent_at is not None) is (state is State.SENT)
     assert claim(db, "b", LATER + timedelta(days=9)) == []
-    assert db.read_now(lambda tx: tx.outbox.next_due()) is None
+    assert db.read_now(lambda tx: tx.claims.next_due()) is None
 
 
 def test_what_was_deferred_comes_again_at_its_time(db: Database) -> None:
@@ -119,7 +119,7 @@ def test_a_claim_that_was_lost_settles_nothing(db: Database) -> None:
     """Another holder has it, or the operator took it out: what the first one says is too late."""
     (id,) = add(db)
     claim(db, seconds=1)
-    db.write_now(lambda tx: tx.outbox.expire_claims(LATER))
+    db.write_now(lambda tx: tx.claims.expire(LATER))
     claim(db, "b", LATER)
     before = get(db, id)
     assert not settle(db, id, State.SENT)
@@ -133,13 +133,13 @@ def test_a_claim_runs_out_in_doubt(db: Database) -> None:
     """Nobody knows how far its holder came: once more under the same id, then the operator decides."""
     (id,) = add(db)
     claim(db, seconds=60)
-    assert db.write_now(lambda tx: tx.outbox.begin(id, "a", NOW))
-    assert db.write_now(lambda tx: tx.outbox.expire_claims(NOW + timedelta(seconds=60))) == []
-    (row,) = db.write_now(lambda tx: tx.outbox.expire_claims(LATER))
+    assert db.write_now(lambda tx: tx.claims.begin(id, "a", NOW))
+    assert db.write_now(lambda tx: tx.claims.expire(NOW + timedelta(seconds=60))) == []
+    (row,) = db.write_now(lambda tx: tx.claims.expire(LATER))
     assert (row.state, row.attempts, row.doubts, row.last_reply) == ("uncertain", 1, 1, DIED_SENDING)
     assert [r.message_id for r in claim(db, "b", LATER)] == ["1@example.com"]
-    assert db.write_now(lambda tx: tx.outbox.begin(id, "b", LATER))
-    assert [r.id for r in db.write_now(lambda tx: tx.outbox.expire_claims(LATER, ["b"]))] == [id]
+    assert db.write_now(lambda tx: tx.claims.begin(id, "b", LATER))
+    assert [r.id for r in db.write_now(lambda tx: tx.claims.expire(LATER, ["b"]))] == [id]
     assert claim(db, "c", LATER) == []
     assert get(db, id).waits_for_operator
     db.write_now(lambda tx: tx.outbox.retry(id, LATER))
@@ -151,9 +151,9 @@ def test_what_was_given_back_is_as_before(db: Database) -> None:
     (id,) = add(db)
     before = get(db, id)
     claim(db)
-    db.write_now(lambda tx: tx.outbox.release([id], "b"))
+    db.write_now(lambda tx: tx.claims.release([id], "b"))
     assert get(db, id).state == "claimed"
-    db.write_now(lambda tx: tx.outbox.release([id], "a"))
+    db.write_now(lambda tx: tx.claims.release([id], "a"))
     assert get(db, id) == before
 
 
@@ -251,7 +251,7 @@ def test_a_report_finds_the_mail_and_whether_it_was_the_newest_answer(db: Databa
     add(db, mail(4, ticket=1, notice=Notice.CLOSED))
 
     def reported(*keys: Key) -> tuple[str, bool] | None:
-        sent = db.read_now(lambda tx: tx.tickets.known(Keys(reported=keys))).sent
+        sent = db.read_now(lambda tx: tx.threads.known(Keys(reported=keys))).sent
         return (sent.recipient, sent.newest_answer) if sent else None
 
     by_id = [reported(Key(Evidence.OWN_MESSAGE_ID, 1, f"{n}@example.com")) for n in (1, 2, 3, 4, 5)]

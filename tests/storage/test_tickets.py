@@ -83,8 +83,8 @@ def test_a_new_ticket(db: Database) -> None:
     assert (ticket.requester, ticket.mailbox, ticket.language) == (KIM, SUPPORT.address, "de")
     assert ticket.created_at == ticket.last_activity_at == NOW
     assert written is not None
-    assert db.read_now(lambda tx: tx.tickets.entries(1)) == [written]
-    assert db.read_now(lambda tx: tx.tickets.entry(written.id)) == written
+    assert db.read_now(lambda tx: tx.reads.entries(1)) == [written]
+    assert db.read_now(lambda tx: tx.reads.entry(written.id)) == written
     assert (written.attachments, written.remarks, written.collapsed) == (entry.attachments, ("same_id",), True)
     assert (written.body_text, written.reply_text, written.new_text) == ("It burns.", "burns", "burns")
     assert (written.message_id, written.reason, written.evidence) == ("one@customer.example", "new-request", "none")
@@ -96,7 +96,7 @@ def test_a_ticket_that_began_earlier(db: Database) -> None:
     new = NewTicket("Old", KIM, SUPPORT.address, created_at=began)
     ticket = apply(db, opening(new=new, entry=draft(created_at=began))).ticket
     assert (ticket.created_at, ticket.last_activity_at) == (began, NOW)
-    assert db.read_now(lambda tx: tx.tickets.entries(1))[0].created_at == began
+    assert db.read_now(lambda tx: tx.reads.entries(1))[0].created_at == began
 
 
 def test_a_ticket_an_agent_began(db: Database) -> None:
@@ -111,7 +111,7 @@ def test_an_entry_touches_its_ticket(db: Database) -> None:
     apply(db, opening())
     assert apply(db, on(1, None, "reopened\tKim"), LATER).ticket.last_activity_at == NOW
     assert apply(db, on(1, draft()), LATER).ticket.last_activity_at == LATER
-    kinds = [e.kind for e in db.read_now(lambda tx: tx.tickets.entries(1))]
+    kinds = [e.kind for e in db.read_now(lambda tx: tx.reads.entries(1))]
     assert kinds == [EntryKind.CORRESPONDENCE, EntryKind.EVENT, EntryKind.CORRESPONDENCE]
 
 
@@ -167,7 +167,7 @@ def test_links_are_kept_once_and_a_follow_up_is_marked(db: Database) -> None:
     assert applied.ticket.follows == 1
     apply(db, on(2, links=(("claims", 1),)))
     for number in (1, 2):
-        links = db.read_now(lambda tx, n=number: tx.tickets.links(n))  # type: ignore[misc]
+        links = db.read_now(lambda tx, n=number: tx.reads.links(n))  # type: ignore[misc]
         assert sorted(links) == [("claims", 2, 1), ("follows", 2, 1)]
 
 
@@ -178,15 +178,15 @@ def test_all_of_a_ticket_moves_to_another(db: Database) -> None:
         entry = applied.entry
         assert entry is not None
         db.write_now(
-            lambda tx, e=entry, t=text: tx.tickets.remember(f"{t}@x", "hash", e.ticket, e.id, journaled(tx))  # type: ignore[misc]
+            lambda tx, e=entry, t=text: tx.threads.remember(f"{t}@x", "hash", e.ticket, e.id, journaled(tx))  # type: ignore[misc]
         )
     merged = replace(on(1), moved=Moved(2), source_events=("merged into {new}",))
     apply(db, merged)
-    source = db.read_now(lambda tx: tx.tickets.get(2))
+    source = db.read_now(lambda tx: tx.reads.get(2))
     assert (source.merged_into, source.status) == (1, Status.CLOSED)
-    texts = {n: [e.body_text for e in db.read_now(lambda tx, n=n: tx.tickets.entries(n))] for n in (1, 2)}  # type: ignore[misc]
+    texts = {n: [e.body_text for e in db.read_now(lambda tx, n=n: tx.reads.entries(n))] for n in (1, 2)}  # type: ignore[misc]
     assert texts == {1: ["one", "opened", "two"], 2: ["opened", "merged into 1"]}
-    known = db.read_now(lambda tx: tx.tickets.known(keys("two@x")))
+    known = db.read_now(lambda tx: tx.threads.known(keys("two@x")))
     assert known.messages == {"two@x": 1}
 
 
@@ -202,7 +202,7 @@ def test_a_rollback_leaves_nothing(db: Database) -> None:
 
     def broken(tx: Tx) -> None:
         tx.tickets.apply(opening(change=Change(joined=(Joined(LEE),)), events=("opened",)), journaled(tx), NOW)
-        tx.tickets.remember("one@x", "hash", 1, None, 1)
+        tx.threads.remember("one@x", "hash", 1, None, 1)
         raise RuntimeError("a fault of ours")
 
     with pytest.raises(RuntimeError):
@@ -238,14 +238,14 @@ def test_what_is_known_of_a_mail(db: Database) -> None:
 
     def remember(tx: Tx) -> None:
         id = journaled(tx)
-        tx.tickets.remember("one@x", "hash", 1, None, id)
-        tx.tickets.remember("none@x", "hash", None, None, id)
-        tx.tickets.remember("", "hash", 1, None, id)
+        tx.threads.remember("one@x", "hash", 1, None, id)
+        tx.threads.remember("none@x", "hash", None, None, id)
+        tx.threads.remember("", "hash", 1, None, id)
 
     db.write_now(remember)
-    known = db.read_now(lambda tx: tx.tickets.known(keys("one@x", "none@x", "other@x", numbers=(2, 99))))
+    known = db.read_now(lambda tx: tx.threads.known(keys("one@x", "none@x", "other@x", numbers=(2, 99))))
     assert (known.messages, known.tickets.keys(), known.sent) == ({"one@x": 1}, {1, 2}, None)
-    assert db.read_now(lambda tx: tx.tickets.known(thread.Keys())) == thread.Known()
+    assert db.read_now(lambda tx: tx.threads.known(thread.Keys())) == thread.Known()
 
 
 def test_where_a_merged_ticket_went_is_known_too(db: Database) -> None:
@@ -254,15 +254,15 @@ def test_where_a_merged_ticket_went_is_known_too(db: Database) -> None:
         apply(db, opening())
     apply(db, replace(on(2), moved=Moved(1)))
     apply(db, replace(on(3), moved=Moved(2)))
-    assert db.read_now(lambda tx: tx.tickets.known(keys(numbers=(1,)))).tickets.keys() == {1, 2, 3}
+    assert db.read_now(lambda tx: tx.threads.known(keys(numbers=(1,)))).tickets.keys() == {1, 2, 3}
 
 
 @pytest.mark.parametrize("number", [0, -1, MAX_NUMBER, MAX_NUMBER + 1, 10**12, 10**30])
 def test_any_number_may_be_asked_for(db: Database, number: int) -> None:
     """People write telephone numbers behind "Ticket"; that must not stop their mail."""
-    assert db.read_now(lambda tx: tx.tickets.known(thread.Keys(claims=(number,)))) == thread.Known()
+    assert db.read_now(lambda tx: tx.threads.known(thread.Keys(claims=(number,)))) == thread.Known()
     with pytest.raises(UnknownTicket):
-        db.read_now(lambda tx: tx.tickets.get(number))
+        db.read_now(lambda tx: tx.reads.get(number))
 
 
 def test_an_awaited_id_leads_to_its_ticket_until_it_is_known(db: Database) -> None:
@@ -272,16 +272,16 @@ def test_an_awaited_id_leads_to_its_ticket_until_it_is_known(db: Database) -> No
 
     def both(tx: Tx) -> None:
         id = journaled(tx)
-        tx.tickets.remember("seen@x", "hash", 1, None, id)
-        tx.tickets.expect(["seen@x", "awaited@x"], 2, id)
-        tx.tickets.expect(["awaited@x"], 1, id)
-        tx.tickets.expect([], 1, id)
+        tx.threads.remember("seen@x", "hash", 1, None, id)
+        tx.threads.expect(["seen@x", "awaited@x"], 2, id)
+        tx.threads.expect(["awaited@x"], 1, id)
+        tx.threads.expect([], 1, id)
 
     db.write_now(both)
-    known = db.read_now(lambda tx: tx.tickets.known(keys("seen@x", "awaited@x")))
+    known = db.read_now(lambda tx: tx.threads.known(keys("seen@x", "awaited@x")))
     assert (known.messages, known.expected) == ({"seen@x": 1}, {"awaited@x": 2})
     assert known.tickets.keys() == {1, 2}
-    assert db.read_now(lambda tx: tx.tickets.seen("awaited@x", "hash")) is None
+    assert db.read_now(lambda tx: tx.threads.seen("awaited@x", "hash")) is None
 
 
 def test_whether_a_mail_was_seen(db: Database) -> None:
@@ -290,8 +290,8 @@ def test_whether_a_mail_was_seen(db: Database) -> None:
 
     def remember(tx: Tx) -> list[int]:
         ids = [journaled(tx) for _ in range(2)]
-        tx.tickets.remember("one@x", "first", None, None, ids[0])
-        tx.tickets.remember("one@x", "second", 1, None, ids[1])
+        tx.threads.remember("one@x", "first", None, None, ids[0])
+        tx.threads.remember("one@x", "second", 1, None, ids[1])
         return ids
 
     first, second = db.write_now(remember)
@@ -300,10 +300,10 @@ def test_whether_a_mail_was_seen(db: Database) -> None:
         ("second", second, 1, True),
         ("third", second, 1, False),
     ):
-        found = db.read_now(lambda tx, c=content: tx.tickets.seen("one@x", c))  # type: ignore[misc]
+        found = db.read_now(lambda tx, c=content: tx.threads.seen("one@x", c))  # type: ignore[misc]
         assert found is not None
         assert (found.journal_id, found.ticket, found.same_content) == (journal, ticket, same)
-    assert db.read_now(lambda tx: tx.tickets.seen("two@x", "first")) is None
+    assert db.read_now(lambda tx: tx.threads.seen("two@x", "first")) is None
 
 
 def test_what_budgets_count(db: Database) -> None:
@@ -311,19 +311,19 @@ def test_what_budgets_count(db: Database) -> None:
     apply(db, opening())
     apply(db, opening(requester=LEE))
     apply(db, opening(), LATER)
-    assert db.read_now(lambda tx: tx.tickets.opened_lately("KIM@customer.example", NOW - timedelta(1))) == (LATER, NOW)
-    assert db.read_now(lambda tx: tx.tickets.opened_lately(KIM.address, NOW)) == (LATER,)
+    assert db.read_now(lambda tx: tx.threads.opened_lately("KIM@customer.example", NOW - timedelta(1))) == (LATER, NOW)
+    assert db.read_now(lambda tx: tx.threads.opened_lately(KIM.address, NOW)) == (LATER,)
     apply(db, on(1, None, "reopened\tKim", "assigned\tAnna"), LATER)
     apply(db, on(1, draft("reopened\tKim")))
-    assert db.read_now(lambda tx: tx.tickets.reopened_lately(1, NOW - timedelta(1))) == (LATER,)
-    assert db.read_now(lambda tx: tx.tickets.reopened_lately(1, LATER)) == ()
+    assert db.read_now(lambda tx: tx.threads.reopened_lately(1, NOW - timedelta(1))) == (LATER,)
+    assert db.read_now(lambda tx: tx.threads.reopened_lately(1, LATER)) == ()
 
 
 def test_a_report_finds_the_mail_it_is_about(db: Database) -> None:
     """Nothing was sent here, so nothing is found: the ticket's number alone remains."""
     apply(db, opening())
     found = thread.keys(message(report=failed(KIM.address, "5.1.1", own_id(1))), Envelope("smtp", "", ()), POLICY)
-    known = db.read_now(lambda tx: tx.tickets.known(found))
+    known = db.read_now(lambda tx: tx.threads.known(found))
     assert known.sent is None
     assert known.tickets.keys() == {1}
 
@@ -332,7 +332,7 @@ def test_a_report_finds_the_mail_it_is_about(db: Database) -> None:
 
 
 def numbers(db: Database, **filters: object) -> list[int]:
-    return [t.number for t in db.read_now(lambda tx: tx.tickets.search(**filters))]  # type: ignore[arg-type]
+    return [t.number for t in db.read_now(lambda tx: tx.reads.search(**filters))]  # type: ignore[arg-type]
 
 
 def test_a_search_shows_the_latest_first_and_pages(db: Database) -> None:
@@ -410,11 +410,11 @@ def test_counts_and_the_end_of_a_history(db: Database) -> None:
     apply(db, opening())
     for n in range(5):
         apply(db, on(1, draft(str(n), kind=EntryKind.COMMENT if n == 4 else EntryKind.CORRESPONDENCE)))
-    counts = db.read_now(lambda tx: tx.tickets.counts())
+    counts = db.read_now(lambda tx: tx.reads.counts())
     assert counts == {s.value: int(s is Status.NEW) for s in Status}
-    assert [e.body_text for e in db.read_now(lambda tx: tx.tickets.entries(1, limit=2))] == ["3", "4"]
+    assert [e.body_text for e in db.read_now(lambda tx: tx.reads.entries(1, limit=2))] == ["3", "4"]
     kinds = (EntryKind.COMMENT,)
-    assert [e.body_text for e in db.read_now(lambda tx: tx.tickets.entries(1, kinds))] == ["4"]
+    assert [e.body_text for e in db.read_now(lambda tx: tx.reads.entries(1, kinds))] == ["4"]
 
 
 def test_what_an_answer_refers_to(db: Database) -> None:
@@ -425,8 +425,8 @@ def test_what_an_answer_refers_to(db: Database) -> None:
     apply(db, on(1, draft(message_id="agent@x", role=Role.AGENT, author=ANNA)))
     apply(db, on(1, draft(message_id="note@x", kind=EntryKind.COMMENT)))
     apply(db, on(1, draft()))
-    assert db.read_now(lambda tx: tx.tickets.customer_ids(1)) == [f"{n}@x" for n in range(5)]
-    assert db.read_now(lambda tx: tx.tickets.customer_ids(1, limit=2)) == ["3@x", "4@x"]
+    assert db.read_now(lambda tx: tx.threads.customer_ids(1)) == [f"{n}@x" for n in range(5)]
+    assert db.read_now(lambda tx: tx.threads.customer_ids(1, limit=2)) == ["3@x", "4@x"]
 
 
 # --- time and company -----------------------------------------------------------------------------------
@@ -455,14 +455,14 @@ def test_two_who_decide_about_one_ticket_wait_for_each_other(postgresql_url: str
     inside, seen, errors = threading.Event(), [], []
 
     def first(tx: Tx) -> None:
-        tx.tickets.serialise(["ticket:1", "id:a", "author:kim"])
+        tx.threads.serialise(["ticket:1", "id:a", "author:kim"])
         inside.set()
         blocked.wait(0.3)
         tx.tickets.apply(on(1, status=Status.CLOSED, closed_by="agent"), None, NOW)
 
     def second(tx: Tx) -> None:
-        tx.tickets.serialise(["author:kim", "id:b", "ticket:1"])
-        seen.append(tx.tickets.get(1).status)
+        tx.threads.serialise(["author:kim", "id:b", "ticket:1"])
+        seen.append(tx.reads.get(1).status)
         blocked.set()
 
     def run(work: object) -> None:
@@ -489,8 +489,8 @@ def test_those_who_decide_about_different_tickets_do_not_wait(postgresql_url: st
     db = Database(postgresql_url, Path())
 
     def outer(tx: Tx) -> bool:
-        tx.tickets.serialise(["ticket:1"])
-        other = threading.Thread(target=lambda: db.write_now(lambda tx: tx.tickets.serialise(["ticket:2"])))
+        tx.threads.serialise(["ticket:1"])
+        other = threading.Thread(target=lambda: db.write_now(lambda tx: tx.threads.serialise(["ticket:2"])))
         other.start()
         other.join(20)
         return not other.is_alive()

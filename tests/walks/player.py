@@ -101,12 +101,12 @@ class Player:
     def _do_deliver(self, step: dict[str, Any]) -> None:
         """Everything that is due leaves."""
         self.clock.forward(minutes=60)
-        while rows := self.database.write_now(lambda tx: tx.outbox.claim("sink", 200, 60, self.clock.now)):
+        while rows := self.database.write_now(lambda tx: tx.claims.take("sink", 200, 60, self.clock.now)):
             for row, _ in rows:
                 self._settle(row.id)
 
     def _settle(self, id: int) -> None:
-        self.database.write_now(lambda tx: tx.outbox.settle(id, "sink", State.SENT, "250 2.0.0 OK", self.clock.now))
+        self.database.write_now(lambda tx: tx.claims.settle(id, "sink", State.SENT, "250 2.0.0 OK", self.clock.now))
 
     def _do_undelivered(self, step: dict[str, Any]) -> None:
         row, _ = self._find(step["mail"])
@@ -231,7 +231,7 @@ class Player:
         self._say("", "== in the end")
 
         def show(tx: Tx) -> None:
-            for t in sorted(tx.tickets.search(limit=200), key=lambda t: t.number):
+            for t in sorted(tx.reads.search(limit=200), key=lambda t: t.number):
                 people = ", ".join(
                     p.address.address
                     + ("" if p.confirmed else " (unconfirmed)")
@@ -242,10 +242,10 @@ class Player:
                 facts += [f"with {people}"] if people else []
                 facts += [f"closed by {t.closed_by}"] if t.closed_by else []
                 facts += [f"assigned to {t.assignee}"] if t.assignee else []
-                facts += [f"{kind} #{other}" for kind, one, other in tx.tickets.links(t.number) if one == t.number]
+                facts += [f"{kind} #{other}" for kind, one, other in tx.reads.links(t.number) if one == t.number]
                 facts += ["spam"] if t.spam else []
                 self._say("; ".join(facts))
-                for e in tx.tickets.entries(t.number):
+                for e in tx.reads.entries(t.number):
                     who = f" {e.author.address} ({e.role.value})" if e.author.address else ""
                     first = (spoken(e.new_text, "en").strip().splitlines() or [""])[0][:90]
                     mark = " [collapsed]" if e.collapsed else ""

@@ -64,10 +64,10 @@ class Stage(Player):
         return row.state, row.reason, row.ticket or 0
 
     def ticket(self, number: int = 1) -> Ticket:
-        return self.database.read_now(lambda tx: tx.tickets.get(number))
+        return self.database.read_now(lambda tx: tx.reads.get(number))
 
     def tickets(self) -> int:
-        return len(self.database.read_now(lambda tx: tx.tickets.search()))
+        return len(self.database.read_now(lambda tx: tx.reads.search()))
 
     def out(self, description: str) -> tuple[OutboxEntry, EmailMessage]:
         """The newest mail of that description."""
@@ -163,7 +163,7 @@ def test_an_agents_forwarded_notice_lets_nobody_in(stage: Stage, mark: dict[str,
     """Anna forwarded a notice to Mallory: its marks are Anna's."""
     stage.mail(MALLORY, "#close\nHello.", subject="Re: New request", **mark)
     assert stage.newest[2] == 2
-    assert stage.database.read_now(lambda tx: tx.tickets.links(1)) == [("claims", 2, 1)]
+    assert stage.database.read_now(lambda tx: tx.reads.links(1)) == [("claims", 2, 1)]
     assert stage.ticket().people == ()
 
 
@@ -478,7 +478,7 @@ def test_a_file_without_a_word_brings_no_quoted_note(noted: Stage) -> None:
     noted.answer(KIM, ACK, "Thank you.")
     noted.answer(ANNA, NOTICE, "Welcome.")
     assert SECRET not in noted.to_customers()
-    assert noted.database.read_now(lambda tx: tx.tickets.search(text="never pays")) == []
+    assert noted.database.read_now(lambda tx: tx.reads.search(text="never pays")) == []
 
 
 @pytest.mark.parametrize("text", [f"{{quote:{NOTICE}}}\n\nIt is paid.", f"It is paid.\n\n{{quote:{NOTICE}}}"])
@@ -504,7 +504,7 @@ def test_a_notice_that_hangs_on_the_answer_stays_here(noted: Stage) -> None:
     out = noted.arrive(m.as_bytes().replace(b"\r\n", b"\n"), sender=ANNA)
     assert out[0] == f"reply to {KIM}"
     assert [f.filename for f in noted.out(f"reply to {KIM}")[0].files] == ["bill.pdf"]
-    entry = noted.database.read_now(lambda tx: tx.tickets.entries(1))[-1]
+    entry = noted.database.read_now(lambda tx: tx.reads.entries(1))[-1]
     assert [a.filename for a in entry.attachments] == ["bill.pdf"]
 
 
@@ -524,7 +524,7 @@ def test_a_notice_that_hangs_on_a_new_mail_stays_here(noted: Stage, order: str) 
     assert noted._since(before)
     assert not [f for row, _ in noted.sent if row.audience == "customer" for f in row.files]
     assert SECRET not in noted.to_customers()
-    entries = noted.database.read_now(lambda tx: tx.tickets.entries(noted.newest[2]))
+    entries = noted.database.read_now(lambda tx: tx.reads.entries(noted.newest[2]))
     assert noted.newest[2] == 2
     assert SECRET not in repr([e for e in entries if e.kind == "correspondence"])
 
@@ -534,7 +534,7 @@ def test_an_agents_words_around_the_desk_are_kept(stage: Stage) -> None:
     text = "Dear Pat,\nthe command is\n#close\nRegards"
     stage.mail(ANNA, text, to="pat@customer.example", cc=SUPPORT, recipients=[SUPPORT], authenticated_as=ANNA)
     assert stage.newest[1] == "agent-wrote-to-the-customer"
-    entry = stage.database.read_now(lambda tx: tx.tickets.entries(stage.newest[2]))[0]
+    entry = stage.database.read_now(lambda tx: tx.reads.entries(stage.newest[2]))[0]
     assert "Regards" in entry.new_text
 
 
