@@ -1,0 +1,65 @@
+"""HTML as the lines a person reads."""
+
+from __future__ import annotations
+
+import pytest
+
+from gateway.mail import html_text
+
+
+@pytest.mark.parametrize(
+    ("markup", "want"),
+    [
+        ("<p>Eins</p><p>Zwei</p>", "Eins\n\nZwei"),
+        ("a<br>b<br><br>c", "a\nb\n\nc"),
+        ("<div>a</div><div>b</div>", "a\nb"),
+        ("  viel \n  Raum&nbsp;! ", "viel Raum !"),
+        ('<a href="https://x.example/a?b=1&amp;c=2">hier</a>', "hier <https://x.example/a?b=1&c=2>"),
+        ('<a href="https://x.example/">https://x.example</a>', "https://x.example"),
+        ('<a href="mailto:a@x.example">a@x.example</a>', "a@x.example"),
+        ('<a href="javascript:alert(1)">x</a>', "x"),
+        ("<ul><li>a<li>b<ol start=3><li>c<li>d</ol></ul>", "- a\n- b\n\n  3. c\n  4. d"),
+        ("<table><tr><th>A<th>B<tr><td>1<td>2</table>", "A | B\n1 | 2"),
+        ("<blockquote>alt<blockquote>älter</blockquote></blockquote>", "> alt\n>\n> > älter"),
+        ("<pre>a\n  b</pre>", "a\n  b"),
+        ("<h1>T</h1>text", "T\n\ntext"),
+        ('<img alt="Logo"><img alt="😀"><img src=x>', "[Logo]😀"),
+        ("<p class=MsoNormal>a</p><p class=MsoNormal>b</p>", "a\nb"),
+        ("<style>p{}</style><script>x()</script><title>t</title>sichtbar", "sichtbar"),
+        ("<head><title>t</title><body>sichtbar", "sichtbar"),
+        ('<div style="display:none">Vorschau</div>sichtbar', "sichtbar"),
+        ("<!-- weg -->da<!--[if mso]>weg<![endif]-->", "da"),
+        ("<![if !mso]>da<![endif]>", "da"),
+        ("5 < 6 & 7 > 2 &euro; &#x41; &unknown;", "5 < 6 & 7 > 2 € A &unknown;"),
+        ("a<b title='x > y'>b</b>", "ab"),
+        ('<a title="never closed>a</a>b', "ab"),
+        ("<o:p>&nbsp;</o:p>x", "x"),
+        ("<meta class=gmail_quote>x<br class=gmail_quote>y", "x\ny"),
+        ("", ""),
+    ],
+)
+def test_to_text(markup: str, want: str) -> None:
+    """Links, lists, tables, quotations and paragraphs are kept; what is not shown is not read."""
+    assert html_text.to_text(markup) == want
+
+
+@pytest.mark.parametrize(
+    ("markup", "marked"),
+    [
+        ("<p>a<blockquote type=cite>b</blockquote>c", ["b"]),
+        ("<p>a<div class=gmail_quote>b</div>c", ["b"]),
+        ("<p>a<blockquote>b</blockquote>c", []),
+        ("<p>a<hr id=stopSpelling>b<p>c", ["b", "c"]),
+        ("<p>a<blockquote class=gmail_quote>b</blockquote>c", []),
+    ],
+)
+def test_marked_by_mail_programs(markup: str, marked: list[str]) -> None:
+    """Only what a mail program itself marks as the earlier mail is `quoted`; an indented line has a level."""
+    assert [line.text for line in html_text.lines(markup) if line.quoted and line.text] == marked
+
+
+def test_depth_costs_nothing() -> None:
+    """A hundred thousand open elements are one pass over the text; levels are shown up to a limit."""
+    lines = html_text.lines("<blockquote>" * 20_000 + "deep")
+    assert lines[-1].text == "deep"
+    assert lines[-1].level == 20
