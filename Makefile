@@ -9,7 +9,7 @@ WORKERS ?= 2
 PACKAGES := dovecot-imapd dovecot-lmtpd postfix swaks msmtp libnet-ssleay-perl libgnutls-dane0
 UNPACKED := exim4-daemon-light exim4-base
 
-.PHONY: setup demo test interop lint format corpus bench lock clean
+.PHONY: setup demo test interop lint format messages corpus bench lock clean
 
 setup: $(VENV)/ready
 
@@ -49,6 +49,10 @@ lint: setup
 format: setup
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+# New texts into the catalogs of every language, and what has no translation yet.
+messages: setup
+	$(BIN)/python -m tests.messages
 
 corpus: setup
 	$(BIN)/python -m tests.corpus

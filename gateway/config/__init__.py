@@ -19,7 +19,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
-from gateway.config.settings import BUDGET, LANGUAGES, ImapSettings, SendSettings, Settings
+from gateway import texts
+from gateway.config.settings import BUDGET, ImapSettings, SendSettings, Settings
 from gateway.core.commands import STATUS_WORDS
 from gateway.core.hours import Hours
 from gateway.core.lifecycle import Status
@@ -66,12 +67,21 @@ def build(data: dict[str, Any], file: Path) -> Settings:
     """Settings from parsed TOML; `file` is named in errors and is what paths are relative to."""
     if "file" in data:
         raise ConfigError("file", "unknown key", "Remove it.", str(file))
+    # Before all else, for settings name languages.
+    texts.use(_templates_dir(data, file))
     try:
         settings = Settings(**data, file=file.absolute())
     except ValidationError as error:
         raise _explained(error, file) from None
     _cross_check(settings)
     return settings
+
+
+def _templates_dir(data: dict[str, Any], file: Path) -> Path | None:
+    """Of settings that are not checked yet."""
+    gateway = data.get("gateway")
+    given = gateway.get("templates_dir") if isinstance(gateway, dict) else None
+    return file.absolute().parent / given if given and isinstance(given, str) else None
 
 
 def _find(path: str | Path | None) -> Path:
@@ -337,7 +347,7 @@ def policy(settings: Settings, keys: Keys) -> Policy:
             for a in settings.agents
         ),
         default_language=gateway.default_language,
-        languages=LANGUAGES,
+        languages=texts.languages(),
         public_url=gateway.public_url,
         operator=gateway.operator,
         reference_prefix=gateway.reference_prefix,

@@ -15,9 +15,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from gateway import texts
 from gateway.errors import ConfigError
-
-LANGUAGES = ("en", "de")
 
 _ADDRESS = re.compile(r"[^\s@<>,;:\"]+@[^\s@<>,;:\"]+")
 _LISTEN = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\s:\[\]]+):(\d{1,5})")
@@ -42,8 +41,8 @@ def _listen_or_path(value: str) -> str:
 
 
 def _language(value: str) -> str:
-    if value and value not in LANGUAGES:
-        raise ValueError(f"there are no texts in {value!r}|Use one of: {', '.join(LANGUAGES)}.")
+    if value and value not in texts.languages():
+        raise ValueError(f"there are no texts in {value!r}|Use one of: {', '.join(texts.languages())}.")
     return value
 
 

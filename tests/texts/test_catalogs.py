@@ -1,0 +1,31 @@
+"""Our catalogs hold what the code and the templates say, no less and no more."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from babel.messages.catalog import Catalog
+
+from tests import messages
+
+
+@pytest.fixture(scope="module")
+def template() -> Catalog:
+    return messages.extracted()
+
+
+@pytest.mark.parametrize("file", messages.catalogs(), ids=lambda f: f.parts[-3])
+def test_a_catalog_is_whole(file: Path, template: Catalog) -> None:
+    """No gap, nothing that is used no more, and the same values in key and translation."""
+    assert list(messages.faults(file, template)) == []
+
+
+@pytest.mark.parametrize("file", messages.catalogs(), ids=lambda f: f.parts[-3])
+def test_a_catalog_is_as_make_messages_writes_it(file: Path, template: Catalog, tmp_path: Path) -> None:
+    """So nobody gets changes of another's hand."""
+    copy = tmp_path / file.parts[-3] / "LC_MESSAGES" / file.name
+    copy.parent.mkdir(parents=True)
+    copy.write_bytes(file.read_bytes())
+    messages.update(copy, template)
+    assert copy.read_text("utf-8") == file.read_text("utf-8")

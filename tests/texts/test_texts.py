@@ -1,0 +1,138 @@
+"""Texts by language: what is asked for, what a site adds, and what is refused."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zipfile import ZipFile
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from gateway import texts
+from gateway.config import build
+from gateway.errors import ConfigError
+
+ROOT = Path(__file__).parents[2]
+BERLIN = ZoneInfo("Europe/Berlin")
+MOMENT = datetime(2026, 3, 12, 14, 5, tzinfo=UTC)
+HEAD = 'msgid ""\nmsgstr "Content-Type: text/plain; charset=utf-8\\n"\n\n'
+
+
+@pytest.fixture(autouse=True)
+def _no_site_is_left() -> Iterator[None]:
+    yield
+    texts.use(None)
+
+
+def site(tmp_path: Path, language: str, entries: str) -> Path:
+    """A site's folder of templates with a catalog."""
+    file = tmp_path / "locale" / language / "LC_MESSAGES" / "replydesk.po"
+    file.parent.mkdir(parents=True)
+    file.write_text(HEAD + entries, "utf-8")
+    return tmp_path
+
+
+def test_ours_are_english_and_german() -> None:
+    """English is the keys themselves; what there is no language for is English."""
+    assert texts.languages() == ("en", "de")
+    assert texts.catalog("de").name == "Deutsch"
+    assert texts.catalog("tlh") is texts.catalog("en") is texts.ENGLISH
+
+
+def test_values_go_in_by_place_and_by_name() -> None:
+    """As in str.format."""
+    assert texts.ENGLISH.gettext("Sent to {0} by {name}.", "Kim", name="Bob") == "Sent to Kim by Bob."
+    assert texts.ENGLISH.ngettext("{count} day", "{count} days", 1) == "1 day"
+    assert texts.ENGLISH.ngettext("{count} day", "{count} days", 2) == "2 days"
+
+
+def test_dates_are_those_of_the_language() -> None:
+    """In the zone that is asked for."""
+    en, de = texts.catalog("en"), texts.catalog("de")
+    assert (en.moment(MOMENT, BERLIN), de.moment(MOMENT, BERLIN)) == (
+        "12 March 2026, 15:05 CET",
+        "12. März 2026, 15:05 Uhr MEZ",
+    )
+    assert (en.short_moment(MOMENT, UTC), de.short_moment(MOMENT, UTC)) == (
+        "12 Mar 2026, 14:05",
+        "12. März 2026, 14:05",
+    )
+    assert en.weekday_moment(MOMENT, BERLIN) == "Thursday, 12 March, at 15:05"
+    assert de.weekday_moment(MOMENT, BERLIN) == "Donnerstag, 12. März, 15:05 Uhr"
+    assert (en.day(MOMENT, UTC), de.day(MOMENT, UTC)) == ("12 March 2026", "12. März 2026")
+    assert (en.weekday(0), de.weekday(6)) == ("Monday", "Sonntag")
+    assert (en.ago(timedelta(days=3)), de.ago(timedelta(hours=2))) == ("3 days ago", "vor 2 Stunden")
+    assert en.ago(timedelta(seconds=59)) == ""
+    assert (en.number(2.4, "0.0"), de.number(2.4, "0.0")) == ("2.4", "2,4")
+
+
+def test_a_site_adds_a_language_by_a_catalog(tmp_path: Path) -> None:
+    """A folder is all; what it does not translate is English."""
+    build(
+        {"gateway": {"templates_dir": str(site(tmp_path, "pt_BR", 'msgid "Hello,"\nmsgstr "Olá,"\n'))}}, tmp_path / "x"
+    )
+    assert texts.languages() == ("en", "de", "pt-BR")
+    assert texts.catalog("pt-BR").gettext("Hello,") == "Olá,"
+    assert texts.catalog("pt-BR").gettext("Nothing of the kind") == "Nothing of the kind"
+    assert texts.catalog("pt-BR").weekday(0) == "segunda-feira"
+
+
+def test_a_site_changes_texts_of_ours(tmp_path: Path) -> None:
+    """English ones too; all others stay."""
+    texts.use(site(tmp_path, "de", 'msgctxt "date"\nmsgid "d MMMM y"\nmsgstr "dd.MM.y"\n'))
+    texts.use(site(tmp_path, "en", 'msgid "Hello,"\nmsgstr "Hi,"\n'))
+    assert texts.catalog("de").day(MOMENT, UTC) == "12.03.2026"
+    assert texts.catalog("de").moment(MOMENT, BERLIN) == "12. März 2026, 15:05 Uhr MEZ"
+    assert texts.catalog("en").gettext("Hello,") == texts.catalog("tlh").gettext("Hello,") == "Hi,"
+    assert texts.languages() == ("en", "de")
+
+
+def test_a_language_without_texts_is_refused() -> None:
+    """The remedy names those there are."""
+    with pytest.raises(ConfigError, match=r"there are no texts in 'fr'.*Use one of: en, de"):
+        build({"gateway": {"default_language": "fr"}}, Path("x.toml"))
+
+
+@pytest.mark.parametrize(
+    ("language", "entries", "said"),
+    [
+        ("fr", 'msgid "a"\nmsgstr "b\n', "replydesk.po:5: "),
+        ("fr", 'msgid "a {0}"\nmsgstr "b {1}"\n', "replydesk.po:4: 'a {0}' is translated with other words in {}"),
+        ("de", 'msgid "a {name}"\nmsgstr "b {nam}"\n', "replydesk.po:4: 'a {name}' is translated with other"),
+        ("fr", 'msgid "a"\nmsgstr "b {"\n', "replydesk.po:4: 'a' is translated with other"),
+        ("klingon", 'msgid "a"\nmsgstr "b"\n', "replydesk.po: cannot be read"),
+    ],
+)
+def test_a_broken_catalog_is_refused_at_start(tmp_path: Path, language: str, entries: str, said: str) -> None:
+    """By file and line, and not when a customer waits for an answer."""
+    folder = site(tmp_path, language, entries)
+    with pytest.raises(ConfigError) as refused:
+        build({"gateway": {"templates_dir": str(folder)}}, tmp_path / "x.toml")
+    assert said in str(refused.value)
+
+
+def test_english_needs_no_babel() -> None:
+    """What only speaks English starts without its tables."""
+    script = (
+        "import sys; from gateway import texts; texts.catalog('en').gettext('x'); assert 'babel' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT)
+
+
+def test_the_wheel_holds_compiled_catalogs(tmp_path: Path) -> None:
+    """An installation reads no .po of ours."""
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(build, check=True, cwd=ROOT, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    with ZipFile(wheel) as archive:
+        assert "templates/locale/de/LC_MESSAGES/replydesk.mo" in archive.namelist()
+        archive.extractall(tmp_path / "installed")
+    script = "from gateway import texts; print(texts.catalog('de').pgettext('date', 'd MMMM y'))"
+    run = [sys.executable, "-P", "-c", script]
+    env = {"PYTHONPATH": str(tmp_path / "installed")}
+    said = subprocess.run(run, check=True, env=env, cwd=tmp_path, capture_output=True, text=True)
+    assert said.stdout == "d. MMMM y\n"
