@@ -13,6 +13,7 @@ from gateway.core.compose import Scene, compose
 from gateway.core.decision import Decision
 from gateway.core.notice import Audience, Notice, NoticeRequest
 from gateway.core.policy import Policy
+from gateway.core.roles import is_role
 from gateway.core.say import say
 from gateway.core.ticket import Ticket
 from gateway.core.token import fingerprint
@@ -109,7 +110,7 @@ class Effects:
                 tx.contacts.invite(contact.id, scene.now)
             scene = _with_password_state(scene, self.policy, contact)
         outbound = compose(request, scene, self.policy)
-        unread = request.audience is Audience.CUSTOMER and orders.is_role(request.recipient.key)
+        unread = request.audience is Audience.CUSTOMER and is_role(request.recipient.key)
         if unread and outbound.auto_submitted and request.notice not in _ASKED_FOR:
             return None
         message = self.templates.write(outbound)

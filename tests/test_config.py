@@ -12,8 +12,8 @@ import pytest
 
 from gateway import config
 from gateway.config import Settings
-from gateway.core.policy import Budget
 from gateway.core.token import Keys
+from gateway.core.window import Budget
 from gateway.errors import ConfigError
 
 BOX = {"address": "support@example.com", "reply_address": "support+{token}@example.com"}

@@ -24,8 +24,9 @@ from gateway.config.settings import BUDGET, ImapSettings, SendSettings, Settings
 from gateway.core.commands import STATUS_WORDS
 from gateway.core.hours import Hours
 from gateway.core.lifecycle import Status
-from gateway.core.policy import Agent, Budget, Mailbox, Policy, SiteStatus
+from gateway.core.policy import Agent, Mailbox, Policy, SiteStatus
 from gateway.core.token import Keys
+from gateway.core.window import Budget
 from gateway.errors import ConfigError
 from gateway.mail.message import address_key
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-
-from gateway.core import orders
 from gateway.core.case import Case
-from gateway.core.policy import Budget
+from gateway.core.roles import is_role
+from gateway.core.window import spent
 from gateway.mail.message import KindName
 
 
@@ -20,7 +18,7 @@ def no_acknowledgement(case: Case) -> str:
         return "it has no author to answer"
     if case.policy.is_own(case.author.address):
         return "its author is one of our own addresses"
-    if orders.is_role(case.author.key):
+    if is_role(case.author.key):
         return "role-address: nobody reads there"
     if case.facts.undeliverable:
         return "mail to this address failed for good lately"
@@ -28,12 +26,3 @@ def no_acknowledgement(case: Case) -> str:
     if full:
         return f"{full.count} automatic mails went to this address in {full.minutes} minutes"
     return ""
-
-
-def spent(budgets: tuple[Budget, ...], moments: tuple[datetime, ...], now: datetime) -> Budget | None:
-    """The first budget whose window is full already."""
-    for budget in budgets:
-        since = now - timedelta(minutes=budget.minutes)
-        if sum(1 for moment in moments if moment > since) >= budget.count:
-            return budget
-    return None

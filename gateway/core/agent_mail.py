@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from gateway.core import commands, orders, outgoing_text, token
+from gateway.core import commands, outgoing_text, token
 from gateway.core import formatted as formatting
 from gateway.core.case import Case
 from gateway.core.decision import EntryDraft, Reason
 from gateway.core.notice import AttachedFile
 from gateway.core.policy import Agent, Mailbox
+from gateway.core.roles import is_role
 from gateway.core.say import say
 from gateway.core.thread import Key, follow
 from gateway.core.ticket import EntryKind, Evidence, Role
@@ -36,7 +37,7 @@ def outside(case: Case) -> tuple[Address, ...]:
     """People in To and Cc who are neither ours nor agents."""
     people = (*case.message.to, *case.message.cc)
     found = {a.key: a for a in people if "@" in a.key and not case.policy.is_own(a.address)}
-    return tuple(a for key, a in found.items() if not case.policy.agent_for(key) and not orders.is_role(key))
+    return tuple(a for key, a in found.items() if not case.policy.agent_for(key) and not is_role(key))
 
 
 def files(case: Case) -> tuple[AttachedFile, ...]:

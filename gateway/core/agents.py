@@ -7,16 +7,16 @@ trusted server wrote. Without proof the mail is kept as a comment and the agent 
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
 
 from gateway.core import agent_mail, move_entries, orders, outgoing_text
 from gateway.core.case import Case
 from gateway.core.commands import Verb
 from gateway.core.decision import Decision, Joined, Reason, Why
 from gateway.core.notice import Notice
-from gateway.core.policy import Agent, Budget
+from gateway.core.policy import Agent
 from gateway.core.say import say
 from gateway.core.ticket import Entry, EntryKind, Role, Ticket
+from gateway.core.window import Budget
 from gateway.errors import IllegalTransition
 
 PACE = Budget(10, 10)
@@ -216,9 +216,8 @@ def _held(case: Case, agent: Agent, ticket: Ticket) -> Decision:
 
 def _is_breathless(case: Case, agent: Agent, role: Role) -> bool:
     """A program that answers every receipt would go on for ever, each time with a mail to the customer."""
-    since = case.now - timedelta(minutes=PACE.minutes)
-    lately = [e for e in case.facts.history if e.role is role and e.author.key in agent.keys and e.created_at > since]
-    return len(lately) >= PACE.count
+    mine = (e.created_at for e in case.facts.history if e.role is role and e.author.key in agent.keys)
+    return PACE.is_spent(mine, case.now)
 
 
 def _breathless(agent: Agent, ticket: Ticket) -> str:

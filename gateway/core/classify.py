@@ -11,8 +11,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gateway.core.policy import Policy, reply_token
-from gateway.core.token import read_address_token, read_message_id
+from gateway.core.policy import Policy
+from gateway.core.roles import is_role
 from gateway.mail.message import NULL_REVERSE_PATH, Envelope, Kind, KindName, Message, address_key
 from gateway.mail.subject import base_subject
 
@@ -31,14 +31,6 @@ _AUTOMATIC_FIELDS = (
     "x-cron-env",
 )
 _DAEMONS = re.compile(r"(?i)(?:mailer|mail|m)[-_.]?(?:daemon|deamon)$")
-_ROLES = re.compile(
-    r"(?:.*[-_.+])?(?:no[-_.]?reply\d*|do[-_.]?not[-_.]?reply|nicht-?antworten|keine-?antwort|ne-?pas-?repondre"
-    r"|auto-?reply|autoresponder|bounces?)(?:[-_.+=].*)?$"
-    r"|(?:postmaster|mailer-daemon|root|daemon|cron|abuse|hostmaster|majordomo|listserv|listmaster|mailman|nobody"
-    r"|www-data)(?:\+.*)?$"
-    r"|owner-.*|.*-(?:owner|request|bounces)$",
-    re.I,
-)
 _AWAY = re.compile(
     r"\W*(?:out[ -]of[ -](?:the[ -])?office|auto(?:matic)?[- ]?(?:reply|response)|auto:"
     r"|vacation (?:reply|message|notice)|away from (?:my )?(?:mail|desk|office)|on vacation"
@@ -96,16 +88,12 @@ def classify(message: Message, envelope: Envelope, policy: Policy) -> Kind:
 
 
 def _own_message_id(mail: Mail) -> bool:
-    holders = frozenset(key for agent in mail.policy.agents for key in agent.keys)
-    return read_message_id(mail.policy.keys, mail.message.message_id, holders) is not None
+    return mail.policy.own_message_id(mail.message.message_id) is not None
 
 
 def _own_envelope(mail: Mail) -> bool:
     """MAIL FROM is an address we made for our bounces: the mail was sent back or on, with its envelope."""
-    path = mail.envelope.reverse_path
-    tokens = (reply_token(box.reply_address, path) for box in mail.policy.mailboxes if box.reply_address)
-    found = (read_address_token(mail.policy.keys, token) for token in tokens if token)
-    return any(mark is not None and mark[0] == "v" for mark in found)
+    return any(purpose == "v" for purpose, _, _ in mail.policy.marks_in(mail.envelope.reverse_path))
 
 
 def _own_author(mail: Mail) -> bool:
@@ -139,7 +127,7 @@ def _mailer_daemon(mail: Mail) -> bool:
     author = mail.message.author
     if author is None:
         return bool(_DAEMONS.match(mail.message.header("from").partition("(")[0].strip(' <>"')))
-    return bool(_DAEMONS.match(_local(author.address)))
+    return bool(_DAEMONS.match(author.address.rpartition("@")[0]))
 
 
 def _report_type(mail: Mail) -> bool:
@@ -196,15 +184,11 @@ def _is_list(mail: Mail) -> bool:
 
 def _is_role(mail: Mail) -> bool:
     answered = mail.message.reply_to[:1] or ((mail.message.author,) if mail.message.author else ())
-    return any(_ROLES.match(_local(a.address)) for a in answered)
+    return any(is_role(a.address) for a in answered)
 
 
 def _machine_subject(mail: Mail) -> bool:
     return bool(_AWAY.match(base_subject(mail.message.subject)) or _MACHINE.search(mail.message.subject))
-
-
-def _local(address: str) -> str:
-    return address.rpartition("@")[0]
 
 
 SILENCERS: tuple[Silencer, ...] = (

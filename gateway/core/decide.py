@@ -23,12 +23,14 @@ from gateway.core import (
     requester_acts,
     sent_folder,
     token,
+    window,
 )
 from gateway.core.case import Case
 from gateway.core.commands import Verb
 from gateway.core.decision import Change, Decision, EntryDraft, Joined, NewTicket, Reason, Why
 from gateway.core.lifecycle import Move, Status, transition
 from gateway.core.notice import Audience, Notice, NoticeRequest
+from gateway.core.roles import is_role
 from gateway.core.say import say, spoken
 from gateway.core.ticket import EntryKind, Role, Ticket
 from gateway.mail.message import Action, KindName, ReportType, address_key
@@ -201,8 +203,8 @@ def _new_automatic(case: Case) -> Decision:
 def _status_asked(case: Case) -> Decision:
     """Everybody who asks gets the same kind of answer, whether we know the address or not."""
     why = Why(attach="no: it asks for own tickets", acknowledge="yes: with the list", notify="no: nothing to do")
-    spent = acknowledge.spent(case.policy.acknowledgement_budgets, case.facts.automatic_mail, case.now)
-    if spent or case.kind.no_acknowledgement or orders.is_role(case.author.key):
+    spent = window.spent(case.policy.acknowledgement_budgets, case.facts.automatic_mail, case.now)
+    if spent or case.kind.no_acknowledgement or is_role(case.author.key):
         refused = case.kind.no_acknowledgement or "too much automatic mail went to this address lately"
         return Decision(Reason.STATUS_ASKED, replace(why, acknowledge=f"no: {refused}"))
     request = NoticeRequest(Notice.TICKET_LIST, case.author, Audience.CUSTOMER)
@@ -219,7 +221,7 @@ def _attach(case: Case, ticket: Ticket, role: Role, reason: Reason, remarks: tup
     move: Move | None = Move.REQUESTER_REPLIED
     reopen = "yes: it was " + ticket.status.value if was_done else "no: it is open"
     alarm = ""
-    spent = acknowledge.spent(case.policy.reopen_budgets, case.facts.reopens, case.now) if was_done else None
+    spent = window.spent(case.policy.reopen_budgets, case.facts.reopens, case.now) if was_done else None
     if spent:
         status, move = ticket.status, None
         reopen = f"no: it was reopened {spent.count} times in {spent.minutes} minutes, which smells of a loop"
@@ -247,7 +249,7 @@ def _attach(case: Case, ticket: Ticket, role: Role, reason: Reason, remarks: tup
 def _new(case: Case, reason: Reason, links: tuple[tuple[str, int], ...], subject: str = "") -> Decision:
     box = case.mailbox
     no_answer = acknowledge.no_acknowledgement(case)
-    flood = acknowledge.spent(case.policy.new_ticket_budgets, case.facts.new_tickets, case.now)
+    flood = window.spent(case.policy.new_ticket_budgets, case.facts.new_tickets, case.now)
     if flood:
         no_answer = f"{flood.count} new tickets of this author in {flood.minutes} minutes"
     remarks = (*_link_remarks(reason, links), *_oddities(case))
@@ -351,13 +353,7 @@ def _company(case: Case, ticket: Ticket | None) -> tuple[Joined, ...]:
     joined: dict[str, Joined] = {}
     for address in (*case.message.to, *case.message.cc)[:50]:
         key = address.key
-        if (
-            key in known
-            or key in joined
-            or case.policy.is_own(key)
-            or case.policy.agent_for(key)
-            or orders.is_role(key)
-        ):
+        if key in known or key in joined or case.policy.is_own(key) or case.policy.agent_for(key) or is_role(key):
             continue
         if "@" in key:
             joined[key] = Joined(address, confirmed=confirmed)

@@ -23,26 +23,18 @@ from gateway.core.decision import (
 from gateway.core.lifecycle import STATUS_MOVES, Move, Status, transition
 from gateway.core.notice import AttachedFile, Audience, Notice, NoticeRequest
 from gateway.core.policy import Agent, Policy
+from gateway.core.roles import is_role
 from gateway.core.say import say
 from gateway.core.ticket import Ticket
 from gateway.errors import IllegalTransition
 from gateway.mail.message import Address, address_key
 
-_ROLES = """abuse bounce bounces daemon do-not-reply donotreply hostmaster mailer-daemon mailerdaemon
-no-reply no_reply nobody noreply notifications postmaster root undisclosed-recipients webmaster"""
-_ROLE_LOCAL_PARTS = frozenset(_ROLES.split())
 _NOBODY = ("nobody", "niemand", "none")
 _ME = ("me", "mir", "ich")
 
 
 def sentence(reason: Reason) -> str:
     return SENTENCES[reason]
-
-
-def is_role(key: str) -> bool:
-    """A role address (RFC 2142) or one that says itself that nobody reads there."""
-    local = key.rpartition("@")[0].partition("+")[0]
-    return local in _ROLE_LOCAL_PARTS or local.startswith(("no-reply", "noreply", "donotreply", "do-not-reply"))
 
 
 # --- who is told ----------------------------------------------------------------------------

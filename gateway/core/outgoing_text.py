@@ -15,7 +15,7 @@ from urllib.parse import unquote
 
 from gateway.core import commands, token
 from gateway.core.notice import FILE_PATH
-from gateway.core.policy import Mailbox, Policy, reply_token
+from gateway.core.policy import Mailbox, Policy
 from gateway.core.ticket import Entry, EntryKind
 from gateway.mail.message import address_key
 from gateway.mail.new_text import MARKERS
@@ -137,12 +137,11 @@ def _without_addresses(line: str, box: Mailbox, policy: Policy) -> str:
 
 def _agents(policy: Policy) -> re.Pattern[str] | None:
     """Any agent's address, wherever it stands; None without agents."""
-    keys = sorted(key for agent in policy.agents for key in agent.keys)
+    keys = sorted(policy.agent_keys)
     return re.compile(rf"(?<![\w.+-])(?:{'|'.join(map(re.escape, keys))})(?![\w-])", re.I) if keys else None
 
 
 def _made_for_agents(address: str, policy: Policy) -> bool:
     if token.is_agents_message_id(address):
         return True
-    marks = (reply_token(b.reply_address, address_key(address)) for b in policy.mailboxes if b.reply_address)
-    return any(mark is not None and mark.startswith("a") for mark in marks)
+    return any(mark.startswith("a") for mark in policy.tokens_in(address_key(address)))

@@ -8,7 +8,8 @@ from datetime import datetime
 
 from gateway.core.hours import Hours
 from gateway.core.lifecycle import Status
-from gateway.core.token import Keys
+from gateway.core.token import Keys, OwnMessageId, read_address_token, read_message_id
+from gateway.core.window import Budget
 from gateway.mail.message import Address, address_key
 
 
@@ -66,14 +67,6 @@ class SiteStatus:
     labels: Mapping[str, str] = field(default_factory=dict)
     """Language → how it is called; the name where there is none."""
     meanings: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """At most `count` in any window of `minutes`."""
-
-    count: int
-    minutes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +141,25 @@ class Policy:
 
     def is_own(self, address: str) -> bool:
         return address_key(address) in self.own_addresses or self.mailbox_for(address) is not None
+
+    def tokens_in(self, address: str) -> tuple[str, ...]:
+        """What stands in place of `{token}`, for each mailbox whose reply address this is."""
+        found = (reply_token(box.reply_address, address) for box in self.mailboxes if box.reply_address)
+        return tuple(token for token in found if token)
+
+    def marks_in(self, address: str) -> tuple[tuple[str, int, str], ...]:
+        """(purpose, number, holder) of every token in an address whose signature is right."""
+        found = (read_address_token(self.keys, token, self.agent_keys) for token in self.tokens_in(address))
+        return tuple(mark for mark in found if mark)
+
+    def own_message_id(self, value: str) -> OwnMessageId | None:
+        """The Message-ID, when it is one of ours and its signature is right."""
+        return read_message_id(self.keys, value, self.agent_keys)
+
+    @property
+    def agent_keys(self) -> frozenset[str]:
+        """The address keys a mark made for an agent may be bound to."""
+        return frozenset(key for agent in self.agents for key in agent.keys)
 
     def agent_for(self, address: str) -> Agent | None:
         key = address_key(address)

@@ -13,7 +13,8 @@ from datetime import datetime, timedelta
 from gateway.core import token
 from gateway.core.case import Case
 from gateway.core.decision import Decision, Reason, Returned, Why
-from gateway.core.policy import Mailbox, Policy, reply_token
+from gateway.core.policy import Mailbox, Policy
+from gateway.core.proof import trusted_results
 from gateway.mail.message import Envelope, Message
 
 _MARK = re.compile(r"\bp\d{1,12}-[0-9a-z]{12}\b", re.I)
@@ -112,9 +113,8 @@ def decide(case: Case) -> Decision:
 
 def _of_address(message: Message, envelope: Envelope, policy: Policy) -> int:
     for given in _addresses(message, envelope):
-        for box in policy.mailboxes:
-            value = reply_token(box.reply_address, given) if box.reply_address else None
-            if value and (id := _of_text(value, policy)):
+        for value in policy.tokens_in(given):
+            if id := _of_text(value, policy):
                 return id
     return 0
 
@@ -137,20 +137,8 @@ def _addresses(message: Message, envelope: Envelope) -> tuple[str, ...]:
 
 def _dkim_failed(message: Message, policy: Policy) -> bool:
     """A mail server of ours says so (RFC 8601); without a word of one nothing is known."""
-    trusted = {host.casefold() for host in policy.trusted_authserv_ids}
-    if not trusted:
-        return False
-    import authres
-
-    for value in message.headers.get("authentication-results", ()):
-        try:
-            said = authres.AuthenticationResultsHeader.parse(f"Authentication-Results: {value}")
-        except (authres.core.AuthResError, ValueError, IndexError, AttributeError):
-            continue
-        if str(said.authserv_id).casefold() in trusted:
-            results = [str(r.result) for r in said.results if r.method == "dkim"]
-            return bool(results) and "pass" not in results
-    return False
+    results = [r.result for r in trusted_results(message, policy) if r.method == "dkim"]
+    return bool(results) and "pass" not in results
 
 
 def in_words(faults: tuple[str, ...]) -> str:

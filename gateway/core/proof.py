@@ -8,6 +8,10 @@ ones (RFC 8601 section 5), which docs/install.md tells the operator to check.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
 from gateway.core.case import author_of
 from gateway.core.policy import Policy
 from gateway.mail.message import Envelope, Message, address_key
@@ -33,30 +37,44 @@ def disproven(message: Message, policy: Policy) -> bool:
 
 def _verdict(message: Message, policy: Policy) -> str:
     """The DMARC result a trusted host wrote for the author's domain, empty without one."""
-    trusted = {host.casefold() for host in policy.trusted_authserv_ids}
-    if not trusted or message.author is None:
+    if message.author is None:
         return ""
-    domain = message.author.key.rpartition("@")[2]
-    for value in message.headers.get("authentication-results", ()):
-        verdict = _dmarc(value, trusted, domain)
-        if verdict is not None:
-            return verdict
-    return ""
+    said = next((r for r in trusted_results(message, policy) if r.method == "dmarc"), None)
+    return said.result if said and said.domain == message.author.key.rpartition("@")[2] else ""
 
 
-def _dmarc(value: str, trusted: set[str], domain: str) -> str | None:
-    """The result, empty when about another domain or not readable; None when the field is not a trusted host's."""
+@dataclass(frozen=True, slots=True)
+class AuthenticationResult:
+    """One result in an Authentication-Results field."""
+
+    method: str
+    """`dkim`, `dmarc`, `spf`, …"""
+    result: str
+    """`pass`, `fail`, `none`, …"""
+    domain: str = ""
+    """Of the From field it is about (`header.from`), lower case."""
+
+
+def trusted_results(message: Message, policy: Policy) -> tuple[AuthenticationResult, ...]:
+    """What the newest field of a trusted host says; nothing without such a field, or when nobody can read it."""
+    trusted = {host.casefold() for host in policy.trusted_authserv_ids}
+    if not trusted:
+        return ()
     import authres
 
-    try:
-        header = authres.AuthenticationResultsHeader.parse(f"Authentication-Results: {value}")
-    except (authres.core.AuthResError, ValueError, IndexError, AttributeError):
-        # What our own host wrote and nobody can read is no reason to believe an older field.
-        return "" if value.partition(";")[0].casefold().split()[:1] in [[host] for host in trusted] else None
-    if str(header.authserv_id).casefold() not in trusted:
-        return None
-    for result in header.results:
-        if result.method == "dmarc":
-            said = {p.name: str(p.value).lower() for p in result.properties if p.type == "header"}
-            return str(result.result) if said.get("from", "").rpartition("@")[2] == domain else ""
-    return ""
+    for value in message.headers.get("authentication-results", ()):
+        try:
+            header = authres.AuthenticationResultsHeader.parse(f"Authentication-Results: {value}")
+        except (authres.core.AuthResError, ValueError, IndexError, AttributeError):
+            # What our own host wrote and nobody can read is no reason to believe an older field.
+            if value.partition(";")[0].casefold().split()[:1] in [[host] for host in trusted]:
+                return ()
+            continue
+        if str(header.authserv_id).casefold() in trusted:
+            return tuple(_result(r.method, r.result, r.properties) for r in header.results)
+    return ()
+
+
+def _result(method: str, result: object, properties: Iterable[Any]) -> AuthenticationResult:
+    said = {p.name: str(p.value).lower() for p in properties if p.type == "header"}
+    return AuthenticationResult(method, str(result), said.get("from", "").rpartition("@")[2])

@@ -14,6 +14,7 @@ from gateway.core.decision import Change, Decision, Reason, Why
 from gateway.core.lifecycle import Status
 from gateway.core.notice import Audience, Notice, NoticeRequest
 from gateway.core.policy import Policy
+from gateway.core.roles import is_role
 from gateway.core.say import say
 from gateway.core.ticket import Ticket
 
@@ -77,7 +78,7 @@ def ask(ticket: Ticket, first: str, asked_at: datetime | None, policy: Policy, n
     automatic = first == Reason.NEW_AUTOMATIC.value
     if ticket.spam or ticket.merged_into or automatic or "@" not in ticket.requester.key:
         return None
-    if orders.is_role(ticket.requester.key) or policy.is_own(ticket.requester.address):
+    if is_role(ticket.requester.key) or policy.is_own(ticket.requester.address):
         return None
     return Decision(
         Reason.RATING_ASKED,

@@ -6,11 +6,12 @@ it; what Replydesk sent itself, and what concerns no ticket, is settled quietly.
 
 from __future__ import annotations
 
-from gateway.core import orders, token
+from gateway.core import orders
 from gateway.core.case import Case
 from gateway.core.decision import Change, Decision, EntryDraft, Joined, Reason, Why
 from gateway.core.lifecycle import Move, transition
 from gateway.core.policy import Agent
+from gateway.core.roles import is_role
 from gateway.core.say import say
 from gateway.core.ticket import EntryKind, Role, Ticket
 from gateway.mail.message import Address
@@ -51,7 +52,7 @@ def _answer(case: Case, ticket: Ticket, written_to: dict[str, Address]) -> Decis
     author = _author(case)
     move = Move.AGENT_REPLIED
     outside = [a for key, a in written_to.items() if not case.policy.is_own(key) and not case.policy.agent_for(key)]
-    joined = tuple(Joined(a) for a in outside if not ticket.knows(a.address) and not orders.is_role(a.key))
+    joined = tuple(Joined(a) for a in outside if not ticket.knows(a.address) and not is_role(a.key))
     told = _followers(case, ticket)
     return Decision(
         Reason.SENT_AROUND,
@@ -88,10 +89,8 @@ def _is_ours(case: Case) -> bool:
     if case.kind.rule in ("own-message-id", "own-envelope"):
         return True
     last = case.message.references[-1:]
-    holders = frozenset(key for agent in case.policy.agents for key in agent.keys)
     return any(
-        reference not in case.message.in_reply_to
-        and token.read_message_id(case.policy.keys, reference, holders) is not None
+        reference not in case.message.in_reply_to and case.policy.own_message_id(reference) is not None
         for reference in last
     )
 

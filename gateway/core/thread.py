@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gateway.core import token
-from gateway.core.policy import Policy, reply_token
+from gateway.core.policy import Policy
 from gateway.core.ticket import Evidence, Ticket
 from gateway.mail.message import Envelope, Message
 
@@ -111,7 +111,6 @@ _BARE_NUMBER = re.compile(r"(?:#|\b(?:ticket|request|anfrage|vorgang)\s*(?:nr\.?
 
 def keys(message: Message, envelope: Envelope, policy: Policy) -> Keys:
     """Every mark in a mail that could name a ticket of ours, best first."""
-    holders = frozenset(k for a in policy.agents for k in a.keys)
     found: list[Key] = []
 
     author = policy.agent_for(message.author.address) if message.author else None
@@ -125,14 +124,14 @@ def keys(message: Message, envelope: Envelope, policy: Policy) -> Keys:
         else:
             found.append(key)
 
-    marks, close = _tokens(message, envelope, policy, holders)
+    marks, close = _tokens(message, envelope, policy)
     for mark in marks:
         add(mark)
 
     # The nearest parent first: In-Reply-To, then References from its end.
     parents = _nearest_first(message.in_reply_to, message.references)
     for value in parents:
-        own = token.read_message_id(policy.keys, value, holders)
+        own = policy.own_message_id(value)
         if own and (own.number or own.holder):
             add(Key(Evidence.OWN_MESSAGE_ID, own.number, value, own.holder))
     # Its own id comes last: an answer to it may have been here before it.
@@ -192,18 +191,16 @@ def _nearest_first(in_reply_to: tuple[str, ...], references: tuple[str, ...]) ->
     return [v for v in dict.fromkeys(ordered) if v][:MAX_IDS]
 
 
-def _tokens(message: Message, envelope: Envelope, policy: Policy, holders: frozenset[str]) -> tuple[list[Key], bool]:
+def _tokens(message: Message, envelope: Envelope, policy: Policy) -> tuple[list[Key], bool]:
     """Marks in the addresses the mail was sent to, envelope first."""
     found: dict[Key, None] = {}
     close = False
     addresses = [*envelope.recipients, *(a.address for a in (*message.to, *message.cc))]
     for address in dict.fromkeys(addresses[:200]):
-        for box in policy.mailboxes:
-            value = reply_token(box.reply_address, address) if box.reply_address else None
-            mark = token.read_address_token(policy.keys, value, holders) if value else None
-            if mark and mark[0] in "tca":
-                found[Key(Evidence.REPLY_ADDRESS, mark[1], holder=mark[2])] = None
-                close = close or mark[0] == "c"
+        for purpose, number, holder in policy.marks_in(address):
+            if purpose in "tca":
+                found[Key(Evidence.REPLY_ADDRESS, number, holder=holder)] = None
+                close = close or purpose == "c"
     return list(found), close
 
 
@@ -211,18 +208,15 @@ def _reported(message: Message, envelope: Envelope, policy: Policy) -> tuple[Key
     """Which mail of ours a report is about: by the ids it returns, then by the VERP address it came to."""
     if message.report is None:
         return ()
-    holders = frozenset(k for a in policy.agents for k in a.keys)
     found: dict[Key, None] = {}
     for value in (*message.report.reported_ids, *message.in_reply_to, *message.references)[:MAX_IDS]:
-        own = token.read_message_id(policy.keys, value, holders)
+        own = policy.own_message_id(value)
         if own:
             found[Key(Evidence.OWN_MESSAGE_ID, own.number, value, own.holder)] = None
     for address in envelope.recipients:
-        for box in policy.mailboxes:
-            value_ = reply_token(box.reply_address, address) if box.reply_address else None
-            mark = token.read_address_token(policy.keys, value_) if value_ else None
-            if mark and mark[0] == "v":
-                found[Key(Evidence.REPLY_ADDRESS, outbox=mark[1])] = None
+        for purpose, row, _ in policy.marks_in(address):
+            if purpose == "v":
+                found[Key(Evidence.REPLY_ADDRESS, outbox=row)] = None
     return tuple(found)
 
 

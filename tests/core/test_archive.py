@@ -14,9 +14,9 @@ from gateway.core.case import Case
 from gateway.core.decide import decide
 from gateway.core.decision import Decision, Reason
 from gateway.core.lifecycle import Status
-from gateway.core.policy import Budget
 from gateway.core.say import say
 from gateway.core.ticket import EntryKind, Role, Ticket
+from gateway.core.window import Budget
 from gateway.mail.message import Address, Kind, KindName, Message
 from tests.conftest import NOW
 from tests.core.build import (

@@ -16,10 +16,10 @@ from gateway.core.decide import TABLE, decide
 from gateway.core.decision import SENTENCES, Decision, Reason
 from gateway.core.lifecycle import Move, Status
 from gateway.core.notice import Audience, Notice
-from gateway.core.policy import Budget
 from gateway.core.say import spoken
 from gateway.core.thread import SentFacts
 from gateway.core.ticket import EntryKind, Evidence, Ticket
+from gateway.core.window import Budget
 from gateway.mail.message import Action, Address, DeliveryReport, Envelope, KindName, Report, ReportType
 from tests.conftest import NOW
 from tests.core.build import (

@@ -12,9 +12,9 @@ from gateway.core.decide import decide
 from gateway.core.decision import Decision, Reason
 from gateway.core.lifecycle import Status
 from gateway.core.notice import Notice
-from gateway.core.policy import Budget
 from gateway.core.thread import Key, SentFacts
 from gateway.core.ticket import Evidence, Role
+from gateway.core.window import Budget
 from gateway.mail.message import Action, Address, DeliveryReport, Kind, Report, ReportType
 from tests.conftest import NOW
 from tests.core.build import (

@@ -380,21 +380,3 @@ def test_a_mail_of_ours_that_was_refused(recipient: str, newest: bool, audience:
     assert decision.change.status is (Status.WAITING_ON_US if moves else None)
     assert notices(decision) == (AGENTS if tells else [])
     assert f"Our mail to {recipient} could not be sent: 550 5.1.1 no such user" in spoken(decision.events[0], "en")
-
-
-@pytest.mark.parametrize(
-    ("address", "role"),
-    [
-        ("no-reply@x.example", True),
-        ("noreply123@x.example", True),
-        ("postmaster@x.example", True),
-        ("bounces+7@x.example", True),
-        ("mailer-daemon@x.example", True),
-        ("kim@x.example", False),
-        ("root.beer@x.example", False),
-        ("", False),
-    ],
-)
-def test_who_never_reads(address: str, role: bool) -> None:
-    """Role addresses, and those that say so themselves."""
-    assert orders.is_role(address) is role

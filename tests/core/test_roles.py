@@ -1,0 +1,57 @@
+"""Role addresses: one table for who is not acknowledged, who joins no ticket and who gets no automatic mail."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from gateway.core import commands, orders
+from gateway.core.classify import classify
+from gateway.core.decide import decide
+from gateway.core.notice import Audience
+from gateway.core.roles import is_role
+from gateway.mail.message import Address, KindName
+from tests.conftest import NOW
+from tests.core.build import POLICY, case, envelope, message, ticket
+
+ROLES = """
+abuse bounce bounces bounces+7 daemon do-not-reply donotreply hostmaster mailer-daemon mailerdaemon no-reply no_reply
+nobody noreply noreply123 no-reply-team notifications postmaster root undisclosed-recipients webmaster
+shop-noreply billing.no-reply news+noreply=x nicht-antworten keineantwort ne-pas-repondre autoreply autoresponder
+cron www-data majordomo listserv listmaster mailman owner-list list-owner list-request list-bounces root+cron
+""".split()
+PEOPLE = ["kim", "root.beer", "replyto", "rebounces.club", "abusel", "cronin", "request", "owner", "noah.reply"]
+
+
+@pytest.mark.parametrize(("local", "role"), [*((r, True) for r in ROLES), *((p, False) for p in PEOPLE)])
+def test_who_never_reads(local: str, role: bool) -> None:
+    """Offices, machines and those that say so themselves; people whose names only look alike are people."""
+    assert is_role(f"{local}@x.example") is role
+    assert is_role(f"{local.upper()}@x.example") is role
+
+
+@pytest.mark.parametrize("nothing", ["", "no-reply", "postmaster"])
+def test_what_is_no_address_is_no_role(nothing: str) -> None:
+    """Without a domain there is nobody to write to or not."""
+    assert not is_role(nothing)
+
+
+@pytest.mark.parametrize("local", ROLES)
+def test_a_role_is_neither_acknowledged_nor_told_of_a_status(local: str) -> None:
+    """Both uses read the same table: a role's mail is kept, and no automatic mail goes back."""
+    who = Address(f"{local}@shop.example")
+    kind = classify(message(who), envelope(who.address), POLICY)
+    assert kind.no_acknowledgement == "role-address" or kind.name is KindName.AUTOMATIC
+    assert not any(n.audience is Audience.CUSTOMER for n in decide(case(message(who), kind=kind)).notices)
+    for text in ("#close", "#solved", "#wait"):
+        by = orders.Carrier(ticket(requester=who), POLICY.agents[0], POLICY, NOW)
+        decision = orders.carry_out(by, commands.read(text), None, "SMTP AUTH")
+        assert not any(n.audience is Audience.CUSTOMER for n in decision.notices)
+
+
+@pytest.mark.parametrize("local", ROLES)
+def test_a_role_in_copy_takes_no_part(local: str) -> None:
+    """A list's or a machine's address in To or Cc gets none of the answers."""
+    mail = replace(message(), cc=(Address(f"{local}@shop.example"),))
+    assert decide(case(mail)).change.joined == ()
