@@ -198,6 +198,8 @@ class EntryRow(TableRow, table=True):
     evidence: str = ""
     collapsed: bool = False
     remarks: list[str] = _json()
+    event: str = _text()
+    """`reopened`, where a line tells that: what the budget for reopening counts."""
 
 
 class ActRow(TableRow, table=True):

@@ -15,6 +15,7 @@ from gateway.mail.message import address_key
 from storage.reads import TicketReads
 from storage.tables import ENTRY, MESSAGE_ID, OUTBOX, TICKET
 
+REOPENED = "reopened"
 _ANSWERS = (Notice.REPLY.value, Notice.CLOSE_CONFIRMATION.value)
 _KNOWN = (
     select(MESSAGE_ID.c.message_id, MESSAGE_ID.c.ticket, MESSAGE_ID.c.sha256, MESSAGE_ID.c.outbox_id)
@@ -35,7 +36,7 @@ _OPENED = (
 )
 _REOPENED = (
     select(ENTRY.c.created_at)
-    .where(ENTRY.c.ticket == bindparam("number"), ENTRY.c.created_at > bindparam("since"), ENTRY.c.reason == "reopened")
+    .where(ENTRY.c.ticket == bindparam("number"), ENTRY.c.created_at > bindparam("since"), ENTRY.c.event == REOPENED)
     .order_by(ENTRY.c.created_at.desc())
     .limit(bindparam("most"))
 )

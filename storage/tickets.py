@@ -19,6 +19,7 @@ from gateway.mail.message import Address, Attachment
 from storage.contacts import Contacts
 from storage.reads import TicketReads, entry_of
 from storage.tables import ENTRY, LINK, MESSAGE_ID, PARTICIPANT, TICKET
+from storage.threads import REOPENED
 
 _LOCK = select(TICKET.c.number).where(TICKET.c.number == bindparam("number")).with_for_update()
 _ADD_TICKET = insert(TICKET).returning(TICKET.c.number)
@@ -50,22 +51,24 @@ class Tickets:
         """
         created = decision.new is not None
         # The waiting for an answer begins now even when the mail is old: nobody is reminded of an archive.
-        since, now = now, decision.happened_at or now
+        happened_at = decision.happened_at or now
         if decision.new is not None:
-            number = self._open(decision, now, since)
+            number = self._open(decision, happened_at, now)
         elif decision.ticket:
             number = decision.ticket
             self._lock(number)
-            self._change(number, decision.change, now, since, touched=decision.entry is not None)
+            self._change(number, decision.change, happened_at, now, touched=decision.entry is not None)
         else:
             return None
-        moved = self._move(number, decision, now)
-        entry = self._add_entry(number, decision.entry, journal_id, now) if decision.entry else None
-        self._people(number, decision.change, now)
+        moved = self._move(number, decision, happened_at)
+        entry = self._add_entry(number, decision.entry, journal_id, happened_at) if decision.entry else None
+        self._people(number, decision.change, happened_at)
         for kind, other in decision.change.links:
-            self._link(number, other, kind, now)
+            self._link(number, other, kind, happened_at)
+        event = REOPENED if decision.change.reopened else ""
         for sentence in decision.events:
-            self.add_event(number, sentence, now)
+            self._add_event(number, sentence, happened_at, event)
+            event = ""  # however many lines tell of it, it is counted once
         if moved:
             entry = entry or self._reads.entry(moved[0])
         return Applied(self._reads.get(number), entry, created, moved)
@@ -87,7 +90,7 @@ class Tickets:
                 .values(merged_into=number, status=Status.CLOSED.value, closed_by="merge", closed_at=now)
             )
         for sentence in decision.source_events:
-            self.add_event(moved.source, sentence.replace("{new}", str(number)), now)
+            self._add_event(moved.source, sentence.replace("{new}", str(number)), now)
         return ids
 
     def _place(self, entries: Sequence[int], number: int) -> None:
@@ -117,10 +120,17 @@ class Tickets:
                 .values(kind=EntryKind.COMMENT.value, remarks=[say("recalled")])
             )
 
-    def add_event(self, number: int, sentence: str, now: datetime) -> None:
-        """A line of history about the ticket itself. Reopens are marked, for the budget counts them."""
-        reason = "reopened" if sentence.startswith(say("reopened", "")) else ""
-        draft = EntryDraft(EntryKind.EVENT, Address(""), Role.SYSTEM, sentence, sentence, reason=reason)
+    def _add_event(self, number: int, sentence: str, now: datetime, event: str = "") -> None:
+        """A line of history about the ticket itself."""
+        draft = EntryDraft(
+            kind=EntryKind.EVENT,
+            author=Address(""),
+            role=Role.SYSTEM,
+            body_text=sentence,
+            reply_text=sentence,
+            reason=event,
+            event=event,
+        )
         self._add_entry(number, draft, None, now)
 
     def _open(self, decision: Decision, now: datetime, since: datetime) -> int:
@@ -248,6 +258,7 @@ class Tickets:
             "evidence": draft.evidence.value if draft.evidence else "",
             "collapsed": draft.collapsed,
             "remarks": list(draft.remarks),
+            "event": draft.event,
         }
         id = int(self._connection.execute(_ADD_ENTRY, row).scalar_one())
         return entry_of(id, row)

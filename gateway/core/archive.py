@@ -156,6 +156,6 @@ def _unmoved(decision: Decision, status: Status | None, reopen: str) -> Decision
         decision,
         reason=Reason.REPLY if decision.reason is Reason.REPLY_REOPENS else decision.reason,
         why=replace(decision.why, reopen=reopen),
-        change=replace(decision.change, move=None, status=status, closed_by=closed_by),
+        change=replace(decision.change, move=None, status=status, closed_by=closed_by, reopened=False),
         events=(),
     )

@@ -232,14 +232,20 @@ def _attach(case: Case, ticket: Ticket, role: Role, reason: Reason, remarks: tup
         acknowledge="no: it is a reply; the ticket was acknowledged when it began",
         notify="yes: a human wrote" if not spent else "no: the operator is told instead",
     )
-    headline = "reopened" if was_done and not spent else "reply"
+    reopened = was_done and not spent
+    headline = "reopened" if reopened else "reply"
     return Decision(
         Reason.REPLY_REOPENS if was_done and reason is Reason.REPLY else reason,
         why,
         ticket=ticket.number,
         entry=_entry(case, EntryKind.CORRESPONDENCE, role, reason, remarks=(*remarks, *_oddities(case))),
-        change=Change(move=move, status=status, joined=_company(case, ticket) if role is not Role.STRANGER else ()),
-        events=(say("reopened", case.author.shown),) if was_done and not spent else (),
+        change=Change(
+            move=move,
+            status=status,
+            reopened=reopened,
+            joined=_company(case, ticket) if role is not Role.STRANGER else (),
+        ),
+        events=(say("reopened", case.author.shown),) if reopened else (),
         notices=() if spent else _tell(case, ticket, headline, (*remarks, *_oddities(case))),
         files=case.files,
         alarm=alarm,

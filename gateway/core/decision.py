@@ -155,6 +155,8 @@ class EntryDraft:
     remarks: tuple[str, ...] = ()
     sha256: str = ""
     created_at: datetime | None = None
+    event: str = ""
+    """What happened to the ticket, where something counts it: `reopened`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +180,8 @@ class Change:
     language: str | None = None
     requester: Address | None = None
     spam: bool | None = None
+    reopened: bool = False
+    """A customer's answer opened it again: what the budget for reopening counts."""
     reminded: bool = False
     """The customer is reminded now."""
     target: str | None = None

@@ -50,7 +50,11 @@ def reply_on_portal(ticket: Ticket, policy: Policy, text: str) -> Decision:
         ),
         ticket=ticket.number,
         entry=EntryDraft(EntryKind.CORRESPONDENCE, ticket.requester, Role.REQUESTER, text, text, reason=reason.value),
-        change=Change(move=Move.REQUESTER_REPLIED, status=transition(ticket.status, Move.REQUESTER_REPLIED)),
+        change=Change(
+            move=Move.REQUESTER_REPLIED,
+            status=transition(ticket.status, Move.REQUESTER_REPLIED),
+            reopened=was_done,
+        ),
         events=(say("reopened", ticket.requester.shown),) if was_done else (),
         notices=orders.tell(orders.agents_of(policy, ticket, ticket.mailbox), "reopened" if was_done else "reply"),
     )

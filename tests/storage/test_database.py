@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import text
 
 from gateway.errors import ConfigError, StorageUnavailable
 from gateway.mail.message import Address, Envelope
@@ -94,6 +98,55 @@ def test_migrations_lead_to_the_tables(database_url: str) -> None:
     assert migrate.is_current(database)
     migrate.migrate(database)
     database.close_now()
+
+
+def test_an_upgrade_keeps_which_events_reopened_a_ticket(database_url: str) -> None:
+    """Lines of the first version that reopened a ticket count on; no other line, whatever its text, does."""
+    database = Database(database_url, Path())
+    _back_to_the_first_version(database)
+    given = {"now": "2026-03-02 09:30:00+00:00", "no": False, "none": "[]"}
+    lines = [("reopened\tKim", "event", "reopened"), ("closed\tKim", "event", ""), ("reopened", "comment", "reopened")]
+    with database.engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO contact (id, key, address, name, language, created_at, password_hash)"
+                " VALUES (1, 'kim@x', 'kim@x', '', '', :now, '')"
+            ),
+            given,
+        )
+        connection.execute(
+            text(
+                "INSERT INTO ticket (number, status, sub_status, mailbox, language, requester_id, requester_key,"
+                " assignee, created_at, last_activity_at, status_at, target, closed_by, spam)"
+                " VALUES (1, 'new', '', 'support@x', '', 1, 'kim@x', '', :now, :now, :now, '', '', :no)"
+            ),
+            given,
+        )
+        for sentence, kind, reason in lines:
+            connection.execute(
+                text(
+                    "INSERT INTO entry (ticket, kind, author_address, author_name, author_role, body_text, attachments,"
+                    " created_at, reason, evidence, collapsed, remarks)"
+                    " VALUES (1, :kind, '', '', 'system', :sentence, :none, :now, :reason, '', :no, :none)"
+                ),
+                given | {"kind": kind, "reason": reason, "sentence": sentence},
+            )
+    migrate.migrate(database)
+    with database.engine.connect() as connection:
+        rows = connection.execute(text("SELECT body_text, event FROM entry ORDER BY id")).all()
+        assert [tuple(row) for row in rows] == [("reopened\tKim", "reopened"), ("closed\tKim", ""), ("reopened", "")]
+    assert database.read_now(lambda tx: len(tx.threads.reopened_lately(1, NOW - timedelta(days=1)))) == 1
+    database.close_now()
+
+
+def _back_to_the_first_version(database: Database) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrate.__file__).parent / "migrations"))
+    with database.engine.begin() as connection:
+        metadata.drop_all(connection)
+        connection.execute(text("DROP TABLE alembic_version"))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
 
 
 def test_head_names_the_newest_revision() -> None:

@@ -313,8 +313,8 @@ def test_what_budgets_count(db: Database) -> None:
     apply(db, opening(), LATER)
     assert db.read_now(lambda tx: tx.threads.opened_lately("KIM@customer.example", NOW - timedelta(1))) == (LATER, NOW)
     assert db.read_now(lambda tx: tx.threads.opened_lately(KIM.address, NOW)) == (LATER,)
-    apply(db, on(1, None, "reopened\tKim", "assigned\tAnna"), LATER)
-    apply(db, on(1, draft("reopened\tKim")))
+    apply(db, on(1, None, "reopened\tKim", "assigned\tAnna", reopened=True), LATER)
+    apply(db, on(1, draft("reopened\tKim"), "reopened\tKim"))
     assert db.read_now(lambda tx: tx.threads.reopened_lately(1, NOW - timedelta(1))) == (LATER,)
     assert db.read_now(lambda tx: tx.threads.reopened_lately(1, LATER)) == ()
 
