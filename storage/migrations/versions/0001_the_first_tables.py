@@ -1,9 +1,15 @@
-"""The first tables."""
+"""The first tables.
+
+Each is written as its columns, runs of one type together, and its keys; then its indexes.
+"""
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.types import TypeEngine
 from sqlmodel.sql.sqltypes import AutoString, UTCDateTime
 
 revision = "0001"
@@ -15,460 +21,282 @@ depends_on = None
 def upgrade() -> None:
     op.create_table(
         "alarm",
-        sa.Column("key", AutoString(), nullable=False),
-        sa.Column("text", sa.Text(), server_default="", nullable=False),
-        sa.Column("raised_at", UTCDateTime(), nullable=False),
-        sa.Column("cleared_at", UTCDateTime(), nullable=True),
+        *_columns(AutoString(), "key"),
+        *_columns(sa.Text(), "text", server_default=""),
+        *_columns(UTCDateTime(), "raised_at"),
+        *_columns(UTCDateTime(), "cleared_at", nullable=True),
         sa.PrimaryKeyConstraint("key"),
     )
+
     op.create_table(
         "contact",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("key", AutoString(), nullable=False),
-        sa.Column("address", AutoString(), nullable=False),
-        sa.Column("name", AutoString(), nullable=False),
-        sa.Column("language", AutoString(), nullable=False),
-        sa.Column("created_at", UTCDateTime(), nullable=False),
-        sa.Column("invited_at", UTCDateTime(), nullable=True),
-        sa.Column("registered_at", UTCDateTime(), nullable=True),
-        sa.Column("password_hash", AutoString(), nullable=False),
-        sa.Column("undeliverable_since", UTCDateTime(), nullable=True),
+        *_columns(sa.Integer(), "id"),
+        *_columns(AutoString(), "key", "address", "name", "language"),
+        *_columns(UTCDateTime(), "created_at"),
+        *_columns(UTCDateTime(), "invited_at", "registered_at", nullable=True),
+        *_columns(AutoString(), "password_hash"),
+        *_columns(UTCDateTime(), "undeliverable_since", nullable=True),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("key"),
     )
+
     op.create_table(
         "job",
-        sa.Column("name", AutoString(), nullable=False),
-        sa.Column("due_at", UTCDateTime(), nullable=False),
-        sa.Column("ran_at", UTCDateTime(), nullable=True),
-        sa.Column("outcome", sa.Text(), server_default="", nullable=False),
-        sa.Column("outcome_at", UTCDateTime(), nullable=True),
-        sa.Column("failing_since", UTCDateTime(), nullable=True),
+        *_columns(AutoString(), "name"),
+        *_columns(UTCDateTime(), "due_at"),
+        *_columns(UTCDateTime(), "ran_at", nullable=True),
+        *_columns(sa.Text(), "outcome", server_default=""),
+        *_columns(UTCDateTime(), "outcome_at", "failing_since", nullable=True),
         sa.PrimaryKeyConstraint("name"),
     )
+
     op.create_table(
         "place",
-        sa.Column("source", AutoString(), nullable=False),
-        sa.Column("folder", sa.Text(), server_default="", nullable=False),
-        sa.Column("uidvalidity", sa.BigInteger(), nullable=False),
-        sa.Column("uid", sa.BigInteger(), nullable=False),
-        sa.Column("older_below", sa.BigInteger(), nullable=False),
-        sa.Column("older_only", sa.Text(), server_default="", nullable=False),
-        sa.Column("tidied_uid", sa.BigInteger(), nullable=False),
-        sa.Column("looked_at", UTCDateTime(), nullable=True),
-        sa.Column("mail_at", UTCDateTime(), nullable=True),
-        sa.Column("failing_since", UTCDateTime(), nullable=True),
-        sa.Column("alarmed_at", UTCDateTime(), nullable=True),
-        sa.Column("cause", sa.Text(), server_default="", nullable=False),
+        *_columns(AutoString(), "source"),
+        *_columns(sa.Text(), "folder", server_default=""),
+        *_columns(sa.BigInteger(), "uidvalidity", "uid", "older_below"),
+        *_columns(sa.Text(), "older_only", server_default=""),
+        *_columns(sa.BigInteger(), "tidied_uid"),
+        *_columns(UTCDateTime(), "looked_at", "mail_at", "failing_since", "alarmed_at", nullable=True),
+        *_columns(sa.Text(), "cause", server_default=""),
         sa.PrimaryKeyConstraint("source"),
     )
+
     op.create_table(
         "probe",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("mailbox", AutoString(), nullable=False),
-        sa.Column("sent_at", UTCDateTime(), nullable=False),
-        sa.Column("outbox_id", sa.Integer(), nullable=True),
-        sa.Column("returned_at", UTCDateTime(), nullable=True),
-        sa.Column("journal_id", sa.Integer(), nullable=True),
-        sa.Column("faults", sa.JSON(), nullable=False),
-        sa.Column("outcome", AutoString(), nullable=False),
+        *_columns(sa.Integer(), "id"),
+        *_columns(AutoString(), "mailbox"),
+        *_columns(UTCDateTime(), "sent_at"),
+        *_columns(sa.Integer(), "outbox_id", nullable=True),
+        *_columns(UTCDateTime(), "returned_at", nullable=True),
+        *_columns(sa.Integer(), "journal_id", nullable=True),
+        *_columns(sa.JSON(), "faults"),
+        *_columns(AutoString(), "outcome"),
         sa.PrimaryKeyConstraint("id"),
         sqlite_autoincrement=True,
     )
-    with op.batch_alter_table("probe", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_probe_sent_at"), ["sent_at"], unique=False)
+    _index("ix_probe_sent_at", "probe", "sent_at")
 
     op.create_table(
         "raw",
-        sa.Column("sha256", AutoString(), nullable=False),
-        sa.Column("data", sa.LargeBinary(), nullable=True),
-        sa.Column("size", sa.Integer(), nullable=False),
-        sa.Column("created_at", UTCDateTime(), nullable=False),
-        sa.Column("deleted_at", UTCDateTime(), nullable=True),
+        *_columns(AutoString(), "sha256"),
+        *_columns(sa.LargeBinary(), "data", nullable=True),
+        *_columns(sa.Integer(), "size"),
+        *_columns(UTCDateTime(), "created_at"),
+        *_columns(UTCDateTime(), "deleted_at", nullable=True),
         sa.PrimaryKeyConstraint("sha256"),
     )
-    with op.batch_alter_table("raw", schema=None) as batch_op:
-        batch_op.create_index(
-            "ix_raw_kept",
-            ["created_at"],
-            unique=False,
-            sqlite_where=sa.text("data IS NOT NULL"),
-            postgresql_where=sa.text("data IS NOT NULL"),
-        )
+    _index("ix_raw_kept", "raw", "created_at", where="data IS NOT NULL")
 
     op.create_table(
         "unfetched",
-        sa.Column("source", AutoString(), nullable=False),
-        sa.Column("uidvalidity", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("uid", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("size", sa.BigInteger(), nullable=False),
-        sa.Column("cause", sa.Text(), server_default="", nullable=False),
-        sa.Column("attempts", sa.Integer(), nullable=False),
-        sa.Column("first_at", UTCDateTime(), nullable=False),
-        sa.Column("tried_at", UTCDateTime(), nullable=False),
+        *_columns(AutoString(), "source"),
+        *_columns(sa.BigInteger(), "uidvalidity", "uid", autoincrement=False),
+        *_columns(sa.BigInteger(), "size"),
+        *_columns(sa.Text(), "cause", server_default=""),
+        *_columns(sa.Integer(), "attempts"),
+        *_columns(UTCDateTime(), "first_at", "tried_at"),
         sa.PrimaryKeyConstraint("source", "uidvalidity", "uid"),
     )
+
     op.create_table(
         "session",
-        sa.Column("token_hash", AutoString(), nullable=False),
-        sa.Column("contact_id", sa.Integer(), nullable=False),
-        sa.Column("created_at", UTCDateTime(), nullable=False),
-        sa.Column("seen_at", UTCDateTime(), nullable=False),
-        sa.Column("expires_at", UTCDateTime(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["contact_id"],
-            ["contact.id"],
-        ),
+        *_columns(AutoString(), "token_hash"),
+        *_columns(sa.Integer(), "contact_id"),
+        *_columns(UTCDateTime(), "created_at", "seen_at", "expires_at"),
+        sa.ForeignKeyConstraint(["contact_id"], ["contact.id"]),
         sa.PrimaryKeyConstraint("token_hash"),
     )
-    with op.batch_alter_table("session", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_session_contact_id"), ["contact_id"], unique=False)
+    _index("ix_session_contact_id", "session", "contact_id")
 
     op.create_table(
         "ticket",
-        sa.Column("number", sa.Integer(), nullable=False),
-        sa.Column("status", AutoString(), nullable=False),
-        sa.Column("sub_status", AutoString(), nullable=False),
-        sa.Column("subject", sa.Text(), server_default="", nullable=False),
-        sa.Column("mailbox", AutoString(), nullable=False),
-        sa.Column("language", AutoString(), nullable=False),
-        sa.Column("requester_id", sa.Integer(), nullable=False),
-        sa.Column("requester_key", AutoString(), nullable=False),
-        sa.Column("assignee", AutoString(), nullable=False),
-        sa.Column("created_at", UTCDateTime(), nullable=False),
-        sa.Column("last_activity_at", UTCDateTime(), nullable=False),
-        sa.Column("status_at", UTCDateTime(), nullable=False),
-        sa.Column("reminded_at", UTCDateTime(), nullable=True),
-        sa.Column("warn_at", UTCDateTime(), nullable=True),
-        sa.Column("due_at", UTCDateTime(), nullable=True),
-        sa.Column("target", AutoString(), nullable=False),
-        sa.Column("solved_at", UTCDateTime(), nullable=True),
-        sa.Column("closed_at", UTCDateTime(), nullable=True),
-        sa.Column("closed_by", AutoString(), nullable=False),
-        sa.Column("merged_into", sa.Integer(), nullable=True),
-        sa.Column("follows", sa.Integer(), nullable=True),
-        sa.Column("spam", sa.Boolean(), nullable=False),
-        sa.Column("anonymised_at", UTCDateTime(), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["follows"],
-            ["ticket.number"],
-        ),
-        sa.ForeignKeyConstraint(
-            ["merged_into"],
-            ["ticket.number"],
-        ),
-        sa.ForeignKeyConstraint(
-            ["requester_id"],
-            ["contact.id"],
-        ),
+        *_columns(sa.Integer(), "number"),
+        *_columns(AutoString(), "status", "sub_status"),
+        *_columns(sa.Text(), "subject", server_default=""),
+        *_columns(AutoString(), "mailbox", "language"),
+        *_columns(sa.Integer(), "requester_id"),
+        *_columns(AutoString(), "requester_key", "assignee"),
+        *_columns(UTCDateTime(), "created_at", "last_activity_at", "status_at"),
+        *_columns(UTCDateTime(), "reminded_at", "warn_at", "due_at", nullable=True),
+        *_columns(AutoString(), "target"),
+        *_columns(UTCDateTime(), "solved_at", "closed_at", nullable=True),
+        *_columns(AutoString(), "closed_by"),
+        *_columns(sa.Integer(), "merged_into", "follows", nullable=True),
+        *_columns(sa.Boolean(), "spam"),
+        *_columns(UTCDateTime(), "anonymised_at", nullable=True),
+        sa.ForeignKeyConstraint(["follows"], ["ticket.number"]),
+        sa.ForeignKeyConstraint(["merged_into"], ["ticket.number"]),
+        sa.ForeignKeyConstraint(["requester_id"], ["contact.id"]),
         sa.PrimaryKeyConstraint("number"),
         sqlite_autoincrement=True,
     )
-    with op.batch_alter_table("ticket", schema=None) as batch_op:
-        batch_op.create_index(
-            "ix_ticket_closed",
-            ["closed_at"],
-            unique=False,
-            sqlite_where=sa.text("closed_at IS NOT NULL"),
-            postgresql_where=sa.text("closed_at IS NOT NULL"),
-        )
-        batch_op.create_index(
-            "ix_ticket_due",
-            ["due_at"],
-            unique=False,
-            sqlite_where=sa.text("due_at IS NOT NULL"),
-            postgresql_where=sa.text("due_at IS NOT NULL"),
-        )
-        batch_op.create_index(
-            "ix_ticket_follows",
-            ["follows"],
-            unique=False,
-            sqlite_where=sa.text("follows IS NOT NULL"),
-            postgresql_where=sa.text("follows IS NOT NULL"),
-        )
-        batch_op.create_index(
-            "ix_ticket_merged",
-            ["merged_into"],
-            unique=False,
-            sqlite_where=sa.text("merged_into IS NOT NULL"),
-            postgresql_where=sa.text("merged_into IS NOT NULL"),
-        )
-        batch_op.create_index("ix_ticket_requester", ["requester_key", "last_activity_at"], unique=False)
-        batch_op.create_index(batch_op.f("ix_ticket_requester_id"), ["requester_id"], unique=False)
-        batch_op.create_index("ix_ticket_status", ["status", "last_activity_at"], unique=False)
+    _index("ix_ticket_closed", "ticket", "closed_at", where="closed_at IS NOT NULL")
+    _index("ix_ticket_due", "ticket", "due_at", where="due_at IS NOT NULL")
+    _index("ix_ticket_follows", "ticket", "follows", where="follows IS NOT NULL")
+    _index("ix_ticket_merged", "ticket", "merged_into", where="merged_into IS NOT NULL")
+    _index("ix_ticket_requester", "ticket", "requester_key", "last_activity_at")
+    _index("ix_ticket_requester_id", "ticket", "requester_id")
+    _index("ix_ticket_status", "ticket", "status", "last_activity_at")
 
     op.create_table(
         "journal",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("state", AutoString(), nullable=False),
-        sa.Column("source", AutoString(), nullable=False),
-        sa.Column("reverse_path", sa.Text(), server_default="", nullable=False),
-        sa.Column("recipients", sa.JSON(), nullable=False),
-        sa.Column("remote", AutoString(), nullable=False),
-        sa.Column("authenticated_as", AutoString(), nullable=False),
-        sa.Column("sha256", AutoString(), nullable=True),
-        sa.Column("size", sa.Integer(), nullable=False),
-        sa.Column("received_at", UTCDateTime(), nullable=False),
-        sa.Column("attempts", sa.Integer(), nullable=False),
-        sa.Column("reason", sa.Text(), server_default="", nullable=False),
-        sa.Column("cause", sa.Text(), server_default="", nullable=False),
-        sa.Column("why", sa.JSON(), nullable=False),
-        sa.Column("message_id", sa.Text(), server_default="", nullable=False),
-        sa.Column("ticket", sa.Integer(), nullable=True),
-        sa.Column("settled_at", UTCDateTime(), nullable=True),
-        sa.Column("erased_at", UTCDateTime(), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["sha256"],
-            ["raw.sha256"],
-        ),
-        sa.ForeignKeyConstraint(
-            ["ticket"],
-            ["ticket.number"],
-        ),
+        *_columns(sa.Integer(), "id"),
+        *_columns(AutoString(), "state", "source"),
+        *_columns(sa.Text(), "reverse_path", server_default=""),
+        *_columns(sa.JSON(), "recipients"),
+        *_columns(AutoString(), "remote", "authenticated_as"),
+        *_columns(AutoString(), "sha256", nullable=True),
+        *_columns(sa.Integer(), "size"),
+        *_columns(UTCDateTime(), "received_at"),
+        *_columns(sa.Integer(), "attempts"),
+        *_columns(sa.Text(), "reason", "cause", server_default=""),
+        *_columns(sa.JSON(), "why"),
+        *_columns(sa.Text(), "message_id", server_default=""),
+        *_columns(sa.Integer(), "ticket", nullable=True),
+        *_columns(UTCDateTime(), "settled_at", "erased_at", nullable=True),
+        sa.ForeignKeyConstraint(["sha256"], ["raw.sha256"]),
+        sa.ForeignKeyConstraint(["ticket"], ["ticket.number"]),
         sa.PrimaryKeyConstraint("id"),
         sqlite_autoincrement=True,
     )
-    with op.batch_alter_table("journal", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_journal_sha256"), ["sha256"], unique=False)
-        batch_op.create_index(batch_op.f("ix_journal_ticket"), ["ticket"], unique=False)
-        batch_op.create_index(
-            "ix_journal_waiting",
-            ["state", "id"],
-            unique=False,
-            sqlite_where=sa.text("state <> 'settled'"),
-            postgresql_where=sa.text("state <> 'settled'"),
-        )
+    _index("ix_journal_sha256", "journal", "sha256")
+    _index("ix_journal_ticket", "journal", "ticket")
+    _index("ix_journal_waiting", "journal", "state", "id", where="state <> 'settled'")
 
     op.create_table(
         "link",
-        sa.Column("ticket", sa.Integer(), nullable=False),
-        sa.Column("other", sa.Integer(), nullable=False),
-        sa.Column("kind", AutoString(), nullable=False),
-        sa.Column("created_at", UTCDateTime(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["other"],
-            ["ticket.number"],
-        ),
-        sa.ForeignKeyConstraint(
-            ["ticket"],
-            ["ticket.number"],
-        ),
+        *_columns(sa.Integer(), "ticket", "other"),
+        *_columns(AutoString(), "kind"),
+        *_columns(UTCDateTime(), "created_at"),
+        sa.ForeignKeyConstraint(["other"], ["ticket.number"]),
+        sa.ForeignKeyConstraint(["ticket"], ["ticket.number"]),
         sa.PrimaryKeyConstraint("ticket", "other", "kind"),
     )
-    with op.batch_alter_table("link", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_link_other"), ["other"], unique=False)
+    _index("ix_link_other", "link", "other")
 
     op.create_table(
         "participant",
-        sa.Column("ticket", sa.Integer(), nullable=False),
-        sa.Column("key", AutoString(), nullable=False),
-        sa.Column("address", AutoString(), nullable=False),
-        sa.Column("name", AutoString(), nullable=False),
-        sa.Column("confirmed", sa.Boolean(), nullable=False),
-        sa.Column("follower", sa.Boolean(), nullable=False),
-        sa.Column("added_at", UTCDateTime(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["ticket"],
-            ["ticket.number"],
-        ),
+        *_columns(sa.Integer(), "ticket"),
+        *_columns(AutoString(), "key", "address", "name"),
+        *_columns(sa.Boolean(), "confirmed", "follower"),
+        *_columns(UTCDateTime(), "added_at"),
+        sa.ForeignKeyConstraint(["ticket"], ["ticket.number"]),
         sa.PrimaryKeyConstraint("ticket", "key"),
     )
+
     op.create_table(
         "rating",
-        sa.Column("ticket", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("scale", AutoString(), nullable=False),
-        sa.Column("value", sa.Integer(), nullable=True),
-        sa.Column("comment", sa.Text(), server_default="", nullable=False),
-        sa.Column("asked_at", UTCDateTime(), nullable=False),
-        sa.Column("rated_at", UTCDateTime(), nullable=True),
-        sa.Column("changed_at", UTCDateTime(), nullable=True),
-        sa.Column("told", sa.Integer(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["ticket"],
-            ["ticket.number"],
-        ),
+        *_columns(sa.Integer(), "ticket", autoincrement=False),
+        *_columns(AutoString(), "scale"),
+        *_columns(sa.Integer(), "value", nullable=True),
+        *_columns(sa.Text(), "comment", server_default=""),
+        *_columns(UTCDateTime(), "asked_at"),
+        *_columns(UTCDateTime(), "rated_at", "changed_at", nullable=True),
+        *_columns(sa.Integer(), "told"),
+        sa.ForeignKeyConstraint(["ticket"], ["ticket.number"]),
         sa.PrimaryKeyConstraint("ticket"),
     )
-    with op.batch_alter_table("rating", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_rating_rated_at"), ["rated_at"], unique=False)
+    _index("ix_rating_rated_at", "rating", "rated_at")
 
     op.create_table(
         "entry",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("ticket", sa.Integer(), nullable=False),
-        sa.Column("kind", AutoString(), nullable=False),
-        sa.Column("author_address", AutoString(), nullable=False),
-        sa.Column("author_name", AutoString(), nullable=False),
-        sa.Column("author_role", AutoString(), nullable=False),
-        sa.Column("body_text", sa.Text(), server_default="", nullable=False),
-        sa.Column("reply_text", sa.Text(), server_default="", nullable=False),
-        sa.Column("attachments", sa.JSON(), nullable=False),
-        sa.Column("sha256", AutoString(), nullable=True),
-        sa.Column("journal_id", sa.Integer(), nullable=True),
-        sa.Column("message_id", sa.Text(), server_default="", nullable=False),
-        sa.Column("created_at", UTCDateTime(), nullable=False),
-        sa.Column("reason", sa.Text(), server_default="", nullable=False),
-        sa.Column("evidence", AutoString(), nullable=False),
-        sa.Column("collapsed", sa.Boolean(), nullable=False),
-        sa.Column("remarks", sa.JSON(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["journal_id"],
-            ["journal.id"],
-        ),
-        sa.ForeignKeyConstraint(
-            ["sha256"],
-            ["raw.sha256"],
-        ),
-        sa.ForeignKeyConstraint(
-            ["ticket"],
-            ["ticket.number"],
-        ),
+        *_columns(sa.Integer(), "id", "ticket"),
+        *_columns(AutoString(), "kind", "author_address", "author_name", "author_role"),
+        *_columns(sa.Text(), "body_text", "reply_text", server_default=""),
+        *_columns(sa.JSON(), "attachments"),
+        *_columns(AutoString(), "sha256", nullable=True),
+        *_columns(sa.Integer(), "journal_id", nullable=True),
+        *_columns(sa.Text(), "message_id", server_default=""),
+        *_columns(UTCDateTime(), "created_at"),
+        *_columns(sa.Text(), "reason", server_default=""),
+        *_columns(AutoString(), "evidence"),
+        *_columns(sa.Boolean(), "collapsed"),
+        *_columns(sa.JSON(), "remarks"),
+        sa.ForeignKeyConstraint(["journal_id"], ["journal.id"]),
+        sa.ForeignKeyConstraint(["sha256"], ["raw.sha256"]),
+        sa.ForeignKeyConstraint(["ticket"], ["ticket.number"]),
         sa.PrimaryKeyConstraint("id"),
     )
-    with op.batch_alter_table("entry", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_entry_journal_id"), ["journal_id"], unique=False)
-        batch_op.create_index(batch_op.f("ix_entry_sha256"), ["sha256"], unique=False)
-        batch_op.create_index(batch_op.f("ix_entry_ticket"), ["ticket"], unique=False)
+    _index("ix_entry_journal_id", "entry", "journal_id")
+    _index("ix_entry_sha256", "entry", "sha256")
+    _index("ix_entry_ticket", "entry", "ticket")
 
     op.create_table(
         "act",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("ticket", sa.Integer(), nullable=False),
-        sa.Column("agent", AutoString(), nullable=False),
-        sa.Column("at", UTCDateTime(), nullable=False),
-        sa.Column("journal_id", sa.Integer(), nullable=True),
-        sa.Column("entry_id", sa.Integer(), nullable=True),
-        sa.Column("before", sa.JSON(), nullable=False),
-        sa.Column("undone_at", UTCDateTime(), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["entry_id"],
-            ["entry.id"],
-        ),
-        sa.ForeignKeyConstraint(
-            ["journal_id"],
-            ["journal.id"],
-        ),
-        sa.ForeignKeyConstraint(
-            ["ticket"],
-            ["ticket.number"],
-        ),
+        *_columns(sa.Integer(), "id", "ticket"),
+        *_columns(AutoString(), "agent"),
+        *_columns(UTCDateTime(), "at"),
+        *_columns(sa.Integer(), "journal_id", "entry_id", nullable=True),
+        *_columns(sa.JSON(), "before"),
+        *_columns(UTCDateTime(), "undone_at", nullable=True),
+        sa.ForeignKeyConstraint(["entry_id"], ["entry.id"]),
+        sa.ForeignKeyConstraint(["journal_id"], ["journal.id"]),
+        sa.ForeignKeyConstraint(["ticket"], ["ticket.number"]),
         sa.PrimaryKeyConstraint("id"),
     )
-    with op.batch_alter_table("act", schema=None) as batch_op:
-        batch_op.create_index(
-            "ix_act_entry",
-            ["entry_id"],
-            unique=False,
-            sqlite_where=sa.text("entry_id IS NOT NULL"),
-            postgresql_where=sa.text("entry_id IS NOT NULL"),
-        )
-        batch_op.create_index(batch_op.f("ix_act_journal_id"), ["journal_id"], unique=False)
-        batch_op.create_index(batch_op.f("ix_act_ticket"), ["ticket"], unique=False)
+    _index("ix_act_entry", "act", "entry_id", where="entry_id IS NOT NULL")
+    _index("ix_act_journal_id", "act", "journal_id")
+    _index("ix_act_ticket", "act", "ticket")
 
     op.create_table(
         "outbox",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("state", AutoString(), nullable=False),
-        sa.Column("notice", AutoString(), nullable=False),
-        sa.Column("audience", AutoString(), nullable=False),
-        sa.Column("recipient", AutoString(), nullable=False),
-        sa.Column("recipient_key", AutoString(), nullable=False),
-        sa.Column("reverse_path", sa.Text(), server_default="", nullable=False),
-        sa.Column("ticket", sa.Integer(), nullable=True),
-        sa.Column("entry_id", sa.Integer(), nullable=True),
-        sa.Column("journal_id", sa.Integer(), nullable=True),
-        sa.Column("message_id", AutoString(), nullable=False),
-        sa.Column("automatic", sa.Boolean(), nullable=False),
-        sa.Column("data", sa.LargeBinary(), nullable=True),
-        sa.Column("files", sa.JSON(), nullable=False),
-        sa.Column("attempts", sa.Integer(), nullable=False),
-        sa.Column("doubts", sa.Integer(), nullable=False),
-        sa.Column("first_attempt_at", UTCDateTime(), nullable=True),
-        sa.Column("last_reply", sa.Text(), server_default="", nullable=False),
-        sa.Column("created_at", UTCDateTime(), nullable=False),
-        sa.Column("not_before", UTCDateTime(), nullable=False),
-        sa.Column("claimed_by", AutoString(), nullable=False),
-        sa.Column("claimed_until", UTCDateTime(), nullable=True),
-        sa.Column("begun_at", UTCDateTime(), nullable=True),
-        sa.Column("sent_at", UTCDateTime(), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["entry_id"],
-            ["entry.id"],
-        ),
-        sa.ForeignKeyConstraint(
-            ["journal_id"],
-            ["journal.id"],
-        ),
-        sa.ForeignKeyConstraint(
-            ["ticket"],
-            ["ticket.number"],
-        ),
+        *_columns(sa.Integer(), "id"),
+        *_columns(AutoString(), "state", "notice", "audience", "recipient", "recipient_key"),
+        *_columns(sa.Text(), "reverse_path", server_default=""),
+        *_columns(sa.Integer(), "ticket", "entry_id", "journal_id", nullable=True),
+        *_columns(AutoString(), "message_id"),
+        *_columns(sa.Boolean(), "automatic"),
+        *_columns(sa.LargeBinary(), "data", nullable=True),
+        *_columns(sa.JSON(), "files"),
+        *_columns(sa.Integer(), "attempts", "doubts"),
+        *_columns(UTCDateTime(), "first_attempt_at", nullable=True),
+        *_columns(sa.Text(), "last_reply", server_default=""),
+        *_columns(UTCDateTime(), "created_at", "not_before"),
+        *_columns(AutoString(), "claimed_by"),
+        *_columns(UTCDateTime(), "claimed_until", "begun_at", "sent_at", nullable=True),
+        sa.ForeignKeyConstraint(["entry_id"], ["entry.id"]),
+        sa.ForeignKeyConstraint(["journal_id"], ["journal.id"]),
+        sa.ForeignKeyConstraint(["ticket"], ["ticket.number"]),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("message_id"),
         sqlite_autoincrement=True,
     )
-    with op.batch_alter_table("outbox", schema=None) as batch_op:
-        batch_op.create_index(
-            "ix_outbox_claimed",
-            ["recipient_key"],
-            unique=False,
-            sqlite_where=sa.text("claimed_until IS NOT NULL"),
-            postgresql_where=sa.text("claimed_until IS NOT NULL"),
-        )
-        batch_op.create_index(batch_op.f("ix_outbox_entry_id"), ["entry_id"], unique=False)
-        batch_op.create_index(batch_op.f("ix_outbox_journal_id"), ["journal_id"], unique=False)
-        batch_op.create_index(
-            "ix_outbox_kept",
-            ["created_at"],
-            unique=False,
-            sqlite_where=sa.text("data IS NOT NULL AND state IN ('sent', 'failed', 'recalled')"),
-            postgresql_where=sa.text("data IS NOT NULL AND state IN ('sent', 'failed', 'recalled')"),
-        )
-        batch_op.create_index("ix_outbox_recipient", ["recipient_key", "created_at"], unique=False)
-        batch_op.create_index("ix_outbox_ticket", ["ticket", "id"], unique=False)
-        batch_op.create_index(
-            "ix_outbox_waiting",
-            ["not_before", "id", "state"],
-            unique=False,
-            sqlite_where=sa.text("state NOT IN ('sent', 'failed', 'recalled')"),
-            postgresql_where=sa.text("state NOT IN ('sent', 'failed', 'recalled')"),
-        )
+    _index("ix_outbox_claimed", "outbox", "recipient_key", where="claimed_until IS NOT NULL")
+    _index("ix_outbox_entry_id", "outbox", "entry_id")
+    _index("ix_outbox_journal_id", "outbox", "journal_id")
+    _index(
+        "ix_outbox_kept", "outbox", "created_at", where="data IS NOT NULL AND state IN ('sent', 'failed', 'recalled')"
+    )
+    _index("ix_outbox_recipient", "outbox", "recipient_key", "created_at")
+    _index("ix_outbox_ticket", "outbox", "ticket", "id")
+    _index(
+        "ix_outbox_waiting", "outbox", "not_before", "id", "state", where="state NOT IN ('sent', 'failed', 'recalled')"
+    )
 
     op.create_table(
         "messageid",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("message_id", AutoString(), nullable=False),
-        sa.Column("ticket", sa.Integer(), nullable=True),
-        sa.Column("entry_id", sa.Integer(), nullable=True),
-        sa.Column("outbox_id", sa.Integer(), nullable=True),
-        sa.Column("journal_id", sa.Integer(), nullable=True),
-        sa.Column("sha256", AutoString(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["entry_id"],
-            ["entry.id"],
-        ),
-        sa.ForeignKeyConstraint(
-            ["journal_id"],
-            ["journal.id"],
-        ),
-        sa.ForeignKeyConstraint(
-            ["outbox_id"],
-            ["outbox.id"],
-        ),
-        sa.ForeignKeyConstraint(
-            ["ticket"],
-            ["ticket.number"],
-        ),
+        *_columns(sa.Integer(), "id"),
+        *_columns(AutoString(), "message_id"),
+        *_columns(sa.Integer(), "ticket", "entry_id", "outbox_id", "journal_id", nullable=True),
+        *_columns(AutoString(), "sha256"),
+        sa.ForeignKeyConstraint(["entry_id"], ["entry.id"]),
+        sa.ForeignKeyConstraint(["journal_id"], ["journal.id"]),
+        sa.ForeignKeyConstraint(["outbox_id"], ["outbox.id"]),
+        sa.ForeignKeyConstraint(["ticket"], ["ticket.number"]),
         sa.PrimaryKeyConstraint("id"),
     )
-    with op.batch_alter_table("messageid", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_messageid_entry_id"), ["entry_id"], unique=False)
-        batch_op.create_index(batch_op.f("ix_messageid_message_id"), ["message_id"], unique=False)
-        batch_op.create_index(
-            "ix_messageid_outbox",
-            ["outbox_id"],
-            unique=False,
-            sqlite_where=sa.text("outbox_id IS NOT NULL"),
-            postgresql_where=sa.text("outbox_id IS NOT NULL"),
-        )
-        batch_op.create_index(batch_op.f("ix_messageid_ticket"), ["ticket"], unique=False)
+    _index("ix_messageid_entry_id", "messageid", "entry_id")
+    _index("ix_messageid_message_id", "messageid", "message_id")
+    _index("ix_messageid_outbox", "messageid", "outbox_id", where="outbox_id IS NOT NULL")
+    _index("ix_messageid_ticket", "messageid", "ticket")
+
+
+def _columns(type: TypeEngine[Any], *names: str, nullable: bool = False, **more: Any) -> list[sa.Column[Any]]:
+    return [sa.Column(name, type, nullable=nullable, **more) for name in names]
+
+
+def _index(name: str, table: str, *columns: str, where: str = "") -> None:
+    """Over all rows, or over the few that a condition names."""
+    condition = sa.text(where) if where else None
+    op.create_index(op.f(name), table, columns, unique=False, sqlite_where=condition, postgresql_where=condition)
