@@ -60,7 +60,7 @@ def enclosed_now(
 
 
 @dataclass(frozen=True, slots=True)
-class _Sources:
+class _RawMails:
     raws: Mapping[str, bytes | None]
     language: str
     """What the recipient reads."""
@@ -68,7 +68,7 @@ class _Sources:
     """Of each file of the mail."""
 
 
-def _sources(tx: Tx, policy: Policy, row: OutboxEntry) -> _Sources:
+def _sources(tx: Tx, policy: Policy, row: OutboxEntry) -> _RawMails:
     raws = {sha256: tx.outbox.file(sha256) for sha256 in {f.raw_sha256 for f in row.files}}
     wishes = []
     if row.audience == Audience.AGENT.value:
@@ -81,7 +81,7 @@ def _sources(tx: Tx, policy: Policy, row: OutboxEntry) -> _Sources:
     box = policy.mailbox_for(row.reverse_path)
     wishes += [box.language if box else "", policy.default_language]
     links = tuple(link(policy, row, index) for index in range(len(row.files)))
-    return _Sources(raws, next((w for w in wishes if w in _INTRODUCTION), "en"), links)
+    return _RawMails(raws, next((w for w in wishes if w in _INTRODUCTION), "en"), links)
 
 
 def _ticket_language(tx: Tx, row: OutboxEntry) -> str:
@@ -91,7 +91,7 @@ def _ticket_language(tx: Tx, row: OutboxEntry) -> str:
         return ""
 
 
-def _enclose(message: bytes, files: Sequence[AttachedFile], sources: _Sources, limit: int) -> bytes:
+def _enclose(message: bytes, files: Sequence[AttachedFile], sources: _RawMails, limit: int) -> bytes:
     language = sources.language
     found = {sha256: _extracted(raw, sha256, files) for sha256, raw in sources.raws.items() if raw is not None}
     room = limit

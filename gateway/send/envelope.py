@@ -15,7 +15,7 @@ from gateway.render.wire import ascii_domain
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class PreparedMail:
     """What goes over the wire."""
 
     reverse_path: bytes
@@ -26,8 +26,8 @@ class Letter:
     """With dots doubled and CRLF at its end, the final dot not included."""
 
 
-def prepare(reverse_path: str, recipient: str, message: bytes, offered: Mapping[str, str]) -> Letter | Outcome:
-    """The letter for a relay with these extensions (lower-case keyword → parameters), or why it cannot take it."""
+def prepare(reverse_path: str, recipient: str, message: bytes, offered: Mapping[str, str]) -> PreparedMail | Outcome:
+    """The mail for a relay with these extensions (lower-case keyword → parameters), or why it cannot take it."""
     sender, to = _path(reverse_path), _path(recipient)
     if not _ADDRESS.fullmatch(to):
         return Outcome(Result.FAILED, f"not sent: 5.1.3 {recipient!r} is not an address")
@@ -49,7 +49,7 @@ def prepare(reverse_path: str, recipient: str, message: bytes, offered: Mapping[
         if "smtputf8" not in offered:
             return _unfit("5.6.7 an address in it is not ASCII, and the relay does not offer SMTPUTF8")
         parameters.append(b"SMTPUTF8")
-    return Letter(sender.encode(), to.encode(), tuple(parameters), _stuffed(content))
+    return PreparedMail(sender.encode(), to.encode(), tuple(parameters), _stuffed(content))
 
 
 def _unfit(why: str) -> Outcome:

@@ -22,7 +22,7 @@ from gateway.mail.message import NULL_REVERSE_PATH
 from gateway.send.breaker import Breaker
 from gateway.send.enclose import enclose
 from gateway.send.relay import Transport
-from gateway.send.settle import Books, Clock, described
+from gateway.send.settle import Clock, Settlement, described
 from storage.database import Database
 from storage.outbox import OutboxEntry
 
@@ -53,7 +53,7 @@ class Sender:
     ) -> None:
         send = settings.send
         self._database, self._transport, self._policy, self._clock = database, transport, desk.policy, clock
-        self._books = Books(database, desk, clock, holder, timedelta(hours=send.give_up_after_hours))
+        self._settlement = Settlement(database, desk, clock, holder, timedelta(hours=send.give_up_after_hours))
         self._workers = send.connections
         self._attachment_limit = send.max_attachment_bytes
         self._breaker = Breaker()
@@ -77,13 +77,13 @@ class Sender:
             while not self._stopping:
                 await self._turn()
         except asyncio.CancelledError:
-            self._books.hurry()
+            self._settlement.hurry()
             await self._cut_off()
             raise
         finally:
             self._stopping = True
             with contextlib.suppress(StorageUnavailable):
-                await self._books.release(self._leave_line())
+                await self._settlement.release(self._leave_line())
             for _ in workers:
                 self._line.put_nowait(None)
             await asyncio.wait(workers)
@@ -97,14 +97,15 @@ class Sender:
             log.info("cutting off", extra={"outbox": list(self._in_hand)})
             await self._cut_off()
             if not await self._ends_within(seconds * (LAST_CALL - CUT_OFF)):
-                self._books.hurry()
+                self._settlement.hurry()
                 await self._ends_within(seconds * (1 - LAST_CALL))
         await self._transport.close()
         log.info("drained", extra={"unsettled": list(self._in_hand)})
 
     async def _ends_within(self, seconds: float) -> bool:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._ended.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._ended.wait()
         return self._ended.is_set()
 
     async def _cut_off(self) -> None:
@@ -119,7 +120,7 @@ class Sender:
         try:
             await self._look_after_claims()
             room = self._room()
-            taken = await self._books.claim(room) if room else []
+            taken = await self._settlement.claim(room) if room else []
             for row, message in taken:
                 self._in_hand[row.id] = row
                 self._line.put_nowait((row, message))
@@ -137,9 +138,9 @@ class Sender:
     async def _look_after_claims(self) -> None:
         now = self._clock()
         if self._look_after_at is None:
-            await self._books.take_over()
+            await self._settlement.take_over()
         elif now >= self._look_after_at:
-            await self._books.look_after(list(self._in_hand))
+            await self._settlement.look_after(list(self._in_hand))
         else:
             return
         self._look_after_at = now + LOOK_AFTER
@@ -155,7 +156,7 @@ class Sender:
             now = self._clock()
             due = self._breaker.until
             if due is None:
-                due = await self._books.next_due()
+                due = await self._settlement.next_due()
             elif now >= due:
                 due = None  # the one that asks is under way
             wait = min((due - now).total_seconds(), POLL_SECONDS) if due and due > now else POLL_SECONDS
@@ -167,7 +168,8 @@ class Sender:
     async def _sleep(self, seconds: float) -> bool:
         """True when woken."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._woken.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._woken.wait()
         return self._woken.is_set()
 
     def _leave_line(self) -> list[int]:
@@ -176,7 +178,7 @@ class Sender:
         while not self._line.empty():
             claimed = self._line.get_nowait()
             if claimed is None:
-                # Behind the last mail stand the words that send the workers home.
+                # The workers end at these; they stay behind the last mail.
                 self._line.put_nowait(None)
                 break
             ids.append(claimed[0].id)
@@ -206,7 +208,7 @@ class Sender:
 
         async def begin() -> bool:
             nonlocal begun
-            begun = await self._books.begin(row)
+            begun = await self._settlement.begin(row)
             if settling is not None:
                 # One mail of ours in doubt at a time: the last one is settled before this one can be.
                 await settling
@@ -228,13 +230,13 @@ class Sender:
         try:
             if outcome is None or (self._cut and outcome.result is Result.DEFERRED):
                 # No database, or we hung up ourselves before the end: as if it had not begun.
-                await self._books.release([row.id])
+                await self._settlement.release([row.id])
             elif outcome.about is About.RELAY:
                 await self._no_relay(row, outcome)
             else:
                 if self._breaker.answered():
                     log.info("the relay answers again")
-                await self._books.settle(row, outcome)
+                await self._settlement.settle(row, outcome)
         except StorageUnavailable:
             pass  # told already; the claim runs out
         except Exception as error:
@@ -251,7 +253,7 @@ class Sender:
         if news:
             log.warning("no relay", extra={"reply": outcome.reply, "again_at": until})
         alarm = f"No mail can be sent: {outcome.reply}" if news else ""
-        await self._books.postpone([row.id, *self._leave_line()], outcome.reply, until, alarm=alarm)
+        await self._settlement.postpone([row.id, *self._leave_line()], outcome.reply, until, alarm=alarm)
 
 
 def reverse_path(row: OutboxEntry, policy: Policy) -> str:

@@ -35,7 +35,7 @@ NO_RELAY, REFUSED_US = "relay-unavailable", "relay-refuses"
 """Alarms, by key."""
 
 
-class Books:
+class Settlement:
     """The outbox as one holder of claims sees it."""
 
     def __init__(self, database: Database, desk: Desk, clock: Clock, holder: str, give_up_after: timedelta) -> None:
@@ -218,7 +218,8 @@ class Books:
                     log.error("ended without the database: these mails will be in doubt", extra={"outbox": list(ids)})
                     raise
             try:
-                await asyncio.wait_for(self._last_call.wait(), pause)
+                async with asyncio.timeout(pause):
+                    await self._last_call.wait()
             except TimeoutError:
                 pause = min(pause * 2, LONGEST_PAUSE)
 

@@ -18,7 +18,7 @@ from aiosmtplib import SMTPResponse
 
 from gateway.core.retry import About, Outcome, Phase, answered, broken
 from gateway.errors import AccountError
-from gateway.send.envelope import Letter, prepare
+from gateway.send.envelope import PreparedMail, prepare
 from gateway.send.pool import GOODBYE_SECONDS, NoConnection, Pool
 from gateway.send.relay import NOT_OURS, Begin, Relay, RelayUnavailable, at_once
 
@@ -169,27 +169,27 @@ class Conversation:
 
     async def transfer(self, reverse_path: str, recipient: str, message: bytes, begin: Begin) -> Outcome:
         """One mail transaction. Afterwards the connection is either good for another mail or not `alive`."""
-        letter = prepare(reverse_path, recipient, message, self._client.esmtp_extensions)
-        if isinstance(letter, Outcome):
-            return letter
+        prepared = prepare(reverse_path, recipient, message, self._client.esmtp_extensions)
+        if isinstance(prepared, Outcome):
+            return prepared
         self.mails += 1
         self._fresh = False
         self._phase = Phase.MAIL
         try:
-            return await self._transaction(letter, begin)
+            return await self._transaction(prepared, begin)
         except _TROUBLE as error:
             self.abort()
             return broken(self._phase, self._describe(error))
         finally:
             self._heard()
 
-    async def _transaction(self, letter: Letter, begin: Begin) -> Outcome:
+    async def _transaction(self, prepared: PreparedMail, begin: Begin) -> Outcome:
         say = self._client.execute_command
-        reply = await say(b"MAIL", b"FROM:<" + letter.reverse_path + b">", *letter.parameters)
+        reply = await say(b"MAIL", b"FROM:<" + prepared.reverse_path + b">", *prepared.parameters)
         if not _is_yes(reply):
             return self._refused(reply)
         self._phase = Phase.RECIPIENT
-        reply = await say(b"RCPT", b"TO:<" + letter.recipient + b">")
+        reply = await say(b"RCPT", b"TO:<" + prepared.recipient + b">")
         if not _is_yes(reply):
             return self._refused(reply)
         self._phase = Phase.DATA
@@ -198,7 +198,7 @@ class Conversation:
         reply = await say(b"DATA")
         if reply.code != 354:
             return self._refused(reply)
-        reply = await self._content(letter.content)
+        reply = await self._content(prepared.content)
         if self._phase is not Phase.END:
             # It answered before it had heard everything; what it takes the rest for, nobody knows.
             self.abort()
@@ -225,12 +225,14 @@ class Conversation:
             for start in range(0, len(content), CHUNK):
                 protocol.write(content[start : start + CHUNK])
                 # aiosmtplib has no public way to wait until the other side has read.
-                await asyncio.wait_for(protocol._drain_helper(), self._relay.timeout)
+                async with asyncio.timeout(self._relay.timeout):
+                    await protocol._drain_helper()
                 if answer.done():
                     return answer.result()
             self._phase = Phase.END
             protocol.write(b".\r\n")
-            return await asyncio.wait_for(answer, patience)
+            async with asyncio.timeout(patience):
+                return await answer
         finally:
             answer.cancel()
 

@@ -321,14 +321,14 @@ async def test_a_claim_lost_before_the_mail_is_sent(
     house: House, sink: Sink, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another daemon took it over while we talked to the relay: we stop before DATA, and say so."""
-    begin = house.sender._books.begin
+    begin = house.sender._settlement.begin
 
     async def too_late(row: OutboxEntry) -> bool:
         await house.database.write(lambda tx: tx.claims.expire(house.clock.now, ["here"]))
         await house.database.write(lambda tx: tx.claims.take("there", 1, 300, house.clock.now))
         return await begin(row)
 
-    monkeypatch.setattr(house.sender._books, "begin", too_late)
+    monkeypatch.setattr(house.sender._settlement, "begin", too_late)
     id = await house.put()
     async with house.running():
         await until(lambda: asyncio.sleep(0, events(caplog, "claim lost")))
@@ -470,14 +470,14 @@ async def test_without_a_database_nothing_new_is_sent(
     monkeypatch.setattr("gateway.send.loop.POLL_SECONDS", 0.02)
     database = flaky.database
     assert isinstance(database, FlakyDatabase)
-    begin = flaky.sender._books.begin
+    begin = flaky.sender._settlement.begin
 
     async def gone(row: OutboxEntry) -> bool:
         database.out = True
-        monkeypatch.setattr(flaky.sender._books, "begin", begin)
+        monkeypatch.setattr(flaky.sender._settlement, "begin", begin)
         return await begin(row)
 
-    monkeypatch.setattr(flaky.sender._books, "begin", gone)
+    monkeypatch.setattr(flaky.sender._settlement, "begin", gone)
     id = await flaky.put()
     async with flaky.running():
         await until(lambda: asyncio.sleep(0, database.refused > 3))
