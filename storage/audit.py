@@ -51,7 +51,7 @@ Find = Callable[[Connection], Iterator[str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class AuditRule:
     name: str
     """Stable."""
     promise: str
@@ -63,19 +63,19 @@ class Rule:
 class Broken:
     """A promise that does not hold."""
 
-    rule: Rule
+    rule: AuditRule
     count: int
     examples: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class AuditReport:
     counts: dict[str, dict[str, int]]
     """Empty when the database is too damaged to count."""
     broken: tuple[Broken, ...]
 
 
-def audit(tx: Tx) -> Report:
+def audit(tx: Tx) -> AuditReport:
     """Look at every row. It must be all that is done in its transaction, which it begins and ends."""
     connection = tx.connection
     if connection.dialect.name == "postgresql":
@@ -89,10 +89,10 @@ def audit(tx: Tx) -> Report:
         counts = {}
     # Nothing was written, and a damaged file refuses even an empty commit.
     connection.rollback()
-    return Report(counts, broken)
+    return AuditReport(counts, broken)
 
 
-def _applied(rule: Rule, connection: Connection) -> Broken | None:
+def _applied(rule: AuditRule, connection: Connection) -> Broken | None:
     examples: list[str] = []
     count = 0
     try:
@@ -223,23 +223,23 @@ _TWIN = exists().where(
 )
 _RECOGNISED = exists().where(MESSAGE_ID.c.message_id == OUTBOX.c.message_id, MESSAGE_ID.c.outbox_id == OUTBOX.c.id)
 
-RULES: tuple[Rule, ...] = (
-    Rule(
+RULES: tuple[AuditRule, ...] = (
+    AuditRule(
         "journal-state",
         "Every accepted mail is pending, settled or held.",
         _rows(JOURNAL, "journal entry {id} is {state!r}", JOURNAL.c.state.not_in((PENDING, SETTLED, HELD))),
     ),
-    Rule(
+    AuditRule(
         "settled-reason",
         "Every settled mail has a reason.",
         _rows(JOURNAL, "journal entry {id} has none", _SETTLED, JOURNAL.c.reason == ""),
     ),
-    Rule(
+    AuditRule(
         "held-cause",
         "Every held mail has a cause.",
         _rows(JOURNAL, "journal entry {id} has none", JOURNAL.c.state == HELD, JOURNAL.c.cause == ""),
     ),
-    Rule(
+    AuditRule(
         "settled-ticket",
         "Every settled mail has its ticket, or a reason that needs none.",
         _rows(
@@ -251,7 +251,7 @@ RULES: tuple[Rule, ...] = (
             JOURNAL.c.reason.not_in(sorted(NEEDS_NO_TICKET)),
         ),
     ),
-    Rule(
+    AuditRule(
         "settled-entry",
         "Every settled mail is kept on its ticket, or has a reason that needs no entry.",
         _rows(
@@ -264,7 +264,7 @@ RULES: tuple[Rule, ...] = (
             ~_ON_TICKET,
         ),
     ),
-    Rule(
+    AuditRule(
         "duplicate-twin",
         "Every mail settled as a duplicate has its twin, which was handled.",
         _rows(
@@ -276,17 +276,17 @@ RULES: tuple[Rule, ...] = (
             ~_TWIN,
         ),
     ),
-    Rule(
+    AuditRule(
         "waiting-bytes",
         "Every mail that is pending or held has its bytes.",
         _rows(JOURNAL, "journal entry {id} is {state} and has none", JOURNAL.c.state != SETTLED, ~_HAS_BYTES),
     ),
-    Rule(
+    AuditRule(
         "settled-bytes",
         "Every settled mail names its bytes, or was erased.",
         _rows(JOURNAL, "journal entry {id} names none", _SETTLED, _NOT_ERASED, JOURNAL.c.sha256.is_(None)),
     ),
-    Rule(
+    AuditRule(
         "deleted-bytes",
         "Bytes that are gone were deleted by retention, or on request.",
         _rows(
@@ -296,8 +296,8 @@ RULES: tuple[Rule, ...] = (
             RAW.c.deleted_at.is_(None),
         ),
     ),
-    Rule("raw-bytes", "The bytes of every mail are those that were received.", _altered_bytes),
-    Rule(
+    AuditRule("raw-bytes", "The bytes of every mail are those that were received.", _altered_bytes),
+    AuditRule(
         "raw-owner",
         "All bytes kept are those of an accepted mail.",
         _rows(
@@ -307,7 +307,7 @@ RULES: tuple[Rule, ...] = (
             ~exists().where(ENTRY.c.sha256 == RAW.c.sha256),
         ),
     ),
-    Rule(
+    AuditRule(
         "entry-raw",
         "Every entry that came by mail names the bytes of its mail.",
         _rows(
@@ -318,7 +318,7 @@ RULES: tuple[Rule, ...] = (
             ~_OF_ERASED_MAIL,
         ),
     ),
-    Rule(
+    AuditRule(
         "ticket-entry",
         "Every ticket that was not merged has an entry.",
         _rows(
@@ -328,34 +328,34 @@ RULES: tuple[Rule, ...] = (
             ~exists().where(ENTRY.c.ticket == TICKET.c.number),
         ),
     ),
-    Rule(
+    AuditRule(
         "ticket-status",
         "Every ticket has a status.",
         _rows(TICKET, "ticket {number} is {status!r}", TICKET.c.status.not_in([s.value for s in Status])),
     ),
-    Rule(
+    AuditRule(
         "outbox-state",
         "Every mail of ours has a state.",
         _rows(OUTBOX, "outbox entry {id} is {state!r}", OUTBOX.c.state.not_in([s.value for s in State])),
     ),
-    Rule(
+    AuditRule(
         "sent-time",
         "Every mail that was sent has a time.",
         _rows(OUTBOX, "outbox entry {id} has none", OUTBOX.c.state == State.SENT, OUTBOX.c.sent_at.is_(None)),
     ),
-    Rule(
+    AuditRule(
         "failed-reply",
         "Every mail that failed says why.",
         _rows(OUTBOX, "outbox entry {id} does not", OUTBOX.c.state == State.FAILED, OUTBOX.c.last_reply == ""),
     ),
-    Rule("outbox-bytes", "Every mail that waits can be read.", _unreadable_mails),
-    Rule("outbox-files", "Every file that is to go along is there.", _missing_files),
-    Rule("message-id", "No two mails of ours share a Message-ID.", _shared_message_ids),
-    Rule(
+    AuditRule("outbox-bytes", "Every mail that waits can be read.", _unreadable_mails),
+    AuditRule("outbox-files", "Every file that is to go along is there.", _missing_files),
+    AuditRule("message-id", "No two mails of ours share a Message-ID.", _shared_message_ids),
+    AuditRule(
         "message-id-kept",
         "The Message-ID of every mail of ours is kept, so that a reply to it is recognised.",
         _rows(OUTBOX, "outbox entry {id}: <{message_id}> is not", ~_RECOGNISED),
     ),
-    Rule("references", "Whatever a row names is there: ticket, entry, mail, contact.", _broken_references),
-    Rule("pages", "The database file is whole.", _damaged_pages),
+    AuditRule("references", "Whatever a row names is there: ticket, entry, mail, contact.", _broken_references),
+    AuditRule("pages", "The database file is whole.", _damaged_pages),
 )

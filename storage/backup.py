@@ -23,7 +23,7 @@ from sqlalchemy.pool import NullPool
 
 from gateway.errors import ReplydeskError, StorageUnavailable
 from storage import migrate
-from storage.audit import Report, audit
+from storage.audit import AuditReport, audit
 from storage.database import Database, translated
 from storage.tx import Tx
 
@@ -52,7 +52,7 @@ class Checked:
 
     revision: str
     """Of its tables; empty when it has none."""
-    report: Report | None
+    report: AuditReport | None
     """None: its tables are of another version, and only its pages were looked at."""
     damage: tuple[str, ...] = ()
     """What is wrong with the file itself."""

@@ -26,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.sql.dml import Update
 
 from storage import raw
-from storage.outbox_row import COLUMNS, DOUBTS, DUE, OutboxEntry, State, read
+from storage.outbox import COLUMNS, DOUBTS, DUE, OutboxEntry, State, read
 from storage.tables import OUTBOX, OUTBOX_CLAIMED, OUTBOX_WAITING
 
 LOOK_AHEAD = 256

@@ -1,26 +1,102 @@
 """The outbox: every mail we decided to send, and how its delivery stands.
 
 Rows are written in the transaction that decided them, and are never removed here. How they are
-sent is in `claims`; here are what puts mails in, lists them, and lets the operator act.
+sent is in `claims`; here is a row as a value, and what puts mails in, lists them, and lets the operator act.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from gateway.core.notice import Audience, Outbound
+from gateway.core.notice import AttachedFile, Audience, Outbound
 from gateway.errors import UnknownEntry
 from gateway.mail.message import address_key
 from storage import raw
-from storage.outbox_row import COLUMNS, DUE, OPEN, OutboxEntry, State, read, write_file
 from storage.tables import MESSAGE_ID, OUTBOX
 
-__all__ = ["DUE", "OPEN", "RECALLABLE", "Outbox", "OutboxEntry", "State"]
+
+class State(StrEnum):
+    PENDING = "pending"
+    CLAIMED = "claimed"
+    SENT = "sent"
+    DEFERRED = "deferred"
+    UNCERTAIN = "uncertain"
+    FAILED = "failed"
+    RECALLED = "recalled"
+
+
+DUE = (State.PENDING, State.DEFERRED, State.UNCERTAIN)
+OPEN = (*DUE, State.CLAIMED)
+"""Still to be sent, or being sent."""
+DOUBTS = 1
+"""After how many attempts of unknown end a mail is still tried again by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxEntry:
+    """A mail in the outbox, without its bytes."""
+
+    id: int
+    state: str
+    notice: str
+    audience: str
+    recipient: str
+    ticket: int | None
+    message_id: str
+    reverse_path: str
+    automatic: bool
+    attempts: int
+    doubts: int
+    first_attempt_at: datetime | None
+    last_reply: str
+    created_at: datetime
+    not_before: datetime
+    sent_at: datetime | None
+    files: tuple[AttachedFile, ...]
+    entry_id: int | None
+    claimed_until: datetime | None
+
+    @property
+    def waits_for_operator(self) -> bool:
+        """Perhaps delivered, perhaps not, and not to be tried again by itself."""
+        return self.state == State.UNCERTAIN and self.doubts > DOUBTS
+
+    @property
+    def next_attempt_at(self) -> datetime | None:
+        return self.not_before if self.state in DUE and not self.waits_for_operator else None
+
+
+COLUMNS = tuple(OUTBOX.c[name] for name in OutboxEntry.__dataclass_fields__)
+
+
+def read(row: Row[Any]) -> OutboxEntry:
+    values = {name: row._mapping[name] for name in OutboxEntry.__dataclass_fields__}
+    values["files"] = tuple(_file(f) for f in values["files"])
+    return OutboxEntry(**values)
+
+
+def write_file(file: AttachedFile) -> dict[str, str]:
+    """A file as the column `files` holds it."""
+    return {
+        "raw": file.raw_sha256,
+        "part": file.part,
+        "filename": file.filename,
+        "content_type": file.content_type,
+        "content_id": file.content_id,
+    }
+
+
+def _file(values: dict[str, str]) -> AttachedFile:
+    return AttachedFile(
+        values["raw"], values["part"], values["filename"], values["content_type"], values.get("content_id", "")
+    )
 
 
 RECALLABLE = (State.PENDING, State.RECALLED)

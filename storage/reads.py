@@ -13,7 +13,6 @@ from gateway.core.lifecycle import Status
 from gateway.core.ticket import Entry, EntryKind, Participant, Role, Ticket
 from gateway.errors import UnknownTicket
 from gateway.mail.message import Address, Attachment, address_key
-from storage.like import contains
 from storage.tables import CONTACT, ENTRY, LINK, PARTICIPANT, TICKET
 
 MAX_NUMBER = 2**31 - 1
@@ -193,19 +192,29 @@ def _may(steps: Steps, since: ColumnElement[datetime]) -> ColumnElement[bool]:
 
 def entry_of(id: int, row: Any) -> Entry:
     return Entry(
-        id,
-        row["ticket"],
-        EntryKind(row["kind"]),
-        Address(row["author_address"], row["author_name"]),
-        Role(row["author_role"]),
-        row["body_text"],
-        row["reply_text"],
-        row["created_at"],
-        tuple(Attachment(**a) for a in row["attachments"]),
-        row["message_id"],
-        row["reason"],
-        row["evidence"],
-        bool(row["collapsed"]),
-        tuple(row["remarks"]),
-        row["sha256"] or "",
+        id=id,
+        ticket=row["ticket"],
+        kind=EntryKind(row["kind"]),
+        author=Address(row["author_address"], row["author_name"]),
+        role=Role(row["author_role"]),
+        body_text=row["body_text"],
+        reply_text=row["reply_text"],
+        created_at=row["created_at"],
+        attachments=tuple(Attachment(**a) for a in row["attachments"]),
+        message_id=row["message_id"],
+        reason=row["reason"],
+        evidence=row["evidence"],
+        collapsed=bool(row["collapsed"]),
+        remarks=tuple(row["remarks"]),
+        sha256=row["sha256"] or "",
     )
+
+
+def contains(column: Any, text: str) -> ColumnElement[bool]:
+    """The column holds `text`, upper or lower case, ß or ss, on both databases.
+
+    SQLite's `lower` is ours (see `database`); PostgreSQL's knows letters but not that ß is written SS in capitals.
+    """
+    wanted = text.casefold().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    found: ColumnElement[bool] = func.replace(func.lower(column), "ß", "ss").like(f"%{wanted}%", escape="\\")
+    return found

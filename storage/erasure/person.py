@@ -20,8 +20,8 @@ from gateway.core.ticket import EntryKind, Role
 from gateway.mail.message import address_key
 from storage import raw
 from storage.journal import SETTLED
-from storage.like import contains
 from storage.outbox import OPEN
+from storage.reads import contains
 from storage.tables import CONTACT, ENTRY, JOURNAL, OUTBOX, PARTICIPANT, RAW, TICKET, metadata
 
 MARGIN = {"sqlite": 0, "postgresql": 1000}
