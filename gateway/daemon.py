@@ -35,7 +35,7 @@ from gateway.receive.imap.watch import Watch
 from gateway.receive.smtp import smtp
 from gateway.render.mail import Templates
 from gateway.send import Sender, transport
-from gateway.worker import Walk
+from gateway.worker import Worker
 from storage.database import Database, ping
 from storage.migrate import migrate
 
@@ -80,11 +80,13 @@ async def serving(settings: Settings) -> AsyncIterator[None]:
         await asyncio.to_thread(migrate, database)
 
         sender = Sender(database, transport(settings), desk, settings, _now, _holder(settings))
-        walk = Walk(database, desk, _now, settings.limits.max_message_bytes, settings.limits.parse_seconds, sender.wake)
-        await walk.recover()
+        worker = Worker(
+            database, desk, _now, settings.limits.max_message_bytes, settings.limits.parse_seconds, sender.wake
+        )
+        await worker.recover()
 
         await stack.enter_async_context(_running(sender.run(), partial(sender.drain, SEND_SECONDS)))
-        await stack.enter_async_context(_running(walk.run(), partial(walk.drain, FLOW_SECONDS)))
+        await stack.enter_async_context(_running(worker.run(), partial(worker.drain, FLOW_SECONDS)))
         site = Site(database, desk, _now, settings, sender.wake)
         stack.push_async_callback(jobs.start(site).stop, JOB_SECONDS)
         await stack.enter_async_context(_running(_watch(database)))
@@ -97,8 +99,8 @@ async def serving(settings: Settings) -> AsyncIterator[None]:
         app = portal.app(desk, database, settings, _now, partial(_health, database, sources), sender.wake)
         for server in await listeners.open_portal(settings, partial(portal_server.serve, app), given):
             stack.push_async_callback(partial(server.stop, 1.0))
-        stack.push_async_callback(partial(_drain_doors, await listeners.open_receivers(settings, walk, given)))
-        await _watch_folders(stack, from_settings.watches(settings, walk, sources, _now))
+        stack.push_async_callback(partial(_drain_doors, await listeners.open_receivers(settings, worker, given)))
+        await _watch_folders(stack, from_settings.watches(settings, worker, sources, _now))
         yield
 
 
@@ -170,7 +172,8 @@ async def _health(database: Database, sources: Sources) -> Health:
     """Without its database the daemon can accept nothing; everything else waits, and nothing is lost."""
     polled = ("imap",) if sources.failing else ()
     try:
-        standing = await asyncio.wait_for(database.read(lambda tx: tx.alarms.open()), HEALTH_SECONDS)
+        async with asyncio.timeout(HEALTH_SECONDS):
+            standing = await database.read(lambda tx: tx.alarms.open())
     except (StorageUnavailable, TimeoutError):
         return Health(False, ("database", *polled))
     rooms = {room for alarm in standing for begins, room in _ROOMS.items() if alarm.key.startswith(begins)}
@@ -179,7 +182,8 @@ async def _health(database: Database, sources: Sources) -> Health:
 
 async def _answers(database: Database) -> bool:
     try:
-        await asyncio.wait_for(database.read(ping), HEALTH_SECONDS)
+        async with asyncio.timeout(HEALTH_SECONDS):
+            await database.read(ping)
     except (StorageUnavailable, TimeoutError):
         return False
     return True

@@ -11,6 +11,7 @@ import hashlib
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from gateway.apply import Effects, Notices, Operator, pauses
 from gateway.core import archive, commands, forward, statuses, thread
 from gateway.core.case import Case, Facts, author_of
 from gateway.core.classify import classify
@@ -23,7 +24,7 @@ from gateway.core.policy import Policy
 from gateway.core.proof import authentic, disproven
 from gateway.mail.message import Envelope, Kind, Message
 from gateway.mail.parse import nested, parse
-from gateway.occasions import Occasions
+from gateway.render.mail import Templates
 from storage.tx import Tx
 
 BUDGET_WINDOW = timedelta(days=31)
@@ -49,10 +50,14 @@ class Read:
     """The bytes of a mail that was forwarded as an attachment."""
 
 
-class Desk(Occasions):
-    """What happens to mails, and by its parents to everything else: the one thing others hold of this house."""
+class Desk:
+    """What happens to mails, and the parts that everything else which changes a ticket uses as well."""
 
-    __slots__ = ()
+    def __init__(self, policy: Policy, templates: Templates) -> None:
+        self.policy, self.templates = policy, templates
+        self.notices = Notices(policy, templates)
+        self.operator = Operator(policy, self.notices)
+        self.effects = Effects(policy, self.notices, self.operator)
 
     def read(self, raw: bytes, envelope: Envelope) -> Read:
         """The part without a database: pure, but not quick."""
@@ -79,14 +84,14 @@ class Desk(Occasions):
         if decision.hold:
             tx.journal.hold(journal_id, decision.reason.value, decision.hold, now)
             if not archived:
-                self.held(tx, journal_id, decision.hold, now)
+                self.operator.held(tx, journal_id, decision.hold, now)
             return decision
         if read.forwarded_raw and decision.entry:
             tx.outbox.keep_file(read.forwarded_raw, now)
-        applied = self.effects(tx, decision, f"journal:{journal_id}", now, journal_id=journal_id)
+        applied = self.effects.apply(tx, decision, f"journal:{journal_id}", now, journal_id=journal_id)
         for n, order in enumerate(further, 1):
             also = decide(self.case(tx, replace(read, order=order), now))
-            self.effects(tx, also, f"journal:{journal_id}:{n}", now, journal_id=journal_id)
+            self.effects.apply(tx, also, f"journal:{journal_id}:{n}", now, journal_id=journal_id)
         number = applied.ticket.number if applied else decision.ticket or None
         entry = applied.entry.id if applied and applied.entry else None
         if decision.reason is not Reason.DUPLICATE:
@@ -118,7 +123,7 @@ class Desk(Occasions):
             same_id_other_content=bool(seen and not seen.same_content),
             invited=bool(contact and contact.invited_at),
             registered=bool(contact and contact.password_hash),
-            undeliverable=contact is not None and self._pauses(contact, now),
+            undeliverable=contact is not None and pauses(contact, now),
             automatic_mail=tx.outbox.automatic_to(author, since) if author and contact else (),
             new_tickets=tx.threads.opened_lately(author, since) if contact else (),
             reopens=tx.threads.reopened_lately(choice.match.ticket.number, since) if choice.match else (),
@@ -126,16 +131,16 @@ class Desk(Occasions):
             disproven=disproven(read.message, self.policy),
         )
         case = Case(
-            read.message,
-            read.envelope,
-            read.kind,
-            read.keys,
-            choice,
-            known,
-            self.policy,
-            facts,
-            read.order,
-            read.forwarded,
+            message=read.message,
+            envelope=read.envelope,
+            kind=read.kind,
+            keys=read.keys,
+            choice=choice,
+            known=known,
+            policy=self.policy,
+            facts=facts,
+            order=read.order,
+            forwarded=read.forwarded,
         )
         return replace(case, facts=self._more_facts(tx, case))
 
@@ -147,7 +152,7 @@ class Desk(Occasions):
             return replace(facts, own_tickets=tuple(own))
         number = next((int(c.argument) for c in case.order.commands if c.verb in NUMBERED and c.argument), 0)
         named = tx.threads.known(thread.Keys(claims=(number,))).tickets.get(number) if number else None
-        facts = replace(facts, named=self.current(tx, named.number) if named else None)
+        facts = replace(facts, named=tx.reads.current(named.number) if named else None)
         if ticket is None:
             return facts
         answered = tx.outbox.answered([k.message_id for k in case.keys.found if k.message_id])

@@ -15,7 +15,7 @@ _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", 
 
 
 class _Lines(logging.Formatter):
-    """`2026-03-02T09:30:00Z info replydesk.walk decided journal=17 ticket=4`"""
+    """`2026-03-02T09:30:00Z info replydesk.worker decided journal=17 ticket=4`"""
 
     def format(self, record: logging.LogRecord) -> str:
         fields = " ".join(f"{name}={_plain(value)}" for name, value in _fields(record).items())

@@ -23,7 +23,7 @@ from storage import raw as raw_mail
 from storage.database import Database
 from storage.tx import Tx
 
-log = logging.getLogger("replydesk.walk")
+log = logging.getLogger("replydesk.worker")
 
 READERS = 2
 """Threads that parse; more would only fight for the interpreter lock."""
@@ -50,7 +50,7 @@ class Waiting:
     """None: read it from the journal."""
 
 
-class Walk:
+class Worker:
     """Intake on one side, the flow on the other."""
 
     def __init__(
@@ -119,7 +119,7 @@ class Walk:
                 if tx.journal.count_attempt(id) > LIVES:
                     cause = f"the daemon ended {LIVES} times while this mail was in hand"
                     tx.journal.hold(id, "fatal", cause, now)
-                    self._desk.held(tx, id, cause, now)
+                    self._desk.operator.held(tx, id, cause, now)
                 else:
                     taken.append(id)
             return taken
@@ -149,7 +149,8 @@ class Walk:
     async def drain(self, seconds: float) -> int:
         """Finish what is in hand; how many mails stay for the next start (they are in the journal)."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._idle.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._idle.wait()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -183,8 +184,8 @@ class Walk:
             mail = (raw, row.envelope)
         else:
             mail = waiting.mail
-        reading = loop.run_in_executor(self._readers, self._desk.read, *mail)
-        return await asyncio.wait_for(reading, self._parse_seconds + GRACE_SECONDS)
+        async with asyncio.timeout(self._parse_seconds + GRACE_SECONDS):
+            return await loop.run_in_executor(self._readers, self._desk.read, *mail)
 
     async def _handle(
         self,
@@ -263,7 +264,7 @@ class Walk:
         def hold(tx: Tx) -> None:
             if tx.journal.take(id) is not None:
                 tx.journal.hold(id, "fault", cause, now)
-                self._desk.held(tx, id, cause, now)
+                self._desk.operator.held(tx, id, cause, now)
 
         try:
             await self._database.write(hold)

@@ -44,6 +44,15 @@ class TicketReads:
             raise UnknownTicket(f"there is no ticket {number}")
         return found[0]
 
+    def current(self, number: int) -> Ticket:
+        """A ticket, or the one it was merged into."""
+        ticket = self.get(number)
+        seen = {number}
+        while ticket.merged_into and ticket.merged_into not in seen:
+            seen.add(ticket.merged_into)
+            ticket = self.get(ticket.merged_into)
+        return ticket
+
     def entries(self, number: int, kinds: Sequence[EntryKind] = (), limit: int = 0) -> list[Entry]:
         """The history, oldest first; with a limit only the newest of it."""
         if limit and not kinds:

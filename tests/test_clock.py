@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from gateway.apply import Notices
 from gateway.clock import jobs
 from gateway.clock.context import Site
 from gateway.config.settings import DigestSettings, MailboxSettings, Settings
@@ -27,6 +28,7 @@ from gateway.core.policy import Policy
 from gateway.core.ticket import EntryKind, Role
 from gateway.flow import Desk
 from gateway.mail.message import Address, Envelope
+from gateway.portal import acts
 from gateway.render.mail import Templates
 from storage import raw
 from storage.database import Database
@@ -94,7 +96,7 @@ async def order(site: Site, number: int, text: str, *commands: Command) -> None:
         entry = EntryDraft(EntryKind.CORRESPONDENCE, Address(agent.address, agent.name), Role.AGENT, text, text)
         by = Carrier(tx.reads.get(number), agent, site.desk.policy, site.clock())
         decision = carry_out(by, Order(commands), Answer(text, entry) if text else None, "test")
-        site.desk.effects(tx, decision, f"test:{site.clock().isoformat()}", site.clock())
+        site.desk.effects.apply(tx, decision, f"test:{site.clock().isoformat()}", site.clock())
 
     await site.database.write(work)
 
@@ -284,7 +286,7 @@ async def happens(site: Site, number: int, act: str) -> None:
     to_agent = f"support+{token.address_token(keys, 'a', number, 'anna@example.com')}@example.com"
     texts = {"solve": "#solved\n\nDone.", "ask": "What is your number?", "spam": "#spam", "merge": "#merge 1"}
     if act == "press close":
-        assert await site.database.write(lambda tx: site.desk.close_by_link(tx, number, now))
+        assert await site.database.write(lambda tx: acts.close_by_link(site.desk, tx, number, now))
     elif act == "reply":
         to = f"support+{token.address_token(keys, 't', number)}@example.com"
         await receive(site, "kim@customer.example", to, "Re: Help", "It is still broken.")
@@ -351,12 +353,12 @@ async def test_digests_go_out_once_each_business_morning(
         await look(*both)
         number = await write_in(one, "open")
         closed = await write_in(one, "closed by the customer")
-        await one.database.write(lambda tx: one.desk.close_by_link(tx, closed, clock.now))
+        await one.database.write(lambda tx: acts.close_by_link(one.desk, tx, closed, clock.now))
         while clock.now < datetime(2026, 3, 10, 0, 0, tzinfo=BERLIN):
             clock.forward(minutes=30)
             await look(*both)
             if clock.now == datetime(2026, 3, 9, 8, 0, tzinfo=BERLIN):
-                await one.database.write(lambda tx: one.desk.close_by_link(tx, number, clock.now))
+                await one.database.write(lambda tx: acts.close_by_link(one.desk, tx, number, clock.now))
         got = await mails(one, "agent_digest")
         # Thursday and Friday and Monday, two agents each; the review once, to the one lead.
         assert [m[0] for m in got] == ["03-05 07:30"] * 3 + ["03-06 07:30"] * 2 + ["03-09 07:30"] * 2
@@ -385,10 +387,10 @@ async def test_a_crash_inside_a_transaction(
     """Before or after its mail was put in line: nothing of it is there, and the next look does it once."""
     policy = replace(policy, remind_after_days=3, close_after_days=7, rating_after_hours=24)
     clock = Clock(START)
-    put = Desk._send
+    put = Notices.send
     died: set[tuple[Notice, str]] = set()
 
-    def send(desk: Desk, tx: Tx, request: NoticeRequest, scene: Scene, *rest: Any) -> int | None:
+    def send(notices: Notices, tx: Tx, request: NoticeRequest, scene: Scene, **rest: Any) -> int | None:
         key = (request.notice, scene.cause[:8])
         dies = (
             clock.now > START + timedelta(hours=1) and key not in died and request.notice is not Notice.OPERATOR_ALARM
@@ -397,7 +399,7 @@ async def test_a_crash_inside_a_transaction(
             died.add(key)
         if dies and at == "before":
             raise KeyError("power cut")
-        made = put(desk, tx, request, scene, *rest)
+        made = put(notices, tx, request, scene, **rest)
         if dies:
             raise KeyError("power cut")
         return made
@@ -407,7 +409,7 @@ async def test_a_crash_inside_a_transaction(
         solved = await write_in(one, "forgotten")
         await order(one, solved, "Done.", Command(Verb.SOLVED))
         await look(one)
-        monkeypatch.setattr(Desk, "_send", send)
+        monkeypatch.setattr(Notices, "send", send)
         while clock.now < START + timedelta(days=9):
             clock.forward(hours=6)
             await look(one)

@@ -16,6 +16,7 @@ import pytest
 from gateway import config
 from gateway.cli import main
 from gateway.errors import ReplydeskError
+from gateway.portal import acts
 from storage import backup, raw
 from storage.database import Database
 from storage.erasure import compact
@@ -117,7 +118,7 @@ async def story(r: Room) -> dict[str, int]:
         await r.close(number or 0)
     await r.deliver()
     now = r.clock.now
-    await r.write(lambda tx: r.desk.alarm(tx, f"x:{ERIKA}", f"{ERIKA} opened 20 tickets", now))
+    await r.write(lambda tx: r.desk.operator.alarm(tx, f"x:{ERIKA}", f"{ERIKA} opened 20 tickets", now))
     await r.deliver()
     assert await r.broken() == {}
     return {"own": own.ticket or 0, "other": other.ticket or 0, "shared": shared, "alone": alone.ticket or 0}
@@ -299,7 +300,7 @@ async def test_merged_tickets_stand_and_fall_together(database: Database, clock:
     await r.close(mine)
     await r.write(lambda tx: tx.ratings.ask(mine, "five", clock.now))
     asked = await r.read(lambda tx: tx.ratings.find(mine))
-    await r.write(lambda tx: r.desk.rate(tx, asked, 1, "rotes Kästchen, 0049-30-5550123", clock.now))
+    await r.write(lambda tx: acts.rate(r.desk, tx, asked, 1, "rotes Kästchen, 0049-30-5550123", clock.now))
     await r.deliver()
     counts = await erased(r)
     assert (counts["tickets_deleted"], counts["tickets_shared"]) == (2, 1)

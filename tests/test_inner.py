@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from gateway.mail.new_text import MARKERS
+from gateway.send.undelivered import undelivered
 from storage.database import Database
 from tests.conftest import Clock
 from tests.room import ANNA, ERIKA, KARL, LEAD, Room
@@ -143,7 +144,7 @@ async def notice_of(room: Room) -> Notice:
     await room.reply(ERIKA, 1, ABSENCE, **{"Auto-Submitted": "auto-replied"})
     await room.answer(1, "We look into it.")
     (answered,) = await room.outbox("reply", ERIKA)
-    await room.write(lambda tx: room.desk.undelivered(tx, answered.id, INNER["a bounce"], room.clock.now))
+    await room.write(lambda tx: undelivered(room.desk, tx, answered.id, INNER["a bounce"], room.clock.now))
     await room.reply(ERIKA, 1, "Well?", name="Erika", files=(("b.pdf", "application/pdf", b"%PDF" * 999),))
     row = (await room.outbox("agent_notice", ANNA))[-1]
     mail = message_from_bytes(await room.read(lambda tx: tx.outbox.message(row.id)), policy=email_policy.default)

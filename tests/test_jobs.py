@@ -16,6 +16,7 @@ from gateway.clock.context import Site
 from gateway.clock.jobs import JOBS, Job
 from gateway.errors import StorageUnavailable
 from gateway.flow import Desk
+from gateway.portal import acts
 from storage.database import Database
 from storage.jobs import JobState
 from tests.conftest import NOW, Clock
@@ -126,14 +127,14 @@ async def test_one_bad_ticket_stops_no_other(
     first, second = (await r.mail(ERIKA)).ticket or 0, (await r.mail(KARL)).ticket or 0
     for number in (first, second):
         await r.answer(number, "#solved")
-    tick = Desk.tick
+    tick = jobs.tick
 
     def faulty(desk: Desk, tx: Any, number: int, now: Any) -> Any:
         if number == first:
             raise ValueError("bad ticket")
         return tick(desk, tx, number, now)
 
-    monkeypatch.setattr(Desk, "tick", faulty)
+    monkeypatch.setattr(jobs, "tick", faulty)
     clock.forward(days=4)
     await jobs.look(JOBS[0], r.site)
     assert [o.ticket for o in await r.outbox("solved_reminder")] == [second]
@@ -154,7 +155,7 @@ async def test_fired_twice_at_once_by_two_daemons(database_url: str, clock: Cloc
     solved = (await r.mail(ERIKA)).ticket or 0
     await r.answer(solved, "#solved")
     closed = (await r.mail(KARL)).ticket or 0
-    await r.write(lambda tx: r.desk.close_by_link(tx, closed, clock.now))
+    await r.write(lambda tx: acts.close_by_link(r.desk, tx, closed, clock.now))
     await r.deliver()
     clock.forward(days=2 if name == "ratings" else 40 if name == "retention" else 4)
     before = len(await r.outbox())

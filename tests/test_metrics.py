@@ -35,7 +35,7 @@ def figures(url: str) -> dict[str, float]:
 
 def test_events_are_counted(url: str) -> None:
     """One event in the log is one in the figures."""
-    log = logging.getLogger("replydesk.walk")
+    log = logging.getLogger("replydesk.worker")
     log.info("journaled", extra={"source": "imap:support@example.com"})
     log.info("journaled", extra={"source": "smtp"})
     log.info("decided", extra={"kind": "correspondence"})

@@ -15,6 +15,7 @@ import pytest
 from gateway.cli import stats
 from gateway.clock.rating import ask_for_ratings
 from gateway.core import rating
+from gateway.portal import acts
 from storage.database import Database
 from tests.conftest import Clock
 from tests.room import ERIKA, KARL, LEAD, Room, room
@@ -114,7 +115,7 @@ async def test_answers_are_counted(
             await ask_for_ratings(r.site)
             before = await r.read(lambda tx, n=number: tx.ratings.find(n))
             if value:
-                await r.write(lambda tx, b=before, v=value: r.desk.rate(tx, b, v, "", clock.now))
+                await r.write(lambda tx, b=before, v=value: acts.rate(r.desk, tx, b, v, "", clock.now))
 
     await period(1, 5, 0)
     clock.forward(days=30)

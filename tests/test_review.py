@@ -12,6 +12,7 @@ import pytest
 
 from gateway.clock import jobs
 from gateway.core.lifecycle import Status
+from gateway.portal import acts
 from storage.database import Database
 from tests.conftest import Clock
 from tests.room import ANNA, BASE, ERIKA, KARL, LEAD, Room, room
@@ -36,7 +37,7 @@ async def morning(r: Room) -> list[EmailMessage]:
 
 
 async def press_close(r: Room, number: int | None) -> None:
-    await r.write(lambda tx: r.desk.close_by_link(tx, number, r.clock.now))
+    await r.write(lambda tx: acts.close_by_link(r.desk, tx, number, r.clock.now))
 
 
 async def answered(r: Room, digest: EmailMessage, text: str, author: str = LEAD, **headers: Any) -> Any:

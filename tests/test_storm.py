@@ -12,7 +12,7 @@ from gateway.core.policy import Policy
 from gateway.flow import Desk
 from gateway.mail.message import Envelope
 from gateway.render.mail import Templates
-from gateway.worker import Walk
+from gateway.worker import Worker
 from storage.database import Database
 from tests.conftest import Clock
 
@@ -46,7 +46,7 @@ async def test_a_storm_is_one_ticket(
         pytest.skip("two daemons share a PostgreSQL; SQLite has one")
     databases = [Database(database_url, tmp_path) for _ in range(daemons)]
     desk = Desk(policy, Templates())
-    walks = [Walk(d, desk, clock, 10**7, 20.0, lambda: None) for d in databases]
+    walks = [Worker(d, desk, clock, 10**7, 20.0, lambda: None) for d in databases]
     runs = [asyncio.create_task(w.run()) for w in walks]
     mails = storm(7)
     if order == "shuffled":

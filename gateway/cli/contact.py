@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from gateway.cli.words import count
+from gateway.portal import acts
 
 if TYPE_CHECKING:
     from gateway.cli.site import Site
@@ -113,7 +114,7 @@ def _invite(site: Site, args: argparse.Namespace) -> None:
             raise ReplydeskError(
                 f"{contact.address} is registered already; a new password: replydesk contact reset {contact.address}"
             )
-        site.desk.invite(tx, contact, new_cause(), now())
+        acts.invite(site.desk, tx, contact, new_cause(), now())
         return contact
 
     print(f"The registration mail to {site.database.write_now(work).address} is on its way.")
@@ -124,7 +125,7 @@ def _reset(site: Site, args: argparse.Namespace) -> None:
 
     def work(tx: Tx) -> Contact:
         contact = tx.contacts.get(args.address)
-        site.desk.reset(tx, contact, new_cause(), now())
+        acts.reset(site.desk, tx, contact, new_cause(), now())
         return contact
 
     contact = site.database.write_now(work)

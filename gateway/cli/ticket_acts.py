@@ -100,10 +100,10 @@ def _act(site: Site, number: int, decide: Callable[[Ticket], Decision | None]) -
 
     def work(tx: Tx) -> Done:
         tx.threads.serialise([f"ticket:{number}"])
-        ticket = site.desk.current(tx, number)
+        ticket = tx.reads.current(number)
         decision = decide(ticket)
         if decision is not None:
-            site.desk.effects(tx, decision, new_cause(), now())
+            site.desk.effects.apply(tx, decision, new_cause(), now())
         return Done(ticket.number, decision)
 
     return site.database.write_now(work)

@@ -29,9 +29,9 @@ def run(args: argparse.Namespace) -> int:
 
         def work(tx: Tx) -> tuple[int, Decision]:
             tx.threads.serialise([f"ticket:{n}" for n in {args.number, getattr(args, "into", args.number)}])
-            by = orders.Carrier(site.desk.current(tx, args.number), agent, site.policy, now())
+            by = orders.Carrier(tx.reads.current(args.number), agent, site.policy, now())
             decision = _VERBS[args.verb](args, by, tx, site)
-            applied = site.desk.effects(tx, decision, new_cause(), now())
+            applied = site.desk.effects.apply(tx, decision, new_cause(), now())
             assert applied is not None
             return applied.ticket.number, decision
 
@@ -86,7 +86,7 @@ def _merge(args: argparse.Namespace, by: orders.Carrier, tx: Tx, site: Site) -> 
 
 
 def _other(tx: Tx, by: orders.Carrier, site: Site, number: int) -> Ticket:
-    other = site.desk.current(tx, number)
+    other = tx.reads.current(number)
     if other.number == by.ticket.number:
         raise ReplydeskError(f"#{number} is this very ticket")
     return other

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
 from gateway.clock.context import Site
 from gateway.clock.job_status import Canary
 from gateway.core import probe
+from gateway.core.compose import Scene, compose
+from gateway.core.notice import Audience, Notice, NoticeRequest
 from gateway.core.policy import Mailbox
 from gateway.core.probe import Probe
 from gateway.flow import Desk
+from gateway.mail.message import Address
 from storage.tx import Tx
 
 log = logging.getLogger("replydesk.canary")
@@ -84,10 +87,19 @@ def _send(tx: Tx, desk: Desk, box: Mailbox, since: datetime, now: datetime) -> i
     if not tx.probes.is_due(box.address, since):
         return 0
     id = tx.probes.add(box.address, now)
-    outbox_id = desk.send_probe(tx, box, id, now)
+    outbox_id = _put_in_line(tx, desk, box, id, now)
     if outbox_id:
         tx.probes.sent(id, outbox_id)
     return 1
+
+
+def _put_in_line(tx: Tx, desk: Desk, box: Mailbox, id: int, now: datetime) -> int | None:
+    """The one mail of ours that goes to an address of ours. Id of the outbox row."""
+    policy = desk.policy
+    to = Address(probe.address(policy, box, id), box.name)
+    request = NoticeRequest(Notice.CANARY, to, Audience.OPERATOR, probe.subject(policy, id))
+    made = compose(request, Scene(now, f"canary:{id}", text=probe.text(policy, id)), policy)
+    return desk.notices.put(tx, replace(made, from_=Address(box.address, box.name), reverse_path=box.address), now)
 
 
 def _judge(tx: Tx, desk: Desk, patience: timedelta, now: datetime) -> list[Verdict]:
@@ -114,15 +126,17 @@ def _alarm(tx: Tx, desk: Desk, verdict: Verdict, now: datetime) -> None:
     box, sent = verdict.probe.mailbox, f"{verdict.probe.sent_at:%Y-%m-%d %H:%M} UTC"
     key = _alarm_key(box)
     if verdict.outcome == "well":
-        desk.all_clear(tx, key, f"Probes to {box} come back as they were sent, the newest one of {sent}.", now)
+        desk.operator.all_clear(tx, key, f"Probes to {box} come back as they were sent, the newest one of {sent}.", now)
     elif verdict.outcome == "missing":
         text = (
             f"The probe of {sent} to {box} has not come back: mail of ours does not get out, or mail to us does not "
             "get in. Look for it in `replydesk outbox list`, in the relay's log, and where mail comes in."
         )
-        desk.alarm(tx, key, text, now)
+        desk.operator.alarm(tx, key, text, now)
     else:
-        desk.alarm(tx, key, f"The probe of {sent} to {box} came back altered: {probe.in_words(verdict.faults)}.", now)
+        desk.operator.alarm(
+            tx, key, f"The probe of {sent} to {box} came back altered: {probe.in_words(verdict.faults)}.", now
+        )
 
 
 def _alarm_key(mailbox: str) -> str:

@@ -20,7 +20,9 @@ from gateway.clock import canary, rating, retention
 from gateway.clock.context import Site
 from gateway.clock.for_each_ticket import SomeFailed, each
 from gateway.core import clock, digest
-from gateway.core.notice import Audience, Notice, NoticeRequest
+from gateway.core.compose import Scene
+from gateway.core.decision import Decision
+from gateway.core.notice import Audience, Notice, NoticeRequest, Section
 from gateway.core.policy import Policy
 from gateway.errors import StorageUnavailable
 from gateway.flow import Desk
@@ -51,11 +53,20 @@ async def tick_tickets(site: Site) -> str:
     now, desk = site.clock(), site.desk
     numbers = await site.database.read(partial(_wanted, policy=desk.policy, now=now))
     try:
-        done = await each(site.database, numbers, lambda tx, number: desk.tick(tx, number, now))
+        done = await each(site.database, numbers, partial(tick, desk, now=now))
     finally:
         if numbers:
             site.wake()
     return f"{done} tickets moved or reminded" if done else ""
+
+
+def tick(desk: Desk, tx: Tx, number: int, now: datetime) -> Decision | None:
+    """Do what the clock wants of a ticket, if it still wants it."""
+    tx.threads.serialise([f"ticket:{number}"])
+    decision = clock.due(tx.reads.get(number), desk.policy, now)
+    if decision is not None:
+        desk.effects.apply(tx, decision, f"clock:{number}:{decision.reason.value}:{now.isoformat()}", now)
+    return decision
 
 
 def _wanted(tx: Tx, policy: Policy, now: datetime) -> list[int]:
@@ -116,7 +127,7 @@ def _digest(tx: Tx, site: Site, before: datetime, now: datetime) -> int:
         sections = digest.for_agent(agent, tickets, counts, policy, now)
         if sections:
             request = NoticeRequest(Notice.AGENT_DIGEST, Address(agent.address, agent.name), Audience.AGENT, "digest")
-            sent += site.desk.send_sections(tx, request, sections, f"digest:{now.isoformat()}", now)
+            sent += _send_sections(tx, site.desk, request, sections, now)
     return sent
 
 
@@ -128,8 +139,13 @@ def _review(tx: Tx, site: Site, before: datetime, now: datetime) -> int:
         sections = digest.review(lead, closed, policy)
         if sections:
             request = NoticeRequest(Notice.AGENT_DIGEST, Address(lead.address, lead.name), Audience.AGENT, "review")
-            sent += site.desk.send_sections(tx, request, sections, f"review:{now.isoformat()}", now)
+            sent += _send_sections(tx, site.desk, request, sections, now)
     return sent
+
+
+def _send_sections(tx: Tx, desk: Desk, request: NoticeRequest, sections: tuple[Section, ...], now: datetime) -> bool:
+    scene = Scene(now, f"{request.headline}:{now.isoformat()}", sections=sections)
+    return desk.notices.send(tx, request, scene) is not None
 
 
 async def sweep_sessions(site: Site) -> str:
@@ -229,7 +245,7 @@ def _failed(tx: Tx, job: Job, desk: Desk, cause: str, now: datetime) -> JobState
             f"The job {job.name!r} failed: {cause}. What it did before that stays done, and it tries the rest again at "
             "its next time; the log has the details."
         )
-        desk.alarm(tx, _alarm_key(job), text, now)
+        desk.operator.alarm(tx, _alarm_key(job), text, now)
     return tx.jobs.find(job.name)
 
 
@@ -237,7 +253,7 @@ def _went_well(tx: Tx, job: Job, desk: Desk, outcome: str | None, now: datetime)
     since = tx.jobs.recover(job.name)
     if since is not None:
         text = f"The job {job.name!r} works again. It had failed since {since:%Y-%m-%d %H:%M} UTC."
-        desk.all_clear(tx, _alarm_key(job), text, now)
+        desk.operator.all_clear(tx, _alarm_key(job), text, now)
     if outcome is None:
         tx.jobs.forget(job.name)
         return None

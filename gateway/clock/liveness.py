@@ -89,7 +89,7 @@ class Sources:
             row = tx.places.miss(source, uidvalidity, uid, size, cause, now)
             if row.attempts == 1:
                 text = f"A mail of {source} was not taken and is still in its folder (UID {uid}): {cause}."
-                self._desk.alarm(tx, f"unfetched:{source}:{uidvalidity}:{uid}", text, now)
+                self._desk.operator.alarm(tx, f"unfetched:{source}:{uidvalidity}:{uid}", text, now)
             return row
 
         row = await self._database.write(miss)
@@ -109,7 +109,7 @@ class Sources:
             if before.alarmed_at is not None:
                 since = before.failing_since or before.alarmed_at
                 text = f"{source} is read again. It had failed since {since:%Y-%m-%d %H:%M} UTC."
-                self._desk.all_clear(tx, _alarm_key(source), text, now)
+                self._desk.operator.all_clear(tx, _alarm_key(source), text, now)
             return before
 
         before = await self._database.write(look)
@@ -164,7 +164,7 @@ class Sources:
                 f"{source.name} cannot be read since {since:%Y-%m-%d %H:%M} UTC: {cause}. "
                 "New mail waits there; it is taken up once this works again."
             )
-            self._desk.alarm(tx, _alarm_key(source.name), text, now)
+            self._desk.operator.alarm(tx, _alarm_key(source.name), text, now)
             return replace(place, alarmed_at=now)
 
         place = await self._database.write(alarm)

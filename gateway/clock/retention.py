@@ -78,5 +78,5 @@ def _drop_held(site: Site, tx: Tx, days: int, now: datetime) -> list[int]:
         first, last = ids[0], ids[-1]
         which = f"journal entry {first}" if len(ids) == 1 else f"{len(ids)} journal entries from {first} to {last}"
         text = f"Held for more than {days} days and retried by nobody, so dropped by retention: {which}."
-        site.desk.alarm(tx, f"{DROPPED}:{first}", text, now)
+        site.desk.operator.alarm(tx, f"{DROPPED}:{first}", text, now)
     return ids

@@ -15,7 +15,7 @@ from gateway.core.lifecycle import Status
 from gateway.core.ticket import Entry, Role, Ticket
 from gateway.core.token import read_link
 from gateway.errors import UnknownTicket
-from gateway.portal import pages, present, views
+from gateway.portal import acts, pages, present, views
 from gateway.portal.refusal import Refusal
 from gateway.portal.request import Visit
 from storage.tx import Tx
@@ -46,7 +46,7 @@ async def close(visit: Visit) -> Response:
     if isinstance(found, Response):
         return found
     number, now = found.number, visit.now
-    if await visit.portal.database.write(lambda tx: visit.portal.desk.close_by_link(tx, number, now)):
+    if await visit.portal.database.write(lambda tx: acts.close_by_link(visit.portal.desk, tx, number, now)):
         log.info("closed by link", extra={"ticket": number})
         visit.portal.wake()
     return visit.go(f"/close/{visit.request.path_params['token']}")
@@ -63,7 +63,7 @@ async def _ticket_of_link(visit: Visit) -> Ticket | Response:
         return await visit.page(views.Notice(words.link_wrong_title, words.link_wrong_close, (sign_in,)), 404)
     number = int(link.subject)
     try:
-        found = await portal.database.read(lambda tx: portal.desk.current(tx, number))
+        found = await portal.database.read(lambda tx: tx.reads.current(number))
     except UnknownTicket:
         return await visit.page(views.Notice(words.link_wrong_title, words.link_wrong_close, (sign_in,)), 404)
     return found
@@ -100,7 +100,7 @@ async def reply(visit: Visit) -> Response:
         again = _again(entries, text, visit)
         if found.status is Status.CLOSED or found.merged_into:
             return again
-        portal.desk.reply_on_portal(tx, number, "" if again else text, solved, visit.now)
+        acts.reply(portal.desk, tx, number, "" if again else text, solved, visit.now)
         return True
 
     if not await portal.database.write(add):

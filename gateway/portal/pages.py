@@ -69,7 +69,7 @@ async def ticket(visit: Visit) -> Response:
     everything = visit.request.query_params.get("all") == "1"
 
     def read(tx: Tx) -> tuple[Ticket, list[Entry]]:
-        target = visit.portal.desk.current(tx, own(tx, contact, number).number)
+        target = tx.reads.current(own(tx, contact, number).number)
         mine = target.requester.key == contact.key
         return conversation(visit, tx, contact, target.number if mine else number, 0 if everything else MESSAGES + 1)
 

@@ -16,7 +16,7 @@ from gateway.core.rating import Answer
 from gateway.core.ticket import Ticket
 from gateway.core.token import read_link
 from gateway.errors import UnknownTicket
-from gateway.portal import present, views
+from gateway.portal import acts, present, views
 from gateway.portal.request import Visit
 from storage.contacts import Contact
 from storage.tx import Tx
@@ -64,7 +64,7 @@ async def rate(visit: Visit) -> Response:
         before = tx.ratings.find(number)
         if before is None or before.asked_at != asked_at:
             return False
-        visit.portal.desk.rate(tx, before, value, comment, now)
+        acts.rate(visit.portal.desk, tx, before, value, comment, now)
         return True
 
     if not await visit.portal.database.write(give):
@@ -87,7 +87,7 @@ async def _question(visit: Visit) -> _Question | Response:
         answer = tx.ratings.find(number)
         if answer is None:
             return None
-        ticket = portal.desk.current(tx, number)
+        ticket = tx.reads.current(number)
         return _Question(ticket, answer, tx.contacts.find(ticket.requester.address))
 
     try:

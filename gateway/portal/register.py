@@ -15,7 +15,7 @@ from starlette.responses import Response
 from gateway.core.token import Link, fingerprint, read_link
 from gateway.mail.message import address_key
 from gateway.mail.text import normal_password
-from gateway.portal import passwords, views
+from gateway.portal import acts, passwords, views
 from gateway.portal.passwords import Busy, Fault
 from gateway.portal.refusal import Refusal
 from gateway.portal.request import Visit
@@ -78,8 +78,8 @@ async def _set_password(visit: Visit, action: str) -> Response:
         if visit.preferred:
             tx.contacts.set_language(contact.id, visit.preferred)
         if action == "register":
-            portal.desk.registered(
-                tx, tx.contacts.get(contact.address), f"registered:{contact.id}:{now.isoformat()}", now
+            acts.registered(
+                portal.desk, tx, tx.contacts.get(contact.address), f"registered:{contact.id}:{now.isoformat()}", now
             )
         return portal.sessions.open(tx, contact, visit.session, now)
 

@@ -16,7 +16,7 @@ from starlette.responses import Response
 
 from gateway.mail.message import address_key
 from gateway.mail.text import one_line
-from gateway.portal import views
+from gateway.portal import acts, views
 from gateway.portal.passwords import Busy, Verdict
 from gateway.portal.portal import Portal
 from gateway.portal.refusal import Refusal
@@ -120,7 +120,7 @@ async def _send_link(portal: Portal, address: str, now: datetime) -> None:
     def send(tx: Tx) -> bool:
         contact = tx.contacts.find(address)
         if contact is not None:
-            portal.desk.reset(tx, contact, f"forgot:{contact.id}:{now.isoformat()}", now)
+            acts.reset(portal.desk, tx, contact, f"forgot:{contact.id}:{now.isoformat()}", now)
         return contact is not None
 
     try:

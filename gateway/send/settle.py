@@ -18,6 +18,7 @@ from gateway.core.notice import Audience
 from gateway.core.retry import About, Outcome, Result, next_attempt
 from gateway.errors import StorageUnavailable
 from gateway.flow import Desk
+from gateway.send.undelivered import undelivered
 from storage.database import Database
 from storage.outbox import OutboxEntry, State
 from storage.tx import Tx
@@ -98,9 +99,9 @@ class Settlement:
 
         def follow(tx: Tx) -> None:
             if state is State.FAILED:
-                self._desk.undelivered(tx, row.id, reply, now)
+                undelivered(self._desk, tx, row.id, reply, now)
             elif waits:
-                self._desk.alarm(tx, f"uncertain:{row.id}", _waits(row), now)
+                self._desk.operator.alarm(tx, f"uncertain:{row.id}", _waits(row), now)
             elif outcome.about is About.SETUP:
                 self._alarm_setup(tx, row, reply, now)
             elif state is State.SENT:
@@ -177,7 +178,7 @@ class Settlement:
             f"The relay does not let us send mail {row.id} as it is set up; it waits and is tried again. "
             f"It said: {reply}. Look at [send], and at the sender addresses the relay accepts."
         )
-        self._desk.alarm(tx, REFUSED_US, text, now)
+        self._desk.operator.alarm(tx, REFUSED_US, text, now)
 
     def _tell(
         self, row: OutboxEntry, outcome: Outcome, state: State, reply: str, again_at: datetime | None, kept: bool
@@ -201,7 +202,7 @@ class Settlement:
             rows = tx.claims.expire(now, dead)
             for row in rows:
                 if row.waits_for_operator:
-                    self._desk.alarm(tx, f"uncertain:{row.id}", _waits(row), now)
+                    self._desk.operator.alarm(tx, f"uncertain:{row.id}", _waits(row), now)
             return rows
 
         for row in await self._write(expire):

@@ -26,7 +26,7 @@ from gateway.core.token import Keys
 from gateway.flow import Desk
 from gateway.mail.message import Envelope
 from gateway.render.mail import Templates
-from gateway.worker import Walk
+from gateway.worker import Worker
 from storage.database import Database
 from storage.migrate import migrate
 from tests.bench.bench_parse import prose
@@ -80,7 +80,7 @@ async def run(load: list[bytes]) -> tuple[float, float]:
         migrate(database)
         settings = config.build(SETTINGS, Path(folder) / "r.toml")
         desk = Desk(config.policy(settings, Keys(b"0123456789abcdef0123456789abcdef")), Templates())
-        walk = Walk(database, desk, lambda: datetime.now(UTC), 50_000_000, 20, lambda: None)
+        walk = Worker(database, desk, lambda: datetime.now(UTC), 50_000_000, 20, lambda: None)
         task = asyncio.create_task(walk.run())
         gate = asyncio.Semaphore(20)
 

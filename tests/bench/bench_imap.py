@@ -31,7 +31,7 @@ from gateway.receive.imap.client import connect
 from gateway.receive.imap.folder import Folder
 from gateway.receive.intake import Intake
 from gateway.render.mail import Templates
-from gateway.worker import Walk
+from gateway.worker import Worker
 from storage.database import Database
 from storage.migrate import migrate
 from tests.interop import dovecot as dovecot_module
@@ -83,7 +83,7 @@ async def read(mails: int, after: After, *, journal: bool) -> tuple[str, float]:
         migrate(database)
         desk = Desk(Policy(Keys(b"k" * 32), (Mailbox("support@example.com", "Support", "en"),)), Templates())
         sources = Sources(database, desk, _now, lambda: None, {SOURCE: timedelta(minutes=15)})
-        walk: Intake = Walk(database, desk, _now, 1 << 25, 20, lambda: None) if journal else Nowhere()
+        walk: Intake = Worker(database, desk, _now, 1 << 25, 20, lambda: None) if journal else Nowhere()
         async with waiting(mails) as (server, account):
             errand = Errand(SOURCE, "support@example.com", "INBOX", Backlog.ALL, after, "Done")
             folder = Folder(errand, account.name, walk, sources, 1 << 25, _now)

@@ -19,7 +19,7 @@ from gateway.receive.imap.client import Mailbox, connect
 from gateway.receive.imap.folder import Folder
 from gateway.receive.imap.watch import Watch
 from gateway.render.mail import Templates
-from gateway.worker import Walk
+from gateway.worker import Worker
 from storage.database import Database
 from storage.folder_progress import Place
 from storage.journal import JournalEntry
@@ -57,7 +57,7 @@ class House:
 
     def __init__(self, database: Database, policy: Policy, clock: Callable[[], datetime]) -> None:
         self.database, self.desk, self.clock = database, Desk(policy, Templates()), clock
-        self.walk = Walk(database, self.desk, clock, LARGEST, 20, lambda: None)
+        self.walk = Worker(database, self.desk, clock, LARGEST, 20, lambda: None)
         self.sources = Sources(database, self.desk, clock, lambda: None, {SOURCE: timedelta(minutes=15)})
 
     def folder(self, errand: Errand, largest: int = LARGEST) -> Folder:

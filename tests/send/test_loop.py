@@ -197,7 +197,7 @@ async def test_a_failure_that_cannot_be_shown_is_settled_all_the_same(
     def broken(*_: object) -> None:
         raise RuntimeError("a template of this site is broken")
 
-    monkeypatch.setattr(type(house.desk), "undelivered", broken)
+    monkeypatch.setattr("gateway.send.settle.undelivered", broken)
     sink.script("rcpt", "550 5.1.1 no such user")
     id = await house.put()
     async with house.running():

@@ -21,8 +21,10 @@ from gateway.core.policy import Policy
 from gateway.core.say import spoken
 from gateway.flow import Desk
 from gateway.mail.message import Envelope, address_key
+from gateway.portal import acts
 from gateway.render.mail import Templates
 from gateway.send.enclose import enclosed_now
+from gateway.send.undelivered import undelivered
 from storage import raw
 from storage.database import Database
 from storage.outbox import OutboxEntry, State
@@ -95,7 +97,7 @@ class Player:
             self._say(f"  cause: {row.cause}")
 
     def _do_close_link(self, step: dict[str, Any]) -> None:
-        changed = self.database.write_now(lambda tx: self.desk.close_by_link(tx, step["ticket"], self.clock.now))
+        changed = self.database.write_now(lambda tx: acts.close_by_link(self.desk, tx, step["ticket"], self.clock.now))
         self._say(f"close link: {'closed' if changed else 'nothing changed'}")
 
     def _do_deliver(self, step: dict[str, Any]) -> None:
@@ -112,7 +114,7 @@ class Player:
         row, _ = self._find(step["mail"])
 
         def fail(tx: Tx) -> None:
-            self.desk.undelivered(tx, row.id, step["reply"], self.clock.now)
+            undelivered(self.desk, tx, row.id, step["reply"], self.clock.now)
 
         self.database.write_now(fail)
 

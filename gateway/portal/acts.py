@@ -1,0 +1,73 @@
+"""What a customer does by a click, and the mails about their access. The shell sends those mails as well.
+
+Each acts inside the transaction of whoever calls, on the ticket as it is then. Nothing here knows the web.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from gateway.core import rating, requester_acts
+from gateway.core.compose import Scene
+from gateway.core.decision import Reason
+from gateway.core.notice import Audience, Notice, NoticeRequest
+from gateway.core.rating import Answer
+from gateway.flow import Desk
+from storage.contacts import Contact
+from storage.tx import Tx
+
+
+def close_by_link(desk: Desk, tx: Tx, number: int, now: datetime) -> bool:
+    """The requester pressed "Close ticket". False: it was closed already, nothing changed."""
+    tx.threads.serialise([f"ticket:{number}"])
+    return _close(desk, tx, number, "closed_by_link", f"close:{number}:{now.isoformat()}", now)
+
+
+def reply(desk: Desk, tx: Tx, number: int, text: str, solved: bool, now: datetime) -> None:
+    """The requester answered on the page, perhaps saying that it is solved."""
+    tx.threads.serialise([f"ticket:{number}"])
+    cause = f"portal:{number}:{now.isoformat()}"
+    if text:
+        decision = requester_acts.reply_on_portal(tx.reads.current(number), desk.policy, text)
+        desk.effects.apply(tx, decision, cause, now)
+    if solved:
+        _close(desk, tx, number, "closed_on_page", cause + ":close", now)
+
+
+def _close(desk: Desk, tx: Tx, number: int, how: str, cause: str, now: datetime) -> bool:
+    decision = requester_acts.close_by_requester(tx.reads.current(number), desk.policy, Reason.CLOSED_BY_LINK, how)
+    if decision is None:
+        return False
+    desk.effects.apply(tx, decision, cause, now)
+    return True
+
+
+def rate(desk: Desk, tx: Tx, before: Answer, value: int, comment: str, now: datetime) -> None:
+    """The customer says how it was, or changes the answer."""
+    decision = rating.rated(tx.reads.current(before.ticket), before, value, comment, desk.policy)
+    desk.effects.apply(tx, decision, f"rated:{before.ticket}:{now.isoformat()}", now)
+    tx.ratings.rate(before, value, comment, bool(decision.notices), now)
+
+
+def invite(desk: Desk, tx: Tx, contact: Contact, cause: str, now: datetime) -> None:
+    """Send the registration mail (again). `cause` must differ for each request."""
+    _send(desk, tx, Notice.REGISTRATION, contact, cause, now)
+
+
+def reset(desk: Desk, tx: Tx, contact: Contact, cause: str, now: datetime) -> None:
+    """Send a link to set a new password; to somebody who never registered the registration mail."""
+    notice = Notice.PASSWORD_RESET if contact.password_hash else Notice.REGISTRATION
+    _send(desk, tx, notice, contact, cause, now)
+
+
+def registered(desk: Desk, tx: Tx, contact: Contact, cause: str, now: datetime) -> None:
+    """Confirm a registration."""
+    _send(desk, tx, Notice.REGISTERED, contact, cause, now)
+
+
+def _send(desk: Desk, tx: Tx, notice: Notice, contact: Contact, cause: str, now: datetime) -> None:
+    languages = {contact.key: contact.language} if contact.language else {}
+    # The newest ticket lends its mailbox and language, and makes a reply to this mail find a ticket.
+    newest = tx.reads.search(requester=contact.address, limit=1)
+    scene = Scene(now, cause, newest[0] if newest else None, languages=languages)
+    desk.notices.send(tx, NoticeRequest(notice, contact.as_address, Audience.CUSTOMER), scene)
