@@ -156,6 +156,28 @@ def test_the_readme_names_the_two_commands() -> None:
     assert "make test" in readme
 
 
+PLACE = re.compile(r"[\w.-]*[\w-]/[\w./-]*|[\w.-]+\.(?:py|md|toml|po)")
+"""A path of the repository as a page writes it."""
+
+
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "docs/glossary.md"])
+def test_every_place_named_for_contributors_exists(page: str) -> None:
+    """Whoever follows a page arrives."""
+    text = (ROOT / page).read_text("utf-8")
+    named = re.findall(r"`([^`\s]+)`", text) + re.findall(r"(?m)^(\S+) {2,}", text)
+    links = [str((ROOT / page).parent / link) for link in re.findall(r"\]\(([^)]+)\)", text)]
+    places = [place for place in named if PLACE.fullmatch(place) and place != "replydesk.po"]
+    assert len(places) > 15
+    assert [place for place in [*places, *links] if not (ROOT / place).exists()] == []
+
+
+def test_the_picture_of_the_house_shows_every_folder() -> None:
+    """A new folder of the gateway gets its line."""
+    picture = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    folders = [path.parent.name for path in (ROOT / "gateway").glob("*/__init__.py")]
+    assert [folder for folder in folders if f"\ngateway/{folder}/ " not in picture] == []
+
+
 def test_the_version_is_one() -> None:
     """The package, the program and the changelog name the same."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
