@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from gateway.config.password import Password
+from gateway.core import backoff as backoff_module
 from gateway.core.policy import Policy
-from gateway.receive.imap import backoff as backoff_module
 from gateway.receive.imap import watch as watch_module
 from gateway.receive.imap.account import After, Backlog
 from storage.database import Database

@@ -162,7 +162,7 @@ async def test_an_expired_token_is_renewed_for_the_next_login(
     """The mailbox refuses the kept token; the next try comes at once with a new one, and the mail is taken."""
     waits: list[float] = []
     monkeypatch.setattr(
-        "gateway.receive.imap.backoff.Backoff.failed", lambda self, at_least=0.0: waits.append(at_least) or 0.01
+        "gateway.core.backoff.Backoff.failed", lambda self, at_least=0.0: waits.append(at_least) or 0.01
     )
     database = Database(sqlite_url, tmp_path)
     house = House(database, policy, clock)

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from gateway.core.backoff import delay
 from gateway.errors import StorageUnavailable, Unreachable
 from gateway.receive import arrival
 from gateway.receive.imap import syntax as words
@@ -285,4 +286,4 @@ class Folder:
 
 
 def _due(row: Unfetched, now: datetime) -> bool:
-    return now - row.tried_at >= min(LAST_RETRY, FIRST_RETRY * (1 << min(row.attempts, 10)))
+    return now - row.tried_at >= delay(row.attempts, FIRST_RETRY, LAST_RETRY)

@@ -11,9 +11,9 @@ import contextlib
 import logging
 import random
 
+from gateway.core.backoff import Backoff
 from gateway.errors import LoginRefused, ReplydeskError, StorageUnavailable
 from gateway.receive.imap.account import Account, Books
-from gateway.receive.imap.backoff import Backoff
 from gateway.receive.imap.client import Mailbox, connect
 from gateway.receive.imap.folder import Folder
 from gateway.receive.smtp.commit import describe
@@ -53,7 +53,8 @@ class Watch:
         """Finish the mails in hand and begin no more."""
         self._stopping.set()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._ended.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._ended.wait()
 
     async def _visit(self) -> None:
         """One connection, from the login to its end."""
@@ -108,4 +109,5 @@ class Watch:
 
     async def _pause(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()

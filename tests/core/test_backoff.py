@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from gateway.receive.imap.backoff import Backoff
+from datetime import timedelta
+
+from gateway.core.backoff import Backoff, delay
 
 
 def test_delays_double_up_to_the_longest() -> None:
@@ -37,3 +39,9 @@ def test_thousands_of_failures_are_still_a_number() -> None:
     """A server that is away for months."""
     backoff = Backoff(lambda: 0.0)
     assert {backoff.failed() for _ in range(5000)} <= {float(2**n) for n in range(9)} | {300.0}
+
+
+def test_a_time_span_grows_as_seconds_do() -> None:
+    """Whoever keeps the count of failures elsewhere asks for the delay alone."""
+    minute, hour = timedelta(minutes=1), timedelta(hours=1)
+    assert [delay(n, minute, hour) for n in (0, 1, 5, 6, 5000)] == [minute, 2 * minute, 32 * minute, hour, hour]
