@@ -32,7 +32,7 @@ from gateway.portal import server as portal_server
 from gateway.portal.app import Health
 from gateway.receive.imap import from_settings
 from gateway.receive.imap.watch import Watch
-from gateway.receive.smtp import smtp
+from gateway.receive.smtp.server import drain
 from gateway.render.mail import Templates
 from gateway.send import Sender, transport
 from gateway.worker import Worker
@@ -115,7 +115,7 @@ def build_desk(settings: Settings) -> Desk:
 
 
 async def _drain_doors(servers: list[asyncio.Server]) -> None:
-    await asyncio.gather(*(smtp.drain(server, RECEIVE_SECONDS) for server in servers))
+    await asyncio.gather(*(drain(server, RECEIVE_SECONDS) for server in servers))
 
 
 async def _watch_folders(stack: contextlib.AsyncExitStack, watches: list[Watch]) -> None:

@@ -20,9 +20,9 @@ from gateway.config import Settings, agent_addresses
 from gateway.config.settings import LmtpSettings, SmtpSettings
 from gateway.portal.server import Server
 from gateway.receive.intake import Intake
-from gateway.receive.smtp import lmtp, smtp
+from gateway.receive.smtp import server
 from gateway.receive.smtp.logins import BadLogins, Logins
-from gateway.receive.smtp.options import Listener, Options
+from gateway.receive.smtp.options import LMTP, SMTP, Dialect, Listener, Options
 
 log = logging.getLogger("replydesk")
 
@@ -40,7 +40,7 @@ class _Door:
     key: str
     listener: Listener
     options: Options
-    serve: Callable[[Listener, Intake, Options], Awaitable[asyncio.Server]]
+    dialect: Dialect = SMTP
 
 
 def check(settings: Settings, given: Given) -> None:
@@ -57,16 +57,16 @@ def check(settings: Settings, given: Given) -> None:
 
 
 async def open_receivers(settings: Settings, intake: Intake, given: Given) -> list[asyncio.Server]:
-    """Listen for mail; give each server to `smtp.drain` at the end."""
+    """Listen for mail; give each server to `server.drain` at the end."""
     servers: list[asyncio.Server] = []
     try:
         for door in _doors(settings, given):
             with named(settings, door.key, door.listener):
-                servers.append(await door.serve(door.listener, intake, door.options))
+                servers.append(await server.serve(door.listener, intake, door.options, door.dialect))
             log.info("listening", extra={"for": door.key, "address": _told(door.listener)})
     except BaseException:
-        for server in servers:
-            server.close()
+        for opened in servers:
+            opened.close()
         raise
     return servers
 
@@ -113,14 +113,14 @@ def _doors(settings: Settings, given: Given) -> Iterator[_Door]:
         return handed or [listener(a, implicit_tls=implicit_tls) for a in addresses]
 
     for one in wanted("smtp", s.listen):
-        yield _Door("receive.smtp.listen", one, by_smtp, smtp.serve)
+        yield _Door("receive.smtp.listen", one, by_smtp)
     for one in wanted("smtps", s.implicit_tls_listen, implicit_tls=True):
-        yield _Door("receive.smtp.implicit_tls_listen", one, by_smtp, smtp.serve)
+        yield _Door("receive.smtp.implicit_tls_listen", one, by_smtp)
     for one in wanted("lmtp", settings.receive.lmtp.listen):
         # No balancer stands before a Unix socket.
         local = one.path or (one.socket is not None and one.socket.family == socket.AF_UNIX)
         options = replace(by_lmtp, proxy_protocol_timeout=None) if local else by_lmtp
-        yield _Door("receive.lmtp.listen", one, options, lmtp.serve)
+        yield _Door("receive.lmtp.listen", one, options, LMTP)
 
 
 class _Proxies(TypedDict):

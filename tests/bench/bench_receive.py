@@ -21,7 +21,8 @@ from time import perf_counter
 from aiosmtpd.smtp import SMTP
 
 from gateway.mail.message import Envelope
-from gateway.receive.smtp import smtp
+from gateway.receive.smtp import server as smtp
+from gateway.receive.smtp.options import Listener, Options
 
 ROUNDS = 5
 KEPT_MAIL = b"Subject: bench\r\n\r\n" + b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXY\r\n" * 32
@@ -67,8 +68,8 @@ def send(port: int, mail: bytes, mails: int, connections: int) -> float:
 
 
 async def ours() -> asyncio.Server:
-    options = smtp.Options(hostname="desk.test", max_message_bytes=50_000_000)
-    return await smtp.serve(smtp.Listener("127.0.0.1"), Nowhere(), options)
+    options = Options(hostname="desk.test", max_message_bytes=50_000_000)
+    return await smtp.serve(Listener("127.0.0.1"), Nowhere(), options)
 
 
 async def bare() -> asyncio.Server:

@@ -27,7 +27,7 @@ from gateway.cli import check_connect, check_dns
 from gateway.cli.findings import Finding
 from gateway.config import Settings
 from gateway.mail.message import Envelope
-from gateway.receive.smtp.smtp import drain
+from gateway.receive.smtp.server import drain
 from tests.receive.imap_server import PASSWORD, USER, Server
 from tests.sink import Sink
 from tests.site import Site, free_port, running

@@ -10,8 +10,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 
 from gateway.mail.message import Envelope
-from gateway.receive.smtp import lmtp, smtp
-from gateway.receive.smtp.smtp import Listener, Options
+from gateway.receive.intake import Intake
+from gateway.receive.smtp import server as smtp
+from gateway.receive.smtp.options import LMTP, SMTP, Listener, Options
 
 PATIENCE = 20.0
 """Seconds after which a test gives up on an answer; no test passes or fails by how fast it came."""
@@ -147,11 +148,11 @@ async def peer(server: asyncio.Server, tls: ssl.SSLContext | None = None, greete
 
 @contextlib.asynccontextmanager
 async def serving(
-    desk: smtp.Intake, protocol: str = "smtp", listener: Listener | None = None, **changes: object
+    desk: Intake, protocol: str = "smtp", listener: Listener | None = None, **changes: object
 ) -> AsyncIterator[asyncio.Server]:
     """A real server on a free port."""
-    serve = {"smtp": smtp.serve, "lmtp": lmtp.serve}[protocol]
-    server = await serve(listener or Listener("127.0.0.1"), desk, options(**changes))
+    dialect = {"smtp": SMTP, "lmtp": LMTP}[protocol]
+    server = await smtp.serve(listener or Listener("127.0.0.1"), desk, options(**changes), dialect)
     try:
         yield server
     finally:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from smtp_peer import Desk, Peer, Tls, options, peer, serving, until
 
-from gateway.receive.smtp import lmtp, smtp
-from gateway.receive.smtp.smtp import Listener
+from gateway.receive.smtp import server as smtp
+from gateway.receive.smtp.options import LMTP, Listener
 
 GOODBYE = b"421 4.3.2 Shutting down, please try again later\r\n"
 
@@ -61,7 +61,7 @@ async def test_a_commit_that_does_not_end_is_counted() -> None:
     async with serving(desk) as server, peer(server) as client:
         await client.begin_data()
         await client.send(b"hello\r\n.\r\n")
-        await until(lambda: smtp._doors[server].commits.running)
+        await until(lambda: smtp._listening[server].commits.running)
         assert await smtp.drain(server, 0.05) == 1
         assert await client.closed() == GOODBYE
         may_end.set()
@@ -75,7 +75,7 @@ async def test_a_commit_whose_peer_is_gone_is_waited_for() -> None:
         async with peer(server) as client:
             await client.begin_data()
             await client.send(b"hello\r\n.\r\n")
-            await until(lambda: smtp._doors[server].commits.running)
+            await until(lambda: smtp._listening[server].commits.running)
         assert await smtp.drain(server, 20) == 0
         assert desk.mails == [b"hello\r\n"]
 
@@ -86,7 +86,7 @@ async def test_a_deaf_tls_peer_does_not_delay_the_end(tls: Tls) -> None:
         await client.start_tls(tls.client)
         client.writer.transport.pause_reading()  # type: ignore[attr-defined]  # a ReadTransport too
         await smtp.drain(server, 20)
-        assert not smtp._doors[server].gates
+        assert not smtp._listening[server].sessions
         client.writer.transport.abort()
 
 
@@ -121,7 +121,7 @@ async def test_a_living_socket_is_not_taken(tmp_path: Path) -> None:
     listener = Listener(path=str(path))
     async with serving(Desk(), "lmtp", listener):
         with pytest.raises(OSError, match="somebody listens there"):
-            await lmtp.serve(listener, Desk(), options())
+            await smtp.serve(listener, Desk(), options(), LMTP)
         path.rename(tmp_path / "aside")
     (tmp_path / "aside").rename(path)
     async with serving(Desk(), "lmtp", listener), unix_peer(path) as client:
@@ -133,7 +133,7 @@ async def test_a_file_in_the_way_is_not_removed(tmp_path: Path) -> None:
     path = tmp_path / "lmtp"
     path.write_text("precious")
     with pytest.raises(FileExistsError):
-        await lmtp.serve(Listener(path=str(path)), Desk(), options())
+        await smtp.serve(Listener(path=str(path)), Desk(), options(), LMTP)
     assert path.read_text() == "precious"
 
 
@@ -167,4 +167,4 @@ def test_wrong_settings_do_not_start(wrong) -> None:  # type: ignore[no-untyped-
 async def test_lmtp_is_not_for_port_25() -> None:
     """RFC 2033 section 5."""
     with pytest.raises(ValueError, match="25"):
-        await lmtp.serve(Listener("127.0.0.1", 25), Desk(), options())
+        await smtp.serve(Listener("127.0.0.1", 25), Desk(), options(), LMTP)

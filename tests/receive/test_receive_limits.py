@@ -6,10 +6,10 @@ import asyncio
 import contextlib
 
 import pytest
-from smtp_peer import PATIENCE, Desk, Peer, memory_stays_below, peer, serving
+from smtp_peer import Desk, Peer, memory_stays_below, options, peer, serving, until
 
-from gateway.receive.smtp import smtp
-from gateway.receive.smtp.door import peer_of, plain_address
+from gateway.receive.smtp import admission
+from gateway.receive.smtp import server as smtp
 
 MIB = 1 << 20
 
@@ -142,11 +142,20 @@ async def test_connections_in_all() -> None:
 
 def test_who_is_one_peer() -> None:
     """An IPv6 /64 counts as one peer, a mapped address as its IPv4."""
-    assert peer_of("2001:db8:1:2:3:4:5:6") == peer_of("2001:db8:1:2::1") != peer_of("2001:db8:1:3::1")
-    assert peer_of("192.0.2.1") != peer_of("192.0.2.2")
-    assert plain_address(("::ffff:192.0.2.1", 1, 0, 0)) == "192.0.2.1"
-    assert plain_address(("fe80::1%eth0", 1, 0, 2)) == "fe80::1"
-    assert plain_address("") == ""
+
+    def arrived(peername: object) -> admission.Peer:
+        peer = admission.Peer("smtp")
+        assert admission.Admission(options()).arrive(peer, peername) is None
+        return peer
+
+    def key(address: str) -> str:
+        return arrived((address, 1)).key
+
+    assert key("2001:db8:1:2:3:4:5:6") == key("2001:db8:1:2::1") != key("2001:db8:1:3::1")
+    assert key("192.0.2.1") != key("192.0.2.2")
+    assert arrived(("::ffff:192.0.2.1", 1, 0, 0)).remote == "192.0.2.1"
+    assert arrived(("fe80::1%eth0", 1, 0, 2)).remote == "fe80::1"
+    assert arrived("").remote == arrived("").key == ""
 
 
 async def test_peer_that_does_not_read_cannot_stay() -> None:
@@ -157,5 +166,5 @@ async def test_peer_that_does_not_read_cannot_stay() -> None:
             for _ in range(400):
                 client.writer.write(b"HELP\r\n" * 5000)
                 await asyncio.wait_for(client.writer.drain(), 5)
-        await asyncio.wait_for(smtp._doors[server].empty.wait(), PATIENCE)
+        await until(lambda: not smtp._listening[server].sessions)
         client.writer.transport.abort()

@@ -9,10 +9,10 @@ import smtplib
 import threading
 
 import pytest
-from smtp_peer import PATIENCE, Desk, Peer, Tls, peer, serving
+from smtp_peer import Desk, Peer, Tls, peer, serving, until
 
-from gateway.receive.smtp import smtp
-from gateway.receive.smtp.smtp import Listener
+from gateway.receive.smtp import server as smtp
+from gateway.receive.smtp.options import Listener, Options
 
 PASSWORD = "Grüß Gott"
 
@@ -81,10 +81,10 @@ async def test_unfinished_handshake_frees_its_place(tls: Tls) -> None:
         async with peer(server) as client:
             await client.ask("STARTTLS")
             await client.closed()
-            await asyncio.wait_for(smtp._doors[server].empty.wait(), PATIENCE)
+            await until(lambda: not smtp._listening[server].sessions)
         async with peer(server) as client:
             await client.ask("STARTTLS")
-        await asyncio.wait_for(smtp._doors[server].empty.wait(), PATIENCE)
+        await until(lambda: not smtp._listening[server].sessions)
 
 
 async def test_implicit_tls(tls: Tls) -> None:
@@ -268,5 +268,5 @@ async def test_proxy_header_and_implicit_tls_contradict(tls: Tls) -> None:
         await smtp.serve(
             Listener("127.0.0.1", implicit_tls=True),
             Desk(),
-            smtp.Options(hostname="desk.test", tls=tls.server, proxy_protocol_timeout=5),
+            Options(hostname="desk.test", tls=tls.server, proxy_protocol_timeout=5),
         )

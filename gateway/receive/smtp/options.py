@@ -38,6 +38,21 @@ class Listener:
             raise ValueError(f"there is no port {self.port}")
 
 
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """What is spoken. LMTP (RFC 2033) differs in its hello and in DATA, where each recipient gets a reply."""
+
+    keyword: str
+    """In the greeting and the Received line."""
+    source: str
+    """As in the journal."""
+    is_lmtp: bool = False
+
+
+SMTP = Dialect("ESMTP", "smtp")
+LMTP = Dialect("LMTP", "lmtp", is_lmtp=True)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """What one listener allows. Counts are per listener; 0 means without limit where a field says so."""

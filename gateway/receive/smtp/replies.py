@@ -32,6 +32,14 @@ class Reply:
         return self.reply_code == 250
 
 
+class Declined(Exception):
+    """A command is answered with this reply instead of being carried out."""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__(str(reply))
+        self.reply = reply
+
+
 OK = Reply(250, "2.0.0", "OK")
 BYE = Reply(221, "2.0.0", "Bye")
 READY_FOR_TLS = Reply(220, "2.0.0", "Ready to start TLS")
