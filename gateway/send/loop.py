@@ -19,7 +19,6 @@ from gateway.core.token import address_token
 from gateway.errors import StorageUnavailable
 from gateway.flow import Desk
 from gateway.mail.message import NULL_REVERSE_PATH
-from gateway.send.breaker import Breaker
 from gateway.send.enclose import enclose
 from gateway.send.relay import Transport
 from gateway.send.settle import Clock, Settlement, described
@@ -33,12 +32,52 @@ POLL_SECONDS = 2.0
 LOOK_AFTER = timedelta(seconds=60)
 """How often claims are extended, and those of dead holders looked for."""
 FAULT_PAUSE = 5.0
+FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=1), timedelta(seconds=60)
+"""How long nothing is sent after the relay was not reached; it doubles from the one to the other."""
 CLAIMED_PER_WORKER = 8
 """Claimed in one go, so that a claim costs little of a mail; what is not begun is given back when we stop."""
 CUT_OFF, LAST_CALL = 0.6, 0.8
 """Shares of the time for draining after which deliveries are cut off, and the database is asked once more only."""
 
 Claimed = tuple[OutboxEntry, bytes]
+
+
+class Breaker:
+    """Open from the first failure to reach the relay until its next answer; told the time.
+
+    Meanwhile mails wait, and one of them asks now and then whether the relay is back.
+    """
+
+    def __init__(self) -> None:
+        self.until: datetime | None = None
+        """No attempt before this time; None: closed, everything may be sent."""
+        self._delay = FIRST_PAUSE
+        self._cause = ""
+
+    def failed(self, now: datetime, cause: str) -> bool:
+        """There was no relay. True when that is news: it was there before, or the cause is another one."""
+        news = self.until is None or cause != self._cause
+        if self.until is None:
+            self._delay = FIRST_PAUSE
+        elif now >= self.until:
+            self._delay = min(self._delay * 2, LONGEST_PAUSE)
+        if self.until is None or now >= self.until:
+            # Attempts that were under way already do not make the pause longer.
+            self.until = now + self._delay
+        self._cause = cause
+        return news
+
+    def answered(self) -> bool:
+        """The relay said something. True when that is news."""
+        news = self.until is not None
+        self.until = None
+        return news
+
+    def room(self, now: datetime, free: int, under_way: int) -> int:
+        """How many mails may be begun: all that are free, none, or the one that asks."""
+        if self.until is None:
+            return free
+        return 1 if now >= self.until and not under_way else 0
 
 
 class Sender:

@@ -1,41 +1,28 @@
-"""Mail over SMTP to a relay, knowing at each moment how far it came.
+"""Mail over SMTP to a relay, over connections that are kept for the next mail.
 
-RFC 5321 with 3207 (STARTTLS) and 4954 (AUTH).
-aiosmtplib speaks the commands; DATA is ours, for its own hides whether the final dot was sent:
-before the dot nothing was delivered, after it without an answer nobody knows. Must never turn
-that doubt into a plain retry, and never send on a connection whose certificate was not verified.
+Never opens more than the relay lets us: when a further connection is refused while others work,
+those are waited for, and asking for more is put off for a while. Must never send on a connection
+whose certificate was not verified. What is said on a connection is in `conversation`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import ssl
 
-import aiosmtplib
-from aiosmtplib import SMTPResponse
-
-from gateway.core.retry import About, Outcome, Phase, answered, broken
-from gateway.errors import AccountError
-from gateway.send.envelope import PreparedMail, prepare
-from gateway.send.pool import GOODBYE_SECONDS, NoConnection, Pool
-from gateway.send.relay import NOT_OURS, Begin, Relay, RelayUnavailable, at_once
+from gateway.core.retry import About, Outcome, Phase, broken
+from gateway.send.conversation import GOODBYE_SECONDS, TROUBLE, Conversation, NoConnection
+from gateway.send.relay import Begin, Relay, RelayUnavailable, at_once
 
 log = logging.getLogger("replydesk.send")
 
 MAILS_PER_CONNECTION = 100
 """Relays behind a balancer are spread again after so many."""
-QUIET_SECONDS = 1.0
-"""A connection that was idle for longer is tried with RSET before it gets a mail."""
-RESET_SECONDS = 10.0
-"""A relay that forgot the connection often says nothing; a new connection is the quicker way."""
-FINAL_FACTOR = 10
-"""The reply to a whole mail may take this many timeouts: giving up early makes doubles (RFC 1047)."""
-CHUNK = 65_536
-"""Bytes handed over before waiting for the other side to read them."""
-
-_TROUBLE = (aiosmtplib.SMTPException, OSError, AccountError)
+IDLE_SECONDS = 30.0
+"""After this long without a mail a connection is closed: others want the relay's slots too."""
+MODEST_SECONDS = 60.0
+"""How long we do with the connections we have, after the relay refused another."""
 
 
 class SmtpTransport:
@@ -44,7 +31,15 @@ class SmtpTransport:
     def __init__(self, relay: Relay, tls: ssl.SSLContext | None = None) -> None:
         self._relay = relay
         self._tls = tls or (ssl.create_default_context() if relay.security != "none" else None)
-        self._pool: Pool[Conversation] = Pool(self._open, relay.connections)
+        self._idle: list[tuple[Conversation, float]] = []
+        self._busy: set[Conversation] = set()
+        self._opening = 0
+        self._modest: tuple[int, float] = (relay.connections, 0.0)
+        """How many connections we do with, until when."""
+        self._changed = asyncio.Event()
+        self._closed = False
+        self._reaper: asyncio.TimerHandle | None = None
+        self._goodbyes: set[asyncio.Task[None]] = set()
         secret = relay.password or relay.tokens
         if secret and relay.security == "none" and relay.host not in ("127.0.0.1", "::1", "localhost"):
             log.warning("the password goes to the relay unencrypted", extra={"relay": str(relay)})
@@ -55,7 +50,7 @@ class SmtpTransport:
         """Try once. Addresses without angle brackets, the null reverse-path as the empty string."""
         while True:
             try:
-                conversation = await self._pool.take()
+                conversation = await self._take()
             except NoConnection as error:
                 return broken(Phase.CONNECT, f"{self._relay}: {error}")
             kept = conversation.mails > 0
@@ -63,12 +58,12 @@ class SmtpTransport:
                 outcome = await conversation.transfer(reverse_path, recipient, message, begin)
             except BaseException:
                 conversation.abort()
-                self._pool.give(conversation)
+                self._give(conversation)
                 raise
             if conversation.mails >= MAILS_PER_CONNECTION:
-                self._pool.retire(conversation)
+                self._retire(conversation)
             else:
-                self._pool.give(conversation)
+                self._give(conversation)
             # The relay may close a kept connection at any time; that says nothing of the mail, nor of the relay.
             if not (kept and outcome.about is About.RELAY):
                 return outcome
@@ -78,194 +73,123 @@ class SmtpTransport:
         try:
             conversation = await self._open()
             found = conversation.description
-        except (NoConnection, *_TROUBLE) as error:
+        except (NoConnection, *TROUBLE) as error:
             raise RelayUnavailable(f"{self._relay}: {error}") from error
         await conversation.goodbye()
         return f"{self._relay}: {found}"
 
     async def close(self) -> None:
-        await self._pool.close()
+        """Cut off the busy ones, take leave of the others."""
+        self._closed = True
+        self._changed.set()
+        if self._reaper is not None:
+            self._reaper.cancel()
+        for conversation in self._busy:
+            conversation.abort()
+        for conversation, _ in self._idle:
+            self._part(conversation)
+        self._idle.clear()
+        if self._goodbyes:
+            await asyncio.wait(self._goodbyes, timeout=GOODBYE_SECONDS)
+
+    # --- connections ---------------------------------------------------------------------
+
+    async def _take(self) -> Conversation:
+        """A connection of one's own until `give`: the one used last, or a new one."""
+        while not self._closed:
+            while self._idle:
+                kept, _ = self._idle.pop()
+                self._busy.add(kept)
+                if await self._is_ready(kept):
+                    return kept
+            if len(self._busy) + self._opening < self._limit():
+                try:
+                    return await self._new()
+                except NoConnection:
+                    while self._opening and not self._live:
+                        await self._change()
+                    if not self._live:
+                        raise
+                    self._modest = (self._live, asyncio.get_running_loop().time() + MODEST_SECONDS)
+                    log.info("no further connection", extra={"connections": self._live})
+            else:
+                await self._change()
+        raise NoConnection("sending has ended")
+
+    def _give(self, conversation: Conversation) -> None:
+        """Give a connection back, in whatever state it is."""
+        self._busy.discard(conversation)
+        self._changed.set()
+        if self._closed or not conversation.alive:
+            conversation.abort()
+            return
+        loop = asyncio.get_running_loop()
+        self._idle.append((conversation, loop.time()))
+        if self._reaper is None:
+            self._reaper = loop.call_later(IDLE_SECONDS, self._reap)
+
+    def _retire(self, conversation: Conversation) -> None:
+        """Give a connection back that has done its share."""
+        self._busy.discard(conversation)
+        self._changed.set()
+        self._part(conversation)
+
+    @property
+    def _live(self) -> int:
+        return len(self._busy) + len(self._idle)
+
+    def _limit(self) -> int:
+        some, until = self._modest
+        return some if asyncio.get_running_loop().time() < until else self._relay.connections
+
+    async def _new(self) -> Conversation:
+        self._opening += 1
+        try:
+            opened = await self._open()
+            self._busy.add(opened)
+        finally:
+            self._opening -= 1
+            self._changed.set()
+        if self._closed:
+            self._give(opened)
+            raise NoConnection("sending has ended")
+        return opened
+
+    async def _is_ready(self, kept: Conversation) -> bool:
+        try:
+            if await kept.ready():
+                return True
+        except BaseException:
+            self._drop(kept)
+            raise
+        self._drop(kept)
+        return False
+
+    def _drop(self, conversation: Conversation) -> None:
+        self._busy.discard(conversation)
+        self._changed.set()
+        conversation.abort()
+
+    async def _change(self) -> None:
+        self._changed.clear()
+        await self._changed.wait()
+
+    def _reap(self) -> None:
+        self._reaper = None
+        loop = asyncio.get_running_loop()
+        old = [pair for pair in self._idle if loop.time() - pair[1] >= IDLE_SECONDS]
+        self._idle = [pair for pair in self._idle if pair not in old]
+        for conversation, _ in old:
+            self._part(conversation)
+        if self._idle:
+            self._reaper = loop.call_at(self._idle[0][1] + IDLE_SECONDS, self._reap)
+
+    def _part(self, conversation: Conversation) -> None:
+        task = asyncio.get_running_loop().create_task(conversation.goodbye())
+        self._goodbyes.add(task)
+        task.add_done_callback(self._goodbyes.discard)
 
     async def _open(self) -> Conversation:
         conversation = Conversation(self._relay, self._tls)
         await conversation.open()
         return conversation
-
-
-class Conversation:
-    """One connection to the relay, used by one task at a time."""
-
-    def __init__(self, relay: Relay, tls: ssl.SSLContext | None) -> None:
-        self._relay = relay
-        self._client = aiosmtplib.SMTP(
-            hostname=relay.host,
-            port=relay.port,
-            username=relay.username or None,
-            password=relay.password if relay.username and not relay.tokens else None,
-            oauth_token_generator=relay.tokens.get if relay.tokens else None,
-            local_hostname=relay.hello,
-            timeout=relay.timeout,
-            use_tls=relay.security == "tls",
-            start_tls=relay.security == "starttls",
-            tls_context=tls,
-        )
-        self._phase = Phase.CONNECT
-        self._fresh = True
-        """No transaction was begun since the last reset."""
-        self._last_heard = 0.0
-        self.mails = 0
-
-    async def open(self) -> None:
-        """TCP, TLS, greeting, EHLO, AUTH. Raises `NoConnection` that says which of them failed."""
-        try:
-            await self._client.connect()
-            if self._client.is_ehlo_or_helo_needed:
-                await self._greet()
-        except aiosmtplib.SMTPResponseException as error:
-            self.abort()
-            if isinstance(error, aiosmtplib.SMTPAuthenticationError) and self._relay.tokens:
-                # A kept token may have been withdrawn: the next connection asks for a new one.
-                self._relay.tokens.rejected()
-            raise NoConnection(f"{_step(error)}: {error.code} {error.message}") from error
-        except _TROUBLE as error:
-            self.abort()
-            raise NoConnection(self._describe(error)) from error
-        except BaseException:
-            self.abort()
-            raise
-        self._heard()
-
-    async def _greet(self) -> None:
-        try:
-            await self._client.ehlo()
-        except aiosmtplib.SMTPHeloError:
-            # RFC 5321 section 3.2: a server that does not know EHLO still takes HELO, and offers nothing.
-            await self._client.helo()
-
-    @property
-    def alive(self) -> bool:
-        return self._client.is_connected
-
-    @property
-    def description(self) -> str:
-        cipher = self._client.get_transport_info("ssl_object")
-        secured = cipher.version() if cipher is not None else "not encrypted"
-        signed_in = f"signed in as {self._relay.username}" if self._relay.username else "not signed in"
-        offers = ", ".join(sorted(name.upper() for name in self._client.esmtp_extensions)) or "no extensions"
-        return f"answers, {secured}, {signed_in}, offers {offers}"
-
-    async def ready(self) -> bool:
-        if not self.alive:
-            return False
-        if self._fresh and asyncio.get_running_loop().time() - self._last_heard < QUIET_SECONDS:
-            return True
-        try:
-            await self._client.rset(timeout=min(self._relay.timeout, RESET_SECONDS))
-        except _TROUBLE:
-            return False
-        self._fresh = True
-        self._heard()
-        return self.alive
-
-    async def transfer(self, reverse_path: str, recipient: str, message: bytes, begin: Begin) -> Outcome:
-        """One mail transaction. Afterwards the connection is either good for another mail or not `alive`."""
-        prepared = prepare(reverse_path, recipient, message, self._client.esmtp_extensions)
-        if isinstance(prepared, Outcome):
-            return prepared
-        self.mails += 1
-        self._fresh = False
-        self._phase = Phase.MAIL
-        try:
-            return await self._transaction(prepared, begin)
-        except _TROUBLE as error:
-            self.abort()
-            return broken(self._phase, self._describe(error))
-        finally:
-            self._heard()
-
-    async def _transaction(self, prepared: PreparedMail, begin: Begin) -> Outcome:
-        say = self._client.execute_command
-        reply = await say(b"MAIL", b"FROM:<" + prepared.reverse_path + b">", *prepared.parameters)
-        if not _is_yes(reply):
-            return self._refused(reply)
-        self._phase = Phase.RECIPIENT
-        reply = await say(b"RCPT", b"TO:<" + prepared.recipient + b">")
-        if not _is_yes(reply):
-            return self._refused(reply)
-        self._phase = Phase.DATA
-        if not await begin():
-            return NOT_OURS
-        reply = await say(b"DATA")
-        if reply.code != 354:
-            return self._refused(reply)
-        reply = await self._content(prepared.content)
-        if self._phase is not Phase.END:
-            # It answered before it had heard everything; what it takes the rest for, nobody knows.
-            self.abort()
-        self._fresh = _is_yes(reply)
-        return self._refused(reply) if not self._fresh else answered(Phase.END, reply.code, reply.message)
-
-    def _refused(self, reply: SMTPResponse) -> Outcome:
-        if not 400 <= reply.code < 600 or reply.code == 421:
-            self.abort()
-        return answered(self._phase, reply.code, reply.message)
-
-    async def _content(self, content: bytes) -> SMTPResponse:
-        """The mail and its final dot. `_phase` is END once the dot may have been sent."""
-        protocol = self._client.protocol
-        if protocol is None:
-            raise aiosmtplib.SMTPServerDisconnected("Connection lost")
-        patience = self._relay.timeout * FINAL_FACTOR
-        if len(content) <= CHUNK:
-            self._phase = Phase.END
-            protocol.write(content + b".\r\n")
-            return await protocol.read_response(timeout=patience)
-        answer = asyncio.ensure_future(protocol.read_response())
-        try:
-            for start in range(0, len(content), CHUNK):
-                protocol.write(content[start : start + CHUNK])
-                # aiosmtplib has no public way to wait until the other side has read.
-                async with asyncio.timeout(self._relay.timeout):
-                    await protocol._drain_helper()
-                if answer.done():
-                    return answer.result()
-            self._phase = Phase.END
-            protocol.write(b".\r\n")
-            async with asyncio.timeout(patience):
-                return await answer
-        finally:
-            answer.cancel()
-
-    async def goodbye(self) -> None:
-        with contextlib.suppress(*_TROUBLE):
-            await self._client.quit(timeout=GOODBYE_SECONDS)
-        self._client.close()
-
-    def abort(self) -> None:
-        transport = self._client.transport
-        if isinstance(transport, asyncio.WriteTransport):
-            # Unlike close it does not wait for a silent peer to read the rest.
-            transport.abort()
-        self._client.close()
-
-    def _heard(self) -> None:
-        self._last_heard = asyncio.get_running_loop().time()
-
-    def _describe(self, error: Exception) -> str:
-        if isinstance(error, TimeoutError):
-            return str(error) or f"no answer within {self._relay.timeout:g} seconds"
-        return str(getattr(error, "message", "") or error) or type(error).__name__
-
-
-def _is_yes(reply: SMTPResponse) -> bool:
-    return 200 <= reply.code < 300
-
-
-def _step(error: aiosmtplib.SMTPResponseException) -> str:
-    if isinstance(error, aiosmtplib.SMTPAuthenticationError):
-        return "sign-in refused (see send.username, and send.password_file or the token's rights)"
-    if isinstance(error, aiosmtplib.SMTPHeloError):
-        return "EHLO refused (see send.hostname)"
-    if isinstance(error, aiosmtplib.SMTPConnectResponseError):
-        return "connection refused"
-    return "STARTTLS refused"

@@ -10,7 +10,7 @@ import pytest
 
 from gateway.config.oauth import Client, Tokens
 from gateway.core.retry import About, Result
-from gateway.send import pool as pool_module
+from gateway.send import conversation as conversation_module
 from gateway.send import smtp as smtp_module
 from gateway.send.relay import RelayUnavailable
 from gateway.send.smtp import SmtpTransport
@@ -190,7 +190,7 @@ async def test_a_conversation_that_breaks(
     sink: Sink, monkeypatch: pytest.MonkeyPatch, phase: str, act: str, result: Result, about: About
 ) -> None:
     """Cut or silent: deferred before the final dot, uncertain after it."""
-    monkeypatch.setattr(smtp_module, "FINAL_FACTOR", 1)
+    monkeypatch.setattr(conversation_module, "FINAL_FACTOR", 1)
     transport = SmtpTransport(relay(sink, timeout=0.3))
     sink.script(phase, act)
     outcome = await transport.deliver(FROM, TO, HUGE if phase == "content" else MAIL)
@@ -253,7 +253,7 @@ async def test_a_connection_that_rested_is_tried_first(
     sink: Sink, transport: SmtpTransport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """RSET finds out that the relay forgot us, and the mail takes a new connection."""
-    monkeypatch.setattr(smtp_module, "QUIET_SECONDS", 0.0)
+    monkeypatch.setattr(conversation_module, "QUIET_SECONDS", 0.0)
     await transport.deliver(FROM, TO, MAIL)
     await transport.deliver(FROM, TO, MAIL)
     assert (sink.connections, sink.commands.count("RSET")) == (1, 1)
@@ -292,7 +292,7 @@ async def test_after_many_mails_the_connection_is_changed(
 
 async def test_an_idle_connection_is_left(sink: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
     """With QUIT, after its time."""
-    monkeypatch.setattr(pool_module, "IDLE_SECONDS", 0.05)
+    monkeypatch.setattr(smtp_module, "IDLE_SECONDS", 0.05)
     transport = SmtpTransport(relay(sink))
     await transport.deliver(FROM, TO, MAIL)
     while sink.open:

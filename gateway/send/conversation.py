@@ -1,0 +1,216 @@
+"""One connection to the relay, knowing at each moment how far a mail came.
+
+RFC 5321 with 3207 (STARTTLS) and 4954 (AUTH).
+aiosmtplib speaks the commands; DATA is ours, for its own hides whether the final dot was sent:
+before the dot nothing was delivered, after it without an answer nobody knows. Must never turn
+that doubt into a plain retry.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+
+import aiosmtplib
+from aiosmtplib import SMTPResponse
+
+from gateway.core.retry import Outcome, Phase, answered, broken
+from gateway.errors import AccountError
+from gateway.send.envelope import PreparedMail, prepare
+from gateway.send.relay import NOT_OURS, Begin, Relay
+
+QUIET_SECONDS = 1.0
+"""A connection that was idle for longer is tried with RSET before it gets a mail."""
+RESET_SECONDS = 10.0
+"""A relay that forgot the connection often says nothing; a new connection is the quicker way."""
+FINAL_FACTOR = 10
+"""The reply to a whole mail may take this many timeouts: giving up early makes doubles (RFC 1047)."""
+CHUNK = 65_536
+"""Bytes handed over before waiting for the other side to read them."""
+
+TROUBLE = (aiosmtplib.SMTPException, OSError, AccountError)
+GOODBYE_SECONDS = 2.0
+
+
+class NoConnection(Exception):
+    """There is none, and none can be opened."""
+
+
+class Conversation:
+    """One connection to the relay, used by one task at a time."""
+
+    def __init__(self, relay: Relay, tls: ssl.SSLContext | None) -> None:
+        self._relay = relay
+        self._client = aiosmtplib.SMTP(
+            hostname=relay.host,
+            port=relay.port,
+            username=relay.username or None,
+            password=relay.password if relay.username and not relay.tokens else None,
+            oauth_token_generator=relay.tokens.get if relay.tokens else None,
+            local_hostname=relay.hello,
+            timeout=relay.timeout,
+            use_tls=relay.security == "tls",
+            start_tls=relay.security == "starttls",
+            tls_context=tls,
+        )
+        self._phase = Phase.CONNECT
+        self._fresh = True
+        """No transaction was begun since the last reset."""
+        self._last_heard = 0.0
+        self.mails = 0
+
+    async def open(self) -> None:
+        """TCP, TLS, greeting, EHLO, AUTH. Raises `NoConnection` that says which of them failed."""
+        try:
+            await self._client.connect()
+            if self._client.is_ehlo_or_helo_needed:
+                await self._greet()
+        except aiosmtplib.SMTPResponseException as error:
+            self.abort()
+            if isinstance(error, aiosmtplib.SMTPAuthenticationError) and self._relay.tokens:
+                # A kept token may have been withdrawn: the next connection asks for a new one.
+                self._relay.tokens.rejected()
+            raise NoConnection(f"{_step(error)}: {error.code} {error.message}") from error
+        except TROUBLE as error:
+            self.abort()
+            raise NoConnection(self._describe(error)) from error
+        except BaseException:
+            self.abort()
+            raise
+        self._heard()
+
+    async def _greet(self) -> None:
+        try:
+            await self._client.ehlo()
+        except aiosmtplib.SMTPHeloError:
+            # RFC 5321 section 3.2: a server that does not know EHLO still takes HELO, and offers nothing.
+            await self._client.helo()
+
+    @property
+    def alive(self) -> bool:
+        return self._client.is_connected
+
+    @property
+    def description(self) -> str:
+        cipher = self._client.get_transport_info("ssl_object")
+        secured = cipher.version() if cipher is not None else "not encrypted"
+        signed_in = f"signed in as {self._relay.username}" if self._relay.username else "not signed in"
+        offers = ", ".join(sorted(name.upper() for name in self._client.esmtp_extensions)) or "no extensions"
+        return f"answers, {secured}, {signed_in}, offers {offers}"
+
+    async def ready(self) -> bool:
+        if not self.alive:
+            return False
+        if self._fresh and asyncio.get_running_loop().time() - self._last_heard < QUIET_SECONDS:
+            return True
+        try:
+            await self._client.rset(timeout=min(self._relay.timeout, RESET_SECONDS))
+        except TROUBLE:
+            return False
+        self._fresh = True
+        self._heard()
+        return self.alive
+
+    async def transfer(self, reverse_path: str, recipient: str, message: bytes, begin: Begin) -> Outcome:
+        """One mail transaction. Afterwards the connection is either good for another mail or not `alive`."""
+        prepared = prepare(reverse_path, recipient, message, self._client.esmtp_extensions)
+        if isinstance(prepared, Outcome):
+            return prepared
+        self.mails += 1
+        self._fresh = False
+        self._phase = Phase.MAIL
+        try:
+            return await self._transaction(prepared, begin)
+        except TROUBLE as error:
+            self.abort()
+            return broken(self._phase, self._describe(error))
+        finally:
+            self._heard()
+
+    async def _transaction(self, prepared: PreparedMail, begin: Begin) -> Outcome:
+        say = self._client.execute_command
+        reply = await say(b"MAIL", b"FROM:<" + prepared.reverse_path + b">", *prepared.parameters)
+        if not _is_yes(reply):
+            return self._refused(reply)
+        self._phase = Phase.RECIPIENT
+        reply = await say(b"RCPT", b"TO:<" + prepared.recipient + b">")
+        if not _is_yes(reply):
+            return self._refused(reply)
+        self._phase = Phase.DATA
+        if not await begin():
+            return NOT_OURS
+        reply = await say(b"DATA")
+        if reply.code != 354:
+            return self._refused(reply)
+        reply = await self._content(prepared.content)
+        if self._phase is not Phase.END:
+            # It answered before it had heard everything; what it takes the rest for, nobody knows.
+            self.abort()
+        self._fresh = _is_yes(reply)
+        return self._refused(reply) if not self._fresh else answered(Phase.END, reply.code, reply.message)
+
+    def _refused(self, reply: SMTPResponse) -> Outcome:
+        if not 400 <= reply.code < 600 or reply.code == 421:
+            self.abort()
+        return answered(self._phase, reply.code, reply.message)
+
+    async def _content(self, content: bytes) -> SMTPResponse:
+        """The mail and its final dot. `_phase` is END once the dot may have been sent."""
+        protocol = self._client.protocol
+        if protocol is None:
+            raise aiosmtplib.SMTPServerDisconnected("Connection lost")
+        patience = self._relay.timeout * FINAL_FACTOR
+        if len(content) <= CHUNK:
+            self._phase = Phase.END
+            protocol.write(content + b".\r\n")
+            return await protocol.read_response(timeout=patience)
+        answer = asyncio.ensure_future(protocol.read_response())
+        try:
+            for start in range(0, len(content), CHUNK):
+                protocol.write(content[start : start + CHUNK])
+                # aiosmtplib has no public way to wait until the other side has read.
+                async with asyncio.timeout(self._relay.timeout):
+                    await protocol._drain_helper()
+                if answer.done():
+                    return answer.result()
+            self._phase = Phase.END
+            protocol.write(b".\r\n")
+            async with asyncio.timeout(patience):
+                return await answer
+        finally:
+            answer.cancel()
+
+    async def goodbye(self) -> None:
+        with contextlib.suppress(*TROUBLE):
+            await self._client.quit(timeout=GOODBYE_SECONDS)
+        self._client.close()
+
+    def abort(self) -> None:
+        transport = self._client.transport
+        if isinstance(transport, asyncio.WriteTransport):
+            # Unlike close it does not wait for a silent peer to read the rest.
+            transport.abort()
+        self._client.close()
+
+    def _heard(self) -> None:
+        self._last_heard = asyncio.get_running_loop().time()
+
+    def _describe(self, error: Exception) -> str:
+        if isinstance(error, TimeoutError):
+            return str(error) or f"no answer within {self._relay.timeout:g} seconds"
+        return str(getattr(error, "message", "") or error) or type(error).__name__
+
+
+def _is_yes(reply: SMTPResponse) -> bool:
+    return 200 <= reply.code < 300
+
+
+def _step(error: aiosmtplib.SMTPResponseException) -> str:
+    if isinstance(error, aiosmtplib.SMTPAuthenticationError):
+        return "sign-in refused (see send.username, and send.password_file or the token's rights)"
+    if isinstance(error, aiosmtplib.SMTPHeloError):
+        return "EHLO refused (see send.hostname)"
+    if isinstance(error, aiosmtplib.SMTPConnectResponseError):
+        return "connection refused"
+    return "STARTTLS refused"
