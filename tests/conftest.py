@@ -24,6 +24,19 @@ SECRET = b"0123456789abcdef0123456789abcdef"
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 
 
+LONG = (
+    "test_ninety_days",
+    "test_real_mails_end",
+    "test_while_the_daemon_runs",
+    "test_stopped_and_started_again_beside",
+)
+"""Begin with these, so that no worker is left with one of them at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: not item.name.startswith(LONG))
+
+
 class Clock:
     """A clock that moves only when told to."""
 
