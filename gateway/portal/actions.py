@@ -1,6 +1,6 @@
-"""Closing a ticket by the link in a mail, and answering on the page: GET shows, POST acts.
+"""Closing a ticket or fetching a file by the link in a mail, and answering on the page: GET shows, POST acts.
 
-The link works without signing in, may be opened as often as a scanner likes, and pressing its button
+A link works without signing in, may be opened as often as a scanner likes, and pressing its button
 twice changes nothing more. What an act rests on is looked at again in the transaction that acts.
 """
 
@@ -12,12 +12,14 @@ from datetime import timedelta
 from starlette.responses import Response
 
 from gateway.core.lifecycle import Status
+from gateway.core.notice import AttachedFile
 from gateway.core.ticket import Entry, Role, Ticket
-from gateway.core.token import read_link
-from gateway.errors import UnknownTicket
-from gateway.portal import acts, pages, present, views
+from gateway.core.token import Link
+from gateway.errors import UnknownEntry, UnknownTicket
+from gateway.mail.message import Attachment
+from gateway.portal import acts, original, pages, views
 from gateway.portal.refusal import Refusal
-from gateway.portal.request import Visit
+from gateway.portal.request import PageRequest
 from storage.tx import Tx
 
 log = logging.getLogger("replydesk.portal")
@@ -31,87 +33,115 @@ TWICE = timedelta(minutes=10)
 # --- /close/TOKEN -------------------------------------------------------------------------
 
 
-async def close_form(visit: Visit) -> Response:
-    found = await _ticket_of_link(visit)
-    if isinstance(found, Response):
-        return found
-    if found.status is Status.CLOSED:
-        return await visit.page(_closed(visit, found))
-    action = visit.href(f"/close/{visit.request.path_params['token']}")
-    return await visit.page(views.Close(found.subject, present.reference(visit, found.number), action))
+async def close_form(request: PageRequest) -> Response:
+    found = await _ticket_of_link(request)
+    reference = request.reference(found.number)
+    if found.status is not Status.CLOSED:
+        action = request.href(f"/close/{request.http.path_params['token']}")
+        return await request.page(views.ClosePage(found.subject, reference, action))
+    words, link = request.words, request.to(request.words.view_ticket, f"/tickets/{found.number}")
+    about = f"{reference} · {found.subject}"
+    return await request.page(views.NoticePage(words.closed_title, words.closed_text, (link,), about))
 
 
-async def close(visit: Visit) -> Response:
-    found = await _ticket_of_link(visit)
-    if isinstance(found, Response):
-        return found
-    number, now = found.number, visit.now
-    if await visit.portal.database.write(lambda tx: acts.close_by_link(visit.portal.desk, tx, number, now)):
+async def close(request: PageRequest) -> Response:
+    number, now = (await _ticket_of_link(request)).number, request.now
+    if await request.portal.database.write(lambda tx: acts.close_by_link(request.portal.desk, tx, number, now)):
         log.info("closed by link", extra={"ticket": number})
-        visit.portal.wake()
-    return visit.go(f"/close/{visit.request.path_params['token']}")
+        request.portal.wake()
+    return request.go(f"/close/{request.http.path_params['token']}")
 
 
-async def _ticket_of_link(visit: Visit) -> Ticket | Response:
-    """The ticket the link closes, or the page that says why it does not."""
-    words, portal = visit.words, visit.portal
-    link = read_link(portal.desk.policy.keys, "close", visit.request.path_params["token"], visit.now)
-    sign_in = views.Link(words.sign_in if not visit.contact else words.my_tickets, visit.href("/tickets"))
+async def _ticket_of_link(request: PageRequest) -> Ticket:
+    """The ticket the link closes. Refusal with the page that says why it does not."""
+    words, portal, link = request.words, request.portal, request.link("close")
     if link is not None and link.expired:
-        return await visit.page(views.Notice(words.link_expired_title, words.close_expired, (sign_in,)), 410)
+        expired = views.NoticePage(words.link_expired_title, words.close_expired, (request.to_tickets,))
+        raise Refusal(410, expired)
+    wrong = Refusal(404, views.NoticePage(words.link_wrong_title, words.link_wrong_close, (request.to_tickets,)))
     if link is None or not link.subject.isdecimal():
-        return await visit.page(views.Notice(words.link_wrong_title, words.link_wrong_close, (sign_in,)), 404)
+        raise wrong
     number = int(link.subject)
     try:
-        found = await portal.database.read(lambda tx: tx.reads.current(number))
+        return await portal.database.read(lambda tx: tx.reads.current(number))
     except UnknownTicket:
-        return await visit.page(views.Notice(words.link_wrong_title, words.link_wrong_close, (sign_in,)), 404)
-    return found
+        raise wrong from None
 
 
-def _closed(visit: Visit, found: Ticket) -> views.Notice:
-    words = visit.words
-    link = views.Link(words.view_ticket, visit.href(f"/tickets/{found.number}"))
-    about = f"{present.reference(visit, found.number)} · {found.subject}"
-    return views.Notice(words.closed_title, words.closed_text, (link,), about)
+# --- /file/TOKEN --------------------------------------------------------------------------
+
+
+async def file(request: PageRequest) -> Response:
+    """A file that was too large for a mail: no sign-in, for agents have none.
+
+    The link is signed, names one file of one mail and expires; whoever got the mail could have got the file.
+    """
+    words, portal, link = request.words, request.portal, request.link("file")
+    if link is not None and link.expired:
+        raise Refusal(410, views.NoticePage(words.link_expired_title, words.file_expired))
+    found = await portal.database.read(lambda tx: _file_of_link(tx, link)) if link else None
+    if found is None:
+        raise Refusal(404, views.NoticePage(words.link_wrong_title, words.file_wrong))
+    named, raw = found
+    gone = Refusal(410, views.NoticePage(words.gone_title, words.gone))
+    if raw is None:
+        raise gone
+    try:
+        data = await portal.originals.file(raw, named.part)
+    except KeyError:
+        raise gone from None
+    listed = Attachment(named.part, named.filename, named.content_type, len(data), "")
+    return Response(data, headers=original.headers(listed))
+
+
+def _file_of_link(tx: Tx, link: Link) -> tuple[AttachedFile, bytes | None] | None:
+    """The file the link names, with the raw mail it is in; None for the latter once it is deleted."""
+    row, _, index = link.subject.partition(".")
+    if not (row.isdecimal() and index.isdecimal()):
+        return None
+    try:
+        files = tx.outbox.get(int(row)).files
+    except UnknownEntry:
+        return None
+    if int(index) >= len(files):
+        return None
+    named = files[int(index)]
+    return named, tx.outbox.file(named.raw_sha256)
 
 
 # --- the reply form -----------------------------------------------------------------------
 
 
-async def reply(visit: Visit) -> Response:
+async def reply(request: PageRequest) -> Response:
     """The requester answers on the page of an open ticket."""
-    portal, words, contact = visit.portal, visit.words, visit.contact
+    portal, words = request.portal, request.words
     if not portal.settings.portal.allow_replies:
         raise Refusal(405, Allow="GET, HEAD")
-    assert contact is not None
-    number = visit.number("number")
-    text, solved = visit.fields.get("text", "").strip(), visit.fields.get("solved") == "yes"
+    number = request.number("number")
+    text, solved = request.fields.get("text", "").strip(), request.fields.get("solved") == "yes"
     error = words.reply_long if len(text) > REPLY_LIMIT else "" if text or solved else words.reply_empty
     if error:
-        found, entries = await portal.database.read(
-            lambda tx: pages.conversation(visit, tx, contact, number, pages.MESSAGES)
-        )
-        form = views.Reply(visit.href(f"/tickets/{number}"), text, solved, error)
-        return await visit.page(present.ticket(visit, found, entries, reply=form), 422)
+        found, entries = await portal.database.read(lambda tx: pages.conversation(request, tx, number, pages.MESSAGES))
+        form = views.ReplyForm(request.href(f"/tickets/{number}"), text, solved, error)
+        return await request.page(pages.view_of_ticket(request, found, entries, reply=form), 422)
 
     def add(tx: Tx) -> bool:
-        found, entries = pages.conversation(visit, tx, contact, number, pages.MESSAGES)
-        again = _again(entries, text, visit)
+        found, entries = pages.conversation(request, tx, number, pages.MESSAGES)
+        again = _again(entries, text, request)
         if found.status is Status.CLOSED or found.merged_into:
             return again
-        acts.reply(portal.desk, tx, number, "" if again else text, solved, visit.now)
+        acts.reply(portal.desk, tx, number, "" if again else text, solved, request.now)
         return True
 
     if not await portal.database.write(add):
-        link = views.Link(words.back_to_ticket, visit.href(f"/tickets/{number}"))
-        return await visit.page(views.Notice(words.closed_title, words.reply_closed, (link,), kept=text), 409)
+        back = request.to(words.back_to_ticket, f"/tickets/{number}")
+        raise Refusal(409, views.NoticePage(words.closed_title, words.reply_closed, (back,), kept=text))
     log.info("replied", extra={"ticket": number})
     portal.wake()
-    return visit.go(f"/tickets/{number}?added=1")
+    return request.go(f"/tickets/{number}?added=1")
 
 
-def _again(entries: list[Entry], text: str, visit: Visit) -> bool:
+def _again(entries: list[Entry], text: str, request: PageRequest) -> bool:
     """The visitor's newest message is this very text, and a moment old."""
     mine = [e for e in entries if e.role is Role.REQUESTER]
-    return bool(mine) and mine[-1].body_text == text and visit.now - mine[-1].created_at < TWICE
+    return bool(mine) and mine[-1].body_text == text and request.now - mine[-1].created_at < TWICE

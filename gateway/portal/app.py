@@ -7,7 +7,6 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum, auto
 from zoneinfo import ZoneInfo
 
 from starlette.applications import Starlette
@@ -19,15 +18,15 @@ from starlette.routing import Route
 
 from gateway.config import Settings
 from gateway.flow import Desk
-from gateway.portal import actions, file_link, pages, rate, register, sign_in
+from gateway.portal import actions, pages, rate, register, sign_in
 from gateway.portal.guard import Guard
 from gateway.portal.limits import networks
 from gateway.portal.passwords import Passwords
 from gateway.portal.portal import Health, Portal
 from gateway.portal.refusal import Refusal
-from gateway.portal.request import Visit
+from gateway.portal.request import PageRequest
 from gateway.portal.session import Sessions
-from gateway.portal.templates import Look
+from gateway.portal.templates import PageTemplates
 from storage.database import Database
 
 __all__ = ["PAGES", "Health", "app"]
@@ -39,45 +38,38 @@ ANSWER_SECONDS = 0.6
 HEALTH_SECONDS = 5
 YEAR = "public, max-age=31536000, immutable"
 
-Handler = Callable[[Visit], Awaitable[Response]]
-
-
-class For(Enum):
-    """Who a page is for."""
-
-    EVERYBODY = auto()
-    CUSTOMERS = auto()
-    """Whoever is signed in; others are led through the sign-in."""
+Handler = Callable[[PageRequest], Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class PageRoute:
     """A path, what GET shows there and what POST does."""
 
     path: str
-    whom: For
     get: Handler | None = None
     post: Handler | None = None
+    signed_in: bool = False
+    """For whoever is signed in; others are led through the sign-in."""
 
     @property
     def methods(self) -> list[str]:
         return [name for name, handler in (("GET", self.get), ("POST", self.post)) if handler]
 
 
-PAGES: tuple[Page, ...] = (
-    Page("/", For.EVERYBODY, pages.home),
-    Page("/sign-in", For.EVERYBODY, sign_in.sign_in_form, sign_in.sign_in),
-    Page("/sign-out", For.CUSTOMERS, None, sign_in.sign_out),
-    Page("/forgot", For.EVERYBODY, sign_in.forgot_form, sign_in.forgot),
-    Page("/register/{token}", For.EVERYBODY, register.register_form, register.register),
-    Page("/reset/{token}", For.EVERYBODY, register.reset_form, register.reset),
-    Page("/close/{token}", For.EVERYBODY, actions.close_form, actions.close),
-    Page("/file/{token}", For.EVERYBODY, file_link.file),
-    Page("/rate/{token}/{value}", For.EVERYBODY, rate.rate_form, rate.rate),
-    Page("/tickets", For.CUSTOMERS, pages.tickets),
-    Page("/tickets/{number}", For.CUSTOMERS, pages.ticket, actions.reply),
-    Page("/tickets/{number}/entries/{entry}", For.CUSTOMERS, pages.message),
-    Page("/tickets/{number}/files/{entry}/{index}", For.CUSTOMERS, pages.file),
+PAGES: tuple[PageRoute, ...] = (
+    PageRoute("/", pages.home),
+    PageRoute("/sign-in", sign_in.sign_in_form, sign_in.sign_in),
+    PageRoute("/sign-out", None, sign_in.sign_out, signed_in=True),
+    PageRoute("/forgot", sign_in.forgot_form, sign_in.forgot),
+    PageRoute("/register/{token}", register.register_form, register.register),
+    PageRoute("/reset/{token}", register.reset_form, register.reset),
+    PageRoute("/close/{token}", actions.close_form, actions.close),
+    PageRoute("/file/{token}", actions.file),
+    PageRoute("/rate/{token}/{value}", rate.rate_form, rate.rate),
+    PageRoute("/tickets", pages.tickets, signed_in=True),
+    PageRoute("/tickets/{number}", pages.ticket, actions.reply, signed_in=True),
+    PageRoute("/tickets/{number}/entries/{entry}", pages.message, signed_in=True),
+    PageRoute("/tickets/{number}/files/{entry}/{index}", pages.file, signed_in=True),
 )
 
 
@@ -103,20 +95,20 @@ def app(
         raise settings.error(
             "portal.trusted_proxies", str(error), 'Write addresses or networks: "127.0.0.1", "10.0.0.0/8".'
         ) from None
-    look = Look(settings.templates_dir, ZoneInfo(settings.gateway.timezone))
-    look.check()
+    templates = PageTemplates(settings.templates_dir, ZoneInfo(settings.gateway.timezone))
+    templates.check()
     portal = Portal(
-        desk,
-        database,
-        settings,
-        clock,
-        healthy,
-        wake,
-        look,
-        Sessions(settings.portal.session_hours, settings.portal.session_idle_minutes),
-        passwords or Passwords(),
-        trusted,
-        answer_seconds,
+        desk=desk,
+        database=database,
+        settings=settings,
+        clock=clock,
+        healthy=healthy,
+        wake=wake,
+        templates=templates,
+        sessions=Sessions(settings.portal.session_hours, settings.portal.session_idle_minutes),
+        passwords=passwords or Passwords(),
+        trusted=trusted,
+        answer_seconds=answer_seconds,
     )
     built = Starlette(
         routes=[
@@ -133,31 +125,30 @@ def app(
     return built
 
 
-def _endpoint(portal: Portal, page: Page) -> Callable[[Request], Awaitable[Response]]:
-    async def answer(request: Request) -> Response:
-        visit = await Visit.begin(portal, request)
+def _endpoint(portal: Portal, route: PageRoute) -> Callable[[Request], Awaitable[Response]]:
+    async def answer(http: Request) -> Response:
+        request = await PageRequest.begin(portal, http)
         try:
-            response = await _handle(page, visit)
+            response = await _handle(route, request)
         except Refusal as refusal:
-            response = await visit.refuse(refusal)
-        return visit.finish(response)
+            response = await request.refuse(refusal)
+        return request.finish(response)
 
     return answer
 
 
-async def _handle(page: Page, visit: Visit) -> Response:
-    if visit.request.method == "POST":
-        await visit.read_form()
-        if page.whom is For.CUSTOMERS and not visit.contact:
-            return await visit.ask_to_sign_in()
+async def _handle(route: PageRoute, request: PageRequest) -> Response:
+    posted = request.http.method == "POST"
+    if posted:
+        await request.read_form()
+    if route.signed_in and not request.contact:
+        return await request.ask_to_sign_in()
+    if posted:
         # Before signing in a browser has a mark too; it must not do for what only customers may do.
-        visit.check_mark(visit.session, "" if page.whom is For.CUSTOMERS else visit.visitor)
-        assert page.post is not None
-        return await page.post(visit)
-    if page.whom is For.CUSTOMERS and not visit.contact:
-        return await visit.ask_to_sign_in()
-    assert page.get is not None
-    return await page.get(visit)
+        request.check_mark(request.session, "" if route.signed_in else request.visitor)
+    handler = route.post if posted else route.get
+    assert handler is not None
+    return await handler(request)
 
 
 def _health(portal: Portal) -> Callable[[Request], Awaitable[Response]]:
@@ -181,7 +172,7 @@ def _health(portal: Portal) -> Callable[[Request], Awaitable[Response]]:
 
 def _static(portal: Portal) -> Callable[[Request], Awaitable[Response]]:
     async def static(request: Request) -> Response:
-        found = portal.look.static.get(request.path_params["name"])
+        found = portal.templates.static.get(request.path_params["name"])
         if found is None:
             raise HTTPException(404)
         tag = f'"{found.version}"'
@@ -198,6 +189,6 @@ def _refused(portal: Portal) -> Callable[[Request, Exception], Awaitable[Respons
         assert isinstance(error, HTTPException)
         refusal = Refusal(error.status_code)
         refusal.headers.update(error.headers or {})
-        return await Visit.unknown(portal, request).refuse(refusal)
+        return await PageRequest.unknown(portal, request).refuse(refusal)
 
     return refused

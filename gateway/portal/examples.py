@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from markupsafe import Markup
 
-from gateway.core import lifecycle
+from gateway.mail.message import NestedMessage
 from gateway.portal import views
 from gateway.portal.words import LANGUAGES, Words
 
@@ -18,49 +18,73 @@ ADDRESS = "erika@example.net"
 
 def pages(words: Words) -> Iterator[tuple[views.Frame, views.View]]:
     """Every view, full and sparse, signed in and not."""
-    languages = tuple(views.Language(w.language, w.language_name, f"?lang={w.language}") for w in LANGUAGES.values())
-    known = views.Frame(words, "Example Support", "support@example.com", "/base", ADDRESS, "mark", languages)
+    languages = tuple(
+        views.LanguageLink(w.language, w.language_name, f"?lang={w.language}") for w in LANGUAGES.values()
+    )
+    known = views.Frame(
+        words=words,
+        site="Example Support",
+        support="support@example.com",
+        base="/base",
+        signed_in=ADDRESS,
+        mark="mark",
+        languages=languages,
+    )
     unknown = replace(known, signed_in="", languages=languages[:1])
     for frame in (known, unknown):
-        for view in _views(words):
+        for view in _views(words.language):
             yield frame, view
 
 
-def _views(words: Words) -> Iterator[views.View]:
-    status = _status(lifecycle.Status.SOLVED, words)
-    statuses = tuple(_status(s, words) for s in lifecycle.Status)
-    file = views.File("/file", "photo.jpg", "JPG", 123_456, "encrypted")
-    yield views.SignIn()
-    yield views.SignIn(ADDRESS, "/tickets/1", "notice", "error", "address", "password")
-    yield views.Forgot()
-    yield views.Forgot(ADDRESS, "error")
-    yield views.SetPassword(True, ADDRESS, "/register/x")
-    yield views.SetPassword(False, ADDRESS, "/reset/x", "error", "error")
-    yield views.Close("Subject", "RD-1-AAAAAA", "/close/x")
-    choices = (views.Choice("good", "Good", True), views.Choice("bad", "Bad", False))
-    yield views.Rate("Subject", "RD-1-AAAAAA", "/rate/x/good", choices, False)
-    yield views.Rate("Subject", "RD-1-AAAAAA", "/rate/x/5", choices, True, "comment", "before", MOMENT, "error")
-    row = views.Row(1, "RD-1-AAAAAA", "Subject", status, MOMENT, MOMENT)
-    yield views.Tickets((), "", "", statuses)
-    yield views.Tickets((), "q", "", statuses, filtered=True)
-    yield views.Tickets((row,), "q", "open", statuses, 2, "page=1", "page=3", True)
-    full = views.Message(1, ADDRESS, "mine", MOMENT, "text", "whole", (file,), (file,), "/original", True, True)
-    sparse = views.Message(2, "Anna", "theirs", MOMENT, "text")
-    ticket = views.Ticket(
-        "Subject", "RD-1-AAAAAA", status, MOMENT, MOMENT, (ADDRESS,), (full, sparse), "mailto:", False
+def _views(language: str) -> Iterator[views.View]:
+    statuses = views.status_badges(language)
+    file = views.ListedFile("/file", "photo.jpg", "JPG", 123_456, "encrypted")
+    yield views.SignInPage()
+    yield views.SignInPage(ADDRESS, "/tickets/1", "notice", error="error")
+    yield views.SignInPage(ADDRESS, "/tickets/1", address_error="address", password_error="password")
+    yield views.ForgotPage()
+    yield views.ForgotPage(ADDRESS, "error")
+    yield views.SetPasswordPage(True, ADDRESS, "/register/x")
+    yield views.SetPasswordPage(False, ADDRESS, "/reset/x", "error", "error")
+    yield views.ClosePage("Subject", "RD-1-AAAAAA", "/close/x")
+    choices = (views.RatingChoice("good", "Good", True), views.RatingChoice("bad", "Bad", False))
+    rating = views.RatePage("Subject", "RD-1-AAAAAA", "/rate/x/good", choices, False)
+    yield rating
+    yield replace(rating, numbers=True, comment="comment", before="before", until=MOMENT, error="error")
+    ticket = views.TicketFacts(
+        number=1,
+        reference="RD-1-AAAAAA",
+        subject="Subject",
+        status=statuses[-2],
+        created_at=MOMENT,
+        last_activity_at=MOMENT,
     )
-    yield ticket
-    yield replace(ticket, confirm="/close/x", reply=views.Reply("/tickets/1", "text", True, "error"), notice="notice")
-    yield replace(ticket, messages=(), closed=True, more="all=1")
-    original = views.Original("Subject", ADDRESS, MOMENT, "/tickets/1", None, "text")
+    yield views.TicketsPage((), "", "", statuses)
+    yield views.TicketsPage((), "q", "", statuses)
+    yield views.TicketsPage((ticket,), "q", "open", statuses, page=2, newer="page=1", older="page=3")
+    sparse = views.ShownMessage(2, "Anna", "theirs", MOMENT, "text")
+    full = views.ShownMessage(
+        id=1,
+        author=ADDRESS,
+        side="mine",
+        when=MOMENT,
+        text="text",
+        whole="whole",
+        files=(file,),
+        pictures=(file,),
+        original="/original",
+        shortened=True,
+        unconfirmed=True,
+    )
+    page = views.TicketPage(ticket, (ADDRESS,), (full, sparse), "mailto:", closed=False)
+    form = views.ReplyForm("/tickets/1", "text", True, "error")
+    yield page
+    yield replace(page, confirm="/close/x", reply=form, notice="notice")
+    yield replace(page, messages=(), closed=True, more=True)
+    original = views.OriginalPage("Subject", ADDRESS, MOMENT, "/tickets/1", None, "text")
     yield original
-    nested = (views.Nested(ADDRESS, "Subject", MOMENT, "text"), views.Nested("", "", None, ""))
-    yield replace(original, html=Markup("<p>text</p>"), remote=True, omissions=("omitted",), nested=nested)
-    yield views.Notice("title", "text")
-    yield views.Notice("title", "text", (views.Link("label", "/x"), views.Link("other", "/y")), "about", "kept")
-
-
-def _status(status: lifecycle.Status, words: Words) -> views.Status:
-    return views.Status(
-        status.value, lifecycle.label(status, words.language), lifecycle.meaning(status, words.language)
-    )
+    inner = NestedMessage(part="2", author=None, to=(), cc=(), subject="", date=None, message_id="", body_text="text")
+    yield replace(original, html=Markup("<p>text</p>"), remote=True, omissions=("omitted",), nested=(inner,))
+    yield views.NoticePage("title", "text")
+    links = (views.PageLink("label", "/x"), views.PageLink("other", "/y"))
+    yield views.NoticePage("title", "text", links, "about", "kept")

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from gateway.errors import StorageUnavailable
 from gateway.portal.portal import Portal
 from gateway.portal.refusal import Refusal
-from gateway.portal.request import Visit
+from gateway.portal.request import PageRequest
 
 log = logging.getLogger("replydesk.portal")
 
@@ -70,8 +70,7 @@ class Guard:
                 log.exception("fault")
             if started:
                 raise
-            visit = Visit.unknown(self._portal, Request(scope, receive))
-            response = await visit.refuse(refusal)
+            response = await PageRequest.unknown(self._portal, Request(scope, receive)).refuse(refusal)
             await response(scope, receive, guarded)
 
     def _without_base(self, scope: Scope) -> Scope:

@@ -6,6 +6,7 @@ Reading costs CPU time, so it happens in threads, few at once, and the last resu
 from __future__ import annotations
 
 import asyncio
+import mimetypes
 import re
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -88,3 +89,12 @@ def _disposition(kind: str, filename: str) -> str:
     """RFC 6266: the name in UTF-8, and for old readers in ASCII."""
     ascii_name = re.sub(r"[^A-Za-z0-9 ._()-]", "_", filename)
     return f"{kind}; filename=\"{ascii_name}\"; filename*=UTF-8''{quote(filename, safe='')}"
+
+
+def type_name(content_type: str, filename: str) -> str:
+    """How a person calls the type of a file: its extension, else the subtype."""
+    extension = filename.rpartition(".")[2] if "." in filename else ""
+    if re.fullmatch(r"[A-Za-z0-9]{1,5}", extension):
+        return extension.upper()
+    guessed = mimetypes.guess_extension(content_type) or ""
+    return guessed[1:].upper()

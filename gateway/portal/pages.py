@@ -1,22 +1,25 @@
 """What customers read: their tickets, one ticket, one message, one file. Nothing in here writes.
 
-A ticket shows to its requester only. To anybody else it is as if it did not exist.
+A ticket shows to its requester only. To anybody else it is as if it did not exist. What is internal
+ends here: comments, events and reports never come this far, and an agent's entry leaves as its text
+and the agent's name.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from datetime import timedelta
 from urllib.parse import urlencode
 
 from starlette.responses import Response
 
-from gateway.core import lifecycle
+from gateway.core import lifecycle, statuses, token
+from gateway.core.compose import reply_mailto
 from gateway.core.say import spoken
 from gateway.core.ticket import Entry, EntryKind, Role, Ticket
 from gateway.errors import UnknownTicket
-from gateway.portal import original, present, views
+from gateway.portal import original, views
 from gateway.portal.refusal import Refusal
-from gateway.portal.request import Visit
+from gateway.portal.request import PageRequest
 from storage.contacts import Contact
 from storage.tx import Tx
 
@@ -26,23 +29,26 @@ SEARCH_LIMIT = 200
 """Characters."""
 MESSAGES = 50
 """Shown at first; older ones with one more click."""
+TEXT_LIMIT = 20_000
+"""Characters of one message on the page of its ticket."""
+CONFIRM_DAYS = 1
+"""How long the link acts with which a solved ticket is confirmed."""
 
 
-async def home(visit: Visit) -> Response:
-    return visit.go("/tickets" if visit.contact else "/sign-in")
+async def home(request: PageRequest) -> Response:
+    return request.go("/tickets" if request.contact else "/sign-in")
 
 
-async def tickets(visit: Visit) -> Response:
+async def tickets(request: PageRequest) -> Response:
     """The visitor's own tickets, latest activity first."""
-    contact, query = _contact(visit), visit.request.query_params
-    q = visit.query("q", SEARCH_LIMIT)
+    contact, query = customer(request), request.http.query_params
+    q = request.query("q", SEARCH_LIMIT)
     status = query.get("status", "")
-    known = (*(s.value for s in lifecycle.Status), "open")
-    status = status if status in known else ""
+    status = status if status in (*lifecycle.Status, "open") else ""
     asked = query.get("page", "1")
     page = min(int(asked), PAGES_LIMIT) if asked.isascii() and asked.isdecimal() and len(asked) < 6 else 1
     page = max(page, 1)
-    found = await visit.portal.database.read(
+    found = await request.portal.database.read(
         lambda tx: tx.reads.search(
             status, q, requester=contact.address, limit=PER_PAGE + 1, offset=(page - 1) * PER_PAGE
         )
@@ -51,37 +57,100 @@ async def tickets(visit: Visit) -> Response:
     def to(number: int) -> str:
         return urlencode({k: v for k, v in (("q", q), ("status", status), ("page", number)) if v})
 
-    view = views.Tickets(
-        tuple(present.row(visit, t) for t in found[:PER_PAGE]),
-        q,
-        status,
-        tuple(present.status(visit, s) for s in lifecycle.Status),
-        page,
-        to(page - 1) if page > 1 else "",
-        to(page + 1) if len(found) > PER_PAGE else "",
-        bool(q or status),
+    return await request.page(
+        views.TicketsPage(
+            tickets=tuple(_facts(request, one) for one in found[:PER_PAGE]),
+            q=q,
+            status=status,
+            statuses=views.status_badges(request.words.language),
+            page=page,
+            newer=to(page - 1) if page > 1 else "",
+            older=to(page + 1) if len(found) > PER_PAGE else "",
+        )
     )
-    return await visit.page(view)
 
 
-async def ticket(visit: Visit) -> Response:
-    number, contact = visit.number("number"), _contact(visit)
-    everything = visit.request.query_params.get("all") == "1"
+async def ticket(request: PageRequest) -> Response:
+    number, contact = request.number("number"), customer(request)
+    query = request.http.query_params
+    everything = query.get("all") == "1"
 
     def read(tx: Tx) -> tuple[Ticket, list[Entry]]:
-        target = tx.reads.current(own(tx, contact, number).number)
+        target = tx.reads.current(_own(tx, contact, number).number)
         mine = target.requester.key == contact.key
-        return conversation(visit, tx, contact, target.number if mine else number, 0 if everything else MESSAGES + 1)
+        return conversation(request, tx, target.number if mine else number, 0 if everything else MESSAGES + 1)
 
-    found, entries = await visit.portal.database.read(read)
+    found, entries = await request.portal.database.read(read)
     if found.number != number:
-        return visit.go(f"/tickets/{found.number}")
+        return request.go(f"/tickets/{found.number}")
     more = not everything and len(entries) > MESSAGES
-    notice = visit.words.reply_done if visit.request.query_params.get("added") == "1" else ""
-    return await visit.page(present.ticket(visit, found, entries[1:] if more else entries, more=more, notice=notice))
+    notice = request.words.reply_done if query.get("added") == "1" else ""
+    return await request.page(
+        view_of_ticket(request, found, entries[1:] if more else entries, more=more, notice=notice)
+    )
 
 
-def own(tx: Tx, contact: Contact, number: int) -> Ticket:
+async def message(request: PageRequest) -> Response:
+    """One message as it was sent."""
+    found, entry = await _entry(request)
+    portal = request.portal
+    shown = portal.originals.kept(entry.id)
+    if shown is None and _has_original(entry):
+        raw = await portal.database.read(lambda tx: tx.outbox.file(entry.sha256))
+        if raw is not None:
+            files = enumerate(entry.attachments, 1)
+            cids = {a.content_id: _file_path(request, entry, n) for n, a in files if a.content_id}
+            shown = await portal.originals.show(entry.id, raw, cids, portal.desk.policy)
+    if shown is not None and shown.author.key != entry.author.key:
+        # What an agent forwarded for the customer is the agent's mail, with more in it than the customer's text.
+        shown = None
+    return await request.page(
+        views.OriginalPage(
+            subject=found.subject,
+            author=_author(request, found, entry),
+            when=entry.created_at,
+            back=request.href(f"/tickets/{found.number}"),
+            html=shown.html if shown else None,
+            text=entry.new_text if entry.role is Role.AGENT else entry.body_text,
+            remote=shown.remote if shown else False,
+            omissions=tuple(spoken(o, request.words.language) for o in shown.omissions) if shown else (),
+            nested=shown.nested if shown else (),
+        )
+    )
+
+
+async def file(request: PageRequest) -> Response:
+    (found, entry), index = await _entry(request), request.number("index")
+    if index > len(entry.attachments):
+        raise Refusal(404)
+    attachment = entry.attachments[index - 1]
+    raw = await request.portal.database.read(lambda tx: tx.outbox.file(entry.sha256))
+    if raw is None:
+        words, back = request.words, request.to(request.words.back_to_ticket, f"/tickets/{found.number}")
+        raise Refusal(410, views.NoticePage(words.gone_title, words.gone, (back,)))
+    try:
+        data = await request.portal.originals.file(raw, attachment.part)
+    except KeyError:
+        raise Refusal(404) from None
+    return Response(data, headers=original.headers(attachment))
+
+
+# --- what may be read ---------------------------------------------------------------------------
+
+
+def customer(request: PageRequest) -> Contact:
+    """Who is signed in, on a page for customers."""
+    assert request.contact is not None
+    return request.contact
+
+
+def conversation(request: PageRequest, tx: Tx, number: int, limit: int) -> tuple[Ticket, list[Entry]]:
+    """The visitor's ticket and what was said on it, oldest first; with a limit the newest of it."""
+    entries = tx.reads.entries(number, [EntryKind.CORRESPONDENCE], limit)
+    return _own(tx, customer(request), number), [e for e in entries if _visible(request, e)]
+
+
+def _own(tx: Tx, contact: Contact, number: int) -> Ticket:
     """The visitor's ticket of that number. Refusal for any other."""
     try:
         found = tx.reads.get(number)
@@ -92,86 +161,127 @@ def own(tx: Tx, contact: Contact, number: int) -> Ticket:
     return found
 
 
-def conversation(visit: Visit, tx: Tx, contact: Contact, number: int, limit: int) -> tuple[Ticket, list[Entry]]:
-    """The visitor's ticket and what was said on it, oldest first; with a limit the newest of it."""
-    entries = tx.reads.entries(number, [EntryKind.CORRESPONDENCE], limit)
-    return own(tx, contact, number), [e for e in entries if present.visible(visit, e)]
-
-
-async def message(visit: Visit) -> Response:
-    """One message as it was sent."""
-    chosen = await _entry(visit)
-    found, entry = chosen.ticket, chosen.entry
-    shown = visit.portal.originals.kept(entry.id)
-    if shown is None and present.has_original(entry):
-        raw = await visit.portal.database.read(lambda tx: tx.outbox.file(entry.sha256))
-        if raw is not None:
-            files = enumerate(entry.attachments, 1)
-            cids = {a.content_id: present.file_path(visit, entry, n) for n, a in files if a.content_id}
-            policy = visit.portal.desk.policy
-            shown = await visit.portal.originals.show(entry.id, raw, cids, policy)
-    if shown is not None and shown.author.key != entry.author.key:
-        # What an agent forwarded for the customer is the agent's mail, with more in it than the customer's text.
-        shown = None
-    view = views.Original(
-        found.subject,
-        present.author(visit, found, entry),
-        entry.created_at,
-        visit.href(f"/tickets/{found.number}"),
-        shown.html if shown else None,
-        entry.new_text if entry.role is Role.AGENT else entry.body_text,
-        shown.remote if shown else False,
-        tuple(spoken(o, visit.words.language) for o in shown.omissions) if shown else (),
-        tuple(
-            views.Nested(n.author.shown if n.author else "", n.subject, n.date, n.body_text)
-            for n in (shown.nested if shown else ())
-        ),
-    )
-    return await visit.page(view)
-
-
-async def file(visit: Visit) -> Response:
-    chosen, index = await _entry(visit), visit.number("index")
-    if index > len(chosen.entry.attachments):
-        raise Refusal(404)
-    attachment = chosen.entry.attachments[index - 1]
-    raw = await visit.portal.database.read(lambda tx: tx.outbox.file(chosen.entry.sha256))
-    if raw is None:
-        words = visit.words
-        link = views.Link(words.back_to_ticket, visit.href(f"/tickets/{chosen.ticket.number}"))
-        return await visit.page(views.Notice(words.gone_title, words.gone, (link,)), 410)
-    try:
-        data = await visit.portal.originals.file(raw, attachment.part)
-    except KeyError:
-        raise Refusal(404) from None
-    return Response(data, headers=original.headers(attachment))
-
-
-# --- what pages share -----------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Chosen:
-    ticket: Ticket
-    entry: Entry
-
-
-async def _entry(visit: Visit) -> _Chosen:
+async def _entry(request: PageRequest) -> tuple[Ticket, Entry]:
     """The message the path names, if it is part of the conversation of a ticket of the visitor's own."""
-    number, id, contact = visit.number("number"), visit.number("entry"), _contact(visit)
+    number, id, contact = request.number("number"), request.number("entry"), customer(request)
 
-    def read(tx: Tx) -> _Chosen:
-        found = own(tx, contact, number)
+    def read(tx: Tx) -> tuple[Ticket, Entry]:
+        found = _own(tx, contact, number)
         entry = tx.reads.entry(id)
         if entry is None or entry.ticket != found.number or entry.kind is not EntryKind.CORRESPONDENCE:
             raise Refusal(404)
-        if not present.visible(visit, entry):
+        if not _visible(request, entry):
             raise Refusal(404)
-        return _Chosen(found, entry)
+        return found, entry
 
-    return await visit.portal.database.read(read)
+    return await request.portal.database.read(read)
 
 
-def _contact(visit: Visit) -> Contact:
-    assert visit.contact is not None
-    return visit.contact
+def _visible(request: PageRequest, entry: Entry) -> bool:
+    """An answer that can still be taken back has not been given yet."""
+    hold = timedelta(minutes=request.portal.desk.policy.hold_minutes)
+    return entry.role is not Role.AGENT or entry.created_at + hold <= request.now
+
+
+def _has_original(entry: Entry) -> bool:
+    """Customers' mails only: an agent's holds commands and inner matters beside the answer."""
+    return bool(entry.sha256) and entry.role is not Role.AGENT
+
+
+# --- how it is shown ----------------------------------------------------------------------------
+
+
+def view_of_ticket(
+    request: PageRequest,
+    found: Ticket,
+    entries: list[Entry],
+    *,
+    more: bool = False,
+    notice: str = "",
+    reply: views.ReplyForm | None = None,
+) -> views.TicketPage:
+    """`reply` is a form that comes back with its error; without, there is a fresh one where the site allows it."""
+    policy = request.portal.desk.policy
+    closed = found.status is lifecycle.Status.CLOSED
+    confirm = ""
+    if found.status is lifecycle.Status.SOLVED:
+        until = request.now + timedelta(days=CONFIRM_DAYS)
+        confirm = request.href(f"/close/{token.link_token(policy.keys, 'close', str(found.number), until)}")
+    if request.portal.settings.portal.allow_replies and not closed and reply is None:
+        reply = views.ReplyForm(request.href(f"/tickets/{found.number}"))
+    people = (found.requester, *(p for p in found.participants if policy.agent_for(p.address) is None))
+    return views.TicketPage(
+        ticket=_facts(request, found),
+        people=tuple(f"{p.name} ({p.address})" if p.name else p.address for p in people),
+        messages=_messages(request, found, entries),
+        mailto=reply_mailto(found, policy),
+        closed=closed,
+        confirm=confirm,
+        reply=reply,
+        notice=notice,
+        more=more,
+    )
+
+
+def _facts(request: PageRequest, found: Ticket) -> views.TicketFacts:
+    """Its status goes by the site's own name where it has one."""
+    policy, language = request.portal.desk.policy, request.words.language
+    label, meaning = statuses.label(found, policy, language), statuses.meaning(found, policy, language)
+    return views.TicketFacts(
+        number=found.number,
+        reference=request.reference(found.number),
+        subject=found.subject,
+        status=views.StatusBadge(found.status.value, label, meaning),
+        created_at=found.created_at,
+        last_activity_at=found.last_activity_at,
+    )
+
+
+def _messages(request: PageRequest, found: Ticket, entries: list[Entry]) -> tuple[views.ShownMessage, ...]:
+    """Newest first. A picture that came before (a signature's logo) is folded away."""
+    seen: set[str] = set()
+    shown = []
+    for entry in entries:
+        shown.append(_message(request, found, entry, seen))
+        seen |= {a.sha256 for a in entry.attachments if a.content_type.startswith("image/")}
+    return tuple(reversed(shown))
+
+
+def _message(request: PageRequest, found: Ticket, entry: Entry, seen: set[str]) -> views.ShownMessage:
+    text, agent = entry.new_text, entry.role is Role.AGENT
+    whole = "" if agent or entry.body_text.strip() == text.strip() else entry.body_text
+    shortened = len(text) > TEXT_LIMIT or len(whole) > TEXT_LIMIT
+    files: list[views.ListedFile] = []
+    pictures: list[views.ListedFile] = []
+    for index, a in enumerate(entry.attachments, 1):
+        kind = original.type_name(a.content_type, a.filename)
+        shown = views.ListedFile(_file_path(request, entry, index), a.filename, kind, a.size, a.note)
+        (pictures if a.inline or a.sha256 in seen or a.note == "signature" else files).append(shown)
+    has_page = _has_original(entry) or shortened
+    mine = entry.role is Role.REQUESTER or entry.author.key == found.requester.key
+    return views.ShownMessage(
+        id=entry.id,
+        author=_author(request, found, entry),
+        side="theirs" if agent else "mine" if mine else "other",
+        when=entry.created_at,
+        text=text[:TEXT_LIMIT],
+        whole="" if len(whole) > TEXT_LIMIT else whole,
+        files=tuple(files),
+        pictures=tuple(pictures),
+        original=request.href(f"/tickets/{found.number}/entries/{entry.id}") if has_page else "",
+        shortened=shortened,
+        unconfirmed=entry.role is Role.STRANGER,
+    )
+
+
+def _author(request: PageRequest, found: Ticket, entry: Entry) -> str:
+    """An agent has a name here, or that of the mailbox, never an address."""
+    policy = request.portal.desk.policy
+    if entry.role is Role.AGENT:
+        box = policy.mailbox_for(found.mailbox) or policy.mailboxes[0]
+        return entry.author.name if entry.author.name and "@" not in entry.author.name else box.name or box.address
+    return entry.author.shown
+
+
+def _file_path(request: PageRequest, entry: Entry, index: int) -> str:
+    return request.href(f"/tickets/{entry.ticket}/files/{entry.id}/{index}")

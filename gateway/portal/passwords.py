@@ -51,7 +51,7 @@ def fault(password: str, address: str) -> Fault | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class PasswordCheck:
     """Whether a password is right, and its hash under today's parameters when those have changed."""
 
     right: bool
@@ -70,19 +70,19 @@ class Passwords:
     async def hash(self, password: str) -> str:
         return await self._run(password, self._hasher.hash)
 
-    async def verify(self, stored: str, password: str) -> Verdict:
+    async def verify(self, stored: str, password: str) -> PasswordCheck:
         """`stored` may be empty: the answer is no, and takes as long."""
         if len(password) > LONGEST:
             password = ""
 
-        def check(given: str) -> Verdict:
+        def check(given: str) -> PasswordCheck:
             try:
                 self._hasher.verify(stored or self._nobody.result(), given)
             except (VerificationError, InvalidHashError):
-                return Verdict(False)
+                return PasswordCheck(False)
             if not stored:
-                return Verdict(False)
-            return Verdict(True, self._hasher.hash(given) if self._hasher.check_needs_rehash(stored) else "")
+                return PasswordCheck(False)
+            return PasswordCheck(True, self._hasher.hash(given) if self._hasher.check_needs_rehash(stored) else "")
 
         return await self._run(password, check)
 

@@ -13,7 +13,7 @@ from gateway.portal.limits import Limits, Network
 from gateway.portal.original import Originals
 from gateway.portal.passwords import Passwords
 from gateway.portal.session import Cookies, Sessions
-from gateway.portal.templates import Look
+from gateway.portal.templates import PageTemplates
 from storage.database import Database
 
 
@@ -37,7 +37,7 @@ class Portal:
     healthy: Callable[[], Awaitable[Health]]
     wake: Callable[[], None]
     """Tells the send loop that mails may be in line."""
-    look: Look
+    templates: PageTemplates
     sessions: Sessions
     passwords: Passwords
     trusted: tuple[Network, ...]

@@ -14,10 +14,10 @@ from starlette.responses import Response
 from gateway.core import rating
 from gateway.core.rating import Answer
 from gateway.core.ticket import Ticket
-from gateway.core.token import read_link
 from gateway.errors import UnknownTicket
-from gateway.portal import acts, present, views
-from gateway.portal.request import Visit
+from gateway.portal import acts, views
+from gateway.portal.refusal import Refusal
+from gateway.portal.request import PageRequest
 from storage.contacts import Contact
 from storage.tx import Tx
 
@@ -37,26 +37,23 @@ class _Question:
     """Whose ticket it is."""
 
 
-async def rate_form(visit: Visit) -> Response:
-    found = await _question(visit)
-    if isinstance(found, Response):
-        return found
-    if visit.request.query_params.get("thanks") == "1" and found.answer.answered:
-        return await visit.page(_thanks(visit, found))
-    chosen = _given(found.answer, visit.request.path_params["value"])
-    return await visit.page(_form(visit, found, chosen, found.answer.comment if found.answer.answered else ""))
+async def rate_form(request: PageRequest) -> Response:
+    found = await _question(request)
+    answer = found.answer
+    if request.http.query_params.get("thanks") == "1" and answer.answered:
+        return await request.page(_thanks(request, found))
+    chosen = _given(answer, request.http.path_params["value"])
+    return await request.page(_form(request, found, chosen, answer.comment if answer.answered else ""))
 
 
-async def rate(visit: Visit) -> Response:
-    found = await _question(visit)
-    if isinstance(found, Response):
-        return found
-    comment = visit.fields.get("comment", "").strip()
-    value = _given(found.answer, visit.fields.get("value", ""))
+async def rate(request: PageRequest) -> Response:
+    found = await _question(request)
+    comment = request.fields.get("comment", "").strip()
+    value = _given(found.answer, request.fields.get("value", ""))
     if value is None or len(comment) > COMMENT_LIMIT:
-        error = visit.words.rate_long if value is not None else visit.words.rate_missing
-        return await visit.page(_form(visit, found, value, comment, error), 422)
-    number, now, asked_at = found.answer.ticket, visit.now, found.answer.asked_at
+        error = request.words.rate_long if value is not None else request.words.rate_missing
+        return await request.page(_form(request, found, value, comment, error), 422)
+    number, now, asked_at = found.answer.ticket, request.now, found.answer.asked_at
 
     def give(tx: Tx) -> bool:
         """The question is looked at again, and one answer is given at a time."""
@@ -64,24 +61,23 @@ async def rate(visit: Visit) -> Response:
         before = tx.ratings.find(number)
         if before is None or before.asked_at != asked_at:
             return False
-        acts.rate(visit.portal.desk, tx, before, value, comment, now)
+        acts.rate(request.portal.desk, tx, before, value, comment, now)
         return True
 
-    if not await visit.portal.database.write(give):
-        return await _refusal(visit, 410)
+    if not await request.portal.database.write(give):
+        raise _over(request)
     log.info("rated", extra={"ticket": number, "value": value})
-    visit.portal.wake()
+    request.portal.wake()
     word = rating.word(found.answer.scale, value)
-    return visit.go(f"/rate/{visit.request.path_params['token']}/{word}?thanks=1")
+    return request.go(f"/rate/{request.http.path_params['token']}/{word}?thanks=1")
 
 
-async def _question(visit: Visit) -> _Question | Response:
-    """What the link asks about, or the page that says why it cannot be answered."""
-    portal, now = visit.portal, visit.now
-    link = read_link(portal.desk.policy.keys, "rate", visit.request.path_params["token"], now)
+async def _question(request: PageRequest) -> _Question:
+    """What the link asks about. Refusal with the page that says why it cannot be answered."""
+    portal, words, link = request.portal, request.words, request.link("rate")
     if link is None or not link.subject.isdecimal():
-        return await _refusal(visit, 404)
-    number, state, expired = int(link.subject), link.state, link.expired
+        raise Refusal(404, views.NoticePage(words.link_wrong_title, words.link_wrong_rate, (request.to_tickets,)))
+    number = int(link.subject)
 
     def read(tx: Tx) -> _Question | None:
         answer = tx.ratings.find(number)
@@ -94,55 +90,52 @@ async def _question(visit: Visit) -> _Question | Response:
         found = await portal.database.read(read)
     except UnknownTicket:
         found = None
-    if found is not None and found.contact is not None and found.contact.language:
-        visit.speak_to(found.contact)
-    asked = str(int(found.answer.asked_at.timestamp())) if found else ""
-    if found is None or state != asked or expired or now >= found.answer.open_until(portal.desk.policy):
-        return await _refusal(visit, 410)
+    if found is None:
+        raise _over(request)
+    if found.contact is not None and found.contact.language:
+        request.speak_to(found.contact)
+    asked = str(int(found.answer.asked_at.timestamp()))
+    if link.state != asked or link.expired or request.now >= found.answer.open_until(portal.desk.policy):
+        raise _over(request)
     return found
 
 
-async def _refusal(visit: Visit, status: int) -> Response:
-    words = visit.words
-    link = views.Link(words.sign_in if not visit.contact else words.my_tickets, visit.href("/tickets"))
-    if status == 404:
-        return await visit.page(views.Notice(words.link_wrong_title, words.link_wrong_rate, (link,)), status)
-    return await visit.page(views.Notice(words.rate_over_title, words.rate_over, (link,)), status)
+def _over(request: PageRequest) -> Refusal:
+    words = request.words
+    return Refusal(410, views.NoticePage(words.rate_over_title, words.rate_over, (request.to_tickets,)))
 
 
 def _given(answer: Answer, word: str) -> int | None:
     return rating.SCALES[answer.scale].get(word)
 
 
-def _form(visit: Visit, found: _Question, chosen: int | None, comment: str, error: str = "") -> views.Rate:
-    words, answer = visit.words, found.answer
+def _form(request: PageRequest, found: _Question, chosen: int | None, comment: str, error: str = "") -> views.RatePage:
+    words, answer, path = request.words, found.answer, request.http.path_params
     labels = {"good": words.rate_good, "bad": words.rate_bad}
-    choices = tuple(
-        views.Choice(word, labels.get(word, word), value == chosen)
-        for word, value in rating.SCALES[answer.scale].items()
-    )
     before = ""
     if answer.answered and answer.value is not None:
         given = rating.word(answer.scale, answer.value)
         before = words.rate_before.format(value=labels.get(given, given))
-    path = f"/rate/{visit.request.path_params['token']}/{visit.request.path_params['value']}"
-    return views.Rate(
-        found.ticket.subject,
-        present.reference(visit, found.ticket.number),
-        visit.href(path),
-        choices,
-        answer.scale == "five",
-        comment,
-        before,
-        answer.open_until(visit.portal.desk.policy) if before else None,
-        error,
+    return views.RatePage(
+        subject=found.ticket.subject,
+        reference=request.reference(found.ticket.number),
+        action=request.href(f"/rate/{path['token']}/{path['value']}"),
+        choices=tuple(
+            views.RatingChoice(word, labels.get(word, word), value == chosen)
+            for word, value in rating.SCALES[answer.scale].items()
+        ),
+        numbers=answer.scale == "five",
+        comment=comment,
+        before=before,
+        until=answer.open_until(request.portal.desk.policy) if before else None,
+        error=error,
     )
 
 
-def _thanks(visit: Visit, found: _Question) -> views.Notice:
-    words, answer = visit.words, found.answer
+def _thanks(request: PageRequest, found: _Question) -> views.NoticePage:
+    words, answer = request.words, found.answer
     assert answer.value is not None
     word = rating.word(answer.scale, answer.value)
-    change = views.Link(words.rate_change, visit.href(f"/rate/{visit.request.path_params['token']}/{word}"))
-    about = f"{present.reference(visit, found.ticket.number)} · {found.ticket.subject}"
-    return views.Notice(words.rated_title, words.rated_text, (change,), about)
+    change = request.to(words.rate_change, f"/rate/{request.http.path_params['token']}/{word}")
+    about = f"{request.reference(found.ticket.number)} · {found.ticket.subject}"
+    return views.NoticePage(words.rated_title, words.rated_text, (change,), about)

@@ -1,6 +1,6 @@
 """One request: who asks, in which language, with which form; and the pages that answer it.
 
-Nothing a visit finds out changes anything; what acts are the handlers of POST.
+Nothing that is found out here changes anything; what acts are the handlers of POST.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from starlette.background import BackgroundTasks
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from gateway.core import token
 from gateway.errors import StorageUnavailable
 from gateway.mail.text import one_line
 from gateway.portal import form, limits, session, views
 from gateway.portal.portal import Portal
-from gateway.portal.refusal import Refusal, said
+from gateway.portal.refusal import Refusal
 from gateway.portal.words import EN, LANGUAGES, Words
 from storage.contacts import Contact
 
@@ -31,11 +32,12 @@ _NEXT = re.compile(r"/tickets(?:/\d{1,9}(?:/entries/\d{1,9})?)?(?:\?[A-Za-z0-9_=
 
 
 @dataclass(slots=True)
-class Visit:
+class PageRequest:
     """A request and everything known about it."""
 
     portal: Portal
-    request: Request
+    http: Request
+    """As Starlette has it."""
     now: datetime
     words: Words
     contact: Contact | None = None
@@ -50,42 +52,42 @@ class Visit:
     # --- what comes in ----------------------------------------------------------------
 
     @classmethod
-    async def begin(cls, portal: Portal, request: Request) -> Visit:
+    async def begin(cls, portal: Portal, http: Request) -> PageRequest:
         """Look who it is. Nothing is changed by it."""
         now = portal.clock()
-        visit = cls(portal, request, now, EN, visitor=request.cookies.get(portal.cookies.visitor, ""))
-        token = request.cookies.get(portal.cookies.session, "")
-        visit.words = visit._language("")
-        if token:
-            visit.contact = await portal.database.read(lambda tx: portal.sessions.find(tx, token, now))
-        if visit.contact:
-            visit.session = token
-            visit.words = visit._language(visit.contact.language)
-        if visit.chosen:
-            visit.cookies[portal.cookies.language] = visit.chosen
-        return visit
+        found = cls(portal, http, now, EN, visitor=http.cookies.get(portal.cookies.visitor, ""))
+        given = http.cookies.get(portal.cookies.session, "")
+        found.words = found._language("")
+        if given:
+            found.contact = await portal.database.read(lambda tx: portal.sessions.find(tx, given, now))
+        if found.contact:
+            found.session = given
+            found.words = found._language(found.contact.language)
+        if found.chosen:
+            found.cookies[portal.cookies.language] = found.chosen
+        return found
 
     @classmethod
-    def unknown(cls, portal: Portal, request: Request) -> Visit:
-        """A visit nobody is looked up for: pages about faults must not need the database."""
-        visit = cls(portal, request, portal.clock(), EN)
-        visit.words = visit._language("")
-        return visit
+    def unknown(cls, portal: Portal, http: Request) -> PageRequest:
+        """A request nobody is looked up for: pages about faults must not need the database."""
+        found = cls(portal, http, portal.clock(), EN)
+        found.words = found._language("")
+        return found
 
     @property
     def chosen(self) -> str:
         """The language of the switch on the page, if it was pressed."""
-        given = self.request.query_params.get("lang", "")
+        given = self.http.query_params.get("lang", "")
         return given if given in LANGUAGES else ""
 
     @property
     def preferred(self) -> str:
         """The language ever chosen in this browser."""
-        kept = self.request.cookies.get(self.portal.cookies.language, "")
+        kept = self.http.cookies.get(self.portal.cookies.language, "")
         return self.chosen or (kept if kept in LANGUAGES else "")
 
     def _language(self, of_contact: str) -> Words:
-        accepted = _accepted(self.request.headers.get("accept-language", ""))
+        accepted = _accepted(self.http.headers.get("accept-language", ""))
         site = self.portal.settings.gateway.default_language
         wishes = (self.preferred, of_contact, *accepted, site)
         return LANGUAGES[next((w for w in wishes if w in LANGUAGES), "en")]
@@ -97,19 +99,19 @@ class Visit:
     @property
     def client(self) -> str:
         """The network address limits are counted by."""
-        peer = self.request.client.host if self.request.client else ""
-        forwarded = ",".join(self.request.headers.getlist("x-forwarded-for"))
+        peer = self.http.client.host if self.http.client else ""
+        forwarded = ",".join(self.http.headers.getlist("x-forwarded-for"))
         return limits.client(peer, forwarded, self.portal.trusted)
 
     @property
     def origin(self) -> dict[str, str]:
         """For the log: the client, and a hint when all clients of a proxy count as one."""
-        unheard = "x-forwarded-for" in self.request.headers and not self.portal.trusted
+        unheard = "x-forwarded-for" in self.http.headers and not self.portal.trusted
         return {"client": self.client} | ({"hint": "portal.trusted_proxies is not set"} if unheard else {})
 
     async def read_form(self) -> None:
         """Take in the form of a POST. Raises Refusal when another site sent it, or it is none."""
-        self.fields = await form.read(self.request, self.portal.public_url)
+        self.fields = await form.read(self.http, self.portal.public_url)
 
     def check_mark(self, *cookies: str) -> None:
         """Refusal unless the form came from a page that was made for one of these cookies of the browser."""
@@ -120,29 +122,44 @@ class Visit:
     @property
     def next(self) -> str:
         """Where to go after signing in: a page of ours with tickets, or nothing."""
-        given = self.fields.get("next", "") or self.request.query_params.get("next", "")
+        given = self.fields.get("next", "") or self.http.query_params.get("next", "")
         return given if _NEXT.fullmatch(given) else ""
 
     def query(self, name: str, limit: int) -> str:
         """A text out of the query: on one line, of at most `limit` characters."""
-        return one_line(self.request.query_params.get(name, ""), limit)
+        return one_line(self.http.query_params.get(name, ""), limit)
 
     def number(self, name: str) -> int:
         """A number out of the path; Refusal when it cannot be one of ours."""
-        value = str(self.request.path_params[name])
+        value = str(self.http.path_params[name])
         if not re.fullmatch(r"[1-9]\d{0,8}", value, re.ASCII):
             raise Refusal(404)
         return int(value)
+
+    def link(self, action: str) -> token.Link | None:
+        """What the signed link says whose token is in the path; None when it is none for this action."""
+        return token.read_link(self.portal.desk.policy.keys, action, self.http.path_params["token"], self.now)
 
     # --- what goes out ----------------------------------------------------------------
 
     def href(self, path: str) -> str:
         return self.portal.base + path
 
+    def reference(self, number: int) -> str:
+        policy = self.portal.desk.policy
+        return token.reference(policy.keys, policy.reference_prefix, number)
+
+    def to(self, label: str, path: str) -> views.PageLink:
+        return views.PageLink(label, self.href(path))
+
+    @property
+    def to_tickets(self) -> views.PageLink:
+        return self.to(self.words.my_tickets if self.contact else self.words.sign_in, "/tickets")
+
     async def page(self, view: views.View, status: int = 200) -> Response:
         frame = self._frame(view.form)
         # In a thread: a long conversation takes a while, and mails wait for this loop too.
-        html = await asyncio.to_thread(self.portal.look.page, frame, view)
+        html = await asyncio.to_thread(self.portal.templates.page, frame, view)
         return HTMLResponse(html, status)
 
     def _frame(self, has_form: bool) -> views.Frame:
@@ -152,39 +169,60 @@ class Visit:
             if not self.session and not self.visitor:
                 self.visitor = self.cookies[self.portal.cookies.visitor] = session.new_token()
             mark = form.mark(self.portal.desk.policy.keys, self.session or self.visitor)
-        query = [(k, v) for k, v in self.request.query_params.multi_items() if k != "lang"]
-        languages = tuple(
-            views.Language(w.language, w.language_name, "?" + urlencode([*query, ("lang", w.language)]))
-            for w in LANGUAGES.values()
+        query = [(k, v) for k, v in self.http.query_params.multi_items() if k != "lang"]
+        return views.Frame(
+            words=self.words,
+            site=box.name or box.address,
+            support=box.address,
+            base=self.portal.base,
+            signed_in=self.contact.address if self.contact else "",
+            mark=mark,
+            languages=tuple(
+                views.LanguageLink(w.language, w.language_name, "?" + urlencode([*query, ("lang", w.language)]))
+                for w in LANGUAGES.values()
+            ),
         )
-        address = self.contact.address if self.contact else ""
-        return views.Frame(self.words, box.name or box.address, box.address, self.portal.base, address, mark, languages)
 
     def go(self, path: str) -> Response:
         return RedirectResponse(self.href(path), 303)
 
     async def ask_to_sign_in(self) -> Response:
         """Through the sign-in and back to this page. What somebody wrote is shown, so that it is not lost."""
-        request = self.request
-        if self.fields.get("text"):
-            link = views.Link(self.words.sign_in, self.href(f"/sign-in?next={quote(request.url.path, safe='')}"))
+        url, words, written = self.http.url, self.words, self.fields.get("text", "")
+        if written:
+            link = self.to(words.sign_in, f"/sign-in?next={quote(url.path, safe='')}")
             return await self.page(
-                views.Notice(self.words.sign_in_title, self.words.please_sign_in, (link,), kept=self.fields["text"]),
-                401,
+                views.NoticePage(words.sign_in_title, words.please_sign_in, (link,), kept=written), 401
             )
-        if request.method == "POST":
+        if self.http.method == "POST":
             return self.go("/sign-in")
-        target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        target = url.path + (f"?{url.query}" if url.query else "")
         return self.go(f"/sign-in?next={quote(target, safe='')}" if _NEXT.fullmatch(target) else "/sign-in")
 
     async def refuse(self, refusal: Refusal) -> Response:
-        title, text = said(refusal.status, self.words)
-        if refusal.status == 404 and self.contact:
-            title, text = self.words.ticket_missing_title, self.words.ticket_missing
-        link = views.Link(self.words.start_page, self.href("/"))
-        response = await self.page(views.Notice(title, text, (link,)), refusal.status)
+        response = await self.page(refusal.page or self._fault(refusal.status), refusal.status)
         response.headers.update(refusal.headers)
         return response
+
+    def _fault(self, status: int) -> views.NoticePage:
+        words = self.words
+        if status == 404 and self.contact:
+            title, text = words.ticket_missing_title, words.ticket_missing
+        elif status == 413:
+            title, text = words.large_title, words.large
+        elif status in (405, 415):
+            title, text = words.method_title, words.method
+        elif status == 429:
+            title, text = words.often_title, words.often
+        elif status == 503:
+            title, text = words.away_title, words.away
+        elif status >= 500:
+            title, text = words.fault_title, words.fault
+        elif status in (400, 403, 408):
+            title, text = words.forged_title, words.forged
+        else:
+            title, text = words.missing_title, words.missing
+        return views.NoticePage(title, text, (self.to(words.start_page, "/"),))
 
     def finish(self, response: Response) -> Response:
         """Put the cookies on, and leave for after the answer what nobody needs to wait for."""
@@ -201,7 +239,7 @@ class Visit:
 
     async def _afterwards(self) -> None:
         contact, chosen = self.contact, self.chosen
-        by_us = self.request.headers.get("sec-fetch-site", "same-origin") == "same-origin"
+        by_us = self.http.headers.get("sec-fetch-site", "same-origin") == "same-origin"
         try:
             await self.portal.sessions.touch(self.portal.database, self.session, self.now)
             if contact and by_us and chosen and chosen != contact.language:

@@ -1,4 +1,4 @@
-"""uvicorn inside our own loop: started, ready, drained and stopped by the daemon, deaf to signals."""
+"""uvicorn inside our own loop: started, ready, drained and stopped by the daemon, which keeps its signals."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HEAD_BYTES = 32 * 1024
 BACKLOG = 512
 
 
-class _Impatient(H11Protocol):
+class IdleTimeoutProtocol(H11Protocol):
     """Lets nobody hold a connection without asking for something."""
 
     _waiting: asyncio.TimerHandle | None = None
@@ -52,7 +52,7 @@ class _Impatient(H11Protocol):
             self._waiting = None
 
 
-class _Deaf(uvicorn.Server):
+class SignalsLeftAlone(uvicorn.Server):
     """The daemon alone decides what a signal means."""
 
     @contextlib.contextmanager
@@ -68,7 +68,7 @@ class Server:
         self._app, self._listener = app, listener
         self._config = uvicorn.Config(
             app,
-            http=_Impatient,
+            http=IdleTimeoutProtocol,
             ws="none",
             lifespan="off",
             log_config=None,
@@ -79,7 +79,7 @@ class Server:
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             h11_max_incomplete_event_size=HEAD_BYTES,
         )
-        self._inner = _Deaf(self._config)
+        self._inner = SignalsLeftAlone(self._config)
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:

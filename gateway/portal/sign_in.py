@@ -17,10 +17,10 @@ from starlette.responses import Response
 from gateway.mail.message import address_key
 from gateway.mail.text import one_line
 from gateway.portal import acts, views
-from gateway.portal.passwords import Busy, Verdict
+from gateway.portal.passwords import Busy, PasswordCheck
 from gateway.portal.portal import Portal
 from gateway.portal.refusal import Refusal
-from gateway.portal.request import Visit
+from gateway.portal.request import PageRequest
 from storage.contacts import Contact
 from storage.tx import Tx
 
@@ -30,85 +30,85 @@ ADDRESS_LIMIT = 320
 """Characters: the longest address there can be (RFC 5321 section 4.5.3.1)."""
 
 
-async def sign_in_form(visit: Visit) -> Response:
-    if visit.contact:
-        return visit.go(visit.next or "/tickets")
-    notice = visit.words.please_sign_in if visit.next else ""
-    if visit.request.query_params.get("ended") == "1":
-        notice = visit.words.signed_out
-    return await visit.page(views.SignIn(next=visit.next, notice=notice))
+async def sign_in_form(request: PageRequest) -> Response:
+    if request.contact:
+        return request.go(request.next or "/tickets")
+    notice = request.words.please_sign_in if request.next else ""
+    if request.http.query_params.get("ended") == "1":
+        notice = request.words.signed_out
+    return await request.page(views.SignInPage(next=request.next, notice=notice))
 
 
-async def sign_in(visit: Visit) -> Response:
-    portal, words, now = visit.portal, visit.words, visit.now
+async def sign_in(request: PageRequest) -> Response:
+    portal, words, now = request.portal, request.words, request.now
     began = asyncio.get_running_loop().time()
-    address, password = _address(visit), visit.fields.get("password", "")
-    view = views.SignIn(address, visit.next)
+    address, password = _address(request), request.fields.get("password", "")
+    view = views.SignInPage(address=address, next=request.next)
     if not address or not password:
         missing = replace(
             view,
             address_error="" if address else words.address_missing,
             password_error="" if password else words.password_missing,
         )
-        return await visit.page(missing, 422)
-    client, key = visit.client, address_key(address)
+        return await request.page(missing, 422)
+    client, key = request.client, address_key(address)
     if not portal.limits.sign_in_client.take(client, now) or not portal.limits.sign_in_address.take(key, now):
-        log.warning("sign-in limited", extra=visit.origin)
-        return await visit.page(replace(view, error=words.sign_in_often), 429)
+        log.warning("sign-in limited", extra=request.origin)
+        return await request.page(replace(view, error=words.sign_in_often), 429)
     contact = await portal.database.read(lambda tx: tx.contacts.find(address))
     try:
-        verdict = await portal.passwords.verify(contact.password_hash if contact else "", password)
+        check = await portal.passwords.verify(contact.password_hash if contact else "", password)
     except Busy:
         raise Refusal(503, Retry_After="10") from None
     token = ""
-    if contact and verdict.right:
-        token = await portal.database.write(lambda tx: _open(tx, visit, contact, verdict))
+    if contact and check.right:
+        token = await portal.database.write(lambda tx: _open(tx, request, contact, check))
     if not token:
         log.info("sign-in refused", extra={"client": client})
         await asyncio.sleep(max(0.0, began + portal.answer_seconds - asyncio.get_running_loop().time()))
-        return await visit.page(replace(view, error=words.sign_in_wrong), 422)
+        return await request.page(replace(view, error=words.sign_in_wrong), 422)
     portal.limits.sign_in_address.forget(key)
     log.info("signed in", extra={"contact": contact.id if contact else 0})
-    visit.cookies[portal.cookies.session] = token
-    return visit.go(visit.next or "/tickets")
+    request.cookies[portal.cookies.session] = token
+    return request.go(request.next or "/tickets")
 
 
-def _open(tx: Tx, visit: Visit, verified: Contact, verdict: Verdict) -> str:
+def _open(tx: Tx, request: PageRequest, verified: Contact, check: PasswordCheck) -> str:
     """A new session, unless the password was changed since it was verified."""
     tx.threads.serialise([f"contact:{verified.id}"])
     contact = tx.contacts.by_id(verified.id)
     if contact is None or contact.password_hash != verified.password_hash:
         return ""
-    if verdict.newer_hash:
-        tx.contacts.rehash(contact.id, verdict.newer_hash)
-    if visit.preferred and visit.preferred != contact.language:
-        tx.contacts.set_language(contact.id, visit.preferred)
-    return visit.portal.sessions.open(tx, contact, visit.session, visit.now)
+    if check.newer_hash:
+        tx.contacts.rehash(contact.id, check.newer_hash)
+    if request.preferred and request.preferred != contact.language:
+        tx.contacts.set_language(contact.id, request.preferred)
+    return request.portal.sessions.open(tx, contact, request.session, request.now)
 
 
-async def sign_out(visit: Visit) -> Response:
-    await visit.portal.database.write(lambda tx: visit.portal.sessions.end(tx, visit.session))
-    visit.cookies[visit.portal.cookies.session] = ""
-    return visit.go("/sign-in?ended=1")
+async def sign_out(request: PageRequest) -> Response:
+    await request.portal.database.write(lambda tx: request.portal.sessions.end(tx, request.session))
+    request.cookies[request.portal.cookies.session] = ""
+    return request.go("/sign-in?ended=1")
 
 
 # --- a link to set a password ------------------------------------------------------------
 
 
-async def forgot_form(visit: Visit) -> Response:
-    return await visit.page(views.Forgot())
+async def forgot_form(request: PageRequest) -> Response:
+    return await request.page(views.ForgotPage())
 
 
-async def forgot(visit: Visit) -> Response:
-    portal, words, now = visit.portal, visit.words, visit.now
-    address = _address(visit)
+async def forgot(request: PageRequest) -> Response:
+    portal, words, now = request.portal, request.words, request.now
+    address = _address(request)
     if "@" not in address.strip("@") or " " in address:
         error = words.address_wrong if address else words.address_missing
-        return await visit.page(views.Forgot(address, error), 422)
-    if not portal.limits.link_client.take(visit.client, now):
-        log.warning("links limited", extra=visit.origin)
+        return await request.page(views.ForgotPage(address, error), 422)
+    if not portal.limits.link_client.take(request.client, now):
+        log.warning("links limited", extra=request.origin)
         raise Refusal(429)
-    response = await visit.page(views.Notice(words.forgot_sent_title, words.forgot_sent))
+    response = await request.page(views.NoticePage(words.forgot_sent_title, words.forgot_sent))
     key = address_key(address)
     # Counted for every address alike, so that this too is the same for known and unknown ones.
     if portal.limits.link_address.take(key, now) and portal.limits.link_address_daily.take(key, now):
@@ -131,5 +131,5 @@ async def _send_link(portal: Portal, address: str, now: datetime) -> None:
         log.exception("link not sent")
 
 
-def _address(visit: Visit) -> str:
-    return one_line(visit.fields.get("address", ""), ADDRESS_LIMIT)
+def _address(request: PageRequest) -> str:
+    return one_line(request.fields.get("address", ""), ADDRESS_LIMIT)

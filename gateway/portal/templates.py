@@ -8,7 +8,6 @@ start by file and line and not a customer's visit.
 from __future__ import annotations
 
 import hashlib
-import mimetypes
 import re
 import traceback
 from dataclasses import dataclass
@@ -55,7 +54,7 @@ class Static:
     """Changes with the content, so browsers may keep the file for ever."""
 
 
-class Look:
+class PageTemplates:
     """All page templates and the files they need; `override` is the site's own folder."""
 
     def __init__(self, override: Path | None, timezone: tzinfo) -> None:
@@ -160,12 +159,3 @@ def linked(text: str) -> Markup:
         end = found.start() + len(address)
     parts.append(escape(text[end:]))
     return Markup("").join(parts)
-
-
-def type_name(content_type: str, filename: str) -> str:
-    """How a person calls the type of a file: its extension, else the subtype."""
-    extension = filename.rpartition(".")[2] if "." in filename else ""
-    if re.fullmatch(r"[A-Za-z0-9]{1,5}", extension):
-        return extension.upper()
-    guessed = mimetypes.guess_extension(content_type) or ""
-    return guessed[1:].upper()

@@ -11,11 +11,13 @@ from typing import ClassVar
 
 from markupsafe import Markup
 
+from gateway.core import lifecycle
+from gateway.mail.message import NestedMessage
 from gateway.portal.words import Words
 
 
 @dataclass(frozen=True, slots=True)
-class Language:
+class LanguageLink:
     code: str
     name: str
     href: str
@@ -37,7 +39,7 @@ class Frame:
     """The address of whoever is signed in, else empty."""
     mark: str
     """Goes into every form as `mark`, or the form is refused."""
-    languages: tuple[Language, ...]
+    languages: tuple[LanguageLink, ...]
 
 
 class View:
@@ -50,7 +52,7 @@ class View:
 
 
 @dataclass(frozen=True, slots=True)
-class SignIn(View):
+class SignInPage(View):
     template: ClassVar[str] = "sign_in"
     form: ClassVar[bool] = True
     address: str = ""
@@ -62,7 +64,7 @@ class SignIn(View):
 
 
 @dataclass(frozen=True, slots=True)
-class Forgot(View):
+class ForgotPage(View):
     template: ClassVar[str] = "forgot"
     form: ClassVar[bool] = True
     address: str = ""
@@ -70,7 +72,7 @@ class Forgot(View):
 
 
 @dataclass(frozen=True, slots=True)
-class SetPassword(View):
+class SetPasswordPage(View):
     template: ClassVar[str] = "set_password"
     form: ClassVar[bool] = True
     first: bool
@@ -83,7 +85,7 @@ class SetPassword(View):
 
 
 @dataclass(frozen=True, slots=True)
-class Close(View):
+class ClosePage(View):
     template: ClassVar[str] = "close"
     form: ClassVar[bool] = True
     subject: str
@@ -92,20 +94,20 @@ class Close(View):
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class RatingChoice:
     value: str
     label: str
     chosen: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Rate(View):
+class RatePage(View):
     template: ClassVar[str] = "rate"
     form: ClassVar[bool] = True
     subject: str
     reference: str
     action: str
-    choices: tuple[Choice, ...]
+    choices: tuple[RatingChoice, ...]
     numbers: bool
     """The choices are numbers, whose ends must be named."""
     comment: str = ""
@@ -117,41 +119,49 @@ class Rate(View):
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
+class StatusBadge:
     value: str
     """As in `core.lifecycle`; names the style."""
     label: str
     meaning: str
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One ticket in the list."""
+def status_badges(language: str) -> tuple[StatusBadge, ...]:
+    """All of ours, in the order of a ticket's life."""
+    return tuple(
+        StatusBadge(s.value, lifecycle.label(s, language), lifecycle.meaning(s, language)) for s in lifecycle.Status
+    )
 
+
+@dataclass(frozen=True, slots=True)
+class TicketFacts:
     number: int
     reference: str
     subject: str
-    status: Status
+    status: StatusBadge
     created_at: datetime
     last_activity_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
-class Tickets(View):
+class TicketsPage(View):
     template: ClassVar[str] = "tickets"
-    rows: tuple[Row, ...]
+    tickets: tuple[TicketFacts, ...]
     q: str
     status: str
-    statuses: tuple[Status, ...]
+    statuses: tuple[StatusBadge, ...]
     page: int = 1
     newer: str = ""
     """Query of the page before this one; empty without."""
     older: str = ""
-    filtered: bool = False
+
+    @property
+    def filtered(self) -> bool:
+        return bool(self.q or self.status)
 
 
 @dataclass(frozen=True, slots=True)
-class File:
+class ListedFile:
     """An attachment; its bytes are at `path`."""
 
     path: str
@@ -163,7 +173,7 @@ class File:
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class ShownMessage:
     """One message of the conversation."""
 
     id: int
@@ -174,8 +184,8 @@ class Message:
     text: str
     whole: str = ""
     """The whole message where it says more than `text`."""
-    files: tuple[File, ...] = ()
-    pictures: tuple[File, ...] = ()
+    files: tuple[ListedFile, ...] = ()
+    pictures: tuple[ListedFile, ...] = ()
     """Shown in the text of the message, or known from an earlier message: folded away."""
     original: str = ""
     """Path of the page that shows it as it was sent; empty without."""
@@ -184,7 +194,7 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class ReplyForm:
     """The form to answer on the page."""
 
     action: str
@@ -194,38 +204,24 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
-class Ticket(View):
+class TicketPage(View):
     template: ClassVar[str] = "ticket"
-    subject: str
-    reference: str
-    status: Status
-    created_at: datetime
-    last_activity_at: datetime
+    ticket: TicketFacts
     people: tuple[str, ...]
-    messages: tuple[Message, ...]
+    messages: tuple[ShownMessage, ...]
     """Newest first."""
     mailto: str
     closed: bool
     confirm: str = ""
     """Path of the page that closes a solved ticket; empty for others."""
-    reply: Reply | None = None
+    reply: ReplyForm | None = None
     notice: str = ""
-    more: str = ""
-    """Query that shows older messages too; empty when all are shown."""
+    more: bool = False
+    """There are older messages that are not shown."""
 
 
 @dataclass(frozen=True, slots=True)
-class Nested:
-    """A message inside a message."""
-
-    author: str
-    subject: str
-    when: datetime | None
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Original(View):
+class OriginalPage(View):
     """One message as its author sent it."""
 
     template: ClassVar[str] = "original"
@@ -238,23 +234,23 @@ class Original(View):
     text: str
     remote: bool = False
     omissions: tuple[str, ...] = ()
-    nested: tuple[Nested, ...] = ()
+    nested: tuple[NestedMessage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class PageLink:
     label: str
     href: str
 
 
 @dataclass(frozen=True, slots=True)
-class Notice(View):
+class NoticePage(View):
     """A page that says one thing and offers a way on."""
 
     template: ClassVar[str] = "notice"
     title: str
     text: str
-    links: tuple[Link, ...] = ()
+    links: tuple[PageLink, ...] = ()
     """The first is the one most people want."""
     about: str = ""
     """What it is about, such as the reference of a ticket."""

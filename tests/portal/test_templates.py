@@ -12,7 +12,7 @@ import pytest
 
 from gateway.errors import TemplateError
 from gateway.portal import form, original
-from gateway.portal.templates import PACKAGED, Look, linked, type_name
+from gateway.portal.templates import PACKAGED, PageTemplates, linked
 from gateway.portal.words import DE, EN, LANGUAGES
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
@@ -59,7 +59,7 @@ def test_web_addresses_become_links_and_all_else_is_escaped(text: str, html: str
 )
 def test_types_as_people_say_them(content_type: str, name: str, shown: str) -> None:
     """The extension, else what the type stands for, else nothing."""
-    assert type_name(content_type, name) == shown
+    assert original.type_name(content_type, name) == shown
 
 
 @pytest.mark.parametrize(
@@ -91,11 +91,11 @@ def test_a_sites_own_templates_come_first(tmp_path: Path) -> None:
     (folder / "static" / "logo.png").write_bytes(b"logo")
     (folder / "static" / "portal.css").write_bytes(b"body{}")
     (folder / "forgot.html.j2").write_text('{% extends "portal/layout.html.j2" %}{% block content %}Ours{% endblock %}')
-    look = Look(tmp_path, BERLIN)
-    look.check()
-    assert look.static["logo.png"].data == b"logo"
-    assert look.static["portal.css"].data == b"body{}"
-    assert "icon.svg" in look.static
+    pages = PageTemplates(tmp_path, BERLIN)
+    pages.check()
+    assert pages.static["logo.png"].data == b"logo"
+    assert pages.static["portal.css"].data == b"body{}"
+    assert "icon.svg" in pages.static
 
 
 @pytest.mark.parametrize(
@@ -114,4 +114,4 @@ def test_a_broken_template_stops_the_start(tmp_path: Path, name: str, text: str,
     file.parent.mkdir(parents=True)
     file.write_text(text)
     with pytest.raises(TemplateError, match=said):
-        Look(tmp_path, BERLIN).check()
+        PageTemplates(tmp_path, BERLIN).check()
