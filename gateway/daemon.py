@@ -20,8 +20,7 @@ from zoneinfo import ZoneInfo
 
 from gateway import config, listeners, systemd
 from gateway.clock import canary, jobs
-from gateway.clock.context import Site
-from gateway.clock.job_status import Board
+from gateway.clock.context import JobContext, JobStatus
 from gateway.clock.liveness import Sources
 from gateway.clock.metrics import Metrics
 from gateway.config import Settings
@@ -87,12 +86,12 @@ async def serving(settings: Settings) -> AsyncIterator[None]:
 
         await stack.enter_async_context(_running(sender.run(), partial(sender.drain, SEND_SECONDS)))
         await stack.enter_async_context(_running(worker.run(), partial(worker.drain, FLOW_SECONDS)))
-        site = Site(database, desk, _now, settings, sender.wake)
-        stack.push_async_callback(jobs.start(site).stop, JOB_SECONDS)
+        context = JobContext(database, desk, _now, settings, sender.wake)
+        stack.push_async_callback(jobs.start(context).stop, JOB_SECONDS)
         await stack.enter_async_context(_running(_watch(database)))
         sources = Sources(database, desk, _now, sender.wake, from_settings.alarm_after(settings))
         await stack.enter_async_context(_running(sources.watch()))
-        await _open_metrics(stack, settings, sources, site.board)
+        await _open_metrics(stack, settings, sources, context.status)
 
         given = systemd.listen_sockets()
         listeners.check(settings, given)
@@ -133,11 +132,13 @@ async def _watch_folders(stack: contextlib.AsyncExitStack, watches: list[Watch])
     await stack.enter_async_context(_running(run(), drain))
 
 
-async def _open_metrics(stack: contextlib.AsyncExitStack, settings: Settings, sources: Sources, board: Board) -> None:
+async def _open_metrics(
+    stack: contextlib.AsyncExitStack, settings: Settings, sources: Sources, status: JobStatus
+) -> None:
     address = settings.metrics.listen
     if not address:
         return
-    metrics, listener = Metrics(lambda: sources.all, board), listeners.listener(address)
+    metrics, listener = Metrics(lambda: sources.all, status), listeners.listener(address)
     with listeners.named(settings, "metrics.listen", listener):
         stack.callback(metrics.serve(listener.host, listener.port).close)
     await stack.enter_async_context(_running(metrics.measure_lag()))

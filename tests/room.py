@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway import config
-from gateway.clock.context import Site
+from gateway.clock.context import JobContext
 from gateway.core import token
 from gateway.core.token import Keys
 from gateway.flow import Desk
@@ -41,7 +41,7 @@ TEMPLATES = Templates()
 class Room:
     """The desk and everything around it, on one database."""
 
-    site: Site
+    site: JobContext
     clock: Clock
     count: int = 0
     wakes: list[int] = field(default_factory=list)
@@ -154,6 +154,6 @@ def room(database: Database, clock: Clock, folder: Path, **tables: Any) -> Room:
     """A site with these settings on a database."""
     settings = config.build({**BASE, **tables}, folder / "replydesk.toml")
     desk = Desk(config.policy(settings, Keys(SECRET)), TEMPLATES)
-    found = Room(Site(database, desk, clock, settings), clock)
-    found.site = Site(database, desk, clock, settings, lambda: found.wakes.append(1))
+    found = Room(JobContext(database, desk, clock, settings), clock)
+    found.site = JobContext(database, desk, clock, settings, lambda: found.wakes.append(1))
     return found

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from gateway.clock.canary import send_probe
-from gateway.clock.job_status import Board, Canary
+from gateway.clock.context import JobStatus, ProbeStatus
 from gateway.clock.metrics import Metrics
 from storage.database import Database
 from storage.journal import JournalEntry
@@ -200,10 +200,10 @@ async def test_figures_of_the_board(database: Database, clock: Clock, tmp_path: 
     clock.forward(minutes=16)
     await send_probe(r.site)
     await send_probe(other.site)
-    assert r.site.board.canaries == other.site.board.canaries == {BOX: Canary(timedelta(seconds=121), True)}
+    assert r.site.status.canaries == other.site.status.canaries == {BOX: ProbeStatus(timedelta(seconds=121), True)}
     off = room(database, clock, tmp_path)
     await send_probe(off.site)
-    assert off.site.board.canaries == {}
+    assert off.site.status.canaries == {}
     assert await r.read(lambda tx: tx.alarms.open()) == []
     assert await told(r) == [ALARM]
 
@@ -226,7 +226,7 @@ async def test_what_is_old_goes(database: Database, clock: Clock, tmp_path: Path
 
 def test_figures() -> None:
     """How long the newest took, whether an alarm stands, and how many came back how."""
-    metrics = Metrics(lambda: (), Board(canaries={BOX: Canary(timedelta(seconds=3.5), True)}))
+    metrics = Metrics(lambda: (), JobStatus(canaries={BOX: ProbeStatus(timedelta(seconds=3.5), True)}))
     well = {"mailbox": BOX, "outcome": "well", "seconds": 2.5}
     for message, fields in (
         ("probe came back", well),

@@ -15,7 +15,7 @@ import pytest
 
 from gateway.apply import Notices
 from gateway.clock import jobs
-from gateway.clock.context import Site
+from gateway.clock.context import JobContext
 from gateway.config.settings import DigestSettings, MailboxSettings, Settings
 from gateway.core import token
 from gateway.core.commands import Command, Order, Verb
@@ -47,7 +47,7 @@ WEEK = Hours(BERLIN, frozenset(range(5)), time(9), time(17), frozenset({date(202
 @asynccontextmanager
 async def site(
     url: str, policy: Policy, clock: Clock, folder: Path, digest: DigestSettings | None = None, nth: int = 0
-) -> AsyncIterator[Site]:
+) -> AsyncIterator[JobContext]:
     """A daemon's worth of clock: its own connection to the database.
 
     No two clocks agree: with the same time in them, two mails would have one Message-ID and count as one.
@@ -59,27 +59,27 @@ async def site(
 
 def on_database(
     database: Database, policy: Policy, clock: Clock, folder: Path, digest: DigestSettings | None = None, nth: int = 0
-) -> Site:
+) -> JobContext:
     settings = Settings(
         mailboxes=[MailboxSettings(address=b.address) for b in policy.mailboxes],
         digest=digest or DigestSettings(agents_at="", review_at=""),
         file=folder / "x.toml",
     )
-    return Site(database, Desk(policy, TEMPLATES), lambda: clock() + nth * timedelta(milliseconds=1), settings)
+    return JobContext(database, Desk(policy, TEMPLATES), lambda: clock() + nth * timedelta(milliseconds=1), settings)
 
 
-async def look(*sites: Site) -> None:
+async def look(*sites: JobContext) -> None:
     """All jobs of all daemons, at the same moment."""
     for job in jobs.JOBS:
         await asyncio.gather(*(jobs.look(job, s) for s in sites))
 
 
-async def write_in(site: Site, subject: str, text: str = "Hello", answers: str = "") -> int:
+async def write_in(site: JobContext, subject: str, text: str = "Hello", answers: str = "") -> int:
     """Kim writes; the ticket's number."""
     return await receive(site, "kim@customer.example", "support@example.com", subject, text, answers)
 
 
-async def receive(site: Site, author: str, to: str, subject: str, text: str, answers: str = "") -> int:
+async def receive(site: JobContext, author: str, to: str, subject: str, text: str, answers: str = "") -> int:
     """A mail comes in; the number of its ticket."""
     n = (await site.database.read(lambda tx: sum(tx.journal.counts().values()))) + 1
     reference = f"In-Reply-To: <{answers}>\r\n" if answers else ""
@@ -94,7 +94,7 @@ async def receive(site: Site, author: str, to: str, subject: str, text: str, ans
     return (await site.database.read(lambda tx: tx.journal.get(id))).ticket or 0
 
 
-async def order(site: Site, number: int, text: str, *commands: Command) -> None:
+async def order(site: JobContext, number: int, text: str, *commands: Command) -> None:
     """An agent acts."""
 
     def work(tx: Tx) -> None:
@@ -107,7 +107,7 @@ async def order(site: Site, number: int, text: str, *commands: Command) -> None:
     await site.database.write(work)
 
 
-async def mails(site: Site, *notices: str) -> list[tuple[str, str, int | None]]:
+async def mails(site: JobContext, *notices: str) -> list[tuple[str, str, int | None]]:
     """(when on the wall clock of Berlin, notice, ticket), oldest first."""
     rows = await site.database.read(lambda tx: tx.outbox.recent(limit=5000))
     return [
@@ -269,7 +269,7 @@ class Left:
     def __init__(self) -> None:
         self._mails: list[tuple[Event, OutboxEntry]] = []
 
-    async def collect(self, site: Site, day: int, step: str) -> None:
+    async def collect(self, site: JobContext, day: int, step: str) -> None:
         # A little later, for the clock of the daemon that wrote it may be ahead.
         now = site.clock() + timedelta(seconds=1)
 
@@ -294,7 +294,7 @@ class Left:
         return [id for id in set(ids) if ids.count(id) > 1]
 
 
-async def happens(site: Site, number: int, act: str) -> None:
+async def happens(site: JobContext, number: int, act: str) -> None:
     keys, now = site.desk.policy.keys, site.clock()
     to_agent = f"support+{token.address_token(keys, 'a', number, 'anna@example.com')}@example.com"
     texts = {"solve": "#solved\n\nDone.", "ask": "What is your number?", "spam": "#spam", "merge": "#merge 1"}

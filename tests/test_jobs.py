@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from gateway.clock import jobs
-from gateway.clock.context import Site
+from gateway.clock import jobs, tickets
+from gateway.clock.context import JobContext
 from gateway.clock.jobs import JOBS, Job
 from gateway.errors import StorageUnavailable
 from gateway.flow import Desk
@@ -54,7 +54,7 @@ async def test_each_is_written_down(database: Database, clock: Clock, tmp_path: 
     assert (found["canary"].outcome, found["canary"].outcome_at) == ("1 sent", clock.now)
     # Monday half past nine: its first time is tomorrow's half past seven.
     assert (found["digest"].ran_at, found["digest"].due_at) == (None, NOW + timedelta(hours=22))
-    assert r.site.board.jobs == found
+    assert r.site.status.jobs == found
 
     await r.mail(ERIKA)
     clock.now = NOW + timedelta(hours=22, minutes=1)
@@ -69,7 +69,7 @@ async def test_each_is_written_down(database: Database, clock: Clock, tmp_path: 
 
     off = room(database, clock, tmp_path)
     await look(off)
-    assert sorted(await rows(off)) == sorted(off.site.board.jobs) == ["sessions", "tickets"]
+    assert sorted(await rows(off)) == sorted(off.site.status.jobs) == ["sessions", "tickets"]
 
 
 async def test_one_that_fails(
@@ -79,7 +79,7 @@ async def test_one_that_fails(
     r = room(database, clock, tmp_path)
     broken = True
 
-    async def run(site: Site) -> str:
+    async def run(site: JobContext) -> str:
         if broken:
             raise ValueError("no such thing")
         return "3 things"
@@ -111,7 +111,7 @@ async def test_a_database_that_is_away_is_no_fault_of_the_job(
     """It is put off with one line, and nothing is raised into the scheduler."""
     r = room(database, clock, tmp_path)
 
-    async def run(site: Site) -> str:
+    async def run(site: JobContext) -> str:
         raise StorageUnavailable("away")
 
     await jobs.look(Job("things", timedelta(minutes=5), run), r.site)
@@ -127,14 +127,14 @@ async def test_one_bad_ticket_stops_no_other(
     first, second = (await r.mail(ERIKA)).ticket or 0, (await r.mail(KARL)).ticket or 0
     for number in (first, second):
         await r.answer(number, "#solved")
-    tick = jobs.tick
+    tick = tickets.tick
 
     def faulty(desk: Desk, tx: Any, number: int, now: Any) -> Any:
         if number == first:
             raise ValueError("bad ticket")
         return tick(desk, tx, number, now)
 
-    monkeypatch.setattr(jobs, "tick", faulty)
+    monkeypatch.setattr(tickets, "tick", faulty)
     clock.forward(days=4)
     await jobs.look(JOBS[0], r.site)
     assert [o.ticket for o in await r.outbox("solved_reminder")] == [second]

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from gateway.cli import stats
-from gateway.clock.rating import ask_for_ratings
+from gateway.clock.tickets import ask_for_ratings
 from gateway.core import rating
 from gateway.portal import acts
 from storage.database import Database

@@ -12,8 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from gateway.clock.context import Site
-from gateway.clock.job_status import Canary
+from gateway.clock.context import JobContext, ProbeStatus
 from gateway.core import probe
 from gateway.core.compose import Scene, compose
 from gateway.core.notice import Audience, Notice, NoticeRequest
@@ -33,7 +32,7 @@ ALARM = "canary:"
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class ProbeVerdict:
     """How a probe went."""
 
     probe: Probe
@@ -41,41 +40,41 @@ class Verdict:
     faults: tuple[str, ...] = ()
 
 
-async def send_probe(site: Site) -> str | None:
+async def send_probe(context: JobContext) -> str | None:
     """Judge what came back and what did not, then send what is due. 0 minutes: never."""
-    settings, now = site.settings.canary, site.clock()
-    boxes = site.desk.policy.mailboxes if settings.every_minutes else ()
-    await _refresh(site, boxes, now)
+    settings, now = context.settings.canary, context.clock()
+    boxes = context.desk.policy.mailboxes if settings.every_minutes else ()
+    await _refresh(context, boxes, now)
     if not boxes:
         return None
     patience = timedelta(minutes=settings.alarm_after_minutes)
-    verdicts = await site.database.write(partial(_judge, desk=site.desk, patience=patience, now=now))
+    verdicts = await context.database.write(partial(_judge, desk=context.desk, patience=patience, now=now))
     for verdict in verdicts:
         _tell(verdict)
     sent = 0
     for box in boxes:
         since = now - timedelta(minutes=settings.every_minutes)
-        sent += await site.database.write(partial(_send, desk=site.desk, box=box, since=since, now=now))
-    await site.database.write(lambda tx: tx.probes.prune(now - KEPT, now))
+        sent += await context.database.write(partial(_send, desk=context.desk, box=box, since=since, now=now))
+    await context.database.write(lambda tx: tx.probes.prune(now - KEPT, now))
     if sent or verdicts:
-        site.wake()
-        await _refresh(site, boxes, now)
+        context.wake()
+        await _refresh(context, boxes, now)
     said = [f"{sent} sent"] * bool(sent) + [f"{v.probe.mailbox}: {v.outcome}" for v in verdicts]
     return ", ".join(said)
 
 
-async def _refresh(site: Site, boxes: Sequence[Mailbox], now: datetime) -> None:
+async def _refresh(context: JobContext, boxes: Sequence[Mailbox], now: datetime) -> None:
     """Figures of each mailbox; an alarm about one that gets no probes any more would stand for ever."""
-    newest, standing = await site.database.read(lambda tx: (tx.probes.latest(), [a.key for a in tx.alarms.open()]))
+    newest, standing = await context.database.read(lambda tx: (tx.probes.latest(), [a.key for a in tx.alarms.open()]))
     watched = {_alarm_key(box.address): box.address for box in boxes}
     for key in standing:
         if key.startswith(ALARM) and key not in watched:
-            await site.database.write(partial(_forget_alarm, key=key, now=now))
+            await context.database.write(partial(_forget_alarm, key=key, now=now))
     took = {one.mailbox: one.round_trip for one in newest}
-    board = site.board.canaries
-    board.update({address: Canary(took.get(address), key in standing) for key, address in watched.items()})
-    for gone in board.keys() - set(watched.values()):
-        del board[gone]
+    shown = context.status.canaries
+    shown.update({address: ProbeStatus(took.get(address), key in standing) for key, address in watched.items()})
+    for gone in shown.keys() - set(watched.values()):
+        del shown[gone]
 
 
 def _forget_alarm(tx: Tx, key: str, now: datetime) -> None:
@@ -102,7 +101,7 @@ def _put_in_line(tx: Tx, desk: Desk, box: Mailbox, id: int, now: datetime) -> in
     return desk.notices.put(tx, replace(made, from_=Address(box.address, box.name), reverse_path=box.address), now)
 
 
-def _judge(tx: Tx, desk: Desk, patience: timedelta, now: datetime) -> list[Verdict]:
+def _judge(tx: Tx, desk: Desk, patience: timedelta, now: datetime) -> list[ProbeVerdict]:
     """Write down how each went; alarm and all-clear are decided by the newest of a mailbox only."""
     found = []
     for one in tx.probes.unsettled(now - patience):
@@ -114,15 +113,15 @@ def _judge(tx: Tx, desk: Desk, patience: timedelta, now: datetime) -> list[Verdi
     return found
 
 
-def _verdict(one: Probe, patience: timedelta) -> Verdict:
+def _verdict(one: Probe, patience: timedelta) -> ProbeVerdict:
     if one.round_trip is None:
-        return Verdict(one, "missing")
+        return ProbeVerdict(one, "missing")
     late = ("late",) if one.round_trip > patience else ()
     outcome = "altered" if one.faults else "late" if late else "well"
-    return Verdict(one, outcome, (*one.faults, *late))
+    return ProbeVerdict(one, outcome, (*one.faults, *late))
 
 
-def _alarm(tx: Tx, desk: Desk, verdict: Verdict, now: datetime) -> None:
+def _alarm(tx: Tx, desk: Desk, verdict: ProbeVerdict, now: datetime) -> None:
     box, sent = verdict.probe.mailbox, f"{verdict.probe.sent_at:%Y-%m-%d %H:%M} UTC"
     key = _alarm_key(box)
     if verdict.outcome == "well":
@@ -143,7 +142,7 @@ def _alarm_key(mailbox: str) -> str:
     return f"{ALARM}{mailbox}"
 
 
-def _tell(verdict: Verdict) -> None:
+def _tell(verdict: ProbeVerdict) -> None:
     """The second way; `metrics` counts them here."""
     one = verdict.probe
     fields = {"mailbox": one.mailbox, "probe": one.id, "sent_at": one.sent_at, "outcome": verdict.outcome}

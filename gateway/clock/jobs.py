@@ -16,14 +16,11 @@ from functools import partial
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from gateway.clock import canary, rating, retention
-from gateway.clock.context import Site
-from gateway.clock.for_each_ticket import SomeFailed, each
-from gateway.core import clock, digest
+from gateway.clock import canary, retention, tickets
+from gateway.clock.context import JobContext
+from gateway.core import digest
 from gateway.core.compose import Scene
-from gateway.core.decision import Decision
 from gateway.core.notice import Audience, Notice, NoticeRequest, Section
-from gateway.core.policy import Policy
 from gateway.errors import StorageUnavailable
 from gateway.flow import Desk
 from gateway.mail.message import Address
@@ -42,58 +39,29 @@ class Job:
 
     name: str
     every: timedelta
-    run: Callable[[Site], Awaitable[str | None]]
+    run: Callable[[JobContext], Awaitable[str | None]]
     """Returns what it did, in a few words, empty for nothing; None when the settings switch it off."""
     daily: bool = False
     """It says itself when it is due next."""
 
 
-async def tick_tickets(site: Site) -> str:
-    """Reminders, closing by time, answering times: each ticket in a transaction of its own."""
-    now, desk = site.clock(), site.desk
-    numbers = await site.database.read(partial(_wanted, policy=desk.policy, now=now))
-    try:
-        done = await each(site.database, numbers, partial(tick, desk, now=now))
-    finally:
-        if numbers:
-            site.wake()
-    return f"{done} tickets moved or reminded" if done else ""
-
-
-def tick(desk: Desk, tx: Tx, number: int, now: datetime) -> Decision | None:
-    """Do what the clock wants of a ticket, if it still wants it."""
-    tx.threads.serialise([f"ticket:{number}"])
-    decision = clock.due(tx.reads.get(number), desk.policy, now)
-    if decision is not None:
-        desk.effects.apply(tx, decision, f"clock:{number}:{decision.reason.value}:{now.isoformat()}", now)
-    return decision
-
-
-def _wanted(tx: Tx, policy: Policy, now: datetime) -> list[int]:
-    """Tickets the clock wants something of; looked at before anything is written, for most want nothing."""
-    found: list[int] = []
-    after = 0
-    while numbers := tx.reads.clock_candidates(after, now, *clock.soonest(policy, now)):
-        found += [t.number for t in tx.reads.numbered(numbers) if clock.due(t, policy, now) is not None]
-        after = numbers[-1]
-    return found
-
-
-async def send_digest(site: Site) -> str | None:
+async def send_digest(context: JobContext) -> str | None:
     """Each agent reads in the morning what is open; nothing open, no mail."""
-    return await _morning(site, "digest", site.settings.digest.agents_at, _digest)
+    return await _morning(context, "digest", context.settings.digest.agents_at, _digest)
 
 
-async def send_review(site: Site) -> str | None:
+async def send_review(context: JobContext) -> str | None:
     """Leads read which tickets their customers closed on their own."""
-    return await _morning(site, "review", site.settings.digest.review_at, _review)
+    return await _morning(context, "review", context.settings.digest.review_at, _review)
 
 
-async def _morning(site: Site, name: str, at: str, write: Callable[[Tx, Site, datetime, datetime], int]) -> str | None:
+async def _morning(
+    context: JobContext, name: str, at: str, write: Callable[[Tx, JobContext, datetime, datetime], int]
+) -> str | None:
     """Once on each business day after a time of day: claim and mails are one transaction."""
     if not at:
         return None
-    now, hours = site.clock(), site.desk.policy.hours
+    now, hours = context.clock(), context.desk.policy.hours
     due_at = time.fromisoformat(at)
 
     def next_after(moment: datetime) -> datetime:
@@ -104,42 +72,42 @@ async def _morning(site: Site, name: str, at: str, write: Callable[[Tx, Site, da
 
     def work(tx: Tx) -> int | None:
         before = tx.jobs.claim(name, now, next_after(now))
-        return None if before is None else write(tx, site, before, now)
+        return None if before is None else write(tx, context, before, now)
 
     # By itself, so that a first one that fails is due at its time all the same.
-    await site.database.write(lambda tx: tx.jobs.introduce(name, next_after(now)))
-    sent = await site.database.write(work)
+    await context.database.write(lambda tx: tx.jobs.introduce(name, next_after(now)))
+    sent = await context.database.write(work)
     if sent is None:
         return ""
     if sent:
-        site.wake()
+        context.wake()
     return f"{sent} mails" if sent else "nothing to tell, no mail"
 
 
-def _digest(tx: Tx, site: Site, before: datetime, now: datetime) -> int:
-    policy = site.desk.policy
-    tickets = tx.reads.search(status="open", limit=5000)
+def _digest(tx: Tx, context: JobContext, before: datetime, now: datetime) -> int:
+    policy = context.desk.policy
+    still_open = tx.reads.search(status="open", limit=5000)
     counts = digest.Counts(
         tx.outbox.failed_since(before), tx.journal.counts()["held"], tx.contacts.undeliverable_count()
     )
     sent = 0
     for agent in policy.agents:
-        sections = digest.for_agent(agent, tickets, counts, policy, now)
+        sections = digest.for_agent(agent, still_open, counts, policy, now)
         if sections:
             request = NoticeRequest(Notice.AGENT_DIGEST, Address(agent.address, agent.name), Audience.AGENT, "digest")
-            sent += _send_sections(tx, site.desk, request, sections, now)
+            sent += _send_sections(tx, context.desk, request, sections, now)
     return sent
 
 
-def _review(tx: Tx, site: Site, before: datetime, now: datetime) -> int:
-    policy = site.desk.policy
+def _review(tx: Tx, context: JobContext, before: datetime, now: datetime) -> int:
+    policy = context.desk.policy
     closed = tx.reads.closed_unproposed(before, now)
     sent = 0
     for lead in (a for a in policy.agents if a.lead):
         sections = digest.review(lead, closed, policy)
         if sections:
             request = NoticeRequest(Notice.AGENT_DIGEST, Address(lead.address, lead.name), Audience.AGENT, "review")
-            sent += _send_sections(tx, site.desk, request, sections, now)
+            sent += _send_sections(tx, context.desk, request, sections, now)
     return sent
 
 
@@ -148,19 +116,19 @@ def _send_sections(tx: Tx, desk: Desk, request: NoticeRequest, sections: tuple[S
     return desk.notices.send(tx, request, scene) is not None
 
 
-async def sweep_sessions(site: Site) -> str:
+async def sweep_sessions(context: JobContext) -> str:
     """Browser sessions that ended by themselves are removed."""
-    now = site.clock()
-    idle = timedelta(minutes=site.settings.portal.session_idle_minutes)
-    swept = await site.database.write(lambda tx: tx.contacts.sweep_sessions(now, now - idle))
+    now = context.clock()
+    idle = timedelta(minutes=context.settings.portal.session_idle_minutes)
+    swept = await context.database.write(lambda tx: tx.contacts.sweep_sessions(now, now - idle))
     return f"{swept} sessions removed" if swept else ""
 
 
 JOBS: tuple[Job, ...] = (
-    Job("tickets", timedelta(minutes=1), tick_tickets),
+    Job("tickets", timedelta(minutes=1), tickets.tick_tickets),
     Job("digest", timedelta(minutes=1), send_digest, daily=True),
     Job("review", timedelta(minutes=1), send_review, daily=True),
-    Job("ratings", rating.EVERY, rating.ask_for_ratings),
+    Job("ratings", timedelta(minutes=5), tickets.ask_for_ratings),
     Job("canary", canary.EVERY, canary.send_probe),
     Job("retention", retention.EVERY, retention.apply_retention),
     Job("sessions", timedelta(minutes=30), sweep_sessions),
@@ -174,11 +142,11 @@ class Timetable:
         self._scheduler = scheduler
         self._looking: dict[str, asyncio.Task[None]] = {}
 
-    async def look(self, job: Job, site: Site) -> None:
+    async def look(self, job: Job, context: JobContext) -> None:
         """Begin a look, unless the one before still goes on. A task of its own: the scheduler cancels its own ones."""
         before = self._looking.get(job.name)
         if before is None or before.done():
-            self._looking[job.name] = asyncio.create_task(look(job, site), name=job.name)
+            self._looking[job.name] = asyncio.create_task(look(job, context), name=job.name)
 
     async def stop(self, seconds: float) -> None:
         """No look begins any more; one that takes longer is given up, and what it had committed stays."""
@@ -192,7 +160,7 @@ class Timetable:
         self._scheduler.shutdown(wait=False)
 
 
-def start(site: Site) -> Timetable:
+def start(context: JobContext) -> Timetable:
     """Begin. The first look is at once: who restarts the daemon each hour gets round to each job as well."""
     # Without a grace time APScheduler drops a job silently when the loop was busy for a second.
     defaults = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
@@ -201,39 +169,39 @@ def start(site: Site) -> Timetable:
     for job in JOBS:
         seconds, first = job.every.total_seconds(), datetime.now(UTC)
         scheduler.add_job(
-            timetable.look, "interval", seconds=seconds, args=(job, site), id=job.name, next_run_time=first
+            timetable.look, "interval", seconds=seconds, args=(job, context), id=job.name, next_run_time=first
         )
     scheduler.start()
     return timetable
 
 
-async def look(job: Job, site: Site) -> None:
+async def look(job: Job, context: JobContext) -> None:
     """One look of a job: what is due is done, and written down with its outcome."""
-    now = site.clock()
+    now = context.clock()
     try:
-        await _look(job, site, now)
+        await _look(job, context, now)
     except StorageUnavailable as error:
         log.warning("job deferred", extra={"job": job.name, "cause": str(error)})
 
 
-async def _look(job: Job, site: Site, now: datetime) -> None:
+async def _look(job: Job, context: JobContext, now: datetime) -> None:
     try:
-        outcome = await job.run(site)
+        outcome = await job.run(context)
     except StorageUnavailable:
         raise
     except Exception as error:
         log.exception("job failed", extra={"job": job.name})
-        cause = str(error) if isinstance(error, SomeFailed) else f"{type(error).__name__}: {error}"
-        row = await site.database.write(partial(_failed, job=job, desk=site.desk, cause=cause, now=now))
-        site.wake()
+        cause = str(error) if isinstance(error, tickets.SomeFailed) else f"{type(error).__name__}: {error}"
+        row = await context.database.write(partial(_failed, job=job, desk=context.desk, cause=cause, now=now))
+        context.wake()
     else:
-        row = await site.database.write(partial(_went_well, job=job, desk=site.desk, outcome=outcome, now=now))
+        row = await context.database.write(partial(_went_well, job=job, desk=context.desk, outcome=outcome, now=now))
         if outcome:
             log.info("job done", extra={"job": job.name, "outcome": outcome})
     if row is None:
-        site.board.jobs.pop(job.name, None)
+        context.status.jobs.pop(job.name, None)
     else:
-        site.board.jobs[job.name] = row
+        context.status.jobs[job.name] = row
 
 
 def _failed(tx: Tx, job: Job, desk: Desk, cause: str, now: datetime) -> JobState | None:

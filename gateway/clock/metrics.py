@@ -17,7 +17,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, start_wsgi_serv
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from gateway.clock.job_status import Board
+from gateway.clock.context import JobStatus
 from gateway.clock.liveness import Source
 
 LAG_SECONDS = 1.0
@@ -29,7 +29,7 @@ _DELIVERIES = ("sent", "deferred", "uncertain", "failed")
 class Metrics(logging.Handler):
     """Counts mail events as they are logged, and shows them beside what it is asked to look at."""
 
-    def __init__(self, sources: Callable[[], Iterable[Source]], board: Board) -> None:
+    def __init__(self, sources: Callable[[], Iterable[Source]], status: JobStatus) -> None:
         super().__init__(logging.INFO)
         self.registry = CollectorRegistry(auto_describe=True)
         self._accepted = self._counter("mails_accepted", "Mails written into the journal", "source")
@@ -41,8 +41,8 @@ class Metrics(logging.Handler):
         self._lag = Gauge("replydesk_loop_lag_seconds", "How late the event loop is", registry=self.registry)
         for outcome in _DELIVERIES:
             self._deliveries.labels(outcome)
-        self.registry.register(_Sources(sources))
-        self.registry.register(_Board(board))
+        self.registry.register(_SourceFigures(sources))
+        self.registry.register(_JobFigures(status))
 
     def _counter(self, name: str, told: str, *labels: str) -> Counter:
         return Counter(f"replydesk_{name}", told, labels, registry=self.registry)
@@ -89,7 +89,7 @@ class Served:
         self._thread.join(2)
 
 
-class _Sources(Collector):
+class _SourceFigures(Collector):
     """How polled folders do, at the moment somebody asks."""
 
     def __init__(self, sources: Callable[[], Iterable[Source]]) -> None:
@@ -109,11 +109,11 @@ class _Sources(Collector):
         yield from (looked, mail, failing)
 
 
-class _Board(Collector):
+class _JobFigures(Collector):
     """What the jobs of the clock did last, and how the probes do."""
 
-    def __init__(self, board: Board) -> None:
-        self._board = board
+    def __init__(self, status: JobStatus) -> None:
+        self._status = status
 
     def collect(self) -> Iterator[Metric]:
         ran = GaugeMetricFamily(
@@ -121,7 +121,7 @@ class _Board(Collector):
         )
         due = GaugeMetricFamily("replydesk_job_next_run_timestamp_seconds", "When it is due next", labels=["job"])
         broken = GaugeMetricFamily("replydesk_job_failing", "1 while its runs fail", labels=["job"])
-        for row in list(self._board.jobs.values()):
+        for row in list(self._status.jobs.values()):
             due.add_metric([row.name], row.due_at.timestamp())
             broken.add_metric([row.name], float(row.failing_since is not None))
             if row.ran_at is not None:
@@ -132,7 +132,7 @@ class _Board(Collector):
         silent = GaugeMetricFamily(
             "replydesk_canary_failing", "1 while probes are missing or altered", labels=["mailbox"]
         )
-        for mailbox, one in list(self._board.canaries.items()):
+        for mailbox, one in list(self._status.canaries.items()):
             silent.add_metric([mailbox], float(one.failing))
             if one.round_trip is not None:
                 seconds.add_metric([mailbox], one.round_trip.total_seconds())

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from gateway.clock.context import Site
+from gateway.clock.context import JobContext
 from storage.erasure.retention import DROPPED, Mode, Retention
 from storage.tx import Tx
 
@@ -24,9 +24,9 @@ Batch = Callable[[Retention, datetime], int]
 """Takes what is older than a moment; how much it took."""
 
 
-async def apply_retention(site: Site) -> str | None:
+async def apply_retention(context: JobContext) -> str | None:
     """Everything that is too old, by the settings. 0 days: kept for ever."""
-    kept, now = site.settings.retention, site.clock()
+    kept, now = context.settings.retention, context.clock()
     if not (kept.tickets_days or kept.raw_days or kept.held_days or kept.outbox_days):
         return None
     mode = Mode(kept.tickets_mode)
@@ -42,41 +42,41 @@ async def apply_retention(site: Site) -> str | None:
         ("raw mails deleted", kept.raw_days, lambda r, before: r.raw(before, now)),
         ("texts of sent mails deleted", kept.outbox_days, lambda r, before: r.texts(before)),
     )
-    done = {"held mails dropped": await _held(site, kept.held_days, now)}
+    done = {"held mails dropped": await _held(context, kept.held_days, now)}
     for what, days, batch in steps:
-        done[what] = await _batches(site, batch, now - timedelta(days=days)) if days else 0
+        done[what] = await _batches(context, batch, now - timedelta(days=days)) if days else 0
     return ", ".join(f"{count} {what}" for what, count in done.items() if count)
 
 
-async def _batches(site: Site, batch: Batch, before: datetime) -> int:
+async def _batches(context: JobContext, batch: Batch, before: datetime) -> int:
     total = 0
     for _ in range(BATCHES):
-        count = await site.database.write(lambda tx: batch(Retention(tx.connection), before))
+        count = await context.database.write(lambda tx: batch(Retention(tx.connection), before))
         total += count
         if not count:
             break
     return total
 
 
-async def _held(site: Site, days: int, now: datetime) -> int:
+async def _held(context: JobContext, days: int, now: datetime) -> int:
     total = 0
     for _ in range(BATCHES if days else 0):
-        ids = await site.database.write(lambda tx: _drop_held(site, tx, days, now))
+        ids = await context.database.write(lambda tx: _drop_held(context, tx, days, now))
         for id in ids:
             log.warning(DROPPED, extra={"journal": id, "held_days": days})
         total += len(ids)
         if not ids:
             break
     if total:
-        site.wake()
+        context.wake()
     return total
 
 
-def _drop_held(site: Site, tx: Tx, days: int, now: datetime) -> list[int]:
+def _drop_held(context: JobContext, tx: Tx, days: int, now: datetime) -> list[int]:
     ids = Retention(tx.connection).held(now - timedelta(days=days), now)
     if ids:
         first, last = ids[0], ids[-1]
         which = f"journal entry {first}" if len(ids) == 1 else f"{len(ids)} journal entries from {first} to {last}"
         text = f"Held for more than {days} days and retried by nobody, so dropped by retention: {which}."
-        site.desk.operator.alarm(tx, f"{DROPPED}:{first}", text, now)
+        context.desk.operator.alarm(tx, f"{DROPPED}:{first}", text, now)
     return ids

@@ -35,7 +35,7 @@ LIFETIME_SECONDS = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
-class Client:
+class OAuthClient:
     """Who asks, where, and what for. Files are read anew each time."""
 
     token_url: str
@@ -47,7 +47,7 @@ class Client:
     scope: str = ""
 
 
-class Keys(Protocol):
+class OAuthSection(Protocol):
     """The keys of a section of the settings that signs in by XOAUTH2."""
 
     @property
@@ -62,7 +62,7 @@ class Keys(Protocol):
     def oauth_scope(self) -> str: ...
 
 
-def tokens(settings: Settings, key: str, section: Keys, account: str) -> Tokens:
+def tokens(settings: Settings, key: str, section: OAuthSection, account: str) -> Tokens:
     """The tokens of an account, as a section of the settings names them. Raises `ConfigError`."""
 
     def secret(name: str) -> Callable[[], str]:
@@ -71,7 +71,7 @@ def tokens(settings: Settings, key: str, section: Keys, account: str) -> Tokens:
         read()
         return read
 
-    client = Client(
+    client = OAuthClient(
         section.oauth_token_url,
         section.oauth_client_id,
         secret("oauth_client_secret_file"),
@@ -86,7 +86,7 @@ def tokens(settings: Settings, key: str, section: Keys, account: str) -> Tokens:
 class Tokens:
     """A `Credential`: the access token of one account. `kept` is where a renewed refresh token lies."""
 
-    def __init__(self, client: Client, kept: Path, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, client: OAuthClient, kept: Path, clock: Callable[[], float] = time.monotonic) -> None:
         self._client, self._kept, self._clock = client, kept, clock
         self._token, self._until = "", 0.0
         self._is_fresh = False
@@ -109,7 +109,7 @@ class Tokens:
 
     # --- in a thread ----------------------------------------------------------------------------
 
-    def _ask(self) -> Answer:
+    def _ask(self) -> TokenAnswer:
         client, configured = self._client, self._client.refresh_token()
         form = {"client_id": client.client_id}
         if secret := client.secret():
@@ -150,7 +150,7 @@ class Tokens:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class TokenAnswer:
     access_token: str = field(repr=False)
     seconds: float
     refresh_token: str = field(default="", repr=False)
@@ -165,7 +165,7 @@ class _StayHere(HTTPRedirectHandler):
         return None
 
 
-def _post(url: str, form: dict[str, str]) -> Answer:
+def _post(url: str, form: dict[str, str]) -> TokenAnswer:
     if urlsplit(url).scheme not in ("https", "http"):
         raise LoginRefused(f"{url} is not a web address")
     request = Request(url, urlencode(form).encode(), {"Accept": "application/json"})  # noqa: S310  # checked above
@@ -180,11 +180,11 @@ def _post(url: str, form: dict[str, str]) -> Answer:
         raise Unreachable(f"the token endpoint does not answer: {one_line(str(reason), 200)}") from None
 
 
-def _understood(body: bytes) -> Answer:
+def _understood(body: bytes) -> TokenAnswer:
     try:
         said = json.loads(body)
         seconds = float(said.get("expires_in") or LIFETIME_SECONDS)
-        return Answer(str(said["access_token"]), seconds, str(said.get("refresh_token") or ""))
+        return TokenAnswer(str(said["access_token"]), seconds, str(said.get("refresh_token") or ""))
     except (ValueError, KeyError, TypeError, AttributeError):
         raise Unreachable("the token endpoint's answer holds no access token") from None
 

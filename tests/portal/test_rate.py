@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.clock.jobs import Site as ClockSite
-from gateway.clock.rating import ask_for_ratings
+from gateway.clock.context import JobContext
+from gateway.clock.tickets import ask_for_ratings
 from gateway.core.rating import Answer
 from tests.portal.conftest import ERIKA, Opened, Site
 from tests.portal.test_browser import CHROMIUM, LOOKS, check, chromium, shoot
@@ -21,7 +21,7 @@ async def asked(site: Site, subject: str = "Printer") -> tuple[int, str]:
     number = await site.mail(ERIKA, subject, name="Erika Beispiel")
     await site.answer(number, "#close\nDone.")
     site.clock.forward(hours=2)
-    await ask_for_ratings(ClockSite(site.database, site.desk, site.clock, site.settings))
+    await ask_for_ratings(JobContext(site.database, site.desk, site.clock, site.settings))
     return number, link(await site.sent(ERIKA, "rating_request"))
 
 
@@ -129,7 +129,7 @@ async def test_the_older_question_is_over_when_there_is_a_newer(site: Site) -> N
     await site.reply(ERIKA, number, "again")
     await site.answer(number, "#close")
     site.clock.forward(hours=2)
-    await ask_for_ratings(ClockSite(site.database, site.desk, site.clock, site.settings))
+    await ask_for_ratings(JobContext(site.database, site.desk, site.clock, site.settings))
     assert (await site.browser().get(f"{path}/3")).status == 410
     newer = link(await site.sent(ERIKA, "rating_request"))
     assert newer != path

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.config.oauth import Client, Tokens
+from gateway.config.oauth import OAuthClient, Tokens
 from gateway.config.password import Password
 from gateway.core.policy import Policy
 from gateway.errors import LoginRefused, Unreachable
@@ -35,7 +35,7 @@ class Time:
 
 
 def tokens(endpoint: Endpoint, folder: Path, time: Callable[[], float] = lambda: 0.0, refresh: str = "") -> Tokens:
-    client = Client(endpoint.url, "client-1", lambda: "hush", lambda: refresh, "https://mail.example/.default")
+    client = OAuthClient(endpoint.url, "client-1", lambda: "hush", lambda: refresh, "https://mail.example/.default")
     return Tokens(client, folder / "kept.json", time)
 
 
@@ -148,7 +148,7 @@ async def test_nobody_there(endpoint: Endpoint, tmp_path: Path) -> None:
 
 def test_secrets_are_not_shown(endpoint: Endpoint) -> None:
     """Not by accident in a traceback either."""
-    shown = repr(Client("https://x", "client-1", lambda: "hush", lambda: "long-lived"))
+    shown = repr(OAuthClient("https://x", "client-1", lambda: "hush", lambda: "long-lived"))
     assert "hush" not in shown
     assert "long-lived" not in shown
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.config.oauth import Client, Tokens
+from gateway.config.oauth import OAuthClient, Tokens
 from gateway.core.retry import About, Result
 from gateway.send import conversation as conversation_module
 from gateway.send import smtp as smtp_module
@@ -382,7 +382,7 @@ async def test_an_access_token_signs_in(certificates: Certificates, tmp_path: Pa
     """XOAUTH2; a token that was withdrawn defers the mail, and the next attempt asks for another."""
     with Endpoint().running() as endpoint:
         endpoint.answers = [(200, {"access_token": word, "expires_in": 3600}) for word in ("first", "second")]
-        client = Client(endpoint.url, "client-1", lambda: "hush", lambda: "", "https://mail.example/.default")
+        client = OAuthClient(endpoint.url, "client-1", lambda: "hush", lambda: "", "https://mail.example/.default")
         tokens = Tokens(client, tmp_path / "kept.json")
         async with Sink(tls=certificates.server, login=("desk@example.com", "first")).running() as sink:
             options = {"security": "starttls", "username": "desk@example.com", "tokens": tokens}
@@ -406,7 +406,7 @@ async def test_no_access_token_burns_no_mail(certificates: Certificates, tmp_pat
     """The endpoint refuses, or the relay knows no XOAUTH2: deferred, and the reply says which."""
     with Endpoint().running() as endpoint:
         endpoint.answers = [(400, {"error": "invalid_client", "error_description": "the secret has expired"})]
-        tokens = Tokens(Client(endpoint.url, "client-1", lambda: "hush", lambda: ""), tmp_path / "kept.json")
+        tokens = Tokens(OAuthClient(endpoint.url, "client-1", lambda: "hush", lambda: ""), tmp_path / "kept.json")
         async with Sink(tls=certificates.server, login=("desk", "first")).running() as sink:
             options = {"security": "starttls", "username": "desk", "tokens": tokens}
             transport = SmtpTransport(relay(sink, **options), certificates.client)
