@@ -17,7 +17,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import TypedDict
 
 from gateway.config import Settings, agent_addresses
-from gateway.config.settings import LmtpSettings, SmtpSettings
+from gateway.config.settings import LmtpSettings, SmtpSettings, host_and_port
 from gateway.portal.server import Server
 from gateway.receive.intake import Intake
 from gateway.receive.smtp import server
@@ -87,8 +87,7 @@ def listener(address: str, *, implicit_tls: bool = False) -> Listener:
     """From `host:port`, `[host]:port` or `unix:/path`."""
     if address.startswith("unix:"):
         return Listener(path=address.removeprefix("unix:"))
-    host, _, port = address.rpartition(":")
-    return Listener(host.strip("[]"), int(port), implicit_tls=implicit_tls)
+    return Listener(*host_and_port(address), implicit_tls=implicit_tls)
 
 
 def _doors(settings: Settings, given: Given) -> Iterator[_Door]:

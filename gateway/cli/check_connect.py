@@ -21,7 +21,7 @@ from urllib.request import Request, urlopen
 
 from gateway.cli.findings import ERROR, OK, WARNING, Finding, daemon_runs
 from gateway.config import Settings
-from gateway.config.settings import ImapSettings, LmtpSettings, SmtpSettings
+from gateway.config.settings import ImapSettings, LmtpSettings, SmtpSettings, host_and_port
 from gateway.receive.smtp.replies import NOT_A_PROXY
 
 SECONDS = 5.0
@@ -39,9 +39,9 @@ def look_at_listeners(settings: Settings) -> Iterator[Finding]:
     if not daemon_runs(settings):
         yield Finding("listener", WARNING, "no daemon runs here, so none was asked", "Start it, then ask again.")
         return
-    for key, address, ask in _listeners(settings):
+    for key, address in settings.listens():
         try:
-            yield from ask(settings, f"{key}: {address}", address)
+            yield from _ASK[key](settings, f"{key}: {address}", address)
         except (OSError, smtplib.SMTPException, http.client.HTTPException) as error:
             yield Finding(
                 "listener",
@@ -49,20 +49,6 @@ def look_at_listeners(settings: Settings) -> Iterator[Finding]:
                 f"{key}: {address} does not answer as it should ({_described(error)})",
                 "Look into the daemon's log. Where systemd hands over its sockets, empty this setting.",
             )
-
-
-_Ask = Callable[[Settings, str, str], Iterator[Finding]]
-
-
-def _listeners(settings: Settings) -> Iterator[tuple[str, str, _Ask]]:
-    receive = settings.receive
-    yield from (("receive.smtp.listen", a, _ask_smtp) for a in receive.smtp.listen)
-    yield from (("receive.smtp.implicit_tls_listen", a, _ask_smtps) for a in receive.smtp.implicit_tls_listen)
-    yield from (("receive.lmtp.listen", a, _ask_lmtp) for a in receive.lmtp.listen)
-    if settings.portal.listen:
-        yield ("portal.listen", settings.portal.listen, _ask_portal)
-    if settings.metrics.listen:
-        yield ("metrics.listen", settings.metrics.listen, _ask_metrics)
 
 
 def _ask_smtp(settings: Settings, what: str, address: str) -> Iterator[Finding]:
@@ -100,16 +86,14 @@ def _ask_lmtp(settings: Settings, what: str, address: str) -> Iterator[Finding]:
 
 
 def _ask_portal(settings: Settings, what: str, address: str) -> Iterator[Finding]:
-    host, _, port = address.rpartition(":")
-    with closing(http.client.HTTPConnection(_reached(host), int(port), timeout=SECONDS)) as client:
+    with closing(http.client.HTTPConnection(*_reached(address), timeout=SECONDS)) as client:
         client.request("GET", "/healthz")
         answer = client.getresponse()
         yield _health(what, answer.status, answer.read(1000))
 
 
 def _ask_metrics(settings: Settings, what: str, address: str) -> Iterator[Finding]:
-    host, _, port = address.rpartition(":")
-    with closing(http.client.HTTPConnection(_reached(host), int(port), timeout=SECONDS)) as client:
+    with closing(http.client.HTTPConnection(*_reached(address), timeout=SECONDS)) as client:
         client.request("GET", "/metrics")
         answer = client.getresponse()
         if answer.status != 200 or b"replydesk_" not in answer.read():
@@ -117,6 +101,15 @@ def _ask_metrics(settings: Settings, what: str, address: str) -> Iterator[Findin
             yield Finding("listener", ERROR, f"{what}: something else answers there ({answer.status})", remedy)
         else:
             yield Finding("listener", OK, f"{what} answers")
+
+
+_ASK: dict[str, Callable[[Settings, str, str], Iterator[Finding]]] = {
+    "receive.smtp.listen": _ask_smtp,
+    "receive.smtp.implicit_tls_listen": _ask_smtps,
+    "receive.lmtp.listen": _ask_lmtp,
+    "portal.listen": _ask_portal,
+    "metrics.listen": _ask_metrics,
+}
 
 
 def _dialled(address: str) -> socket.socket:
@@ -129,13 +122,12 @@ def _dialled(address: str) -> socket.socket:
             sock.close()
             raise
         return sock
-    host, _, port = address.rpartition(":")
-    return socket.create_connection((_reached(host), int(port)), SECONDS)
+    return socket.create_connection(_reached(address), SECONDS)
 
 
-def _reached(host: str) -> str:
-    bare = host.strip("[]")
-    return _ANY.get(bare, bare)
+def _reached(address: str) -> tuple[str, int]:
+    host, port = host_and_port(address)
+    return _ANY.get(host, host), port
 
 
 def _greeted(client: smtplib.SMTP, sock: socket.socket, section: SmtpSettings | LmtpSettings) -> smtplib.SMTP | None:

@@ -55,9 +55,10 @@ def _export(site: Site, args: argparse.Namespace) -> None:
 
     from gateway.cli.contact_export import export
 
-    counts = export(site, args.address, Path(args.directory))
+    told = export(site, args.address, Path(args.directory))
     print(
-        f"{args.directory}: {counts.tickets} tickets, {counts.received} mails from them, {counts.sent} mails to them."
+        f"{args.directory}: {len(told.tickets)} tickets, {len(told.mails_received)} mails from them, "
+        f"{len(told.mails_sent)} mails to them."
     )
 
 

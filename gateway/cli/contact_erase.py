@@ -89,7 +89,7 @@ def run(site: Site, args: argparse.Namespace) -> int:
     if policy.is_own(args.address) or policy.agent_for(args.address) or "@" not in args.address:
         raise ReplydeskError(f"{args.address} is not a customer: mailboxes and agents are in the configuration")
     ours = {NOBODY.address, *(b.name for b in policy.mailboxes), *(a.name for a in policy.agents)} - {""}
-    found, _ = site.database.read_now(lambda tx: survey(tx.connection, args.address, ours, _progress))
+    found, _ = site.database.read_now(lambda tx: survey(tx.connection, args.address, ours, show.mails_looked_at))
     moment = now()
     if not found.empty:
         refuse(found, force=args.force)
@@ -126,12 +126,6 @@ def _ask(found: Survey, address: str) -> None:
 
 def _numbers(tickets: set[int]) -> str:
     return f"{len(tickets)} (#{', #'.join(str(n) for n in sorted(tickets)[:20])})" if tickets else "none"
-
-
-def _progress(done: int, total: int) -> None:
-    if sys.stderr.isatty() and (done % 100 == 0 or done == total):
-        end = "\n" if done == total else ""
-        print(f"\r{done} of {total} mails looked at", end=end, file=sys.stderr, flush=True)
 
 
 # --- what is not in the tables ----------------------------------------------------------------

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from gateway.cli import show
-from gateway.cli.export_page import page
+from gateway.cli.export_page import Export, ExportedMail, ExportedMessage, ExportedPerson, ExportedTicket, page
 from gateway.cli.site import Site, now
 from gateway.core import statuses, token
 from gateway.core.ticket import Entry, EntryKind, Role, Ticket
@@ -31,88 +30,21 @@ from storage.tx import Tx
 _LEFT = (State.SENT, State.UNCERTAIN)
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One message of a ticket, as its requester may read it."""
-
-    written_at: str
-    author: str
-    own: bool
-    text: str
-    files: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """A ticket."""
-
-    number: int
-    reference: str
-    subject: str
-    role: str
-    """`requester` or `participant`"""
-    status: str
-    status_label: str
-    created_at: str
-    last_activity_at: str
-    rating: int | None = None
-    """1 (worst) to 5, as the person rated it."""
-    rating_comment: str = ""
-    messages: tuple[Message, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Letter:
-    """A mail; `file` is empty when its bytes are not kept any more."""
-
-    when: str
-    subject: str
-    file: str
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What we know of the person beside their mails."""
-
-    address: str
-    names: tuple[str, ...]
-    language: str
-    known_since: str
-    invited_at: str
-    registered_at: str
-
-
-@dataclass(frozen=True, slots=True)
-class Export:
-    exported_at: str
-    person: Facts
-    tickets: tuple[Case, ...]
-    mails_received: tuple[Letter, ...]
-    mails_sent: tuple[Letter, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    tickets: int
-    received: int
-    sent: int
-
-
-def export(site: Site, address: str, folder: Path) -> Counts:
+def export(site: Site, address: str, folder: Path) -> Export:
     """Write it all. Raises `ReplydeskError` when nothing is known of the person, or the folder is not empty."""
-    found, _ = site.database.read_now(lambda tx: survey(tx.connection, address, (), _progress))
+    found, _ = site.database.read_now(lambda tx: survey(tx.connection, address, (), show.mails_looked_at))
     if not (found.contact or found.entries or found.journal or found.outbox):
         raise ReplydeskError(f"nothing is known of {address}")
     _make(folder)
     contact = site.database.read_now(lambda tx: tx.contacts.find(address))
     language = contact.language if contact and contact.language else site.settings.gateway.default_language
-    cases = site.database.read_now(lambda tx: _cases(site, tx, found, language))
+    tickets = site.database.read_now(lambda tx: _tickets(site, tx, found, language))
     received = tuple(_received(site, folder, id) for id in sorted(found.journal | found.undecided))
     sent = tuple(letter for id in sorted(found.outbox) for letter in _sent(site, folder, id))
-    told = Export(_iso(now()), _facts(address, contact, found), cases, received, sent)
+    told = Export(_iso(now()), _facts(address, contact, found), tickets, received, sent)
     _write(folder / "data.json", json.dumps(asdict(told), ensure_ascii=False, indent=1).encode())
     _write(folder / "index.html", page(told, language, site.zone).encode())
-    return Counts(len(cases), len(received), len(sent))
+    return told
 
 
 def _make(folder: Path) -> None:
@@ -130,27 +62,21 @@ def _write(file: Path, data: bytes) -> None:
         opened.write(data)
 
 
-def _progress(done: int, total: int) -> None:
-    if sys.stderr.isatty() and (done % 100 == 0 or done == total):
-        end = "\n" if done == total else ""
-        print(f"\r{done} of {total} mails looked at", end=end, file=sys.stderr, flush=True)
-
-
 # --- tickets ----------------------------------------------------------------------------------
 
 
-def _cases(site: Site, tx: Tx, found: Survey, language: str) -> tuple[Case, ...]:
+def _tickets(site: Site, tx: Tx, found: Survey, language: str) -> tuple[ExportedTicket, ...]:
     numbers = sorted(found.whole | found.part)
-    return tuple(_case(site, tx, tx.reads.get(number), found, language) for number in numbers)
+    return tuple(_ticket(site, tx, tx.reads.get(number), found, language) for number in numbers)
 
 
-def _case(site: Site, tx: Tx, ticket: Ticket, found: Survey, language: str) -> Case:
+def _ticket(site: Site, tx: Tx, ticket: Ticket, found: Survey, language: str) -> ExportedTicket:
     policy = site.policy
     own = ticket.requester.key == found.key
     entries = tx.reads.entries(ticket.number, [EntryKind.CORRESPONDENCE, EntryKind.AUTOMATIC])
     rated = tx.ratings.find(ticket.number) if own else None
     shown = (e for e in entries if e.id in found.entries or (own and _visible(site, e)))
-    return Case(
+    return ExportedTicket(
         ticket.number,
         token.reference(policy.keys, policy.reference_prefix, ticket.number),
         ticket.subject if own else "",
@@ -172,26 +98,26 @@ def _visible(site: Site, entry: Entry) -> bool:
     return entry.role is not Role.AGENT or entry.created_at + timedelta(minutes=site.policy.hold_minutes) <= now()
 
 
-def _message(entry: Entry, found: Survey, desk: str) -> Message:
+def _message(entry: Entry, found: Survey, desk: str) -> ExportedMessage:
     own = entry.id in found.entries
     author = (entry.author.name or desk) if entry.role is Role.AGENT else entry.author.shown
     text = entry.body_text if own else entry.new_text
-    return Message(_iso(entry.created_at), author, own, text, tuple(a.filename for a in entry.attachments))
+    return ExportedMessage(_iso(entry.created_at), author, own, text, tuple(a.filename for a in entry.attachments))
 
 
 # --- mails ------------------------------------------------------------------------------------
 
 
-def _received(site: Site, folder: Path, id: int) -> Letter:
+def _received(site: Site, folder: Path, id: int) -> ExportedMail:
     row = site.database.read_now(lambda tx: tx.journal.get(id))
     try:
         _, data = site.database.read_now(lambda tx: tx.journal.load(id))
     except UnknownEntry:
-        return Letter(_iso(row.received_at), "", "")
-    return Letter(_iso(row.received_at), _subject(data), _mail(folder, f"received-{row.id}", data))
+        return ExportedMail(_iso(row.received_at), "", "")
+    return ExportedMail(_iso(row.received_at), _subject(data), _mail(folder, f"received-{row.id}", data))
 
 
-def _sent(site: Site, folder: Path, id: int) -> Iterable[Letter]:
+def _sent(site: Site, folder: Path, id: int) -> Iterable[ExportedMail]:
     row = site.database.read_now(lambda tx: tx.outbox.get(id))
     if row.state not in _LEFT:
         return
@@ -199,10 +125,10 @@ def _sent(site: Site, folder: Path, id: int) -> Iterable[Letter]:
     try:
         message = site.database.read_now(lambda tx: tx.outbox.message(id))
     except UnknownEntry:
-        yield Letter(when, "", "")
+        yield ExportedMail(when, "", "")
         return
     whole = enclosed_now(site.database, site.policy, row, message)
-    yield Letter(when, _subject(whole), _mail(folder, f"sent-{row.id}", whole))
+    yield ExportedMail(when, _subject(whole), _mail(folder, f"sent-{row.id}", whole))
 
 
 def _mail(folder: Path, name: str, data: bytes) -> str:
@@ -220,11 +146,11 @@ def _subject(data: bytes) -> str:
 # --- the person -------------------------------------------------------------------------------
 
 
-def _facts(address: str, contact: Contact | None, found: Survey) -> Facts:
+def _facts(address: str, contact: Contact | None, found: Survey) -> ExportedPerson:
     names = tuple(sorted(found.names))
     if contact is None:
-        return Facts(address_key(address), names, "", "", "", "")
-    return Facts(
+        return ExportedPerson(address_key(address), names, "", "", "", "")
+    return ExportedPerson(
         contact.address,
         names,
         contact.language,

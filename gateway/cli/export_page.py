@@ -2,14 +2,72 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from html import escape
-from typing import TYPE_CHECKING
 
 from gateway.cli.show import when
 
-if TYPE_CHECKING:
-    from gateway.cli.contact_export import Case, Export, Letter
+
+@dataclass(frozen=True, slots=True)
+class ExportedMessage:
+    """One message of a ticket, as its requester may read it."""
+
+    written_at: str
+    author: str
+    own: bool
+    text: str
+    files: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedTicket:
+    """A ticket."""
+
+    number: int
+    reference: str
+    subject: str
+    role: str
+    """`requester` or `participant`"""
+    status: str
+    status_label: str
+    created_at: str
+    last_activity_at: str
+    rating: int | None = None
+    """1 (worst) to 5, as the person rated it."""
+    rating_comment: str = ""
+    messages: tuple[ExportedMessage, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedMail:
+    """A mail; `file` is empty when its bytes are not kept any more."""
+
+    when: str
+    subject: str
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedPerson:
+    """What we know of the person beside their mails."""
+
+    address: str
+    names: tuple[str, ...]
+    language: str
+    known_since: str
+    invited_at: str
+    registered_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    exported_at: str
+    person: ExportedPerson
+    tickets: tuple[ExportedTicket, ...]
+    mails_received: tuple[ExportedMail, ...]
+    mails_sent: tuple[ExportedMail, ...]
+
 
 _STYLE = """\
 :root { color-scheme: light dark; }
@@ -94,28 +152,28 @@ def page(told: Export, language: str, zone: tzinfo) -> str:
         *(f"<dt>{words[name]}</dt><dd>{escape(value)}</dd>" for name, value in facts if value),
         "</dl>",
         f"<h2>{words['tickets']}</h2>",
-        *([line for case in told.tickets for line in _case(case, words, zone)] or [f"<p>{words['none']}</p>"]),
+        *([line for ticket in told.tickets for line in _ticket(ticket, words, zone)] or [f"<p>{words['none']}</p>"]),
         f"<h2>{words['received']}</h2>",
-        *_letters(told.mails_received, words, zone),
+        *_mails(told.mails_received, words, zone),
         f"<h2>{words['sent']}</h2>",
-        *_letters(told.mails_sent, words, zone),
+        *_mails(told.mails_sent, words, zone),
         "</main></body></html>",
     ]
     return "\n".join(lines) + "\n"
 
 
-def _case(case: Case, words: dict[str, str], zone: tzinfo) -> list[str]:
-    subject = f": {escape(case.subject)}" if case.subject else ""
-    lines = [f'<h3 dir="auto">{escape(case.reference)}{subject}</h3>']
-    if case.role == "participant":
+def _ticket(ticket: ExportedTicket, words: dict[str, str], zone: tzinfo) -> list[str]:
+    subject = f": {escape(ticket.subject)}" if ticket.subject else ""
+    lines = [f'<h3 dir="auto">{escape(ticket.reference)}{subject}</h3>']
+    if ticket.role == "participant":
         lines.append(f'<p class="by">{words["participant"]}</p>')
     lines.append(
-        f'<p class="by">{words["status"]}: {escape(case.status_label)}, {_when(case.last_activity_at, zone)}</p>'
+        f'<p class="by">{words["status"]}: {escape(ticket.status_label)}, {_when(ticket.last_activity_at, zone)}</p>'
     )
-    if case.rating:
-        comment = f": {escape(case.rating_comment)}" if case.rating_comment else ""
-        lines.append(f'<p class="by">{words["rating"].format(case.rating)}{comment}</p>')
-    for message in case.messages:
+    if ticket.rating:
+        comment = f": {escape(ticket.rating_comment)}" if ticket.rating_comment else ""
+        lines.append(f'<p class="by">{words["rating"].format(ticket.rating)}{comment}</p>')
+    for message in ticket.messages:
         lines.append(f'<p class="by">{escape(message.author)}, {_when(message.written_at, zone)}</p>')
         own = " own" if message.own else ""
         lines.append(f'<div class="text{own}" dir="auto">{escape(message.text.strip())}</div>')
@@ -124,17 +182,17 @@ def _case(case: Case, words: dict[str, str], zone: tzinfo) -> list[str]:
     return lines
 
 
-def _letters(letters: tuple[Letter, ...], words: dict[str, str], zone: tzinfo) -> list[str]:
-    if not letters:
+def _mails(mails: tuple[ExportedMail, ...], words: dict[str, str], zone: tzinfo) -> list[str]:
+    if not mails:
         return [f"<p>{words['none']}</p>"]
-    return ["<ul>", *(f"<li>{_letter(letter, words, zone)}</li>" for letter in letters), "</ul>"]
+    return ["<ul>", *(f"<li>{_mail(mail, words, zone)}</li>" for mail in mails), "</ul>"]
 
 
-def _letter(letter: Letter, words: dict[str, str], zone: tzinfo) -> str:
-    moment = _when(letter.when, zone)
-    if not letter.file:
+def _mail(mail: ExportedMail, words: dict[str, str], zone: tzinfo) -> str:
+    moment = _when(mail.when, zone)
+    if not mail.file:
         return f"{moment}: {words['gone']}"
-    return f'{moment}: <a href="{escape(letter.file)}">{escape(letter.subject or words["no_subject"])}</a>'
+    return f'{moment}: <a href="{escape(mail.file)}">{escape(mail.subject or words["no_subject"])}</a>'
 
 
 def _when(iso: str, zone: tzinfo) -> str:

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from gateway import config
 from gateway.cli.site import has_secret, lack
 from gateway.config import Settings
+from gateway.config.settings import host_and_port
 from gateway.errors import StorageUnavailable, TemplateError
 from gateway.mail.message import address_key
 from storage import migrate
@@ -164,15 +165,9 @@ def look_at_certificate(settings: Settings) -> Iterator[Finding]:
 
 def look_at_addresses(settings: Settings) -> Iterator[Finding]:
     """Each address we listen on is free, or the daemon of this data_dir holds it."""
-    smtp = settings.receive.smtp
-    wanted = [("receive.smtp.listen", a) for a in smtp.listen]
-    wanted += [("receive.smtp.implicit_tls_listen", a) for a in smtp.implicit_tls_listen]
-    wanted += [("receive.lmtp.listen", a) for a in settings.receive.lmtp.listen]
-    wanted += [("portal.listen", settings.portal.listen)] if settings.portal.listen else []
-    wanted += [("metrics.listen", settings.metrics.listen)] if settings.metrics.listen else []
     runs = daemon_runs(settings)
     seen: set[str] = set()
-    for key, address in wanted:
+    for key, address in settings.listens():
         if address in seen:
             yield Finding("addresses", ERROR, f"{key}: {address} is there twice", "Use each address once.")
             continue
@@ -259,10 +254,9 @@ def _refusal(address: str) -> OSError | None:
     """Why nobody could listen here now; None when one could."""
     if address.startswith("unix:"):
         return _unix_refusal(Path(address.removeprefix("unix:")))
-    host, _, port = address.rpartition(":")
     try:
         for family, kind, protocol, _, where in socket.getaddrinfo(
-            host.strip("[]"), int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+            *host_and_port(address), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         ):
             with socket.socket(family, kind, protocol) as probe:
                 # As the daemon does; a connection that is just ending must not look like a listener.

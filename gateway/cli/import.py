@@ -124,11 +124,11 @@ def _progress(total: int) -> Iterator[Bar]:
     with Progress(*columns, console=Console(stderr=True)) as progress:
         task = progress.add_task("", total=total)
 
-        class Shown:
+        class RichBar:
             def step(self, counts: Counter[str]) -> None:
                 progress.update(task, advance=1, description=_summary(counts))
 
-        yield Shown()
+        yield RichBar()
 
 
 def _summary(counts: Counter[str]) -> str:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 
-HELP = "run the daemon until it is told to stop"
-
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = "Run the daemon in the foreground; systemd and SIGTERM stop it."

@@ -88,6 +88,13 @@ def size(count: int) -> str:
     return f"{count / 1000:.0f} kB" if count < 1_000_000 else f"{count / 1_000_000:.1f} MB"
 
 
+def mails_looked_at(done: int, total: int) -> None:
+    """A line that is written over; only where somebody watches."""
+    if sys.stderr.isatty() and (done % 100 == 0 or done == total):
+        end = "\n" if done == total else ""
+        print(f"\r{done} of {total} mails looked at", end=end, file=sys.stderr, flush=True)
+
+
 def _cut(cell: str) -> str:
     found = one_line(cell)
     return found if len(found) <= CELL else found[: CELL - 1] + "…"

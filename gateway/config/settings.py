@@ -7,6 +7,7 @@ the sentence for the operator of it.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import date, datetime
 from ipaddress import ip_network
 from pathlib import Path
@@ -351,5 +352,21 @@ class Settings(_Section):
         """Our name in greetings and trace lines."""
         return self.receive.smtp.hostname or self.mailboxes[0].address.rpartition("@")[2]
 
+    def listens(self) -> Iterator[tuple[str, str]]:
+        """Every address the daemon listens on, after the key that names it."""
+        smtp = self.receive.smtp
+        yield from (("receive.smtp.listen", address) for address in smtp.listen)
+        yield from (("receive.smtp.implicit_tls_listen", address) for address in smtp.implicit_tls_listen)
+        yield from (("receive.lmtp.listen", address) for address in self.receive.lmtp.listen)
+        for key, address in (("portal.listen", self.portal.listen), ("metrics.listen", self.metrics.listen)):
+            if address:
+                yield key, address
+
     def error(self, key: str, problem: str, remedy: str) -> ConfigError:
         return ConfigError(key, problem, remedy, str(self.file))
+
+
+def host_and_port(address: str) -> tuple[str, int]:
+    """Of `host:port` or `[host]:port`, without the brackets."""
+    host, _, port = address.rpartition(":")
+    return host.strip("[]"), int(port)
