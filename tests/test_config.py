@@ -146,7 +146,7 @@ def test_the_file_is_given_named_by_the_environment_or_where_it_belongs(
     """In that order; a file that is named must be there."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv(config.ENVIRONMENT, raising=False)
-    monkeypatch.setattr(config, "DEFAULT_PATHS", ("replydesk.toml", str(tmp_path / "etc.toml")))
+    monkeypatch.setattr("gateway.config.reading.DEFAULT_PATHS", ("replydesk.toml", str(tmp_path / "etc.toml")))
     with pytest.raises(ConfigError, match="no configuration found"):
         config.load()
     for name in ("etc", "replydesk", "environment", "given"):

@@ -21,7 +21,7 @@ from pathlib import Path
 from time import perf_counter
 
 from gateway.clock.liveness import Sources
-from gateway.config.password import Password
+from gateway.config.secret_files import Password
 from gateway.core.policy import Mailbox, Policy
 from gateway.core.token import Keys
 from gateway.flow import Desk

@@ -11,7 +11,7 @@ from email.message import EmailMessage
 from typing import Any
 
 from gateway.clock.liveness import Sources
-from gateway.config.password import Password
+from gateway.config.secret_files import Password
 from gateway.core.policy import Policy
 from gateway.flow import Desk
 from gateway.receive.imap.account import Account, After, Auth, Backlog, Errand, Security

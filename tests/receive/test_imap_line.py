@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from gateway.config.password import Password
+from gateway.config.secret_files import Password
 from gateway.errors import LoginRefused, Unreachable
 from gateway.receive.imap import driver, line
 from gateway.receive.imap.account import Auth, Refused, Security

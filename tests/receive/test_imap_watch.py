@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.config.password import Password
+from gateway.config.secret_files import Password
 from gateway.core import backoff as backoff_module
 from gateway.core.policy import Policy
 from gateway.receive.imap import watch as watch_module

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gateway.config.oauth import OAuthClient, Tokens
-from gateway.config.password import Password
+from gateway.config.secret_files import Password
 from gateway.core.policy import Policy
 from gateway.errors import LoginRefused, Unreachable
 from gateway.receive.imap.account import Auth

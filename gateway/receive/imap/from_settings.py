@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from gateway.config import Settings, oauth, read_secret
-from gateway.config.password import Password
+from gateway.config.secret_files import Password
 from gateway.config.settings import ImapSettings
 from gateway.mail.message import address_key
 from gateway.receive.imap.account import Account, After, Auth, Backlog, Books, Credential, Errand, Security

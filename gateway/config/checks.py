@@ -1,0 +1,138 @@
+"""What no single key can tell: keys that contradict each other. Raises `ConfigError` for the first."""
+
+from __future__ import annotations
+
+from gateway.config.core_policy import policy
+from gateway.config.settings import ImapSettings, SendSettings, Settings
+from gateway.core.commands import STATUS_WORDS
+from gateway.core.token import Keys
+from gateway.mail.message import address_key
+
+
+def check(settings: Settings) -> None:
+    own = _check_mailboxes(settings)
+    _check_agents(settings, own)
+    _check_hours(settings)
+    _check_statuses(settings)
+    _check_lifecycle(settings)
+    if settings.canary.every_minutes and settings.send.transport == "file":
+        raise settings.error(
+            "canary.every_minutes",
+            'is set, but send.transport = "file" sends nothing that could come back',
+            "Set it to 0.",
+        )
+    if bool(settings.receive.smtp.tls_certificate) != bool(settings.receive.smtp.tls_key):
+        raise settings.error("receive.smtp.tls_key", "certificate and key belong together", "Set both or none.")
+    _check_imap(settings, own)
+    _check_send(settings)
+
+
+def _check_mailboxes(settings: Settings) -> set[str]:
+    """The keys of every address of ours."""
+    if not settings.mailboxes:
+        raise settings.error("mailboxes", "there is none", "Add a [[mailboxes]] table with the support address.")
+    own: set[str] = set()
+    for n, box in enumerate(settings.mailboxes):
+        for address in (box.address, *box.aliases):
+            if address_key(address) in own:
+                raise settings.error(f"mailboxes[{n}].address", f"{address} is there twice", "Remove one of them.")
+            own.add(address_key(address))
+    return own
+
+
+def _check_agents(settings: Settings, own: set[str]) -> None:
+    is_own = policy(settings, Keys(b"")).is_own
+    if settings.gateway.operator and is_own(settings.gateway.operator):
+        raise settings.error(
+            "gateway.operator", "is one of the mailboxes", "Alarms would become tickets; use another address."
+        )
+    people: set[str] = set()
+    for n, agent in enumerate(settings.agents):
+        for address in (agent.address, *agent.aliases):
+            if address_key(address) in people:
+                raise settings.error(f"agents[{n}].address", f"{address} is there twice", "Remove one of them.")
+            people.add(address_key(address))
+            if is_own(address):
+                raise settings.error(
+                    f"agents[{n}].address", f"{address} is a mailbox", "Agents need addresses of their own."
+                )
+        for box_address in agent.mailboxes:
+            if address_key(box_address) not in own:
+                raise settings.error(
+                    f"agents[{n}].mailboxes", f"{box_address} is no mailbox", "Name one of [[mailboxes]]."
+                )
+
+
+def _check_hours(settings: Settings) -> None:
+    if settings.hours.holidays and not settings.hours.days:
+        raise settings.error(
+            "hours.days", "is empty, so it is open on holidays too", 'Name the weekdays, e.g. ["mon", "tue"].'
+        )
+    if settings.hours.days and settings.hours.open >= settings.hours.close:
+        raise settings.error("hours.close", "is not after hours.open", "Set both, such as 09:00 and 17:00.")
+
+
+def _check_statuses(settings: Settings) -> None:
+    for n, status in enumerate(settings.statuses):
+        before = {w.casefold() for s in settings.statuses[:n] for w in (s.name, *s.labels.values())}
+        if status.name.casefold() in STATUS_WORDS or status.name.casefold() in before:
+            raise settings.error(f"statuses[{n}].name", f"{status.name!r} is there already", "Choose another name.")
+        for language, label in status.labels.items():
+            if label.casefold() in STATUS_WORDS or label.casefold() in before:
+                key = f"statuses[{n}].labels.{language}"
+                raise settings.error(key, f"{label!r} is there already", "Choose another name.")
+
+
+def _check_lifecycle(settings: Settings) -> None:
+    life = settings.lifecycle
+    if life.waiting_solved_after_days and life.waiting_remind_after_days >= life.waiting_solved_after_days:
+        raise settings.error(
+            "lifecycle.waiting_remind_after_days",
+            "is not before waiting_solved_after_days",
+            "Make it smaller, or 0 for no reminder.",
+        )
+    if life.close_after_days and life.remind_after_days >= life.close_after_days:
+        raise settings.error(
+            "lifecycle.remind_after_days", "is not before close_after_days", "Make it smaller, or 0 for no reminder."
+        )
+
+
+def _check_imap(settings: Settings, own: set[str]) -> None:
+    seen: set[str] = set()
+    for n, account in enumerate(settings.receive.imap):
+        key, name = f"receive.imap[{n}]", address_key(account.mailbox)
+        if name not in own:
+            raise settings.error(f"{key}.mailbox", f"{account.mailbox} is no mailbox", "Name one of [[mailboxes]].")
+        if name in seen:
+            raise settings.error(
+                f"{key}.mailbox", f"{account.mailbox} is there twice", "Name one of its aliases for a second account."
+            )
+        seen.add(name)
+        if account.auth == "xoauth2":
+            _check_oauth(settings, key, account)
+        elif not account.password_file:
+            raise settings.error(f"{key}.password_file", f'is missing for auth = "{account.auth}"', "Set it.")
+        folders = [account.folder, *([account.move_to] if account.after == "move" else []), account.sent_folder]
+        used = [folder.casefold() for folder in folders if folder]
+        if len(used) != len(set(used)):
+            raise settings.error(f"{key}.folder", "is named for two purposes", "Use different folders.")
+
+
+def _check_send(settings: Settings) -> None:
+    send = settings.send
+    if send.auth == "xoauth2":
+        if not send.username:
+            raise settings.error("send.username", 'is missing for auth = "xoauth2"', "Name the account that sends.")
+        _check_oauth(settings, "send", send)
+    elif send.username and not send.password_file:
+        raise settings.error("send.password_file", "is missing for send.username", "Name the file with the password.")
+
+
+def _check_oauth(settings: Settings, key: str, account: ImapSettings | SendSettings) -> None:
+    for field in ("oauth_token_url", "oauth_client_id"):
+        if not getattr(account, field):
+            raise settings.error(f"{key}.{field}", 'is missing for auth = "xoauth2"', "Set it.")
+    if not (account.oauth_client_secret_file or account.oauth_refresh_token_file):
+        raise settings.error(
+            f"{key}.oauth_client_secret_file", "neither it nor oauth_refresh_token_file is set", "See docs/imap.md."
+        )

@@ -1,0 +1,94 @@
+"""What the core may know of the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, time
+from zoneinfo import ZoneInfo
+
+from gateway import texts
+from gateway.config.settings import BUDGET, Settings
+from gateway.core.hours import Hours
+from gateway.core.lifecycle import Status
+from gateway.core.policy import Agent, Mailbox, Policy, SiteStatus
+from gateway.core.token import Keys
+from gateway.core.window import Budget
+from gateway.mail.message import address_key
+
+_MINUTES = {"m": 1, "h": 60, "d": 1440}
+
+
+def policy(settings: Settings, keys: Keys) -> Policy:
+    """What the core may know of the settings."""
+    gateway, limits, life = settings.gateway, settings.limits, settings.lifecycle
+    return Policy(
+        keys=keys,
+        mailboxes=tuple(
+            Mailbox(
+                b.address,
+                b.name,
+                b.language or gateway.default_language,
+                b.reply_address,
+                b.signature,
+                tuple(b.aliases),
+                b.first_response_hours,
+                b.next_response_hours,
+            )
+            for b in settings.mailboxes
+        ),
+        agents=tuple(
+            Agent(a.address, a.name, a.lead, tuple(a.mailboxes), tuple(a.aliases), a.language, a.signature)
+            for a in settings.agents
+        ),
+        default_language=gateway.default_language,
+        languages=texts.languages(),
+        public_url=gateway.public_url,
+        operator=gateway.operator,
+        reference_prefix=gateway.reference_prefix,
+        trusted_authserv_ids=tuple(gateway.trusted_authserv_ids),
+        trusted_form_senders=tuple(gateway.trusted_form_senders),
+        reopen_window_days=life.reopen_window_days,
+        close_after_days=life.close_after_days,
+        remind_after_days=life.remind_after_days,
+        link_days=settings.portal.link_days,
+        null_reverse_path=settings.send.null_reverse_path,
+        acknowledgement_budgets=_budgets(limits.automatic_mail),
+        new_ticket_budgets=_budgets(limits.new_tickets),
+        reopen_budgets=_budgets(limits.reopens),
+        notify_customers_of_status=life.notify_customers_of_status,
+        hold_minutes=settings.send.hold_minutes,
+        hours=hours(settings),
+        business_days=life.count == "business",
+        waiting_remind_after_days=life.waiting_remind_after_days,
+        waiting_solved_after_days=life.waiting_solved_after_days,
+        rating_after_hours=settings.rating.after_hours,
+        rating_scale=settings.rating.scale,
+        rating_change_days=settings.rating.change_days,
+        statuses=tuple(
+            SiteStatus(s.name, Status(s.counts_as), dict(s.labels), dict(s.meanings)) for s in settings.statuses
+        ),
+        own_addresses=frozenset(address_key(a) for b in settings.mailboxes for a in (b.address, *b.aliases)),
+    )
+
+
+def agent_addresses(settings: Settings) -> list[str]:
+    """Every address an agent may write from."""
+    return [address for agent in settings.agents for address in (agent.address, *agent.aliases)]
+
+
+def hours(settings: Settings) -> Hours:
+    """The business calendar."""
+    h = settings.hours
+    names = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+    return Hours(
+        ZoneInfo(settings.gateway.timezone),
+        frozenset(names.index(d) for d in h.days),
+        time.fromisoformat(h.open),
+        None if h.close == "24:00" else time.fromisoformat(h.close),
+        frozenset(date.fromisoformat(d) for d in h.holidays),
+    )
+
+
+def _budgets(texts: Sequence[str]) -> tuple[Budget, ...]:
+    found = (BUDGET.fullmatch(text) for text in texts)
+    return tuple(Budget(int(m[1]), int(m[2]) * _MINUTES[m[3]]) for m in found if m)
