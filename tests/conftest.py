@@ -29,6 +29,7 @@ LONG = (
     "test_real_mails_end",
     "test_while_the_daemon_runs",
     "test_stopped_and_started_again_beside",
+    "test_strangers_change_nothing",
 )
 """Begin with these, so that no worker is left with one of them at the end."""
 

@@ -1,4 +1,4 @@
-"""Look at every mail as a browser shows it: `python tests/look_mails.py FOLDER`.
+"""Look at every mail as a browser shows it: `python -m tests.look_mails FOLDER`.
 
 Writes one picture per notice, language, width (a phone, a window) and colour scheme, and says
 what axe finds wrong (contrast above all). Needs Chromium at CHROMIUM.
@@ -59,5 +59,5 @@ def _pictures(browser: Browser, html: str, stem: Path) -> int:
 
 if __name__ == "__main__":
     if len(sys.argv) != 2:
-        raise SystemExit("usage: python tests/look_mails.py FOLDER")
+        raise SystemExit("usage: python -m tests.look_mails FOLDER")
     raise SystemExit(1 if look(Path(sys.argv[1])) else 0)
