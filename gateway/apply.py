@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from gateway.core import clock, orders
+from gateway.core import audience, clock
 from gateway.core.compose import Scene, compose
 from gateway.core.decision import Decision
 from gateway.core.notice import Audience, Notice, NoticeRequest, Outbound
@@ -96,9 +96,8 @@ class Operator:
         """A mail was set aside: the operator and the leads hear of it, once an hour."""
         if not self.alarm(tx, "held", f"Journal entry {journal_id} is held: {cause}", now):
             return
-        leads = tuple(a for a in self._policy.agents if a.lead)
         scene = Scene(now, f"held:{journal_id}:{now.isoformat()}")
-        for request in orders.tell(leads, "held", (say("held", journal_id, cause[:300]),)):
+        for request in audience.tell("held", self._policy, None, remarks=(say("held", journal_id, cause[:300]),)):
             self._notices.send(tx, request, scene, journal=journal_id)
 
     def _tell(self, tx: Tx, headline: str, key: str, text: str, now: datetime) -> None:

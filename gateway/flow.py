@@ -41,7 +41,7 @@ class Read:
     message: Message
     envelope: Envelope
     kind: Kind
-    keys: thread.Keys
+    keys: thread.ThreadKeys
     content: str
     """Hash of what the author wrote, the same however often and by whichever way it arrives."""
     order: Order
@@ -151,7 +151,7 @@ class Desk:
             own = tx.reads.search(status="open", requester=case.author.address) if asks_status(case) else ()
             return replace(facts, own_tickets=tuple(own))
         number = next((int(c.argument) for c in case.order.commands if c.verb in NUMBERED and c.argument), 0)
-        named = tx.threads.known(thread.Keys(claims=(number,))).tickets.get(number) if number else None
+        named = tx.threads.known(thread.ThreadKeys(claims=(number,))).tickets.get(number) if number else None
         facts = replace(facts, named=tx.reads.current(named.number) if named else None)
         if ticket is None:
             return facts

@@ -27,10 +27,6 @@ def revision(database: Database) -> str:
         return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none() or ""
 
 
-def is_current(database: Database) -> bool:
-    return revision(database) == HEAD
-
-
 def migrate(database: Database) -> None:
     """Create or upgrade the tables. A database that is newer than this program is refused."""
     found = revision(database)

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, func, insert, or_, select, update
 
 from gateway.core.lifecycle import Status
-from gateway.core.rating import Answer
+from gateway.core.rating import CustomerRating
 from storage.tables import ENTRY, RATING, TICKET
 
 LIMIT = 500
@@ -42,7 +42,7 @@ class Ratings:
         statement = select(ENTRY.c.reason).where(ENTRY.c.ticket == number).order_by(ENTRY.c.id).limit(1)
         return self._connection.execute(statement).scalar_one_or_none() or ""
 
-    def find(self, number: int) -> Answer | None:
+    def find(self, number: int) -> CustomerRating | None:
         row = self._connection.execute(select(RATING).where(RATING.c.ticket == number)).one_or_none()
         return None if row is None else _answer(row)
 
@@ -53,7 +53,7 @@ class Ratings:
         if not changed.rowcount:
             self._connection.execute(insert(RATING).values(ticket=number, comment="", **asked))
 
-    def rate(self, before: Answer, value: int, comment: str, told: bool, now: datetime) -> None:
+    def rate(self, before: CustomerRating, value: int, comment: str, told: bool, now: datetime) -> None:
         """Write the answer down; `told`: the leads hear of it."""
         when: dict[str, Any] = {"changed_at": now} if before.answered else {"rated_at": now, "changed_at": None}
         self._connection.execute(
@@ -70,5 +70,5 @@ class Ratings:
         return int(self._connection.execute(asked).scalar_one()), values
 
 
-def _answer(row: Row[Any]) -> Answer:
-    return Answer(**{name: row._mapping[name] for name in Answer.__dataclass_fields__})
+def _answer(row: Row[Any]) -> CustomerRating:
+    return CustomerRating(**{name: row._mapping[name] for name in CustomerRating.__dataclass_fields__})

@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import Connection, bindparam, func, insert, select, text
 
 from gateway.core.notice import Notice
-from gateway.core.thread import Keys, Known, SentFacts
+from gateway.core.thread import Known, SentFacts, ThreadKeys
 from gateway.core.ticket import EntryKind, Role
 from gateway.mail.message import address_key
 from storage.reads import TicketReads
@@ -82,7 +82,7 @@ class Threads:
         for name in sorted(set(names)):
             self._connection.execute(lock, {"name": name})
 
-    def known(self, keys: Keys) -> Known:
+    def known(self, keys: ThreadKeys) -> Known:
         """Everything the store has about the keys of one mail."""
         messages: dict[str, int] = {}
         expected: dict[str, int] = {}
@@ -145,7 +145,7 @@ class Threads:
         rows = self._connection.execute(_REOPENED, {"number": number, "since": since, "most": limit})
         return tuple(row[0] for row in rows)
 
-    def _sent(self, keys: Keys) -> SentFacts | None:
+    def _sent(self, keys: ThreadKeys) -> SentFacts | None:
         """The first mail of ours a report names."""
         for key in keys.reported:
             column = OUTBOX.c.id == key.outbox if key.outbox else OUTBOX.c.message_id == key.message_id

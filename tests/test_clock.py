@@ -23,7 +23,7 @@ from gateway.core.compose import Scene
 from gateway.core.decision import EntryDraft
 from gateway.core.hours import Hours
 from gateway.core.notice import Notice, NoticeRequest
-from gateway.core.orders import Answer, Carrier, carry_out
+from gateway.core.orders import Answer, OrderContext, carry_out
 from gateway.core.policy import Policy
 from gateway.core.ticket import EntryKind, Role
 from gateway.flow import Desk
@@ -100,7 +100,7 @@ async def order(site: JobContext, number: int, text: str, *commands: Command) ->
     def work(tx: Tx) -> None:
         agent = site.desk.policy.agents[0]
         entry = EntryDraft(EntryKind.CORRESPONDENCE, Address(agent.address, agent.name), Role.AGENT, text, text)
-        by = Carrier(tx.reads.get(number), agent, site.desk.policy, site.clock())
+        by = OrderContext(tx.reads.get(number), agent, site.desk.policy, site.clock())
         decision = carry_out(by, Order(commands), Answer(text, entry) if text else None, "test")
         site.desk.effects.apply(tx, decision, f"test:{site.clock().isoformat()}", site.clock())
 

@@ -52,7 +52,7 @@ def in_order(found: Iterable[Stored], now: datetime) -> list[Stored]:
 
 @dataclass(frozen=True, slots=True)
 class Importer:
-    """`mailbox` is whose mails they are, where the header does not say; `closed_before` None closes nothing."""
+    """`mailbox` is whose mails they are, where the header does not say."""
 
     database: Database
     desk: Desk

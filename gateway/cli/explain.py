@@ -113,15 +113,15 @@ def _by_itself(policy: Policy) -> Look:
         envelope = envelope_of(raw, "file")
         message = parse(raw, envelope)
         return Case(
-            message,
-            envelope,
-            classify(message, envelope, policy),
-            thread.keys(message, envelope, policy),
-            thread.Choice(),
-            thread.Known(),
-            policy,
-            Facts(datetime.now(UTC), authentic=authentic(message, envelope, policy)),
-            commands.read(message.reply_text, policy.languages),
+            message=message,
+            envelope=envelope,
+            kind=classify(message, envelope, policy),
+            keys=thread.keys(message, envelope, policy),
+            choice=thread.Choice(),
+            known=thread.Known(),
+            policy=policy,
+            facts=Facts(datetime.now(UTC), authentic=authentic(message, envelope, policy)),
+            order=commands.read(message.reply_text, policy.languages),
         )
 
     return look

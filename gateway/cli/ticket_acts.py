@@ -15,7 +15,7 @@ from pathlib import Path
 from gateway.cli import WrongUsage
 from gateway.cli.site import Site, new_cause, now, opened
 from gateway.cli.ticket_words import print_ticket
-from gateway.core import commands, orders, statuses
+from gateway.core import audience, commands, orders, statuses
 from gateway.core.commands import Order, Verb
 from gateway.core.decision import Decision, EntryDraft, Reason, Why
 from gateway.core.lifecycle import Status
@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
         def decide(ticket: Ticket) -> Decision | None:
             if (ticket.status, ticket.sub_status) == wanted:
                 return None
-            return orders.carry_out(orders.Carrier(ticket, agent, site.policy, now()), wish, None, PROOF)
+            return orders.carry_out(orders.OrderContext(ticket, agent, site.policy, now()), wish, None, PROOF)
 
         return _tell(site, _act(site, args.number, decide), as_json=args.json)
 
@@ -65,7 +65,7 @@ def _reply(site: Site, args: argparse.Namespace) -> int:
     kind = EntryKind.COMMENT if args.note else EntryKind.CORRESPONDENCE
 
     def decide(ticket: Ticket) -> Decision:
-        by = orders.Carrier(ticket, agent, site.policy, now())
+        by = orders.OrderContext(ticket, agent, site.policy, now())
         box = site.policy.mailbox_for(ticket.mailbox) or site.policy.mailboxes[0]
         author = Address(agent.address, agent.name) if agent else Address(box.address, box.name)
         entry = EntryDraft(kind, author, Role.AGENT, text, text, reason=Reason.COMMAND_LINE.value)
@@ -84,15 +84,14 @@ def order(policy: Policy, verb: Verb, argument: str) -> Order:
     return found
 
 
-def _noted(by: orders.Carrier, order: Order, entry: EntryDraft) -> Decision:
+def _noted(by: orders.OrderContext, order: Order, entry: EntryDraft) -> Decision:
     """A comment for agents only, with the status that was ordered; those who follow the ticket are told."""
     why = Why("yes: " + orders.sentence(Reason.COMMAND_LINE), "no: a note", "no: a note", "no: only who follows")
     decision = Decision(Reason.COMMAND_LINE, why, ticket=by.ticket.number)
     if order.commands:
         decision = orders.carry_out(by, order, None, PROOF)
-    follows = by.ticket.assignee or by.ticket.followers
-    told = orders.agents_of(by.policy, by.ticket, by.ticket.mailbox) if follows else ()
-    return replace(decision, entry=entry, notices=(*decision.notices, *orders.tell(told, "note", but=by.agent)))
+    told = audience.tell("note", by.policy, by.ticket, but=by.agent)
+    return replace(decision, entry=entry, notices=(*decision.notices, *told))
 
 
 def _act(site: Site, number: int, decide: Callable[[Ticket], Decision | None]) -> Done:

@@ -19,7 +19,7 @@ from gateway.core.ticket import Entry, Ticket
 from gateway.errors import ReplydeskError
 from storage.tx import Tx
 
-Decide = Callable[[argparse.Namespace, orders.Carrier, Tx, Site], Decision]
+Decide = Callable[[argparse.Namespace, orders.OrderContext, Tx, Site], Decision]
 
 
 def run(args: argparse.Namespace) -> int:
@@ -29,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
 
         def work(tx: Tx) -> tuple[int, Decision]:
             tx.threads.serialise([f"ticket:{n}" for n in {args.number, getattr(args, "into", args.number)}])
-            by = orders.Carrier(tx.reads.current(args.number), agent, site.policy, now())
+            by = orders.OrderContext(tx.reads.current(args.number), agent, site.policy, now())
             decision = _VERBS[args.verb](args, by, tx, site)
             applied = site.desk.effects.apply(tx, decision, new_cause(), now())
             assert applied is not None
@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _ordered(verb: Verb) -> Decide:
-    def decide(args: argparse.Namespace, by: orders.Carrier, _tx: Tx, site: Site) -> Decision:
+    def decide(args: argparse.Namespace, by: orders.OrderContext, _tx: Tx, site: Site) -> Decision:
         order = ticket_acts.order(site.policy, verb, getattr(args, "name", ""))
         problems = orders.problems(by, order)
         if problems:
@@ -62,7 +62,7 @@ def _ordered(verb: Verb) -> Decide:
 _FOR_ONESELF = (Verb.FOLLOW, Verb.UNFOLLOW)
 
 
-def _undo(args: argparse.Namespace, by: orders.Carrier, tx: Tx, site: Site) -> Decision:
+def _undo(args: argparse.Namespace, by: orders.OrderContext, tx: Tx, site: Site) -> Decision:
     """The newest order an agent gave by mail, or with --agent at the shell: whose it was need not be said."""
     agents = by.agent.keys if by.agent else frozenset(k for a in site.policy.agents for k in a.keys)
     done = tx.acts.newest(by.ticket.number, agents)
@@ -73,26 +73,26 @@ def _undo(args: argparse.Namespace, by: orders.Carrier, tx: Tx, site: Site) -> D
     return move_entries.undo(by, done)
 
 
-def _split(args: argparse.Namespace, by: orders.Carrier, tx: Tx, _site: Site) -> Decision:
+def _split(args: argparse.Namespace, by: orders.OrderContext, tx: Tx, _site: Site) -> Decision:
     return move_entries.split(by, _entry(tx, by, args.entry), args.subject)
 
 
-def _move(args: argparse.Namespace, by: orders.Carrier, tx: Tx, site: Site) -> Decision:
+def _move(args: argparse.Namespace, by: orders.OrderContext, tx: Tx, site: Site) -> Decision:
     return move_entries.move(by, _entry(tx, by, args.entry).id, _other(tx, by, site, args.into))
 
 
-def _merge(args: argparse.Namespace, by: orders.Carrier, tx: Tx, site: Site) -> Decision:
+def _merge(args: argparse.Namespace, by: orders.OrderContext, tx: Tx, site: Site) -> Decision:
     return move_entries.merge(by, _other(tx, by, site, args.into))
 
 
-def _other(tx: Tx, by: orders.Carrier, site: Site, number: int) -> Ticket:
+def _other(tx: Tx, by: orders.OrderContext, site: Site, number: int) -> Ticket:
     other = tx.reads.current(number)
     if other.number == by.ticket.number:
         raise ReplydeskError(f"#{number} is this very ticket")
     return other
 
 
-def _entry(tx: Tx, by: orders.Carrier, id: int) -> Entry:
+def _entry(tx: Tx, by: orders.OrderContext, id: int) -> Entry:
     entry = tx.reads.entry(id)
     if entry is None or entry.ticket != by.ticket.number:
         raise ReplydeskError(f"ticket {by.ticket.number} has no entry {id}; `ticket show --json` lists their ids")

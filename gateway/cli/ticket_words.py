@@ -14,7 +14,7 @@ from gateway.mail.text import one_line
 
 if TYPE_CHECKING:
     from gateway.cli.site import Site
-    from gateway.core.rating import Answer
+    from gateway.core.rating import CustomerRating
 
 INDENT = "    "
 _CLOSED_BY = {
@@ -45,7 +45,7 @@ def tell(
     ticket: Ticket,
     entries: Sequence[Entry],
     links: Sequence[tuple[str, int, int]],
-    rated: Answer | None,
+    rated: CustomerRating | None,
     site: Site,
     *,
     full: bool,
@@ -73,14 +73,14 @@ def _facts(ticket: Ticket, links: Sequence[tuple[str, int, int]], site: Site) ->
         ("Followers", followed),
         ("Opened", show.when(ticket.created_at, site.zone)),
         ("Last activity", show.when(ticket.last_activity_at, site.zone)),
-        ("Answer due", show.when(ticket.due_at, site.zone)),
+        ("CustomerRating due", show.when(ticket.due_at, site.zone)),
         ("Merged into", f"#{ticket.merged_into}" if ticket.merged_into else ""),
         ("Linked", ", ".join(f"#{one} {kind} #{other}" for kind, one, other in links)),
         ("Spam", "yes" if ticket.spam else ""),
     ]
 
 
-def _rated(answer: Answer | None) -> str:
+def _rated(answer: CustomerRating | None) -> str:
     if answer is None or answer.value is None:
         return "asked, not answered" if answer else ""
     return f"{answer.value} of 5" + (f": {answer.comment}" if answer.comment else "")

@@ -40,7 +40,7 @@ def decide(case: Case) -> Decision:
         return _unproven(case, agent, ticket)
     if _is_breathless(case, agent, Role.AGENT):
         return _held(case, agent, ticket)
-    by = orders.Carrier(ticket, agent, case.policy, case.now)
+    by = orders.OrderContext(ticket, agent, case.policy, case.now)
     order = case.order
     misunderstood = (*orders.problems(by, order), *_misplaced(case))
     if misunderstood or order.has(Verb.HELP):
@@ -53,7 +53,7 @@ def decide(case: Case) -> Decision:
     return _aside(case, by) if _is_aside(case, ticket) else _answer(case, by)
 
 
-def _answer(case: Case, by: orders.Carrier) -> Decision:
+def _answer(case: Case, by: orders.OrderContext) -> Decision:
     agent, ticket, order = by.agent, by.ticket, case.order
     assert agent is not None
     box = case.policy.mailbox_for(ticket.mailbox) or case.mailbox
@@ -119,12 +119,12 @@ def _is_aside(case: Case, ticket: Ticket) -> bool:
     return bool(to) and not any(case.policy.is_own(a.address) for a in to) and not people & reached
 
 
-def _aside(case: Case, by: orders.Carrier) -> Decision:
+def _aside(case: Case, by: orders.OrderContext) -> Decision:
     remark = say("aside", ", ".join(a.address for a in case.message.to[:5]))
     return _with_remarks(_note(case, by, (remark,)), (remark,))
 
 
-def _note(case: Case, by: orders.Carrier, remarks: tuple[str, ...] = ()) -> Decision:
+def _note(case: Case, by: orders.OrderContext, remarks: tuple[str, ...] = ()) -> Decision:
     assert by.agent is not None
     text = "\n".join(t for t in (case.order.argument(Verb.NOTE), case.order.text) if t)
     rest = replace(case.order, commands=tuple(c for c in case.order.commands if c.verb is not Verb.NOTE))
@@ -135,14 +135,14 @@ def _note(case: Case, by: orders.Carrier, remarks: tuple[str, ...] = ()) -> Deci
         return _no_move(case, by)
 
 
-def _no_move(case: Case, by: orders.Carrier) -> Decision:
+def _no_move(case: Case, by: orders.OrderContext) -> Decision:
     assert by.agent is not None
     status = by.ticket.status
     wanted = orders.wanted_status(case.order, case.policy)[0] or status
     return _refusal(by.agent, by.ticket, Reason.AGENT_MISUNDERSTOOD, (say("no_move", status.value, wanted.value),))
 
 
-def _undo(case: Case, by: orders.Carrier) -> Decision:
+def _undo(case: Case, by: orders.OrderContext) -> Decision:
     assert by.agent is not None
     done = case.facts.act
     if done is None:
@@ -154,7 +154,7 @@ def _undo(case: Case, by: orders.Carrier) -> Decision:
     return _with_remarks(move_entries.undo(by, done), _unsent(case))
 
 
-def _split(case: Case, by: orders.Carrier) -> Decision:
+def _split(case: Case, by: orders.OrderContext) -> Decision:
     """The mail the agent answers becomes a ticket of its own."""
     agent, parent, ticket = by.agent, case.facts.parent, by.ticket
     assert agent is not None
@@ -167,11 +167,11 @@ def _split(case: Case, by: orders.Carrier) -> Decision:
     return _with_remarks(move_entries.split(by, parent, ""), _unsent(case))
 
 
-def _merge(case: Case, by: orders.Carrier) -> Decision:
+def _merge(case: Case, by: orders.OrderContext) -> Decision:
     return _into(case, by, Verb.MERGE) or _with_remarks(move_entries.merge(by, _named(case)), _unsent(case))
 
 
-def _move(case: Case, by: orders.Carrier) -> Decision:
+def _move(case: Case, by: orders.OrderContext) -> Decision:
     refused = _into(case, by, Verb.MOVE)
     if refused:
         return refused
@@ -186,7 +186,7 @@ def _named(case: Case) -> Ticket:
     return case.facts.named
 
 
-def _into(case: Case, by: orders.Carrier, verb: Verb) -> Decision | None:
+def _into(case: Case, by: orders.OrderContext, verb: Verb) -> Decision | None:
     """Why the named ticket cannot be the target, as a decision."""
     assert by.agent is not None
     number = case.order.argument(verb)

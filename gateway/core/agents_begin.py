@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from gateway.core import agent_mail, commands, orders, outgoing_text
+from gateway.core import agent_mail, audience, commands, orders, outgoing_text
 from gateway.core.case import Case, files_of
 from gateway.core.commands import Verb
 from gateway.core.decision import Change, Decision, EntryDraft, Joined, NewTicket, Reason, Why
@@ -58,7 +58,7 @@ def on_behalf(case: Case) -> Decision:
     agent = case.agent
     assert agent is not None
     requester = Address(case.order.argument(Verb.FROM))
-    by = orders.Carrier(_imagined(case, requester), agent, case.policy, case.now)
+    by = orders.OrderContext(_imagined(case, requester), agent, case.policy, case.now)
     misunderstood = orders.problems(by, case.order)
     if misunderstood:
         return _without_ticket(case, agent, misunderstood)
@@ -78,7 +78,6 @@ def on_behalf(case: Case) -> Decision:
         assignee = orders.find_agent(by, case.order.argument(Verb.ASSIGN))
         change = replace(change, assignee=assignee.address if assignee else "")
     remarks = (say("on_behalf", who), say("told_received"))
-    team = orders.agents_of(case.policy, None, case.mailbox.address)
     return Decision(
         Reason.AGENT_ON_BEHALF,
         Why(
@@ -90,7 +89,7 @@ def on_behalf(case: Case) -> Decision:
         events=(say("on_behalf", who),),
         notices=(
             NoticeRequest(Notice.REQUEST_RECEIVED, requester, Audience.CUSTOMER),
-            *orders.tell(team, "new_request", but=agent),
+            *audience.tell("new_request", case.policy, None, mailbox=case.mailbox.address, but=agent),
             orders.receipt(agent, "done", remarks),
         ),
         files=files_of(inner) if inner else agent_mail.files(case),
@@ -111,7 +110,7 @@ def orphaned(case: Case) -> Decision:
     named = case.facts.named
     if case.order.has(Verb.REOPEN) and named is not None and not case.order.problems:
         return orders.carry_out(
-            orders.Carrier(named, agent, case.policy, case.now), case.order, None, agent_mail.proof(case)
+            orders.OrderContext(named, agent, case.policy, case.now), case.order, None, agent_mail.proof(case)
         )
     if case.order.problems or case.order.has(Verb.HELP):
         return _without_ticket(case, agent, case.order.problems or agent_mail.help_for(agent, case.mailbox, case))

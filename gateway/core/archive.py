@@ -90,15 +90,15 @@ def _by_hand(message: Message) -> bool:
 def _entry(case: Case, kind: EntryKind) -> EntryDraft:
     message, match = case.message, case.choice.match
     return EntryDraft(
-        kind,
-        case.author,
-        Role.AGENT,
-        message.body_text,
-        message.reply_text,
-        message.attachments,
-        message.message_id,
-        Reason.RECORDED.value,
-        match.evidence if match else None,
+        kind=kind,
+        author=case.author,
+        role=Role.AGENT,
+        body_text=message.body_text,
+        reply_text=message.reply_text,
+        attachments=message.attachments,
+        message_id=message.message_id,
+        reason=Reason.RECORDED.value,
+        evidence=match.evidence if match else None,
         remarks=message.omissions,
         sha256=message.sha256,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.core import orders
+from gateway.core import audience
 from gateway.core.decision import Change, Decision, Reason, Why
 from gateway.core.lifecycle import Move, transition
 from gateway.core.notice import Audience
@@ -18,16 +18,20 @@ def lacks_answer(ticket: Ticket, sent: SentFacts) -> bool:
     return sent.newest_answer and address_key(sent.recipient) == ticket.requester.key
 
 
-def undelivered(ticket: Ticket, policy: Policy, sent: SentFacts, audience: str, reply: str) -> Decision:
+def undelivered(ticket: Ticket, policy: Policy, sent: SentFacts, written_for: str, reply: str) -> Decision:
     """The relay refused a mail for good: written on the ticket; agents hear of it if a customer lacks it."""
     remark = say("not_sent", sent.recipient, reply[:300])
     moved = Move.REPLY_UNDELIVERABLE if lacks_answer(ticket, sent) else None
-    team = orders.agents_of(policy, ticket, ticket.mailbox) if audience == Audience.CUSTOMER.value else ()
+    told = (
+        audience.tell("undeliverable", policy, ticket, remarks=(remark,))
+        if written_for == Audience.CUSTOMER.value
+        else ()
+    )
     return Decision(
         Reason.BOUNCE_OF_ANSWER if moved else Reason.BOUNCE,
-        Why(attach="yes: it is a mail of this ticket", notify="yes" if team else "no: it was for an agent"),
+        Why(attach="yes: it is a mail of this ticket", notify="yes" if told else "no: it was for an agent"),
         ticket=ticket.number,
         change=Change(move=moved, status=transition(ticket.status, moved) if moved else None),
         events=(remark,),
-        notices=orders.tell(team, "undeliverable", (remark,)),
+        notices=told,
     )

@@ -10,7 +10,7 @@ from gateway.core.decision import Act
 from gateway.core.forward import Forwarded
 from gateway.core.notice import AttachedFile
 from gateway.core.policy import Agent, Mailbox, Policy
-from gateway.core.thread import Choice, Keys, Known, SentFacts, follow
+from gateway.core.thread import Choice, Known, SentFacts, ThreadKeys, follow
 from gateway.core.ticket import SIGNED, Entry, Ticket
 from gateway.mail.message import Address, Envelope, Kind, KindName, Message, address_key
 
@@ -54,7 +54,7 @@ class Case:
     message: Message
     envelope: Envelope
     kind: Kind
-    keys: Keys
+    keys: ThreadKeys
     choice: Choice
     known: Known
     policy: Policy

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 
-from gateway.core import orders
+from gateway.core import audience, orders
 from gateway.core.decision import Change, Decision, Reason, Why
 from gateway.core.lifecycle import Move, Status, transition
 from gateway.core.notice import Audience, Notice, NoticeRequest
@@ -134,15 +134,13 @@ def _target(ticket: Ticket, policy: Policy, now: datetime) -> Decision | None:
         state, headline = NEAR, "target_near"
     else:
         return None
-    told = [*orders.agents_of(policy, ticket, ticket.mailbox)]
-    told += [a for a in policy.agents_for(ticket.mailbox) if a.lead and a not in told]
     return Decision(
         Reason.CLOCK_TARGET,
         Why(attach="yes: " + orders.sentence(Reason.CLOCK_TARGET), notify="yes: an answer is due"),
         ticket=ticket.number,
         change=Change(target=state),
         events=(say(headline),),
-        notices=orders.tell(tuple(told), headline),
+        notices=audience.tell(headline, policy, ticket),
     )
 
 

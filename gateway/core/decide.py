@@ -16,6 +16,7 @@ from gateway.core import (
     agents,
     agents_begin,
     archive,
+    audience,
     bounced,
     commands,
     orders,
@@ -321,8 +322,7 @@ def _continues(case: Case) -> tuple[str, ...]:
 
 
 def _tell(case: Case, ticket: Ticket | None, headline: str, remarks: tuple[str, ...]) -> tuple[NoticeRequest, ...]:
-    team = orders.agents_of(case.policy, ticket, case.mailbox.address)
-    return orders.tell(team, headline, remarks, but=case.agent)
+    return audience.tell(headline, case.policy, ticket, mailbox=case.mailbox.address, remarks=remarks, but=case.agent)
 
 
 def _oddities(case: Case) -> tuple[str, ...]:

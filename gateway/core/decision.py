@@ -36,7 +36,6 @@ class Reason(StrEnum):
     DUPLICATE = "duplicate"
     UNREADABLE = "unreadable"
     REQUESTER_CLOSES = "requester-closes"
-    REQUESTER_REOPENS = "requester-reopens"
     AGENT_ANSWER = "agent-answer"
     AGENT_COMMAND = "agent-command"
     AGENT_NOTE = "agent-note"
@@ -83,7 +82,6 @@ SENTENCES: dict[Reason, str] = {
     Reason.DUPLICATE: "The same mail, by Message-ID and content, was handled before.",
     Reason.UNREADABLE: "The mail could not be read; it is held for the operator.",
     Reason.REQUESTER_CLOSES: "The requester closed the ticket by mail.",
-    Reason.REQUESTER_REOPENS: "The requester opened the ticket again by mail.",
     Reason.AGENT_ANSWER: "A proven agent's answer goes to the customer.",
     Reason.AGENT_COMMAND: "A proven agent's command was carried out.",
     Reason.AGENT_NOTE: "A proven agent's note for agents only.",

@@ -18,7 +18,7 @@ from gateway.core.ticket import Entry, Ticket
 from gateway.mail.message import Address
 
 
-def split(by: orders.Carrier, parent: Entry, subject: str) -> Decision:
+def split(by: orders.OrderContext, parent: Entry, subject: str) -> Decision:
     """One mail becomes a ticket of its own; its author learns the new number."""
     ticket = by.ticket
     first = next((line.strip() for line in parent.new_text.split("\n") if line.strip()), "")
@@ -43,7 +43,7 @@ def split(by: orders.Carrier, parent: Entry, subject: str) -> Decision:
     )
 
 
-def merge(by: orders.Carrier, into: Ticket) -> Decision:
+def merge(by: orders.OrderContext, into: Ticket) -> Decision:
     """All of this ticket goes to another one; replies to it follow."""
     ticket = by.ticket
     joined = tuple(
@@ -69,7 +69,7 @@ def merge(by: orders.Carrier, into: Ticket) -> Decision:
     )
 
 
-def move(by: orders.Carrier, entry: int, into: Ticket) -> Decision:
+def move(by: orders.OrderContext, entry: int, into: Ticket) -> Decision:
     """One mail goes to another ticket."""
     undo = orders.before(by, Order(), None)
     return _moved(
@@ -83,7 +83,7 @@ def move(by: orders.Carrier, entry: int, into: Ticket) -> Decision:
 
 
 def _moved(
-    by: orders.Carrier, into: Ticket, moved: Moved, change: Change, events: tuple[str, ...], undo: Undo | None
+    by: orders.OrderContext, into: Ticket, moved: Moved, change: Change, events: tuple[str, ...], undo: Undo | None
 ) -> Decision:
     # The state to come back to is the target's: that is the ticket the undo will be about.
     undo = replace(undo, status=into.status, assignee=into.assignee, language=into.language) if undo else None
@@ -100,7 +100,7 @@ def _moved(
     )
 
 
-def undo(by: orders.Carrier, done: Act) -> Decision:
+def undo(by: orders.OrderContext, done: Act) -> Decision:
     """Take an agent's order back. Ask `done.sent` first: a mail that left cannot be taken back."""
     before, ticket = done.undo, by.ticket
     events = (say("undone", by.name, before.label),)

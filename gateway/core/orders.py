@@ -1,4 +1,4 @@
-"""Acting on a ticket: who is told, and what an order does. The same for mail, page and command line.
+"""Acting on a ticket: what an order does. The same for mail, page and command line.
 
 Pure: an act is a decision like any other. `agents` decides whether an agent's mail may act.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from gateway.core import statuses
+from gateway.core import audience, statuses
 from gateway.core.commands import Order, Verb
 from gateway.core.decision import (
     SENTENCES,
@@ -37,32 +37,6 @@ def sentence(reason: Reason) -> str:
     return SENTENCES[reason]
 
 
-# --- who is told ----------------------------------------------------------------------------
-
-
-def agents_of(policy: Policy, ticket: Ticket | None, mailbox: str) -> tuple[Agent, ...]:
-    """Assigned: the assignee and followers; unassigned: the mailbox's team and followers."""
-    team = policy.agents_for(ticket.mailbox if ticket else mailbox)
-    if ticket is None:
-        return team
-    followers = {a.key for a in ticket.followers}
-    assignee = policy.agent_for(ticket.assignee) if ticket.assignee else None
-    chosen = [assignee] if assignee else list(team)
-    chosen += [a for a in policy.agents if a not in chosen and a.keys & followers]
-    return tuple(chosen)
-
-
-def tell(
-    agents: tuple[Agent, ...], headline: str, remarks: tuple[str, ...] = (), but: Agent | None = None
-) -> tuple[NoticeRequest, ...]:
-    """One notice to each agent, never to the one who caused it."""
-    return tuple(
-        NoticeRequest(Notice.AGENT_NOTICE, Address(a.address, a.name), Audience.AGENT, headline, remarks)
-        for a in agents
-        if a is not but
-    )
-
-
 def receipt(agent: Agent, headline: str, remarks: tuple[str, ...]) -> NoticeRequest:
     return NoticeRequest(Notice.AGENT_RECEIPT, Address(agent.address, agent.name), Audience.AGENT, headline, remarks)
 
@@ -71,7 +45,7 @@ def receipt(agent: Agent, headline: str, remarks: tuple[str, ...]) -> NoticeRequ
 
 
 @dataclass(frozen=True, slots=True)
-class Carrier:
+class OrderContext:
     """Who orders something on which ticket. `agent` None: the operator, on the command line."""
 
     ticket: Ticket
@@ -99,7 +73,7 @@ class Answer:
     """Strangers the agent writes to: they take part from now on."""
 
 
-def carry_out(by: Carrier, order: Order, answer: Answer | None, proof: str) -> Decision:
+def carry_out(by: OrderContext, order: Order, answer: Answer | None, proof: str) -> Decision:
     """An agent's answer and commands on a ticket, all at once.
 
     Raises `IllegalTransition` when the ticket cannot go where a command wants it.
@@ -126,8 +100,7 @@ def carry_out(by: Carrier, order: Order, answer: Answer | None, proof: str) -> D
         change = replace(change, status=status, sub_status=sub_status)
     people = tuple(a for a in _recipients(ticket, answer) if "@" in a.key and not by.policy.is_own(a.address))
     mails = () if change.spam else _customer_mails(by, status, people, answer, sub_status)
-    others = tuple(a for a in agents_of(by.policy, ticket, ticket.mailbox) if ticket.assignee or _follows(a, ticket))
-    told = tell(others, "answered", but=by.agent) if answer else ()
+    told = audience.tell("answered", by.policy, ticket, but=by.agent) if answer else ()
     reason = Reason.AGENT_ANSWER if answer else Reason.AGENT_COMMAND
     remarks = (*_what_was_sent(mails, answer, by), *events, say("status_now", sub_status or status.value))
     notices = (*mails, *told)
@@ -154,13 +127,7 @@ def carry_out(by: Carrier, order: Order, answer: Answer | None, proof: str) -> D
     )
 
 
-def without_receipt(decision: Decision) -> Decision:
-    """For orders whose giver sees the result at once, on the command line."""
-    notices = tuple(n for n in decision.notices if n.notice is not Notice.AGENT_RECEIPT)
-    return replace(decision, notices=notices, hold_minutes=0)
-
-
-def note(by: Carrier, order: Order, entry: EntryDraft, proof: str) -> Decision:
+def note(by: OrderContext, order: Order, entry: EntryDraft, proof: str) -> Decision:
     """A comment for agents only, with the commands that came with it; agents who follow are told."""
     ticket = by.ticket
     if order.commands:
@@ -168,8 +135,7 @@ def note(by: Carrier, order: Order, entry: EntryDraft, proof: str) -> Decision:
     else:
         mine = (receipt(by.agent, "done", (say("noted"),)),) if by.agent else ()
         decision = Decision(Reason.AGENT_NOTE, ticket=ticket.number, notices=mine)
-    team = agents_of(by.policy, ticket, ticket.mailbox) if ticket.assignee or ticket.followers else ()
-    told = tell(team, "note", but=by.agent)
+    told = audience.tell("note", by.policy, ticket, but=by.agent)
     attach = f"yes: {sentence(Reason.AGENT_NOTE)} Proof: {proof}."
     why = Why(attach, decision.why.reopen, "no: the agent gets a receipt", "yes: who follows" if told else "no: a note")
     notices = (*decision.notices, *told)
@@ -185,7 +151,7 @@ def _recipients(ticket: Ticket, answer: Answer | None) -> tuple[Address, ...]:
 
 
 def _customer_mails(
-    by: Carrier, status: Status, people: tuple[Address, ...], answer: Answer | None, news: str
+    by: OrderContext, status: Status, people: tuple[Address, ...], answer: Answer | None, news: str
 ) -> tuple[NoticeRequest, ...]:
     """What customers hear of it: the answer with the new status in it, or the news alone.
 
@@ -218,7 +184,7 @@ def _customer_mails(
     return (NoticeRequest(Notice.STATUS_CHANGED, requester, Audience.CUSTOMER),)
 
 
-def _what_was_sent(mails: tuple[NoticeRequest, ...], answer: Answer | None, by: Carrier) -> tuple[str, ...]:
+def _what_was_sent(mails: tuple[NoticeRequest, ...], answer: Answer | None, by: OrderContext) -> tuple[str, ...]:
     if not mails:
         around = answer is not None and by.ticket.requester.key in answer.had_it
         return (say("around", by.name) if around else say("nothing_sent"),)
@@ -251,7 +217,7 @@ _VERB_STATUSES = (
 )
 
 
-def _ordered(by: Carrier, order: Order) -> tuple[Change, tuple[str, ...]]:
+def _ordered(by: OrderContext, order: Order) -> tuple[Change, tuple[str, ...]]:
     """Changes besides status: assignment, following, language, spam, requester."""
     change, events = Change(), []
     if order.has(Verb.ASSIGN):
@@ -276,7 +242,7 @@ def _ordered(by: Carrier, order: Order) -> tuple[Change, tuple[str, ...]]:
     return change, tuple(events)
 
 
-def find_agent(by: Carrier, name: str) -> Agent | None:
+def find_agent(by: OrderContext, name: str) -> Agent | None:
     """The agent a name means: `me`, an address, a full name, or a first name only one has; None: nobody."""
     word = name.casefold().strip()
     if word in _NOBODY:
@@ -290,7 +256,7 @@ def find_agent(by: Carrier, name: str) -> Agent | None:
     return found[0] if len(found) == 1 else None
 
 
-def problems(by: Carrier, order: Order) -> tuple[str, ...]:
+def problems(by: OrderContext, order: Order) -> tuple[str, ...]:
     """What of an order cannot be meant on this site, besides its grammar."""
     for verb in (Verb.FROM, Verb.TO):
         if by.policy.is_own(order.argument(verb)):
@@ -308,7 +274,7 @@ def _follows(agent: Agent, ticket: Ticket) -> bool:
 
 
 def before(
-    by: Carrier, order: Order, answer: Answer | None, after: Status | None = None, joined: tuple[Joined, ...] = ()
+    by: OrderContext, order: Order, answer: Answer | None, after: Status | None = None, joined: tuple[Joined, ...] = ()
 ) -> Undo | None:
     """How the ticket is now, so that the agent can bring that back; the operator has the shell for it."""
     if by.agent is None:
@@ -317,12 +283,12 @@ def before(
     t = by.ticket
     agent = address_key(by.agent.address)
     return Undo(
-        label,
-        agent,
-        t.status,
-        t.assignee,
-        t.language,
-        t.spam,
+        label=label,
+        agent=agent,
+        status=t.status,
+        assignee=t.assignee,
+        language=t.language,
+        spam=t.spam,
         answered=answer is not None,
         after=after.value if after else "",
         requester=t.requester.address if order.has(Verb.FROM) else "",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
 
-from gateway.core import orders
+from gateway.core import audience, orders
 from gateway.core.decision import Change, Decision, Reason, Why
 from gateway.core.lifecycle import Status
 from gateway.core.notice import Audience, Notice, NoticeRequest
@@ -31,7 +31,7 @@ TOLD = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class CustomerRating:
     """The newest answer of a customer; `value` None: asked, and not answered yet."""
 
     ticket: int
@@ -90,15 +90,13 @@ def ask(ticket: Ticket, first: str, asked_at: datetime | None, policy: Policy, n
     )
 
 
-def rated(ticket: Ticket, before: Answer, value: int, comment: str, policy: Policy) -> Decision:
+def rated(ticket: Ticket, before: CustomerRating, value: int, comment: str, policy: Policy) -> Decision:
     """The customer answered, or changed the answer; a bad one tells the leads."""
     news = (value, comment) != (before.value, before.comment) or not before.answered
     told: tuple[NoticeRequest, ...] = ()
     if is_bad(value) and news and before.told < TOLD:
-        team = policy.agents_for(ticket.mailbox)
-        leads = tuple(a for a in team if a.lead) or orders.agents_of(policy, ticket, ticket.mailbox)
         said = (say("rated", word(before.scale, value)), *((say("rated_comment", comment),) if comment else ()))
-        told = orders.tell(leads, "rated_bad", said)
+        told = audience.tell("rated_bad", policy, ticket, remarks=said)
     return Decision(
         Reason.RATED,
         Why(attach="yes: " + orders.sentence(Reason.RATED), notify="yes: it is a bad one" if told else "no"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.core import orders
+from gateway.core import audience, orders
 from gateway.core.decision import Change, Decision, EntryDraft, Reason, Why
 from gateway.core.lifecycle import Move, Status, transition
 from gateway.core.notice import Audience, Notice, NoticeRequest
@@ -31,7 +31,7 @@ def close_by_requester(ticket: Ticket, policy: Policy, reason: Reason, how: str)
         events=(say(how),),
         notices=(
             NoticeRequest(Notice.CLOSED, ticket.requester, Audience.CUSTOMER),
-            *orders.tell(orders.agents_of(policy, ticket, ticket.mailbox), "closed_by_requester"),
+            *audience.tell("closed_by_requester", policy, ticket),
         ),
     )
 
@@ -56,5 +56,5 @@ def reply_on_portal(ticket: Ticket, policy: Policy, text: str) -> Decision:
             reopened=was_done,
         ),
         events=(say("reopened", ticket.requester.shown),) if was_done else (),
-        notices=orders.tell(orders.agents_of(policy, ticket, ticket.mailbox), "reopened" if was_done else "reply"),
+        notices=audience.tell("reopened" if was_done else "reply", policy, ticket),
     )

@@ -6,11 +6,10 @@ it; what Replydesk sent itself, and what concerns no ticket, is settled quietly.
 
 from __future__ import annotations
 
-from gateway.core import orders
+from gateway.core import audience, orders
 from gateway.core.case import Case
 from gateway.core.decision import Change, Decision, EntryDraft, Joined, Reason, Why
 from gateway.core.lifecycle import Move, transition
-from gateway.core.policy import Agent
 from gateway.core.roles import is_role
 from gateway.core.say import say
 from gateway.core.ticket import EntryKind, Role, Ticket
@@ -53,7 +52,7 @@ def _answer(case: Case, ticket: Ticket, written_to: dict[str, Address]) -> Decis
     move = Move.AGENT_REPLIED
     outside = [a for key, a in written_to.items() if not case.policy.is_own(key) and not case.policy.agent_for(key)]
     joined = tuple(Joined(a) for a in outside if not ticket.knows(a.address) and not is_role(a.key))
-    told = _followers(case, ticket)
+    told = audience.tell("answered", case.policy, ticket, but=case.agent)
     return Decision(
         Reason.SENT_AROUND,
         Why(
@@ -65,7 +64,7 @@ def _answer(case: Case, ticket: Ticket, written_to: dict[str, Address]) -> Decis
         ticket=ticket.number,
         entry=_entry(case, EntryKind.CORRESPONDENCE, author, (say("sent_around", author.shown),)),
         change=Change(move=move, status=transition(ticket.status, move), joined=joined),
-        notices=orders.tell(told, "answered", but=case.agent),
+        notices=told,
     )
 
 
@@ -109,26 +108,19 @@ def _author(case: Case) -> Address:
     return Address(box.address, box.name)
 
 
-def _followers(case: Case, ticket: Ticket) -> tuple[Agent, ...]:
-    """The assignee and those who follow, as for any answer of a colleague."""
-    following = {a.key for a in ticket.followers}
-    team = orders.agents_of(case.policy, ticket, ticket.mailbox)
-    return tuple(a for a in team if ticket.assignee or a.keys & following)
-
-
 def _entry(case: Case, kind: EntryKind, author: Address, remarks: tuple[str, ...]) -> EntryDraft:
     message = case.message
     text = message.reply_text or message.body_text
     return EntryDraft(
-        kind,
-        author,
-        Role.AGENT,
-        text,
-        text,
-        message.attachments,
-        message.message_id,
-        Reason.SENT_AROUND.value if kind is EntryKind.CORRESPONDENCE else Reason.SENT_ASIDE.value,
-        case.choice.match.evidence if case.choice.match else None,
+        kind=kind,
+        author=author,
+        role=Role.AGENT,
+        body_text=text,
+        reply_text=text,
+        attachments=message.attachments,
+        message_id=message.message_id,
+        reason=Reason.SENT_AROUND.value if kind is EntryKind.CORRESPONDENCE else Reason.SENT_ASIDE.value,
+        evidence=case.choice.match.evidence if case.choice.match else None,
         remarks=remarks,
         sha256=message.sha256,
     )

@@ -38,7 +38,7 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True)
-class Keys:
+class ThreadKeys:
     """All marks of a mail, best first, and what the mail asks for by its recipient."""
 
     found: tuple[Key, ...] = ()
@@ -109,7 +109,7 @@ class Choice:
 _BARE_NUMBER = re.compile(r"(?:#|\b(?:ticket|request|anfrage|vorgang)\s*(?:nr\.?|no\.?)?\s*)(\d{1,12})\b", re.I)
 
 
-def keys(message: Message, envelope: Envelope, policy: Policy) -> Keys:
+def keys(message: Message, envelope: Envelope, policy: Policy) -> ThreadKeys:
     """Every mark in a mail that could name a ticket of ours, best first."""
     found: list[Key] = []
 
@@ -152,10 +152,10 @@ def keys(message: Message, envelope: Envelope, policy: Policy) -> Keys:
 
     reported = _reported(message, envelope, policy)
     people = frozenset(a.key for a in (*message.from_, *message.to, *message.cc)[:200])
-    return Keys(tuple(found), tuple(dict.fromkeys(n for n in claims if n))[:MAX_CLAIMS], close, reported, people)
+    return ThreadKeys(tuple(found), tuple(dict.fromkeys(n for n in claims if n))[:MAX_CLAIMS], close, reported, people)
 
 
-def choose(keys: Keys, known: Known) -> Choice:
+def choose(keys: ThreadKeys, known: Known) -> Choice:
     """The first key that names a ticket the store has; all others that were not signed are claims.
 
     Merged tickets are followed to where they went.

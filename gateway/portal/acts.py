@@ -11,7 +11,7 @@ from gateway.core import rating, requester_acts
 from gateway.core.compose import Scene
 from gateway.core.decision import Reason
 from gateway.core.notice import Audience, Notice, NoticeRequest
-from gateway.core.rating import Answer
+from gateway.core.rating import CustomerRating
 from gateway.flow import Desk
 from storage.contacts import Contact
 from storage.tx import Tx
@@ -42,7 +42,7 @@ def _close(desk: Desk, tx: Tx, number: int, how: str, cause: str, now: datetime)
     return True
 
 
-def rate(desk: Desk, tx: Tx, before: Answer, value: int, comment: str, now: datetime) -> None:
+def rate(desk: Desk, tx: Tx, before: CustomerRating, value: int, comment: str, now: datetime) -> None:
     """The customer says how it was, or changes the answer."""
     decision = rating.rated(tx.reads.current(before.ticket), before, value, comment, desk.policy)
     desk.effects.apply(tx, decision, f"rated:{before.ticket}:{now.isoformat()}", now)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from starlette.responses import Response
 
 from gateway.core import rating
-from gateway.core.rating import Answer
+from gateway.core.rating import CustomerRating
 from gateway.core.ticket import Ticket
 from gateway.errors import UnknownTicket
 from gateway.portal import acts, views
@@ -32,7 +32,7 @@ class _Question:
     """What the link asks about."""
 
     ticket: Ticket
-    answer: Answer
+    answer: CustomerRating
     contact: Contact | None
     """Whose ticket it is."""
 
@@ -105,7 +105,7 @@ def _over(request: PageRequest) -> Refusal:
     return Refusal(410, views.NoticePage(words.rate_over_title, words.rate_over, (request.to_tickets,)))
 
 
-def _given(answer: Answer, word: str) -> int | None:
+def _given(answer: CustomerRating, word: str) -> int | None:
     return rating.SCALES[answer.scale].get(word)
 
 

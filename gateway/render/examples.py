@@ -75,13 +75,13 @@ def _sparse(full: Outbound) -> Outbound:
     """Without all that a mail of this notice need not have."""
     told = full.words
     words = Words(
-        told.notice,
-        told.language,
-        "",
-        told.recipient,
-        told.sender,
-        told.sender_address,
-        None if told.notice in _MAYBE_WITHOUT_TICKET else told.ticket,
+        notice=told.notice,
+        language=told.language,
+        marker="",
+        recipient=told.recipient,
+        sender=told.sender,
+        sender_address=told.sender_address,
+        ticket=None if told.notice in _MAYBE_WITHOUT_TICKET else told.ticket,
         text=told.text if told.notice in (Notice.REPLY, Notice.CANARY) else "",
     )
     return replace(full, reply_to=None, in_reply_to="", references=(), words=words)
@@ -108,13 +108,13 @@ def _scene(notice: Notice, texts: dict[str, str]) -> Scene:
         lines = (f"#{NUMBER} {texts['subject']}", f"#998 {texts['other']}")
         return Scene(NOW, "example", sections=(Section(texts["open"], lines),))
     ticket = Ticket(
-        NUMBER,
-        _STATUSES.get(notice, Status.WAITING_ON_US),
-        texts["subject"],
-        CUSTOMER,
-        MAILBOX,
-        NOW if notice is Notice.REQUEST_RECEIVED else OPENED,
-        NOW,
+        number=NUMBER,
+        status=_STATUSES.get(notice, Status.WAITING_ON_US),
+        subject=texts["subject"],
+        requester=CUSTOMER,
+        mailbox=MAILBOX,
+        created_at=NOW if notice is Notice.REQUEST_RECEIVED else OPENED,
+        last_activity_at=NOW,
         people=(Participant(COLLEAGUE),),
         assignee=AGENT.name,
     )
@@ -138,7 +138,18 @@ def _scene(notice: Notice, texts: dict[str, str]) -> Scene:
 def _entry(number: int, kind: EntryKind, author: Address, role: Role, text: str, file: str = "") -> Entry:
     files = (Attachment("2", file, "application/octet-stream", 48_213, ""),) if file else ()
     when = OPENED + timedelta(hours=number - 1)
-    return Entry(number, NUMBER, kind, author, role, text, text, when, files, evidence=Evidence.OWN_MESSAGE_ID)
+    return Entry(
+        id=number,
+        ticket=NUMBER,
+        kind=kind,
+        author=author,
+        role=role,
+        body_text=text,
+        reply_text=text,
+        created_at=when,
+        attachments=files,
+        evidence=Evidence.OWN_MESSAGE_ID,
+    )
 
 
 _TEXTS: dict[str, dict[str, str]] = {

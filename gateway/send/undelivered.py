@@ -20,7 +20,7 @@ def undelivered(desk: Desk, tx: Tx, outbox_id: int, reply: str, now: datetime) -
         tx.contacts.set_undeliverable(row.recipient, now)
     if not row.ticket:
         return
-    sent = tx.threads.known(thread.Keys(reported=(thread.Key(Evidence.REPLY_ADDRESS, outbox=outbox_id),))).sent
+    sent = tx.threads.known(thread.ThreadKeys(reported=(thread.Key(Evidence.REPLY_ADDRESS, outbox=outbox_id),))).sent
     assert sent is not None
     decision = bounced.undelivered(tx.reads.current(row.ticket), desk.policy, sent, row.audience, reply)
     desk.effects.apply(tx, decision, f"undelivered:{outbox_id}:{now.isoformat()}", now)

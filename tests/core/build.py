@@ -99,13 +99,13 @@ def envelope(
 
 def ticket(number: int = 7, status: Status = Status.WAITING_ON_US, **fields: object) -> Ticket:
     plain = Ticket(
-        number,
-        status,
-        "Printer is on fire",
-        KIM,
-        SUPPORT.address,
-        NOW - timedelta(days=3),
-        NOW - timedelta(days=1),
+        number=number,
+        status=status,
+        subject="Printer is on fire",
+        requester=KIM,
+        mailbox=SUPPORT.address,
+        created_at=NOW - timedelta(days=3),
+        last_activity_at=NOW - timedelta(days=1),
     )
     if status is Status.CLOSED:
         fields.setdefault("closed_at", NOW - timedelta(days=1))
@@ -123,7 +123,15 @@ def follower(address: Address) -> Participant:
 
 def entry(text: str = "It burns.", **fields: object) -> Entry:
     plain = Entry(
-        1, 7, EntryKind.CORRESPONDENCE, KIM, Role.REQUESTER, text, text, NOW, message_id="one@customer.example"
+        id=1,
+        ticket=7,
+        kind=EntryKind.CORRESPONDENCE,
+        author=KIM,
+        role=Role.REQUESTER,
+        body_text=text,
+        reply_text=text,
+        created_at=NOW,
+        message_id="one@customer.example",
     )
     return replace(plain, **fields)  # type: ignore[arg-type]  # a builder takes any field
 
@@ -161,19 +169,19 @@ def case(
     known = dict(tickets or {})
     if on:
         known[on.number] = on
-    keys = thread.Keys(
+    keys = thread.ThreadKeys(
         (thread.Key(evidence, on.number, holder=holder),) if on else (), claims, close=close, reported=reported
     )
     return Case(
-        mail,
-        path or envelope(mail.author.address if mail.author else ""),
-        kind,
-        keys,
-        thread.Choice(match, claims),
-        thread.Known(known, sent=sent),
-        policy,
-        Facts(now, **facts),  # type: ignore[arg-type]  # a builder takes any fact
-        commands.read(mail.reply_text, policy.languages),
+        message=mail,
+        envelope=path or envelope(mail.author.address if mail.author else ""),
+        kind=kind,
+        keys=keys,
+        choice=thread.Choice(match, claims),
+        known=thread.Known(known, sent=sent),
+        policy=policy,
+        facts=Facts(now, **facts),  # type: ignore[arg-type]  # a builder takes any fact
+        order=commands.read(mail.reply_text, policy.languages),
     )
 
 

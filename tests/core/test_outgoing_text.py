@@ -17,7 +17,17 @@ KIM, BOB = Address("kim@customer.example", "Kim"), Address("bob@example.com", "B
 
 
 def entry(id: int, kind: EntryKind, author: Address, role: Role, text: str, *remarks: str) -> Entry:
-    return Entry(id, 1, kind, author, role, text, text, NOW, remarks=remarks)
+    return Entry(
+        id=id,
+        ticket=1,
+        kind=kind,
+        author=author,
+        role=role,
+        body_text=text,
+        reply_text=text,
+        created_at=NOW,
+        remarks=remarks,
+    )
 
 
 HISTORY = (

@@ -12,20 +12,20 @@ from gateway.core.decision import Reason
 from gateway.core.lifecycle import Status
 from gateway.core.notice import Notice
 from gateway.core.policy import Policy
-from gateway.core.rating import Answer
+from gateway.core.rating import CustomerRating
 from gateway.core.ticket import Ticket
 from gateway.mail.message import Address
 from tests.conftest import NOW
 
 CLOSED = NOW - timedelta(hours=24)
 TICKET = Ticket(
-    7,
-    Status.CLOSED,
-    "Help",
-    Address("erika@customer.example", "Erika"),
-    "support@example.com",
-    NOW - timedelta(days=9),
-    CLOSED,
+    number=7,
+    status=Status.CLOSED,
+    subject="Help",
+    requester=Address("erika@customer.example", "Erika"),
+    mailbox="support@example.com",
+    created_at=NOW - timedelta(days=9),
+    last_activity_at=CLOSED,
     closed_at=CLOSED,
     closed_by="agent",
 )
@@ -78,7 +78,7 @@ def test_off_by_default(policy: Policy) -> None:
     assert rating.ask(TICKET, "new-request", None, policy, NOW) is None
 
 
-ASKED = Answer(7, "five", None, "", NOW, None, None)
+ASKED = CustomerRating(7, "five", None, "", NOW, None, None)
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,9 @@ ASKED = Answer(7, "five", None, "", NOW, None, None)
         (replace(ASKED, value=5, rated_at=NOW, told=rating.TOLD), 1, "", False),
     ],
 )
-def test_a_bad_answer_tells_the_lead(asking: Policy, before: Answer, value: int, comment: str, told: bool) -> None:
+def test_a_bad_answer_tells_the_lead(
+    asking: Policy, before: CustomerRating, value: int, comment: str, told: bool
+) -> None:
     """Only the lead, only what is new, and not without end."""
     decision = rating.rated(TICKET, before, value, comment, asking)
     assert [n.recipient.address for n in decision.notices] == (["bob@example.com"] if told else [])

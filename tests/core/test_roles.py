@@ -45,7 +45,7 @@ def test_a_role_is_neither_acknowledged_nor_told_of_a_status(local: str) -> None
     assert kind.no_acknowledgement == "role-address" or kind.name is KindName.AUTOMATIC
     assert not any(n.audience is Audience.CUSTOMER for n in decide(case(message(who), kind=kind)).notices)
     for text in ("#close", "#solved", "#wait"):
-        by = orders.Carrier(ticket(requester=who), POLICY.agents[0], POLICY, NOW)
+        by = orders.OrderContext(ticket(requester=who), POLICY.agents[0], POLICY, NOW)
         decision = orders.carry_out(by, commands.read(text), None, "SMTP AUTH")
         assert not any(n.audience is Audience.CUSTOMER for n in decision.notices)
 

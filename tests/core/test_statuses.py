@@ -70,7 +70,15 @@ def test_a_status_that_is_none_is_refused(site: Policy) -> None:
 def test_the_acknowledgement_explains_every_status(site: Policy, language: str, shown: list[tuple[str, str]]) -> None:
     """Ours in the order of a ticket's life, the site's own ones behind what they count as; no other mail does."""
     boxes = tuple(replace(box, language=language) for box in site.mailboxes)
-    ticket = Ticket(1, Status.NEW, "Help", KIM, boxes[0].address, NOW, NOW)
+    ticket = Ticket(
+        number=1,
+        status=Status.NEW,
+        subject="Help",
+        requester=KIM,
+        mailbox=boxes[0].address,
+        created_at=NOW,
+        last_activity_at=NOW,
+    )
     request = NoticeRequest(Notice.REQUEST_RECEIVED, KIM, Audience.CUSTOMER)
     policy = replace(site, mailboxes=boxes)
     words = compose(request, Scene(NOW, "test", ticket), policy).words

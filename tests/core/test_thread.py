@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gateway.core import thread, token
 from gateway.core.lifecycle import Status
-from gateway.core.thread import Choice, Key, Keys, Known
+from gateway.core.thread import Choice, Key, Known, ThreadKeys
 from gateway.core.ticket import SIGNED, Evidence, Ticket
 from gateway.core.token import Keys as Secrets
 from gateway.mail.message import Action, Address, DeliveryReport, Message, Report, ReportType
@@ -375,7 +375,7 @@ def test_a_choice_is_always_a_ticket_of_the_store(mail: Message, messages: dict[
 
 def test_keys_answer_what_must_be_looked_up() -> None:
     """Numbers once, in order; foreign ids apart from ours."""
-    keys = Keys(
+    keys = ThreadKeys(
         (
             Key(Evidence.OWN_MESSAGE_ID, 7),
             Key(Evidence.KNOWN_MESSAGE_ID, message_id="a"),

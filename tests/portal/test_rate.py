@@ -9,7 +9,7 @@ import pytest
 
 from gateway.clock.context import JobContext
 from gateway.clock.tickets import ask_for_ratings
-from gateway.core.rating import Answer
+from gateway.core.rating import CustomerRating
 from tests.portal.conftest import ERIKA, Opened, Site
 from tests.portal.test_browser import CHROMIUM, LOOKS, check, chromium, shoot
 
@@ -31,7 +31,7 @@ def link(texts: list[str]) -> str:
     return str(found[-1])
 
 
-async def answer(site: Site, number: int) -> Answer:
+async def answer(site: Site, number: int) -> CustomerRating:
     found = await site.database.read(lambda tx: tx.ratings.find(number))
     assert found
     return found

@@ -278,10 +278,45 @@ CUSTOMER = Address("erika@example.net", "Erika Beispiel")
 
 
 def scene(now: datetime, language: str) -> Scene:
-    ticket = Ticket(7, Status.SOLVED, "Frage", CUSTOMER, "support@example.com", now, now, language=language)
-    asked = Entry(1, 7, EntryKind.CORRESPONDENCE, CUSTOMER, Role.REQUESTER, "Frage?", "Frage?", now)
-    answer = Entry(2, 7, EntryKind.CORRESPONDENCE, Address("anna@example.com", "Anna"), Role.AGENT, "Ja.", "Ja.", now)
-    return Scene(now, "journal:1", ticket, answer, "Ja.", (asked,), ("first@example.net",))
+    ticket = Ticket(
+        number=7,
+        status=Status.SOLVED,
+        subject="Frage",
+        requester=CUSTOMER,
+        mailbox="support@example.com",
+        created_at=now,
+        last_activity_at=now,
+        language=language,
+    )
+    asked = Entry(
+        id=1,
+        ticket=7,
+        kind=EntryKind.CORRESPONDENCE,
+        author=CUSTOMER,
+        role=Role.REQUESTER,
+        body_text="Frage?",
+        reply_text="Frage?",
+        created_at=now,
+    )
+    answer = Entry(
+        id=2,
+        ticket=7,
+        kind=EntryKind.CORRESPONDENCE,
+        author=Address("anna@example.com", "Anna"),
+        role=Role.AGENT,
+        body_text="Ja.",
+        reply_text="Ja.",
+        created_at=now,
+    )
+    return Scene(
+        now=now,
+        cause="journal:1",
+        ticket=ticket,
+        entry=answer,
+        text="Ja.",
+        conversation=(asked,),
+        refers_to=("first@example.net",),
+    )
 
 
 @pytest.mark.parametrize("language", ["de", "en"])

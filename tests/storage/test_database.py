@@ -95,7 +95,7 @@ def test_migrations_lead_to_the_tables(database_url: str) -> None:
     with database.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, metadata) == []
-    assert migrate.is_current(database)
+    assert migrate.revision(database) == migrate.HEAD
     migrate.migrate(database)
     database.close_now()
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from gateway.core.notice import AttachedFile, Audience, Notice, Outbound
-from gateway.core.thread import Key, Keys
+from gateway.core.thread import Key, ThreadKeys
 from gateway.core.ticket import Evidence
 from gateway.errors import UnknownEntry
 from gateway.mail.message import Address, Envelope
@@ -73,7 +73,7 @@ def test_a_mail_in_line(db: Database) -> None:
     assert (row.message_id, row.ticket, row.automatic, row.files) == ("1@example.com", 1, True, (FILE,))
     assert (row.attempts, row.reverse_path, row.not_before) == (0, "", NOW)
     assert db.read_now(lambda tx: tx.outbox.message(id)) == MESSAGE
-    keys = Keys((Key(Evidence.KNOWN_MESSAGE_ID, message_id="1@example.com"),))
+    keys = ThreadKeys((Key(Evidence.KNOWN_MESSAGE_ID, message_id="1@example.com"),))
     assert db.read_now(lambda tx: tx.threads.known(keys)).messages == {"1@example.com": 1}
 
 
@@ -251,7 +251,7 @@ def test_a_report_finds_the_mail_and_whether_it_was_the_newest_answer(db: Databa
     add(db, mail(4, ticket=1, notice=Notice.CLOSED))
 
     def reported(*keys: Key) -> tuple[str, bool] | None:
-        sent = db.read_now(lambda tx: tx.threads.known(Keys(reported=keys))).sent
+        sent = db.read_now(lambda tx: tx.threads.known(ThreadKeys(reported=keys))).sent
         return (sent.recipient, sent.newest_answer) if sent else None
 
     by_id = [reported(Key(Evidence.OWN_MESSAGE_ID, 1, f"{n}@example.com")) for n in (1, 2, 3, 4, 5)]

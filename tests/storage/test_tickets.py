@@ -225,10 +225,10 @@ def test_a_number_is_never_given_twice(db: Database) -> None:
 # --- finding ----------------------------------------------------------------------------------------
 
 
-def keys(*ids: str, numbers: tuple[int, ...] = (), own: str = "") -> thread.Keys:
+def keys(*ids: str, numbers: tuple[int, ...] = (), own: str = "") -> thread.ThreadKeys:
     found = [thread.Key(Evidence.KNOWN_MESSAGE_ID, message_id=i, own=i == own) for i in ids]
     found += [thread.Key(Evidence.OWN_MESSAGE_ID, n) for n in numbers]
-    return thread.Keys(tuple(found))
+    return thread.ThreadKeys(tuple(found))
 
 
 def test_what_is_known_of_a_mail(db: Database) -> None:
@@ -245,7 +245,7 @@ def test_what_is_known_of_a_mail(db: Database) -> None:
     db.write_now(remember)
     known = db.read_now(lambda tx: tx.threads.known(keys("one@x", "none@x", "other@x", numbers=(2, 99))))
     assert (known.messages, known.tickets.keys(), known.sent) == ({"one@x": 1}, {1, 2}, None)
-    assert db.read_now(lambda tx: tx.threads.known(thread.Keys())) == thread.Known()
+    assert db.read_now(lambda tx: tx.threads.known(thread.ThreadKeys())) == thread.Known()
 
 
 def test_where_a_merged_ticket_went_is_known_too(db: Database) -> None:
@@ -260,7 +260,7 @@ def test_where_a_merged_ticket_went_is_known_too(db: Database) -> None:
 @pytest.mark.parametrize("number", [0, -1, MAX_NUMBER, MAX_NUMBER + 1, 10**12, 10**30])
 def test_any_number_may_be_asked_for(db: Database, number: int) -> None:
     """People write telephone numbers behind "Ticket"; that must not stop their mail."""
-    assert db.read_now(lambda tx: tx.threads.known(thread.Keys(claims=(number,)))) == thread.Known()
+    assert db.read_now(lambda tx: tx.threads.known(thread.ThreadKeys(claims=(number,)))) == thread.Known()
     with pytest.raises(UnknownTicket):
         db.read_now(lambda tx: tx.reads.get(number))
 
