@@ -8,37 +8,31 @@ must fail then, by file and line, and not when a customer waits for an answer.
 from __future__ import annotations
 
 import re
-import traceback
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
 from difflib import get_close_matches
-from functools import lru_cache
+from gettext import NullTranslations
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import css_inline
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateNotFound, TemplateSyntaxError, pass_context
+from jinja2 import Environment, pass_context
 from jinja2.runtime import Context
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup, escape
 
-import templates
+from gateway import texts
 from gateway.core.notice import Notice, Outbound
 from gateway.errors import TemplateError
 from gateway.render import examples, wire
+from gateway.render.templates import PACKAGED, environment, located
+from gateway.texts import Catalog
 
-if TYPE_CHECKING:
-    from babel import Locale
-
-PACKAGED = Path(templates.__path__[0])
 FALLBACK_LANGUAGE = "en"
 WIDTH = 72
 """Columns of a text body."""
 
-_SHARED = frozenset(p.name for p in (PACKAGED / "mail").glob("*.j2"))
+_KNOWN = frozenset(p.name for p in (PACKAGED / "mail").glob("*.j2"))
 _OF_LANGUAGE = frozenset({"labels.j2", *(f"{n.value}.{form}.j2" for n in Notice for form in ("txt", "html"))})
-"""What a language's folder holds: all of these and nothing else."""
+"""What a site may have for one language alone."""
 _PIECES = "parts"
 """A folder where a site keeps pieces of its own, to be included by its templates."""
 
@@ -64,29 +58,10 @@ class Templates:
 
     def __init__(self, override: Path | None = None, timezone: tzinfo = UTC) -> None:
         self._override = override
-        self._folders = [*([override] if override else []), PACKAGED]
-        # Our own templates need no sandbox, which costs a quarter of the time; a site's may not reach further.
-        kind = ImmutableSandboxedEnvironment if override else Environment
-        self._environment = kind(
-            loader=FileSystemLoader(self._folders),
-            undefined=StrictUndefined,
-            autoescape=lambda name: bool(name and name.endswith(".html.j2")),
-            auto_reload=False,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self._environment.filters.update(
-            moment=_moment(timezone),
-            day=_day(timezone),
-            ago=_ago,
-            reflow=reflow,
-            filled=filled,
-            quoted=quoted,
-            lines=lines,
-            formatted=Markup,
-        )
-        self.languages = tuple(sorted({p.name for f in self._folders for p in (f / "mail").glob("*/") if _holds(p)}))
+        held = {p.name for p in (override / "mail").glob("*/") if _holds(p)} if override else set()
+        self.languages = tuple(sorted({*texts.languages(), *held}))
         """Languages there are templates for."""
+        self._environments = {language: _environment(language, override, timezone) for language in self.languages}
 
     def check(self) -> None:
         """Compile and try every template in every language; `TemplateError` names file and line."""
@@ -124,7 +99,7 @@ class Templates:
         for form, body in (("txt", self.text(outbound)), ("html", self.html(outbound))):
             for word in _ESSENTIAL.get(outbound.notice, ()):
                 if " ".join(shown[word].split()) not in " ".join(body.split()):
-                    file = self._environment.get_template(_name(outbound, form)).filename
+                    file = self._environments[words.language].get_template(_name(outbound, form)).filename
                     raise TemplateError(f"{file}: the mail does not show {word}. Put it where it belongs.")
 
     def _render(self, form: str, outbound: Outbound) -> str:
@@ -132,23 +107,26 @@ class Templates:
             outbound = replace(outbound, words=replace(outbound.words, language=FALLBACK_LANGUAGE))
         name = _name(outbound, form)
         try:
-            body = self._environment.get_template(name).render(
-                mail=outbound.words, subject=outbound.subject, now=outbound.date
-            )
+            template = self._environments[outbound.words.language].get_template(name)
+            body = template.render(mail=outbound.words, subject=outbound.subject, now=outbound.date)
             return str(_INLINER.inline(body)) if form == "html" else body
         except Exception as error:
-            raise TemplateError(_located(error, name)) from error
+            raise TemplateError(located(error, name)) from error
 
 
-def _located(error: Exception, name: str) -> str:
-    """`FILE:LINE: what is wrong`, for any error a template can cause."""
-    if isinstance(error, TemplateNotFound):
-        return f"{name}: {error.name} is missing. A language needs every template; copy it from another one."
-    if isinstance(error, TemplateSyntaxError):
-        return f"{error.filename or error.name}:{error.lineno}: {error.message}"
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename.endswith(".j2")]
-    where = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else name
-    return f"{where}: {error}"
+def _environment(language: str, override: Path | None, timezone: tzinfo) -> Environment:
+    # A folder of templates without a catalog is a language too, when it has every one.
+    spoken = language in texts.languages()
+    words = texts.catalog(language) if spoken else Catalog(language, NullTranslations())
+    made = environment(words, override, timezone, shared="mail" if spoken else "")
+
+    @pass_context
+    def ago(context: Context, value: datetime) -> str:
+        """`3 days ago`, counted at the Date of the mail; empty for less than a minute."""
+        return words.ago(context["now"] - value)
+
+    made.filters.update(ago=ago, reflow=reflow, filled=filled, quoted=quoted, lines=lines, formatted=Markup)
+    return made
 
 
 def _name(outbound: Outbound, form: str) -> str:
@@ -168,7 +146,7 @@ def _check_names(override: Path) -> None:
         folder = path.relative_to(mail).parts[:-1]
         if folder[:1] == (_PIECES,):
             continue
-        names = _OF_LANGUAGE if folder else _SHARED
+        names = _OF_LANGUAGE if folder else _KNOWN
         if len(folder) > 1 or path.name not in names:
             near = get_close_matches(path.name, names, 1)
             hint = f"Did you mean {near[0]}?" if near else f"Pieces of your own go into {mail / _PIECES}."
@@ -215,56 +193,3 @@ def _fill(line: str, width: int) -> list[str]:
         else:
             current = f"{current} {word}" if current else word
     return [*filled, current]
-
-
-_MOMENTS = {"en": "d MMMM y, HH:mm", "de": "d. MMMM y, HH:mm 'Uhr'"}
-_DAYS = {"en": "d MMMM y", "de": "d. MMMM y"}
-
-
-def _moment(timezone: tzinfo) -> Callable[[Context, datetime], str]:
-    @pass_context
-    def moment(context: Context, value: datetime) -> str:
-        """`12 March 2026, 15:05 CET`."""
-        from babel.dates import format_datetime, get_timezone_name
-
-        language = context["mail"].language
-        local, locale = value.astimezone(timezone), _locale(language)
-        zone = get_timezone_name(local, width="short", locale=locale)
-        # Where a language has no name for a zone babel gives the offset; people know "CET" better.
-        zone = local.tzname() or zone if zone[:1] in "+-" else zone
-        return f"{format_datetime(local, _MOMENTS.get(language, 'medium'), tzinfo=timezone, locale=locale)} {zone}"
-
-    return moment
-
-
-def _day(timezone: tzinfo) -> Callable[[Context, datetime], str]:
-    @pass_context
-    def day(context: Context, value: datetime) -> str:
-        """`12 March 2026`."""
-        from babel.dates import format_date
-
-        language = context["mail"].language
-        return format_date(value.astimezone(timezone), _DAYS.get(language, "long"), locale=_locale(language))
-
-    return day
-
-
-@pass_context
-def _ago(context: Context, value: datetime) -> str:
-    """`3 days ago`, counted at the Date of the mail; empty for less than a minute."""
-    from babel.dates import format_timedelta
-
-    age = context["now"] - value
-    if age.total_seconds() < 60:
-        return ""
-    return format_timedelta(-age, add_direction=True, locale=_locale(context["mail"].language))
-
-
-@lru_cache
-def _locale(language: str) -> Locale:
-    from babel import Locale, UnknownLocaleError
-
-    try:
-        return Locale.parse(language.replace("-", "_"))
-    except (UnknownLocaleError, ValueError):
-        return Locale.parse(FALLBACK_LANGUAGE)

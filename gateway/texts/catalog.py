@@ -6,6 +6,7 @@ a pattern of CLDR (https://unicode.org/reports/tr35/tr35-dates.html). Babel is l
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta, tzinfo
 from functools import cached_property
 from gettext import NullTranslations
@@ -17,6 +18,15 @@ if TYPE_CHECKING:
 FALLBACK_LANGUAGE = "en"
 
 
+PLACE = re.compile(r"\{(\w+)\}")
+"""Where a value goes: `{0}` or `{name}`, nothing else that str.format knows, for a site's texts are not ours."""
+
+
+def filled(text: str, /, *arguments: object, **values: object) -> str:
+    """The text with its values. `LookupError` when one is missing."""
+    return PLACE.sub(lambda m: str(arguments[int(m[1])] if m[1].isdecimal() else values[m[1]]), text)
+
+
 class Catalog:
     """`language` is a tag of RFC 5646 such as `de` or `pt-BR`. A text without a translation is English."""
 
@@ -26,15 +36,15 @@ class Catalog:
 
     def gettext(self, message: str, /, *arguments: object, **values: object) -> str:
         """The text; `{0}` and `{name}` in it stand for what is given."""
-        return self._translations.gettext(message).format(*arguments, **values)
+        return filled(self._translations.gettext(message), *arguments, **values)
 
     def pgettext(self, context: str, message: str, /, *arguments: object, **values: object) -> str:
         """The same where one English text means several things."""
-        return self._translations.pgettext(context, message).format(*arguments, **values)
+        return filled(self._translations.pgettext(context, message), *arguments, **values)
 
     def ngettext(self, one: str, many: str, count: int, /, **values: object) -> str:
         """The form a language has for this number; `{count}` stands for it."""
-        return self._translations.ngettext(one, many, count).format(count=count, **values)
+        return filled(self._translations.ngettext(one, many, count), count=count, **values)
 
     def words_in(self, context: str, message: str) -> tuple[str, ...]:
         """Words of one meaning, written `one|other`: what people or mail programs write, to be recognised."""

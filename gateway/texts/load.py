@@ -11,12 +11,11 @@ from functools import cache
 from gettext import GNUTranslations, NullTranslations
 from io import BytesIO
 from pathlib import Path
-from string import Formatter
 from typing import TYPE_CHECKING
 
 import templates
 from gateway.errors import ConfigError
-from gateway.texts.catalog import ENGLISH, Catalog
+from gateway.texts.catalog import ENGLISH, PLACE, Catalog
 
 if TYPE_CHECKING:
     from babel.messages.catalog import Catalog as PoCatalog
@@ -74,7 +73,7 @@ def _site_translations(file: Path) -> NullTranslations:
     for message in catalog:
         keys = message.id if isinstance(message.id, list | tuple) else [message.id]
         texts = message.string if isinstance(message.string, list | tuple) else [message.string or ""]
-        if any(keys) and any(_spoilt(text, keys[-1]) for text in texts):
+        if any(keys) and not all(placeholders(text) <= placeholders(keys[-1]) for text in texts):
             raise ConfigError(
                 "",
                 f"{keys[0]!r} is translated with other words in {{}}",
@@ -84,14 +83,6 @@ def _site_translations(file: Path) -> NullTranslations:
     translations = _compiled(catalog)
     translations.add_fallback(_packaged(_tag(file)))
     return translations
-
-
-def _spoilt(text: str, key: str) -> bool:
-    """A translation that cannot be filled with the values its text gets."""
-    try:
-        return not placeholders(text) <= placeholders(key)
-    except ValueError:
-        return True
 
 
 def read(file: Path) -> PoCatalog:
@@ -115,8 +106,8 @@ def read(file: Path) -> PoCatalog:
 
 
 def placeholders(text: str) -> set[str]:
-    """What is put into a text: `{0}` and `{name}`. `ValueError` for a brace that stands alone."""
-    return {name for _, name, _, _ in Formatter().parse(text) if name is not None}
+    """What is put into a text: `{0}` and `{name}`."""
+    return set(PLACE.findall(text))
 
 
 def _compiled(catalog: PoCatalog) -> GNUTranslations:

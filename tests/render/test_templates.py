@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway import texts
 from gateway.core.compose import Scene, compose
 from gateway.core.lifecycle import Status
 from gateway.core.notice import Audience, Line, Notice, NoticeRequest, Outbound, Words
@@ -77,15 +78,68 @@ def test_site_includes_pieces_of_its_own(tmp_path: Path) -> None:
 
 
 def test_site_adds_a_language(tmp_path: Path) -> None:
-    """A complete folder is a language; dates follow it."""
-    for file in (PACKAGED / "mail" / "en").glob("*.j2"):
-        site(tmp_path, f"fr/{file.name}", file.read_text().replace("Hello,", "Bonjour,"))
+    """A complete folder is a language, also without a catalog; dates follow it."""
+    names = {"labels.j2", *(f"{n.value}.{form}.j2" for n in Notice for form in ("txt", "html"))}
+    for file in (PACKAGED / "mail" / name for name in names):
+        site(tmp_path, f"fr/{file.name}", file.read_text().replace('_("Hello,")', '"Bonjour,"'))
     templates = Templates(tmp_path)
     templates.check()
     words = replace(CLOSING.words, language="fr", text="")
     assert templates.languages == ("de", "en", "fr")
     assert "Bonjour," in templates.text(replace(CLOSING, words=words))
     assert "19 mars 2026" in templates.text(replace(CLOSING, words=words))
+
+
+def test_site_adds_a_language_by_a_catalog(tmp_path: Path) -> None:
+    """No template is needed for it; what is not translated is English."""
+    file = tmp_path / "locale" / "fr" / "LC_MESSAGES" / "replydesk.po"
+    file.parent.mkdir(parents=True)
+    file.write_text('msgid "Hello,"\nmsgstr "Bonjour,"\n')
+    texts.use(tmp_path)
+    try:
+        templates = Templates(tmp_path)
+        templates.check()
+    finally:
+        texts.use(None)
+    assert templates.languages == ("de", "en", "fr")
+    said = templates.text(replace(CLOSING, words=replace(CLOSING.words, language="fr", text="")))
+    assert "Bonjour," in said
+    assert "19 mars 2026" in said
+    assert "reply with #close" in said
+
+
+def test_a_file_for_one_language_wins_over_that_for_all(tmp_path: Path) -> None:
+    """Both may build on ours."""
+    site(tmp_path, "reply.txt.j2", "{% extends 'mail/letter.txt.j2' %}{% block remarks %}All. {% endblock %}")
+    letter = "{% block letter %}Nur de {{ mail.text }}{% endblock %}"
+    templates = site(tmp_path, "de/reply.txt.j2", "{% extends 'mail/reply.txt.j2' %}" + letter)
+    templates.check()
+    english = templates.text(examples.outbounds(Notice.REPLY, "en")[0])
+    assert "All." in english
+    assert "Nur de" not in english
+    assert "Nur de" in templates.text(REPLY)
+    assert "All." in templates.text(REPLY)
+
+
+def test_a_file_for_one_language_is_built_on_by_ours(tmp_path: Path) -> None:
+    """A reminder is the question again, as the site asks it; labels are those of the site."""
+    labels = (PACKAGED / "mail" / "labels.j2").read_text()
+    site(tmp_path, "de/labels.j2", labels.replace('_("Kind regards")', '"Servus"'))
+    file = (PACKAGED / "mail" / "close_confirmation.txt.j2").read_text()
+    templates = site(tmp_path, "de/close_confirmation.txt.j2", file.replace('{{ _("You can', 'Ja. {{ _("You can'))
+    templates.check()
+    said = templates.text(examples.outbounds(Notice.SOLVED_REMINDER, "de")[0])
+    assert "Ja. Sie" in said
+    assert "Servus" in said
+
+
+def test_values_are_no_markup_and_no_formats(tmp_path: Path) -> None:
+    """What goes into a text of a catalog is shown as it stands, and reaches nothing."""
+    source = "<p>{{ _('To {name} {name.__class__}', name=mail.recipient.address) }}</p>"
+    templates = site(tmp_path, "closed.html.j2", source)
+    closed = examples.outbounds(Notice.CLOSED, "en")[0]
+    words = replace(closed.words, recipient=Address("<b>{x}</b>"))
+    assert "To &lt;b&gt;{x}&lt;/b&gt; {name.__class__}" in templates.html(replace(closed, words=words))
 
 
 def test_unknown_language_is_written_in_english(packaged: Templates) -> None:

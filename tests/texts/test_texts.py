@@ -103,7 +103,7 @@ def test_a_language_without_texts_is_refused() -> None:
         ("fr", 'msgid "a"\nmsgstr "b\n', "replydesk.po:5: "),
         ("fr", 'msgid "a {0}"\nmsgstr "b {1}"\n', "replydesk.po:4: 'a {0}' is translated with other words in {}"),
         ("de", 'msgid "a {name}"\nmsgstr "b {nam}"\n', "replydesk.po:4: 'a {name}' is translated with other"),
-        ("fr", 'msgid "a"\nmsgstr "b {"\n', "replydesk.po:4: 'a' is translated with other"),
+        ("fr", 'msgid "a {0}"\nmsgstr "b {0} {1}"\n', "replydesk.po:4: 'a {0}' is translated with other"),
         ("klingon", 'msgid "a"\nmsgstr "b"\n', "replydesk.po: cannot be read"),
     ],
 )
