@@ -15,9 +15,9 @@ from gateway.core.decision import Decision
 from gateway.core.notice import Audience, Notice, NoticeRequest, Outbound
 from gateway.core.policy import Policy
 from gateway.core.roles import is_role
-from gateway.core.say import say
 from gateway.core.token import fingerprint
 from gateway.mail.message import Address
+from gateway.mail.sentence import code
 from gateway.render.mail import Templates
 from storage.contacts import Contact
 from storage.tickets import Applied
@@ -97,7 +97,7 @@ class Operator:
         if not self.alarm(tx, "held", f"Journal entry {journal_id} is held: {cause}", now):
             return
         scene = Scene(now, f"held:{journal_id}:{now.isoformat()}")
-        for request in audience.tell("held", self._policy, None, remarks=(say("held", journal_id, cause[:300]),)):
+        for request in audience.tell("held", self._policy, None, remarks=(code("held", journal_id, cause[:300]),)):
             self._notices.send(tx, request, scene, journal=journal_id)
 
     def _tell(self, tx: Tx, headline: str, key: str, text: str, now: datetime) -> None:

@@ -12,10 +12,10 @@ from sqlalchemy import Connection, bindparam, case, delete, insert, select, upda
 from gateway.core.clock import Target
 from gateway.core.decision import Act, Change, Decision, EntryDraft, Joined
 from gateway.core.lifecycle import Status
-from gateway.core.say import say
 from gateway.core.ticket import Entry, EntryKind, Role, Ticket
 from gateway.errors import UnknownTicket
 from gateway.mail.message import Address, Attachment
+from gateway.mail.sentence import code
 from storage.contacts import Contacts
 from storage.reads import TicketReads, entry_of
 from storage.tables import ENTRY, LINK, MESSAGE_ID, PARTICIPANT, TICKET
@@ -117,7 +117,7 @@ class Tickets:
             self._connection.execute(
                 update(ENTRY)
                 .where(ENTRY.c.id == act.entry)
-                .values(kind=EntryKind.COMMENT.value, remarks=[say("recalled")])
+                .values(kind=EntryKind.COMMENT.value, remarks=[code("recalled")])
             )
 
     def _add_event(self, number: int, sentence: str, now: datetime, event: str = "") -> None:

@@ -117,13 +117,13 @@ def _dispatch(words: list[str]) -> int:
 
 def _said(error: BaseException) -> int:
     """One line on stderr, and the exit code it stands for."""
-    from gateway.core.say import spoken
+    from gateway.core.sentences import text_of
 
     if os.environ.get(DEBUG):
         import traceback
 
         traceback.print_exception(error)
-    text = " ".join(spoken(str(error), "en").split())
+    text = " ".join(text_of(str(error), "en").split())
     if isinstance(error, ReplydeskError):
         print(f"replydesk: {text}", file=sys.stderr)
         if isinstance(error, WrongUsage):

@@ -8,7 +8,7 @@ from gateway.cli import show
 from gateway.core.case import Case
 from gateway.core.decision import Decision
 from gateway.core.orders import sentence
-from gateway.core.say import spoken
+from gateway.core.sentences import text_of
 from gateway.core.thread import Key
 from gateway.core.ticket import Evidence
 from gateway.mail.message import Address
@@ -50,7 +50,7 @@ def _lines(case: Case, decision: Decision) -> Iterator[str]:
         yield f"The status would be {decision.change.status.value.replace('_', ' ')}."
     mails = ", ".join(f"{n.notice.value} to {n.recipient.address}" for n in decision.notices)
     yield f"Would be sent: {mails}." if mails else "Nothing would be sent."
-    odd = [*message.defects, *(spoken(r, "en") for r in (*message.omissions, *_remarks(decision)))]
+    odd = [*message.defects, *(text_of(r, "en") for r in (*message.omissions, *_remarks(decision)))]
     if odd:
         yield f"Odd about it: {'; '.join(one_line(o) for o in odd)}."
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from gateway.cli.show import Json, iso
 from gateway.core import token
-from gateway.core.say import spoken
+from gateway.core.sentences import text_of
 from gateway.core.ticket import Entry, EntryKind, Ticket
 from gateway.mail.message import Address, Attachment
 
@@ -47,8 +47,8 @@ def entry(found: Entry) -> Json:
         "id": found.id,
         "kind": found.kind.value,
         "author": {"address": found.author.address, "name": found.author.name, "role": found.role.value},
-        "body_text": spoken(found.body_text, "en") if is_event else found.body_text,
-        "reply_text": spoken(found.new_text, "en") if is_event else found.new_text,
+        "body_text": text_of(found.body_text, "en") if is_event else found.body_text,
+        "reply_text": text_of(found.new_text, "en") if is_event else found.new_text,
         "attachments": [attachment(a) for a in found.attachments],
         "message_id": found.message_id,
         "created_at": iso(found.created_at),

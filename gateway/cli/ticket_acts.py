@@ -21,7 +21,7 @@ from gateway.core.decision import Decision, EntryDraft, Reason, Why
 from gateway.core.lifecycle import Status
 from gateway.core.notice import Audience
 from gateway.core.policy import Agent, Policy
-from gateway.core.say import spoken
+from gateway.core.sentences import text_of
 from gateway.core.ticket import EntryKind, Role, Ticket
 from gateway.errors import ReplydeskError
 from gateway.mail.message import Address
@@ -80,7 +80,7 @@ def order(policy: Policy, verb: Verb, argument: str) -> Order:
     """An order as an agent's mail would give it. Raises `WrongUsage` where that would be misunderstood."""
     found = commands.read(f"#{verb} {argument}", policy.languages, statuses.words(policy))
     if found.problems:
-        raise WrongUsage(spoken(found.problems[0], "en"))
+        raise WrongUsage(text_of(found.problems[0], "en"))
     return found
 
 

@@ -14,9 +14,10 @@ from gateway.cli.ticket_words import print_ticket
 from gateway.core import move_entries, orders
 from gateway.core.commands import Verb
 from gateway.core.decision import Decision
-from gateway.core.say import say, spoken
+from gateway.core.sentences import text_of
 from gateway.core.ticket import Entry, Ticket
 from gateway.errors import ReplydeskError
+from gateway.mail.sentence import code
 from storage.tx import Tx
 
 Decide = Callable[[argparse.Namespace, orders.OrderContext, Tx, Site], Decision]
@@ -40,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
             print_ticket(site, number, as_json=True)
             return 0
         for event in decision.events:
-            print(f"Ticket {number}: {spoken(event, 'en')}")
+            print(f"Ticket {number}: {text_of(event, 'en')}")
         for request in decision.notices:
             print(f"  {request.notice.value.replace('_', ' ')} to {request.recipient.address}")
     return 0
@@ -51,7 +52,7 @@ def _ordered(verb: Verb) -> Decide:
         order = ticket_acts.order(site.policy, verb, getattr(args, "name", ""))
         problems = orders.problems(by, order)
         if problems:
-            raise ReplydeskError(spoken(problems[0], "en"))
+            raise ReplydeskError(text_of(problems[0], "en"))
         if by.agent is None and (verb in _FOR_ONESELF or order.argument(verb).casefold() == "me"):
             raise WrongUsage("say who with --agent ADDRESS")
         return orders.carry_out(by, order, None, ticket_acts.PROOF)
@@ -67,9 +68,9 @@ def _undo(args: argparse.Namespace, by: orders.OrderContext, tx: Tx, site: Site)
     agents = by.agent.keys if by.agent else frozenset(k for a in site.policy.agents for k in a.keys)
     done = tx.acts.newest(by.ticket.number, agents)
     if done is None:
-        raise ReplydeskError(spoken(say("nothing_to_undo"), "en"))
+        raise ReplydeskError(text_of(code("nothing_to_undo"), "en"))
     if done.undo.answered and done.sent:
-        raise ReplydeskError(spoken(say("too_late", by.ticket.requester.address), "en"))
+        raise ReplydeskError(text_of(code("too_late", by.ticket.requester.address), "en"))
     return move_entries.undo(by, done)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from gateway.cli import shapes, show
 from gateway.core import statuses, token
 from gateway.core.notice import Audience
-from gateway.core.say import spoken
+from gateway.core.sentences import text_of
 from gateway.core.ticket import Entry, EntryKind, Ticket
 from gateway.mail.text import one_line
 
@@ -90,7 +90,7 @@ def _tell_entry(entry: Entry, site: Site, *, full: bool) -> None:
     at = show.when(entry.created_at, site.zone)
     body = (entry.body_text if full else entry.new_text).strip("\n")
     if entry.kind is EntryKind.EVENT:
-        show.text(f"{at}  · {spoken(body, 'en')}")
+        show.text(f"{at}  · {text_of(body, 'en')}")
         return
     kind = "" if entry.kind is EntryKind.CORRESPONDENCE else f", {entry.kind.value}"
     evidence = f", by {entry.evidence}" if entry.evidence not in ("", "none") else ""
@@ -106,4 +106,4 @@ def _tell_entry(entry: Entry, site: Site, *, full: bool) -> None:
         note = f", {file.note}" if file.note else ""
         print(f"{INDENT}[file: {one_line(file.filename)}, {file.content_type}, {show.size(file.size)}{note}]")
     for remark in entry.remarks:
-        show.text(f"[{spoken(remark, 'en')}]", INDENT)
+        show.text(f"[{text_of(remark, 'en')}]", INDENT)

@@ -11,10 +11,10 @@ from gateway.core.decision import EntryDraft, Reason
 from gateway.core.notice import AttachedFile
 from gateway.core.policy import Agent, Mailbox
 from gateway.core.roles import is_role
-from gateway.core.say import say
 from gateway.core.thread import Key, follow
 from gateway.core.ticket import EntryKind, Evidence, Role
 from gateway.mail.message import Address, Attachment, address_key
+from gateway.mail.sentence import code
 
 
 def proof(case: Case) -> str:
@@ -78,7 +78,7 @@ def shown(case: Case) -> tuple[Attachment, ...]:
 def left_out(case: Case) -> tuple[str, ...]:
     """Names of the files that must not go along, as a sentence for the receipt."""
     names = [f.filename for f in case.files if f not in files(case)]
-    return (say("left_out", ", ".join(names)),) if names else ()
+    return (code("left_out", ", ".join(names)),) if names else ()
 
 
 def formatted(
@@ -118,8 +118,8 @@ def entry(
 
 
 def help_for(agent: Agent, box: Mailbox, case: Case) -> tuple[str, ...]:
-    forms = (say("commands_are"), *commands.FORMS.values())
+    forms = (code("commands_are"), *commands.FORMS.values())
     if not box.reply_address:
         return forms
     mark = token.address_token(case.policy.keys, "a", 0, address_key(agent.address))
-    return (*forms, say("own_address", box.reply_address.replace("{token}", mark)))
+    return (*forms, code("own_address", box.reply_address.replace("{token}", mark)))

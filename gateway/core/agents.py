@@ -14,10 +14,10 @@ from gateway.core.commands import Verb
 from gateway.core.decision import Decision, Joined, Reason, Why
 from gateway.core.notice import Notice
 from gateway.core.policy import Agent
-from gateway.core.say import say
 from gateway.core.ticket import Entry, EntryKind, Role, Ticket
 from gateway.core.window import Budget
 from gateway.errors import IllegalTransition
+from gateway.mail.sentence import code
 
 PACE = Budget(10, 10)
 """Mails of one agent on one ticket; a person does not write more."""
@@ -68,10 +68,10 @@ def _answer(case: Case, by: orders.OrderContext) -> Decision:
     # A picture in a signature is not meant for the requester whom `#from` replaces.
     files = () if order.has(Verb.FROM) else agent_mail.files(case)
     if not out.text and not files and not order.commands:
-        return _refusal(agent, ticket, Reason.AGENT_EMPTY, (say("nothing_to_do"),))
+        return _refusal(agent, ticket, Reason.AGENT_EMPTY, (code("nothing_to_do"),))
     answer = None
     if out.text or files:
-        around = (say("around", agent.name or agent.address),) if agent_mail.outside(case) else ()
+        around = (code("around", agent.name or agent.address),) if agent_mail.outside(case) else ()
         html, files = agent_mail.formatted(case, out.text, files, box)
         answer = orders.Answer(
             out.text,
@@ -85,29 +85,29 @@ def _answer(case: Case, by: orders.OrderContext) -> Decision:
     if order.has(Verb.REOPEN) and order.argument(Verb.REOPEN):
         if case.facts.named is None:
             return _refusal(
-                agent, ticket, Reason.AGENT_MISUNDERSTOOD, (say("no_such_ticket", order.argument(Verb.REOPEN)),)
+                agent, ticket, Reason.AGENT_MISUNDERSTOOD, (code("no_such_ticket", order.argument(Verb.REOPEN)),)
             )
         if answer is not None:
             return _refusal(
-                agent, ticket, Reason.AGENT_MISUNDERSTOOD, (say("reopen_alone"), say("text_not_sent"), out.text)
+                agent, ticket, Reason.AGENT_MISUNDERSTOOD, (code("reopen_alone"), code("text_not_sent"), out.text)
             )
         target = case.facts.named
     try:
         decision = orders.carry_out(replace(by, ticket=target), order, answer, agent_mail.proof(case))
     except IllegalTransition:
         return _no_move(case, replace(by, ticket=target))
-    cut = (say("cut", out.cut),) if out.cut else ()
+    cut = (code("cut", out.cut),) if out.cut else ()
     return _with_remarks(decision, (*cut, *(agent_mail.left_out(case) if answer else ())))
 
 
 def _kept_back(case: Case, out: outgoing_text.Outgoing) -> tuple[str, ...]:
     """Why the text must not leave, and the text, so that nobody has to write it again; empty when it may."""
     if out.command_below:
-        return (say("command_below", out.command_below), *_unsent(case))
+        return (code("command_below", out.command_below), *_unsent(case))
     if out.inseparable:
-        return (say("inseparable"), *_unsent(case))
+        return (code("inseparable"), *_unsent(case))
     if case.message.encryption and (not out.text or "BEGIN PGP MESSAGE" in out.text):
-        return (say("answer_encrypted"),)
+        return (code("answer_encrypted"),)
     return ()
 
 
@@ -120,7 +120,7 @@ def _is_aside(case: Case, ticket: Ticket) -> bool:
 
 
 def _aside(case: Case, by: orders.OrderContext) -> Decision:
-    remark = say("aside", ", ".join(a.address for a in case.message.to[:5]))
+    remark = code("aside", ", ".join(a.address for a in case.message.to[:5]))
     return _with_remarks(_note(case, by, (remark,)), (remark,))
 
 
@@ -139,17 +139,17 @@ def _no_move(case: Case, by: orders.OrderContext) -> Decision:
     assert by.agent is not None
     status = by.ticket.status
     wanted = orders.wanted_status(case.order, case.policy)[0] or status
-    return _refusal(by.agent, by.ticket, Reason.AGENT_MISUNDERSTOOD, (say("no_move", status.value, wanted.value),))
+    return _refusal(by.agent, by.ticket, Reason.AGENT_MISUNDERSTOOD, (code("no_move", status.value, wanted.value),))
 
 
 def _undo(case: Case, by: orders.OrderContext) -> Decision:
     assert by.agent is not None
     done = case.facts.act
     if done is None:
-        return _refusal(by.agent, by.ticket, Reason.AGENT_MISUNDERSTOOD, (say("nothing_to_undo"),))
+        return _refusal(by.agent, by.ticket, Reason.AGENT_MISUNDERSTOOD, (code("nothing_to_undo"),))
     if done.undo.answered and done.sent:
         return _refusal(
-            by.agent, by.ticket, Reason.AGENT_MISUNDERSTOOD, (say("too_late", by.ticket.requester.address),)
+            by.agent, by.ticket, Reason.AGENT_MISUNDERSTOOD, (code("too_late", by.ticket.requester.address),)
         )
     return _with_remarks(move_entries.undo(by, done), _unsent(case))
 
@@ -159,7 +159,7 @@ def _split(case: Case, by: orders.OrderContext) -> Decision:
     agent, parent, ticket = by.agent, case.facts.parent, by.ticket
     assert agent is not None
     if parent is None or parent.role is Role.AGENT or parent.kind is not EntryKind.CORRESPONDENCE:
-        return _refusal(agent, ticket, Reason.AGENT_MISUNDERSTOOD, (say("no_mail_meant"),))
+        return _refusal(agent, ticket, Reason.AGENT_MISUNDERSTOOD, (code("no_mail_meant"),))
     box = case.policy.mailbox_for(ticket.mailbox) or case.mailbox
     out = outgoing_text.for_customers(case.order.text, box, case.policy, case.facts.history)
     if out.text and "\n" not in out.text:
@@ -177,7 +177,7 @@ def _move(case: Case, by: orders.OrderContext) -> Decision:
         return refused
     assert by.agent is not None
     if case.facts.parent is None:
-        return _refusal(by.agent, by.ticket, Reason.AGENT_MISUNDERSTOOD, (say("no_mail_meant"),))
+        return _refusal(by.agent, by.ticket, Reason.AGENT_MISUNDERSTOOD, (code("no_mail_meant"),))
     return _with_remarks(move_entries.move(by, case.facts.parent.id, _named(case)), _unsent(case))
 
 
@@ -191,9 +191,9 @@ def _into(case: Case, by: orders.OrderContext, verb: Verb) -> Decision | None:
     assert by.agent is not None
     number = case.order.argument(verb)
     if case.facts.named is None:
-        return _refusal(by.agent, by.ticket, Reason.AGENT_MISUNDERSTOOD, (say("no_such_ticket", number),))
+        return _refusal(by.agent, by.ticket, Reason.AGENT_MISUNDERSTOOD, (code("no_such_ticket", number),))
     if case.facts.named.number == by.ticket.number:
-        return _refusal(by.agent, by.ticket, Reason.AGENT_MISUNDERSTOOD, (say("same_ticket", number),))
+        return _refusal(by.agent, by.ticket, Reason.AGENT_MISUNDERSTOOD, (code("same_ticket", number),))
     return None
 
 
@@ -201,7 +201,7 @@ def _into(case: Case, by: orders.OrderContext, verb: Verb) -> Decision | None:
 
 
 def _unproven(case: Case, agent: Agent, ticket: Ticket) -> Decision:
-    remark = say("no_proof")
+    remark = code("no_proof")
     entry = agent_mail.entry(case, agent, EntryKind.COMMENT, case.message.reply_text, Reason.AGENT_UNPROVEN, (remark,))
     refusal = _refusal(agent, ticket, Reason.AGENT_UNPROVEN, (remark,), "forged")
     if _is_breathless(case, agent, Role.STRANGER):
@@ -229,14 +229,14 @@ def _misplaced(case: Case) -> tuple[str, ...]:
     order = case.order
     files = any(not a.inline for a in agent_mail.shown(case))
     if order.has(Verb.TO):
-        return (say("to_begins"),)
-    return (say("from_alone"),) if order.has(Verb.FROM) and not order.has(Verb.NOTE) and (order.text or files) else ()
+        return (code("to_begins"),)
+    return (code("from_alone"),) if order.has(Verb.FROM) and not order.has(Verb.NOTE) and (order.text or files) else ()
 
 
 def _unsent(case: Case) -> tuple[str, ...]:
     """Text beside an order that takes none; the agent's signature is no text that anybody misses."""
     text = outgoing_text.without_signature(case.order.text).strip()
-    return (say("text_not_sent"), text) if text else ()
+    return (code("text_not_sent"), text) if text else ()
 
 
 def _misunderstood(case: Case, agent: Agent, ticket: Ticket, problems: tuple[str, ...]) -> Decision:

@@ -14,10 +14,10 @@ from gateway.core.decision import Change, Decision, EntryDraft, Joined, NewTicke
 from gateway.core.lifecycle import Move, Status, transition
 from gateway.core.notice import Audience, Notice, NoticeRequest
 from gateway.core.policy import Agent
-from gateway.core.say import say
 from gateway.core.ticket import EntryKind, Role, Ticket
 from gateway.mail.message import Address, Message
 from gateway.mail.quotation import is_forward_mark
+from gateway.mail.sentence import code
 from gateway.mail.subject import base_subject
 
 WORDS_LENGTH = 2_000
@@ -66,18 +66,18 @@ def on_behalf(case: Case) -> Decision:
         return _write_first(case, agent, Address(case.order.argument(Verb.TO)), sent_already=False)
     found = case.forwarded
     if found and found.inner and found.address_key != requester.key:
-        return _without_ticket(case, agent, (say("forwarded_inner", found.author or found.address),))
+        return _without_ticket(case, agent, (code("forwarded_inner", found.author or found.address),))
     inner = found.message if found and found.message else None
     if inner and inner.author and inner.author.key == requester.key:
         requester = inner.author
     subject = (found.subject if found and found.subject else base_subject(case.message.subject)) or case.message.subject
     who = agent.name or agent.address
-    entry = _customers_entry(case, requester, inner, say("forwarded_by", who) if found else say("on_behalf", who))
+    entry = _customers_entry(case, requester, inner, code("forwarded_by", who) if found else code("on_behalf", who))
     change = Change()
     if case.order.has(Verb.ASSIGN):
         assignee = orders.find_agent(by, case.order.argument(Verb.ASSIGN))
         change = replace(change, assignee=assignee.address if assignee else "")
-    remarks = (say("on_behalf", who), say("told_received"))
+    remarks = (code("on_behalf", who), code("told_received"))
     return Decision(
         Reason.AGENT_ON_BEHALF,
         Why(
@@ -86,7 +86,7 @@ def on_behalf(case: Case) -> Decision:
         new=NewTicket(subject, requester, case.mailbox.address, created_at=found.date if found else None),
         entry=entry,
         change=change,
-        events=(say("on_behalf", who),),
+        events=(code("on_behalf", who),),
         notices=(
             NoticeRequest(Notice.REQUEST_RECEIVED, requester, Audience.CUSTOMER),
             *audience.tell("new_request", case.policy, None, mailbox=case.mailbox.address, but=agent),
@@ -115,9 +115,9 @@ def orphaned(case: Case) -> Decision:
     if case.order.problems or case.order.has(Verb.HELP):
         return _without_ticket(case, agent, case.order.problems or agent_mail.help_for(agent, case.mailbox, case))
     if case.order.argument(Verb.REOPEN):
-        return _without_ticket(case, agent, (say("no_such_ticket", case.order.argument(Verb.REOPEN)),))
+        return _without_ticket(case, agent, (code("no_such_ticket", case.order.argument(Verb.REOPEN)),))
     first = commands.FORMS[case.order.commands[0].verb]
-    return _without_ticket(case, agent, (say("needs_ticket", first),))
+    return _without_ticket(case, agent, (code("needs_ticket", first),))
 
 
 def _write_first(case: Case, agent: Agent, customer: Address, *, sent_already: bool) -> Decision:
@@ -127,17 +127,17 @@ def _write_first(case: Case, agent: Agent, customer: Address, *, sent_already: b
     text = case.order.text if sent_already else out.text
     files = agent_mail.files(case)
     who = agent.name or agent.address
-    note = say("around", who) if sent_already else say("on_behalf", who)
+    note = code("around", who) if sent_already else code("on_behalf", who)
     others = tuple(Joined(a) for a in agent_mail.outside(case) if a.key != customer.key)
     mails = () if sent_already else (NoticeRequest(Notice.REPLY, customer, Audience.CUSTOMER),)
     if not sent_already and (out.command_below or out.inseparable or not (text or files)):
-        why = say("inseparable") if out.inseparable else say("nothing_to_do")
-        why = say("command_below", out.command_below) if out.command_below else why
+        why = code("inseparable") if out.inseparable else code("nothing_to_do")
+        why = code("command_below", out.command_below) if out.command_below else why
         return _without_ticket(case, agent, (why,))
     html, files = agent_mail.formatted(case, text, files, case.mailbox)
     status = transition(Status.NEW, Move.AGENT_REPLIED)
     reason = Reason.AGENT_AROUND if sent_already else Reason.AGENT_ON_BEHALF
-    sent = say("nothing_sent") if sent_already else say("sent_to", customer.address)
+    sent = code("nothing_sent") if sent_already else code("sent_to", customer.address)
     return Decision(
         reason,
         Why(attach="no: a new ticket", acknowledge="no: an agent began it", notify="no: an agent did it"),
@@ -145,7 +145,7 @@ def _write_first(case: Case, agent: Agent, customer: Address, *, sent_already: b
         entry=agent_mail.entry(case, agent, EntryKind.CORRESPONDENCE, text, reason),
         change=Change(status=status, joined=others),
         events=(note,),
-        notices=(*mails, orders.receipt(agent, "done", (note, sent, say("status_now", status.value)))),
+        notices=(*mails, orders.receipt(agent, "done", (note, sent, code("status_now", status.value)))),
         files=files if not sent_already else (),
         text=text,
         html=html,
@@ -154,7 +154,7 @@ def _write_first(case: Case, agent: Agent, customer: Address, *, sent_already: b
 
 
 def _without_ticket(case: Case, agent: Agent, remarks: tuple[str, ...]) -> Decision:
-    text = (say("text_not_sent"), case.order.text) if case.order.text else ()
+    text = (code("text_not_sent"), case.order.text) if case.order.text else ()
     return Decision(
         Reason.AGENT_MISUNDERSTOOD,
         Why(attach="no: " + orders.sentence(Reason.AGENT_MISUNDERSTOOD), acknowledge="no: the agent gets a receipt"),

@@ -15,9 +15,9 @@ from gateway.core import agent_mail, agents
 from gateway.core.case import Case
 from gateway.core.decision import Change, Decision, EntryDraft, Joined, NewTicket, Reason, Why
 from gateway.core.lifecycle import Move, Status, transition
-from gateway.core.say import say
 from gateway.core.ticket import EntryKind, Role, Ticket
 from gateway.mail.message import KindName, Message
+from gateway.mail.sentence import code
 from gateway.mail.subject import base_subject
 
 IMPORT = "import"
@@ -135,7 +135,7 @@ def _settled(case: Case, decision: Decision) -> Decision:
     if decision.new is not None:
         shut = Change(status=Status.CLOSED, closed_by=IMPORT) if closed else Change(status=decision.change.status)
         change = replace(decision.change, status=shut.status, closed_by=shut.closed_by)
-        return replace(decision, change=change, events=(say("imported"),))
+        return replace(decision, change=change, events=(code("imported"),))
     ticket = case.known.tickets.get(decision.ticket)
     if ticket is None or decision.change.status is None:
         return decision

@@ -7,10 +7,10 @@ from gateway.core.decision import Change, Decision, Reason, Why
 from gateway.core.lifecycle import Move, transition
 from gateway.core.notice import Audience
 from gateway.core.policy import Policy
-from gateway.core.say import say
 from gateway.core.thread import SentFacts
 from gateway.core.ticket import Ticket
 from gateway.mail.message import address_key
+from gateway.mail.sentence import code
 
 
 def lacks_answer(ticket: Ticket, sent: SentFacts) -> bool:
@@ -20,7 +20,7 @@ def lacks_answer(ticket: Ticket, sent: SentFacts) -> bool:
 
 def undelivered(ticket: Ticket, policy: Policy, sent: SentFacts, written_for: str, reply: str) -> Decision:
     """The relay refused a mail for good: written on the ticket; agents hear of it if a customer lacks it."""
-    remark = say("not_sent", sent.recipient, reply[:300])
+    remark = code("not_sent", sent.recipient, reply[:300])
     moved = Move.REPLY_UNDELIVERABLE if lacks_answer(ticket, sent) else None
     told = (
         audience.tell("undeliverable", policy, ticket, remarks=(remark,))

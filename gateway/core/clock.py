@@ -15,8 +15,8 @@ from gateway.core.decision import Change, Decision, Reason, Why
 from gateway.core.lifecycle import Move, Status, transition
 from gateway.core.notice import Audience, Notice, NoticeRequest
 from gateway.core.policy import Policy
-from gateway.core.say import say
 from gateway.core.ticket import EntryKind, Role, Ticket
+from gateway.mail.sentence import code
 
 WARN_AT = 0.75
 """Share of the answering time after which the agents are warned."""
@@ -84,7 +84,7 @@ def _solved(ticket: Ticket, policy: Policy, now: datetime) -> Decision | None:
         return None
     if close and now >= _follows(ticket.solved_at, ticket.reminded_at, remind, close, policy):
         change = Change(move=Move.TIME_CLOSED, status=transition(ticket.status, Move.TIME_CLOSED), closed_by="time")
-        return _mail(ticket, Notice.CLOSED, Reason.CLOCK_CLOSES, change, say("closed_by_time", close))
+        return _mail(ticket, Notice.CLOSED, Reason.CLOCK_CLOSES, change, code("closed_by_time", close))
     return None
 
 
@@ -99,7 +99,7 @@ def _waiting(ticket: Ticket, policy: Policy, now: datetime) -> Decision | None:
         return None
     if solve and now >= _follows(ticket.status_at, ticket.reminded_at, remind, solve, policy):
         change = Change(move=Move.TIME_SOLVED, status=transition(ticket.status, Move.TIME_SOLVED))
-        return _mail(ticket, Notice.CLOSE_CONFIRMATION, Reason.CLOCK_SOLVES, change, say("solved_by_time", solve))
+        return _mail(ticket, Notice.CLOSE_CONFIRMATION, Reason.CLOCK_SOLVES, change, code("solved_by_time", solve))
     return None
 
 
@@ -139,7 +139,7 @@ def _target(ticket: Ticket, policy: Policy, now: datetime) -> Decision | None:
         Why(attach="yes: " + orders.sentence(Reason.CLOCK_TARGET), notify="yes: an answer is due"),
         ticket=ticket.number,
         change=Change(target=state),
-        events=(say(headline),),
+        events=(code(headline),),
         notices=audience.tell(headline, policy, ticket),
     )
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from gateway.core.lifecycle import Status
-from gateway.core.say import say
+from gateway.mail.sentence import code
 
 
 class Verb(StrEnum):
@@ -115,7 +115,7 @@ class Order:
 
     commands: tuple[Command, ...] = ()
     problems: tuple[str, ...] = ()
-    """Sentences of `say`."""
+    """Codes of `sentences`."""
     text: str = ""
 
     def has(self, verb: Verb) -> bool:
@@ -203,14 +203,14 @@ def _command(word: str, argument: str, languages: Sequence[str], statuses: Seque
     if verb is None:
         near = difflib.get_close_matches(name, [*(v.value for v in Verb), *ALIASES], 1, 0.6)
         if not near:
-            return say("unknown_command", word)
-        return say("did_you_mean", word, FORMS[ALIASES.get(near[0]) or Verb(near[0])])
+            return code("unknown_command", word)
+        return code("did_you_mean", word, FORMS[ALIASES.get(near[0]) or Verb(near[0])])
     return _ARGUMENTS.get(verb, _nothing)(verb, argument, languages, statuses)
 
 
 def _nothing(verb: Verb, argument: str, *_: Sequence[str]) -> Command | str:
     # A telephone makes a full stop of two spaces.
-    return Command(verb) if not argument.strip(".!") else say("takes_nothing", FORMS[verb])
+    return Command(verb) if not argument.strip(".!") else code("takes_nothing", FORMS[verb])
 
 
 def _rest(verb: Verb, argument: str, *_: Sequence[str]) -> Command | str:
@@ -221,7 +221,7 @@ def _number(verb: Verb, argument: str, *_: Sequence[str]) -> Command | str:
     found = TICKET.fullmatch(argument.strip("[]. "))
     if found and 0 < int(found[1]) < 10**9:
         return Command(verb, str(int(found[1])))
-    return say("needs_number", FORMS[verb], f"#{verb.value}")
+    return code("needs_number", FORMS[verb], f"#{verb.value}")
 
 
 def _number_or_nothing(verb: Verb, argument: str, *rest: Sequence[str]) -> Command | str:
@@ -230,12 +230,12 @@ def _number_or_nothing(verb: Verb, argument: str, *rest: Sequence[str]) -> Comma
 
 def _address(verb: Verb, argument: str, *_: Sequence[str]) -> Command | str:
     found = {a.rstrip(".") for a in _ADDRESS.findall(argument.replace("mailto:", " "))}
-    return Command(verb, found.pop()) if len(found) == 1 else say("needs_address", FORMS[verb], f"#{verb.value}")
+    return Command(verb, found.pop()) if len(found) == 1 else code("needs_address", FORMS[verb], f"#{verb.value}")
 
 
 def _name(verb: Verb, argument: str, *_: Sequence[str]) -> Command | str:
     name = argument.strip("\"'“”„‚‘’«»").lstrip("@").strip()
-    return Command(verb, name) if name else say("needs_name", FORMS[verb])
+    return Command(verb, name) if name else code("needs_name", FORMS[verb])
 
 
 def _status(verb: Verb, argument: str, _: Sequence[str], statuses: Sequence[str]) -> Command | str:
@@ -246,13 +246,13 @@ def _status(verb: Verb, argument: str, _: Sequence[str], statuses: Sequence[str]
     if site:
         return Command(verb, site)
     names = ", ".join([*(s.value.replace("_", " ") for s in Status if s is not Status.NEW), *statuses])
-    return say("no_such_status", argument or "NAME", names)
+    return code("no_such_status", argument or "NAME", names)
 
 
 def _language(verb: Verb, argument: str, languages: Sequence[str], _: Sequence[str]) -> Command | str:
     if argument.casefold() in languages:
         return Command(verb, argument.casefold())
-    return say("no_such_language", ", ".join(languages))
+    return code("no_such_language", ", ".join(languages))
 
 
 _ARGUMENTS: dict[Verb, Callable[[Verb, str, Sequence[str], Sequence[str]], Command | str]] = {
@@ -280,12 +280,12 @@ def _contradictions(commands: Sequence[Command]) -> list[str]:
     for group in (_ENDINGS, _MOVES, _PEOPLE):
         verbs = list(dict.fromkeys(c.verb for c in commands if c.verb in group))
         if len(verbs) > 1:
-            problems.append(say("contradiction", " & ".join(f"#{v.value}" for v in verbs)))
+            problems.append(code("contradiction", " & ".join(f"#{v.value}" for v in verbs)))
     alone = next((c.verb for c in commands if c.verb in _ALONE), None)
     if alone and not problems and any(c.verb not in (alone, Verb.HELP) for c in commands):
-        problems.append(say("stands_alone", f"#{alone.value}"))
+        problems.append(code("stands_alone", f"#{alone.value}"))
     for verb in Verb:
         said = list(dict.fromkeys(c.argument for c in commands if c.verb is verb))
         if len(said) > 1 and verb is not Verb.NOTE and not (verb is Verb.REOPEN and _only_reopens(commands)):
-            problems.append(say("contradiction", " & ".join(f"#{verb.value} {a}".strip() for a in said)))
+            problems.append(code("contradiction", " & ".join(f"#{verb.value} {a}".strip() for a in said)))
     return problems

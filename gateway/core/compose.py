@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from urllib.parse import quote
 
-from gateway.core import hours_words, rating, statuses, token
+from gateway import texts
+from gateway.core import hours, rating, statuses, token
 from gateway.core.labels import BUTTONS, HEADLINES, RATINGS, SUBJECTS
 from gateway.core.notice import (
     AttachedFile,
@@ -27,7 +28,7 @@ from gateway.core.notice import (
     Words,
 )
 from gateway.core.policy import Mailbox, Policy
-from gateway.core.say import spoken
+from gateway.core.sentences import text_of
 from gateway.core.ticket import Entry, EntryKind, Role, Ticket
 from gateway.mail import subject
 from gateway.mail.message import NULL_REVERSE_PATH, Address
@@ -174,15 +175,15 @@ def _reverse_path(request: NoticeRequest, box: Mailbox, policy: Policy, by_agent
 
 def _subject(request: NoticeRequest, ticket: Ticket | None, policy: Policy, language: str) -> str:
     """The customer's subject with the reference once; for agents the headline before it."""
-    own = SUBJECTS.get(language, SUBJECTS["en"]).get(request.notice)
+    own = SUBJECTS.get(request.notice)
     if own and request.headline == "all_clear":
         return f"Replydesk: {_headline(request.headline, language)}"
     if own:
-        return own
+        return texts.catalog(language).gettext(own)
     if ticket is None:
         return _headline(request.headline, language) or "Replydesk"
     reference = f"[{token.reference(policy.keys, policy.reference_prefix, ticket.number)}]"
-    base = _base(ticket, policy) or ("Ihre Anfrage" if language == "de" else "Your request")
+    base = _base(ticket, policy) or texts.catalog(language).gettext("Your request")
     if request.audience is Audience.CUSTOMER:
         return f"Re: {base[:180]} {reference}"
     return f"{_headline(request.headline, language)}: {base[:160]} {reference}"
@@ -194,7 +195,7 @@ def _base(ticket: Ticket, policy: Policy) -> str:
 
 
 def _headline(word: str, language: str) -> str:
-    return HEADLINES.get(language, HEADLINES["en"]).get(word, word)
+    return texts.catalog(language).gettext(HEADLINES[word]) if word in HEADLINES else word
 
 
 # --- words -------------------------------------------------------------------------------
@@ -266,10 +267,10 @@ def _remarks(request: NoticeRequest, scene: Scene, policy: Policy, language: str
     """Sentences in the reader's language; what the entry itself remarks is not said twice."""
     entry, ticket, now = scene.entry, scene.ticket, scene.now
     own = entry.remarks if entry and request.notice is Notice.AGENT_NOTICE else ()
-    said = tuple(spoken(r, language) for r in dict.fromkeys((*request.remarks, *own)))
+    said = tuple(text_of(r, language) for r in dict.fromkeys((*request.remarks, *own)))
     if request.notice is not Notice.REQUEST_RECEIVED or ticket is None:
         return said
-    return (*said, *hours_words.sentences(ticket, policy, language, now))
+    return (*said, *hours.in_words(policy.hours, ticket.due_at, language, now))
 
 
 def _listed(ticket: Ticket, policy: Policy, language: str) -> ListedTicket:
@@ -342,7 +343,7 @@ def _button(
     request: NoticeRequest, scene: Scene, policy: Policy, box: Mailbox, language: str
 ) -> tuple[Button | None, datetime | None, str]:
     """The one thing to do, when it stops acting, and how to do it by mail."""
-    labels = BUTTONS.get(language, BUTTONS["en"])
+    labels = {name: texts.catalog(language).gettext(text) for name, text in BUTTONS.items()}
     who, ticket = request.recipient.key, scene.ticket
     if request.audience is not Audience.CUSTOMER:
         return None, None, ""
@@ -362,7 +363,8 @@ def _button(
     if request.notice in _CLOSABLE:
         expires = scene.now + timedelta(days=policy.link_days)
         mark = token.link_token(policy.keys, "close", str(ticket.number), expires)
-        return Button(labels["close"], f"{policy.public_url}/close/{mark}"), expires, close_mailto(ticket, policy, box)
+        button = Button(labels["close"], f"{policy.public_url}/close/{mark}")
+        return button, expires, close_mailto(ticket, policy, box)
     if request.notice is Notice.RATING_REQUEST:
         return None, None, ""
     name = "portal" if request.notice is Notice.REQUEST_RECEIVED else "ticket"
@@ -379,9 +381,10 @@ def _choices(request: NoticeRequest, scene: Scene, policy: Policy, language: str
     expires = scene.now + timedelta(days=policy.link_days + policy.rating_change_days)
     question = str(int(scene.now.timestamp()))
     mark = token.link_token(policy.keys, "rate", str(scene.ticket.number), expires, question)
-    labels = RATINGS.get(language, RATINGS["en"])
-    words = rating.SCALES[policy.rating_scale]
-    return tuple(Button(labels.get(word, word), f"{policy.public_url}/rate/{mark}/{word}") for word in words)
+    words = texts.catalog(language)
+    scale = rating.SCALES[policy.rating_scale]
+    labels = {word: words.gettext(RATINGS[word]) if word in RATINGS else word for word in scale}
+    return tuple(Button(label, f"{policy.public_url}/rate/{mark}/{word}") for word, label in labels.items())
 
 
 def close_mailto(ticket: Ticket, policy: Policy, box: Mailbox) -> str:

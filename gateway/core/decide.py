@@ -32,9 +32,10 @@ from gateway.core.decision import Change, Decision, EntryDraft, Joined, NewTicke
 from gateway.core.lifecycle import Move, Status, transition
 from gateway.core.notice import Audience, Notice, NoticeRequest
 from gateway.core.roles import is_role
-from gateway.core.say import say, spoken
+from gateway.core.sentences import text_of
 from gateway.core.ticket import EntryKind, Role, Ticket
 from gateway.mail.message import Action, KindName, ReportType, address_key
+from gateway.mail.sentence import code
 from gateway.mail.subject import base_subject
 
 _INNER = frozenset(n.value for n in (Notice.AGENT_NOTICE, Notice.AGENT_RECEIPT, Notice.OPERATOR_ALARM))
@@ -98,7 +99,7 @@ def _failed_report(case: Case) -> Decision:
     move = Move.REPLY_UNDELIVERABLE if kills else None
     status = transition(ticket.status, move) if move else None
     said = next((r.diagnostic_code or r.status for r in report.recipients if r.action is Action.FAILED), "")
-    remark = say("undelivered_because", whom, said[:300]) if said else say("undelivered", whom)
+    remark = code("undelivered_because", whom, said[:300]) if said else code("undelivered", whom)
     why = Why(
         attach="yes: it reports a mail of this ticket",
         reopen="yes: our newest answer did not arrive" if kills else "no: it was not our newest answer",
@@ -115,7 +116,7 @@ def _failed_report(case: Case) -> Decision:
         change=Change(move=move, status=status),
         notices=() if inner else _tell(case, ticket, "bounce", (remark,)),
         undeliverable=silenced,
-        alarm=spoken(remark, "en") if inner else "",
+        alarm=text_of(remark, "en") if inner else "",
     )
 
 
@@ -176,7 +177,7 @@ def _requester_closes(case: Case, ticket: Ticket) -> Decision:
 def _stranger_signed(case: Case) -> Decision:
     ticket = case.ticket
     assert ticket is not None
-    flag = say("unconfirmed", case.author.address)
+    flag = code("unconfirmed", case.author.address)
     decision = _attach(case, ticket, Role.STRANGER, Reason.STRANGER_SIGNED, (flag,))
     joined = (Joined(case.author, confirmed=False), *decision.change.joined)
     return replace(decision, change=replace(decision.change, joined=joined))
@@ -246,7 +247,7 @@ def _attach(case: Case, ticket: Ticket, role: Role, reason: Reason, remarks: tup
             reopened=reopened,
             joined=_company(case, ticket) if role is not Role.STRANGER else (),
         ),
-        events=(say("reopened", case.author.shown),) if reopened else (),
+        events=(code("reopened", case.author.shown),) if reopened else (),
         notices=() if spent else _tell(case, ticket, headline, (*remarks, *_oddities(case))),
         files=case.files,
         alarm=alarm,
@@ -318,7 +319,7 @@ def _entry(
 def _continues(case: Case) -> tuple[str, ...]:
     """The customer learns which number continues the one that was closed long ago."""
     assert case.ticket is not None
-    return (say("continues", token.reference(case.policy.keys, case.policy.reference_prefix, case.ticket.number)),)
+    return (code("continues", token.reference(case.policy.keys, case.policy.reference_prefix, case.ticket.number)),)
 
 
 def _tell(case: Case, ticket: Ticket | None, headline: str, remarks: tuple[str, ...]) -> tuple[NoticeRequest, ...]:
@@ -329,13 +330,13 @@ def _oddities(case: Case) -> tuple[str, ...]:
     """What an agent should know of the mail itself."""
     said = []
     if case.facts.same_id_other_content:
-        said.append(say("same_id"))
+        said.append(code("same_id"))
     if case.message.encryption:
-        said.append(say("encrypted"))
+        said.append(code("encrypted"))
     if case.keys.close and case.ticket and not case.proven:
-        said.append(say("close_unproven"))
+        said.append(code("close_unproven"))
     if case.agent and case.order.commands and not agent_mail.proof(case):
-        said.append(say("order_unproven"))
+        said.append(code("order_unproven"))
     return tuple(said)
 
 
@@ -343,7 +344,7 @@ def _link_remarks(reason: Reason, links: tuple[tuple[str, int], ...]) -> tuple[s
     numbers = ", #".join(str(n) for _, n in links)
     if not numbers:
         return ()
-    return (say("follows_ticket" if reason is Reason.FOLLOW_UP else "claims_ticket", numbers),)
+    return (code("follows_ticket" if reason is Reason.FOLLOW_UP else "claims_ticket", numbers),)
 
 
 def _company(case: Case, ticket: Ticket | None) -> tuple[Joined, ...]:

@@ -266,7 +266,7 @@ class Decision:
     entry: EntryDraft | None = None
     change: Change = field(default_factory=Change)
     events: tuple[str, ...] = ()
-    """Sentences of `say` for the ticket's history, besides the entry."""
+    """Codes of `sentences` for the ticket's history, besides the entry."""
     source_events: tuple[str, ...] = ()
     """The same, for the ticket entries were moved from."""
     notices: tuple[NoticeRequest, ...] = ()

@@ -9,6 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
+from gateway import texts
+from gateway.texts import Catalog
+
 SEARCH_DAYS = 3660
 """How far ahead an opening is looked for; a calendar of holidays only has none."""
 
@@ -102,3 +105,31 @@ class Hours:
     def _at(self, day: date, clock: time) -> datetime:
         # A time the clock skips in spring is taken as the same moment an hour on (PEP 495).
         return datetime.combine(day, clock.replace(tzinfo=None), self.zone).astimezone(UTC)
+
+
+def in_words(hours: Hours, due_at: datetime | None, language: str, now: datetime) -> tuple[str, ...]:
+    """When we are here, when next while closed, and by when we answer: what the site has set of these."""
+    words = texts.catalog(language)
+    said = []
+    if not hours.always:
+        closes = hours.closes.strftime("%H:%M") if hours.closes else "24:00"
+        opens = hours.opens.strftime("%H:%M")
+        days = _days(hours, words)
+        said.append(words.gettext("We are here on {days}, {opens} to {closes}.", days=days, opens=opens, closes=closes))
+        opening = hours.next_opening(now)
+        if opening and opening > now:
+            moment = words.weekday_moment(opening, hours.zone)
+            said.append(words.gettext("We are closed right now and will be back on {moment}.", moment=moment))
+    if due_at is not None:
+        moment = words.weekday_moment(due_at, hours.zone)
+        said.append(words.gettext("You can expect our answer by {moment}.", moment=moment))
+    return tuple(said)
+
+
+def _days(hours: Hours, words: Catalog) -> str:
+    """`Monday to Friday`, or each day by name where there are gaps."""
+    days = sorted(hours.days)
+    *before, last = [words.weekday(d) for d in days]
+    if len(days) > 2 and days[-1] - days[0] == len(days) - 1:
+        return words.gettext("{first} to {last}", first=before[0], last=last)
+    return words.gettext("{days} and {last}", days=", ".join(before), last=last) if before else last

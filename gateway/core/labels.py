@@ -1,90 +1,48 @@
-"""Short words of our mails that are not in their templates: subjects, buttons, headlines; by language."""
+"""Short words of our mails that are not in their templates: subjects, buttons, headlines, in English."""
 
 from __future__ import annotations
 
 from gateway.core.notice import Notice
+from gateway.texts import mark as _
 
-SUBJECTS: dict[str, dict[Notice, str]] = {
-    "en": {
-        Notice.REGISTRATION: "Your access to the service portal",
-        Notice.REGISTERED: "Your access is ready",
-        Notice.PASSWORD_RESET: "Set a new password",
-        Notice.TICKET_LIST: "Your open requests",
-        Notice.OPERATOR_ALARM: "Replydesk needs your attention",
-    },
-    "de": {
-        Notice.REGISTRATION: "Ihr Zugang zum Serviceportal",
-        Notice.REGISTERED: "Ihr Zugang ist eingerichtet",
-        Notice.PASSWORD_RESET: "Neues Passwort festlegen",
-        Notice.TICKET_LIST: "Ihre offenen Anfragen",
-        Notice.OPERATOR_ALARM: "Replydesk braucht Ihre Aufmerksamkeit",
-    },
+SUBJECTS: dict[Notice, str] = {
+    Notice.REGISTRATION: _("Your access to the service portal"),
+    Notice.REGISTERED: _("Your access is ready"),
+    Notice.PASSWORD_RESET: _("Set a new password"),
+    Notice.TICKET_LIST: _("Your open requests"),
+    Notice.OPERATOR_ALARM: _("Replydesk needs your attention"),
 }
 
-BUTTONS: dict[str, dict[str, str]] = {
-    "en": {
-        "portal": "Open service portal",
-        "register": "Register",
-        "sign_in": "Sign in",
-        "reset": "Set a new password",
-        "close": "Close ticket",
-        "ticket": "View ticket",
-    },
-    "de": {
-        "portal": "Serviceportal öffnen",
-        "register": "Registrieren",
-        "sign_in": "Anmelden",
-        "reset": "Neues Passwort festlegen",
-        "close": "Ticket schließen",
-        "ticket": "Ticket ansehen",
-    },
+BUTTONS: dict[str, str] = {
+    "portal": _("Open service portal"),
+    "register": _("Register"),
+    "sign_in": _("Sign in"),
+    "reset": _("Set a new password"),
+    "close": _("Close ticket"),
+    "ticket": _("View ticket"),
 }
 
-RATINGS = {"en": {"good": "Good", "bad": "Bad"}, "de": {"good": "Gut", "bad": "Schlecht"}}
+RATINGS = {"good": _("Good"), "bad": _("Bad")}
 
-HEADLINES: dict[str, dict[str, str]] = {
-    "en": {
-        "new_request": "New request",
-        "reply": "New reply",
-        "reopened": "Reopened",
-        "bounce": "Our mail was not delivered",
-        "closed_by_requester": "Closed by the requester",
-        "note": "New note",
-        "held": "A mail is held",
-        "target_near": "An answer is due soon",
-        "target_missed": "The time to answer is over",
-        "rated_bad": "Badly rated",
-        "digest": "What is open",
-        "review": "Closed by their requesters",
-        "answered": "Answered by a colleague",
-        "help": "Commands",
-        "undeliverable": "Our mail could not be sent",
-        "done": "Done",
-        "nothing_done": "Nothing was done",
-        "alarm": "Please look at this",
-        "all_clear": "It works again",
-        "forged": "Somebody wrote in your name",
-    },
-    "de": {
-        "new_request": "Neue Anfrage",
-        "reply": "Neue Antwort",
-        "reopened": "Wieder geöffnet",
-        "bounce": "Unsere Mail kam nicht an",
-        "closed_by_requester": "Vom Anfragenden geschlossen",
-        "note": "Neue Notiz",
-        "held": "Eine Mail wird zurückgehalten",
-        "target_near": "Eine Antwort ist bald fällig",
-        "target_missed": "Die Antwortzeit ist abgelaufen",
-        "rated_bad": "Schlecht bewertet",
-        "digest": "Was offen ist",
-        "review": "Von den Kontakten selbst geschlossen",
-        "answered": "Von einem Kollegen beantwortet",
-        "help": "Befehle",
-        "undeliverable": "Unsere Mail ließ sich nicht senden",
-        "done": "Erledigt",
-        "nothing_done": "Es wurde nichts ausgeführt",
-        "alarm": "Bitte ansehen",
-        "all_clear": "Es geht wieder",
-        "forged": "Jemand hat in Ihrem Namen geschrieben",
-    },
+HEADLINES: dict[str, str] = {
+    "new_request": _("New request"),
+    "reply": _("New reply"),
+    "reopened": _("Reopened"),
+    "bounce": _("Our mail was not delivered"),
+    "closed_by_requester": _("Closed by the requester"),
+    "note": _("New note"),
+    "held": _("A mail is held"),
+    "target_near": _("An answer is due soon"),
+    "target_missed": _("The time to answer is over"),
+    "rated_bad": _("Badly rated"),
+    "digest": _("What is open"),
+    "review": _("Closed by their requesters"),
+    "answered": _("Answered by a colleague"),
+    "help": _("Commands"),
+    "undeliverable": _("Our mail could not be sent"),
+    "done": _("Done"),
+    "nothing_done": _("Nothing was done"),
+    "alarm": _("Please look at this"),
+    "all_clear": _("It works again"),
+    "forged": _("Somebody wrote in your name"),
 }

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from gateway import texts
 from gateway.errors import IllegalTransition
+from gateway.texts import mark as _
 
 
 class Status(StrEnum):
@@ -103,59 +105,39 @@ STATUS_MOVES: dict[Status, Move] = {
 }
 """The move an agent means by naming a status (`ticket status N STATUS`, `#status NAME`)."""
 
-LABELS: dict[str, dict[Status, str]] = {
-    "en": {
-        Status.NEW: "New",
-        Status.WAITING_ON_US: "Waiting on us",
-        Status.WAITING_ON_CONTACT: "Waiting on contact",
-        Status.SOLVED: "Solved (please confirm)",
-        Status.CLOSED: "Closed",
-    },
-    "de": {
-        Status.NEW: "Neu",
-        Status.WAITING_ON_US: "Wartet auf uns",
-        Status.WAITING_ON_CONTACT: "Wartet auf Sie",
-        Status.SOLVED: "Gelöst (bitte bestätigen)",
-        Status.CLOSED: "Geschlossen",
-    },
+LABELS: dict[Status, str] = {
+    Status.NEW: _("New"),
+    Status.WAITING_ON_US: _("Waiting on us"),
+    Status.WAITING_ON_CONTACT: _("Waiting on contact"),
+    Status.SOLVED: _("Solved (please confirm)"),
+    Status.CLOSED: _("Closed"),
 }
 
-MEANINGS: dict[str, dict[Status, str]] = {
-    "en": {
-        Status.NEW: "We have received your request and will look at it soon.",
-        Status.WAITING_ON_US: "It is our turn: we are working on your request.",
-        Status.WAITING_ON_CONTACT: "It is your turn: we need an answer from you to carry on.",
-        Status.SOLVED: "We think your request is solved. Please confirm, or reply if something is still open.",
-        Status.CLOSED: "Your request is finished. If you reply by e-mail, it is opened again.",
-    },
-    "de": {
-        Status.NEW: "Wir haben Ihre Anfrage erhalten und sehen sie uns in Kürze an.",
-        Status.WAITING_ON_US: "Wir sind am Zug und arbeiten an Ihrer Anfrage.",
-        Status.WAITING_ON_CONTACT: "Sie sind am Zug: Wir brauchen eine Antwort von Ihnen, um weiterzumachen.",
-        Status.SOLVED: "Wir halten Ihre Anfrage für gelöst. Bitte bestätigen Sie das, oder antworten Sie, "
-        "falls noch etwas offen ist.",
-        Status.CLOSED: "Ihre Anfrage ist abgeschlossen. Wenn Sie per E-Mail antworten, wird sie wieder geöffnet.",
-    },
-}
-
-AGENT_LABELS: dict[str, dict[Status, str]] = {
-    "en": LABELS["en"] | {Status.SOLVED: "Solved (to be confirmed)"},
-    "de": LABELS["de"] | {Status.WAITING_ON_CONTACT: "Wartet auf Kontakt", Status.SOLVED: "Gelöst (Bestätigung offen)"},
+MEANINGS: dict[Status, str] = {
+    Status.NEW: _("We have received your request and will look at it soon."),
+    Status.WAITING_ON_US: _("It is our turn: we are working on your request."),
+    Status.WAITING_ON_CONTACT: _("It is your turn: we need an answer from you to carry on."),
+    Status.SOLVED: _("We think your request is solved. Please confirm, or reply if something is still open."),
+    Status.CLOSED: _("Your request is finished. If you reply by e-mail, it is opened again."),
 }
 
 
 def label(status: Status, language: str) -> str:
     """How customers read a status; English when the language has no words for it."""
-    return LABELS.get(language, LABELS["en"])[status]
+    return texts.catalog(language).gettext(LABELS[status])
 
 
 def agent_label(status: Status, language: str) -> str:
-    return AGENT_LABELS.get(language, AGENT_LABELS["en"])[status]
+    if status is Status.WAITING_ON_CONTACT:
+        return texts.catalog(language).pgettext("agents", "Waiting on contact")
+    if status is Status.SOLVED:
+        return texts.catalog(language).gettext("Solved (to be confirmed)")
+    return label(status, language)
 
 
 def meaning(status: Status, language: str) -> str:
     """The one sentence that says what a status means for the customer."""
-    return MEANINGS.get(language, MEANINGS["en"])[status]
+    return texts.catalog(language).gettext(MEANINGS[status])
 
 
 def diagram() -> str:

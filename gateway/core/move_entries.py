@@ -13,9 +13,9 @@ from gateway.core.commands import Order
 from gateway.core.decision import Act, Change, Decision, Joined, Moved, NewTicket, Reason, Undo, Why
 from gateway.core.lifecycle import Status
 from gateway.core.notice import Audience, Notice, NoticeRequest
-from gateway.core.say import say
 from gateway.core.ticket import Entry, Ticket
 from gateway.mail.message import Address
+from gateway.mail.sentence import code
 
 
 def split(by: orders.OrderContext, parent: Entry, subject: str) -> Decision:
@@ -23,8 +23,8 @@ def split(by: orders.OrderContext, parent: Entry, subject: str) -> Decision:
     ticket = by.ticket
     first = next((line.strip() for line in parent.new_text.split("\n") if line.strip()), "")
     before = orders.before(by, Order(), None)
-    events = (say("split_off", ticket.number, by.name),)
-    remarks = (*events, say("told_received"), say("undo_hint"))
+    events = (code("split_off", ticket.number, by.name),)
+    remarks = (*events, code("told_received"), code("undo_hint"))
     mine = (orders.receipt(by.agent, "done", remarks),) if by.agent else ()
     return Decision(
         Reason.AGENT_COMMAND,
@@ -32,7 +32,7 @@ def split(by: orders.OrderContext, parent: Entry, subject: str) -> Decision:
         new=NewTicket(subject or first[:120] or ticket.subject, parent.author, ticket.mailbox, ticket.language),
         change=Change(links=(("split", ticket.number),)),
         events=events,
-        source_events=(say("split_to", "{new}", by.name),),
+        source_events=(code("split_to", "{new}", by.name),),
         notices=(NoticeRequest(Notice.REQUEST_RECEIVED, parent.author, Audience.CUSTOMER), *mine),
         moved=Moved(ticket.number, (parent.id,)),
         undo=replace(
@@ -55,7 +55,7 @@ def merge(by: orders.OrderContext, into: Ticket) -> Decision:
         into,
         Moved(ticket.number),
         Change(joined=joined, links=(("merged", ticket.number),)),
-        (say("merged_here", ticket.number, by.name), *(say("confirmed", j.address.shown) for j in joined)),
+        (code("merged_here", ticket.number, by.name), *(code("confirmed", j.address.shown) for j in joined)),
         replace(
             undo,
             label=f"#merge {into.number}",
@@ -77,7 +77,7 @@ def move(by: orders.OrderContext, entry: int, into: Ticket) -> Decision:
         into,
         Moved(by.ticket.number, (entry,)),
         Change(links=(("moved", by.ticket.number),)),
-        (say("moved_here", by.ticket.number, by.name),),
+        (code("moved_here", by.ticket.number, by.name),),
         replace(undo, label=f"#move {into.number}", moved_from=by.ticket.number, moved=(entry,)) if undo else None,
     )
 
@@ -87,7 +87,9 @@ def _moved(
 ) -> Decision:
     # The state to come back to is the target's: that is the ticket the undo will be about.
     undo = replace(undo, status=into.status, assignee=into.assignee, language=into.language) if undo else None
-    notices = (orders.receipt(by.agent, "done", (*events, say("nothing_sent"), say("undo_hint"))),) if by.agent else ()
+    notices = (
+        (orders.receipt(by.agent, "done", (*events, code("nothing_sent"), code("undo_hint"))),) if by.agent else ()
+    )
     return Decision(
         Reason.AGENT_COMMAND,
         Why(attach="yes: " + orders.sentence(Reason.AGENT_COMMAND), notify="no: an agent did it"),
@@ -103,7 +105,7 @@ def _moved(
 def undo(by: orders.OrderContext, done: Act) -> Decision:
     """Take an agent's order back. Ask `done.sent` first: a mail that left cannot be taken back."""
     before, ticket = done.undo, by.ticket
-    events = (say("undone", by.name, before.label),)
+    events = (code("undone", by.name, before.label),)
     status = Status.CLOSED if before.opened else before.status
     if before.after not in ("", ticket.status.value):
         # Somebody wrote since: that must not be hidden again.
@@ -120,7 +122,7 @@ def undo(by: orders.OrderContext, done: Act) -> Decision:
     told: tuple[NoticeRequest, ...] = ()
     if done.sent and status is not ticket.status and by.policy.notify_customers_of_status:
         told = (NoticeRequest(Notice.STATUS_CHANGED, ticket.requester, Audience.CUSTOMER),)
-    remarks = (*events, *((say("recalled"),) if before.answered else ()), say("status_now", status.value))
+    remarks = (*events, *((code("recalled"),) if before.answered else ()), code("status_now", status.value))
     return Decision(
         Reason.AGENT_UNDOES,
         Why(attach="yes: " + orders.sentence(Reason.AGENT_UNDOES), notify="no: an agent did it"),

@@ -24,10 +24,10 @@ from gateway.core.lifecycle import STATUS_MOVES, Move, Status, transition
 from gateway.core.notice import AttachedFile, Audience, Notice, NoticeRequest
 from gateway.core.policy import Agent, Policy
 from gateway.core.roles import is_role
-from gateway.core.say import say
 from gateway.core.ticket import Ticket
 from gateway.errors import IllegalTransition
 from gateway.mail.message import Address, address_key
+from gateway.mail.sentence import code
 
 _NOBODY = ("nobody", "niemand", "none")
 _ME = ("me", "mir", "ich")
@@ -88,10 +88,10 @@ def carry_out(by: OrderContext, order: Order, answer: Answer | None, proof: str)
     if wanted is not None and wanted is not status:
         move = STATUS_MOVES.get(wanted)
         if move is None:
-            raise IllegalTransition(say("no_move", ticket.status.value, wanted.value))
+            raise IllegalTransition(code("no_move", ticket.status.value, wanted.value))
         status = transition(status, move)
     if (status is not ticket.status and wanted is not None) or (sub_status != ticket.sub_status and sub_status):
-        events = (*events, say("status_set", sub_status or status.value, by.name))
+        events = (*events, code("status_set", sub_status or status.value, by.name))
     closed_by = "agent" if status is Status.CLOSED and ticket.status is not Status.CLOSED else ""
     joined = (*change.joined, *(answer.joined if answer else ()))
     change = replace(change, move=move, closed_by=closed_by, joined=joined)
@@ -102,10 +102,10 @@ def carry_out(by: OrderContext, order: Order, answer: Answer | None, proof: str)
     mails = () if change.spam else _customer_mails(by, status, people, answer, sub_status)
     told = audience.tell("answered", by.policy, ticket, but=by.agent) if answer else ()
     reason = Reason.AGENT_ANSWER if answer else Reason.AGENT_COMMAND
-    remarks = (*_what_was_sent(mails, answer, by), *events, say("status_now", sub_status or status.value))
+    remarks = (*_what_was_sent(mails, answer, by), *events, code("status_now", sub_status or status.value))
     notices = (*mails, *told)
     if by.agent:
-        notices = (*notices, receipt(by.agent, "done", (*remarks, say("undo_hint"))))
+        notices = (*notices, receipt(by.agent, "done", (*remarks, code("undo_hint"))))
     return Decision(
         reason,
         Why(
@@ -133,7 +133,7 @@ def note(by: OrderContext, order: Order, entry: EntryDraft, proof: str) -> Decis
     if order.commands:
         decision = carry_out(by, order, None, proof)
     else:
-        mine = (receipt(by.agent, "done", (say("noted"),)),) if by.agent else ()
+        mine = (receipt(by.agent, "done", (code("noted"),)),) if by.agent else ()
         decision = Decision(Reason.AGENT_NOTE, ticket=ticket.number, notices=mine)
     told = audience.tell("note", by.policy, ticket, but=by.agent)
     attach = f"yes: {sentence(Reason.AGENT_NOTE)} Proof: {proof}."
@@ -187,14 +187,14 @@ def _customer_mails(
 def _what_was_sent(mails: tuple[NoticeRequest, ...], answer: Answer | None, by: OrderContext) -> tuple[str, ...]:
     if not mails:
         around = answer is not None and by.ticket.requester.key in answer.had_it
-        return (say("around", by.name) if around else say("nothing_sent"),)
+        return (code("around", by.name) if around else code("nothing_sent"),)
     if answer is not None:
         whom = ", ".join(m.recipient.address for m in mails)
         if by.policy.hold_minutes:
-            return (say("sent_later", whom, by.policy.hold_minutes),)
-        return (say("sent_to", whom),)
+            return (code("sent_later", whom, by.policy.hold_minutes),)
+        return (code("sent_to", whom),)
     told = {Notice.CLOSED: "told_closed", Notice.CLOSE_CONFIRMATION: "told_solved"}
-    return (say(told.get(mails[0].notice, "told_status")),)
+    return (code(told.get(mails[0].notice, "told_status")),)
 
 
 def wanted_status(order: Order, policy: Policy) -> tuple[Status | None, str]:
@@ -223,22 +223,22 @@ def _ordered(by: OrderContext, order: Order) -> tuple[Change, tuple[str, ...]]:
     if order.has(Verb.ASSIGN):
         assignee = find_agent(by, order.argument(Verb.ASSIGN))
         change = replace(change, assignee=assignee.address if assignee else "")
-        events.append(say("assigned", assignee.name or assignee.address) if assignee else say("unassigned"))
+        events.append(code("assigned", assignee.name or assignee.address) if assignee else code("unassigned"))
     if order.has(Verb.FOLLOW) and by.agent:
         change = replace(change, joined=(Joined(Address(by.agent.address, by.agent.name), follower=True),))
-        events.append(say("follows", by.name))
+        events.append(code("follows", by.name))
     if order.has(Verb.UNFOLLOW) and by.agent:
         change = replace(change, left=tuple(sorted(by.agent.keys)))
-        events.append(say("unfollows", by.name))
+        events.append(code("unfollows", by.name))
     if order.has(Verb.LANGUAGE):
         change = replace(change, language=order.argument(Verb.LANGUAGE))
-        events.append(say("language_set", order.argument(Verb.LANGUAGE)))
+        events.append(code("language_set", order.argument(Verb.LANGUAGE)))
     if order.has(Verb.SPAM):
         change = replace(change, spam=True)
-        events.append(say("spam", by.name))
+        events.append(code("spam", by.name))
     if order.has(Verb.FROM):
         change = replace(change, requester=Address(order.argument(Verb.FROM)))
-        events.append(say("requester_set", order.argument(Verb.FROM)))
+        events.append(code("requester_set", order.argument(Verb.FROM)))
     return change, tuple(events)
 
 
@@ -260,12 +260,12 @@ def problems(by: OrderContext, order: Order) -> tuple[str, ...]:
     """What of an order cannot be meant on this site, besides its grammar."""
     for verb in (Verb.FROM, Verb.TO):
         if by.policy.is_own(order.argument(verb)):
-            return (*order.problems, say("own_mailbox", order.argument(verb)))
+            return (*order.problems, code("own_mailbox", order.argument(verb)))
     if order.has(Verb.ASSIGN):
         name = order.argument(Verb.ASSIGN)
         if name.casefold().strip() not in _NOBODY and find_agent(by, name) is None:
             known = ", ".join(a.name or a.address for a in by.policy.agents)
-            return (*order.problems, say("no_such_agent", name, known))
+            return (*order.problems, code("no_such_agent", name, known))
     return order.problems
 
 

@@ -15,8 +15,8 @@ from gateway.core.lifecycle import Status
 from gateway.core.notice import Audience, Notice, NoticeRequest
 from gateway.core.policy import Policy
 from gateway.core.roles import is_role
-from gateway.core.say import say
 from gateway.core.ticket import Ticket
+from gateway.mail.sentence import code
 
 WORST, BEST = 1, 5
 SCALES: dict[str, dict[str, int]] = {
@@ -85,7 +85,7 @@ def ask(ticket: Ticket, first: str, asked_at: datetime | None, policy: Policy, n
         Why(attach="yes: " + orders.sentence(Reason.RATING_ASKED), notify="no: the customer is asked"),
         ticket=ticket.number,
         change=Change(),
-        events=(say("rating_asked"),),
+        events=(code("rating_asked"),),
         notices=(NoticeRequest(Notice.RATING_REQUEST, ticket.requester, Audience.CUSTOMER),),
     )
 
@@ -95,14 +95,14 @@ def rated(ticket: Ticket, before: CustomerRating, value: int, comment: str, poli
     news = (value, comment) != (before.value, before.comment) or not before.answered
     told: tuple[NoticeRequest, ...] = ()
     if is_bad(value) and news and before.told < TOLD:
-        said = (say("rated", word(before.scale, value)), *((say("rated_comment", comment),) if comment else ()))
+        said = (code("rated", word(before.scale, value)), *((code("rated_comment", comment),) if comment else ()))
         told = audience.tell("rated_bad", policy, ticket, remarks=said)
     return Decision(
         Reason.RATED,
         Why(attach="yes: " + orders.sentence(Reason.RATED), notify="yes: it is a bad one" if told else "no"),
         ticket=ticket.number,
         # The comment is not repeated here: it is the customer's, and goes with them.
-        events=(say("rated", word(before.scale, value)),) if value != before.value or not before.answered else (),
+        events=(code("rated", word(before.scale, value)),) if value != before.value or not before.answered else (),
         notices=told,
     )
 

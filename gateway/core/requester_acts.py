@@ -7,14 +7,14 @@ from gateway.core.decision import Change, Decision, EntryDraft, Reason, Why
 from gateway.core.lifecycle import Move, Status, transition
 from gateway.core.notice import Audience, Notice, NoticeRequest
 from gateway.core.policy import Policy
-from gateway.core.say import say
 from gateway.core.ticket import EntryKind, Role, Ticket
+from gateway.mail.sentence import code
 
 
 def close_by_requester(ticket: Ticket, policy: Policy, reason: Reason, how: str) -> Decision | None:
     """The requester closes; None when it is closed already, for a second click changes nothing.
 
-    `how` is a code of `say`: `closed_by_mail`, `closed_by_link`, `closed_on_page`.
+    `how` is a code of `sentences`: `closed_by_mail`, `closed_by_link`, `closed_on_page`.
     """
     if ticket.status is Status.CLOSED:
         return None
@@ -28,7 +28,7 @@ def close_by_requester(ticket: Ticket, policy: Policy, reason: Reason, how: str)
         ),
         ticket=ticket.number,
         change=Change(move=moved, status=transition(ticket.status, moved), closed_by="requester"),
-        events=(say(how),),
+        events=(code(how),),
         notices=(
             NoticeRequest(Notice.CLOSED, ticket.requester, Audience.CUSTOMER),
             *audience.tell("closed_by_requester", policy, ticket),
@@ -55,6 +55,6 @@ def reply_on_portal(ticket: Ticket, policy: Policy, text: str) -> Decision:
             status=transition(ticket.status, Move.REQUESTER_REPLIED),
             reopened=was_done,
         ),
-        events=(say("reopened", ticket.requester.shown),) if was_done else (),
+        events=(code("reopened", ticket.requester.shown),) if was_done else (),
         notices=audience.tell("reopened" if was_done else "reply", policy, ticket),
     )

@@ -11,10 +11,10 @@ from gateway.core.case import Case
 from gateway.core.decision import Change, Decision, EntryDraft, Joined, Reason, Why
 from gateway.core.lifecycle import Move, transition
 from gateway.core.roles import is_role
-from gateway.core.say import say
 from gateway.core.ticket import EntryKind, Role, Ticket
 from gateway.mail.message import Address
 from gateway.mail.people import found_in
+from gateway.mail.sentence import code
 
 SOURCE = "imap-sent:"
 """What the source of such a mail begins with; the mailbox follows."""
@@ -62,7 +62,7 @@ def _answer(case: Case, ticket: Ticket, written_to: dict[str, Address]) -> Decis
             notify="yes: who follows" if told else "no: somebody of ours wrote it",
         ),
         ticket=ticket.number,
-        entry=_entry(case, EntryKind.CORRESPONDENCE, author, (say("sent_around", author.shown),)),
+        entry=_entry(case, EntryKind.CORRESPONDENCE, author, (code("sent_around", author.shown),)),
         change=Change(move=move, status=transition(ticket.status, move), joined=joined),
         notices=told,
     )
@@ -72,7 +72,7 @@ def _aside(case: Case, ticket: Ticket, written_to: dict[str, Address]) -> Decisi
     """Written to somebody else about the ticket, such as a supplier: no customer may see that."""
     whom = ", ".join(list(written_to)[:5]) or "nobody it names"
     why = Why("yes: as a comment, for its recipients have no part in the ticket", "no", _NOT_SENT, "no")
-    entry = _entry(case, EntryKind.COMMENT, _author(case), (say("sent_aside", whom),))
+    entry = _entry(case, EntryKind.COMMENT, _author(case), (code("sent_aside", whom),))
     return Decision(Reason.SENT_ASIDE, why, ticket=ticket.number, entry=entry)
 
 

@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from gateway.core import lifecycle, statuses, token
 from gateway.core.compose import reply_mailto
-from gateway.core.say import spoken
+from gateway.core.sentences import text_of
 from gateway.core.ticket import Entry, EntryKind, Role, Ticket
 from gateway.errors import UnknownTicket
 from gateway.portal import original, views
@@ -113,7 +113,7 @@ async def message(request: PageRequest) -> Response:
             html=shown.html if shown else None,
             text=entry.new_text if entry.role is Role.AGENT else entry.body_text,
             remote=shown.remote if shown else False,
-            omissions=tuple(spoken(o, request.words.language) for o in shown.omissions) if shown else (),
+            omissions=tuple(text_of(o, request.words.language) for o in shown.omissions) if shown else (),
             nested=shown.nested if shown else (),
         )
     )

@@ -12,24 +12,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from gateway import texts
 from gateway.core.notice import FILE_PATH, AttachedFile, Audience
 from gateway.core.policy import Policy
 from gateway.core.token import link_token
 from gateway.errors import UnknownTicket
 from gateway.mail.parse import extract_all
 from gateway.render.wire import Enclosed, attach
+from gateway.texts import mark as _
 from storage.database import Database
 from storage.outbox import OutboxEntry
 from storage.tx import Tx
 
-_INTRODUCTION = {"en": "Not sent along:", "de": "Nicht beigefügt:"}
-_TOO_LARGE = {
-    "en": "{size} MB, too large for a mail. Download it here for the next {days} days:",
-    "de": "{size} MB, zu groß für eine E-Mail. {days} Tage lang zum Herunterladen hier:",
-}
 LINK_DAYS = 30
-_NOT_KEPT = {"en": "no longer kept", "de": "nicht mehr aufbewahrt"}
-_UNREADABLE = {"en": "cannot be read", "de": "nicht lesbar"}
+_TOO_LARGE = _("{size} MB, too large for a mail. Download it here for the next {days} days:")
 
 
 async def enclose(database: Database, policy: Policy, row: OutboxEntry, message: bytes, limit: int) -> bytes:
@@ -81,7 +77,7 @@ def _sources(tx: Tx, policy: Policy, row: OutboxEntry) -> _RawMails:
     box = policy.mailbox_for(row.reverse_path)
     wishes += [box.language if box else "", policy.default_language]
     links = tuple(link(policy, row, index) for index in range(len(row.files)))
-    return _RawMails(raws, next((w for w in wishes if w in _INTRODUCTION), "en"), links)
+    return _RawMails(raws, next((w for w in wishes if w in texts.languages()), "en"), links)
 
 
 def _ticket_language(tx: Tx, row: OutboxEntry) -> str:
@@ -92,7 +88,7 @@ def _ticket_language(tx: Tx, row: OutboxEntry) -> str:
 
 
 def _enclose(message: bytes, files: Sequence[AttachedFile], sources: _RawMails, limit: int) -> bytes:
-    language = sources.language
+    words = texts.catalog(sources.language)
     found = {sha256: _extracted(raw, sha256, files) for sha256, raw in sources.raws.items() if raw is not None}
     room = limit
     enclosed: list[Enclosed] = []
@@ -100,15 +96,17 @@ def _enclose(message: bytes, files: Sequence[AttachedFile], sources: _RawMails, 
     for file, url in zip(files, sources.links, strict=True):
         content = found.get(file.raw_sha256, {}).get(file.part)
         if content is None:
-            why = _NOT_KEPT if sources.raws[file.raw_sha256] is None else _UNREADABLE
-            left_out.append(f"- {file.filename}: {why[language]}")
+            kept = sources.raws[file.raw_sha256] is not None
+            why = words.gettext("cannot be read") if kept else words.gettext("no longer kept")
+            left_out.append(f"- {file.filename}: {why}")
         elif len(content) > room:
-            size = _megabytes(content, language)
-            left_out.append(f"- {file.filename}: {_TOO_LARGE[language].format(size=size, days=LINK_DAYS)}\n  {url}")
+            size = words.number(round(max(len(content) / 1_000_000, 0.1), 1), "0.0")
+            why = words.gettext(_TOO_LARGE, size=size, days=LINK_DAYS)
+            left_out.append(f"- {file.filename}: {why}\n  {url}")
         else:
             room -= len(content)
             enclosed.append(Enclosed(file.filename, file.content_type, content, file.content_id))
-    note = "\n".join([_INTRODUCTION[language], *left_out, ""]) if left_out else ""
+    note = "\n".join([words.gettext("Not sent along:"), *left_out, ""]) if left_out else ""
     return attach(message, enclosed, note)
 
 
@@ -117,8 +115,3 @@ def _extracted(raw: bytes, sha256: str, files: Sequence[AttachedFile]) -> dict[s
         return extract_all(raw, {f.part for f in files if f.raw_sha256 == sha256})
     except (Exception, RecursionError):  # a stranger's mail; whatever is wrong with it, the text still goes out
         return {}
-
-
-def _megabytes(content: bytes, language: str) -> str:
-    size = f"{max(len(content) / 1_000_000, 0.1):.1f}"
-    return size.replace(".", ",") if language == "de" else size

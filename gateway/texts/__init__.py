@@ -8,7 +8,7 @@ Keys are the English sentences, so English has no catalog. Say what you need whe
     words.ngettext("{count} day", "{count} days", 3)
     words.short_moment(when, zone)                   # also moment, day, ago, weekday_moment, number
 
-Keys are literals, and do not stand inside an f-string, or they are not found.
+Keys are literals: not inside an f-string or another marked call, or they are not found.
 A sentence that stands in a table is marked: `_("Sent to {0}.")` after `from gateway.texts import mark as _`
 (with a context: `mark_in("agents", "…")`), and is translated by `words.gettext(table[name])`. In templates the
 same is `{{ _("Hello {name}", name=x) }}`, `{{ ngettext("{count} day", "{count} days", n) }}` and

@@ -14,10 +14,10 @@ from gateway.core.case import Case
 from gateway.core.decide import decide
 from gateway.core.decision import Decision, Reason
 from gateway.core.lifecycle import Status
-from gateway.core.say import say
 from gateway.core.ticket import EntryKind, Role, Ticket
 from gateway.core.window import Budget
 from gateway.mail.message import Address, Kind, KindName, Message
+from gateway.mail.sentence import code
 from tests.conftest import NOW
 from tests.core.build import (
     ANNA,
@@ -100,7 +100,7 @@ def test_a_first_mail_opens_a_ticket_of_its_day() -> None:
     assert decision.reason is Reason.NEW_REQUEST
     assert decision.new is not None
     assert decision.happened_at == THEN
-    assert decision.events == (say("imported"),)
+    assert decision.events == (code("imported"),)
     assert decision.change.status is None
     assert silent(decision)
 

@@ -19,7 +19,7 @@ from gateway.core.commands import (
     read,
 )
 from gateway.core.lifecycle import Status
-from gateway.core.say import spoken
+from gateway.core.sentences import text_of
 from tests.core.build import EXAMPLES
 
 GOOD = {
@@ -115,8 +115,8 @@ def test_a_mistake_is_said(text: str, said: str) -> None:
     """Nothing is guessed: the problem is told in both languages, with the right form."""
     problems = read(text).problems
     assert len(problems) == 1
-    assert said in spoken(problems[0], "en")
-    assert spoken(problems[0], "de") != spoken(problems[0], "en")
+    assert said in text_of(problems[0], "en")
+    assert text_of(problems[0], "de") != text_of(problems[0], "en")
 
 
 @pytest.mark.parametrize(
@@ -207,7 +207,7 @@ def test_no_text_raises_and_none_is_lost(text: str, statuses: list[str]) -> None
         assert not bare or bare.startswith("#")
     assert len(order.commands) + len(order.problems) >= sum(is_command(line) for line in head.split("\n"))
     for problem in order.problems:
-        assert spoken(problem, "de")
+        assert text_of(problem, "de")
 
 
 @EXAMPLES

@@ -16,7 +16,7 @@ from gateway.core.decide import TABLE, decide
 from gateway.core.decision import SENTENCES, Decision, Reason
 from gateway.core.lifecycle import Move, Status
 from gateway.core.notice import Audience, Notice
-from gateway.core.say import spoken
+from gateway.core.sentences import text_of
 from gateway.core.thread import SentFacts
 from gateway.core.ticket import EntryKind, Evidence, Ticket
 from gateway.core.window import Budget
@@ -251,7 +251,7 @@ def test_row_stranger_with_a_signed_mark() -> None:
     decision = decide(c)
     assert attached(decision)
     assert [(j.address, j.confirmed) for j in decision.change.joined] == [(MALLORY, False)]
-    assert all("not confirmed" in spoken(n.remarks[0], "en") for n in decision.notices)
+    assert all("not confirmed" in text_of(n.remarks[0], "en") for n in decision.notices)
 
 
 def test_row_stranger_without() -> None:
@@ -261,7 +261,7 @@ def test_row_stranger_without() -> None:
     decision = decide(c)
     assert opened(decision)
     assert decision.change.links == (("claims", 7),)
-    assert all("Claims to belong to #7" in spoken(n.remarks[0], "en") for n in decision.notices if n.remarks)
+    assert all("Claims to belong to #7" in text_of(n.remarks[0], "en") for n in decision.notices if n.remarks)
 
 
 def test_row_new_request() -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from gateway import texts
 from gateway.core.lifecycle import (
-    AGENT_LABELS,
     LABELS,
     MEANINGS,
     OPEN,
@@ -110,7 +110,8 @@ def test_naming_a_status_leads_to_it() -> None:
 
 def test_every_status_has_words_in_every_language() -> None:
     """A label for customers, one for agents, and one sentence that says what it means."""
-    assert LABELS.keys() == MEANINGS.keys() == AGENT_LABELS.keys() == set(POLICY.languages)
+    assert LABELS.keys() == MEANINGS.keys() == set(Status)
+    assert set(texts.languages()) == set(POLICY.languages)
     for language in POLICY.languages:
         for status in Status:
             assert label(status, language)

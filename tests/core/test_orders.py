@@ -12,7 +12,7 @@ from gateway.core.lifecycle import Move, Status
 from gateway.core.notice import Notice
 from gateway.core.orders import Answer, OrderContext
 from gateway.core.policy import Agent, Policy, SiteStatus
-from gateway.core.say import spoken
+from gateway.core.sentences import text_of
 from gateway.core.thread import SentFacts
 from gateway.core.ticket import EntryKind, Role, Ticket
 from gateway.errors import IllegalTransition
@@ -59,7 +59,7 @@ def carry(order: str, with_answer: Answer | None = None, on: Ticket = ON, **who:
 
 def receipt(decision: Decision) -> list[str]:
     """What the agent reads."""
-    return [spoken(r, "en") for n in decision.notices if n.notice is Notice.AGENT_RECEIPT for r in n.remarks]
+    return [text_of(r, "en") for n in decision.notices if n.notice is Notice.AGENT_RECEIPT for r in n.remarks]
 
 
 # --- an answer ------------------------------------------------------------------------------------
@@ -214,7 +214,7 @@ def test_a_name_that_fits_nobody_or_two_is_a_problem() -> None:
     for name, policy in (("carol", SITE), ("bob", two), ("agent", SITE)):
         order = commands.read(f"#assign {name}")
         (problem,) = orders.problems(by(policy=policy), order)
-        assert "Anna Agent, Bob Agent" in spoken(problem, "en")
+        assert "Anna Agent, Bob Agent" in text_of(problem, "en")
     assert orders.problems(by(agent=None), commands.read("#assign me")) != ()
     assert orders.problems(by(), commands.read("#assign nobody")) == ()
 
@@ -223,7 +223,7 @@ def test_a_name_that_fits_nobody_or_two_is_a_problem() -> None:
 def test_our_own_mailbox_is_nobodys_address(order: str) -> None:
     """Nothing would ever be sent there, so nobody can be made a customer by it."""
     (problem,) = orders.problems(by(), commands.read(order))
-    assert "one of our own mailboxes" in spoken(problem, "en")
+    assert "one of our own mailboxes" in text_of(problem, "en")
 
 
 def test_following_language_and_requester() -> None:
@@ -378,4 +378,4 @@ def test_a_mail_of_ours_that_was_refused(recipient: str, newest: bool, audience:
     decision = bounced.undelivered(closed, POLICY, sent, audience, "550 5.1.1 no such user")
     assert decision.change.status is (Status.WAITING_ON_US if moves else None)
     assert notices(decision) == (AGENTS if tells else [])
-    assert f"Our mail to {recipient} could not be sent: 550 5.1.1 no such user" in spoken(decision.events[0], "en")
+    assert f"Our mail to {recipient} could not be sent: 550 5.1.1 no such user" in text_of(decision.events[0], "en")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from asn1crypto import cms
 
-from gateway.core.say import spoken
+from gateway.core.sentences import text_of
 from gateway.mail import unwrap
 from gateway.mail.parse import extract, parse
 from tests import mails
@@ -53,7 +53,7 @@ def test_a_winmail_with_nothing_but_formatting() -> None:
     """What holds nothing for the reader is not listed, and the reader is told."""
     mail = parse(parts("mixed", text_part("Text"), file_part(tnef([]), WINMAIL)))
     assert mail.attachments == ()
-    assert "winmail.dat" in spoken(mail.omissions[0], "en")
+    assert "winmail.dat" in text_of(mail.omissions[0], "en")
 
 
 @pytest.mark.parametrize("fields", [WINMAIL, P7M], ids=["tnef", "smime"])

@@ -18,7 +18,7 @@ from typing import Any
 
 from gateway.core import token
 from gateway.core.policy import Policy
-from gateway.core.say import spoken
+from gateway.core.sentences import text_of
 from gateway.flow import Desk
 from gateway.mail.message import Envelope, address_key
 from gateway.portal import acts
@@ -249,7 +249,7 @@ class Player:
                 self._say("; ".join(facts))
                 for e in tx.reads.entries(t.number):
                     who = f" {e.author.address} ({e.role.value})" if e.author.address else ""
-                    first = (spoken(e.new_text, "en").strip().splitlines() or [""])[0][:90]
+                    first = (text_of(e.new_text, "en").strip().splitlines() or [""])[0][:90]
                     mark = " [collapsed]" if e.collapsed else ""
                     self._say(f"  {e.kind.value}{mark}{who}: {first}")
 

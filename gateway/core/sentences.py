@@ -1,0 +1,164 @@
+"""Sentences for agents and operators, in their language, from a closed list.
+
+A sentence is kept as its code and arguments (`reopened\tKim`), so that it can be stored once and
+read in English by one agent and in German by the next. Text that is no code reads as it stands.
+"""
+
+from __future__ import annotations
+
+from gateway import texts
+from gateway.core.lifecycle import Status, agent_label
+from gateway.mail.sentence import SEPARATOR
+from gateway.texts import mark as _
+
+SENTENCES: dict[str, str] = {
+    # what happened to a ticket
+    "reopened": _("Reopened: {0} replied."),
+    "imported": _("Imported from an archive."),
+    "closed_by_mail": _("Closed by the requester, by mail."),
+    "closed_by_link": _("Closed by the requester, with the link in a mail."),
+    "closed_on_page": _("Closed by the requester, on the status page."),
+    "closed_by_time": _("Closed: solved for {0} days."),
+    "rating_asked": _("The customer was asked how it was."),
+    "rated": _("The customer rated it: {0}."),
+    "rated_comment": _("Comment: {0}"),
+    "solved_by_time": _("Counts as solved: no answer for {0} days."),
+    "target_near": _("An answer is due soon."),
+    "target_missed": _("The time to answer is over."),
+    "continues": _("Your earlier request {0} was closed some time ago. It continues under this new reference."),
+    "status_set": _("Status set to “{0}” by {1}."),
+    "assigned": _("Assigned to {0}."),
+    "unassigned": _("Assigned to nobody."),
+    "follows": _("{0} follows."),
+    "unfollows": _("{0} does not follow any more."),
+    "language_set": _("Language set to {0}."),
+    "spam": _("Marked as spam by {0}."),
+    "requester_set": _("The requester is now {0}."),
+    "split_off": _("Split off #{0} by {1}."),
+    "split_to": _("A mail was split off to #{0} by {1}."),
+    "moved_here": _("A mail was moved here from #{0} by {1}."),
+    "merged_here": _("#{0} was merged into this ticket by {1}."),
+    "undone": _("{0} took back: {1}."),
+    "confirmed": _("{0} takes part now."),
+    "not_sent": _("Our mail to {0} could not be sent: {1}"),
+    # what an agent should know of a mail
+    "undelivered": _("Our mail to {0} was not delivered."),
+    "undelivered_because": _("Our mail to {0} was not delivered. Reason given: {1}"),
+    "unconfirmed": _(
+        "{0} is not confirmed on this ticket: answers go to them only once you or the requester have written to them."
+    ),
+    "same_id": _("A different mail with the same Message-ID was received before."),
+    "encrypted": _("The content is encrypted and cannot be read without a key; it is attached."),
+    "close_unproven": _("It asks for closing, but does not prove that the requester sent it."),
+    "follows_ticket": _("Follows #{0}, which was closed too long ago to be reopened."),
+    "claims_ticket": _("Claims to belong to #{0}, but its author has no part in it and shows no signed mark."),
+    "on_behalf": _("Opened by {0} on the requester's behalf."),
+    "forwarded_by": _("Forwarded by {0}."),
+    "around": _("{0} wrote to the customer directly, with the mailbox in copy."),
+    "sent_around": _("{0} answered from the mailbox itself; it was found in its Sent folder."),
+    "sent_aside": _("Sent from the mailbox itself to {0}, who have no part in this ticket."),
+    "aside": _(
+        "Written to {0}, with the mailbox in copy: a comment for agents, which no customer got. To answer the "
+        "customer, reply to the notice."
+    ),
+    "recalled": _("Recalled before it was sent."),
+    # receipts
+    "sent_to": _("Sent to {0}."),
+    "sent_later": _("Goes to {0} in {1} minutes. Reply with #undo to stop it."),
+    "nothing_sent": _("Nothing was sent to the customer."),
+    "told_status": _("The customer was told the new status."),
+    "told_closed": _("The customer was told that it is closed."),
+    "told_solved": _("The customer was asked to confirm."),
+    "told_received": _("The customer was sent the reference."),
+    "status_now": _("The status is now “{0}”."),
+    "undo_hint": _("To take it back, reply with #undo."),
+    "noted": _("The note is on the ticket, for agents only."),
+    "no_proof": _(
+        "Nothing proves that this mail is from the agent it names, so nothing was sent or changed. It is on the "
+        "ticket as a comment. If you wrote it, reply to the latest notice you got yourself."
+    ),
+    "order_unproven": _(
+        "It names an agent as its author and holds commands, but nothing proves it: they were not carried out."
+    ),
+    "nothing_to_do": _("The mail had neither text nor a command."),
+    "text_not_sent": _("Your text was not sent:"),
+    "parts_left_out": _("Parts of this mail are nested too deep or are too many to show; the original has them."),
+    "text_in_file": _("The text is longer than can be shown here; all of it is in the file beside it."),
+    "text_cut": _("The text is longer than can be shown here; the original has all of it."),
+    "winmail_empty": _("The mail came with a winmail.dat that holds nothing but formatting."),
+    "nothing_shown": _("Nothing of this mail is shown: {0}."),
+    "cut": _("Cut from your text, because it is for agents only: {0} lines."),
+    "left_out": _("Not sent along, because it is for agents only: {0}."),
+    "answer_encrypted": _(
+        "Your mail is encrypted, so it cannot be read here and nothing was sent. Please send it without encryption."
+    ),
+    "inseparable": _(
+        "Your text could not be told from the notice it quotes, so nothing was sent. Please delete the quoted notice "
+        "and send it again."
+    ),
+    "commands_are": _("Commands, each on a line of its own before your text:"),
+    "own_address": _("Your own address for forwards with #from and new mails with #to, do not give it away: {0}"),
+    "stands_alone": _("{0} stands alone: send other commands in a mail of their own."),
+    "to_begins": _(
+        "#to begins a new ticket, and this mail belongs to one: send it as a new mail to your own address, which #help "
+        "names."
+    ),
+    "from_alone": _(
+        "#from in the answer to a notice changes the requester and stands alone: it is not clear to whom your text "
+        "should go."
+    ),
+    "forwarded_inner": _(
+        "The mail you forward is from {0}, not from the customer: a customer would read it. Please forward the "
+        "customer's own mail, or write what they asked yourself."
+    ),
+    "reopen_alone": _("#reopen with a number stands alone: it is not clear on which ticket your text belongs."),
+    "held": _("A mail could not be handled and is held for the operator (journal entry {0}): {1}"),
+    "nothing_to_undo": _("There is nothing of yours on this ticket that could be taken back."),
+    "too_late": _("It is too late: the mail to {0} has been sent."),
+    "no_such_ticket": _("There is no ticket #{0}."),
+    "same_ticket": _("#{0} is this very ticket."),
+    "no_mail_meant": _("It is not clear which mail you mean: reply to the notice about it."),
+    "needs_ticket": _("{0} needs a ticket: reply to a notice about it."),
+    "no_move": _("A ticket that is “{0}” cannot be set to “{1}”."),
+    # commands that were not understood
+    "unknown_command": _("#{0} is not a command. #help lists them all."),
+    "did_you_mean": _("#{0} is not a command. Did you mean {1}?"),
+    "takes_nothing": _("{0} takes nothing after it; put your text on the next line."),
+    "needs_number": _("{0} needs a ticket number, such as {1} 1042."),
+    "needs_address": _("{0} needs one e-mail address, such as {1} customer@example.com."),
+    "needs_name": _("{0} needs a name, “me” or “nobody”."),
+    "no_such_status": _("#status {0}: there is no such status. Use one of: {1}."),
+    "no_such_language": _("#language takes one of: {0}."),
+    "own_mailbox": _("{0} is one of our own mailboxes: nothing is ever sent there."),
+    "no_such_agent": _("#assign {0}: no agent, or more than one, goes by that name. Use one of: {1}."),
+    "contradiction": _("{0} contradict each other; use one of them."),
+    "command_below": _("“{0}” stands below your text. Commands belong on the first lines."),
+}
+"""Code → English. Stored rows hold codes: none is ever taken away."""
+
+_OF_FIVE = _("{0} of 5")
+_RATINGS = {"good": _("good"), "bad": _("bad")}
+
+
+def text_of(sentence: str, language: str) -> str:
+    """The sentence in a language; English where there is no other. What is no code reads as it stands."""
+    name, *arguments = sentence.split(SEPARATOR)
+    if name not in SENTENCES:
+        return sentence
+    words = texts.catalog(language)
+    if name in ("status_set", "status_now", "no_move"):
+        arguments = [_status(a, language) for a in arguments]
+    if name == "rated":
+        arguments = [words.gettext(_RATINGS.get(a, _OF_FIVE), a) for a in arguments]
+    try:
+        return words.gettext(SENTENCES[name], *arguments)
+    except IndexError:
+        return sentence
+
+
+def _status(value: str, language: str) -> str:
+    """A status is kept by its value and read by its label."""
+    try:
+        return agent_label(Status(value), language)
+    except ValueError:
+        return value

@@ -1,0 +1,58 @@
+"""Sentences that are stored as codes: every code that is written can be read."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from gateway import texts
+from gateway.core.lifecycle import Status
+from gateway.core.sentences import SENTENCES, text_of
+from gateway.mail.sentence import code
+
+ROOT = Path(__file__).parents[2]
+
+
+def written() -> set[str]:
+    """Every code the program stores, where it names one outright."""
+    calls = (
+        node
+        for folder in ("gateway", "storage")
+        for path in (ROOT / folder).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "code" and node.args
+    )
+    return {call.args[0].value for call in calls if isinstance(call.args[0], ast.Constant)}
+
+
+def test_every_code_that_is_written_can_be_read() -> None:
+    """A closed list: a code that is not in it would be shown as it stands."""
+    assert len(written()) > 60
+    assert written() <= SENTENCES.keys()
+
+
+@pytest.mark.parametrize("name", SENTENCES)
+def test_a_sentence_is_read_in_each_language(name: str) -> None:
+    """With its arguments; no two languages say it alike."""
+    arguments = ("one", "two")
+    said = {text_of(code(name, *arguments), language) for language in texts.languages()}
+    assert len(said) == len(texts.languages())
+    assert not any("{" in text for text in said)
+
+
+def test_statuses_and_ratings_in_a_sentence_are_read_too() -> None:
+    """They are kept by their value."""
+    assert (
+        text_of(code("status_now", Status.SOLVED.value), "de") == "Der Status ist jetzt „Gelöst (Bestätigung offen)“."
+    )
+    assert text_of(code("status_now", "parked"), "en") == "The status is now “parked”."
+    assert text_of(code("rated", "bad"), "de") == "Der Kontakt hat bewertet: schlecht."
+    assert text_of(code("rated", "4"), "en") == "The customer rated it: 4 of 5."
+
+
+def test_what_is_no_code_reads_as_it_stands() -> None:
+    """Also a code whose arguments were lost."""
+    assert text_of("Just a text.", "de") == "Just a text."
+    assert text_of("reopened", "de") == "reopened"
