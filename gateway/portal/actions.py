@@ -39,9 +39,19 @@ async def close_form(request: PageRequest) -> Response:
     if found.status is not Status.CLOSED:
         action = request.href(f"/close/{request.http.path_params['token']}")
         return await request.page(views.ClosePage(found.subject, reference, action))
-    words, link = request.words, request.to(request.words.view_ticket, f"/tickets/{found.number}")
+    words, link = request.words, request.to(request.words.gettext("View ticket"), f"/tickets/{found.number}")
     about = f"{reference} · {found.subject}"
-    return await request.page(views.NoticePage(words.closed_title, words.closed_text, (link,), about))
+    return await request.page(
+        views.NoticePage(
+            words.gettext("The ticket is closed"),
+            words.gettext(
+                "Thank you. Should something still be open, reply to any of our mails about it: that "
+                "opens the ticket again."
+            ),
+            (link,),
+            about,
+        )
+    )
 
 
 async def close(request: PageRequest) -> Response:
@@ -56,9 +66,23 @@ async def _ticket_of_link(request: PageRequest) -> Ticket:
     """The ticket the link closes. Refusal with the page that says why it does not."""
     words, portal, link = request.words, request.portal, request.link("close")
     if link is not None and link.expired:
-        expired = views.NoticePage(words.link_expired_title, words.close_expired, (request.to_tickets,))
+        expired = views.NoticePage(
+            words.gettext("This link has expired"),
+            words.gettext(
+                "To close the ticket, reply to our mail and write #close in the first line, or sign in "
+                "and close it there."
+            ),
+            (request.to_tickets,),
+        )
         raise Refusal(410, expired)
-    wrong = Refusal(404, views.NoticePage(words.link_wrong_title, words.link_wrong_close, (request.to_tickets,)))
+    wrong = Refusal(
+        404,
+        views.NoticePage(
+            words.gettext("This link does not work"),
+            words.gettext("Perhaps a part of it was lost. Please open it from our mail again, or reply to that mail."),
+            (request.to_tickets,),
+        ),
+    )
     if link is None or not link.subject.isdecimal():
         raise wrong
     number = int(link.subject)
@@ -78,12 +102,32 @@ async def file(request: PageRequest) -> Response:
     """
     words, portal, link = request.words, request.portal, request.link("file")
     if link is not None and link.expired:
-        raise Refusal(410, views.NoticePage(words.link_expired_title, words.file_expired))
+        raise Refusal(
+            410,
+            views.NoticePage(
+                words.gettext("This link has expired"),
+                words.gettext("Reply to the mail the link is in, and we send you the file again."),
+            ),
+        )
     found = await portal.database.read(lambda tx: _file_of_link(tx, link)) if link else None
     if found is None:
-        raise Refusal(404, views.NoticePage(words.link_wrong_title, words.file_wrong))
+        raise Refusal(
+            404,
+            views.NoticePage(
+                words.gettext("This link does not work"),
+                words.gettext(
+                    "Perhaps a part of it was lost. Please open it from the mail again, or reply to that mail."
+                ),
+            ),
+        )
     named, raw = found
-    gone = Refusal(410, views.NoticePage(words.gone_title, words.gone))
+    gone = Refusal(
+        410,
+        views.NoticePage(
+            words.gettext("This is no longer kept"),
+            words.gettext("The original of this message has been deleted after its retention period."),
+        ),
+    )
     if raw is None:
         raise gone
     try:
@@ -119,7 +163,11 @@ async def reply(request: PageRequest) -> Response:
         raise Refusal(405, Allow="GET, HEAD")
     number = request.number("number")
     text, solved = request.fields.get("text", "").strip(), request.fields.get("solved") == "yes"
-    error = words.reply_long if len(text) > REPLY_LIMIT else "" if text or solved else words.reply_empty
+    error = ""
+    if len(text) > REPLY_LIMIT:
+        error = words.gettext("Please use at most 50,000 characters. Longer texts can be sent by e-mail.")
+    elif not text and not solved:
+        error = words.gettext("Please write something, or tick the box.")
     if error:
         found, entries = await portal.database.read(lambda tx: pages.conversation(request, tx, number, pages.MESSAGES))
         form = views.ReplyForm(request.href(f"/tickets/{number}"), text, solved, error)
@@ -134,8 +182,19 @@ async def reply(request: PageRequest) -> Response:
         return True
 
     if not await portal.database.write(add):
-        back = request.to(words.back_to_ticket, f"/tickets/{number}")
-        raise Refusal(409, views.NoticePage(words.closed_title, words.reply_closed, (back,), kept=text))
+        back = request.to(words.gettext("Back to the ticket"), f"/tickets/{number}")
+        raise Refusal(
+            409,
+            views.NoticePage(
+                words.gettext("The ticket is closed"),
+                words.gettext(
+                    "The ticket was closed in the meantime, so your text was not added. Please send it by "
+                    "e-mail: that opens the ticket again."
+                ),
+                (back,),
+                kept=text,
+            ),
+        )
     log.info("replied", extra={"ticket": number})
     portal.wake()
     return request.go(f"/tickets/{number}?added=1")

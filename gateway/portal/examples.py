@@ -8,21 +8,19 @@ from datetime import UTC, datetime
 
 from markupsafe import Markup
 
+from gateway import texts
 from gateway.mail.message import NestedMessage
 from gateway.portal import views
-from gateway.portal.words import LANGUAGES, Words
 
 MOMENT = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 ADDRESS = "erika@example.net"
 
 
-def pages(words: Words) -> Iterator[tuple[views.Frame, views.View]]:
+def pages(language: str) -> Iterator[tuple[views.Frame, views.View]]:
     """Every view, full and sparse, signed in and not."""
-    languages = tuple(
-        views.LanguageLink(w.language, w.language_name, f"?lang={w.language}") for w in LANGUAGES.values()
-    )
+    languages = tuple(views.LanguageLink(c, texts.catalog(c).name, f"?lang={c}") for c in texts.languages())
     known = views.Frame(
-        words=words,
+        language=language,
         site="Example Support",
         support="support@example.com",
         base="/base",
@@ -32,7 +30,7 @@ def pages(words: Words) -> Iterator[tuple[views.Frame, views.View]]:
     )
     unknown = replace(known, signed_in="", languages=languages[:1])
     for frame in (known, unknown):
-        for view in _views(words.language):
+        for view in _views(language):
             yield frame, view
 
 

@@ -84,7 +84,7 @@ async def ticket(request: PageRequest) -> Response:
     if found.number != number:
         return request.go(f"/tickets/{found.number}")
     more = not everything and len(entries) > MESSAGES
-    notice = request.words.reply_done if query.get("added") == "1" else ""
+    notice = request.words.gettext("Your message has been added.") if query.get("added") == "1" else ""
     return await request.page(
         view_of_ticket(request, found, entries[1:] if more else entries, more=more, notice=notice)
     )
@@ -126,8 +126,15 @@ async def file(request: PageRequest) -> Response:
     attachment = entry.attachments[index - 1]
     raw = await request.portal.database.read(lambda tx: tx.outbox.file(entry.sha256))
     if raw is None:
-        words, back = request.words, request.to(request.words.back_to_ticket, f"/tickets/{found.number}")
-        raise Refusal(410, views.NoticePage(words.gone_title, words.gone, (back,)))
+        words, back = request.words, request.to(request.words.gettext("Back to the ticket"), f"/tickets/{found.number}")
+        raise Refusal(
+            410,
+            views.NoticePage(
+                words.gettext("This is no longer kept"),
+                words.gettext("The original of this message has been deleted after its retention period."),
+                (back,),
+            ),
+        )
     try:
         data = await request.portal.originals.file(raw, attachment.part)
     except KeyError:

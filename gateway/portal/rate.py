@@ -51,7 +51,11 @@ async def rate(request: PageRequest) -> Response:
     comment = request.fields.get("comment", "").strip()
     value = _given(found.answer, request.fields.get("value", ""))
     if value is None or len(comment) > COMMENT_LIMIT:
-        error = request.words.rate_long if value is not None else request.words.rate_missing
+        error = (
+            request.words.gettext("Please use at most 2,000 characters. Longer texts can be sent by e-mail.")
+            if value is not None
+            else request.words.gettext("Please choose an answer.")
+        )
         return await request.page(_form(request, found, value, comment, error), 422)
     number, now, asked_at = found.answer.ticket, request.now, found.answer.asked_at
 
@@ -76,7 +80,16 @@ async def _question(request: PageRequest) -> _Question:
     """What the link asks about. Refusal with the page that says why it cannot be answered."""
     portal, words, link = request.portal, request.words, request.link("rate")
     if link is None or not link.subject.isdecimal():
-        raise Refusal(404, views.NoticePage(words.link_wrong_title, words.link_wrong_rate, (request.to_tickets,)))
+        raise Refusal(
+            404,
+            views.NoticePage(
+                words.gettext("This link does not work"),
+                words.gettext(
+                    "Perhaps a part of it was lost. Please open it from our mail again, or simply write to us."
+                ),
+                (request.to_tickets,),
+            ),
+        )
     number = int(link.subject)
 
     def read(tx: Tx) -> _Question | None:
@@ -102,7 +115,18 @@ async def _question(request: PageRequest) -> _Question:
 
 def _over(request: PageRequest) -> Refusal:
     words = request.words
-    return Refusal(410, views.NoticePage(words.rate_over_title, words.rate_over, (request.to_tickets,)))
+    return Refusal(
+        410,
+        views.NoticePage(
+            words.gettext("This can no longer be answered"),
+            words.gettext(
+                "The time for it is over, or we have asked you again since: then please use the link in "
+                "our newest mail. You can tell us what you think at any time by replying to one of our "
+                "mails."
+            ),
+            (request.to_tickets,),
+        ),
+    )
 
 
 def _given(answer: CustomerRating, word: str) -> int | None:
@@ -111,11 +135,11 @@ def _given(answer: CustomerRating, word: str) -> int | None:
 
 def _form(request: PageRequest, found: _Question, chosen: int | None, comment: str, error: str = "") -> views.RatePage:
     words, answer, path = request.words, found.answer, request.http.path_params
-    labels = {"good": words.rate_good, "bad": words.rate_bad}
+    labels = {"good": words.gettext("Good"), "bad": words.gettext("Bad")}
     before = ""
     if answer.answered and answer.value is not None:
         given = rating.word(answer.scale, answer.value)
-        before = words.rate_before.format(value=labels.get(given, given))
+        before = words.gettext("Your answer so far: {value}.", value=labels.get(given, given))
     return views.RatePage(
         subject=found.ticket.subject,
         reference=request.reference(found.ticket.number),
@@ -136,6 +160,11 @@ def _thanks(request: PageRequest, found: _Question) -> views.NoticePage:
     words, answer = request.words, found.answer
     assert answer.value is not None
     word = rating.word(answer.scale, answer.value)
-    change = request.to(words.rate_change, f"/rate/{request.http.path_params['token']}/{word}")
+    change = request.to(words.gettext("Change the answer"), f"/rate/{request.http.path_params['token']}/{word}")
     about = f"{request.reference(found.ticket.number)} · {found.ticket.subject}"
-    return views.NoticePage(words.rated_title, words.rated_text, (change,), about)
+    return views.NoticePage(
+        words.gettext("Thank you"),
+        words.gettext("Your answer has been saved. It helps us to get better."),
+        (change,),
+        about,
+    )

@@ -54,7 +54,13 @@ async def _set_password(request: PageRequest, action: str) -> Response:
     if wrong is not None:
         return await request.page(replace(view, password_error=_said(request, wrong)), 422)
     if normal_password(password) != normal_password(request.fields.get("again", "")):
-        return await request.page(replace(view, again_error=request.words.passwords_differ), 422)
+        return await request.page(
+            replace(
+                view,
+                again_error=request.words.gettext("This is not the same as the first entry. Please type it again."),
+            ),
+            422,
+        )
     try:
         hashed = await portal.passwords.hash(password)
     except Busy:
@@ -89,9 +95,9 @@ async def _set_password(request: PageRequest, action: str) -> Response:
 def _said(request: PageRequest, fault: Fault) -> str:
     words = request.words
     return {
-        Fault.SHORT: words.password_short,
-        Fault.LONG: words.password_long,
-        Fault.IS_ADDRESS: words.password_is_address,
+        Fault.SHORT: words.gettext("Please use at least 10 characters."),
+        Fault.LONG: words.gettext("Please use at most 1,000 characters."),
+        Fault.IS_ADDRESS: words.gettext("Please do not use your address as the password."),
     }[fault]
 
 
@@ -104,12 +110,37 @@ async def _invited(request: PageRequest, action: str) -> Contact:
     """Whose password the link sets; the page is in their language. Refusal with the page that says why it does not."""
     words, link = request.words, request.link(action)
     if link is None:
-        raise Refusal(404, views.NoticePage(words.link_wrong_title, words.link_wrong, _ways_on(request)))
+        raise Refusal(
+            404,
+            views.NoticePage(
+                words.gettext("This link does not work"),
+                words.gettext(
+                    "Perhaps a part of it was lost. Please open it from our mail again, or ask for a new one."
+                ),
+                _ways_on(request),
+            ),
+        )
     if link.expired:
-        raise Refusal(410, views.NoticePage(words.link_expired_title, words.link_expired, _ways_on(request)))
+        raise Refusal(
+            410,
+            views.NoticePage(
+                words.gettext("This link has expired"),
+                words.gettext("Links act for a limited time only. We will gladly send you a new one."),
+                _ways_on(request),
+            ),
+        )
     contact = await request.portal.database.read(lambda tx: tx.contacts.find(link.subject))
     if contact is None:
-        raise Refusal(410, views.NoticePage(words.link_wrong_title, words.link_wrong, _ways_on(request)))
+        raise Refusal(
+            410,
+            views.NoticePage(
+                words.gettext("This link does not work"),
+                words.gettext(
+                    "Perhaps a part of it was lost. Please open it from our mail again, or ask for a new one."
+                ),
+                _ways_on(request),
+            ),
+        )
     if not _current(request, action, contact):
         raise _used(request)
     request.speak_to(contact)
@@ -129,8 +160,16 @@ def _current(request: PageRequest, action: str, contact: Contact) -> bool:
 
 def _used(request: PageRequest) -> Refusal:
     words, (ask, sign_in) = request.words, _ways_on(request)
-    return Refusal(410, views.NoticePage(words.link_used_title, words.link_used, (sign_in, ask)))
+    return Refusal(
+        410,
+        views.NoticePage(
+            words.gettext("This link was used already"),
+            words.gettext("A password has been set since we sent it. Sign in with that, or ask for a new link."),
+            (sign_in, ask),
+        ),
+    )
 
 
 def _ways_on(request: PageRequest) -> tuple[views.PageLink, views.PageLink]:
-    return request.to(request.words.new_link, "/forgot"), request.to(request.words.sign_in, "/sign-in")
+    words = request.words
+    return request.to(words.gettext("Request a new link"), "/forgot"), request.to(words.gettext("Sign in"), "/sign-in")

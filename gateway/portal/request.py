@@ -17,18 +17,75 @@ from starlette.background import BackgroundTasks
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from gateway import texts
 from gateway.core import token
 from gateway.errors import StorageUnavailable
 from gateway.mail.text import one_line
 from gateway.portal import form, limits, session, views
 from gateway.portal.portal import Portal
 from gateway.portal.refusal import Refusal
-from gateway.portal.words import EN, LANGUAGES, Words
+from gateway.texts import ENGLISH, Catalog
+from gateway.texts import mark as _
 from storage.contacts import Contact
 
 log = logging.getLogger("replydesk.portal")
 
 _NEXT = re.compile(r"/tickets(?:/\d{1,9}(?:/entries/\d{1,9})?)?(?:\?[A-Za-z0-9_=&%+.~-]{0,500})?")
+
+
+_FAULTS = {
+    "not_yours": (
+        _("We cannot show this ticket"),
+        _(
+            "It does not exist, or it belongs to another address. You see the tickets of the address "
+            "you are signed in with."
+        ),
+    ),
+    "missing": (
+        _("There is no such page"),
+        _("Perhaps a part of the address was lost. Please check it, or start from the beginning."),
+    ),
+    "large": (
+        _("That is too much"),
+        _("What was sent is larger than this page takes. Please send it by e-mail."),
+    ),
+    "method": (_("That does not work here"), _("This page cannot be used in that way.")),
+    "often": (
+        _("Please wait a moment"),
+        _("There were too many attempts from your connection. Please try again later."),
+    ),
+    "away": (
+        _("We will be back in a moment"),
+        _("The portal cannot answer right now. Please try again in a minute. Mail to us is not affected."),
+    ),
+    "fault": (
+        _("Something went wrong here"),
+        _("The fault is ours and has been noted. Please try again later. Mail to us is not affected."),
+    ),
+    "forged": (
+        _("Please try that again"),
+        _(
+            "The page had been open for too long, or your browser keeps no cookies. Nothing was changed. Please go "
+            "back, reload the page and try again."
+        ),
+    ),
+}
+"""What went wrong → title and text."""
+_FAULT_NAMES = {
+    400: "forged",
+    403: "forged",
+    405: "method",
+    408: "forged",
+    413: "large",
+    415: "method",
+    429: "often",
+    503: "away",
+}
+"""Status of HTTP → what went wrong."""
+
+
+def _fault_name(status: int) -> str:
+    return _FAULT_NAMES.get(status, "fault" if status >= 500 else "missing")
 
 
 @dataclass(slots=True)
@@ -39,7 +96,8 @@ class PageRequest:
     http: Request
     """As Starlette has it."""
     now: datetime
-    words: Words
+    words: Catalog
+    """Of the language the answer is in."""
     contact: Contact | None = None
     session: str = ""
     """Token of the live session, else empty."""
@@ -55,7 +113,7 @@ class PageRequest:
     async def begin(cls, portal: Portal, http: Request) -> PageRequest:
         """Look who it is. Nothing is changed by it."""
         now = portal.clock()
-        found = cls(portal, http, now, EN, visitor=http.cookies.get(portal.cookies.visitor, ""))
+        found = cls(portal, http, now, ENGLISH, visitor=http.cookies.get(portal.cookies.visitor, ""))
         given = http.cookies.get(portal.cookies.session, "")
         found.words = found._language("")
         if given:
@@ -70,7 +128,7 @@ class PageRequest:
     @classmethod
     def unknown(cls, portal: Portal, http: Request) -> PageRequest:
         """A request nobody is looked up for: pages about faults must not need the database."""
-        found = cls(portal, http, portal.clock(), EN)
+        found = cls(portal, http, portal.clock(), ENGLISH)
         found.words = found._language("")
         return found
 
@@ -78,19 +136,19 @@ class PageRequest:
     def chosen(self) -> str:
         """The language of the switch on the page, if it was pressed."""
         given = self.http.query_params.get("lang", "")
-        return given if given in LANGUAGES else ""
+        return given if given in texts.languages() else ""
 
     @property
     def preferred(self) -> str:
         """The language ever chosen in this browser."""
         kept = self.http.cookies.get(self.portal.cookies.language, "")
-        return self.chosen or (kept if kept in LANGUAGES else "")
+        return self.chosen or (kept if kept in texts.languages() else "")
 
-    def _language(self, of_contact: str) -> Words:
+    def _language(self, of_contact: str) -> Catalog:
         accepted = _accepted(self.http.headers.get("accept-language", ""))
         site = self.portal.settings.gateway.default_language
         wishes = (self.preferred, of_contact, *accepted, site)
-        return LANGUAGES[next((w for w in wishes if w in LANGUAGES), "en")]
+        return texts.catalog(next((w for w in wishes if w in texts.languages()), ENGLISH.language))
 
     def speak_to(self, contact: Contact) -> None:
         """The page is for somebody known by a link: in their language."""
@@ -154,7 +212,7 @@ class PageRequest:
 
     @property
     def to_tickets(self) -> views.PageLink:
-        return self.to(self.words.my_tickets if self.contact else self.words.sign_in, "/tickets")
+        return self.to(self.words.gettext("My tickets") if self.contact else self.words.gettext("Sign in"), "/tickets")
 
     async def page(self, view: views.View, status: int = 200) -> Response:
         frame = self._frame(view.form)
@@ -171,15 +229,15 @@ class PageRequest:
             mark = form.mark(self.portal.desk.policy.keys, self.session or self.visitor)
         query = [(k, v) for k, v in self.http.query_params.multi_items() if k != "lang"]
         return views.Frame(
-            words=self.words,
+            language=self.words.language,
             site=box.name or box.address,
             support=box.address,
             base=self.portal.base,
             signed_in=self.contact.address if self.contact else "",
             mark=mark,
             languages=tuple(
-                views.LanguageLink(w.language, w.language_name, "?" + urlencode([*query, ("lang", w.language)]))
-                for w in LANGUAGES.values()
+                views.LanguageLink(code, texts.catalog(code).name, "?" + urlencode([*query, ("lang", code)]))
+                for code in texts.languages()
             ),
         )
 
@@ -190,9 +248,12 @@ class PageRequest:
         """Through the sign-in and back to this page. What somebody wrote is shown, so that it is not lost."""
         url, words, written = self.http.url, self.words, self.fields.get("text", "")
         if written:
-            link = self.to(words.sign_in, f"/sign-in?next={quote(url.path, safe='')}")
+            link = self.to(words.gettext("Sign in"), f"/sign-in?next={quote(url.path, safe='')}")
             return await self.page(
-                views.NoticePage(words.sign_in_title, words.please_sign_in, (link,), kept=written), 401
+                views.NoticePage(
+                    words.gettext("Sign in"), words.gettext("Please sign in to see this page."), (link,), kept=written
+                ),
+                401,
             )
         if self.http.method == "POST":
             return self.go("/sign-in")
@@ -206,23 +267,9 @@ class PageRequest:
 
     def _fault(self, status: int) -> views.NoticePage:
         words = self.words
-        if status == 404 and self.contact:
-            title, text = words.ticket_missing_title, words.ticket_missing
-        elif status == 413:
-            title, text = words.large_title, words.large
-        elif status in (405, 415):
-            title, text = words.method_title, words.method
-        elif status == 429:
-            title, text = words.often_title, words.often
-        elif status == 503:
-            title, text = words.away_title, words.away
-        elif status >= 500:
-            title, text = words.fault_title, words.fault
-        elif status in (400, 403, 408):
-            title, text = words.forged_title, words.forged
-        else:
-            title, text = words.missing_title, words.missing
-        return views.NoticePage(title, text, (self.to(words.start_page, "/"),))
+        name = "not_yours" if status == 404 and self.contact else _fault_name(status)
+        title, text = (words.gettext(sentence) for sentence in _FAULTS[name])
+        return views.NoticePage(title, text, (self.to(words.gettext("Go to the start page"), "/"),))
 
     def finish(self, response: Response) -> Response:
         """Put the cookies on, and leave for after the answer what nobody needs to wait for."""

@@ -33,9 +33,9 @@ ADDRESS_LIMIT = 320
 async def sign_in_form(request: PageRequest) -> Response:
     if request.contact:
         return request.go(request.next or "/tickets")
-    notice = request.words.please_sign_in if request.next else ""
+    notice = request.words.gettext("Please sign in to see this page.") if request.next else ""
     if request.http.query_params.get("ended") == "1":
-        notice = request.words.signed_out
+        notice = request.words.gettext("You are signed out.")
     return await request.page(views.SignInPage(next=request.next, notice=notice))
 
 
@@ -47,14 +47,22 @@ async def sign_in(request: PageRequest) -> Response:
     if not address or not password:
         missing = replace(
             view,
-            address_error="" if address else words.address_missing,
-            password_error="" if password else words.password_missing,
+            address_error="" if address else words.gettext("Please enter your e-mail address."),
+            password_error="" if password else words.gettext("Please enter your password."),
         )
         return await request.page(missing, 422)
     client, key = request.client, address_key(address)
     if not portal.limits.sign_in_client.take(client, now) or not portal.limits.sign_in_address.take(key, now):
         log.warning("sign-in limited", extra=request.origin)
-        return await request.page(replace(view, error=words.sign_in_often), 429)
+        return await request.page(
+            replace(
+                view,
+                error=words.gettext(
+                    "That was tried too often. Please wait a quarter of an hour, or set a new password."
+                ),
+            ),
+            429,
+        )
     contact = await portal.database.read(lambda tx: tx.contacts.find(address))
     try:
         check = await portal.passwords.verify(contact.password_hash if contact else "", password)
@@ -66,7 +74,15 @@ async def sign_in(request: PageRequest) -> Response:
     if not token:
         log.info("sign-in refused", extra={"client": client})
         await asyncio.sleep(max(0.0, began + portal.answer_seconds - asyncio.get_running_loop().time()))
-        return await request.page(replace(view, error=words.sign_in_wrong), 422)
+        return await request.page(
+            replace(
+                view,
+                error=words.gettext(
+                    "This address and password do not go together. Please check both, or set a new password."
+                ),
+            ),
+            422,
+        )
     portal.limits.sign_in_address.forget(key)
     log.info("signed in", extra={"contact": contact.id if contact else 0})
     request.cookies[portal.cookies.session] = token
@@ -103,12 +119,24 @@ async def forgot(request: PageRequest) -> Response:
     portal, words, now = request.portal, request.words, request.now
     address = _address(request)
     if "@" not in address.strip("@") or " " in address:
-        error = words.address_wrong if address else words.address_missing
+        error = (
+            words.gettext("Please enter a complete address, such as name@example.com.")
+            if address
+            else words.gettext("Please enter your e-mail address.")
+        )
         return await request.page(views.ForgotPage(address, error), 422)
     if not portal.limits.link_client.take(request.client, now):
         log.warning("links limited", extra=request.origin)
         raise Refusal(429)
-    response = await request.page(views.NoticePage(words.forgot_sent_title, words.forgot_sent))
+    response = await request.page(
+        views.NoticePage(
+            words.gettext("Look into your inbox"),
+            words.gettext(
+                "If we know this address, a mail with a link is on its way to it. Should nothing arrive "
+                "within a few minutes, please look into the spam folder too, or write to us."
+            ),
+        )
+    )
     key = address_key(address)
     # Counted for every address alike, so that this too is the same for known and unknown ones.
     if portal.limits.link_address.take(key, now) and portal.limits.link_address_daily.take(key, now):

@@ -1,33 +1,28 @@
 """Views and templates → pages.
 
-Templates come from the site's folder first, then from the package. They run in a sandbox and a
-missing word is an error; `check` tries every one at start, so that a broken template stops the
-start by file and line and not a customer's visit.
+Templates are found and run as those for mails are; `check` tries every one at start, so that a
+broken template stops the start by file and line and not a customer's visit.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from pathlib import Path
 
-from babel.dates import format_datetime
-from babel.numbers import format_decimal
-from jinja2 import FileSystemLoader, StrictUndefined, TemplateNotFound, TemplateSyntaxError, pass_context
-from jinja2.runtime import Context
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2 import Environment
 from markupsafe import Markup, escape
 
-import templates
+from gateway import texts
 from gateway.errors import TemplateError
 from gateway.portal import examples
 from gateway.portal.views import Frame, View
-from gateway.portal.words import LANGUAGES
+from gateway.render.templates import PACKAGED, environment, located
+from gateway.texts import Catalog
 
-PACKAGED = Path(templates.__path__[0])
 FOLDER = "portal"
 STATIC = "static"
 STATIC_LIMIT = 2_000_000
@@ -60,29 +55,28 @@ class PageTemplates:
     def __init__(self, override: Path | None, timezone: tzinfo) -> None:
         folders = [*([override] if override else []), PACKAGED]
         self.static = _static([f / FOLDER / STATIC for f in reversed(folders)])
-        self._environment = ImmutableSandboxedEnvironment(
-            loader=FileSystemLoader(folders),
-            undefined=StrictUndefined,
-            autoescape=True,
-            auto_reload=False,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self._environment.filters.update(when=_when(timezone), size=_size, linked=linked)
-        self._environment.globals["version"] = self._version
+        self._environments = {
+            language: self._environment(texts.catalog(language), override, timezone) for language in texts.languages()
+        }
 
     def check(self) -> None:
         """Try every template in every language. `TemplateError` names file and line."""
-        for words in LANGUAGES.values():
-            for frame, view in examples.pages(words):
+        for language in self._environments:
+            for frame, view in examples.pages(language):
                 try:
                     self.page(frame, view)
                 except Exception as error:
-                    raise TemplateError(_located(error, view.template)) from error
+                    raise TemplateError(located(error, f"{FOLDER}/{view.template}.html.j2")) from error
 
     def page(self, frame: Frame, view: View) -> str:
-        template = self._environment.get_template(f"{FOLDER}/{view.template}.html.j2")
-        return template.render(frame=frame, words=frame.words, view=view)
+        template = self._environments[frame.language].get_template(f"{FOLDER}/{view.template}.html.j2")
+        return template.render(frame=frame, view=view)
+
+    def _environment(self, words: Catalog, override: Path | None, timezone: tzinfo) -> Environment:
+        made = environment(words, override, timezone)
+        made.filters.update(_filters(words, timezone))
+        made.globals["version"] = self._version
+        return made
 
     def _version(self, name: str) -> str:
         return self.static[name].version
@@ -103,43 +97,27 @@ def _static(folders: list[Path]) -> dict[str, Static]:
     return found
 
 
-def _located(error: Exception, name: str) -> str:
-    """`FILE:LINE: what is wrong`."""
-    if isinstance(error, TemplateSyntaxError):
-        return f"{error.filename or error.name}:{error.lineno}: {error.message}"
-    if isinstance(error, TemplateNotFound):
-        return f"{FOLDER}/{name}.html.j2: {error.name} is missing."
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename.endswith(".j2")]
-    where = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else f"{FOLDER}/{name}.html.j2"
-    return f"{where}: {error}"
-
-
 # --- filters ---------------------------------------------------------------------------
 
-_MOMENTS = {"en": "d MMM y, HH:mm", "de": "d. MMM y, HH:mm"}
 _UNITS = ((1_000_000, "MB", "0.0"), (1_000, "KB", "0"))
 
 
-def _when(timezone: tzinfo):  # type: ignore[no-untyped-def]  # jinja2's pass_context loses the type
-    @pass_context
-    def when(context: Context, value: datetime) -> Markup:
+def _filters(words: Catalog, timezone: tzinfo) -> dict[str, Callable[..., str]]:
+    """What the pages need beyond the texts and dates that mails have, in one language."""
+
+    def when(value: datetime) -> Markup:
         """`2 Mar 2026, 09:30`, with the exact moment for machines."""
-        language = context["words"].language
-        local = value.astimezone(timezone)
-        shown = format_datetime(local, _MOMENTS[language], tzinfo=timezone, locale=language)
-        return Markup('<time datetime="{}">{}</time>').format(local.isoformat(timespec="minutes"), shown)
+        exact = value.astimezone(timezone).isoformat(timespec="minutes")
+        return Markup('<time datetime="{}">{}</time>').format(exact, words.short_moment(value, timezone))
 
-    return when
+    def size(value: int) -> str:
+        """`2.4 MB`, in powers of ten as file managers count them."""
+        for unit, name, pattern in _UNITS:
+            if value >= unit:
+                return f"{words.number(value / unit, pattern)} {name}"
+        return f"{value} B"
 
-
-@pass_context
-def _size(context: Context, value: int) -> str:
-    """`2.4 MB`, in powers of ten as file managers count them."""
-    language = context["words"].language
-    for unit, name, pattern in _UNITS:
-        if value >= unit:
-            return f"{format_decimal(value / unit, pattern, locale=language)} {name}"
-    return f"{value} B"
+    return {"when": when, "size": size, "linked": linked}
 
 
 _ADDRESS = re.compile(r"https?://[^\s<>\"'\x00-\x20]{3,2000}")

@@ -13,7 +13,6 @@ from markupsafe import Markup
 
 from gateway.core import lifecycle
 from gateway.mail.message import NestedMessage
-from gateway.portal.words import Words
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +27,7 @@ class LanguageLink:
 class Frame:
     """What every page has around its view."""
 
-    words: Words
+    language: str
     site: str
     """Name of the mailbox."""
     support: str
