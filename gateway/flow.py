@@ -16,7 +16,8 @@ from gateway.core import archive, commands, forward, statuses, thread
 from gateway.core.case import Case, Facts, author_of
 from gateway.core.classify import classify
 from gateway.core.commands import Order, Verb
-from gateway.core.decide import asks_status, decide
+from gateway.core.customers import asks_status
+from gateway.core.decide import decide
 from gateway.core.decision import Decision, Reason
 from gateway.core.forward import Forwarded
 from gateway.core.notice import Notice

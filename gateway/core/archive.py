@@ -11,9 +11,9 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from gateway.core import agent_mail, agents
+from gateway.core import agent_mail, agents, draft
 from gateway.core.case import Case
-from gateway.core.decision import Change, Decision, EntryDraft, Joined, NewTicket, Reason, Why
+from gateway.core.decision import Change, Decision, Joined, NewTicket, Reason, Why
 from gateway.core.lifecycle import Move, Status, transition
 from gateway.core.ticket import EntryKind, Role, Ticket
 from gateway.mail.message import KindName, Message
@@ -67,41 +67,29 @@ def ours(case: Case) -> Decision:
             Reason.RECORDED,
             why,
             new=NewTicket(base_subject(case.message.subject) or case.message.subject, customer, case.mailbox.address),
-            entry=_entry(case, EntryKind.CORRESPONDENCE),
+            entry=draft.entry(case, EntryKind.CORRESPONDENCE, Role.AGENT, Reason.RECORDED),
             change=Change(status=transition(Status.NEW, Move.AGENT_REPLIED), joined=others),
         )
     if not any(ticket.knows(a.address) for a in (*case.message.to, *case.message.cc)):
-        return Decision(Reason.RECORDED, why, ticket=ticket.number, entry=_entry(case, EntryKind.COMMENT))
+        return Decision(
+            Reason.RECORDED,
+            why,
+            ticket=ticket.number,
+            entry=draft.entry(case, EntryKind.COMMENT, Role.AGENT, Reason.RECORDED),
+        )
     move = Move.AGENT_REPLIED
     joined = tuple(Joined(a) for a in outside if not ticket.knows(a.address))
     return Decision(
         Reason.RECORDED,
         why,
         ticket=ticket.number,
-        entry=_entry(case, EntryKind.CORRESPONDENCE),
+        entry=draft.entry(case, EntryKind.CORRESPONDENCE, Role.AGENT, Reason.RECORDED),
         change=Change(move=move, status=transition(ticket.status, move), joined=joined),
     )
 
 
 def _by_hand(message: Message) -> bool:
     return message.header("auto-submitted").partition(";")[0].strip().casefold() in ("", "no")
-
-
-def _entry(case: Case, kind: EntryKind) -> EntryDraft:
-    message, match = case.message, case.choice.match
-    return EntryDraft(
-        kind=kind,
-        author=case.author,
-        role=Role.AGENT,
-        body_text=message.body_text,
-        reply_text=message.reply_text,
-        attachments=message.attachments,
-        message_id=message.message_id,
-        reason=Reason.RECORDED.value,
-        evidence=match.evidence if match else None,
-        remarks=message.omissions,
-        sha256=message.sha256,
-    )
 
 
 # --- before and after the table ----------------------------------------------------------------

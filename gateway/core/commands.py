@@ -144,7 +144,7 @@ def read(text: str, languages: Sequence[str] = ("en", "de"), statuses: Sequence[
         bare = _bare(line)
         # "#1042 is broken" is prose; "# close" is what a telephone makes of an order.
         m = _LINE.fullmatch(bare)
-        if bare and not m:
+        if not m and _visible(line):
             break
         start += 1
         if not m:
@@ -191,9 +191,14 @@ def is_command(line: str) -> bool:
     return m is not None and (m[1].casefold() in ALIASES or m[1].casefold() in {v.value for v in Verb})
 
 
+def _visible(line: str) -> str:
+    """What a reader sees of a line; a single star is seen, and is no blank line."""
+    return "".join(sign for sign in line if unicodedata.category(sign) != "Cf").strip()
+
+
 def _bare(line: str) -> str:
     """The line without what mail programs put around an order: signs nobody sees, and the stars of bold letters."""
-    bare = "".join(sign for sign in line if unicodedata.category(sign) != "Cf").replace("＃", "#", 1).strip()
+    bare = _visible(line).replace("＃", "#", 1).strip()
     return bare.strip("*_ ") if bare[:1] in ("*", "_") else bare
 
 

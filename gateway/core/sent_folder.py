@@ -6,7 +6,7 @@ it; what Replydesk sent itself, and what concerns no ticket, is settled quietly.
 
 from __future__ import annotations
 
-from gateway.core import audience, orders
+from gateway.core import audience, draft, orders
 from gateway.core.case import Case
 from gateway.core.decision import Change, Decision, EntryDraft, Joined, Reason, Why
 from gateway.core.lifecycle import Move, transition
@@ -62,7 +62,7 @@ def _answer(case: Case, ticket: Ticket, written_to: dict[str, Address]) -> Decis
             notify="yes: who follows" if told else "no: somebody of ours wrote it",
         ),
         ticket=ticket.number,
-        entry=_entry(case, EntryKind.CORRESPONDENCE, author, (code("sent_around", author.shown),)),
+        entry=_entry(case, EntryKind.CORRESPONDENCE, Reason.SENT_AROUND, author, code("sent_around", author.shown)),
         change=Change(move=move, status=transition(ticket.status, move), joined=joined),
         notices=told,
     )
@@ -72,7 +72,7 @@ def _aside(case: Case, ticket: Ticket, written_to: dict[str, Address]) -> Decisi
     """Written to somebody else about the ticket, such as a supplier: no customer may see that."""
     whom = ", ".join(list(written_to)[:5]) or "nobody it names"
     why = Why("yes: as a comment, for its recipients have no part in the ticket", "no", _NOT_SENT, "no")
-    entry = _entry(case, EntryKind.COMMENT, _author(case), (code("sent_aside", whom),))
+    entry = _entry(case, EntryKind.COMMENT, Reason.SENT_ASIDE, _author(case), code("sent_aside", whom))
     return Decision(Reason.SENT_ASIDE, why, ticket=ticket.number, entry=entry)
 
 
@@ -108,19 +108,6 @@ def _author(case: Case) -> Address:
     return Address(box.address, box.name)
 
 
-def _entry(case: Case, kind: EntryKind, author: Address, remarks: tuple[str, ...]) -> EntryDraft:
-    message = case.message
-    text = message.reply_text or message.body_text
-    return EntryDraft(
-        kind=kind,
-        author=author,
-        role=Role.AGENT,
-        body_text=text,
-        reply_text=text,
-        attachments=message.attachments,
-        message_id=message.message_id,
-        reason=Reason.SENT_AROUND.value if kind is EntryKind.CORRESPONDENCE else Reason.SENT_ASIDE.value,
-        evidence=case.choice.match.evidence if case.choice.match else None,
-        remarks=remarks,
-        sha256=message.sha256,
-    )
+def _entry(case: Case, kind: EntryKind, reason: Reason, author: Address, remark: str) -> EntryDraft:
+    text = case.message.reply_text or case.message.body_text
+    return draft.entry(case, kind, Role.AGENT, reason, author=author, text=text, remarks=(remark,))

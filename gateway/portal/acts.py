@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from gateway.core import rating, requester_acts
+from gateway.core import customers, rating
 from gateway.core.compose import Scene
 from gateway.core.decision import Reason
 from gateway.core.notice import Audience, Notice, NoticeRequest
@@ -28,14 +28,14 @@ def reply(desk: Desk, tx: Tx, number: int, text: str, solved: bool, now: datetim
     tx.threads.serialise([f"ticket:{number}"])
     cause = f"portal:{number}:{now.isoformat()}"
     if text:
-        decision = requester_acts.reply_on_portal(tx.reads.current(number), desk.policy, text)
+        decision = customers.reply_on_portal(tx.reads.current(number), desk.policy, text)
         desk.effects.apply(tx, decision, cause, now)
     if solved:
         _close(desk, tx, number, "closed_on_page", cause + ":close", now)
 
 
 def _close(desk: Desk, tx: Tx, number: int, how: str, cause: str, now: datetime) -> bool:
-    decision = requester_acts.close_by_requester(tx.reads.current(number), desk.policy, Reason.CLOSED_BY_LINK, how)
+    decision = customers.close_by_requester(tx.reads.current(number), desk.policy, Reason.CLOSED_BY_LINK, how)
     if decision is None:
         return False
     desk.effects.apply(tx, decision, cause, now)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from gateway.core import bounced, thread
+from gateway.core import machines, thread
 from gateway.core.notice import Audience
 from gateway.core.ticket import Evidence
 from gateway.flow import Desk
@@ -22,5 +22,5 @@ def undelivered(desk: Desk, tx: Tx, outbox_id: int, reply: str, now: datetime) -
         return
     sent = tx.threads.known(thread.ThreadKeys(reported=(thread.Key(Evidence.REPLY_ADDRESS, outbox=outbox_id),))).sent
     assert sent is not None
-    decision = bounced.undelivered(tx.reads.current(row.ticket), desk.policy, sent, row.audience, reply)
+    decision = machines.undelivered(tx.reads.current(row.ticket), desk.policy, sent, row.audience, reply)
     desk.effects.apply(tx, decision, f"undelivered:{outbox_id}:{now.isoformat()}", now)

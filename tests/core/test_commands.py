@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway.core.commands import (
@@ -212,6 +212,8 @@ def test_no_text_raises_and_none_is_lost(text: str, statuses: list[str]) -> None
 
 @EXAMPLES
 @given(st.text(max_size=100))
+@example("_")
+@example("**")
 def test_a_text_without_the_sign_is_left_alone(text: str) -> None:
     """Nothing is cut from an ordinary mail."""
     text = text.replace("#", "")

@@ -6,13 +6,14 @@ import re
 import sys
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core import token
 from gateway.core.case import Case
-from gateway.core.decide import TABLE, decide
+from gateway.core.decide import TABLE, decide, document
 from gateway.core.decision import SENTENCES, Decision, Reason
 from gateway.core.lifecycle import Move, Status
 from gateway.core.notice import Audience, Notice
@@ -373,3 +374,10 @@ def test_no_stranger_ever_gets_what_was_said(c: Case) -> None:
         known = {on.requester.key, *(a.key for a in on.participants), *(a.key for a in (*c.message.to, *c.message.cc))}
         receivers = {n.recipient.key for n in decision.notices if n.audience is Audience.CUSTOMER}
         assert receivers <= known
+
+
+def test_the_document_tells_the_table() -> None:
+    """docs/decide.md is made of TABLE; put between its marks what `gateway.core.decide.document()` returns."""
+    written = (Path(__file__).parents[2] / "docs" / "decide.md").read_text("utf-8")
+    assert written.partition("<!-- table -->")[2].partition("<!-- /table -->")[0].strip() == document()
+    assert {line.count("|") for line in document().split("\n")} == {6}

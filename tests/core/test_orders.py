@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.core import bounced, commands, move_entries, orders, requester_acts
+from gateway.core import commands, customers, machines, move_entries, orders
 from gateway.core.decision import Act, Decision, EntryDraft, Joined, Reason
 from gateway.core.lifecycle import Move, Status
 from gateway.core.notice import Notice
@@ -339,9 +339,7 @@ def test_one_mail_becomes_a_ticket() -> None:
 @pytest.mark.parametrize("status", Status)
 def test_the_requester_presses_the_button(status: Status) -> None:
     """Once: a second click changes nothing."""
-    decision = requester_acts.close_by_requester(
-        replace(ON, status=status), POLICY, Reason.CLOSED_BY_LINK, "closed_by_link"
-    )
+    decision = customers.close_by_requester(replace(ON, status=status), POLICY, Reason.CLOSED_BY_LINK, "closed_by_link")
     if status is Status.CLOSED:
         assert decision is None
         return
@@ -355,7 +353,7 @@ def test_the_requester_presses_the_button(status: Status) -> None:
 @pytest.mark.parametrize("status", [Status.NEW, Status.WAITING_ON_CONTACT, Status.SOLVED])
 def test_the_requester_answers_on_the_page(status: Status) -> None:
     """As by mail: our turn, agents are told, a solved ticket is opened."""
-    decision = requester_acts.reply_on_portal(replace(ON, status=status), POLICY, "Hello")
+    decision = customers.reply_on_portal(replace(ON, status=status), POLICY, "Hello")
     assert decision.change.status is (Status.NEW if status is Status.NEW else Status.WAITING_ON_US)
     assert {n.headline for n in decision.notices} == {"reopened" if status is Status.SOLVED else "reply"}
     assert notices(decision) == AGENTS
@@ -375,7 +373,7 @@ def test_a_mail_of_ours_that_was_refused(recipient: str, newest: bool, audience:
     """It is our turn again only if the requester lacks our newest answer; a refused notice tells no agent."""
     sent = SentFacts(own_id(), 7, "reply", recipient, newest)
     closed = replace(ON, status=Status.CLOSED)
-    decision = bounced.undelivered(closed, POLICY, sent, audience, "550 5.1.1 no such user")
+    decision = machines.undelivered(closed, POLICY, sent, audience, "550 5.1.1 no such user")
     assert decision.change.status is (Status.WAITING_ON_US if moves else None)
     assert notices(decision) == (AGENTS if tells else [])
     assert f"Our mail to {recipient} could not be sent: 550 5.1.1 no such user" in text_of(decision.events[0], "en")

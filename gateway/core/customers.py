@@ -1,0 +1,277 @@
+"""Rows of customers: replies, strangers, new requests; and what a requester does by a click."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from gateway.core import acknowledge, agent_mail, audience, commands, draft, orders, token, window
+from gateway.core.case import Case
+from gateway.core.commands import Verb
+from gateway.core.decision import Change, Decision, EntryDraft, Joined, NewTicket, Reason, Why
+from gateway.core.lifecycle import Move, Status, transition
+from gateway.core.notice import Audience, Notice, NoticeRequest
+from gateway.core.policy import Policy
+from gateway.core.roles import is_role
+from gateway.core.ticket import EntryKind, Role, Ticket
+from gateway.mail.sentence import code
+from gateway.mail.subject import base_subject
+
+
+def reply(case: Case) -> Decision:
+    """The requester or a participant wrote: the everyday case."""
+    ticket = case.ticket
+    assert ticket is not None
+    asks_close = case.keys.close or case.order.has(Verb.CLOSE) or case.order.has(Verb.SOLVED)
+    if asks_close and case.author.key == ticket.requester.key and case.proven:
+        return _requester_closes(case, ticket)
+    return _attach(case, ticket, draft.role_of(case, ticket), Reason.REPLY, ())
+
+
+def _requester_closes(case: Case, ticket: Ticket) -> Decision:
+    entry = draft.entry(case, EntryKind.CORRESPONDENCE, Role.REQUESTER, Reason.REQUESTER_CLOSES)
+    closing = close_by_requester(ticket, case.policy, Reason.REQUESTER_CLOSES, "closed_by_mail")
+    attach = f"yes: {draft.evidence(case)}"
+    if closing is None:
+        why = Why(attach, "no: it asks for closing, and it is closed", "no: nothing new", "no: nothing new")
+        return Decision(Reason.REQUESTER_CLOSES, why, ticket=ticket.number, entry=entry)
+    why = replace(closing.why, attach=attach, acknowledge="no: the closing mail answers it")
+    return replace(closing, why=why, entry=entry)
+
+
+def stranger_signed(case: Case) -> Decision:
+    ticket = case.ticket
+    assert ticket is not None
+    flag = code("unconfirmed", case.author.address)
+    decision = _attach(case, ticket, Role.STRANGER, Reason.STRANGER_SIGNED, (flag,))
+    joined = (Joined(case.author, confirmed=False), *decision.change.joined)
+    return replace(decision, change=replace(decision.change, joined=joined))
+
+
+def stranger_unsigned(case: Case) -> Decision:
+    return _new(case, Reason.STRANGER_UNSIGNED, tuple(("claims", n) for n in _claimed(case)))
+
+
+def is_closed_too_long(case: Case) -> bool:
+    days = case.policy.reopen_window_days
+    ticket = case.ticket
+    if not days or ticket is None or ticket.status is not Status.CLOSED or ticket.closed_at is None:
+        return False
+    return case.now - ticket.closed_at > timedelta(days=days)
+
+
+def follow_up(case: Case) -> Decision:
+    """Its subject loses the earlier reference, which would be taken for its own."""
+    assert case.ticket is not None
+    subject = base_subject(token.cut_references(case.policy.reference_prefix, case.message.subject))
+    return _new(case, Reason.FOLLOW_UP, (("follows", case.ticket.number),), subject or case.ticket.subject)
+
+
+def new_request(case: Case) -> Decision:
+    return _new(case, Reason.NEW_REQUEST, tuple(("claims", n) for n in case.choice.claims))
+
+
+def new_automatic(case: Case) -> Decision:
+    return _new(case, Reason.NEW_AUTOMATIC, ())
+
+
+def asks_status(case: Case) -> bool:
+    """A customer wants the list of own open tickets. Under a ticket, "Status?" is asked of a human."""
+    if case.ticket is not None and not case.message.reply_text.lstrip().startswith("#"):
+        return False
+    return not case.message.attachments and commands.asks_status(case.message.subject, case.message.reply_text)
+
+
+def status_asked(case: Case) -> Decision:
+    """Everybody who asks gets the same kind of answer, whether we know the address or not."""
+    why = Why(attach="no: it asks for own tickets", acknowledge="yes: with the list", notify="no: nothing to do")
+    spent = window.spent(case.policy.acknowledgement_budgets, case.facts.automatic_mail, case.now)
+    if spent or case.kind.no_acknowledgement or is_role(case.author.key):
+        refused = case.kind.no_acknowledgement or "too much automatic mail went to this address lately"
+        return Decision(Reason.STATUS_ASKED, replace(why, acknowledge=f"no: {refused}"))
+    request = NoticeRequest(Notice.TICKET_LIST, case.author, Audience.CUSTOMER)
+    return Decision(Reason.STATUS_ASKED, why, notices=(request,), listed=case.facts.own_tickets)
+
+
+# --- the two things that can happen to a human's mail ----------------------------------------
+
+
+def _attach(case: Case, ticket: Ticket, role: Role, reason: Reason, remarks: tuple[str, ...]) -> Decision:
+    """Onto the ticket; it is our turn again, unless the budget for reopening is spent."""
+    was_done = ticket.status in (Status.SOLVED, Status.CLOSED)
+    status = transition(ticket.status, Move.REQUESTER_REPLIED)
+    move: Move | None = Move.REQUESTER_REPLIED
+    reopen = "yes: it was " + ticket.status.value if was_done else "no: it is open"
+    alarm = ""
+    spent = window.spent(case.policy.reopen_budgets, case.facts.reopens, case.now) if was_done else None
+    if spent:
+        status, move = ticket.status, None
+        reopen = f"no: it was reopened {spent.count} times in {spent.minutes} minutes, which smells of a loop"
+        alarm = f"Ticket {ticket.number} is not reopened any more: {spent.count} reopens in {spent.minutes} minutes."
+    why = Why(
+        attach=f"yes: {draft.evidence(case)}",
+        reopen=reopen,
+        acknowledge="no: it is a reply; the ticket was acknowledged when it began",
+        notify="yes: a human wrote" if not spent else "no: the operator is told instead",
+    )
+    reopened = was_done and not spent
+    headline = "reopened" if reopened else "reply"
+    return Decision(
+        Reason.REPLY_REOPENS if was_done and reason is Reason.REPLY else reason,
+        why,
+        ticket=ticket.number,
+        entry=draft.entry(case, EntryKind.CORRESPONDENCE, role, reason, remarks=(*remarks, *_oddities(case))),
+        change=Change(
+            move=move,
+            status=status,
+            reopened=reopened,
+            joined=_company(case, ticket) if role is not Role.STRANGER else (),
+        ),
+        events=(code("reopened", case.author.shown),) if reopened else (),
+        notices=() if spent else draft.tell(case, ticket, headline, (*remarks, *_oddities(case))),
+        files=case.files,
+        alarm=alarm,
+    )
+
+
+def _new(case: Case, reason: Reason, links: tuple[tuple[str, int], ...], subject: str = "") -> Decision:
+    box = case.mailbox
+    no_answer = acknowledge.no_acknowledgement(case)
+    flood = window.spent(case.policy.new_ticket_budgets, case.facts.new_tickets, case.now)
+    if flood:
+        no_answer = f"{flood.count} new tickets of this author in {flood.minutes} minutes"
+    remarks = (*_link_remarks(reason, links), *_oddities(case))
+    notices: list[NoticeRequest] = []
+    invite = False
+    if not no_answer:
+        told = _continues(case) if reason is Reason.FOLLOW_UP else ()
+        notices.append(NoticeRequest(Notice.REQUEST_RECEIVED, case.author, Audience.CUSTOMER, remarks=told))
+        if not case.facts.invited and not case.facts.registered:
+            invite = True
+            notices.append(NoticeRequest(Notice.REGISTRATION, case.author, Audience.CUSTOMER))
+    if not flood:
+        notices += draft.tell(case, None, "new_request", remarks)
+    why = Why(
+        attach="no: " + orders.sentence(reason),
+        reopen="no: a new ticket instead" if links else "",
+        acknowledge=f"no: {no_answer}" if no_answer else "yes: a human's first mail",
+        notify="no: the operator is told instead" if flood else "yes: a new request",
+    )
+    return Decision(
+        reason,
+        why,
+        new=NewTicket(subject or case.message.subject, case.author, box.address),
+        entry=draft.entry(case, EntryKind.CORRESPONDENCE, Role.REQUESTER, reason, remarks=remarks),
+        change=Change(joined=_company(case, None), links=links),
+        notices=tuple(notices),
+        files=case.files,
+        invite=invite,
+        alarm=f"{case.author.address} opened {flood.count} tickets in {flood.minutes} minutes; more are kept but "
+        "neither acknowledged nor announced."
+        if flood
+        else "",
+    )
+
+
+def _continues(case: Case) -> tuple[str, ...]:
+    """The customer learns which number continues the one that was closed long ago."""
+    assert case.ticket is not None
+    return (code("continues", token.reference(case.policy.keys, case.policy.reference_prefix, case.ticket.number)),)
+
+
+def _oddities(case: Case) -> tuple[str, ...]:
+    """What an agent should know of the mail itself."""
+    said = []
+    if case.facts.same_id_other_content:
+        said.append(code("same_id"))
+    if case.message.encryption:
+        said.append(code("encrypted"))
+    if case.keys.close and case.ticket and not case.proven:
+        said.append(code("close_unproven"))
+    if case.agent and case.order.commands and not agent_mail.proof(case):
+        said.append(code("order_unproven"))
+    return tuple(said)
+
+
+def _link_remarks(reason: Reason, links: tuple[tuple[str, int], ...]) -> tuple[str, ...]:
+    numbers = ", #".join(str(n) for _, n in links)
+    if not numbers:
+        return ()
+    return (code("follows_ticket" if reason is Reason.FOLLOW_UP else "claims_ticket", numbers),)
+
+
+def _company(case: Case, ticket: Ticket | None) -> tuple[Joined, ...]:
+    """People in To and Cc of a customer's mail take part from now on; that confirms those who were not.
+
+    A mail that proves nothing confirms nobody: whoever wrote it in the requester's name would get the answers.
+    Nor does one that names none of our addresses: it was sent to us behind the others' backs.
+    """
+    openly = any(case.policy.is_own(a.address) for a in (*case.message.to, *case.message.cc))
+    confirmed = openly and (ticket is None or case.proven)
+    there = {ticket.requester.key, *(p.address.key for p in ticket.people if p.confirmed)} if ticket else set()
+    known = there | {case.author.key}
+    joined: dict[str, Joined] = {}
+    for address in (*case.message.to, *case.message.cc)[:50]:
+        key = address.key
+        if key in known or key in joined or case.policy.is_own(key) or case.policy.agent_for(key) or is_role(key):
+            continue
+        if "@" in key:
+            joined[key] = Joined(address, confirmed=confirmed)
+    return tuple(joined.values())
+
+
+def _claimed(case: Case) -> tuple[int, ...]:
+    named = (case.ticket.number,) if case.ticket else ()
+    return tuple(dict.fromkeys((*named, *case.choice.claims)))
+
+
+# --- without a mail: by the link in ours, or on the status page ------------------------------
+
+
+def close_by_requester(ticket: Ticket, policy: Policy, reason: Reason, how: str) -> Decision | None:
+    """The requester closes; None when it is closed already, for a second click changes nothing.
+
+    `how` is a code of `say`: `closed_by_mail`, `closed_by_link`, `closed_on_page`.
+    """
+    if ticket.status is Status.CLOSED:
+        return None
+    moved = Move.REQUESTER_CONFIRMED if ticket.status is Status.SOLVED else Move.REQUESTER_CLOSED
+    return Decision(
+        reason,
+        Why(
+            attach="yes: " + orders.sentence(reason),
+            reopen="no: it asks for closing",
+            notify="yes: the requester closed it",
+        ),
+        ticket=ticket.number,
+        change=Change(move=moved, status=transition(ticket.status, moved), closed_by="requester"),
+        events=(code(how),),
+        notices=(
+            NoticeRequest(Notice.CLOSED, ticket.requester, Audience.CUSTOMER),
+            *audience.tell("closed_by_requester", policy, ticket),
+        ),
+    )
+
+
+def reply_on_portal(ticket: Ticket, policy: Policy, text: str) -> Decision:
+    """The requester answers on the status page: the same effects as a mail."""
+    was_done = ticket.status in (Status.SOLVED, Status.CLOSED)
+    reason = Reason.PORTAL_REPLY
+    return Decision(
+        reason,
+        Why(
+            "yes: " + orders.sentence(reason),
+            "yes: it was done" if was_done else "no: it is open",
+            "no: a reply",
+            "yes",
+        ),
+        ticket=ticket.number,
+        entry=EntryDraft(EntryKind.CORRESPONDENCE, ticket.requester, Role.REQUESTER, text, text, reason=reason.value),
+        change=Change(
+            move=Move.REQUESTER_REPLIED,
+            status=transition(ticket.status, Move.REQUESTER_REPLIED),
+            reopened=was_done,
+        ),
+        events=(code("reopened", ticket.requester.shown),) if was_done else (),
+        notices=audience.tell("reopened" if was_done else "reply", policy, ticket),
+    )

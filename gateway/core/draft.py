@@ -1,0 +1,58 @@
+"""What the rows of the table share: a mail as an entry, its author's part in the ticket, who is told."""
+
+from __future__ import annotations
+
+from gateway.core import audience
+from gateway.core.case import Case
+from gateway.core.decision import EntryDraft, Reason
+from gateway.core.notice import NoticeRequest
+from gateway.core.ticket import EntryKind, Role, Ticket
+from gateway.mail.message import Address
+
+
+def entry(
+    case: Case,
+    kind: EntryKind,
+    role: Role,
+    reason: Reason,
+    *,
+    author: Address | None = None,
+    text: str | None = None,
+    remarks: tuple[str, ...] = (),
+    collapsed: bool = False,
+) -> EntryDraft:
+    """The mail as a line of the ticket's history; `text` None: its own."""
+    message, match = case.message, case.choice.match
+    return EntryDraft(
+        kind=kind,
+        author=author or case.author,
+        role=role,
+        body_text=message.body_text if text is None else text,
+        reply_text=message.reply_text if text is None else text,
+        attachments=message.attachments,
+        message_id=message.message_id,
+        reason=reason.value,
+        evidence=match.evidence if match else None,
+        collapsed=collapsed,
+        remarks=(*remarks, *message.omissions),
+        sha256=message.sha256,
+    )
+
+
+def tell(case: Case, ticket: Ticket | None, headline: str, remarks: tuple[str, ...]) -> tuple[NoticeRequest, ...]:
+    return audience.tell(headline, case.policy, ticket, mailbox=case.mailbox.address, remarks=remarks, but=case.agent)
+
+
+def role_of(case: Case, ticket: Ticket) -> Role:
+    if case.author.key == ticket.requester.key:
+        return Role.REQUESTER
+    return Role.PARTICIPANT if ticket.knows(case.author.address) else Role.STRANGER
+
+
+def evidence(case: Case) -> str:
+    return case.choice.match.evidence.value if case.choice.match else "no evidence"
+
+
+def belongs(case: Case, ticket: Ticket) -> bool:
+    """An author the ticket knows, or a mark only a recipient of ours can show."""
+    return ticket.knows(case.author.address) or case.signed
