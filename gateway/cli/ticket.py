@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 from gateway.cli.words import count
-from gateway.core.commands import STATUS_WORDS, TICKET
+from gateway.core.commands import TICKET, status_words
 from gateway.core.lifecycle import Status
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ def _number(word: str) -> int:
 def _status_or_open(word: str) -> str:
     if word.casefold() in (OPEN, Status.NEW.value):
         return word.casefold()
-    found = STATUS_WORDS.get(re.sub(r"[-_\s]+", " ", word).strip().casefold())
+    found = status_words().get(re.sub(r"[-_\s]+", " ", word).strip().casefold())
     if found is None:
         known = ", ".join((OPEN, *(s.value for s in Status)))
         raise argparse.ArgumentTypeError(f"{word!r} is none; use one of: {known}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gateway.config.core_policy import policy
 from gateway.config.settings import ImapSettings, SendSettings, Settings
-from gateway.core.commands import STATUS_WORDS
+from gateway.core.commands import status_words
 from gateway.core.token import Keys
 from gateway.mail.message import address_key
 
@@ -73,12 +73,13 @@ def _check_hours(settings: Settings) -> None:
 
 
 def _check_statuses(settings: Settings) -> None:
+    ours = status_words()
     for n, status in enumerate(settings.statuses):
         before = {w.casefold() for s in settings.statuses[:n] for w in (s.name, *s.labels.values())}
-        if status.name.casefold() in STATUS_WORDS or status.name.casefold() in before:
+        if status.name.casefold() in ours or status.name.casefold() in before:
             raise settings.error(f"statuses[{n}].name", f"{status.name!r} is there already", "Choose another name.")
         for language, label in status.labels.items():
-            if label.casefold() in STATUS_WORDS or label.casefold() in before:
+            if label.casefold() in ours or label.casefold() in before:
                 key = f"statuses[{n}].labels.{language}"
                 raise settings.error(key, f"{label!r} is there already", "Choose another name.")
 

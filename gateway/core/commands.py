@@ -9,12 +9,15 @@ from __future__ import annotations
 import difflib
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import lru_cache
 
+from gateway import texts
 from gateway.core.lifecycle import Status
 from gateway.mail.sentence import code
+from gateway.texts import Catalogs, mark_in
 
 
 class Verb(StrEnum):
@@ -38,6 +41,8 @@ class Verb(StrEnum):
     HELP = "help"
 
 
+_VERBS = {verb.value: verb for verb in Verb}
+
 FORMS: dict[Verb, str] = {
     Verb.CLOSE: "#close",
     Verb.SOLVED: "#solved",
@@ -59,47 +64,70 @@ FORMS: dict[Verb, str] = {
     Verb.HELP: "#help",
 }
 
-ALIASES: dict[str, Verb] = {
-    "closed": Verb.CLOSE,
-    "schliessen": Verb.CLOSE,
-    "geschlossen": Verb.CLOSE,
-    "solve": Verb.SOLVED,
-    "gelöst": Verb.SOLVED,
-    "geloest": Verb.SOLVED,
-    "erledigt": Verb.SOLVED,
-    "warten": Verb.WAIT,
-    "notiz": Verb.NOTE,
-    "zuweisen": Verb.ASSIGN,
-    "folgen": Verb.FOLLOW,
-    "entfolgen": Verb.UNFOLLOW,
-    "teilen": Verb.SPLIT,
-    "zusammenführen": Verb.MERGE,
-    "verschieben": Verb.MOVE,
-    "von": Verb.FROM,
-    "an": Verb.TO,
-    "sprache": Verb.LANGUAGE,
-    "rückgängig": Verb.UNDO,
-    "öffnen": Verb.REOPEN,
-    "oeffnen": Verb.REOPEN,
-    "hilfe": Verb.HELP,
+_COMMAND_WORDS: dict[Verb, str] = {
+    Verb.CLOSE: mark_in("command", "close|closed"),
+    Verb.SOLVED: mark_in("command", "solved|solve"),
+    Verb.WAIT: mark_in("command", "wait"),
+    Verb.NOTE: mark_in("command", "note"),
+    Verb.ASSIGN: mark_in("command", "assign"),
+    Verb.STATUS: mark_in("command", "status"),
+    Verb.FOLLOW: mark_in("command", "follow"),
+    Verb.UNFOLLOW: mark_in("command", "unfollow"),
+    Verb.SPLIT: mark_in("command", "split"),
+    Verb.MERGE: mark_in("command", "merge"),
+    Verb.MOVE: mark_in("command", "move"),
+    Verb.FROM: mark_in("command", "from"),
+    Verb.TO: mark_in("command", "to"),
+    Verb.LANGUAGE: mark_in("command", "language"),
+    Verb.SPAM: mark_in("command", "spam"),
+    Verb.UNDO: mark_in("command", "undo"),
+    Verb.REOPEN: mark_in("command", "reopen"),
+    Verb.HELP: mark_in("command", "help"),
 }
 
-STATUS_WORDS: dict[str, Status] = {
-    "new": Status.NEW,
-    "neu": Status.NEW,
-    "waiting on us": Status.WAITING_ON_US,
-    "us": Status.WAITING_ON_US,
-    "open": Status.WAITING_ON_US,
-    "wartet auf uns": Status.WAITING_ON_US,
-    "waiting on contact": Status.WAITING_ON_CONTACT,
-    "contact": Status.WAITING_ON_CONTACT,
-    "waiting": Status.WAITING_ON_CONTACT,
-    "wartet auf kontakt": Status.WAITING_ON_CONTACT,
-    "solved": Status.SOLVED,
-    "gelöst": Status.SOLVED,
-    "closed": Status.CLOSED,
-    "geschlossen": Status.CLOSED,
+_STATUS_WORDS: dict[Status, str] = {
+    Status.NEW: mark_in("status", "new"),
+    Status.WAITING_ON_US: mark_in("status", "waiting on us|us|open"),
+    Status.WAITING_ON_CONTACT: mark_in("status", "waiting on contact|contact|waiting"),
+    Status.SOLVED: mark_in("status", "solved"),
+    Status.CLOSED: mark_in("status", "closed"),
 }
+
+
+def aliases() -> Mapping[str, Verb]:
+    """Every other word for a command, in every language."""
+    return _aliases(texts.catalogs())
+
+
+@lru_cache(maxsize=1)
+def _aliases(catalogs: Catalogs) -> dict[str, Verb]:
+    found: dict[str, Verb] = {}
+    for words in catalogs.every():
+        for verb, message in _COMMAND_WORDS.items():
+            for word in words.words_in("command", message):
+                found.setdefault(word, verb)
+    return {word: verb for word, verb in found.items() if word not in _VERBS}
+
+
+def status_words() -> Mapping[str, Status]:
+    """How agents may call our own statuses, in every language."""
+    return _status_words(texts.catalogs())
+
+
+@lru_cache(maxsize=1)
+def _status_words(catalogs: Catalogs) -> dict[str, Status]:
+    found: dict[str, Status] = {}
+    for words in catalogs.every():
+        for status, message in _STATUS_WORDS.items():
+            for word in words.words_in("status", message):
+                found.setdefault(word, status)
+    return found
+
+
+@lru_cache(maxsize=1)
+def _questions(catalogs: Catalogs) -> frozenset[str]:
+    asked = mark_in("question", "status|status?|#status|my tickets")
+    return frozenset(q for words in catalogs.every() for q in words.words_in("question", asked))
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,16 +197,13 @@ def _only_reopens(commands: Sequence[Command]) -> bool:
     return all(c.verb is Verb.REOPEN and c.argument for c in commands)
 
 
-STATUS_QUESTIONS = frozenset({"status", "status?", "#status", "my tickets", "meine tickets", "meine anfragen"})
-
-
 def asks_status(subject: str, reply_text: str) -> bool:
     """A customer asks for their open tickets: the word stands alone, in the text or above an empty one.
 
     With any other text the mail is a request: a question called "Status" must reach a human.
     """
     text = _words(reply_text.partition("\n-- \n")[0])
-    return text in STATUS_QUESTIONS if text else _words(subject) in STATUS_QUESTIONS
+    return (text or _words(subject)) in _questions(texts.catalogs())
 
 
 def _words(text: str) -> str:
@@ -188,7 +213,7 @@ def _words(text: str) -> str:
 def is_command(line: str) -> bool:
     """Whether a line is an order by its form and its word."""
     m = _LINE.fullmatch(_bare(line)) if "#" in line or "＃" in line else None
-    return m is not None and (m[1].casefold() in ALIASES or m[1].casefold() in {v.value for v in Verb})
+    return m is not None and _verb(m[1].casefold()) is not None
 
 
 def _visible(line: str) -> str:
@@ -204,13 +229,17 @@ def _bare(line: str) -> str:
 
 def _command(word: str, argument: str, languages: Sequence[str], statuses: Sequence[str]) -> Command | str:
     name = word.casefold()
-    verb = ALIASES.get(name) or next((v for v in Verb if v.value == name), None)
+    verb = _verb(name)
     if verb is None:
-        near = difflib.get_close_matches(name, [*(v.value for v in Verb), *ALIASES], 1, 0.6)
+        near = difflib.get_close_matches(name, [*_VERBS, *aliases()], 1, 0.6)
         if not near:
             return code("unknown_command", word)
-        return code("did_you_mean", word, FORMS[ALIASES.get(near[0]) or Verb(near[0])])
+        return code("did_you_mean", word, FORMS[_verb(near[0]) or Verb(near[0])])
     return _ARGUMENTS.get(verb, _nothing)(verb, argument, languages, statuses)
+
+
+def _verb(name: str) -> Verb | None:
+    return _VERBS.get(name) or aliases().get(name)
 
 
 def _nothing(verb: Verb, argument: str, *_: Sequence[str]) -> Command | str:
@@ -245,8 +274,8 @@ def _name(verb: Verb, argument: str, *_: Sequence[str]) -> Command | str:
 
 def _status(verb: Verb, argument: str, _: Sequence[str], statuses: Sequence[str]) -> Command | str:
     word = " ".join(argument.replace("_", " ").casefold().split())
-    if word in STATUS_WORDS:
-        return Command(verb, STATUS_WORDS[word].value)
+    if found := status_words().get(word):
+        return Command(verb, found.value)
     site = next((s for s in statuses if s.casefold() == word), None)
     if site:
         return Command(verb, site)

@@ -32,7 +32,7 @@ from gateway.core.sentences import text_of
 from gateway.core.ticket import Entry, EntryKind, Role, Ticket
 from gateway.mail import subject
 from gateway.mail.message import NULL_REVERSE_PATH, Address
-from gateway.mail.new_text import MARKERS
+from gateway.mail.new_text import marker
 
 REGISTRATION_DAYS = 30
 RESET_HOURS = 24
@@ -215,7 +215,7 @@ def _words(request: NoticeRequest, scene: Scene, policy: Policy, box: Mailbox, l
     return Words(
         request.notice,
         language,
-        "" if request.notice in _NEVER_ANSWERED or ticket is None else MARKERS[1] if language == "de" else MARKERS[0],
+        "" if request.notice in _NEVER_ANSWERED or ticket is None else marker(language),
         request.recipient,
         box.name or box.address,
         box.address,

@@ -18,7 +18,7 @@ from gateway.core.notice import FILE_PATH
 from gateway.core.policy import Mailbox, Policy
 from gateway.core.ticket import Entry, EntryKind
 from gateway.mail.message import address_key
-from gateway.mail.new_text import MARKERS
+from gateway.mail.new_text import markers
 
 _QUOTED = re.compile(r"^\s*(?:>\s?)+(.*)$")
 _SIGNATURE = re.compile(r"^-- ?$", re.M)
@@ -119,7 +119,7 @@ def _folded(line: str) -> str:
 def _marked(line: str) -> bool:
     """Our marker line: what follows it is the notice."""
     folded = _folded(line)
-    return any(_folded(marker) in folded for marker in MARKERS)
+    return any(_folded(marker) in folded for marker in markers())
 
 
 def _without_addresses(line: str, box: Mailbox, policy: Policy) -> str:

@@ -10,15 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from gateway.mail import quotation
 from gateway.mail.html_text import TextLine
-
-MARKERS = (
-    "##- Please write your reply above this line -##",
-    "##- Bitte antworten Sie oberhalb dieser Zeile -##",
-)
-"""The first line of our mails to customers, English and German."""
+from gateway.texts import Catalogs, catalog, catalogs
+from gateway.texts import mark as _
 
 LINES_LIMIT = 5_000
 LOOKS_LIMIT = 1_000
@@ -30,6 +27,22 @@ _SEPARATOR = re.compile(r"^\s*(?:[-_=*–—]{3,}|-- ?)\s*$")
 _WORDS = re.compile(r"\w+")
 _NOT_SIGNS = re.compile(r"[\W_]+")
 _MARKER_LINES = 4
+_MARKER = _("##- Please write your reply above this line -##")
+
+
+def marker(language: str) -> str:
+    """The first line of our mails to customers."""
+    return catalog(language).gettext(_MARKER)
+
+
+def markers() -> tuple[str, ...]:
+    """It in every language: an answer quotes what it answers."""
+    return _markers(catalogs())
+
+
+@lru_cache(maxsize=1)
+def _markers(every: Catalogs) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(words.gettext(_MARKER) for words in every.every()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +54,18 @@ class _Row:
     rule: bool = False
 
 
-def new_text(body_text: str, lines: Sequence[TextLine] = (), markers: tuple[str, ...] = MARKERS) -> str:
+def new_text(body_text: str, lines: Sequence[TextLine] = (), above: Sequence[str] = ()) -> str:
     """What the sender wrote now; equal to `body_text` when nothing tells it from what is quoted.
 
     `lines` are given when the text was made from HTML: what mail programs mark there counts as quoted.
+    `above` are marker lines of ours; those of every language when none is given.
     """
     if lines and all(line.level for line in lines if line.text):
         return body_text
     plain = body_text.split("\n")
     if len(lines or plain) > LINES_LIMIT:
         return body_text
-    rows = _above_marker(_html_rows(lines) if lines else _plain_rows(plain), markers)
+    rows = _above_marker(_html_rows(lines) if lines else _plain_rows(plain), above or markers())
     kept = _kept(rows)
     if len(kept) == len(rows) == len(plain):
         return body_text
@@ -127,14 +141,14 @@ def _last_block(levels: Sequence[int]) -> int:
     return last
 
 
-def _above_marker(rows: list[_Row], markers: tuple[str, ...]) -> list[_Row]:
+def _above_marker(rows: list[_Row], above: Sequence[str]) -> list[_Row]:
     """The rows above our marker line, however it was wrapped. A marker that is quoted line by line cuts nothing:
     the answer may stand below it."""
     whole = "\n".join(row.text for row in rows).casefold()
-    markers = tuple(m for m in markers if max(_WORDS.findall(m.casefold()), key=len, default="\n") in whole)
-    if not markers:
+    found = tuple(m for m in above if max(_WORDS.findall(m.casefold()), key=len, default="\n") in whole)
+    if not found:
         return rows
-    wanted = [_NOT_SIGNS.sub("", m).casefold() for m in markers]
+    wanted = [_NOT_SIGNS.sub("", m).casefold() for m in found]
     signs = [_NOT_SIGNS.sub("", row.text).casefold() for row in rows]
     for index in range(len(rows)):
         if not signs[index] or rows[index].quoted:
@@ -142,8 +156,8 @@ def _above_marker(rows: list[_Row], markers: tuple[str, ...]) -> list[_Row]:
         window = "".join(signs[index : index + _MARKER_LINES])
         place = min((p for w in wanted if w and (p := window.find(w)) >= 0), default=-1)
         if 0 <= place < len(signs[index]):
-            above = rows[:index]
-            return above if any(row.text.strip() for row in above) else rows
+            before = rows[:index]
+            return before if any(row.text.strip() for row in before) else rows
     return rows
 
 

@@ -16,6 +16,8 @@ from gateway.core.policy import Agent, Mailbox, Policy
 from gateway.core.ticket import Entry, EntryKind, Evidence, Participant, Role, Ticket
 from gateway.core.token import Keys
 from gateway.mail.message import Address, Attachment
+from gateway.texts import catalog
+from gateway.texts import mark as _
 
 CUSTOMER = Address("erika.beispiel@example.net", "Erika Beispiel")
 COLLEAGUE = Address("max.beispiel@example.net", "Max Beispiel")
@@ -59,7 +61,8 @@ _MAYBE_WITHOUT_TICKET = frozenset({Notice.REGISTRATION, Notice.REGISTERED, Notic
 
 def outbounds(notice: Notice, language: str) -> tuple[Outbound, Outbound]:
     """A full and a sparse example; with English texts where there are none in the language."""
-    texts = _TEXTS.get(language, _TEXTS["en"])
+    words = catalog(language)
+    texts = {name: words.gettext(text) for name, text in _TEXTS.items()}
     audience, recipient, headline = _READERS.get(notice, (Audience.CUSTOMER, CUSTOMER, ""))
     remarks = (texts[_REMARKS[notice]],) if notice in _REMARKS else ()
     request = NoticeRequest(notice, recipient, audience, headline, remarks)
@@ -152,49 +155,33 @@ def _entry(number: int, kind: EntryKind, author: Address, role: Role, text: str,
     )
 
 
-_TEXTS: dict[str, dict[str, str]] = {
-    "en": {
-        "signature": "Example Ltd, 1 Sample Street, Exampletown\nMonday to Friday, 9 to 17, +49 30 555 0100",
-        "subject": "Printer has stopped since the update",
-        "other": "Offer for a second device",
-        "open": "Waiting on us",
-        "hours": "We answer from Monday to Friday between 9 and 17, usually within one working day.",
-        "question": "Good morning,\n\nsince the update on Friday our printer has printed nothing, it only blinks.\n"
-        "A picture of the display is attached.\n\nBest wishes\nErika Beispiel",
-        "file": "display.jpg",
-        "note": "Same fault as at two other customers, see the notes on version 3.2.",
-        "answer": "Hello Ms Beispiel,\n\nthank you for the picture. The update has reset the connection:\n\n"
+_TEXTS: dict[str, str] = {
+    "signature": _("Example Ltd, 1 Sample Street, Exampletown\nMonday to Friday, 9 to 17, +49 30 555 0100"),
+    "subject": _("Printer has stopped since the update"),
+    "other": _("Offer for a second device"),
+    "open": _("Waiting on us"),
+    "hours": _("We answer from Monday to Friday between 9 and 17, usually within one working day."),
+    "question": _(
+        "Good morning,\n\nsince the update on Friday our printer has printed nothing, it only blinks.\n"
+        "A picture of the display is attached.\n\nBest wishes\nErika Beispiel"
+    ),
+    "file": _("display.jpg"),
+    "note": _("Same fault as at two other customers, see the notes on version 3.2."),
+    "answer": _(
+        "Hello Ms Beispiel,\n\nthank you for the picture. The update has reset the connection:\n\n"
         "1. Switch the printer off and on again.\n2. Choose Settings > Network > Connect again.\n\n"
-        "Does it print now?\n\nKind regards\nAnna",
-        "guide": "Connecting the printer.pdf",
-        "back": "Hello,\n\nthe first step worked, thank you. But “Connect again” is grey, I cannot choose it.\n\n"
-        "Best wishes\nErika Beispiel",
-        "probe": "This mail checks whether mail gets out and back in.\n\np7-exampleexamp",
-        "flag": "max.beispiel@example.net was in copy and has joined the conversation unconfirmed.",
-        "alarm": "Journal entry 4711 is held: the database took no writes for 30 s. Nothing is lost. "
-        "Look at it with “replydesk journal show 4711”, then try again with “replydesk journal retry 4711”.",
-        "done": "Sent to erika.beispiel@example.net. The ticket is now waiting on contact.",
-    },
-    "de": {
-        "signature": "Beispiel GmbH, Musterstraße 1, 12345 Musterstadt\nMontag bis Freitag, 9 bis 17 Uhr, 030 5550100",
-        "subject": "Drucker läuft seit dem Update nicht mehr",
-        "other": "Angebot für ein zweites Gerät",
-        "open": "Wartet auf uns",
-        "hours": "Wir antworten von Montag bis Freitag zwischen 9 und 17 Uhr, meist innerhalb eines Arbeitstags.",
-        "question": "Guten Morgen,\n\nseit dem Update am Freitag druckt unser Drucker nicht mehr, er blinkt nur noch.\n"
-        "Ein Bild der Anzeige liegt bei.\n\nViele Grüße\nErika Beispiel",
-        "file": "Anzeige.jpg",
-        "note": "Derselbe Fehler wie bei zwei anderen Kunden, siehe Hinweise zu Version 3.2.",
-        "answer": "Guten Tag Frau Beispiel,\n\nvielen Dank für das Bild. Das Update hat die Verbindung getrennt:\n\n"
-        "1. Schalten Sie den Drucker aus und wieder ein.\n2. Wählen Sie Einstellungen > Netzwerk > Neu verbinden.\n\n"
-        "Druckt er jetzt wieder?\n\nViele Grüße\nAnna",
-        "guide": "Drucker verbinden – Anleitung für Geräte.pdf",
-        "back": "Guten Tag,\n\nder erste Schritt hat geklappt, danke. Aber „Neu verbinden“ ist grau, ich kann es nicht "
-        "auswählen.\n\nViele Grüße\nErika Beispiel",
-        "probe": "This mail checks whether mail gets out and back in.\n\np7-exampleexamp",
-        "flag": "max.beispiel@example.net stand in Kopie und ist unbestätigt dazugekommen.",
-        "alarm": "Der Journaleintrag 4711 wird zurückgehalten: Die Datenbank hat 30 s lang nichts angenommen. "
-        "Nichts ist verloren. Ansehen: „replydesk journal show 4711“, neu versuchen: „replydesk journal retry 4711“.",
-        "done": "Gesendet an erika.beispiel@example.net. Das Ticket wartet jetzt auf den Kontakt.",
-    },
+        "Does it print now?\n\nKind regards\nAnna"
+    ),
+    "guide": _("Connecting the printer.pdf"),
+    "back": _(
+        "Hello,\n\nthe first step worked, thank you. But “Connect again” is grey, I cannot choose it.\n\n"
+        "Best wishes\nErika Beispiel"
+    ),
+    "probe": "This mail checks whether mail gets out and back in.\n\np7-exampleexamp",
+    "flag": _("max.beispiel@example.net was in copy and has joined the conversation unconfirmed."),
+    "alarm": _(
+        "Journal entry 4711 is held: the database took no writes for 30 s. Nothing is lost. "
+        "Look at it with “replydesk journal show 4711”, then try again with “replydesk journal retry 4711”."
+    ),
+    "done": _("Sent to erika.beispiel@example.net. The ticket is now waiting on contact."),
 }

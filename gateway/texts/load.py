@@ -31,23 +31,25 @@ class Catalogs:
 
     def __init__(self, site: Path | None = None) -> None:
         self.site = site
-        self._catalogs: dict[str, Catalog] = {}
-        for file in _files(site / "locale") if site else []:
-            self._catalogs[_tag(file)] = Catalog(_tag(file), _site_translations(file))
-        known = {*self._catalogs, *map(_tag, _files(PACKAGED))} - {ENGLISH.language}
+        files = _files(site / "locale") if site else []
+        self._sites = {_tag(file): Catalog(_tag(file), _site_translations(file)) for file in files}
+        known = {*self._sites, *map(_tag, _files(PACKAGED))} - {ENGLISH.language}
         self.languages = (ENGLISH.language, *sorted(known))
 
     def of(self, language: str) -> Catalog:
         """One language; English where there is no such."""
-        if language not in self._catalogs:
-            known = language in self.languages and language != ENGLISH.language
-            if not known:
-                return self._catalogs.get(ENGLISH.language, ENGLISH)
-            self._catalogs[language] = Catalog(language, _packaged(language))
-        return self._catalogs[language]
+        if language not in self.languages:
+            language = ENGLISH.language
+        return self._sites.get(language) or _ours(language)
 
     def every(self) -> tuple[Catalog, ...]:
-        return tuple(self.of(language) for language in self.languages)
+        """All, and ours which a site's came before: what was once written in their words is still recognised."""
+        return (*map(self.of, self.languages), *map(_ours, self._sites))
+
+
+@cache
+def _ours(language: str) -> Catalog:
+    return ENGLISH if language == ENGLISH.language else Catalog(language, _packaged(language))
 
 
 def _files(folder: Path) -> list[Path]:

@@ -7,16 +7,16 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway.core.commands import (
-    ALIASES,
     FORMS,
-    STATUS_WORDS,
     Command,
     Order,
     Verb,
+    aliases,
     apart,
     asks_status,
     is_command,
     read,
+    status_words,
 )
 from gateway.core.lifecycle import Status
 from gateway.core.sentences import text_of
@@ -166,9 +166,9 @@ def test_every_verb_has_a_form_that_is_understood() -> None:
 
 def test_no_alias_hides_a_verb() -> None:
     """A word has one meaning."""
-    assert not set(ALIASES) & {v.value for v in Verb}
-    assert all(word == word.casefold() for word in (*ALIASES, *STATUS_WORDS))
-    assert set(STATUS_WORDS.values()) == set(Status)
+    assert not set(aliases()) & {v.value for v in Verb}
+    assert all(word == word.casefold() for word in (*aliases(), *status_words()))
+    assert set(status_words().values()) == set(Status)
 
 
 @pytest.mark.parametrize(
@@ -190,7 +190,7 @@ def test_a_customer_asks_for_the_list(subject: str, text: str, asks: bool) -> No
 
 
 WORDS = st.sampled_from(
-    [*(f"#{v.value}" for v in Verb), *(f"#{a}" for a in ALIASES), "#x", "#", "7", "me", "\n", " ", "\t"]
+    [*(f"#{v.value}" for v in Verb), *(f"#{a}" for a in aliases()), "#x", "#", "7", "me", "\n", " ", "\t"]
 )
 TEXTS = st.text(max_size=200) | st.lists(WORDS | st.text(max_size=8), max_size=12).map(" ".join)
 

@@ -10,7 +10,7 @@ from gateway.core import outgoing_text, token
 from gateway.core.policy import Policy
 from gateway.core.ticket import Entry, EntryKind, Role
 from gateway.mail.message import Address
-from gateway.mail.new_text import MARKERS
+from gateway.mail.new_text import marker
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
 KIM, BOB = Address("kim@customer.example", "Kim"), Address("bob@example.com", "Bob")
@@ -43,8 +43,8 @@ INNER = {
     "a bounce": "550 5.7.1 rejected by policy server",
     "an out-of-office": "I am out of the office until Monday morning.",
     "a remark on an entry": "It asks for closing, but does not prove it.",
-    "the marker": MARKERS[0],
-    "the German marker": MARKERS[1],
+    "the marker": marker("en"),
+    "the German marker": marker("de"),
 }
 QUOTES = {
     "quoted": "> {}",

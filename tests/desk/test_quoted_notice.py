@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.mail.new_text import MARKERS
+from gateway.mail.new_text import marker
 from gateway.send.undelivered import undelivered
 from storage.database import Database
 from tests.conftest import Clock
@@ -194,7 +194,7 @@ async def test_nothing_inner_leaves(room: Room, program: str, form: str) -> None
     said = "\n".join(_everything(data))
     found = [kind for kind, inner in INNER.items() if inner in said]
     assert found == []
-    assert said.count(MARKERS[0]) == 2
+    assert said.count(marker("en")) == 2
     assert re.sub(r"<[^>]*>|\s", "", unescape(said)).count(SAID) == 2
 
 

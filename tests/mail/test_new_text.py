@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from gateway.mail import html_text
-from gateway.mail.new_text import LINES_LIMIT, MARKERS, new_text
+from gateway.mail.new_text import LINES_LIMIT, marker, new_text
 
-GERMAN, ENGLISH = MARKERS[1], MARKERS[0]
+GERMAN, ENGLISH = marker("de"), marker("en")
 US = "Support <support@replydesk.example>"
 OUTLOOK = f"Von: {US}\nGesendet: Montag, 6. Mai 2024 10:15\nAn: Anna Müller\nBetreff: AW: Drucker\n\nalt"
 

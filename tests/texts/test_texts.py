@@ -14,7 +14,9 @@ import pytest
 
 from gateway import texts
 from gateway.config import build
+from gateway.core import commands
 from gateway.errors import ConfigError
+from gateway.mail.new_text import marker, new_text
 
 ROOT = Path(__file__).parents[2]
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -89,6 +91,28 @@ def test_a_site_changes_texts_of_ours(tmp_path: Path) -> None:
     assert texts.catalog("de").moment(MOMENT, BERLIN) == "12. März 2026, 15:05 Uhr MEZ"
     assert texts.catalog("en").gettext("Hello,") == texts.catalog("tlh").gettext("Hello,") == "Hi,"
     assert texts.languages() == ("en", "de")
+
+
+def test_words_of_a_site_are_recognised_beside_ours(tmp_path: Path) -> None:
+    """Commands, statuses and the line above our mails, in every language at once."""
+    entries = 'msgctxt "command"\nmsgid "note"\nmsgstr "remarque"\n'
+    entries += '\nmsgid "##- Please write your reply above this line -##"\nmsgstr "##- Répondez ici -##"\n'
+    build({"gateway": {"templates_dir": str(site(tmp_path, "fr", entries))}}, tmp_path / "x.toml")
+    assert {commands.aliases()[word].value for word in ("remarque", "notiz")} == {"note"}
+    assert new_text("Oui\n##- Répondez ici -##\nVotre demande") == "Oui"
+    assert new_text(f"Ja\n{marker('de')}\nIhre Anfrage") == "Ja"
+    texts.use(None)
+    assert "remarque" not in commands.aliases()
+    assert "notiz" in commands.aliases()
+
+
+def test_a_changed_marker_leaves_the_old_one_known(tmp_path: Path) -> None:
+    """Mails that were sent before the change are answered for months."""
+    before = marker("de")
+    entries = f'msgid "{marker("en")}"\nmsgstr "##- Bitte darüber -##"\n'
+    texts.use(site(tmp_path, "de", entries))
+    assert marker("de") == "##- Bitte darüber -##"
+    assert new_text(f"Ja\n{before}\nIhre Anfrage") == "Ja"
 
 
 def test_a_language_without_texts_is_refused() -> None:
