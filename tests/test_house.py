@@ -138,6 +138,19 @@ def test_the_core_waits_for_nothing(path: Path) -> None:
                 assert node.value.id not in ("datetime", "date", "time"), node.lineno
 
 
+def test_one_name_for_one_thing() -> None:
+    """No class name stands twice in the house."""
+    found = [n.name for p in SOURCES for n in ast.walk(ast.parse(p.read_text("utf-8"))) if isinstance(n, ast.ClassDef)]
+    public = [n for n in found if not n.startswith("_")]
+    assert sorted({n for n in public if public.count(n) > 1}) == []
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name)
+def test_no_wait_can_lose_its_cancellation(path: Path) -> None:
+    """`asyncio.wait_for` does on Python 3.11: `asyncio.timeout` is used instead."""
+    assert "wait_for(" not in path.read_text("utf-8")
+
+
 # --- what belongs together ----------------------------------------------------------------------------
 
 

@@ -39,7 +39,7 @@ class Source:
 
 
 class Sources:
-    """The `Books` of every watched folder, and the eye on them."""
+    """Writes down how far each watched folder was read, and raises the alarm when that stops."""
 
     def __init__(
         self,

@@ -54,6 +54,9 @@ class Window:
     def take(self, key: str, now: float) -> bool:
         """Count one try. False, and nothing is counted, when there were enough already."""
         if self.is_full(key, now):
+            # Whoever goes on trying is not forgotten for it.
+            if key in self._seen:
+                self._seen.move_to_end(key)
             return False
         self.add(key, now)
         return True

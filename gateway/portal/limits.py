@@ -6,53 +6,25 @@ Forgotten at a restart, and each daemon counts for itself; both only mean a few 
 from __future__ import annotations
 
 import ipaddress
-from collections import OrderedDict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 
 from gateway.core.network import address_of, subscriber
+from gateway.core.window import Window
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-
-KEYS = 20_000
-"""Keys remembered by one window; beyond, the one not seen for longest is forgotten."""
-
-
-class Window:
-    """At most `count` in any `span`, for each key."""
-
-    def __init__(self, count: int, span: timedelta, keys: int = KEYS) -> None:
-        self.count, self.span, self._keys = count, span, keys
-        self._seen: OrderedDict[str, deque[datetime]] = OrderedDict()
-
-    def take(self, key: str, now: datetime) -> bool:
-        """Count one try. False, and nothing is counted, when there were enough already."""
-        seen = self._seen.setdefault(key, deque())
-        self._seen.move_to_end(key)
-        while seen and seen[0] <= now - self.span:
-            seen.popleft()
-        if len(seen) >= self.count:
-            return False
-        seen.append(now)
-        while len(self._seen) > self._keys:
-            self._seen.popitem(last=False)
-        return True
-
-    def forget(self, key: str) -> None:
-        self._seen.pop(key, None)
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Every limit of the portal."""
 
-    sign_in_address: Window = field(default_factory=lambda: Window(10, timedelta(minutes=15)))
-    sign_in_client: Window = field(default_factory=lambda: Window(50, timedelta(minutes=15)))
-    link_address: Window = field(default_factory=lambda: Window(3, timedelta(hours=1)))
-    link_address_daily: Window = field(default_factory=lambda: Window(6, timedelta(days=1)))
+    sign_in_address: Window = field(default_factory=lambda: Window(10, 15 * 60))
+    sign_in_client: Window = field(default_factory=lambda: Window(50, 15 * 60))
+    link_address: Window = field(default_factory=lambda: Window(3, 3600))
+    link_address_daily: Window = field(default_factory=lambda: Window(6, 86_400))
     """These mails count as automatic ones: nobody may use up what acknowledgements to a customer need."""
-    link_client: Window = field(default_factory=lambda: Window(30, timedelta(hours=1)))
+    link_client: Window = field(default_factory=lambda: Window(30, 3600))
 
 
 def networks(values: Sequence[str]) -> tuple[Network, ...]:

@@ -52,7 +52,9 @@ async def sign_in(request: PageRequest) -> Response:
         )
         return await request.page(missing, 422)
     client, key = request.client, address_key(address)
-    if not portal.limits.sign_in_client.take(client, now) or not portal.limits.sign_in_address.take(key, now):
+    if not portal.limits.sign_in_client.take(client, now.timestamp()) or not portal.limits.sign_in_address.take(
+        key, now.timestamp()
+    ):
         log.warning("sign-in limited", extra=request.origin)
         return await request.page(
             replace(
@@ -125,7 +127,7 @@ async def forgot(request: PageRequest) -> Response:
             else words.gettext("Please enter your e-mail address.")
         )
         return await request.page(views.ForgotPage(address, error), 422)
-    if not portal.limits.link_client.take(request.client, now):
+    if not portal.limits.link_client.take(request.client, now.timestamp()):
         log.warning("links limited", extra=request.origin)
         raise Refusal(429)
     response = await request.page(
@@ -139,7 +141,9 @@ async def forgot(request: PageRequest) -> Response:
     )
     key = address_key(address)
     # Counted for every address alike, so that this too is the same for known and unknown ones.
-    if portal.limits.link_address.take(key, now) and portal.limits.link_address_daily.take(key, now):
+    if portal.limits.link_address.take(key, now.timestamp()) and portal.limits.link_address_daily.take(
+        key, now.timestamp()
+    ):
         response.background = BackgroundTask(_send_link, portal, address, now)
     return response
 

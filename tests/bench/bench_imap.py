@@ -26,7 +26,7 @@ from gateway.core.policy import Mailbox, Policy
 from gateway.core.token import Keys
 from gateway.flow import Desk
 from gateway.mail.message import Envelope
-from gateway.receive.imap.account import Account, After, Auth, Backlog, Errand, Security
+from gateway.receive.imap.account import Account, After, Auth, Backlog, FolderTask, Security
 from gateway.receive.imap.client import connect
 from gateway.receive.imap.folder import Folder
 from gateway.receive.intake import Intake
@@ -85,7 +85,7 @@ async def read(mails: int, after: After, *, journal: bool) -> tuple[str, float]:
         sources = Sources(database, desk, _now, lambda: None, {SOURCE: timedelta(minutes=15)})
         walk: Intake = Worker(database, desk, _now, 1 << 25, 20, lambda: None) if journal else Nowhere()
         async with waiting(mails) as (server, account):
-            errand = Errand(SOURCE, "support@example.com", "INBOX", Backlog.ALL, after, "Done")
+            errand = FolderTask(SOURCE, "support@example.com", "INBOX", Backlog.ALL, after, "Done")
             folder = Folder(errand, account.name, walk, sources, 1 << 25, _now)
             mailbox = await connect(account, 1 << 26)
             await folder.open(mailbox)

@@ -55,3 +55,27 @@ def test_a_window_forgets_who_asked_for_it_and_who_was_not_seen_for_longest() ->
     for key in ("a", "b", "c"):
         window.add(key, 1.0)
     assert [window.is_full(key, 2.0) for key in ("a", "b", "c")] == [False, True, True]
+
+
+def test_a_window_slides() -> None:
+    """At most so many in any span; refused tries do not prolong it."""
+    window = Window(2, 600)
+    assert window.take("a", 0.0)
+    assert window.take("a", 60.0 * 6)
+    assert not window.take("a", 60.0 * 9)
+    assert window.take("b", 60.0 * 9)
+    assert window.take("a", 60.0 * 10)
+    assert not window.take("a", 60.0 * 15)
+    window.forget("a")
+    assert window.take("a", 60.0 * 15)
+
+
+def test_a_window_forgets_the_key_not_seen_for_longest() -> None:
+    """Its memory is bounded, whoever asks."""
+    window = Window(1, 3600, keys=2)
+    for key in ("a", "b"):
+        window.take(key, 0.0)
+    assert not window.take("a", 0.0)
+    window.take("c", 0.0)
+    assert not window.take("a", 0.0)
+    assert window.take("b", 0.0)

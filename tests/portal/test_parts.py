@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from gateway.errors import ConfigError
 from gateway.portal import form, passwords
-from gateway.portal.limits import Window, client, networks
+from gateway.portal.limits import client, networks
 from gateway.portal.passwords import Fault
 from gateway.portal.request import _accepted
 from tests.portal.conftest import Opened
@@ -19,30 +19,6 @@ BERLIN = ZoneInfo("Europe/Berlin")
 
 
 # --- limits -------------------------------------------------------------------------------
-
-
-def test_a_window_slides() -> None:
-    """At most so many in any span; refused tries do not prolong it."""
-    window = Window(2, timedelta(minutes=10))
-    assert window.take("a", NOW)
-    assert window.take("a", NOW + timedelta(minutes=6))
-    assert not window.take("a", NOW + timedelta(minutes=9))
-    assert window.take("b", NOW + timedelta(minutes=9))
-    assert window.take("a", NOW + timedelta(minutes=10))
-    assert not window.take("a", NOW + timedelta(minutes=15))
-    window.forget("a")
-    assert window.take("a", NOW + timedelta(minutes=15))
-
-
-def test_a_window_forgets_the_key_not_seen_for_longest() -> None:
-    """Its memory is bounded, whoever asks."""
-    window = Window(1, timedelta(hours=1), keys=2)
-    for key in ("a", "b"):
-        window.take(key, NOW)
-    assert not window.take("a", NOW)
-    window.take("c", NOW)
-    assert not window.take("a", NOW)
-    assert window.take("b", NOW)
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,8 @@ from gateway.clock.liveness import Sources
 from gateway.config.secret_files import Password
 from gateway.core.policy import Policy
 from gateway.flow import Desk
-from gateway.receive.imap.account import Account, After, Auth, Backlog, Errand, Security
-from gateway.receive.imap.client import Mailbox, connect
+from gateway.receive.imap.account import Account, After, Auth, Backlog, FolderTask, Security
+from gateway.receive.imap.client import ImapMailbox, connect
 from gateway.receive.imap.folder import Folder
 from gateway.receive.imap.watch import Watch
 from gateway.render.mail import Templates
@@ -35,9 +35,9 @@ def account(port: int, **changes: Any) -> Account:
     return replace(plain, **changes)
 
 
-def errand(**changes: Any) -> Errand:
+def errand(**changes: Any) -> FolderTask:
     return replace(
-        Errand(SOURCE, "support@example.com", after=After.MOVE, move_to="Done", backlog=Backlog.ALL), **changes
+        FolderTask(SOURCE, "support@example.com", after=After.MOVE, move_to="Done", backlog=Backlog.ALL), **changes
     )
 
 
@@ -60,7 +60,7 @@ class House:
         self.walk = Worker(database, self.desk, clock, LARGEST, 20, lambda: None)
         self.sources = Sources(database, self.desk, clock, lambda: None, {SOURCE: timedelta(minutes=15)})
 
-    def folder(self, errand: Errand, largest: int = LARGEST) -> Folder:
+    def folder(self, errand: FolderTask, largest: int = LARGEST) -> Folder:
         return Folder(errand, "support@127.0.0.1", self.walk, self.sources, largest, self.clock)
 
     async def look(self, server: Server, folder: Folder) -> int:
@@ -72,7 +72,7 @@ class House:
             return taken
 
     @contextlib.asynccontextmanager
-    async def mailbox(self, server: Server) -> AsyncIterator[Mailbox]:
+    async def mailbox(self, server: Server) -> AsyncIterator[ImapMailbox]:
         opened = await connect(account(server.port), 4 * LARGEST)
         try:
             yield opened
@@ -89,7 +89,7 @@ class House:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    def watch(self, server: Server, errand: Errand, **changes: Any) -> Watch:
+    def watch(self, server: Server, errand: FolderTask, **changes: Any) -> Watch:
         return Watch(account(server.port, **changes), self.folder(errand), self.sources, LARGEST)
 
     # --- what came of it --------------------------------------------------------------------

@@ -13,7 +13,7 @@ from gateway.config.secret_files import Password
 from gateway.errors import LoginRefused, Unreachable
 from gateway.receive.imap import driver, line
 from gateway.receive.imap.account import Auth, Refused, Security
-from gateway.receive.imap.client import Mailbox, connect
+from gateway.receive.imap.client import ImapMailbox, connect
 from tests.receive.imap_house import account, mail, until
 from tests.receive.imap_server import PASSWORD, Server
 
@@ -34,7 +34,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(line, "SILENCE_SECONDS", 0.2)
 
 
-async def opened(server: Server) -> Mailbox:
+async def opened(server: Server) -> ImapMailbox:
     mailbox = await connect(account(server.port), LONGEST)
     await mailbox.select("INBOX")
     await mailbox.refresh()

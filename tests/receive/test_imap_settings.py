@@ -10,7 +10,7 @@ import pytest
 from gateway.config import Settings, build
 from gateway.errors import ConfigError
 from gateway.receive.imap import from_settings
-from gateway.receive.imap.account import After, Backlog, Errand, Security
+from gateway.receive.imap.account import After, Backlog, FolderTask, Security
 
 BASE = {"mailbox": "support@example.com", "host": "imap.example.com", "password_file": "password"}
 OAUTH = {
@@ -33,14 +33,14 @@ def test_the_usual_account(tmp_path: Path) -> None:
     account = from_settings.account_of(found, "receive.imap[0]", found.receive.imap[0])
     assert (account.port, account.security, account.username) == (993, Security.TLS, "support@example.com")
     assert from_settings.errands(found.receive.imap[0]) == [
-        Errand("imap:support@example.com", "support@example.com", "INBOX", Backlog.NEW, After.MOVE, "Replydesk")
+        FolderTask("imap:support@example.com", "support@example.com", "INBOX", Backlog.NEW, After.MOVE, "Replydesk")
     ]
 
 
 def test_a_sent_folder_is_only_looked_at(tmp_path: Path) -> None:
     """Mail that lies there already is left alone, and nothing is ever moved out of it."""
     found = settings(tmp_path, BASE | {"sent_folder": "Sent"}).receive.imap[0]
-    assert from_settings.errands(found)[1] == Errand(
+    assert from_settings.errands(found)[1] == FolderTask(
         "imap-sent:support@example.com", "support@example.com", "Sent", Backlog.NONE, After.LEAVE
     )
 

@@ -80,7 +80,7 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
-class Errand:
+class FolderTask:
     """What to do in one folder."""
 
     source: str
@@ -93,7 +93,7 @@ class Errand:
     move_to: str = ""
 
 
-class Books(Protocol):
+class FolderProgress(Protocol):
     """Where it is written down how far each folder was read. Raises `StorageUnavailable`."""
 
     async def place(self, source: str) -> Place: ...

@@ -15,7 +15,7 @@ from gateway.errors import LoginRefused, Unreachable
 from gateway.receive.imap import syntax
 from gateway.receive.imap.account import Account, Auth, Refused, Security
 from gateway.receive.imap.driver import Response
-from gateway.receive.imap.line import Line, described, dial
+from gateway.receive.imap.line import ImapLine, described, dial
 
 AT_ONCE = 100
 """Messages named in one command."""
@@ -23,10 +23,10 @@ IDLE_SECONDS = 240.0
 """Idling begins anew so often: a dead line is noticed, and routers keep it. RFC 2177 allows 29 minutes."""
 
 
-class Mailbox:
+class ImapMailbox:
     """An account we are logged in to, on a line of its own."""
 
-    def __init__(self, account: Account, line: Line) -> None:
+    def __init__(self, account: Account, line: ImapLine) -> None:
         self._account, self._line = account, line
 
     @property
@@ -157,12 +157,12 @@ class Mailbox:
         return _ok(await self._line.say(command, *arguments), " ".join((command, *arguments)))
 
 
-async def connect(account: Account, longest_message: int) -> Mailbox:
+async def connect(account: Account, longest_message: int) -> ImapMailbox:
     """Log in to an account. Raises `Unreachable`, `LoginRefused`, or `ConfigError` for a secret's file."""
     context = _tls(account)
     at_once = context if account.security is Security.TLS else None
     line = await dial(account.host, account.port, at_once, longest_message)
-    mailbox = Mailbox(account, line)
+    mailbox = ImapMailbox(account, line)
     try:
         await mailbox.log_in(context)
     except BaseException:

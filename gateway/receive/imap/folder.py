@@ -19,8 +19,8 @@ from gateway.core.backoff import delay
 from gateway.errors import StorageUnavailable, Unreachable
 from gateway.receive import arrival
 from gateway.receive.imap import syntax as words
-from gateway.receive.imap.account import After, Backlog, Books, Errand, Refused
-from gateway.receive.imap.client import Mailbox, portions
+from gateway.receive.imap.account import After, Backlog, FolderProgress, FolderTask, Refused
+from gateway.receive.imap.client import ImapMailbox, portions
 from gateway.receive.intake import Intake
 from storage.folder_progress import Place, Unfetched
 
@@ -39,7 +39,13 @@ class Folder:
     """A folder as it is read, over any number of connections."""
 
     def __init__(
-        self, errand: Errand, account: str, intake: Intake, books: Books, max_bytes: int, clock: Callable[[], datetime]
+        self,
+        errand: FolderTask,
+        account: str,
+        intake: Intake,
+        books: FolderProgress,
+        max_bytes: int,
+        clock: Callable[[], datetime],
     ) -> None:
         self._errand, self._name = errand, f"{account}/{errand.folder}"
         self._intake, self._books, self._max_bytes, self._clock = intake, books, max_bytes, clock
@@ -59,7 +65,7 @@ class Folder:
 
     # --- opening ------------------------------------------------------------------------------
 
-    async def open(self, server: Mailbox) -> None:
+    async def open(self, server: ImapMailbox) -> None:
         """Find out where we were; a folder that is new, or whose UIDs begin anew, gets a new place."""
         state = await server.select(self._errand.folder)
         place = await self._books.place(self.source)
@@ -95,7 +101,7 @@ class Folder:
 
     # --- looking ------------------------------------------------------------------------------
 
-    async def look(self, server: Mailbox, stopping: asyncio.Event) -> int:
+    async def look(self, server: ImapMailbox, stopping: asyncio.Event) -> int:
         """Take everything that is new; how many mails that were. Raises `AccountError`, `StorageUnavailable`.
 
         Ends early, between two portions, once `stopping` is set.
@@ -115,7 +121,7 @@ class Folder:
             await self._tidy_up(server)
         return taken
 
-    async def _present(self, server: Mailbox, first: int, last: int) -> list[int]:
+    async def _present(self, server: ImapMailbox, first: int, last: int) -> list[int]:
         """UIDs of ours to take from `first` to `last` (0: without end) that are in the folder now."""
         found: list[int] = []
         border, end = self._place.older_below, last or 1 << 32
@@ -128,7 +134,7 @@ class Folder:
             found += [uid for uid in await server.search(f"UID {first}:{last or '*'}") if uid >= first]
         return found
 
-    async def _take(self, server: Mailbox, uids: Sequence[int]) -> int:
+    async def _take(self, server: ImapMailbox, uids: Sequence[int]) -> int:
         sizes = await self._sizes(server, uids)
         taken = 0
         for batch in self._batches(sizes):
@@ -144,7 +150,7 @@ class Folder:
         await self._reach(uids[-1])
         return taken
 
-    async def _sizes(self, server: Mailbox, uids: Sequence[int]) -> dict[int, int]:
+    async def _sizes(self, server: ImapMailbox, uids: Sequence[int]) -> dict[int, int]:
         """Bytes of each mail that is there, by UID, ascending."""
         sizes = await server.sizes(uids)
         for uid in uids:
@@ -172,7 +178,7 @@ class Folder:
         if batch:
             yield batch
 
-    async def _journal(self, server: Mailbox, uids: Sequence[int], sizes: dict[int, int]) -> list[int]:
+    async def _journal(self, server: ImapMailbox, uids: Sequence[int], sizes: dict[int, int]) -> list[int]:
         """Fetch and commit these; those that are in the journal now. The others are written down or gone."""
         size = sum(sizes[uid] for uid in uids)
         if size > self._max_bytes and len(uids) == 1:
@@ -198,7 +204,7 @@ class Folder:
                 await self._explain(server, uid, sizes[uid])
         return taken
 
-    async def _fetch(self, server: Mailbox, uids: Sequence[int], size: int) -> dict[int, bytes]:
+    async def _fetch(self, server: ImapMailbox, uids: Sequence[int], size: int) -> dict[int, bytes]:
         self._in_hand.update(uids)
         try:
             mails = await server.contents(uids, size)
@@ -220,7 +226,7 @@ class Folder:
 
     # --- what stays behind --------------------------------------------------------------------
 
-    async def _explain(self, server: Mailbox, uid: int, size: int) -> None:
+    async def _explain(self, server: ImapMailbox, uid: int, size: int) -> None:
         """A mail the server named and did not give: gone meanwhile, or it cannot read it."""
         if uid in await server.search(f"UID {uid}"):
             await self._miss(uid, size, "the server has it and does not give it out")
@@ -238,7 +244,7 @@ class Folder:
         if self._left.pop(uid, None) is not None:
             await self._books.released(self.source, self._place.uidvalidity, uid)
 
-    async def _try_again(self, server: Mailbox) -> int:
+    async def _try_again(self, server: ImapMailbox) -> int:
         """Another try at what stayed behind and is due; a mail over the limit is tried once that is raised."""
         now, taken = self._clock(), 0
         for uid in [uid for uid, row in self._left.items() if _due(row, now)]:
@@ -251,7 +257,7 @@ class Folder:
 
     # --- afterwards ---------------------------------------------------------------------------
 
-    async def _tidy_up(self, server: Mailbox) -> None:
+    async def _tidy_up(self, server: ImapMailbox) -> None:
         """Put away what is in the journal and was not moved or flagged, because the connection ended in between."""
         there = await self._present(server, self._place.tidied_uid + 1, self._place.uid)
         there = [uid for uid in there if uid not in self._left]
@@ -264,7 +270,7 @@ class Folder:
         if await self._put_away(server, [uid for uid in there if uid not in self._left]):
             await self._reach(self._place.uid, self._place.uid)
 
-    async def _put_away(self, server: Mailbox, uids: Sequence[int]) -> bool:
+    async def _put_away(self, server: ImapMailbox, uids: Sequence[int]) -> bool:
         """Move or flag what is in the journal. False: the server refuses, which stops no mail from being taken."""
         try:
             if uids and self._errand.after is After.MOVE:

@@ -14,7 +14,7 @@ from gateway.config import Settings, oauth, read_secret
 from gateway.config.secret_files import Password
 from gateway.config.settings import ImapSettings
 from gateway.mail.message import address_key
-from gateway.receive.imap.account import Account, After, Auth, Backlog, Books, Credential, Errand, Security
+from gateway.receive.imap.account import Account, After, Auth, Backlog, Credential, FolderProgress, FolderTask, Security
 from gateway.receive.imap.folder import Folder
 from gateway.receive.imap.watch import Watch
 from gateway.receive.intake import Intake
@@ -22,7 +22,7 @@ from gateway.receive.intake import Intake
 _TLS_PORT, _PLAIN_PORT = 993, 143
 
 
-def watches(settings: Settings, intake: Intake, books: Books, clock: Callable[[], datetime]) -> list[Watch]:
+def watches(settings: Settings, intake: Intake, books: FolderProgress, clock: Callable[[], datetime]) -> list[Watch]:
     """One for each folder of `[[receive.imap]]`. Raises `ConfigError` for a secret that cannot be read."""
     found = []
     largest = settings.limits.max_message_bytes
@@ -43,14 +43,14 @@ def alarm_after(settings: Settings) -> dict[str, timedelta]:
     }
 
 
-def errands(imap: ImapSettings) -> list[Errand]:
+def errands(imap: ImapSettings) -> list[FolderTask]:
     """What to do in each folder of an account. Sent mail is only ever looked at."""
-    inbox = Errand(
+    inbox = FolderTask(
         f"imap:{imap.mailbox}", imap.mailbox, imap.folder, Backlog(imap.backlog), After(imap.after), imap.move_to
     )
     if not imap.sent_folder:
         return [inbox]
-    return [inbox, Errand(f"imap-sent:{imap.mailbox}", imap.mailbox, imap.sent_folder, Backlog.NONE, After.LEAVE)]
+    return [inbox, FolderTask(f"imap-sent:{imap.mailbox}", imap.mailbox, imap.sent_folder, Backlog.NONE, After.LEAVE)]
 
 
 def account_of(settings: Settings, key: str, imap: ImapSettings) -> Account:

@@ -28,7 +28,7 @@ SLOWEST = 8 * 1024
 """Bytes a second below which a fetch is given up."""
 
 
-class Line:
+class ImapLine:
     """A connection on which one command at a time is given. Everything raises `Unreachable` when it is lost."""
 
     def __init__(self, wire: Wire, host: str) -> None:
@@ -166,7 +166,7 @@ class Line:
             raise Unreachable(self._wire.cause if lost.done() else f"no answer within {seconds:g} seconds")
 
 
-async def dial(host: str, port: int, context: ssl.SSLContext | None, longest_literal: int) -> Line:
+async def dial(host: str, port: int, context: ssl.SSLContext | None, longest_literal: int) -> ImapLine:
     """A line to a server, in TLS when there is a context. Raises `Unreachable`."""
     loop = asyncio.get_running_loop()
     wire = Wire(loop, longest_literal)
@@ -180,7 +180,7 @@ async def dial(host: str, port: int, context: ssl.SSLContext | None, longest_lit
     except (OSError, ssl.SSLError) as error:
         raise Unreachable(described(error)) from None
     _keep_alive(transport.get_extra_info("socket"))
-    return Line(wire, host)
+    return ImapLine(wire, host)
 
 
 def _keep_alive(sock: socket.socket) -> None:

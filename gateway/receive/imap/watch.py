@@ -13,8 +13,8 @@ import random
 
 from gateway.core.backoff import Backoff
 from gateway.errors import LoginRefused, ReplydeskError, StorageUnavailable
-from gateway.receive.imap.account import Account, Books
-from gateway.receive.imap.client import Mailbox, connect
+from gateway.receive.imap.account import Account, FolderProgress
+from gateway.receive.imap.client import ImapMailbox, connect
 from gateway.receive.imap.folder import Folder
 from gateway.receive.smtp.commit import describe
 
@@ -27,7 +27,7 @@ AFTER_REFUSAL_SECONDS = 60.0
 class Watch:
     """One folder of one account."""
 
-    def __init__(self, account: Account, folder: Folder, books: Books, longest_message: int) -> None:
+    def __init__(self, account: Account, folder: Folder, books: FolderProgress, longest_message: int) -> None:
         self._account, self._folder, self._books = account, folder, books
         # Servers count sizes in ways of their own: what is too large is found out before it is asked for.
         self._longest = 2 * longest_message + (1 << 20)
@@ -79,7 +79,7 @@ class Watch:
         else:
             await self._books.looked(self.source, mails)
 
-    async def _wait(self, mailbox: Mailbox) -> None:
+    async def _wait(self, mailbox: ImapMailbox) -> None:
         """Until there may be new mail. Raises `Unreachable` when the connection is lost meanwhile."""
         waiting = asyncio.ensure_future(self._news(mailbox))
         stopping = asyncio.ensure_future(self._stopping.wait())
@@ -92,7 +92,7 @@ class Watch:
                 task.cancel()
             await asyncio.gather(waiting, stopping, return_exceptions=True)
 
-    async def _news(self, mailbox: Mailbox) -> None:
+    async def _news(self, mailbox: ImapMailbox) -> None:
         if not (mailbox.can_idle and await mailbox.idle()):
             await asyncio.sleep(self._account.poll_seconds)
 
