@@ -6,7 +6,6 @@ import argparse
 from typing import TYPE_CHECKING
 
 from gateway.cli.words import count
-from gateway.portal import acts
 
 if TYPE_CHECKING:
     from gateway.cli.site import Site
@@ -63,6 +62,7 @@ def _export(site: Site, args: argparse.Namespace) -> None:
 
 
 def _list(site: Site, args: argparse.Namespace) -> None:
+
     from gateway.cli import shapes, show
 
     rows = site.database.read_now(lambda tx: tx.contacts.search(args.text, args.limit))
@@ -87,6 +87,7 @@ def _list(site: Site, args: argparse.Namespace) -> None:
 
 
 def _show(site: Site, args: argparse.Namespace) -> None:
+
     from gateway.cli import shapes, show
 
     contact = site.database.read_now(lambda tx: tx.contacts.get(args.address))
@@ -108,6 +109,7 @@ def _show(site: Site, args: argparse.Namespace) -> None:
 def _invite(site: Site, args: argparse.Namespace) -> None:
     from gateway.cli.site import new_cause, now
     from gateway.errors import ReplydeskError
+    from gateway.portal import acts
 
     def work(tx: Tx) -> Contact:
         contact = tx.contacts.get(args.address)
@@ -123,6 +125,7 @@ def _invite(site: Site, args: argparse.Namespace) -> None:
 
 def _reset(site: Site, args: argparse.Namespace) -> None:
     from gateway.cli.site import new_cause, now
+    from gateway.portal import acts
 
     def work(tx: Tx) -> Contact:
         contact = tx.contacts.get(args.address)

@@ -73,7 +73,7 @@ def _facts(ticket: Ticket, links: Sequence[tuple[str, int, int]], site: Site) ->
         ("Followers", followed),
         ("Opened", show.when(ticket.created_at, site.zone)),
         ("Last activity", show.when(ticket.last_activity_at, site.zone)),
-        ("CustomerRating due", show.when(ticket.due_at, site.zone)),
+        ("Answer due", show.when(ticket.due_at, site.zone)),
         ("Merged into", f"#{ticket.merged_into}" if ticket.merged_into else ""),
         ("Linked", ", ".join(f"#{one} {kind} #{other}" for kind, one, other in links)),
         ("Spam", "yes" if ticket.spam else ""),
