@@ -7,7 +7,11 @@ programs people use (Outlook, Apple Mail, Gmail, Thunderbird, phones), German an
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from gateway.texts import Catalogs, catalogs, mark_in
 
 ATTRIBUTION_LINES = 6
 ATTRIBUTION_LENGTH = 400
@@ -29,78 +33,122 @@ _DATE = re.compile(
 _TIME = re.compile(r"\b\d{1,2}[:.h]\d{2}(?::\d{2})?\b|\d{1,2}:\d{2}|\b\d{1,2} ?[ap]\.?m\b", re.I)
 _ADDRESS = re.compile(r"(?<![\w.+=-])[\w.+=-]{1,64}@[\w-]{1,63}|\[mailto:|<mailto:", re.I)
 
-_VERB = (
-    r"(?:wrote|writes|schrieb|geschrieben|geschreven|a écrit|escribió|ha scritto|escreveu|schreef|skrev"
-    r"|napisał(?:\(a\)|a)?|viết|написал(?:\(а\)|а)?|пишет|napsal(?:\(a\)|a)?|a scris|kirjoitti|írta|yazdı"
-    r"|sent|ha escrit|pisze|rašė|rakstīja)"
-)
-_VERB_WITHOUT_BLANKS = r"(?:写道|寫道|のメール|さんは書きました|작성)"
-_ENDS = re.compile(rf"\b{_VERB}\b.{{0,200}}[:：]$|\b{_VERB}[:：]?$|{_VERB_WITHOUT_BLANKS}\s*[:：]?$", re.I)
-_VERB_LAST = re.compile(rf"(?:{_VERB}|{_VERB_WITHOUT_BLANKS})$", re.I)
-_QUOTING = re.compile(r"(?:Quoting|Zitat von|Citando|Citat från)\b", re.I)
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)|\b\d{1,2}[./-]\d{1,2}[./-]\d\d\b")
-_OPENS = re.compile(
-    r"[-–—\s]{0,20}(?:On|Am|Le|El|Il|Em|Op|Den|På|W dniu|Dnia|Dne|Vào|Pe|In data|Sent from|El día|\d{4}[-/.年]\d"
-    r"|\d{1,2}[./]\d{1,2}[./]\d{2,4}"
-    r"|(?:mon|tue|wed|thu|fri|sat|sun|mo|di|mi|do|fr|sa|so|пн|вт|ср|чт|пт|сб|вс)[a-zа-я]{0,9}[.,])(?=[\s\d:,./-])",
-    re.I,
-)
 _INLINE = re.compile(r"(?:(?<=\s)|-{2,}\s*)(?=(?:On|Am|Le) \w{2,10}[.,]? .{4,200}$)")
-_PROSE = re.compile(
-    r"(?i)\b(?:I|we|you|they|ich|wir|du|ihr|man|je|nous|vous) (?:have |had |habe |haben |hatte )?"
-    rf"(?:also |already |auch |schon )?{_VERB}\b"
-    rf"|\b{_VERB}(?:en)? (?:ich|wir|man|mir|ihnen|dir|euch|sie|me|you|us|to|in|that|dass)\b"
-    rf"|\b(?:that|what|as|because|like|when|but|dass|was|wie|weil|als|denn|aber|que|comme)\b.{{0,80}}\b{_VERB}\b"
-)
 _PLACEHOLDER = re.compile(
     r"^\s*[-–—]{2,}\s*(?:On )?(?P<who>.{2,200}?)\s*\b(?:wrote|schrieb|a écrit|escribió)\s*:?\s*[-–—]{2,}\s*$", re.I
 )
+_DASHED = re.compile(r"^[\s>*]*[-_–—]{2,}|[:：]\s*$")
+_FIELD = re.compile(r"^[\s>|]*[*_]{0,3}([^\W\d_][^:：*\n]{0,20}?)\s*[*_]{0,3}\s*[:：][*_]{0,3}\s*(.*)$")
 
-_ORIGINAL = re.compile(
-    r"^\W*(?:original[ -]?(?:message|nachricht|mail|e-mail|appointment)|ursprüngliche (?:nachricht|mail|e-mail)"
-    r"|originalnachricht|(?:antwort|reply) ?(?:message|nachricht)|message d['’]origine|message original"
-    r"|mensaje original|oorspronkelijk bericht|ursprungligt meddelande|oprindelig meddelelse|opprinnelig melding"
-    r"|messaggio originale|mensagem original|исходное сообщение|wiadomość oryginalna|původní zpráva"
-    r"|alkuperäinen viesti)"
-    r"\W*$",
-    re.I,
+# What the catalogs say, English here. Below it, what programs write in languages that need have no catalog.
+_VERBS = mark_in("quoting", "wrote|writes|sent")
+_OPENINGS = mark_in("quoting", "On|Sent from")
+_SOURCES = mark_in("quoting", "Quoting")
+_ORIGINALS = mark_in("quoting", "original message|original mail|original e-mail|original appointment|reply message")
+_BEGINNINGS = mark_in("quoting", "begin")
+_FORWARDS = mark_in("quoting", "forwarded message")
+_FORWARDERS = mark_in("quoting", "forwarded by")
+_FIELDS = {
+    "from": mark_in("quoting", "from"),
+    "sent": mark_in("quoting", "sent|sent on"),
+    "date": mark_in("quoting", "date"),
+    "to": mark_in("quoting", "to"),
+    "cc": mark_in("quoting", "cc|bcc|reply-to|organization|sender"),
+    "subject": mark_in("quoting", "subject|re"),
+}
+
+_OTHER_VERBS = (
+    r"geschreven|a écrit|escribió|ha scritto|escreveu|schreef|skrev|napisał(?:\(a\)|a)?|viết|написал(?:\(а\)|а)?|пишет"
+    r"|napsal(?:\(a\)|a)?|a scris|kirjoitti|írta|yazdı|ha escrit|pisze|rašė|rakstīja"
 )
-_FORWARDED = re.compile(
-    r"^\W*(?:begin )?(?:forwarded (?:message|by .{1,200})"
-    r"|(?:anfang der )?weitergeleitete[nr]? (?:nachricht|e-?mail|mail)|weitergeleitet von .{1,200}"
-    r"|message (?:transféré|réexpédié)|début du message (?:transféré|réexpédié)"
+_VERB_WITHOUT_BLANKS = r"(?:写道|寫道|のメール|さんは書きました|작성)"
+_OTHER_OPENINGS = (
+    r"Le|El|Il|Em|Op|Den|På|W dniu|Dnia|Dne|Vào|Pe|In data|El día|\d{4}[-/.年]\d|\d{1,2}[./]\d{1,2}[./]\d{2,4}"
+    r"|(?:mon|tue|wed|thu|fri|sat|sun|mo|di|mi|do|fr|sa|so|пн|вт|ср|чт|пт|сб|вс)[a-zа-я]{0,9}[.,]"
+)
+_OTHER_SOURCES = "Citando|Citat från"
+_OTHER_ORIGINALS = (
+    r"message d['’]origine|message original|mensaje original|oorspronkelijk bericht|ursprungligt meddelande"
+    r"|oprindelig meddelelse|opprinnelig melding|messaggio originale|mensagem original|исходное сообщение"
+    r"|wiadomość oryginalna|původní zpráva|alkuperäinen viesti"
+)
+_OTHER_FORWARDS = (
+    r"message (?:transféré|réexpédié)|début du message (?:transféré|réexpédié)"
     r"|mensaje reenviado|inicio del mensaje reenviado|doorgestuurd bericht|begin doorgestuurd bericht"
     r"|vidarebefordrat (?:brev|meddelande)|videresendt (?:besked|melding)|пересылаемое сообщение|messaggio inoltrato"
-    r"|mensagem encaminhada|przekazana wiadomość|přeposlaná zpráva|转发邮件信息|转发的邮件)\W*$",
-    re.I,
+    r"|mensagem encaminhada|przekazana wiadomość|přeposlaná zpráva|转发邮件信息|转发的邮件"
 )
-_DASHED = re.compile(r"^[\s>*]*[-_–—]{2,}|[:：]\s*$")
-
-_FIELDS = {
-    "from": "from|von|de|da|od|van|från|fra|от|от кого|expéditeur|mittente|remitente|nadawca|odesílatel|发件人|寄件者"
-    "|差出人|보낸 사람|kimden|feladó|lähettäjä|absender",
-    "sent": "sent|gesendet|envoyé|envoyé le|enviado|enviado el|enviada em|inviato|verzonden|skickat|sendt|wysłano"
-    "|wysłane|odesláno|отправлено|发送时间|送信日時|보낸 날짜|gönderilen|lähetetty|küldve|sent on|gesendet am",
-    "date": "date|datum|fecha|data|dato|dátum|дата|日期|päivämäärä|tarih|date d'envoi",
-    "to": "to|an|à|a|para|aan|till|til|do|komu|кому|收件人|宛先|받는 사람|kime|vastaanottaja|címzett|pour|empfänger",
-    "cc": "cc|kopie|kopia|copia|копия|抄送|bcc|reply-to|antwort an|organization|sender",
-    "subject": "subject|betreff|objet|sujet|asunto|oggetto|onderwerp|ämne|emne|temat|předmět|тема|主题|主旨|件名|제목"
-    "|konu|aihe|tárgy|assunto|re|betr",
+_OTHER_FIELDS = {
+    "from": "de|da|od|van|från|fra|от|от кого|expéditeur|mittente|remitente|nadawca|odesílatel|发件人|寄件者"
+    "|差出人|보낸 사람|kimden|feladó|lähettäjä",
+    "sent": "envoyé|envoyé le|enviado|enviado el|enviada em|inviato|verzonden|skickat|sendt|wysłano"
+    "|wysłane|odesláno|отправлено|发送时间|送信日時|보낸 날짜|gönderilen|lähetetty|küldve",
+    "date": "datum|fecha|data|dato|dátum|дата|日期|päivämäärä|tarih|date d'envoi",
+    "to": "à|a|para|aan|till|til|do|komu|кому|收件人|宛先|받는 사람|kime|vastaanottaja|címzett|pour",
+    "cc": "kopie|kopia|copia|копия|抄送",
+    "subject": "objet|sujet|asunto|oggetto|onderwerp|ämne|emne|temat|předmět|тема|主题|主旨|件名|제목"
+    "|konu|aihe|tárgy|assunto",
 }
-_FIELD_OF = {word: name for name, words in _FIELDS.items() for word in words.split("|")}
-_FIELD = re.compile(r"^[\s>|]*[*_]{0,3}([^\W\d_][^:：*\n]{0,20}?)\s*[*_]{0,3}\s*[:：][*_]{0,3}\s*(.*)$")
+
+
+@dataclass(frozen=True, slots=True)
+class _Patterns:
+    """How a quotation is announced, in every language."""
+
+    ends: re.Pattern[str]
+    verb_last: re.Pattern[str]
+    source: re.Pattern[str]
+    opens: re.Pattern[str]
+    prose: re.Pattern[str]
+    original: re.Pattern[str]
+    forwarded: re.Pattern[str]
+    field_of: Mapping[str, str]
+
+
+def _patterns() -> _Patterns:
+    return _compiled(catalogs())
+
+
+@lru_cache(maxsize=1)
+def _compiled(languages: Catalogs) -> _Patterns:
+    def words(message: str) -> list[str]:
+        return [word for catalog in languages.every() for word in catalog.words_in("quoting", message)]
+
+    def any_of(message: str, others: str = "") -> str:
+        return "|".join([*map(re.escape, words(message)), *([others] if others else [])])
+
+    verb = f"(?:{any_of(_VERBS, _OTHER_VERBS)})"
+    originals = any_of(_ORIGINALS).replace(r"\ ", "[ -]?")
+    forwards = f"(?:(?:{any_of(_BEGINNINGS)}) )?(?:{any_of(_FORWARDS)}|(?:{any_of(_FORWARDERS)}) .{{1,200}})"
+    fields = {name: [*words(message), *_OTHER_FIELDS[name].split("|")] for name, message in _FIELDS.items()}
+    return _Patterns(
+        ends=re.compile(rf"\b{verb}\b.{{0,200}}[:：]$|\b{verb}[:：]?$|{_VERB_WITHOUT_BLANKS}\s*[:：]?$", re.I),
+        verb_last=re.compile(rf"(?:{verb}|{_VERB_WITHOUT_BLANKS})$", re.I),
+        source=re.compile(rf"(?:{any_of(_SOURCES, _OTHER_SOURCES)})\b", re.I),
+        opens=re.compile(rf"[-–—\s]{{0,20}}(?:{any_of(_OPENINGS, _OTHER_OPENINGS)})(?=[\s\d:,./-])", re.I),
+        prose=re.compile(
+            r"(?i)\b(?:I|we|you|they|ich|wir|du|ihr|man|je|nous|vous) (?:have |had |habe |haben |hatte )?"
+            rf"(?:also |already |auch |schon )?{verb}\b"
+            rf"|\b{verb}(?:en)? (?:ich|wir|man|mir|ihnen|dir|euch|sie|me|you|us|to|in|that|dass)\b"
+            rf"|\b(?:that|what|as|because|like|when|but|dass|was|wie|weil|als|denn|aber|que|comme)\b.{{0,80}}\b{verb}\b"
+        ),
+        original=re.compile(rf"^\W*(?:{originals}|{_OTHER_ORIGINALS})\W*$", re.I),
+        forwarded=re.compile(rf"^\W*(?:{forwards}|{_OTHER_FORWARDS})\W*$", re.I),
+        field_of={word: name for name, found in fields.items() for word in found},
+    )
 
 
 def is_forward_mark(line: str) -> bool:
     """`---------- Forwarded message ---------`: what follows is what the sender wants to show."""
-    return len(line) < 300 and bool(_DASHED.search(line)) and bool(_FORWARDED.match(line))
+    return len(line) < 300 and bool(_DASHED.search(line)) and bool(_patterns().forwarded.match(line))
 
 
 def is_original_mark(line: str) -> bool:
     """`-----Ursprüngliche Nachricht-----`, or Android's `---- Anna wrote ----`."""
     if len(line) > 300 or not _DASHED.search(line):
         return False
-    return bool(_ORIGINAL.match(line) or _PLACEHOLDER.match(line))
+    return bool(_patterns().original.match(line) or _PLACEHOLDER.match(line))
 
 
 def is_header_block(lines: Sequence[str]) -> bool:
@@ -115,7 +163,7 @@ def is_header_block(lines: Sequence[str]) -> bool:
     gap = 0
     for index, line in enumerate(lines[:BLOCK_LINES]):
         found = _FIELD.match(line)
-        name = _FIELD_OF.get(found[1].strip().casefold()) if found else None
+        name = _patterns().field_of.get(found[1].strip().casefold()) if found else None
         if found and name:
             if name in seen and name != "cc":
                 break
@@ -152,7 +200,7 @@ def attribution(lines: Sequence[str], quoted: Sequence[bool], start: int) -> int
         if position >= len(lines) or quoted[position]:
             return 0
         piece = lines[position].strip()
-        if count > 1 and (not _continues(joined, piece) or (_OPENS.match(piece) and _DATE.search(piece))):
+        if count > 1 and (not _continues(joined, piece) or (_patterns().opens.match(piece) and _DATE.search(piece))):
             return 0
         if not piece:
             if count == 1:
@@ -184,7 +232,7 @@ def inline_attribution(lines: Sequence[str], quoted: Sequence[bool], start: int)
 def opens_quotation(line: str) -> bool:
     """A field such as `From: a@b` or `Gesendet: 3. Mai 2024`: right below a drawn line it begins the quoted mail."""
     found = _FIELD.match(line)
-    name = _FIELD_OF.get(found[1].strip().casefold()) if found else None
+    name = _patterns().field_of.get(found[1].strip().casefold()) if found else None
     if not found or name not in ("from", "sent", "date"):
         return False
     return bool(_ADDRESS.search(found[2]) if name == "from" else _is_moment(found[2]))
@@ -194,7 +242,7 @@ def _continues(joined: str, piece: str) -> bool:
     """An attribution goes on over a line end only when it has begun like one, or is inside `<…>`."""
     if joined.count("<") > joined.count(">"):
         return True
-    return bool(_OPENS.match(joined)) and (bool(piece) or bool(_DATE.search(joined)))
+    return bool(_patterns().opens.match(joined)) and (bool(piece) or bool(_DATE.search(joined)))
 
 
 def _quotation_follows(lines: Sequence[str], quoted: Sequence[bool], start: int) -> bool:
@@ -208,14 +256,18 @@ def _quotation_follows(lines: Sequence[str], quoted: Sequence[bool], start: int)
 
 def _is_attribution(text: str, before_quotation: bool) -> bool:
     closed = text.endswith((":", "："))
-    if not closed and not text.endswith(">") and not _VERB_LAST.search(text[-20:]):
+    if not closed and not text.endswith(">") and not _patterns().verb_last.search(text[-20:]):
         return False
-    opens, verb = bool(_OPENS.match(text)), bool(_ENDS.search(text))
-    if not (opens or closed) or _PROSE.search(text):
+    opens, verb = bool(_patterns().opens.match(text)), bool(_patterns().ends.search(text))
+    if not (opens or closed) or _patterns().prose.search(text):
         return False
     dated, addressed = bool(_DATE.search(text)), bool(_ADDRESS.search(text))
     if before_quotation:
-        return verb or bool(_QUOTING.match(text)) or (dated and addressed and (opens or bool(_TIME.search(text))))
+        return (
+            verb
+            or bool(_patterns().source.match(text))
+            or (dated and addressed and (opens or bool(_TIME.search(text))))
+        )
     if not verb or not (opens or addressed):
         return False
     return addressed or (dated and bool(_TIME.search(text)) and bool(_YEAR.search(text)))
@@ -225,4 +277,4 @@ def may_announce(line: str) -> bool:
     """A cheap first look: False for a line on which no announcement of a quotation can begin."""
     if len(line) > ATTRIBUTION_LENGTH:
         return False
-    return ":" in line or "--" in line or "：" in line or line.endswith(">") or bool(_OPENS.match(line))
+    return ":" in line or "--" in line or "：" in line or line.endswith(">") or bool(_patterns().opens.match(line))

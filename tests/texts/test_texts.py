@@ -106,6 +106,15 @@ def test_words_of_a_site_are_recognised_beside_ours(tmp_path: Path) -> None:
     assert "notiz" in commands.aliases()
 
 
+def test_words_of_quoting_may_be_a_sites(tmp_path: Path) -> None:
+    """How its mail programs announce what they quote."""
+    reply = "Bien\nPar Kim <kim@example.net> griffonna:\nVotre demande"
+    assert new_text(reply) == reply
+    entries = 'msgctxt "quoting"\nmsgid "wrote|writes|sent"\nmsgstr "griffonna"\n'
+    texts.use(site(tmp_path, "oc", entries))
+    assert new_text(reply) == "Bien"
+
+
 def test_a_changed_marker_leaves_the_old_one_known(tmp_path: Path) -> None:
     """Mails that were sent before the change are answered for months."""
     before = marker("de")
