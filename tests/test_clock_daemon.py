@@ -87,7 +87,9 @@ class House:
 
     async def well(self) -> bool:
         took = await self.figure(f'replydesk_probe_seconds{{mailbox="{BOX}"}}')
-        return took is not None and await self.figure(f'replydesk_canary_failing{{mailbox="{BOX}"}}') == 0
+        failing = await self.figure(f'replydesk_canary_failing{{mailbox="{BOX}"}}')
+        # The counter is the last of what a returned probe changes.
+        return took is not None and failing == 0 and bool(await self.figure(WELL))
 
     async def failing(self) -> bool:
         degraded = await self.health() == {"status": "degraded", "failing": ["canary"]}
