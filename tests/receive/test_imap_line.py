@@ -32,6 +32,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """What takes a minute takes a moment."""
     monkeypatch.setattr(driver, "SILENCE_SECONDS", 0.2)
     monkeypatch.setattr(line, "SILENCE_SECONDS", 0.2)
+    monkeypatch.setattr(line, "CONNECT_SECONDS", 1)
 
 
 async def opened(server: Server) -> ImapMailbox:
@@ -110,6 +111,22 @@ async def test_a_server_that_sends_us_away_is_quoted(server: Server) -> None:
     server.greeting = "* BYE too many connections"
     with pytest.raises(Unreachable, match="too many connections"):
         await connect(account(server.port), LONGEST)
+
+
+async def test_a_connection_lost_while_we_are_greeted(server: Server) -> None:
+    """The server says hello and goes before it tells what it can: nobody waits for the rest."""
+    server.before["CAPABILITY"] = server.cut
+    async with asyncio.timeout(5):
+        with pytest.raises(Unreachable, match="closed the connection"):
+            await connect(account(server.port), LONGEST)
+
+
+async def test_a_server_that_greets_and_falls_silent(server: Server, impatient: None) -> None:
+    """It says hello and never tells what it can."""
+    server.silent = {"CAPABILITY"}
+    async with asyncio.timeout(5):
+        with pytest.raises(Unreachable, match="no answer"):
+            await connect(account(server.port), LONGEST)
 
 
 async def test_nobody_there(server: Server, unused_port: int) -> None:

@@ -65,6 +65,9 @@ class Wire(IMAP4ClientProtocol):  # type: ignore[misc]  # the library has no typ
     def __init__(self, loop: asyncio.AbstractEventLoop, longest_literal: int) -> None:
         super().__init__(loop)
         self.lost: asyncio.Future[None] = loop.create_future()
+        self.greeted = asyncio.Event()
+        """The server let us in and told its capabilities."""
+        self._welcoming: asyncio.Task[None] | None = None
         self.cause = "the server closed the connection"
         self.challenge = ""
         """What the server said last while we logged in: why it refuses a token."""
@@ -81,6 +84,8 @@ class Wire(IMAP4ClientProtocol):  # type: ignore[misc]  # the library has no typ
             self.cause = f"{type(exc).__name__}: {one_line(str(exc), 200)}"
         if not self.lost.done():
             self.lost.set_result(None)
+        if self._welcoming is not None:
+            self._welcoming.cancel()
 
     def fail(self, cause: str) -> None:
         """Break the connection off: what was said makes no sense."""
@@ -130,9 +135,15 @@ class Wire(IMAP4ClientProtocol):  # type: ignore[misc]  # the library has no typ
             raise IncompleteRead(current_cmd)
 
     async def welcome(self, command: bytes) -> None:
+        """The library runs this as a task of its own and holds a lock in it until the capabilities are told.
+
+        Whoever waits for that lock cannot be cancelled: so nobody does, and a lost line ends the task.
+        """
+        self._welcoming = asyncio.current_task()
         try:
             await super().welcome(command)
             self.capabilities = {str(capability).upper() for capability in self.capabilities}
+            self.greeted.set()
         except (AioImapException, IndexError, UnicodeDecodeError):
             self.fail(f"the server does not let us in: {syntax.told([command])}")
 

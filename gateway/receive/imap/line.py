@@ -59,7 +59,7 @@ class ImapLine:
 
     async def greeted(self) -> bool:
         """The server's greeting; True when it asks for no login."""
-        await self._until(self._wire.wait("AUTH|NONAUTH"), CONNECT_SECONDS)
+        await self._until(self._wire.greeted.wait(), CONNECT_SECONDS)
         return bool(self._wire.state == "AUTH")
 
     async def start_tls(self, context: ssl.SSLContext) -> Response:
