@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta, tzinfo
-from functools import cached_property
+from functools import cached_property, lru_cache
 from gettext import NullTranslations
 from typing import TYPE_CHECKING
 
@@ -46,6 +46,11 @@ class Catalog:
         """The form a language has for this number; `{count}` stands for it."""
         return filled(self._translations.ngettext(one, many, count), count=count, **values)
 
+    def template(self, message: str, about: str = "") -> str:
+        """The text with its places as they stand; `about` is its context where it has one."""
+        said = self._translations
+        return said.pgettext(about, message) if about else said.gettext(message)
+
     def words_in(self, context: str, message: str) -> tuple[str, ...]:
         """Words of one meaning, written `one|other`: what people or mail programs write, to be recognised."""
         return tuple(self._translations.pgettext(context, message).split("|"))
@@ -57,6 +62,10 @@ class Catalog:
 
     def moment(self, value: datetime, zone: tzinfo) -> str:
         """`12 March 2026, 15:05 CET`."""
+        return self._moment(value.replace(second=0, microsecond=0), zone)
+
+    @lru_cache(maxsize=256)  # noqa: B019  # catalogs live as long as the process
+    def _moment(self, value: datetime, zone: tzinfo) -> str:
         from babel.dates import get_timezone_name
 
         local = value.astimezone(zone)
@@ -68,6 +77,10 @@ class Catalog:
 
     def short_moment(self, value: datetime, zone: tzinfo) -> str:
         """`12 Mar 2026, 15:05`."""
+        return self._short_moment(value.replace(second=0, microsecond=0), zone)
+
+    @lru_cache(maxsize=256)  # noqa: B019  # catalogs live as long as the process
+    def _short_moment(self, value: datetime, zone: tzinfo) -> str:
         return self._date(value, zone, self.pgettext("date", "d MMM y, HH:mm"))
 
     def weekday_moment(self, value: datetime, zone: tzinfo) -> str:
