@@ -89,6 +89,22 @@ async def send(site: Site, message: EmailMessage, sender: str, to: str) -> None:
     await asyncio.to_thread(talk)
 
 
+async def way_of_a_new_mail(site: Site, arrived: Callable[[], object]) -> set[tuple[str, str]]:
+    """(module, function) of all that ran from the socket until `arrived` is true."""
+    trace = Trace()
+    threading.setprofile(trace)
+    sys.setprofile(trace)
+    try:
+        async with daemon.serving(config.load(site.config)):
+            trace.on = True
+            await send(site, mail("Printer is on fire"), "kim@customer.example", "support@example.com")
+            await until(arrived)
+    finally:
+        threading.setprofile(None)
+        sys.setprofile(None)
+    return trace.calls
+
+
 async def traced(folder: Path, functions: bool) -> None:
     site, trace = Site(folder), Trace()
     threading.setprofile(trace)
