@@ -3,7 +3,8 @@
 Two proofs count: SMTP AUTH as that very address, and a DMARC pass (RFC 7489) written by one of
 our own mail servers into Authentication-Results (RFC 8601). Anybody can write such a field, so
 only the newest one of a trusted authserv-id is believed, and only if that host removes forged
-ones (RFC 8601 section 5), which docs/install.md tells the operator to check.
+ones (RFC 8601 section 5), which docs/install.md tells the operator to check. A From field that
+programs read differently proves nobody: the host may have judged somebody else than we read.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from gateway.mail.message import Envelope, Message, address_key
 def authentic(message: Message, envelope: Envelope, policy: Policy) -> str:
     """`smtp-auth`, `dmarc`, or empty when nothing proves the author's address."""
     author = message.author
-    if author is None or len(message.from_) != 1:
+    if author is None or message.author_unsure or len(message.from_) != 1:
         return ""
     if author_of(message, policy).key != author.key:
         # A form proves itself, not the person whom a visitor named in it.
@@ -31,16 +32,36 @@ def authentic(message: Message, envelope: Envelope, policy: Policy) -> str:
 
 
 def disproven(message: Message, policy: Policy) -> bool:
-    """A trusted host says that the domain of the From field did not send this: then no other mark proves it either."""
-    return _verdict(message, policy) == "fail"
+    """The author is unsure, or named by a form, or a trusted host says that its domain did not send this or
+    that it read another author: then no other mark proves it either."""
+    named = message.author is not None and author_of(message, policy).key != message.author.key
+    return message.author_unsure or named or _verdict(message, policy) == "fail"
 
 
 def _verdict(message: Message, policy: Policy) -> str:
-    """The DMARC result a trusted host wrote for the author's domain, empty without one."""
-    if message.author is None:
+    """The DMARC result a trusted host wrote for the author's domain, empty without one; `fail` where it judged
+    another domain, for then it read another author than we did."""
+    said = [r for r in trusted_results(message, policy) if r.method == "dmarc"]
+    if message.author is None or not said:
         return ""
-    said = next((r for r in trusted_results(message, policy) if r.method == "dmarc"), None)
-    return said.result if said and said.domain == message.author.key.rpartition("@")[2] else ""
+    domain = _ascii(message.author.key.rpartition("@")[2])
+    if any(r.result == "fail" or not _within(_ascii(r.domain), domain) for r in said):
+        return "fail"
+    results = {r.result if _ascii(r.domain) == domain else "" for r in said}
+    return results.pop() if len(results) == 1 else ""
+
+
+def _within(judged: str, domain: str) -> bool:
+    """A host may name the organisation's domain instead of the author's, or none."""
+    return not judged or domain == judged or domain.endswith(f".{judged}")
+
+
+def _ascii(domain: str) -> str:
+    """As mail servers write it, `xn--…`."""
+    try:
+        return domain.encode("idna").decode("ascii")
+    except UnicodeError:
+        return domain
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,4 +98,4 @@ def trusted_results(message: Message, policy: Policy) -> tuple[AuthenticationRes
 
 def _result(method: str, result: object, properties: Iterable[Any]) -> AuthenticationResult:
     said = {p.name: str(p.value).lower() for p in properties if p.type == "header"}
-    return AuthenticationResult(method, str(result), said.get("from", "").rpartition("@")[2])
+    return AuthenticationResult(method, str(result), said.get("from", "").rpartition("@")[2].rstrip("."))

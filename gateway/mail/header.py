@@ -79,6 +79,13 @@ class Fields:
     def raws(self, name: str) -> tuple[str, ...]:
         return tuple(unfold(value, self.hint) for value in self._raw.get(name, ()))
 
+    def untouched(self, name: str) -> tuple[str, ...]:
+        """Every value as it came, folds and control characters included; bytes beyond ASCII are text."""
+        return tuple(
+            v.encode("utf-8", "surrogateescape").decode("utf-8", "replace") if _escaped(v) else v
+            for v in (value[:VALUE_LIMIT] for value in self._raw.get(name, ()))
+        )
+
     def text(self, name: str) -> str:
         """The first non-blank value as a person reads it, on one line."""
         return text.one_line(words(self.raw(name)))

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+_KELVIN = "\u212a"
 NULL_REVERSE_PATH = ""
 """RFC 5321 section 4.5.5. aiosmtpd hands it over as `'<>'`; we store the empty string."""
 
@@ -29,16 +30,17 @@ class Address:
 
     @property
     def shown(self) -> str:
-        """How a person is named in a sentence: by name, else by address."""
-        return self.name or self.address
+        """How a person is named in a sentence: by name, else by address; a name never poses as an address."""
+        return self.name if self.name and "@" not in self.name else self.address
 
 
 def address_key(address: str) -> str:
     """Fold an addr-spec for comparison. Local parts are compared without case, as mailbox providers do.
 
     Lower case and no more: `straße.example` and `strasse.example` are two domains (RFC 5891), and two people.
+    So are the letter k and the Kelvin sign, the one sign beyond ASCII whose lower case is within.
     """
-    return address.strip().lower()
+    return _KELVIN.join(part.lower() for part in address.strip().split(_KELVIN))
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +162,8 @@ class Message:
     author: Address | None
     """First usable mailbox of From, else Sender, else whoever the envelope names, else None."""
     from_: tuple[Address, ...] = ()
+    author_unsure: bool = False
+    """From is missing, doubled, names several people, or is written so that programs read it differently."""
     sender: Address | None = None
     reply_to: tuple[Address, ...] = ()
     to: tuple[Address, ...] = ()

@@ -56,12 +56,18 @@ def _parse(raw: bytes, envelope: Envelope | None) -> Message:
     if not message_id:
         defects.append("no Message-ID")
     author = header.author or _from_envelope(fields, envelope)
+    # A lone CR ends a line for some programs and not for others: they see other fields than we do.
+    lone = raw.count(b"\r", 0, _header_end(raw)) != raw.count(b"\r\n", 0, _header_end(raw))
+    unsure = lone or not people.is_plain(fields.untouched("from"), header.author)
     if not header.from_:
         defects.append("no usable From")
+    elif unsure:
+        defects.append("From can be read in more than one way")
     digest = hashlib.sha256(raw).hexdigest()
     return Message(
         author=author,
         from_=header.from_,
+        author_unsure=unsure,
         sender=header.sender,
         reply_to=header.reply_to,
         to=header.to,
@@ -119,7 +125,7 @@ def _header(tree: MimeMessage, hint: str) -> _Header:
         # Only the first From and Reply-To speak for the mail; recipients add up.
         value = fields.raw(name) if name in ("from", "reply-to") else ", ".join(v for v in values if v)
         if value:
-            shell[name] = people.plain_words(value)
+            shell[name] = people.plain_words(value, strict=name in ("from", "reply-to"))
     shell["date"] = fields.raw("date")
     try:
         read = mailparser.MailParser(shell)
@@ -165,9 +171,13 @@ def _derived_id(raw: bytes, fields: Fields) -> str:
     digest = hashlib.sha256()
     for name in ("from", "to", "date", "subject"):
         digest.update(f"{name}:{fields.raw(name)}\n".encode())
-    end = min((i + len(mark) for mark in (b"\n\n", b"\r\n\r\n") if (i := raw.find(mark)) >= 0), default=0)
-    digest.update(raw[end:].replace(b"\r\n", b"\n").strip())
+    digest.update(raw[_header_end(raw) :].replace(b"\r\n", b"\n").strip())
     return f"derived.{digest.hexdigest()[:40]}@message-id.invalid"
+
+
+def _header_end(raw: bytes) -> int:
+    """Where the body begins; 0 without an empty line."""
+    return min((i + len(mark) for mark in (b"\n\n", b"\r\n\r\n") if (i := raw.find(mark)) >= 0), default=0)
 
 
 def _reply_text(content: Content, title: str) -> str:

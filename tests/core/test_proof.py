@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.core.proof import authentic
+from gateway.core.proof import authentic, disproven
 from gateway.mail.message import Address, Envelope, Message
 from tests.core.build import ANNA, KIM, MALLORY, POLICY, envelope, message
 
@@ -111,3 +111,34 @@ def test_a_form_proves_nothing_about_whom_it_names(user: str) -> None:
     mail = replace(results(PASS.replace("customer.example", "example.com"), author=form), reply_to=(ANNA,))
     assert authentic(mail, envelope(authenticated_as=user), site) == ""
     assert authentic(replace(mail, reply_to=()), envelope(authenticated_as=form.address), site) == "smtp-auth"
+
+
+@pytest.mark.parametrize(
+    ("domain", "value", "said"),
+    [
+        ("customer.example", "mx.example.com; dmarc=pass header.from=evil.test", True),
+        ("customer.example", "mx.example.com; dmarc=none header.from=evil.test", True),
+        ("customer.example", "mx.example.com; dmarc=fail header.from=customer.example", True),
+        (
+            "customer.example",
+            "mx.example.com; dmarc=pass header.from=customer.example; dmarc=pass header.from=x.y",
+            True,
+        ),
+        ("customer.example", "mx.elsewhere.example; dmarc=pass header.from=evil.test", False),
+        ("customer.example", "mx.example.com; dmarc=pass", False),
+        ("customer.example", "mx.example.com; dmarc=none header.from=customer.example", False),
+        ("mail.customer.example", "mx.example.com; dmarc=pass header.from=customer.example", False),
+        ("dösk.example", "mx.example.com; dmarc=pass header.from=xn--dsk-sna.example", False),
+        ("dösk.example", "mx.example.com; dmarc=pass header.from=dosk.example", True),
+    ],
+)
+def test_a_verdict_that_disproves(domain: str, value: str, said: bool) -> None:
+    """A trusted host's no, and its word about another author than we read."""
+    assert disproven(results(value, author=Address(f"kim@{domain}")), TRUSTING) is said
+
+
+def test_an_unsure_author_is_disproven() -> None:
+    """Not even a pass or a sign-in counts where others may read another author."""
+    mail = replace(results(PASS), author_unsure=True)
+    assert disproven(mail, TRUSTING)
+    assert authentic(mail, envelope(authenticated_as=KIM.address), TRUSTING) == ""

@@ -48,7 +48,7 @@ def test_any_text_is_a_field(value: str) -> None:
     assert all(i and not i.isspace() for i in header.message_ids(value))
     header.content_type(value)
     header.disposition(value)
-    people.found_in(people.plain_words(value))
+    people.found_in(people.plain_words(value, strict=len(value) % 2 == 0))
     base_subject(value)
 
 
