@@ -2,19 +2,53 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Self
 
 from gateway.core import commands, outgoing_text, token
 from gateway.core import formatted as formatting
 from gateway.core.case import Case
+from gateway.core.commands import Verb
 from gateway.core.decision import EntryDraft, Reason
+from gateway.core.lifecycle import Status
 from gateway.core.notice import AttachedFile
+from gateway.core.orders import OrderContext
 from gateway.core.policy import Agent, Mailbox
 from gateway.core.roles import is_role
 from gateway.core.thread import Key, follow
-from gateway.core.ticket import EntryKind, Evidence, Role
+from gateway.core.ticket import EntryKind, Evidence, Role, Ticket
 from gateway.mail.message import Address, Attachment, address_key
 from gateway.mail.sentence import code
+
+
+@dataclass(frozen=True, slots=True)
+class AgentCase:
+    """A mail of an agent, and the ticket it is about."""
+
+    case: Case
+    agent: Agent
+    ticket: Ticket
+    """With number 0 it is one that does not exist, for orders that look at one."""
+
+    @classmethod
+    def of(cls, case: Case) -> Self:
+        """Of a case that has both. Raises `ValueError` for any other."""
+        if case.agent is None or case.ticket is None:
+            raise ValueError("neither agent nor ticket may be missing")
+        return cls(case, case.agent, case.ticket)
+
+    @classmethod
+    def without_ticket(cls, case: Case) -> Self:
+        """Of an agent's case; the ticket is the one it may open. Raises `ValueError` without an agent."""
+        if case.agent is None:
+            raise ValueError("the agent must not be missing")
+        requester = Address(case.order.argument(Verb.FROM))
+        ticket = Ticket(0, Status.NEW, case.message.subject, requester, case.mailbox.address, case.now, case.now)
+        return cls(case, case.agent, ticket)
+
+    @property
+    def by(self) -> OrderContext:
+        return OrderContext(self.ticket, self.agent, self.case.policy, self.case.now)
 
 
 def proof(case: Case) -> str:

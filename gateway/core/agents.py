@@ -9,11 +9,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from gateway.core import agent_mail, move_entries, orders, outgoing_text
+from gateway.core.agent_mail import AgentCase
 from gateway.core.case import Case
 from gateway.core.commands import Verb
 from gateway.core.decision import Decision, Joined, Reason, Why
 from gateway.core.notice import Notice
-from gateway.core.policy import Agent
+from gateway.core.refusal import refuse
 from gateway.core.ticket import Entry, EntryKind, Role, Ticket
 from gateway.core.window import Budget
 from gateway.errors import IllegalTransition
@@ -33,29 +34,25 @@ def answers_ticket(case: Case) -> bool:
 
 def decide(case: Case) -> Decision:
     """The decision about an agent's mail on a ticket."""
-    agent, ticket = case.agent, case.ticket
-    assert agent is not None
-    assert ticket is not None
+    on = AgentCase.of(case)
     if not agent_mail.proof(case):
-        return _unproven(case, agent, ticket)
-    if _is_breathless(case, agent, Role.AGENT):
-        return _held(case, agent, ticket)
-    by = orders.OrderContext(ticket, agent, case.policy, case.now)
+        return _unproven(on)
+    if is_too_fast(on, Role.AGENT):
+        return _held(on)
     order = case.order
-    misunderstood = (*orders.problems(by, order), *_misplaced(case))
+    misunderstood = (*orders.problems(on.by, order), *_misplaced(case))
     if misunderstood or order.has(Verb.HELP):
-        return _misunderstood(case, agent, ticket, misunderstood)
+        return _misunderstood(on, misunderstood)
     if order.has(Verb.UNDO):
-        return _undo(case, by)
+        return _undo(on)
     for verb, answer in ((Verb.NOTE, _note), (Verb.SPLIT, _split), (Verb.MERGE, _merge), (Verb.MOVE, _move)):
         if order.has(verb):
-            return answer(case, by)
-    return _aside(case, by) if _is_aside(case, ticket) else _answer(case, by)
+            return answer(on)
+    return _aside(on) if _is_aside(on) else _answer(on)
 
 
-def _answer(case: Case, by: orders.OrderContext) -> Decision:
-    agent, ticket, order = by.agent, by.ticket, case.order
-    assert agent is not None
+def _answer(on: AgentCase) -> Decision:
+    case, agent, ticket, order = on.case, on.agent, on.ticket, on.case.order
     box = case.policy.mailbox_for(ticket.mailbox) or case.mailbox
     out = outgoing_text.for_customers(order.text, box, case.policy, case.facts.history)
     reached = frozenset(a.key for a in (*case.message.to, *case.message.cc))
@@ -64,11 +61,11 @@ def _answer(case: Case, by: orders.OrderContext) -> Decision:
         # Everybody has it from the agent: there is nothing left to keep from them, and it must be on record.
         out = outgoing_text.Outgoing(order.text)
     if kept_back := _kept_back(case, out):
-        return _refusal(agent, ticket, Reason.AGENT_MISUNDERSTOOD, kept_back)
+        return refuse(on, Reason.AGENT_MISUNDERSTOOD, kept_back)
     # A picture in a signature is not meant for the requester whom `#from` replaces.
     files = () if order.has(Verb.FROM) else agent_mail.files(case)
     if not out.text and not files and not order.commands:
-        return _refusal(agent, ticket, Reason.AGENT_EMPTY, (code("nothing_to_do"),))
+        return refuse(on, Reason.AGENT_EMPTY, (code("nothing_to_do"),))
     answer = None
     if out.text or files:
         around = (code("around", agent.name or agent.address),) if agent_mail.outside(case) else ()
@@ -84,18 +81,14 @@ def _answer(case: Case, by: orders.OrderContext) -> Decision:
     target = ticket
     if order.has(Verb.REOPEN) and order.argument(Verb.REOPEN):
         if case.facts.named is None:
-            return _refusal(
-                agent, ticket, Reason.AGENT_MISUNDERSTOOD, (code("no_such_ticket", order.argument(Verb.REOPEN)),)
-            )
+            return refuse(on, Reason.AGENT_MISUNDERSTOOD, (code("no_such_ticket", order.argument(Verb.REOPEN)),))
         if answer is not None:
-            return _refusal(
-                agent, ticket, Reason.AGENT_MISUNDERSTOOD, (code("reopen_alone"), code("text_not_sent"), out.text)
-            )
+            return refuse(on, Reason.AGENT_MISUNDERSTOOD, (code("reopen_alone"), code("text_not_sent"), out.text))
         target = case.facts.named
     try:
-        decision = orders.carry_out(replace(by, ticket=target), order, answer, agent_mail.proof(case))
+        decision = orders.carry_out(replace(on.by, ticket=target), order, answer, agent_mail.proof(case))
     except IllegalTransition:
-        return _no_move(case, replace(by, ticket=target))
+        return _no_move(replace(on, ticket=target))
     cut = (code("cut", out.cut),) if out.cut else ()
     return _with_remarks(decision, (*cut, *(agent_mail.left_out(case) if answer else ())))
 
@@ -111,117 +104,112 @@ def _kept_back(case: Case, out: outgoing_text.Outgoing) -> tuple[str, ...]:
     return ()
 
 
-def _is_aside(case: Case, ticket: Ticket) -> bool:
+def _is_aside(on: AgentCase) -> bool:
     """Addressed to others, such as a colleague or a supplier, with the mailbox in copy: no answer to the customer."""
-    to = case.message.to
+    case, ticket, to = on.case, on.ticket, on.case.message.to
     people = {ticket.requester.key, *(p.address.key for p in ticket.people if not p.follower)}
     reached = {a.key for a in (*to, *case.message.cc)}
     return bool(to) and not any(case.policy.is_own(a.address) for a in to) and not people & reached
 
 
-def _aside(case: Case, by: orders.OrderContext) -> Decision:
-    remark = code("aside", ", ".join(a.address for a in case.message.to[:5]))
-    return _with_remarks(_note(case, by, (remark,)), (remark,))
+def _aside(on: AgentCase) -> Decision:
+    remark = code("aside", ", ".join(a.address for a in on.case.message.to[:5]))
+    return _with_remarks(_note(on, (remark,)), (remark,))
 
 
-def _note(case: Case, by: orders.OrderContext, remarks: tuple[str, ...] = ()) -> Decision:
-    assert by.agent is not None
+def _note(on: AgentCase, remarks: tuple[str, ...] = ()) -> Decision:
+    case = on.case
     text = "\n".join(t for t in (case.order.argument(Verb.NOTE), case.order.text) if t)
     rest = replace(case.order, commands=tuple(c for c in case.order.commands if c.verb is not Verb.NOTE))
-    entry = agent_mail.entry(case, by.agent, EntryKind.COMMENT, text, Reason.AGENT_NOTE, remarks)
+    entry = agent_mail.entry(case, on.agent, EntryKind.COMMENT, text, Reason.AGENT_NOTE, remarks)
     try:
-        return orders.note(by, rest, entry, agent_mail.proof(case))
+        return orders.note(on.by, rest, entry, agent_mail.proof(case))
     except IllegalTransition:
-        return _no_move(case, by)
+        return _no_move(on)
 
 
-def _no_move(case: Case, by: orders.OrderContext) -> Decision:
-    assert by.agent is not None
-    status = by.ticket.status
-    wanted = orders.wanted_status(case.order, case.policy)[0] or status
-    return _refusal(by.agent, by.ticket, Reason.AGENT_MISUNDERSTOOD, (code("no_move", status.value, wanted.value),))
+def _no_move(on: AgentCase) -> Decision:
+    status = on.ticket.status
+    wanted = orders.wanted_status(on.case.order, on.case.policy)[0] or status
+    return refuse(on, Reason.AGENT_MISUNDERSTOOD, (code("no_move", status.value, wanted.value),))
 
 
-def _undo(case: Case, by: orders.OrderContext) -> Decision:
-    assert by.agent is not None
-    done = case.facts.act
+def _undo(on: AgentCase) -> Decision:
+    done = on.case.facts.act
     if done is None:
-        return _refusal(by.agent, by.ticket, Reason.AGENT_MISUNDERSTOOD, (code("nothing_to_undo"),))
+        return refuse(on, Reason.AGENT_MISUNDERSTOOD, (code("nothing_to_undo"),))
     if done.undo.answered and done.sent:
-        return _refusal(
-            by.agent, by.ticket, Reason.AGENT_MISUNDERSTOOD, (code("too_late", by.ticket.requester.address),)
-        )
-    return _with_remarks(move_entries.undo(by, done), _unsent(case))
+        return refuse(on, Reason.AGENT_MISUNDERSTOOD, (code("too_late", on.ticket.requester.address),))
+    return _with_remarks(move_entries.undo(on.by, done), _unsent(on.case))
 
 
-def _split(case: Case, by: orders.OrderContext) -> Decision:
+def _split(on: AgentCase) -> Decision:
     """The mail the agent answers becomes a ticket of its own."""
-    agent, parent, ticket = by.agent, case.facts.parent, by.ticket
-    assert agent is not None
+    case, parent = on.case, on.case.facts.parent
     if parent is None or parent.role is Role.AGENT or parent.kind is not EntryKind.CORRESPONDENCE:
-        return _refusal(agent, ticket, Reason.AGENT_MISUNDERSTOOD, (code("no_mail_meant"),))
-    box = case.policy.mailbox_for(ticket.mailbox) or case.mailbox
+        return refuse(on, Reason.AGENT_MISUNDERSTOOD, (code("no_mail_meant"),))
+    box = case.policy.mailbox_for(on.ticket.mailbox) or case.mailbox
     out = outgoing_text.for_customers(case.order.text, box, case.policy, case.facts.history)
     if out.text and "\n" not in out.text:
-        return move_entries.split(by, parent, out.text)
-    return _with_remarks(move_entries.split(by, parent, ""), _unsent(case))
+        return move_entries.split(on.by, parent, out.text)
+    return _with_remarks(move_entries.split(on.by, parent, ""), _unsent(case))
 
 
-def _merge(case: Case, by: orders.OrderContext) -> Decision:
-    return _into(case, by, Verb.MERGE) or _with_remarks(move_entries.merge(by, _named(case)), _unsent(case))
+def _merge(on: AgentCase) -> Decision:
+    into = _into(on, Verb.MERGE)
+    if isinstance(into, Decision):
+        return into
+    return _with_remarks(move_entries.merge(on.by, into), _unsent(on.case))
 
 
-def _move(case: Case, by: orders.OrderContext) -> Decision:
-    refused = _into(case, by, Verb.MOVE)
-    if refused:
-        return refused
-    assert by.agent is not None
-    if case.facts.parent is None:
-        return _refusal(by.agent, by.ticket, Reason.AGENT_MISUNDERSTOOD, (code("no_mail_meant"),))
-    return _with_remarks(move_entries.move(by, case.facts.parent.id, _named(case)), _unsent(case))
+def _move(on: AgentCase) -> Decision:
+    into, parent = _into(on, Verb.MOVE), on.case.facts.parent
+    if isinstance(into, Decision):
+        return into
+    if parent is None:
+        return refuse(on, Reason.AGENT_MISUNDERSTOOD, (code("no_mail_meant"),))
+    return _with_remarks(move_entries.move(on.by, parent.id, into), _unsent(on.case))
 
 
-def _named(case: Case) -> Ticket:
-    assert case.facts.named is not None
-    return case.facts.named
-
-
-def _into(case: Case, by: orders.OrderContext, verb: Verb) -> Decision | None:
-    """Why the named ticket cannot be the target, as a decision."""
-    assert by.agent is not None
-    number = case.order.argument(verb)
-    if case.facts.named is None:
-        return _refusal(by.agent, by.ticket, Reason.AGENT_MISUNDERSTOOD, (code("no_such_ticket", number),))
-    if case.facts.named.number == by.ticket.number:
-        return _refusal(by.agent, by.ticket, Reason.AGENT_MISUNDERSTOOD, (code("same_ticket", number),))
-    return None
+def _into(on: AgentCase, verb: Verb) -> Ticket | Decision:
+    """The named ticket, or why it cannot be the target, as a decision."""
+    number, named = on.case.order.argument(verb), on.case.facts.named
+    if named is None:
+        return refuse(on, Reason.AGENT_MISUNDERSTOOD, (code("no_such_ticket", number),))
+    if named.number == on.ticket.number:
+        return refuse(on, Reason.AGENT_MISUNDERSTOOD, (code("same_ticket", number),))
+    return named
 
 
 # --- how it ends when nothing is done ------------------------------------------------------------
 
 
-def _unproven(case: Case, agent: Agent, ticket: Ticket) -> Decision:
-    remark = code("no_proof")
-    entry = agent_mail.entry(case, agent, EntryKind.COMMENT, case.message.reply_text, Reason.AGENT_UNPROVEN, (remark,))
-    refusal = _refusal(agent, ticket, Reason.AGENT_UNPROVEN, (remark,), "forged")
-    if _is_breathless(case, agent, Role.STRANGER):
-        refusal = replace(refusal, notices=(), alarm=_breathless(agent, ticket))
+def _unproven(on: AgentCase) -> Decision:
+    case, remark = on.case, code("no_proof")
+    entry = agent_mail.entry(
+        case, on.agent, EntryKind.COMMENT, case.message.reply_text, Reason.AGENT_UNPROVEN, (remark,)
+    )
+    refusal = refuse(on, Reason.AGENT_UNPROVEN, (remark,), headline="forged")
+    if is_too_fast(on, Role.STRANGER):
+        refusal = replace(refusal, notices=(), alarm=_too_fast(on))
     return replace(refusal, entry=replace(entry, role=Role.STRANGER, collapsed=True))
 
 
-def _held(case: Case, agent: Agent, ticket: Ticket) -> Decision:
+def _held(on: AgentCase) -> Decision:
     why = Why(attach="no: " + orders.sentence(Reason.AGENT_BREATHLESS), acknowledge="no: a receipt would be answered")
-    return Decision(Reason.AGENT_BREATHLESS, why, hold=_breathless(agent, ticket))
+    return Decision(Reason.AGENT_BREATHLESS, why, hold=_too_fast(on))
 
 
-def _is_breathless(case: Case, agent: Agent, role: Role) -> bool:
+def is_too_fast(on: AgentCase, role: Role) -> bool:
     """A program that answers every receipt would go on for ever, each time with a mail to the customer."""
-    mine = (e.created_at for e in case.facts.history if e.role is role and e.author.key in agent.keys)
-    return PACE.is_spent(mine, case.now)
+    mine = (e.created_at for e in on.case.facts.history if e.role is role and e.author.key in on.agent.keys)
+    return PACE.is_spent(mine, on.case.now)
 
 
-def _breathless(agent: Agent, ticket: Ticket) -> str:
-    return f"{agent.address} wrote {PACE.count} times on ticket {ticket.number} in {PACE.minutes} minutes: a loop?"
+def _too_fast(on: AgentCase) -> str:
+    return (
+        f"{on.agent.address} wrote {PACE.count} times on ticket {on.ticket.number} in {PACE.minutes} minutes: a loop?"
+    )
 
 
 def _misplaced(case: Case) -> tuple[str, ...]:
@@ -239,20 +227,12 @@ def _unsent(case: Case) -> tuple[str, ...]:
     return (code("text_not_sent"), text) if text else ()
 
 
-def _misunderstood(case: Case, agent: Agent, ticket: Ticket, problems: tuple[str, ...]) -> Decision:
+def _misunderstood(on: AgentCase, problems: tuple[str, ...]) -> Decision:
+    case, agent = on.case, on.agent
     if not problems:
-        box = case.policy.mailbox_for(ticket.mailbox) or case.mailbox
-        return _refusal(agent, ticket, Reason.AGENT_COMMAND, agent_mail.help_for(agent, box, case), "help")
-    return _refusal(agent, ticket, Reason.AGENT_MISUNDERSTOOD, (*problems, *_unsent(case)))
-
-
-def _refusal(
-    agent: Agent, ticket: Ticket, reason: Reason, remarks: tuple[str, ...], headline: str = "nothing_done"
-) -> Decision:
-    why = Why(
-        "no: " + orders.sentence(reason), "no: nothing was done", "no: the agent gets a receipt", "no: nothing was done"
-    )
-    return Decision(reason, why, ticket=ticket.number, notices=(orders.receipt(agent, headline, remarks),))
+        box = case.policy.mailbox_for(on.ticket.mailbox) or case.mailbox
+        return refuse(on, Reason.AGENT_COMMAND, agent_mail.help_for(agent, box, case), headline="help")
+    return refuse(on, Reason.AGENT_MISUNDERSTOOD, (*problems, *_unsent(case)))
 
 
 def _newly_confirmed(case: Case, ticket: Ticket) -> tuple[Joined, ...]:

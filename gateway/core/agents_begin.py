@@ -8,13 +8,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from gateway.core import agent_mail, audience, commands, orders, outgoing_text
+from gateway.core.agent_mail import AgentCase
 from gateway.core.case import Case, files_of
 from gateway.core.commands import Verb
 from gateway.core.decision import Change, Decision, EntryDraft, Joined, NewTicket, Reason, Why
 from gateway.core.lifecycle import Move, Status, transition
 from gateway.core.notice import Audience, Notice, NoticeRequest
-from gateway.core.policy import Agent
-from gateway.core.ticket import EntryKind, Role, Ticket
+from gateway.core.refusal import refuse
+from gateway.core.ticket import EntryKind, Role
 from gateway.mail.message import Address, Message
 from gateway.mail.quotation import is_forward_mark
 from gateway.mail.sentence import code
@@ -55,18 +56,16 @@ def is_orphaned_order(case: Case) -> bool:
 
 def on_behalf(case: Case) -> Decision:
     """`#from`: a forwarded mail becomes the customer's. `#to`: the agent's text opens the conversation."""
-    agent = case.agent
-    assert agent is not None
-    requester = Address(case.order.argument(Verb.FROM))
-    by = orders.OrderContext(_imagined(case, requester), agent, case.policy, case.now)
-    misunderstood = orders.problems(by, case.order)
+    on = AgentCase.without_ticket(case)
+    agent, requester = on.agent, Address(case.order.argument(Verb.FROM))
+    misunderstood = orders.problems(on.by, case.order)
     if misunderstood:
-        return _without_ticket(case, agent, misunderstood)
+        return _without_ticket(on, misunderstood)
     if case.order.has(Verb.TO):
-        return _write_first(case, agent, Address(case.order.argument(Verb.TO)), sent_already=False)
+        return _write_first(on, Address(case.order.argument(Verb.TO)), sent_already=False)
     found = case.forwarded
     if found and found.inner and found.address_key != requester.key:
-        return _without_ticket(case, agent, (code("forwarded_inner", found.author or found.address),))
+        return _without_ticket(on, (code("forwarded_inner", found.author or found.address),))
     inner = found.message if found and found.message else None
     if inner and inner.author and inner.author.key == requester.key:
         requester = inner.author
@@ -75,7 +74,7 @@ def on_behalf(case: Case) -> Decision:
     entry = _customers_entry(case, requester, inner, code("forwarded_by", who) if found else code("on_behalf", who))
     change = Change()
     if case.order.has(Verb.ASSIGN):
-        assignee = orders.find_agent(by, case.order.argument(Verb.ASSIGN))
+        assignee = orders.find_agent(on.by, case.order.argument(Verb.ASSIGN))
         change = replace(change, assignee=assignee.address if assignee else "")
     remarks = (code("on_behalf", who), code("told_received"))
     return Decision(
@@ -98,30 +97,25 @@ def on_behalf(case: Case) -> Decision:
 
 def around(case: Case) -> Decision:
     """The agent wrote to somebody directly, the mailbox in copy: recorded, nothing is sent twice."""
-    agent = case.agent
-    assert agent is not None
-    return _write_first(case, agent, agent_mail.outside(case)[0], sent_already=True)
+    return _write_first(AgentCase.without_ticket(case), agent_mail.outside(case)[0], sent_already=True)
 
 
 def orphaned(case: Case) -> Decision:
     """Commands without a ticket: `#reopen N` names one itself; for all others the receipt says what is missing."""
-    agent = case.agent
-    assert agent is not None
-    named = case.facts.named
+    on, named = AgentCase.without_ticket(case), case.facts.named
     if case.order.has(Verb.REOPEN) and named is not None and not case.order.problems:
-        return orders.carry_out(
-            orders.OrderContext(named, agent, case.policy, case.now), case.order, None, agent_mail.proof(case)
-        )
+        return orders.carry_out(replace(on, ticket=named).by, case.order, None, agent_mail.proof(case))
     if case.order.problems or case.order.has(Verb.HELP):
-        return _without_ticket(case, agent, case.order.problems or agent_mail.help_for(agent, case.mailbox, case))
+        return _without_ticket(on, case.order.problems or agent_mail.help_for(on.agent, case.mailbox, case))
     if case.order.argument(Verb.REOPEN):
-        return _without_ticket(case, agent, (code("no_such_ticket", case.order.argument(Verb.REOPEN)),))
+        return _without_ticket(on, (code("no_such_ticket", case.order.argument(Verb.REOPEN)),))
     first = commands.FORMS[case.order.commands[0].verb]
-    return _without_ticket(case, agent, (code("needs_ticket", first),))
+    return _without_ticket(on, (code("needs_ticket", first),))
 
 
-def _write_first(case: Case, agent: Agent, customer: Address, *, sent_already: bool) -> Decision:
+def _write_first(on: AgentCase, customer: Address, *, sent_already: bool) -> Decision:
     """A ticket that begins with an agent's mail to a customer."""
+    case, agent = on.case, on.agent
     out = outgoing_text.for_customers(case.order.text, case.mailbox, case.policy, ())
     # What the customer has already is recorded as it is.
     text = case.order.text if sent_already else out.text
@@ -133,7 +127,7 @@ def _write_first(case: Case, agent: Agent, customer: Address, *, sent_already: b
     if not sent_already and (out.command_below or out.inseparable or not (text or files)):
         why = code("inseparable") if out.inseparable else code("nothing_to_do")
         why = code("command_below", out.command_below) if out.command_below else why
-        return _without_ticket(case, agent, (why,))
+        return _without_ticket(on, (why,))
     html, files = agent_mail.formatted(case, text, files, case.mailbox)
     status = transition(Status.NEW, Move.AGENT_REPLIED)
     reason = Reason.AGENT_AROUND if sent_already else Reason.AGENT_ON_BEHALF
@@ -153,13 +147,9 @@ def _write_first(case: Case, agent: Agent, customer: Address, *, sent_already: b
     )
 
 
-def _without_ticket(case: Case, agent: Agent, remarks: tuple[str, ...]) -> Decision:
-    text = (code("text_not_sent"), case.order.text) if case.order.text else ()
-    return Decision(
-        Reason.AGENT_MISUNDERSTOOD,
-        Why(attach="no: " + orders.sentence(Reason.AGENT_MISUNDERSTOOD), acknowledge="no: the agent gets a receipt"),
-        notices=(orders.receipt(agent, "nothing_done", (*remarks, *text)),),
-    )
+def _without_ticket(on: AgentCase, remarks: tuple[str, ...]) -> Decision:
+    text = (code("text_not_sent"), on.case.order.text) if on.case.order.text else ()
+    return refuse(on, Reason.AGENT_MISUNDERSTOOD, (*remarks, *text))
 
 
 def _customers_entry(case: Case, requester: Address, inner: Message | None, remark: str) -> EntryDraft:
@@ -187,8 +177,3 @@ def _own_words(text: str) -> str:
     while lines and (is_forward_mark(lines[-1]) or not any(sign.isalnum() for sign in lines[-1])):
         lines.pop()
     return outgoing_text.without_signature("\n".join(lines)).strip()
-
-
-def _imagined(case: Case, requester: Address) -> Ticket:
-    """The ticket to come, for orders that look at one."""
-    return Ticket(0, Status.NEW, case.message.subject, requester, case.mailbox.address, case.now, case.now)
