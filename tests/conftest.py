@@ -19,6 +19,7 @@ from gateway.core.token import Keys
 from gateway.mail.message import address_key
 from storage.database import Database
 from storage.migrate import migrate
+from tests import remember  # noqa: F401  # compile once in a run
 
 SECRET = b"0123456789abcdef0123456789abcdef"
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)

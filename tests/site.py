@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import signal
 import smtplib
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from email.message import EmailMessage
@@ -17,6 +15,8 @@ from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
+
+from tests.process import Process
 
 START_SECONDS = 30.0
 CONFIG = """\
@@ -71,7 +71,7 @@ class Site:
         self.config = folder / "replydesk.toml"
         text = CONFIG.format(smtp=self.smtp, portal=self.portal, send=send, database_url=database_url)
         self.config.write_text(text + extra, "utf-8")
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: Process | subprocess.Popen[bytes] | None = None
 
     @property
     def outgoing(self) -> Path:
@@ -79,13 +79,8 @@ class Site:
 
     def start(self) -> None:
         """Start the daemon and wait until its portal says that it is well."""
-        self.log = (self.folder / "daemon.log").open("ab")
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "gateway", "run", "--config", str(self.config)],
-            stdout=self.log,
-            stderr=subprocess.STDOUT,
-            env=os.environ | {"PYTHONWARNINGS": "error::ResourceWarning"},
-        )
+        log = self.folder / "daemon.log"
+        self.process = Process("run", "--config", str(self.config), stdout=log, stderr=log)
         wait_for(self._ready)
 
     def _ready(self) -> bool:
@@ -106,16 +101,13 @@ class Site:
         """SIGTERM, and the exit code."""
         assert self.process is not None
         self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(20)
-        self.log.close()
-        return code
+        return self.process.wait(20)
 
     def kill(self) -> None:
         """As a power cut would."""
         assert self.process is not None
         self.process.kill()
         self.process.wait(20)
-        self.log.close()
 
     def read_log(self) -> str:
         return (self.folder / "daemon.log").read_text("utf-8", "replace")
@@ -127,14 +119,12 @@ class Site:
 
     def run(self, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         """A verb of the command line on this site."""
-        return subprocess.run(
-            [sys.executable, "-m", "gateway", *words, "--config", str(self.config)],
-            capture_output=True,
-            text=True,
-            input=stdin,
-            timeout=60,
-            check=False,
-        )
+        files = {name: self.folder / f"command.{name}" for name in ("stdin", "stdout", "stderr")}
+        for name, path in files.items():
+            path.write_text(stdin if name == "stdin" else "", "utf-8")
+        code = Process(*words, "--config", str(self.config), **files).wait(60)
+        said = (files[name].read_text("utf-8") for name in ("stdout", "stderr"))
+        return subprocess.CompletedProcess(words, code, *said)
 
     def json(self, *words: str) -> Any:
         done = self.run(*words, "--json")

@@ -29,6 +29,7 @@ from storage.audit import audit
 from storage.database import Database
 from storage.tx import Tx
 from tests.conftest import NOW, Clock
+from tests.process import Process
 from tests.site import Site, running, wait_for
 
 KIM, ANNA, US = "kim@customer.example", "anna@example.com", "support@example.com"
@@ -384,16 +385,15 @@ def test_stopped_and_started_again_beside_the_daemon(tmp_path: Path) -> None:
             line = f"From {KIM} {DAY + timedelta(hours=n):%a %b %d %H:%M:%S %Y}\n".encode()
             one = mail(str(n), f"c{n // 3}@x.example", at=DAY + timedelta(hours=n), answers=str(n - 1) if n % 3 else "")
             file.write(line + one.replace(b"\r\n", b"\n") + b"\n")
-    command = [sys.executable, "-m", "gateway", "import", str(box), "--config", str(site.config)]
+    said = tmp_path / "said"
     with running(site):
         for end in (signal.SIGKILL, signal.SIGINT):
-            began = subprocess.Popen(command, stderr=subprocess.PIPE)
+            began = Process("import", str(box), "--config", str(site.config), stderr=said)
             before = len(site.json("journal", "list", "--limit", "1000"))
             wait_for(lambda before=before: len(site.json("journal", "list", "--limit", "1000")) > before)
             began.send_signal(end)
-            _, said = began.communicate(timeout=30)
-            assert began.returncode in (-signal.SIGKILL, 130, 0)
-            assert said == b"" or b"run it again to go on" in said
+            assert began.wait(30) in (-signal.SIGKILL, 130, 0)
+            assert said.read_bytes() == b"" or b"run it again to go on" in said.read_bytes()
         site.send(mail("live", "live@x.example", at=NOW))
         done = site.run("import", str(box), "--json")
         result = json.loads(done.stdout)

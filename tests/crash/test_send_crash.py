@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import sys
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,23 +12,21 @@ from storage.database import Database
 from storage.outbox import OutboxEntry
 from storage.tx import Tx
 from tests.crash.sending import HOLDER
+from tests.process import Process
 from tests.send.house import message, outbound
 from tests.sink import Sink
 
 MAILS, KILLS, CONNECTIONS = 60, 4, 3
-PROJECT = Path(__file__).parents[2]
 
 
 async def _killed(folder: Path, sink: Sink, taken: int) -> None:
     """One life of the sender, which ends when the relay has taken so many mails, at no particular moment."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.crash.sending", str(folder), str(sink.port), cwd=PROJECT
-    )
+    process = Process(str(folder), str(sink.port), module="tests.crash.sending")
     try:
         await sink.until(taken, 60)
     finally:
         process.kill()
-        await process.wait()
+        process.wait(20)
 
 
 def _put(database: Database, now: datetime) -> None:
@@ -90,4 +87,5 @@ async def _all_sent(database: Database) -> None:
         while {r.state for r in _rows(database)} != {"sent"}:
             await asyncio.sleep(0.05)
 
-    await asyncio.wait_for(sent(), 60)
+    async with asyncio.timeout(60):
+        await sent()

@@ -49,11 +49,11 @@ class UnprivilegedSite(Site):
         }
 
     def start(self) -> None:
-        self.log = (self.folder / "daemon.log").open("ab")
         words = [*command(), "run", "--config", str(self.config)]
-        self.process = subprocess.Popen(
-            words, stdout=self.log, stderr=subprocess.STDOUT, user=NOBODY, group=GROUP, cwd="/"
-        )
+        with (self.folder / "daemon.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                words, stdout=log, stderr=subprocess.STDOUT, user=NOBODY, group=GROUP, cwd="/"
+            )
         wait_for(self._ready)
 
 

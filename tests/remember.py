@@ -1,0 +1,64 @@
+"""What is compiled from unchanged text is compiled once in a test run: page and mail templates, SQL statements.
+
+A test opens a site and a database of its own, as a process of the product does once in its life; compiling
+again for each of them took most of the suite's time. Keys are all that the result depends on.
+"""
+
+from __future__ import annotations
+
+from types import CodeType
+from typing import Any
+
+from jinja2 import BytecodeCache, Environment
+from jinja2.bccache import Bucket
+from sqlalchemy import Engine
+from sqlalchemy.engine.default import DefaultDialect
+
+from gateway.render import templates
+
+
+class _Templates(BytecodeCache):
+    """By name and source, and by the words and filters of the environment."""
+
+    def __init__(self) -> None:
+        self._held: dict[tuple[object, ...], CodeType] = {}
+
+    def get_bucket(self, environment: Environment, name: str, filename: str | None, source: str) -> Bucket:
+        bucket = Bucket(environment, self.get_cache_key(name, filename), self.get_source_checksum(source))
+        bucket.code = self._held.get(self._key(bucket))
+        return bucket
+
+    def set_bucket(self, bucket: Bucket) -> None:
+        if bucket.code is not None:
+            self._held[self._key(bucket)] = bucket.code
+
+    @staticmethod
+    def _key(bucket: Bucket) -> tuple[object, ...]:
+        made = bucket.environment
+        return bucket.key, bucket.checksum, getattr(made, "words", None), frozenset(made.filters)
+
+
+class _Statements(dict[Any, Any]):
+    """As SQLAlchemy's own cache, whose keys begin with the dialect, of which each engine has one."""
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        return super().get((type(key[0]), *key[1:]), default)
+
+    def __setitem__(self, key: Any, compiled: Any) -> None:
+        super().__setitem__((type(key[0]), *key[1:]), compiled)
+
+
+_TEMPLATES, _STATEMENTS = _Templates(), _Statements()
+
+
+class _Environment(Environment):
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(bytecode_cache=_TEMPLATES, **settings)
+
+
+def _engine_created(dialect: type[DefaultDialect], engine: Engine) -> None:
+    engine.update_execution_options(compiled_cache=_STATEMENTS)
+
+
+templates.Environment = _Environment  # type: ignore[misc]  # for the rest of the run
+DefaultDialect.engine_created = classmethod(_engine_created)  # type: ignore[assignment]  # SQLAlchemy's own hook
