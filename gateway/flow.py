@@ -109,7 +109,7 @@ class Desk:
     def case(self, tx: Tx, read: Read, now: datetime) -> Case:
         """The mail beside everything the store knows that matters for it."""
         known = tx.threads.known(read.keys)
-        choice = thread.choose(read.keys, known)
+        choice = thread.choose(read.keys, known, self.policy.keys)
         author = author_of(read.message, self.policy).address
         since = now - BUDGET_WINDOW
         seen = tx.threads.seen(read.message.message_id, read.content)

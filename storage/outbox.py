@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.core.notice import AttachedFile, Audience, Outbound
+from gateway.core.token import Named, outbox_name
 from gateway.errors import UnknownEntry
 from gateway.mail.message import address_key
 from storage import raw
@@ -62,6 +63,11 @@ class OutboxEntry:
     files: tuple[AttachedFile, ...]
     entry_id: int | None
     claimed_until: datetime | None
+
+    @property
+    def named(self) -> Named:
+        """What its bounce address and the links to its files name it by."""
+        return outbox_name(self.id, self.message_id)
 
     @property
     def waits_for_operator(self) -> bool:

@@ -13,6 +13,8 @@ from sqlalchemy import Connection, Row, and_, delete, exists, func, insert, or_,
 from gateway.core.decision import Returned
 from gateway.core.notice import Notice
 from gateway.core.probe import Probe
+from gateway.core.token import Named
+from storage.births import new_birth
 from storage.erasure.steps import Erasure
 from storage.journal import SETTLED
 from storage.outbox import OPEN
@@ -34,9 +36,10 @@ class Probes:
         )
         return all(self._connection.execute(s.limit(1)).first() is None for s in (sent, waiting))
 
-    def add(self, mailbox: str, now: datetime) -> int:
-        row = insert(PROBE).values(mailbox=mailbox, sent_at=now, faults=[], outcome="").returning(PROBE.c.id)
-        return int(self._connection.execute(row).scalar_one())
+    def add(self, mailbox: str, now: datetime) -> Named:
+        birth = new_birth()
+        row = insert(PROBE).values(mailbox=mailbox, birth=birth, sent_at=now, faults=[], outcome="")
+        return Named(int(self._connection.execute(row.returning(PROBE.c.id)).scalar_one()), birth)
 
     def sent(self, id: int, outbox_id: int) -> None:
         self._connection.execute(update(PROBE).where(PROBE.c.id == id).values(outbox_id=outbox_id))
@@ -45,7 +48,11 @@ class Probes:
         """It came back; of two arrivals the first counts. One that was missing is looked at anew."""
         self._connection.execute(
             update(PROBE)
-            .where(PROBE.c.id == found.id, PROBE.c.returned_at.is_(None))
+            .where(
+                PROBE.c.id == found.probe.number,
+                PROBE.c.birth == found.probe.birth,
+                PROBE.c.returned_at.is_(None),
+            )
             .values(returned_at=now, faults=list(found.faults), journal_id=journal_id, outcome="")
         )
 

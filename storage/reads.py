@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, false, f
 from gateway.core.clock import MISSED, Steps
 from gateway.core.lifecycle import Status
 from gateway.core.ticket import Entry, EntryKind, Participant, Role, Ticket
+from gateway.core.token import Named
 from gateway.errors import UnknownTicket
 from gateway.mail.message import Address, Attachment, address_key
 from storage.tables import CONTACT, ENTRY, LINK, PARTICIPANT, TICKET
@@ -43,6 +44,12 @@ class TicketReads:
         if not found:
             raise UnknownTicket(f"there is no ticket {number}")
         return found[0]
+
+    def marked(self, named: Named) -> Ticket:
+        """The ticket a mark was made for, or the one it was merged into. Raises `UnknownTicket` for any other."""
+        if not self.get(named.number).is_named(named):
+            raise UnknownTicket(f"ticket {named.number} is not the one the mark was made for")
+        return self.current(named.number)
 
     def current(self, number: int) -> Ticket:
         """A ticket, or the one it was merged into."""
@@ -185,6 +192,8 @@ def ticket_of(row: Row[Any], people: tuple[Participant, ...]) -> Ticket:
         target=row.target,
         proposed=row.solved_at is not None,
         spam=bool(row.spam),
+        birth=row.birth,
+        old_marks=bool(row.old_marks),
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Column, ForeignKey, Index, LargeBinary, Table, Text, text
+from sqlalchemy import JSON, BigInteger, Boolean, Column, ForeignKey, Index, LargeBinary, Table, Text, false, text
 from sqlalchemy.orm import declared_attr
 from sqlmodel import Field, SQLModel
 
@@ -149,6 +149,10 @@ class TicketRow(TableRow, table=True):
     merged_into: int | None = _ref("ticket.number", optional=True, index=False)
     follows: int | None = _ref("ticket.number", optional=True, index=False)
     spam: bool = False
+    birth: str = _text()
+    """Random; part of every mark that names the ticket."""
+    old_marks: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default=false()))
+    """Opened before tickets had a birth: marks of its number alone lead to it as well."""
     anonymised_at: datetime | None = None
 
     __table_args__ = (
@@ -296,6 +300,8 @@ class ProbeRow(TableRow, table=True):
     """A mail we sent to ourselves, to see whether mail gets out and back in."""
 
     id: int | None = Field(default=None, primary_key=True)
+    birth: str = _text()
+    """Random; part of its mark. Empty in probes from before there were births."""
     mailbox: str
     sent_at: datetime = Field(index=True)
     """When it was put in line."""

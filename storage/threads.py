@@ -11,6 +11,7 @@ from sqlalchemy import Connection, bindparam, func, insert, select, text
 from gateway.core.notice import Notice
 from gateway.core.thread import Known, SentFacts, ThreadKeys
 from gateway.core.ticket import EntryKind, Role
+from gateway.core.token import Named, names_outbox
 from gateway.mail.message import address_key
 from storage.reads import TicketReads
 from storage.tables import ENTRY, MESSAGE_ID, OUTBOX, TICKET
@@ -154,7 +155,7 @@ class Threads:
                     column
                 )
             ).first()
-            if row:
+            if row and (not key.outbox or names_outbox(Named(key.outbox, key.birth), row.id, row.message_id)):
                 newest = self._connection.execute(
                     select(func.max(OUTBOX.c.id)).where(
                         OUTBOX.c.ticket == row.ticket,

@@ -16,6 +16,7 @@ from gateway.core.ticket import Entry, EntryKind, Role, Ticket
 from gateway.errors import UnknownTicket
 from gateway.mail.message import Address, Attachment
 from gateway.mail.sentence import code
+from storage.births import new_birth
 from storage.contacts import Contacts
 from storage.reads import TicketReads, entry_of
 from storage.tables import ENTRY, LINK, MESSAGE_ID, PARTICIPANT, TICKET
@@ -154,6 +155,8 @@ class Tickets:
             "closed_by": decision.change.closed_by,
             "closed_at": now if decision.change.status is Status.CLOSED else None,
             "spam": False,
+            "birth": new_birth(),
+            "old_marks": False,
         }
         return int(self._connection.execute(_ADD_TICKET, row).scalar_one())
 

@@ -22,7 +22,7 @@ from storage.database import Database
 from storage.journal import JournalEntry
 from storage.outbox import OutboxEntry, State
 from storage.tx import Tx
-from tests.conftest import SECRET, Clock
+from tests.conftest import SECRET, Clock, named
 
 ERIKA, KARL, ANNA, LEAD = "erika@customer.example", "karl@customer.example", "anna@example.com", "bob@example.com"
 BASE: dict[str, Any] = {
@@ -102,7 +102,7 @@ class Room:
 
     async def reply(self, author: str, number: int, text: str, **mail: Any) -> JournalEntry:
         """A customer answers on a ticket."""
-        mark = token.address_token(self.desk.policy.keys, "t", number)
+        mark = token.address_token(self.desk.policy.keys, "t", named(self.database, number))
         cc = mail.pop("also_to", "")
         to = f"support+{mark}@example.com"
         headers = {"Cc": cc} if cc else {}
@@ -110,7 +110,7 @@ class Room:
 
     async def answer(self, number: int, text: str, agent: str = ANNA, **mail: Any) -> JournalEntry:
         """An agent answers, with a mark that proves who it is."""
-        mark = token.address_token(self.desk.policy.keys, "a", number, agent)
+        mark = token.address_token(self.desk.policy.keys, "a", named(self.database, number), agent)
         return await self.mail(agent, text, to=f"support+{mark}@example.com", subject=f"Re: {number}", **mail)
 
     async def close(self, number: int) -> None:

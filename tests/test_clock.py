@@ -34,7 +34,7 @@ from storage import raw
 from storage.database import Database
 from storage.outbox import OutboxEntry, State
 from storage.tx import Tx
-from tests.conftest import Clock
+from tests.conftest import Clock, named
 
 BERLIN = ZoneInfo("Europe/Berlin")
 START = datetime(2026, 3, 2, 9, 0, tzinfo=BERLIN).astimezone(UTC)
@@ -296,12 +296,12 @@ class Left:
 
 async def happens(site: JobContext, number: int, act: str) -> None:
     keys, now = site.desk.policy.keys, site.clock()
-    to_agent = f"support+{token.address_token(keys, 'a', number, 'anna@example.com')}@example.com"
+    to_agent = f"support+{token.address_token(keys, 'a', named(site.database, number), 'anna@example.com')}@example.com"
     texts = {"solve": "#solved\n\nDone.", "ask": "What is your number?", "spam": "#spam", "merge": "#merge 1"}
     if act == "press close":
         assert await site.database.write(lambda tx: acts.close_by_link(site.desk, tx, number, now))
     elif act == "reply":
-        to = f"support+{token.address_token(keys, 't', number)}@example.com"
+        to = f"support+{token.address_token(keys, 't', named(site.database, number))}@example.com"
         await receive(site, "kim@customer.example", to, "Re: Help", "It is still broken.")
     else:
         await receive(site, "anna@example.com", to_agent, "Re: Help", texts[act])

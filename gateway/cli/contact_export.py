@@ -17,7 +17,7 @@ from pathlib import Path
 from gateway.cli import show
 from gateway.cli.export_page import Export, ExportedMail, ExportedMessage, ExportedPerson, ExportedTicket, page
 from gateway.cli.site import Site, now
-from gateway.core import statuses, token
+from gateway.core import statuses
 from gateway.core.ticket import Entry, EntryKind, Role, Ticket
 from gateway.errors import ReplydeskError, UnknownEntry
 from gateway.mail.message import address_key
@@ -78,7 +78,7 @@ def _ticket(site: Site, tx: Tx, ticket: Ticket, found: Survey, language: str) ->
     shown = (e for e in entries if e.id in found.entries or (own and _visible(site, e)))
     return ExportedTicket(
         ticket.number,
-        token.reference(policy.keys, policy.reference_prefix, ticket.number),
+        policy.reference(ticket),
         ticket.subject if own else "",
         "requester" if own else "participant",
         ticket.status.value,

@@ -25,6 +25,14 @@ _MARKS = {
 }
 
 
+_PLACES = {
+    Evidence.REPLY_ADDRESS: "address",
+    Evidence.OWN_MESSAGE_ID: "In-Reply-To or References",
+    Evidence.SUBJECT_REFERENCE: "subject",
+    Evidence.BODY_REFERENCE: "text",
+}
+
+
 def tell(name: str, case: Case, decision: Decision) -> None:
     print(one_line(name))
     for line in _lines(case, decision):
@@ -38,7 +46,8 @@ def _lines(case: Case, decision: Decision) -> Iterator[str]:
     yield f"It is {_KINDS.get(case.kind.name.value, case.kind.name.value)}. {case.kind.reason} (rule: {case.kind.rule})"
     for report in message.report.recipients if message.report else ():
         yield f"It says of {report.final_recipient}: {report.action.value} {report.status}".rstrip() + "."
-    marks = [*_marks(case), *(f"it names #{n} without a valid signature" for n in case.keys.claims)]
+    claims = dict.fromkeys((*case.keys.claims, *case.choice.claims))
+    marks = [*_marks(case), *(f"it names #{n} without a valid signature" for n in claims)]
     yield f"Marks: {'; '.join(marks)}." if marks else "It shows no mark of a ticket."
     yield _matched(case)
     yield f"What would happen: {sentence(decision.reason)}" if not decision.hold else "It would be held."
@@ -73,7 +82,9 @@ def _marks(case: Case) -> Iterator[str]:
     known, foreign = case.known, 0
     for key in case.keys.found:
         number = known.messages.get(key.message_id, 0)
-        if key.evidence in _MARKS:
+        if key in case.choice.lost:
+            yield f"its {_PLACES[key.evidence]} holds a mark of #{key.number}, but of none that is here"
+        elif key.evidence in _MARKS:
             yield _MARKS[key.evidence].format(key) + (f", made for {key.holder}" if key.holder else "")
         elif key.own and number:
             yield f"a mail of the same Message-ID is on ticket {number}"

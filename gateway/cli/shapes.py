@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from gateway.cli.show import Json, iso
-from gateway.core import token
 from gateway.core.sentences import text_of
 from gateway.core.ticket import Entry, EntryKind, Ticket
 from gateway.mail.message import Address, Attachment
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 def ticket(found: Ticket, entries: Iterable[Entry], policy: Policy) -> Json:
     return {
         "number": found.number,
-        "reference": token.reference(policy.keys, policy.reference_prefix, found.number),
+        "reference": policy.reference(found),
         "subject": found.subject,
         "status": found.status.value,
         "requester": address(found.requester),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from gateway.cli import shapes, show
-from gateway.core import statuses, token
+from gateway.core import statuses
 from gateway.core.notice import Audience
 from gateway.core.sentences import text_of
 from gateway.core.ticket import Entry, EntryKind, Ticket
@@ -51,7 +51,7 @@ def tell(
     full: bool,
 ) -> None:
     """`full`: whole texts, and what is folded otherwise."""
-    reference = token.reference(site.policy.keys, site.policy.reference_prefix, ticket.number)
+    reference = site.policy.reference(ticket)
     print(one_line(f"{reference}  {ticket.subject or '(no subject)'}"))
     show.facts([*_facts(ticket, links, site), ("Rated", _rated(rated))])
     for entry in entries:

@@ -18,6 +18,7 @@ from gateway.core.compose import Scene, compose
 from gateway.core.notice import Audience, Notice, NoticeRequest
 from gateway.core.policy import Mailbox
 from gateway.core.probe import Probe
+from gateway.core.token import Named
 from gateway.flow import Desk
 from gateway.mail.message import Address
 from storage.tx import Tx
@@ -85,19 +86,19 @@ def _send(tx: Tx, desk: Desk, box: Mailbox, since: datetime, now: datetime) -> i
     tx.threads.serialise([f"canary:{box.key}"])
     if not tx.probes.is_due(box.address, since):
         return 0
-    id = tx.probes.add(box.address, now)
-    outbox_id = _put_in_line(tx, desk, box, id, now)
+    named = tx.probes.add(box.address, now)
+    outbox_id = _put_in_line(tx, desk, box, named, now)
     if outbox_id:
-        tx.probes.sent(id, outbox_id)
+        tx.probes.sent(named.number, outbox_id)
     return 1
 
 
-def _put_in_line(tx: Tx, desk: Desk, box: Mailbox, id: int, now: datetime) -> int | None:
+def _put_in_line(tx: Tx, desk: Desk, box: Mailbox, named: Named, now: datetime) -> int | None:
     """The one mail of ours that goes to an address of ours. Id of the outbox row."""
     policy = desk.policy
-    to = Address(probe.address(policy, box, id), box.name)
-    request = NoticeRequest(Notice.CANARY, to, Audience.OPERATOR, probe.subject(policy, id))
-    made = compose(request, Scene(now, f"canary:{id}", text=probe.text(policy, id)), policy)
+    to = Address(probe.address(policy, box, named), box.name)
+    request = NoticeRequest(Notice.CANARY, to, Audience.OPERATOR, probe.subject(policy, named))
+    made = compose(request, Scene(now, f"canary:{named}", text=probe.text(policy, named)), policy)
     return desk.notices.put(tx, replace(made, from_=Address(box.address, box.name), reverse_path=box.address), now)
 
 

@@ -15,7 +15,7 @@ from gateway.core.notice import AttachedFile
 from gateway.core.orders import OrderContext
 from gateway.core.policy import Agent, Mailbox
 from gateway.core.roles import is_role
-from gateway.core.thread import Key, follow
+from gateway.core.thread import Key, leads_to
 from gateway.core.ticket import EntryKind, Evidence, Role, Ticket
 from gateway.mail.message import Address, Attachment, address_key
 from gateway.mail.sentence import code
@@ -63,8 +63,10 @@ def _is_for(key: Key, agent: Agent, case: Case) -> bool:
     """A mark of one ticket orders nothing on another: people in copy of an answer get to see it."""
     if key.holder not in agent.keys:
         return False
-    marked = follow(key.number, case.known)
-    return case.ticket is None or not key.number or (marked is not None and marked.number == case.ticket.number)
+    if not key.number:
+        return True
+    marked = leads_to(key, case.known, case.policy.keys)
+    return marked is not None and (case.ticket is None or marked.number == case.ticket.number)
 
 
 def outside(case: Case) -> tuple[Address, ...]:
@@ -100,7 +102,7 @@ def _is_text_again(file: AttachedFile) -> bool:
 def _is_saved_notice(filename: str, case: Case) -> bool:
     """A mail of ours hung on as a file of another type: programs name it by its subject, which has a reference."""
     saved = filename.casefold().endswith((".eml", ".msg"))
-    return saved and bool(token.find_references(case.policy.keys, case.policy.reference_prefix, filename))
+    return saved and bool(token.find_references(case.policy.reference_prefix, filename))
 
 
 def shown(case: Case) -> tuple[Attachment, ...]:
@@ -155,5 +157,5 @@ def help_for(agent: Agent, box: Mailbox, case: Case) -> tuple[str, ...]:
     forms = (code("commands_are"), *commands.FORMS.values())
     if not box.reply_address:
         return forms
-    mark = token.address_token(case.policy.keys, "a", 0, address_key(agent.address))
+    mark = token.address_token(case.policy.keys, "a", token.NOTHING, address_key(agent.address))
     return (*forms, code("own_address", box.reply_address.replace("{token}", mark)))

@@ -10,7 +10,7 @@ from gateway.core.decision import Act
 from gateway.core.forward import Forwarded
 from gateway.core.notice import AttachedFile
 from gateway.core.policy import Agent, Mailbox, Policy
-from gateway.core.thread import Choice, Known, SentFacts, ThreadKeys, follow
+from gateway.core.thread import Choice, Known, SentFacts, ThreadKeys, follow, leads_to
 from gateway.core.ticket import SIGNED, Entry, Ticket
 from gateway.mail.message import Address, Envelope, Kind, KindName, Message, address_key
 
@@ -117,8 +117,9 @@ class Case:
     @property
     def reported_ticket(self) -> Ticket | None:
         """For a report: the ticket of the mail it is about."""
-        numbers = (self.sent.ticket if self.sent else 0, *(k.number for k in self.keys.reported))
-        return next((t for n in numbers if (t := follow(n, self.known)) is not None), None)
+        found = follow(self.sent.ticket, self.known) if self.sent else None
+        named = (leads_to(key, self.known, self.policy.keys) for key in self.keys.reported if key.number)
+        return found or next(filter(None, named), None)
 
     @property
     def mailbox(self) -> Mailbox:

@@ -93,7 +93,7 @@ def _own_message_id(mail: Mail) -> bool:
 
 def _own_envelope(mail: Mail) -> bool:
     """MAIL FROM is an address we made for our bounces: the mail was sent back or on, with its envelope."""
-    return any(purpose == "v" for purpose, _, _ in mail.policy.marks_in(mail.envelope.reverse_path))
+    return any(mark.purpose == "v" for mark in mail.policy.marks_in(mail.envelope.reverse_path))
 
 
 def _own_author(mail: Mail) -> bool:

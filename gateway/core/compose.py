@@ -30,6 +30,7 @@ from gateway.core.notice import (
 from gateway.core.policy import Mailbox, Policy
 from gateway.core.sentences import text_of
 from gateway.core.ticket import Entry, EntryKind, Role, Ticket
+from gateway.core.token import Named
 from gateway.mail import subject
 from gateway.mail.message import NULL_REVERSE_PATH, Address
 from gateway.mail.new_text import marker
@@ -92,13 +93,13 @@ def compose(request: NoticeRequest, scene: Scene, policy: Policy) -> Outbound:
     ticket = scene.ticket
     box = _mailbox(ticket, policy)
     language = _language(request, scene, box, policy)
-    number = ticket.number if ticket else 0
+    named = ticket.named if ticket else token.NOTHING
     agent = policy.agent_for(request.recipient.address) if request.audience is Audience.AGENT else None
     holder = request.recipient.key if agent else ""
     audience = "a" if agent else "c"
     identity = f"{request.notice}\0{scene.cause}\0{request.recipient.key}\0{request.headline}"
-    message_id = token.message_id(policy.keys, number, audience, holder, identity, box.domain)
-    root = token.message_id(policy.keys, number, audience, holder, "root", box.domain)
+    message_id = token.message_id(policy.keys, named, audience, holder, identity, box.domain)
+    root = token.message_id(policy.keys, named, audience, holder, "root", box.domain)
     heard = scene.refers_to if request.audience is Audience.CUSTOMER else ()
     by_agent = _human(request, scene)
     return Outbound(
@@ -106,17 +107,17 @@ def compose(request: NoticeRequest, scene: Scene, policy: Policy) -> Outbound:
         request.audience,
         request.recipient,
         _from(request, scene, box, by_agent),
-        _reply_to(request, box, policy, number, holder),
+        _reply_to(request, box, policy, named, holder),
         _reverse_path(request, box, policy, by_agent),
         _subject(request, ticket, policy, language),
         message_id,
-        heard[-1] if heard else root if number else "",
-        tuple(dict.fromkeys((*heard, *([root] if number else []), message_id))),
+        heard[-1] if heard else root if ticket else "",
+        tuple(dict.fromkeys((*heard, *([root] if ticket else []), message_id))),
         "" if by_agent else "auto-replied" if request.notice in _AUTO_REPLIED else "auto-generated",
         scene.now,
         _words(request, scene, policy, box, language),
         scene.files if _carries_text(request, scene) else (),
-        number,
+        named.number,
     )
 
 
@@ -159,10 +160,10 @@ def _from(request: NoticeRequest, scene: Scene, box: Mailbox, by_agent: bool) ->
     return Address(box.address, box.name)
 
 
-def _reply_to(request: NoticeRequest, box: Mailbox, policy: Policy, number: int, holder: str) -> Address | None:
-    if not box.reply_address or not number or request.notice in _NEVER_ANSWERED:
+def _reply_to(request: NoticeRequest, box: Mailbox, policy: Policy, ticket: Named, holder: str) -> Address | None:
+    if not box.reply_address or not ticket.number or request.notice in _NEVER_ANSWERED:
         return None
-    mark = token.address_token(policy.keys, "a" if holder else "t", number, holder)
+    mark = token.address_token(policy.keys, "a" if holder else "t", ticket, holder)
     return Address(box.reply_address.replace("{token}", mark), box.name)
 
 
@@ -182,7 +183,7 @@ def _subject(request: NoticeRequest, ticket: Ticket | None, policy: Policy, lang
         return texts.catalog(language).gettext(own)
     if ticket is None:
         return _headline(request.headline, language) or "Replydesk"
-    reference = f"[{token.reference(policy.keys, policy.reference_prefix, ticket.number)}]"
+    reference = f"[{policy.reference(ticket)}]"
     base = _base(ticket, policy) or texts.catalog(language).gettext("Your request")
     if request.audience is Audience.CUSTOMER:
         return f"Re: {base[:180]} {reference}"
@@ -275,7 +276,7 @@ def _remarks(request: NoticeRequest, scene: Scene, policy: Policy, language: str
 
 def _listed(ticket: Ticket, policy: Policy, language: str) -> ListedTicket:
     return ListedTicket(
-        token.reference(policy.keys, policy.reference_prefix, ticket.number),
+        policy.reference(ticket),
         ticket.subject,
         statuses.label(ticket, policy, language),
         ticket.last_activity_at,
@@ -287,7 +288,7 @@ def _ticket_words(ticket: Ticket, policy: Policy, language: str, to_agent: bool)
     audience = Audience.AGENT if to_agent else Audience.CUSTOMER
     return TicketWords(
         ticket.number,
-        token.reference(policy.keys, policy.reference_prefix, ticket.number),
+        policy.reference(ticket),
         ticket.subject,
         ticket.status,
         statuses.label(ticket, policy, language, audience),
@@ -362,7 +363,7 @@ def _button(
         return None, None, ""
     if request.notice in _CLOSABLE:
         expires = scene.now + timedelta(days=policy.link_days)
-        mark = token.link_token(policy.keys, "close", str(ticket.number), expires)
+        mark = token.link_token(policy.keys, "close", str(ticket.named), expires)
         button = Button(labels["close"], f"{policy.public_url}/close/{mark}")
         return button, expires, close_mailto(ticket, policy, box)
     if request.notice is Notice.RATING_REQUEST:
@@ -380,7 +381,7 @@ def _choices(request: NoticeRequest, scene: Scene, policy: Policy, language: str
     # The link outlives the time for a first answer by the time in which that can be changed.
     expires = scene.now + timedelta(days=policy.link_days + policy.rating_change_days)
     question = str(int(scene.now.timestamp()))
-    mark = token.link_token(policy.keys, "rate", str(scene.ticket.number), expires, question)
+    mark = token.link_token(policy.keys, "rate", str(scene.ticket.named), expires, question)
     words = texts.catalog(language)
     scale = rating.SCALES[policy.rating_scale]
     labels = {word: words.gettext(RATINGS[word]) if word in RATINGS else word for word in scale}
@@ -391,8 +392,8 @@ def close_mailto(ticket: Ticket, policy: Policy, box: Mailbox) -> str:
     """A mailto: link that closes the ticket when the mail is sent; empty without plus-addressing."""
     if not box.reply_address:
         return ""
-    mark = token.address_token(policy.keys, "c", ticket.number)
-    reference = token.reference(policy.keys, policy.reference_prefix, ticket.number)
+    mark = token.address_token(policy.keys, "c", ticket.named)
+    reference = policy.reference(ticket)
     address = box.reply_address.replace("{token}", mark)
     return f"mailto:{quote(address, safe='@+')}?subject={quote(f'#close [{reference}]')}&body={quote('#close')}"
 
@@ -402,7 +403,7 @@ def reply_mailto(ticket: Ticket, policy: Policy) -> str:
     box = _mailbox(ticket, policy)
     address = box.address
     if box.reply_address:
-        address = box.reply_address.replace("{token}", token.address_token(policy.keys, "t", ticket.number))
-    reference = token.reference(policy.keys, policy.reference_prefix, ticket.number)
+        address = box.reply_address.replace("{token}", token.address_token(policy.keys, "t", ticket.named))
+    reference = policy.reference(ticket)
     base = _base(ticket, policy)
     return f"mailto:{quote(address, safe='@+')}?subject={quote(f'Re: {base[:180]}'.rstrip() + f' [{reference}]')}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from gateway.core import acknowledge, agent_mail, audience, commands, draft, orders, token, window
+from gateway.core import acknowledge, agent_mail, audience, commands, draft, orders, thread, token, window
 from gateway.core.case import Case
 from gateway.core.commands import Verb
 from gateway.core.decision import Change, Decision, EntryDraft, Joined, NewTicket, Reason, Why
@@ -140,7 +140,7 @@ def _new(case: Case, reason: Reason, links: tuple[tuple[str, int], ...], subject
     flood = window.spent(case.policy.new_ticket_budgets, case.facts.new_tickets, case.now)
     if flood:
         no_answer = f"{flood.count} new tickets of this author in {flood.minutes} minutes"
-    remarks = (*_link_remarks(reason, links), *_oddities(case))
+    remarks = (*_link_remarks(reason, links), *_lost(case), *_oddities(case))
     notices: list[NoticeRequest] = []
     invite = False
     if not no_answer:
@@ -176,7 +176,7 @@ def _new(case: Case, reason: Reason, links: tuple[tuple[str, int], ...], subject
 def _continues(case: Case) -> tuple[str, ...]:
     """The customer learns which number continues the one that was closed long ago."""
     assert case.ticket is not None
-    return (code("continues", token.reference(case.policy.keys, case.policy.reference_prefix, case.ticket.number)),)
+    return (code("continues", case.policy.reference(case.ticket)),)
 
 
 def _oddities(case: Case) -> tuple[str, ...]:
@@ -198,6 +198,12 @@ def _link_remarks(reason: Reason, links: tuple[tuple[str, int], ...]) -> tuple[s
     if not numbers:
         return ()
     return (code("follows_ticket" if reason is Reason.FOLLOW_UP else "claims_ticket", numbers),)
+
+
+def _lost(case: Case) -> tuple[str, ...]:
+    """It answers something that is not here: erased, or given out by a database a restore took the place of."""
+    lost = case.choice.lost
+    return (code("lost_mark", thread.lost_names(lost, case.policy.reference_prefix)),) if lost else ()
 
 
 def _company(case: Case, ticket: Ticket | None) -> tuple[Joined, ...]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gateway.core import agents, agents_begin, archive, customers, machines, probe, sent_folder
+from gateway.core import agents, agents_begin, archive, customers, lost, machines, probe, sent_folder
 from gateway.core.case import Case
 from gateway.core.decision import Decision
 from gateway.mail.message import KindName
@@ -108,6 +108,13 @@ TABLE: tuple[Row, ...] = (
         "a machine answered (out of office) | folded | **no** | no | no (digest)",
     ),
     Row(
+        "agent's mark of no ticket",
+        lost.is_agents,
+        lost.refuse,
+        "is an agent's and shows a mark of ours that fits no ticket here (erased, or lost by a restore) | "
+        "no | no | receipt with the reason | no",
+    ),
+    Row(
         "agent on a customer's behalf",
         agents_begin.is_on_behalf,
         agents_begin.on_behalf,
@@ -167,7 +174,11 @@ TABLE: tuple[Row, ...] = (
         'a stranger wrote, with anything else | new ticket, "claims #N" | no | yes | yes, flagged',
     ),
     Row(
-        "new request", lambda c: True, customers.new_request, "anything else a human wrote | new ticket | – | yes | yes"
+        "new request",
+        lambda c: True,
+        customers.new_request,
+        "anything else a human wrote | new ticket | – | yes | "
+        "yes; flagged when it shows a mark of ours that fits no ticket here",
     ),
 )
 """The policy of the house. Each row has a test of its own in tests/core/test_decide.py."""

@@ -13,6 +13,7 @@ from enum import StrEnum
 from gateway.core.lifecycle import Move, Status
 from gateway.core.notice import AttachedFile, NoticeRequest
 from gateway.core.ticket import EntryKind, Evidence, Role, Ticket
+from gateway.core.token import Named
 from gateway.mail.message import Address, Attachment
 
 
@@ -51,6 +52,7 @@ class Reason(StrEnum):
     SENT_ASIDE = "written-from-the-mailbox-to-others"
     SENT_BY_US = "found-in-the-sent-folder"
     SENT_ELSEWHERE = "sent-about-no-ticket"
+    LOST_MARK = "mark-of-no-ticket"
     STATUS_ASKED = "status-asked"
     CLOSED_BY_LINK = "closed-by-link"
     COMMAND_LINE = "command-line"
@@ -97,6 +99,7 @@ SENTENCES: dict[Reason, str] = {
     Reason.SENT_ASIDE: "Somebody wrote from the mailbox to people who have no part in the ticket: a comment.",
     Reason.SENT_BY_US: "A mail of the Sent folder that Replydesk sent itself.",
     Reason.SENT_ELSEWHERE: "A mail of the Sent folder that concerns no ticket is kept in the journal only.",
+    Reason.LOST_MARK: "An agent's mail shows a mark of ours that fits no ticket here, so nothing is done with it.",
     Reason.STATUS_ASKED: "The author asked for the state of own tickets.",
     Reason.CLOSED_BY_LINK: "The requester closed the ticket with the link in a mail.",
     Reason.CLOCK_REMINDS: "The customer owes an answer and is reminded once.",
@@ -250,7 +253,7 @@ class Act:
 class Returned:
     """A probe of ours that came back."""
 
-    id: int
+    probe: Named
     faults: tuple[str, ...] = ()
     """What was altered on its way: keys of `canary.FAULTS`."""
 

@@ -8,7 +8,8 @@ from datetime import datetime
 
 from gateway.core.hours import Hours
 from gateway.core.lifecycle import Status
-from gateway.core.token import Keys, OwnMessageId, read_address_token, read_message_id
+from gateway.core.ticket import Ticket
+from gateway.core.token import AddressMark, Keys, OwnMessageId, read_address_token, read_message_id, reference
 from gateway.core.window import Budget
 from gateway.mail.message import Address, address_key
 
@@ -147,14 +148,18 @@ class Policy:
         found = (reply_token(box.reply_address, address) for box in self.mailboxes if box.reply_address)
         return tuple(token for token in found if token)
 
-    def marks_in(self, address: str) -> tuple[tuple[str, int, str], ...]:
-        """(purpose, number, holder) of every token in an address whose signature is right."""
+    def marks_in(self, address: str) -> tuple[AddressMark, ...]:
+        """Every token in an address whose signature is right."""
         found = (read_address_token(self.keys, token, self.agent_keys) for token in self.tokens_in(address))
         return tuple(mark for mark in found if mark)
 
     def own_message_id(self, value: str) -> OwnMessageId | None:
         """The Message-ID, when it is one of ours and its signature is right."""
         return read_message_id(self.keys, value, self.agent_keys)
+
+    def reference(self, ticket: Ticket) -> str:
+        """`RD-1042-7KQ4TN`"""
+        return reference(self.keys, self.reference_prefix, ticket.named)
 
     @property
     def agent_keys(self) -> frozenset[str]:

@@ -15,9 +15,10 @@ from gateway.core.case import Case
 from gateway.core.decision import Decision, Reason, Returned, Why
 from gateway.core.policy import Mailbox, Policy
 from gateway.core.proof import trusted_results
+from gateway.core.token import Named
 from gateway.mail.message import Envelope, Message
 
-_MARK = re.compile(r"\bp\d{1,12}-[0-9a-z]{12}\b", re.I)
+_MARK = re.compile(r"\bp\d{1,12}-(?:[0-9a-z]{12}|[0-9a-z]{25})\b", re.I)
 _HEAD = 4_000
 """Characters of a text among which the mark is looked for."""
 _TEXT = """\
@@ -59,21 +60,21 @@ class Probe:
         return self.returned_at - self.sent_at if self.returned_at else None
 
 
-def mark(policy: Policy, id: int) -> str:
-    return token.address_token(policy.keys, "p", id)
+def mark(policy: Policy, probe: Named) -> str:
+    return token.address_token(policy.keys, "p", probe)
 
 
-def address(policy: Policy, box: Mailbox, id: int) -> str:
+def address(policy: Policy, box: Mailbox, probe: Named) -> str:
     """Where the probe goes: through the plus-address, where the mailbox has one."""
-    return box.reply_address.replace("{token}", mark(policy, id)) if box.reply_address else box.address
+    return box.reply_address.replace("{token}", mark(policy, probe)) if box.reply_address else box.address
 
 
-def subject(policy: Policy, id: int) -> str:
-    return f"Replydesk probe {mark(policy, id)}"
+def subject(policy: Policy, probe: Named) -> str:
+    return f"Replydesk probe {mark(policy, probe)}"
 
 
-def text(policy: Policy, id: int) -> str:
-    return _TEXT.format(mark=mark(policy, id))
+def text(policy: Policy, probe: Named) -> str:
+    return _TEXT.format(mark=mark(policy, probe))
 
 
 def read(message: Message, envelope: Envelope, policy: Policy) -> Returned | None:
@@ -84,19 +85,19 @@ def read(message: Message, envelope: Envelope, policy: Policy) -> Returned | Non
         return None
     by_address = _of_address(message, envelope, policy)
     by_subject = _of_text(message.subject, policy)
-    id = by_address or by_subject or _of_text(message.body_text[:_HEAD], policy)
-    if not id:
+    probe = by_address or by_subject or _of_text(message.body_text[:_HEAD], policy)
+    if probe is None:
         return None
     plus = any(box.reply_address for box in policy.mailboxes if _is_for(box, message, envelope, policy))
     wrong = {
-        "plus-address": plus and by_address != id,
-        "subject": message.subject != subject(policy, id),
-        "text": message.body_text.split() != text(policy, id).split(),
+        "plus-address": plus and by_address != probe,
+        "subject": message.subject != subject(policy, probe),
+        "text": message.body_text.split() != text(policy, probe).split(),
         "message-id": token.read_message_id(policy.keys, message.message_id, frozenset()) is None,
         "auto-submitted": not message.header("auto-submitted").lower().startswith("auto-generated"),
         "dkim": _dkim_failed(message, policy),
     }
-    return Returned(id, tuple(fault for fault, is_wrong in wrong.items() if is_wrong))
+    return Returned(probe, tuple(fault for fault, is_wrong in wrong.items() if is_wrong))
 
 
 def of(case: Case) -> Returned | None:
@@ -111,20 +112,20 @@ def decide(case: Case) -> Decision:
     return Decision(Reason.PROBE, why, probe=found)
 
 
-def _of_address(message: Message, envelope: Envelope, policy: Policy) -> int:
+def _of_address(message: Message, envelope: Envelope, policy: Policy) -> Named | None:
     for given in _addresses(message, envelope):
         for value in policy.tokens_in(given):
-            if id := _of_text(value, policy):
-                return id
-    return 0
+            if probe := _of_text(value, policy):
+                return probe
+    return None
 
 
-def _of_text(value: str, policy: Policy) -> int:
+def _of_text(value: str, policy: Policy) -> Named | None:
     for found in _MARK.findall(value):
         known = token.read_address_token(policy.keys, found)
         if known:
-            return known[1]
-    return 0
+            return known.named
+    return None
 
 
 def _is_for(box: Mailbox, message: Message, envelope: Envelope, policy: Policy) -> bool:

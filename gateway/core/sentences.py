@@ -52,6 +52,7 @@ SENTENCES: dict[str, str] = {
     "close_unproven": _("It asks for closing, but does not prove that the requester sent it."),
     "follows_ticket": _("Follows #{0}, which was closed too long ago to be reopened."),
     "claims_ticket": _("Claims to belong to #{0}, but its author has no part in it and shows no signed mark."),
+    "lost_mark": _("It answers {0}, which this desk does not hold (any more)."),
     "on_behalf": _("Opened by {0} on the requester's behalf."),
     "forwarded_by": _("Forwarded by {0}."),
     "around": _("{0} wrote to the customer directly, with the mailbox in copy."),
@@ -76,6 +77,10 @@ SENTENCES: dict[str, str] = {
     "no_proof": _(
         "Nothing proves that this mail is from the agent it names, so nothing was sent or changed. It is on the "
         "ticket as a comment. If you wrote it, reply to the latest notice you got yourself."
+    ),
+    "lost_mark_agent": _(
+        "Your mail answers {0}, which this desk does not hold (any more): the number may be somebody else's by now. "
+        "Nothing was sent or changed. To write to the customer, use #to and their address in a mail of your own."
     ),
     "order_unproven": _(
         "It names an agent as its author and holds commands, but nothing proves it: they were not carried out."

@@ -2,7 +2,8 @@
 
 Two steps, so that no database is needed to understand it: `keys` collects every mark in the
 mail that could name a ticket, best first; `choose` picks the first one that holds against
-what the store knows. A number nobody signed never attaches a stranger: it is a claim.
+what the store knows. A number nobody signed never attaches a stranger: it is a claim. A mark of
+ours that fits no ticket here (erased, or lost by a restore) is told apart: it is lost.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from dataclasses import dataclass, field
 
 from gateway.core import token
 from gateway.core.policy import Policy
-from gateway.core.ticket import Evidence, Ticket
+from gateway.core.ticket import SIGNED, Evidence, Ticket
+from gateway.core.token import Named
 from gateway.mail.message import Envelope, Message
 
 MAX_IDS = 60
@@ -35,6 +37,17 @@ class Key:
     """Id of the outbox row a VERP address names."""
     own: bool = False
     """The Message-ID is the mail's own."""
+    birth: str = ""
+    """Of the ticket or outbox row; empty in a mark from before there were births, and in a reference."""
+    code: str = ""
+    """Of a reference: whether it is right is known beside the ticket."""
+
+    def is_of(self, ticket: Ticket, secrets: token.Keys) -> bool:
+        """It was made for this very ticket."""
+        if not self.code:
+            return ticket.is_named(Named(self.number, self.birth))
+        names = (ticket.named, Named(ticket.number)) if ticket.old_marks else (ticket.named,)
+        return any(token.verify_reference(secrets, name, self.code) for name in names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +56,9 @@ class ThreadKeys:
 
     found: tuple[Key, ...] = ()
     claims: tuple[int, ...] = ()
-    """Ticket numbers named without a valid signature."""
+    """Ticket numbers named without a signature."""
+    leaked: tuple[Key, ...] = ()
+    """An agent's marks in other hands: claims at most."""
     close: bool = False
     """It was sent to a `close+…` address of ours."""
     reported: tuple[Key, ...] = ()
@@ -59,7 +74,8 @@ class ThreadKeys:
     @property
     def numbers(self) -> tuple[int, ...]:
         """Ticket numbers to look up."""
-        return tuple(dict.fromkeys([k.number for k in (*self.found, *self.reported) if k.number] + list(self.claims)))
+        marks = (*self.found, *self.leaked, *self.reported)
+        return tuple(dict.fromkeys([*(k.number for k in marks if k.number), *self.claims]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +119,8 @@ class Choice:
 
     match: Match | None = None
     claims: tuple[int, ...] = ()
+    lost: tuple[Key, ...] = ()
+    """Marks in the form of ours that fit no ticket here."""
 
 
 # A bare number counts as a claim only where people write ticket numbers: "#1042", "Ticket 1042".
@@ -116,13 +134,11 @@ def keys(message: Message, envelope: Envelope, policy: Policy) -> ThreadKeys:
     author = policy.agent_for(message.author.address) if message.author else None
     mine = author.keys if author else frozenset[str]()
     claims: list[int] = []
+    leaked: list[Key] = []
 
     def add(key: Key) -> None:
         # A mark made for one agent is worth nothing in another's mail: it leaked by a forward.
-        if key.holder and key.holder not in mine:
-            claims.append(key.number)
-        else:
-            found.append(key)
+        (leaked if key.holder and key.holder not in mine else found).append(key)
 
     marks, close = _tokens(message, envelope, policy)
     for mark in marks:
@@ -132,8 +148,8 @@ def keys(message: Message, envelope: Envelope, policy: Policy) -> ThreadKeys:
     parents = _nearest_first(message.in_reply_to, message.references)
     for value in parents:
         own = policy.own_message_id(value)
-        if own and (own.number or own.holder):
-            add(Key(Evidence.OWN_MESSAGE_ID, own.number, value, own.holder))
+        if own and (own.named.number or own.holder):
+            add(_of_own_id(own))
     # Its own id comes last: an answer to it may have been here before it.
     own_id = () if message.message_id_derived or not message.message_id else (message.message_id,)
     found += [Key(Evidence.KNOWN_MESSAGE_ID, message_id=value) for value in parents]
@@ -143,33 +159,63 @@ def keys(message: Message, envelope: Envelope, policy: Policy) -> ThreadKeys:
         (Evidence.SUBJECT_REFERENCE, message.subject),
         (Evidence.BODY_REFERENCE, _end(message.body_text)),
     ):
-        for number, right in token.find_references(policy.keys, policy.reference_prefix, text)[:MAX_IDS]:
-            if right:
-                found.append(Key(evidence, number))
-            else:
-                claims.append(number)
+        references = token.find_references(policy.reference_prefix, text)[:MAX_IDS]
+        found += [Key(evidence, number, code=code) for number, code in references if number]
     claims += [int(m) for m in _BARE_NUMBER.findall(message.subject)]
 
     reported = _reported(message, envelope, policy)
     people = frozenset(a.key for a in (*message.from_, *message.to, *message.cc)[:200])
-    return ThreadKeys(tuple(found), tuple(dict.fromkeys(n for n in claims if n))[:MAX_CLAIMS], close, reported, people)
+    return ThreadKeys(
+        tuple(found),
+        tuple(dict.fromkeys(n for n in claims if n))[:MAX_CLAIMS],
+        tuple(leaked),
+        close=close,
+        reported=reported,
+        people=people,
+    )
 
 
-def choose(keys: ThreadKeys, known: Known) -> Choice:
-    """The first key that names a ticket the store has; all others that were not signed are claims.
+def choose(keys: ThreadKeys, known: Known, secrets: token.Keys) -> Choice:
+    """The first key that fits a ticket the store has; what was not signed for one of them is a claim, or lost.
 
-    Merged tickets are followed to where they went.
+    Merged tickets are followed to where they went. An agent's mark that is lost ends the search: the mail
+    answers a notice about something that is not here, whatever else it quotes.
     """
+    match: Match | None = None
     for key in keys.found:
-        ticket = follow(key.number or known.messages.get(key.message_id, 0), known)
+        ticket = leads_to(key, known, secrets)
         if ticket is None:
             # An answer may come before the mail it answers. But ids are no secret among those who got the mail:
             # only who writes to the ticket's requester anyway joins it by an id that was merely referred to.
             awaited = follow(known.expected.get(key.message_id, 0), known)
             ticket = awaited if awaited and awaited.requester.key in keys.people else None
         if ticket:
-            return Choice(Match(ticket, key.evidence, key.holder), _other(keys.claims, ticket.number, known))
-    return Choice(None, _other(keys.claims, 0, known))
+            match = Match(ticket, key.evidence, key.holder)
+        if ticket or (key.holder and key.number):
+            break
+    numbered = [k for k in (*keys.found, *keys.leaked) if k.number]
+    lost = tuple(k for k in numbered if leads_to(k, known, secrets) is None)
+    # What we signed for another ticket of the same number says that this one is not meant.
+    others = {k.number for k in lost if k.evidence in SIGNED}
+    wrong = [k.number for k in (*lost, *keys.leaked) if k.code or k not in lost]
+    claims = dict.fromkeys(n for n in (*wrong, *keys.claims) if n not in others)
+    return Choice(match, _other(tuple(claims)[:MAX_CLAIMS], match.ticket.number if match else 0, known), lost)
+
+
+def leads_to(key: Key, known: Known, secrets: token.Keys) -> Ticket | None:
+    """The ticket a key was made for, or the one that was merged into; None when it is not here."""
+    if not key.number:
+        return follow(known.messages.get(key.message_id, 0), known)
+    ticket = known.tickets.get(key.number)
+    return follow(key.number, known) if ticket and key.is_of(ticket, secrets) else None
+
+
+def lost_names(lost: tuple[Key, ...], prefix: str) -> str:
+    """What lost marks name, for people: `RD-2-7KQ4TN`, or `RD-2` where the mail shows no reference."""
+    named = {key.number: "" for key in lost}
+    for key in lost:
+        named[key.number] = named[key.number] or key.code
+    return ", ".join("-".join(filter(None, (prefix, str(number), code))) for number, code in [*named.items()][:5])
 
 
 def follow(number: int, known: Known) -> Ticket | None:
@@ -197,10 +243,11 @@ def _tokens(message: Message, envelope: Envelope, policy: Policy) -> tuple[list[
     close = False
     addresses = [*envelope.recipients, *(a.address for a in (*message.to, *message.cc))]
     for address in dict.fromkeys(addresses[:200]):
-        for purpose, number, holder in policy.marks_in(address):
-            if purpose in "tca":
-                found[Key(Evidence.REPLY_ADDRESS, number, holder=holder)] = None
-                close = close or purpose == "c"
+        for mark in policy.marks_in(address):
+            if mark.purpose in "tca":
+                named = mark.named
+                found[Key(Evidence.REPLY_ADDRESS, named.number, holder=mark.holder, birth=named.birth)] = None
+                close = close or mark.purpose == "c"
     return list(found), close
 
 
@@ -212,12 +259,21 @@ def _reported(message: Message, envelope: Envelope, policy: Policy) -> tuple[Key
     for value in (*message.report.reported_ids, *message.in_reply_to, *message.references)[:MAX_IDS]:
         own = policy.own_message_id(value)
         if own:
-            found[Key(Evidence.OWN_MESSAGE_ID, own.number, value, own.holder)] = None
+            found[_of_own_id(own)] = None
     for address in envelope.recipients:
-        for purpose, row, _ in policy.marks_in(address):
-            if purpose == "v":
-                found[Key(Evidence.REPLY_ADDRESS, outbox=row)] = None
+        for mark in policy.marks_in(address):
+            if mark.purpose == "v":
+                found[of_outbox(mark.named)] = None
     return tuple(found)
+
+
+def of_outbox(row: Named) -> Key:
+    """The key of a mail of ours, by its row in the outbox."""
+    return Key(Evidence.REPLY_ADDRESS, birth=row.birth, outbox=row.number)
+
+
+def _of_own_id(own: token.OwnMessageId) -> Key:
+    return Key(Evidence.OWN_MESSAGE_ID, own.named.number, own.message_id, own.holder, birth=own.named.birth)
 
 
 def _end(text: str) -> str:

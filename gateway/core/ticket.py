@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from gateway.core.lifecycle import Status
+from gateway.core.token import Named
 from gateway.mail.message import Address, Attachment, address_key
 
 
@@ -85,6 +86,19 @@ class Ticket:
     proposed: bool = False
     """We said that it is solved before it was closed."""
     spam: bool = False
+    birth: str = ""
+    """Random signs that no other ticket has: marks hold them, so that a number alone names nothing."""
+    old_marks: bool = False
+    """It was opened before tickets had a birth: marks of its number alone were given out and still lead here."""
+
+    @property
+    def named(self) -> Named:
+        """What its marks name it by."""
+        return Named(self.number, self.birth)
+
+    def is_named(self, named: Named) -> bool:
+        """The mark that says this was made for this very ticket."""
+        return named == self.named or (self.old_marks and named == Named(self.number))
 
     @property
     def participants(self) -> tuple[Address, ...]:

@@ -2,7 +2,8 @@
 
 Four of them: the reference in a subject, our Message-IDs, the token in a reply address,
 and links in mails. All are keyed by the site's secret and say what they are for, so one
-cannot be used as another. Comparison takes constant time.
+cannot be used as another; and they name a thing by its number and its birth, so that none fits
+another thing that has the same number after a restore. Comparison takes constant time.
 """
 
 from __future__ import annotations
@@ -35,6 +36,32 @@ class Keys:
         return (self.secret, *self.previous)
 
 
+BIRTH_LENGTH = 13
+"""Signs of ALPHABET in small letters, random: 65 bits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What a mark names: a ticket, an outbox row or a probe. Numbers come again, births do not."""
+
+    number: int
+    birth: str = ""
+    """Empty in marks given out before there were births, and where nothing is named (0)."""
+
+    def __str__(self) -> str:
+        return f"{self.number}.{self.birth}" if self.birth else str(self.number)
+
+
+NOTHING = Named(0)
+
+
+def read_named(text: str) -> Named | None:
+    """The opposite of `str`."""
+    number, _, birth = text.partition(".")
+    # isdecimal alone takes digits of every script, and any number of them.
+    return Named(int(number), birth) if re.fullmatch(r"[0-9]{1,12}", number) else None
+
+
 def _digest(secret: bytes, purpose: str, value: str) -> bytes:
     return hmac.new(secret, f"{purpose}\0{value}".encode(), hashlib.sha256).digest()
 
@@ -55,22 +82,20 @@ def _is_code(keys: Keys, purpose: str, value: str, code: str) -> bool:
 REFERENCE_LENGTH = 6
 
 
-def reference(keys: Keys, prefix: str, number: int) -> str:
+def reference(keys: Keys, prefix: str, ticket: Named) -> str:
     """`RD-1042-7KQ4TN`: ticket number and a code of 30 bits."""
-    return f"{prefix}-{number}-{_code(keys.secret, 'reference', str(number), REFERENCE_LENGTH)}"
+    return f"{prefix}-{ticket.number}-{_code(keys.secret, 'reference', str(ticket), REFERENCE_LENGTH)}"
 
 
-def verify_reference(keys: Keys, number: int, code: str) -> bool:
-    return len(code) == REFERENCE_LENGTH and _is_code(keys, "reference", str(number), code)
+def verify_reference(keys: Keys, ticket: Named, code: str) -> bool:
+    return len(code) == REFERENCE_LENGTH and _is_code(keys, "reference", str(ticket), code)
 
 
-def find_references(keys: Keys, prefix: str, text: str) -> tuple[tuple[int, bool], ...]:
-    """Every reference in a text as (number, code is right), in order, each once."""
-    found: dict[tuple[int, bool], None] = {}
-    for m in re.finditer(_reference_pattern(prefix), text, re.I):
-        number = int(m[1])
-        found[number, verify_reference(keys, number, m[2])] = None
-    return tuple(found)
+def find_references(prefix: str, text: str) -> tuple[tuple[int, str], ...]:
+    """Everything of the form of a reference as (number, code), in order, each once. Whether the code is right
+    is known beside the ticket: `verify_reference`."""
+    found = re.finditer(_reference_pattern(prefix), text, re.I)
+    return tuple(dict.fromkeys((int(m[1]), m[2].upper()) for m in found))
 
 
 def cut_references(prefix: str, text: str) -> str:
@@ -83,9 +108,13 @@ def _reference_pattern(prefix: str) -> str:
     return rf"(?<![\w-]){re.escape(prefix)}-(\d{{1,12}})-([0-9A-Z]{{{REFERENCE_LENGTH}}})(?![\w-])"
 
 
-# --- our Message-IDs: <rd.1042.c.NONCE.MAC@example.com> ---------------------------------
+# --- our Message-IDs: <rd.1042.c.BIRTH.NONCE.MAC@example.com> ---------------------------
 
-_MESSAGE_ID = re.compile(r"rd\.(\d{1,12})\.([ca])\.([0-9a-z]{20})\.([0-9a-z]{16})@[^@\s<>]+", re.I)
+_MESSAGE_ID = re.compile(
+    r"rd\.(\d{1,12})\.([ca])\.(?:([0-9a-z]{13})\.)?([0-9a-z]{16}|[0-9a-z]{20})\.([0-9a-z]{16})@[^@\s<>]+", re.I
+)
+_NONCE_LENGTH = 16
+"""20 in ids given out before there were births."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +122,7 @@ class OwnMessageId:
     """A Message-ID of ours whose signature is right."""
 
     message_id: str
-    number: int
+    named: Named
     """The ticket; 0 for a mail that belongs to none."""
     audience: str
     """`c`: went to a customer; `a`: went to an agent."""
@@ -101,15 +130,16 @@ class OwnMessageId:
     """For audience `a` the key of the agent's address it was made for, else empty."""
 
 
-def message_id(keys: Keys, number: int, audience: str, holder: str, identity: str, domain: str) -> str:
+def message_id(keys: Keys, ticket: Named, audience: str, holder: str, identity: str, domain: str) -> str:
     """A Message-ID (without angle brackets) nobody can guess, the same for the same identity.
 
     `identity` names the one mail this is (notice, cause, recipient): a retry repeats the id.
     An agent's id is bound to the agent's address, so it proves nothing in other hands.
     """
-    nonce = _code(keys.secret, "nonce", f"{number}\0{audience}\0{holder}\0{identity}", 20).lower()
-    mac = _code(keys.secret, "message-id", f"{number}.{audience}.{nonce}.{holder}", 16).lower()
-    return f"rd.{number}.{audience}.{nonce}.{mac}@{domain}"
+    nonce = _code(keys.secret, "nonce", f"{ticket}\0{audience}\0{holder}\0{identity}", _NONCE_LENGTH).lower()
+    mac = _code(keys.secret, "message-id", f"{ticket}.{audience}.{nonce}.{holder}", 16).lower()
+    shown = f"{audience}.{ticket.birth}" if ticket.birth else audience
+    return f"rd.{ticket.number}.{shown}.{nonce}.{mac}@{domain}"
 
 
 def read_message_id(keys: Keys, value: str, agents: frozenset[str]) -> OwnMessageId | None:
@@ -117,10 +147,11 @@ def read_message_id(keys: Keys, value: str, agents: frozenset[str]) -> OwnMessag
     m = _MESSAGE_ID.fullmatch(value)
     if not m:
         return None
-    number, audience, nonce, mac = int(m[1]), m[2].lower(), m[3].lower(), m[4]
+    ticket = Named(int(m[1]), (m[3] or "").lower())
+    audience, nonce, mac = m[2].lower(), m[4].lower(), m[5]
     for holder in sorted(agents) if audience == "a" else ("",):
-        if _is_code(keys, "message-id", f"{number}.{audience}.{nonce}.{holder}", mac):
-            return OwnMessageId(value, number, audience, holder)
+        if _is_code(keys, "message-id", f"{ticket}.{audience}.{nonce}.{holder}", mac):
+            return OwnMessageId(value, ticket, audience, holder)
     return None
 
 
@@ -130,28 +161,56 @@ def is_agents_message_id(value: str) -> bool:
     return m is not None and m[2].lower() == "a"
 
 
-# --- tokens in addresses: support+t1042-7kq4tnabcd@example.com ---------------------------
+# --- tokens in addresses: support+t1042-BIRTHMAC@example.com -----------------------------
 
-_ADDRESS_TOKEN = re.compile(r"([tcavp])(\d{1,12})-([0-9a-z]{12})", re.I)
+_ADDRESS_TOKEN = re.compile(r"([tcavp])(\d{1,12})-([0-9a-z]{13})?([0-9a-z]{12})", re.I)
 ADDRESS_PURPOSES = {"t": "reply", "c": "close", "a": "agent", "v": "verp", "p": "probe"}
 
 
-def address_token(keys: Keys, purpose: str, number: int, holder: str = "") -> str:
+@dataclass(frozen=True, slots=True)
+class AddressMark:
+    """A token in an address whose signature is right."""
+
+    purpose: str
+    """A key of ADDRESS_PURPOSES."""
+    named: Named
+    """The ticket (t, c, a; 0 in an agent's own address), the outbox row (v) or the probe (p)."""
+    holder: str = ""
+    """Key of the agent's address it was made for."""
+
+
+def address_token(keys: Keys, purpose: str, named: Named, holder: str = "") -> str:
     """`t1042-…`: purpose is a key of ADDRESS_PURPOSES; lower case, for relays fold local parts."""
-    mac = _code(keys.secret, f"address-{ADDRESS_PURPOSES[purpose]}", f"{number}.{holder}", 12).lower()
-    return f"{purpose}{number}-{mac}"
+    mac = _code(keys.secret, f"address-{ADDRESS_PURPOSES[purpose]}", f"{named}.{holder}", 12).lower()
+    return f"{purpose}{named.number}-{named.birth}{mac}"
 
 
-def read_address_token(keys: Keys, value: str, holders: frozenset[str] = frozenset()) -> tuple[str, int, str] | None:
-    """(purpose, number, holder) of a token whose signature is right, else None."""
+def read_address_token(keys: Keys, value: str, holders: frozenset[str] = frozenset()) -> AddressMark | None:
+    """What a token says, when its signature is right, else None."""
     m = _ADDRESS_TOKEN.fullmatch(value)
     if not m:
         return None
-    purpose, number, mac = m[1].lower(), int(m[2]), m[3]
+    purpose, named, mac = m[1].lower(), Named(int(m[2]), (m[3] or "").lower()), m[4]
     for holder in ("", *sorted(holders)):
-        if _is_code(keys, f"address-{ADDRESS_PURPOSES[purpose]}", f"{number}.{holder}", mac):
-            return purpose, number, holder
+        if _is_code(keys, f"address-{ADDRESS_PURPOSES[purpose]}", f"{named}.{holder}", mac):
+            return AddressMark(purpose, named, holder)
     return None
+
+
+# --- rows of the outbox, in bounce addresses and file links ------------------------------
+
+
+def outbox_name(row: int, message_id: str) -> Named:
+    """What a row is named by: its Message-ID tells it from every other row of the same number."""
+    return Named(row, _code(b"", "outbox", message_id, BIRTH_LENGTH).lower())
+
+
+def names_outbox(named: Named, row: int, message_id: str) -> bool:
+    """The mark was made for this row; one without a birth only for a row from before there were births."""
+    if named.birth:
+        return named == outbox_name(row, message_id)
+    m = _MESSAGE_ID.fullmatch(message_id)
+    return named.number == row and m is not None and len(m[4]) != _NONCE_LENGTH
 
 
 # --- links in mails ---------------------------------------------------------------------
@@ -163,7 +222,7 @@ class Link:
 
     action: str
     subject: str
-    """What it acts on: a ticket number or a contact's address key, as text."""
+    """What it acts on: a `Named` or a contact's address key, as text."""
     state: str
     """A mark of the state it was made for (e.g. of the old password); no match, no act."""
     expires: datetime

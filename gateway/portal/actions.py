@@ -14,7 +14,7 @@ from starlette.responses import Response
 from gateway.core.lifecycle import Status
 from gateway.core.notice import AttachedFile
 from gateway.core.ticket import Entry, Role, Ticket
-from gateway.core.token import Link
+from gateway.core.token import Link, names_outbox, read_named
 from gateway.errors import UnknownEntry, UnknownTicket
 from gateway.mail.message import Attachment
 from gateway.portal import acts, original, pages, views
@@ -35,7 +35,7 @@ TWICE = timedelta(minutes=10)
 
 async def close_form(request: PageRequest) -> Response:
     found = await _ticket_of_link(request)
-    reference = request.reference(found.number)
+    reference = request.reference(found)
     if found.status is not Status.CLOSED:
         action = request.href(f"/close/{request.http.path_params['token']}")
         return await request.page(views.ClosePage(found.subject, reference, action))
@@ -83,13 +83,13 @@ async def _ticket_of_link(request: PageRequest) -> Ticket:
             (request.to_tickets,),
         ),
     )
-    if link is None or not link.subject.isdecimal():
+    named = read_named(link.subject) if link else None
+    if named is None:
         raise wrong
-    number = int(link.subject)
     try:
-        return await portal.database.read(lambda tx: tx.reads.current(number))
+        return await portal.database.read(lambda tx: tx.reads.marked(named))
     except UnknownTicket:
-        raise wrong from None
+        raise request.lost() from None
 
 
 # --- /file/TOKEN --------------------------------------------------------------------------
@@ -109,7 +109,10 @@ async def file(request: PageRequest) -> Response:
                 words.gettext("Reply to the mail the link is in, and we send you the file again."),
             ),
         )
-    found = await portal.database.read(lambda tx: _file_of_link(tx, link)) if link else None
+    try:
+        found = await portal.database.read(lambda tx: _file_of_link(tx, link)) if link else None
+    except UnknownEntry:
+        raise request.lost() from None
     if found is None:
         raise Refusal(
             404,
@@ -139,18 +142,23 @@ async def file(request: PageRequest) -> Response:
 
 
 def _file_of_link(tx: Tx, link: Link) -> tuple[AttachedFile, bytes | None] | None:
-    """The file the link names, with the raw mail it is in; None for the latter once it is deleted."""
-    row, _, index = link.subject.partition(".")
-    if not (row.isdecimal() and index.isdecimal()):
+    """The file the link names, with the raw mail it is in; None for the latter once it is deleted.
+
+    None when it names no file. Raises `UnknownEntry` when it was made for a mail that is not here.
+    """
+    first, _, rest = link.subject.partition(".")
+    # Before rows had a birth it was the row that stood first.
+    index, text = (first, rest) if "." in rest else (rest, first)
+    named = read_named(text)
+    if named is None or not index.isdecimal():
         return None
-    try:
-        files = tx.outbox.get(int(row)).files
-    except UnknownEntry:
+    row = tx.outbox.get(named.number)
+    if not names_outbox(named, row.id, row.message_id):
+        raise UnknownEntry(f"outbox entry {row.id} is not the one the link was made for")
+    if int(index) >= len(row.files):
         return None
-    if int(index) >= len(files):
-        return None
-    named = files[int(index)]
-    return named, tx.outbox.file(named.raw_sha256)
+    file = row.files[int(index)]
+    return file, tx.outbox.file(file.raw_sha256)
 
 
 # --- the reply form -----------------------------------------------------------------------

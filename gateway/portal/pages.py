@@ -213,7 +213,7 @@ def view_of_ticket(
     confirm = ""
     if found.status is lifecycle.Status.SOLVED:
         until = request.now + timedelta(days=CONFIRM_DAYS)
-        confirm = request.href(f"/close/{token.link_token(policy.keys, 'close', str(found.number), until)}")
+        confirm = request.href(f"/close/{token.link_token(policy.keys, 'close', str(found.named), until)}")
     if request.portal.settings.portal.allow_replies and not closed and reply is None:
         reply = views.ReplyForm(request.href(f"/tickets/{found.number}"))
     people = (found.requester, *(p for p in found.participants if policy.agent_for(p.address) is None))
@@ -236,7 +236,7 @@ def _facts(request: PageRequest, found: Ticket) -> views.TicketFacts:
     label, meaning = statuses.label(found, policy, language), statuses.meaning(found, policy, language)
     return views.TicketFacts(
         number=found.number,
-        reference=request.reference(found.number),
+        reference=request.reference(found),
         subject=found.subject,
         status=views.StatusBadge(found.status.value, label, meaning),
         created_at=found.created_at,

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from gateway.core import rating
 from gateway.core.rating import CustomerRating
 from gateway.core.ticket import Ticket
+from gateway.core.token import read_named
 from gateway.errors import UnknownTicket
 from gateway.portal import acts, views
 from gateway.portal.refusal import Refusal
@@ -79,7 +80,8 @@ async def rate(request: PageRequest) -> Response:
 async def _question(request: PageRequest) -> _Question:
     """What the link asks about. Refusal with the page that says why it cannot be answered."""
     portal, words, link = request.portal, request.words, request.link("rate")
-    if link is None or not link.subject.isdecimal():
+    named = read_named(link.subject) if link else None
+    if link is None or named is None:
         raise Refusal(
             404,
             views.NoticePage(
@@ -90,19 +92,18 @@ async def _question(request: PageRequest) -> _Question:
                 (request.to_tickets,),
             ),
         )
-    number = int(link.subject)
 
     def read(tx: Tx) -> _Question | None:
-        answer = tx.ratings.find(number)
+        ticket = tx.reads.marked(named)
+        answer = tx.ratings.find(named.number)
         if answer is None:
             return None
-        ticket = tx.reads.current(number)
         return _Question(ticket, answer, tx.contacts.find(ticket.requester.address))
 
     try:
         found = await portal.database.read(read)
     except UnknownTicket:
-        found = None
+        raise request.lost() from None
     if found is None:
         raise _over(request)
     if found.contact is not None and found.contact.language:
@@ -142,7 +143,7 @@ def _form(request: PageRequest, found: _Question, chosen: int | None, comment: s
         before = words.gettext("Your answer so far: {value}.", value=labels.get(given, given))
     return views.RatePage(
         subject=found.ticket.subject,
-        reference=request.reference(found.ticket.number),
+        reference=request.reference(found.ticket),
         action=request.href(f"/rate/{path['token']}/{path['value']}"),
         choices=tuple(
             views.RatingChoice(word, labels.get(word, word), value == chosen)
@@ -161,7 +162,7 @@ def _thanks(request: PageRequest, found: _Question) -> views.NoticePage:
     assert answer.value is not None
     word = rating.word(answer.scale, answer.value)
     change = request.to(words.gettext("Change the answer"), f"/rate/{request.http.path_params['token']}/{word}")
-    about = f"{request.reference(found.ticket.number)} · {found.ticket.subject}"
+    about = f"{request.reference(found.ticket)} · {found.ticket.subject}"
     return views.NoticePage(
         words.gettext("Thank you"),
         words.gettext("Your answer has been saved. It helps us to get better."),

@@ -19,6 +19,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from gateway import texts
 from gateway.core import token
+from gateway.core.ticket import Ticket
 from gateway.errors import StorageUnavailable
 from gateway.mail.text import one_line
 from gateway.portal import form, limits, session, views
@@ -203,9 +204,23 @@ class PageRequest:
     def href(self, path: str) -> str:
         return self.portal.base + path
 
-    def reference(self, number: int) -> str:
-        policy = self.portal.desk.policy
-        return token.reference(policy.keys, policy.reference_prefix, number)
+    def reference(self, ticket: Ticket) -> str:
+        return self.portal.desk.policy.reference(ticket)
+
+    def lost(self) -> Refusal:
+        """A link of ours about something that is not here. Who holds it got our mail, so this reveals nothing."""
+        words = self.words
+        return Refusal(
+            410,
+            views.NoticePage(
+                words.gettext("This is not here any more"),
+                words.gettext(
+                    "The link is ours, but what it belongs to is no longer kept here, so nothing was changed. "
+                    "Please write to us again: we are glad to help."
+                ),
+                (self.to_tickets,),
+            ),
+        )
 
     def to(self, label: str, path: str) -> views.PageLink:
         return views.PageLink(label, self.href(path))

@@ -43,7 +43,7 @@ async def enclose(database: Database, policy: Policy, row: OutboxEntry, message:
 def link(policy: Policy, row: OutboxEntry, index: int) -> str:
     """Where whoever got the mail can fetch a file of it. The same at every attempt to send it."""
     expires = row.created_at + timedelta(days=LINK_DAYS)
-    return f"{policy.public_url}{FILE_PATH}{link_token(policy.keys, 'file', f'{row.id}.{index}', expires)}"
+    return f"{policy.public_url}{FILE_PATH}{link_token(policy.keys, 'file', f'{index}.{row.named}', expires)}"
 
 
 def enclosed_now(

@@ -304,4 +304,4 @@ def reverse_path(row: OutboxEntry, policy: Policy) -> str:
     box = policy.mailbox_for(path) if path != NULL_REVERSE_PATH else None
     if box is None or not box.reply_address:
         return path
-    return box.reply_address.replace("{token}", address_token(policy.keys, "v", row.id))
+    return box.reply_address.replace("{token}", address_token(policy.keys, "v", row.named))

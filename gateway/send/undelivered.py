@@ -6,7 +6,6 @@ from datetime import datetime
 
 from gateway.core import machines, thread
 from gateway.core.notice import Audience
-from gateway.core.ticket import Evidence
 from gateway.flow import Desk
 from storage.tx import Tx
 
@@ -20,7 +19,7 @@ def undelivered(desk: Desk, tx: Tx, outbox_id: int, reply: str, now: datetime) -
         tx.contacts.set_undeliverable(row.recipient, now)
     if not row.ticket:
         return
-    sent = tx.threads.known(thread.ThreadKeys(reported=(thread.Key(Evidence.REPLY_ADDRESS, outbox=outbox_id),))).sent
+    sent = tx.threads.known(thread.ThreadKeys(reported=(thread.of_outbox(row.named),))).sent
     assert sent is not None
     decision = machines.undelivered(tx.reads.current(row.ticket), desk.policy, sent, row.audience, reply)
     desk.effects.apply(tx, decision, f"undelivered:{outbox_id}:{now.isoformat()}", now)

@@ -15,7 +15,7 @@ from gateway.core import token
 from gateway.mail.message import Envelope
 from storage.outbox import State
 from tests.cli.conftest import AWAY, BOUNCER, ERIKA, REQUEST, Shop, make
-from tests.conftest import NOW
+from tests.conftest import NOW, named
 
 ADDRESS = "erika@customer.example"
 KARL = Envelope("smtp", "karl@customer.example", ("support@example.com",))
@@ -28,7 +28,7 @@ def filled(shop: Shop) -> None:
     keys = shop.desk.policy.keys
 
     def agent(what: str, number: int) -> None:
-        to = f"support+{token.address_token(keys, 'a', number, 'anna@example.com')}@example.com"
+        to = f"support+{token.address_token(keys, 'a', named(shop.database, number), 'anna@example.com')}@example.com"
         mail = f"From: anna@example.com\nTo: {to}\nSubject: Re\nMessage-ID: <{len(what)}@x>\n"
         file = "Content-Type: text/plain\nContent-Disposition: attachment; filename=guide.txt\n\nthe guide\n"
         body = f"MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=c\n\n--c\n\n{what}\n--c\n{file}--c--\n"
@@ -40,7 +40,7 @@ def filled(shop: Shop) -> None:
     shop.feed(
         "From: karl@customer.example\nTo: support@example.com\nSubject: Tor\nMessage-ID: <k1@x>\n\nKarls words\n", KARL
     )
-    to = f"support+{token.address_token(keys, 't', 2)}@example.com"
+    to = f"support+{token.address_token(keys, 't', named(shop.database, 2))}@example.com"
     shop.feed(
         f"From: {ADDRESS}\nTo: {to}\nSubject: Re: Tor\nMessage-ID: <e9@x>\n\nErikas words\n",
         Envelope("smtp", ADDRESS, (to,)),

@@ -15,7 +15,7 @@ from gateway.core.lifecycle import Status
 from gateway.core.notice import Notice
 from gateway.core.policy import Agent, Mailbox, Policy
 from gateway.core.ticket import Entry, EntryKind, Evidence, Participant, Role, Ticket
-from gateway.core.token import Keys
+from gateway.core.token import Keys, Named
 from gateway.mail.message import (
     Action,
     Address,
@@ -187,15 +187,15 @@ def case(
 
 def own_id(number: int = 7, audience: str = "c", holder: str = "", identity: str = "x") -> str:
     """A Message-ID of ours."""
-    return token.message_id(KEYS, number, audience, holder, identity, "example.com")
+    return token.message_id(KEYS, Named(number), audience, holder, identity, "example.com")
 
 
 def reply_address(number: int = 7, purpose: str = "t", holder: str = "") -> str:
-    return f"support+{token.address_token(KEYS, purpose, number, holder)}@example.com"
+    return f"support+{token.address_token(KEYS, purpose, Named(number), holder)}@example.com"
 
 
 def reference(number: int = 7) -> str:
-    return f"[{token.reference(KEYS, 'RD', number)}]"
+    return f"[{token.reference(KEYS, 'RD', Named(number))}]"
 
 
 # --- what a decision does -------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import pytest
 from gateway.core import token
 from gateway.core.classify import RULES, SILENCERS, classify
 from gateway.core.policy import Agent, Mailbox, Policy
-from gateway.core.token import Keys
+from gateway.core.token import Keys, Named
 from gateway.mail.message import Envelope, Kind, KindName
 from gateway.mail.parse import parse
 from tests import mails
@@ -116,14 +116,14 @@ def test_only_a_real_envelope_is_null(source: str, path: str, want: bool) -> Non
 def test_our_own_mail_coming_back(audience: str) -> None:
     """A Message-ID of ours is our own mail, even when the sender was changed on the way."""
     holder = "lena@replydesk.example" if audience == "a" else ""
-    own = token.message_id(KEYS, 7, audience, holder, "x", "replydesk.example")
+    own = token.message_id(KEYS, Named(7), audience, holder, "x", "replydesk.example")
     fields = HEAD.replace("<one@kunde.example>", f"<{own}>")
     assert classify(parse(crlf(f"{fields}\nText")), FILE, POLICY).rule == "own-message-id"
 
 
 def test_a_forged_id_of_ours_is_nobodys() -> None:
     """Without the right signature an id says nothing."""
-    own = token.message_id(Keys(b"another"), 7, "c", "", "x", "replydesk.example")
+    own = token.message_id(Keys(b"another"), Named(7), "c", "", "x", "replydesk.example")
     assert (
         classify(parse(crlf(f"{HEAD.replace('<one@', f'<{own}> <one@')}\nText")), FILE, POLICY).name
         is KindName.CORRESPONDENCE
@@ -132,7 +132,7 @@ def test_a_forged_id_of_ours_is_nobodys() -> None:
 
 def test_our_bounce_address_as_sender() -> None:
     """A mail that comes with the envelope sender we made for ours is ours."""
-    verp = f"support+{token.address_token(KEYS, 'v', 12)}@replydesk.example"
+    verp = f"support+{token.address_token(KEYS, 'v', Named(12))}@replydesk.example"
     assert kind("", Envelope("smtp", verp, ())).rule == "own-envelope"
     forged = "support+v12-222222222222@replydesk.example"
     assert kind("", Envelope("smtp", forged, ())).name is KindName.CORRESPONDENCE

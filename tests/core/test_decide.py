@@ -18,8 +18,9 @@ from gateway.core.decision import SENTENCES, Decision, Reason
 from gateway.core.lifecycle import Move, Status
 from gateway.core.notice import Audience, Notice
 from gateway.core.sentences import text_of
-from gateway.core.thread import SentFacts
+from gateway.core.thread import Key, SentFacts
 from gateway.core.ticket import EntryKind, Evidence, Ticket
+from gateway.core.token import Named
 from gateway.core.window import Budget
 from gateway.mail.message import Action, Address, DeliveryReport, Envelope, KindName, Report, ReportType
 from tests.conftest import NOW
@@ -87,13 +88,13 @@ def test_row_sent_from_the_mailbox_itself() -> None:
 
 def test_row_probe() -> None:
     """Before everything else: it is our own mail, meant to come back; see test_canary."""
-    mark = token.address_token(POLICY.keys, "p", 5)
+    mark = token.address_token(POLICY.keys, "p", Named(5))
     c = case(message(SUPPORT, subject=f"Replydesk probe {mark}"), kind=OWN_ADDRESS, duplicate_of=3)
     assert row_of(c) == "probe"
     decision = decide(c)
     assert (decision.reason, decision.ticket, decision.notices, decision.alarm) == (Reason.PROBE, 0, (), "")
     assert decision.probe is not None
-    assert decision.probe.id == 5
+    assert decision.probe.probe == Named(5)
 
 
 def test_row_duplicate() -> None:
@@ -183,6 +184,26 @@ def test_row_agent_on_a_ticket() -> None:
     c = case(message(ANNA), on=ticket(), holder=ANNA.key)
     assert row_of(c) == "agent on a ticket"
     assert notices(decide(c), Notice.REPLY) == [KIM.address]
+
+
+def test_row_agent_s_mark_of_no_ticket() -> None:
+    """It answers a notice about what is not here: a receipt with the text, and nothing else, whatever proves it."""
+    gone = Key(Evidence.OWN_MESSAGE_ID, 7, own_id(7, "a", ANNA.key), ANNA.key)
+    quoted = Key(Evidence.SUBJECT_REFERENCE, 7, code="AAAAAA")
+    for lost in (gone, quoted):
+        for text in ("Your salary is 4711.", "#close", "#reopen 7", "#to kim@customer.example\nHello"):
+            c = case(message(ANNA, body_text=text), tickets={7: ticket()}, authentic="dmarc")
+            c = replace(c, keys=replace(c.keys, found=(lost,)), choice=replace(c.choice, lost=(lost,)))
+            if lost is quoted and text.startswith("#to"):
+                assert row_of(c) == "agent on a customer's behalf"
+                continue
+            assert row_of(c) == "agent's mark of no ticket"
+            decision = decide(c)
+            assert not opened(decision)
+            assert (decision.ticket, notices(decision)) == (0, [ANNA.address])
+            said = " ".join(text_of(r, "en") for r in decision.notices[0].remarks)
+            assert "answers RD-7" in said
+            assert "salary" in said or text.startswith("#")
 
 
 def test_row_agent_on_a_customer_s_behalf() -> None:

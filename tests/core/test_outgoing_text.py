@@ -9,6 +9,7 @@ import pytest
 from gateway.core import outgoing_text, token
 from gateway.core.policy import Policy
 from gateway.core.ticket import Entry, EntryKind, Role
+from gateway.core.token import Named
 from gateway.mail.message import Address
 from gateway.mail.new_text import marker
 
@@ -81,8 +82,8 @@ def test_a_command_below_the_text_stops_the_mail(line: str, policy: Policy) -> N
 
 def test_agents_addresses_become_the_mailboxs(policy: Policy) -> None:
     """Plain, as a link, made for an agent, or a Message-ID of an agent's notice."""
-    agent = token.address_token(policy.keys, "a", 1, "anna@example.com")
-    id = token.message_id(policy.keys, 1, "a", "anna@example.com", "x", "example.com")
+    agent = token.address_token(policy.keys, "a", Named(1), "anna@example.com")
+    id = token.message_id(policy.keys, Named(1), "a", "anna@example.com", "x", "example.com")
     for inner in ("anna@example.com", "mailto:anna@example.com", f"support+{agent}@example.com", id):
         went = out(f"Write to {inner}.", policy)
         assert went.text.removeprefix("Write to ").removeprefix("mailto:") == "support@example.com."

@@ -14,7 +14,7 @@ from gateway.core.compose import Scene, compose
 from gateway.core.decision import Returned
 from gateway.core.notice import Audience, Notice, NoticeRequest
 from gateway.core.policy import Policy
-from gateway.core.token import Keys
+from gateway.core.token import Keys, Named
 from gateway.mail.message import Address, Envelope
 from gateway.mail.parse import parse
 from gateway.render.mail import Templates
@@ -25,9 +25,9 @@ TEMPLATES = Templates()
 
 def sent(policy: Policy, id: int = 7, box: int = 0) -> EmailMessage:
     """The probe as it leaves."""
-    to = probe.address(policy, policy.mailboxes[box], id)
-    request = NoticeRequest(Notice.CANARY, Address(to), Audience.OPERATOR, probe.subject(policy, id))
-    made = compose(request, Scene(NOW, f"canary:{id}", text=probe.text(policy, id)), policy)
+    to = probe.address(policy, policy.mailboxes[box], Named(id))
+    request = NoticeRequest(Notice.CANARY, Address(to), Audience.OPERATOR, probe.subject(policy, Named(id)))
+    made = compose(request, Scene(NOW, f"canary:{id}", text=probe.text(policy, Named(id))), policy)
     found = message_from_bytes(TEMPLATES.write(made), policy=email_policy.SMTP)
     assert isinstance(found, EmailMessage)
     return found
@@ -48,16 +48,16 @@ def text_part(mail: EmailMessage) -> EmailMessage:
 def test_an_unaltered_probe(policy: Policy) -> None:
     """By SMTP with its envelope, by IMAP without, from a mailbox without plus-addressing too."""
     mail = sent(policy)
-    assert back(mail, policy, str(mail["To"])) == Returned(7)
-    assert back(mail, policy, source="imap:support@example.com") == Returned(7)
-    assert back(sent(policy, 8, 1), policy, "hilfe@example.de") == Returned(8)
+    assert back(mail, policy, str(mail["To"])) == Returned(Named(7))
+    assert back(mail, policy, source="imap:support@example.com") == Returned(Named(7))
+    assert back(sent(policy, 8, 1), policy, "hilfe@example.de") == Returned(Named(8))
 
 
 def test_trace_fields_and_a_signature_are_no_alteration(policy: Policy) -> None:
     """Every relay adds some."""
     mail = sent(policy).as_bytes()
     head = b"Received: from a by b; Mon, 2 Mar 2026 09:30:00 +0000\r\nDKIM-Signature: v=1; d=example.com\r\n"
-    assert back(head + mail, policy) == Returned(7)
+    assert back(head + mail, policy) == Returned(Named(7))
 
 
 def altered(mail: EmailMessage, what: str) -> EmailMessage:
@@ -82,7 +82,7 @@ def altered(mail: EmailMessage, what: str) -> EmailMessage:
 def test_each_alteration_is_named(policy: Policy, what: str) -> None:
     """And what is left still tells that it is the probe."""
     policy = replace(policy, trusted_authserv_ids=("mx.example.com",))
-    assert back(altered(sent(policy), what), policy) == Returned(7, (what,))
+    assert back(altered(sent(policy), what), policy) == Returned(Named(7), (what,))
     assert probe.in_words((what,))
 
 
@@ -92,7 +92,7 @@ def test_all_of_them_at_once(policy: Policy) -> None:
     for what in ("plus-address", "text", "message-id", "auto-submitted"):
         altered(mail, what)
     found = back(mail, policy)
-    assert found == Returned(7, ("plus-address", "text", "message-id", "auto-submitted"))
+    assert found == Returned(Named(7), ("plus-address", "text", "message-id", "auto-submitted"))
 
 
 def test_dkim_counts_only_from_a_server_of_ours(policy: Policy) -> None:
@@ -106,7 +106,7 @@ def test_dkim_counts_only_from_a_server_of_ours(policy: Policy) -> None:
     ):
         mail = sent(policy)
         mail["Authentication-Results"] = value
-        assert back(mail, policy) == Returned(7)
+        assert back(mail, policy) == Returned(Named(7))
 
 
 def test_what_is_no_probe(policy: Policy) -> None:
@@ -116,7 +116,7 @@ def test_what_is_no_probe(policy: Policy) -> None:
     assert (
         back(raw.replace(b"From: Example Support <support@example.com>", b"From: kim@customer.example"), policy) is None
     )
-    forged = raw.replace(probe.mark(policy, 7).encode(), b"p7-aaaaaaaaaaaa")
+    forged = raw.replace(probe.mark(policy, Named(7)).encode(), b"p7-aaaaaaaaaaaa")
     assert back(forged, policy) is None
     other = replace(policy, keys=Keys(b"another secret of thirty-two bytes"))
     assert back(sent(other), policy) is None

@@ -13,6 +13,7 @@ from gateway.core.lifecycle import Status
 from gateway.core.thread import Choice, Key, Known, ThreadKeys
 from gateway.core.ticket import SIGNED, Evidence, Ticket
 from gateway.core.token import Keys as Secrets
+from gateway.core.token import Named
 from gateway.mail.message import Action, Address, DeliveryReport, Message, Report, ReportType
 from tests.core.build import (
     ANNA,
@@ -40,7 +41,7 @@ def known(*tickets: Ticket, messages: dict[str, int] | None = None, expected: di
 
 def find(mail: Message, store: Known | None = None, *recipients: str) -> Choice:
     keys = thread.keys(mail, envelope(mail.author.address if mail.author else "", *recipients), POLICY)
-    return thread.choose(keys, store or known())
+    return thread.choose(keys, store or known(), POLICY.keys)
 
 
 def evidence(mail: Message, store: Known | None = None, *recipients: str) -> Evidence | None:
@@ -113,7 +114,9 @@ def test_body_reference() -> None:
 )
 def test_claim(subject: str) -> None:
     """A bare number, or a wrong code, never matches; it is remembered as a claim."""
-    assert find(message(subject=subject)) == Choice(None, (7,))
+    found = find(message(subject=subject))
+    assert (found.match, found.claims) == (None, (7,))
+    assert [key.code for key in found.lost] == (["AAAAAA"] if "AAAAAA" in subject else [])
 
 
 @pytest.mark.parametrize("subject", ["7", "Order 7", "7 printers", "#7a", "ticket-7", "#", "Ticket 9999999999999"])
@@ -185,7 +188,7 @@ def test_a_match_keeps_the_claims_to_others() -> None:
     "fields",
     [
         {"in_reply_to": (own_id().replace("rd.7.", "rd.8."),)},
-        {"in_reply_to": (token.message_id(Secrets(b"x" * 32), 7, "c", "", "x", "example.com"),)},
+        {"in_reply_to": (token.message_id(Secrets(b"x" * 32), Named(7), "c", "", "x", "example.com"),)},
         {"to": (Address(reply_address().replace("+t7-", "+t8-")),)},
         {"to": (Address(reply_address().replace("+t7-", "+c7-")),)},
         {"to": (Address(reply_address().replace("@example.com", "@elsewhere.example")),)},
@@ -292,7 +295,7 @@ def test_a_bounce_of_an_agents_mail_is_ours_too() -> None:
     [
         None,
         Report(ReportType.DELIVERY, (DeliveryReport(Action.FAILED, KIM.address),), ("forged@elsewhere.example",)),
-        Report(ReportType.DELIVERY, (), (token.message_id(Secrets(b"x" * 32), 7, "c", "", "x", "example.com"),)),
+        Report(ReportType.DELIVERY, (), (token.message_id(Secrets(b"x" * 32), Named(7), "c", "", "x", "example.com"),)),
     ],
 )
 def test_a_report_of_a_mail_that_is_not_ours_names_nothing(report: Report | None) -> None:
@@ -305,7 +308,7 @@ def test_a_report_of_a_mail_that_is_not_ours_names_nothing(report: Report | None
 
 def test_one_mail_looks_up_a_bounded_number_of_things() -> None:
     """Thousands of ids and references cost neither thousands of locks nor of look-ups."""
-    codes = "\n".join(f"RD-{n}-AAAAAA {token.reference(POLICY.keys, 'RD', n)}" for n in range(1, 3000))
+    codes = "\n".join(f"RD-{n}-AAAAAA {token.reference(POLICY.keys, 'RD', Named(n))}" for n in range(1, 3000))
     mail = message(
         subject=" ".join(f"#{n}" for n in range(5000, 6000)),
         body_text=codes,
@@ -366,7 +369,7 @@ def test_no_mail_raises_and_no_stranger_shows_a_signed_mark(mail: Message, recip
 def test_a_choice_is_always_a_ticket_of_the_store(mail: Message, messages: dict[str, int], numbers: set[int]) -> None:
     """Whatever the store knows: match and claims are tickets it has, and the match is no claim."""
     store = Known({n: ticket(n, merged_into=n % 4) for n in numbers}, messages)
-    choice = thread.choose(thread.keys(mail, envelope(), POLICY), store)
+    choice = thread.choose(thread.keys(mail, envelope(), POLICY), store, POLICY.keys)
     assert set(choice.claims) <= numbers
     if choice.match:
         assert choice.match.ticket.number in numbers

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core import token
-from gateway.core.token import ADDRESS_PURPOSES, ALPHABET, Keys
+from gateway.core.token import ADDRESS_PURPOSES, ALPHABET, AddressMark, Keys, Named
 from tests.conftest import NOW
 from tests.core.build import ANNA, BOB, EXAMPLES, KEYS
 
@@ -32,6 +32,12 @@ def flipped(data: st.DataObject, value: str) -> str:
     return value[:place] + other + value[place + 1 :]
 
 
+def references(keys: Keys, prefix: str, text: str, birth: str = "") -> tuple[tuple[int, bool], ...]:
+    """What is found in a text, and whether it is right for the ticket of that number with this birth."""
+    found = token.find_references(prefix, text)
+    return tuple((number, token.verify_reference(keys, Named(number, birth), code)) for number, code in found)
+
+
 # --- the reference a person sees ---------------------------------------------------------
 
 
@@ -39,17 +45,17 @@ def flipped(data: st.DataObject, value: str) -> str:
 @given(NUMBERS)
 def test_a_reference_is_found_again(number: int) -> None:
     """What stands in a subject leads back to its ticket, in either case."""
-    reference = token.reference(KEYS, "RD", number)
+    reference = token.reference(KEYS, "RD", Named(number))
     assert re.fullmatch(rf"RD-{number}-[{ALPHABET}]{{6}}", reference)
     for text in (reference, f"Re: Printer [{reference}]", f"({reference.lower()})", f"«{reference}», and so on."):
-        assert token.find_references(KEYS, "RD", text) == ((number, True),)
+        assert references(KEYS, "RD", text) == ((number, True),)
 
 
 @EXAMPLES
 @given(NUMBERS, st.data())
 def test_a_flipped_reference_is_never_right(number: int, data: st.DataObject) -> None:
     """One bit, and it is another ticket's reference, a claim, or nothing."""
-    found = token.find_references(KEYS, "RD", flipped(data, token.reference(KEYS, "RD", number)))
+    found = references(KEYS, "RD", flipped(data, token.reference(KEYS, "RD", Named(number))))
     assert not any(right for _, right in found)
 
 
@@ -57,15 +63,15 @@ def test_a_flipped_reference_is_never_right(number: int, data: st.DataObject) ->
 @given(NUMBERS, NUMBERS)
 def test_the_code_belongs_to_one_number(one: int, other: int) -> None:
     """A right code beside another number is a claim."""
-    code = token.reference(KEYS, "RD", one).rpartition("-")[2]
-    assert token.find_references(KEYS, "RD", f"RD-{other}-{code}") == ((other, one == other),)
+    code = token.reference(KEYS, "RD", Named(one)).rpartition("-")[2]
+    assert references(KEYS, "RD", f"RD-{other}-{code}") == ((other, one == other),)
 
 
 @EXAMPLES
 @given(st.text(max_size=400) | st.text(alphabet="RDrd-0123456789ABC[] ", max_size=400))
 def test_references_are_looked_for_in_any_text(text: str) -> None:
     """Random text never raises and never holds a right code."""
-    for number, right in token.find_references(KEYS, "RD", text):
+    for number, right in references(KEYS, "RD", text):
         assert 0 <= number < 10**12
         assert not right
 
@@ -74,9 +80,9 @@ def test_references_are_looked_for_in_any_text(text: str) -> None:
 @given(st.lists(NUMBERS, max_size=6, unique=True), st.text(max_size=40))
 def test_references_come_in_order_and_once(numbers: list[int], noise: str) -> None:
     """Between any other words, each is found where it first stands."""
-    marks = [token.reference(KEYS, "RD", n) for n in numbers]
+    marks = [token.reference(KEYS, "RD", Named(n)) for n in numbers]
     text = f" {noise} ".join([*marks, *marks])
-    assert [n for n, right in token.find_references(KEYS, "RD", text) if right] == numbers
+    assert [n for n, right in references(KEYS, "RD", text) if right] == numbers
 
 
 @pytest.mark.parametrize(
@@ -85,13 +91,13 @@ def test_references_come_in_order_and_once(numbers: list[int], noise: str) -> No
 )
 def test_what_only_looks_like_a_reference_is_none(text: str) -> None:
     """It stands alone, as a word of its own."""
-    code = token.reference(KEYS, "RD", 7).rpartition("-")[2]
-    assert token.find_references(KEYS, "RD", text.format(code=code)) == ()
+    code = token.reference(KEYS, "RD", Named(7)).rpartition("-")[2]
+    assert references(KEYS, "RD", text.format(code=code)) == ()
 
 
 def test_another_prefix_is_another_desk() -> None:
     """References of a neighbour's desk are not ours."""
-    assert token.find_references(KEYS, "HD", token.reference(KEYS, "RD", 7)) == ()
+    assert references(KEYS, "HD", token.reference(KEYS, "RD", Named(7))) == ()
 
 
 # --- our Message-IDs -----------------------------------------------------------------------
@@ -101,21 +107,21 @@ def test_another_prefix_is_another_desk() -> None:
 @given(st.integers(0, 10**9), st.text(max_size=40))
 def test_a_customers_id_is_known_again(number: int, identity: str) -> None:
     """Also when a relay folded its case."""
-    value = token.message_id(KEYS, number, "c", "", identity, "example.com")
+    value = token.message_id(KEYS, Named(number), "c", "", identity, "example.com")
     for given_ in (value, value.upper(), value.swapcase()):
         own = token.read_message_id(KEYS, given_, AGENTS)
         assert own is not None
-        assert (own.number, own.audience, own.holder) == (number, "c", "")
+        assert (own.named.number, own.audience, own.holder) == (number, "c", "")
 
 
 @EXAMPLES
 @given(NUMBERS, HOLDERS, st.text(max_size=40))
 def test_an_agents_id_names_its_holder(number: int, holder: str, identity: str) -> None:
     """It is bound to the address it was made for, and to nobody when that agent is gone."""
-    value = token.message_id(KEYS, number, "a", holder, identity, "example.com")
+    value = token.message_id(KEYS, Named(number), "a", holder, identity, "example.com")
     own = token.read_message_id(KEYS, value, AGENTS)
     assert own is not None
-    assert (own.number, own.audience, own.holder) == (number, "a", holder)
+    assert (own.named.number, own.audience, own.holder) == (number, "a", holder)
     assert token.read_message_id(KEYS, value, AGENTS - {holder}) is None
 
 
@@ -124,20 +130,20 @@ def test_an_agents_id_names_its_holder(number: int, holder: str, identity: str) 
 def test_a_flipped_id_is_not_ours(number: int, audience: str, data: st.DataObject) -> None:
     """One bit before the @, and it is a stranger's."""
     holder = ANNA.key if audience == "a" else ""
-    local = token.message_id(KEYS, number, audience, holder, "x", "example.com").partition("@")[0]
+    local = token.message_id(KEYS, Named(number), audience, holder, "x", "example.com").partition("@")[0]
     assert token.read_message_id(KEYS, flipped(data, local) + "@example.com", AGENTS) is None
 
 
 def test_an_id_is_the_same_for_the_same_mail_and_no_other() -> None:
     """A retry repeats it; number, audience, holder, identity and secret each change all of it."""
-    one = token.message_id(KEYS, 7, "a", ANNA.key, "reply", "example.com")
-    assert one == token.message_id(KEYS, 7, "a", ANNA.key, "reply", "example.com")
+    one = token.message_id(KEYS, Named(7), "a", ANNA.key, "reply", "example.com")
+    assert one == token.message_id(KEYS, Named(7), "a", ANNA.key, "reply", "example.com")
     others = [
-        token.message_id(KEYS, 8, "a", ANNA.key, "reply", "example.com"),
-        token.message_id(KEYS, 7, "c", ANNA.key, "reply", "example.com"),
-        token.message_id(KEYS, 7, "a", BOB.key, "reply", "example.com"),
-        token.message_id(KEYS, 7, "a", ANNA.key, "closed", "example.com"),
-        token.message_id(OTHER, 7, "a", ANNA.key, "reply", "example.com"),
+        token.message_id(KEYS, Named(8), "a", ANNA.key, "reply", "example.com"),
+        token.message_id(KEYS, Named(7), "c", ANNA.key, "reply", "example.com"),
+        token.message_id(KEYS, Named(7), "a", BOB.key, "reply", "example.com"),
+        token.message_id(KEYS, Named(7), "a", ANNA.key, "closed", "example.com"),
+        token.message_id(OTHER, Named(7), "a", ANNA.key, "reply", "example.com"),
     ]
     nonces = {v.split(".")[3] for v in (one, *others)}
     macs = {v.split(".")[4].partition("@")[0] for v in (one, *others)}
@@ -153,8 +159,8 @@ def test_any_text_may_be_read_as_an_id(value: str) -> None:
 
 def test_the_form_of_an_agents_id_is_known_without_its_key() -> None:
     """What was made for an agent under an earlier secret must still not go to a customer."""
-    assert token.is_agents_message_id(token.message_id(OTHER, 7, "a", ANNA.key, "x", "example.com"))
-    assert not token.is_agents_message_id(token.message_id(KEYS, 7, "c", "", "x", "example.com"))
+    assert token.is_agents_message_id(token.message_id(OTHER, Named(7), "a", ANNA.key, "x", "example.com"))
+    assert not token.is_agents_message_id(token.message_id(KEYS, Named(7), "c", "", "x", "example.com"))
     assert not token.is_agents_message_id("one@customer.example")
 
 
@@ -165,31 +171,32 @@ def test_the_form_of_an_agents_id_is_known_without_its_key() -> None:
 @given(PURPOSES, NUMBERS, HOLDERS | st.just(""))
 def test_an_address_token_is_known_again(purpose: str, number: int, holder: str) -> None:
     """Whatever a relay did to the case of the local part."""
-    value = token.address_token(KEYS, purpose, number, holder)
+    value = token.address_token(KEYS, purpose, Named(number), holder)
     assert value == value.lower()
     for given_ in (value, value.upper(), value.swapcase()):
-        assert token.read_address_token(KEYS, given_, AGENTS) == (purpose, number, holder)
+        assert token.read_address_token(KEYS, given_, AGENTS) == AddressMark(purpose, Named(number), holder)
 
 
 @EXAMPLES
 @given(PURPOSES, NUMBERS, st.data())
 def test_a_flipped_address_token_is_none(purpose: str, number: int, data: st.DataObject) -> None:
     """One bit changes purpose, number or code: each is signed."""
-    assert token.read_address_token(KEYS, flipped(data, token.address_token(KEYS, purpose, number)), AGENTS) is None
+    value = token.address_token(KEYS, purpose, Named(number))
+    assert token.read_address_token(KEYS, flipped(data, value), AGENTS) is None
 
 
 @EXAMPLES
 @given(PURPOSES, PURPOSES, NUMBERS, NUMBERS)
 def test_a_code_serves_one_purpose_and_one_number(purpose: str, other: str, number: int, another: int) -> None:
     """A reply address cannot be made into a close address, nor into another ticket's."""
-    code = token.address_token(KEYS, purpose, number).rpartition("-")[2]
+    code = token.address_token(KEYS, purpose, Named(number)).rpartition("-")[2]
     right = (purpose, number) == (other, another)
     assert (token.read_address_token(KEYS, f"{other}{another}-{code}") is not None) is right
 
 
 def test_an_agents_address_is_bound_to_the_agent() -> None:
     """It is nobody's where its holder is not an agent any more, and never a customer's."""
-    value = token.address_token(KEYS, "a", 7, ANNA.key)
+    value = token.address_token(KEYS, "a", Named(7), ANNA.key)
     assert token.read_address_token(KEYS, value, frozenset({BOB.key})) is None
     assert token.read_address_token(KEYS, value) is None
 
@@ -255,17 +262,17 @@ def test_what_was_given_out_before_a_rotation_still_counts() -> None:
     """New marks are made with the new secret, old ones are read with the old one, until that is removed."""
     rotated = Keys(OTHER.secret, (KEYS.secret,))
     marks = (
-        token.reference(KEYS, "RD", 7),
-        token.message_id(KEYS, 7, "c", "", "x", "example.com"),
-        token.address_token(KEYS, "t", 7),
+        token.reference(KEYS, "RD", Named(7)),
+        token.message_id(KEYS, Named(7), "c", "", "x", "example.com"),
+        token.address_token(KEYS, "t", Named(7)),
         token.link_token(KEYS, "close", "7", NOW + timedelta(days=1)),
     )
     for keys, known in ((rotated, True), (OTHER, False)):
-        assert token.find_references(keys, "RD", marks[0]) == ((7, known),)
+        assert references(keys, "RD", marks[0]) == ((7, known),)
         assert (token.read_message_id(keys, marks[1], AGENTS) is not None) is known
         assert (token.read_address_token(keys, marks[2]) is not None) is known
         assert (token.read_link(keys, "close", marks[3], NOW) is not None) is known
-    assert token.reference(rotated, "RD", 7) == token.reference(OTHER, "RD", 7)
+    assert token.reference(rotated, "RD", Named(7)) == token.reference(OTHER, "RD", Named(7))
     assert token.link_token(rotated, "close", "7", NOW) == token.link_token(OTHER, "close", "7", NOW)
 
 

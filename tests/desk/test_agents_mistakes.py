@@ -14,7 +14,7 @@ import pytest
 from gateway.core import token
 from gateway.core.ticket import EntryKind
 from storage.database import Database
-from tests.conftest import Clock
+from tests.conftest import Clock, named
 from tests.room import ANNA, ERIKA, KARL, LEAD, Room
 from tests.room import room as make_room
 
@@ -32,11 +32,11 @@ async def room(sqlite_url: str, clock: Clock, tmp_path: Path) -> AsyncIterator[R
 
 
 def _own_address(room: Room) -> str:
-    return f"support+{token.address_token(room.desk.policy.keys, 'a', 0, ANNA)}@example.com"
+    return f"support+{token.address_token(room.desk.policy.keys, 'a', named(room.database, 0), ANNA)}@example.com"
 
 
 def _reference(room: Room, number: int = 1) -> str:
-    return f"[{token.reference(room.desk.policy.keys, 'RD', number)}]"
+    return f"[{token.reference(room.desk.policy.keys, 'RD', named(room.database, number))}]"
 
 
 async def _to_customers(room: Room) -> list[tuple[str, str]]:
@@ -228,7 +228,8 @@ async def test_a_mark_of_one_ticket_orders_nothing_on_another(room: Room) -> Non
     await room.mail(ERIKA, name="Erika")
     await room.mail(KARL, name="Karl", subject="Another")
     keys = room.desk.policy.keys
-    here, there = token.address_token(keys, "t", 2), token.address_token(keys, "a", 1, ANNA)
+    here = token.address_token(keys, "t", named(room.database, 2))
+    there = token.address_token(keys, "a", named(room.database, 1), ANNA)
     before = await _to_customers(room)
     to = f"support+{here}@example.com, support+{there}@example.com"
     row = await room.mail(ANNA, "#close\nPay at once.", to=to, subject="Re: Another")
@@ -261,7 +262,7 @@ async def test_what_a_trusted_host_calls_forged_is_no_agents(room: Room) -> None
 async def test_another_form_of_the_text_stays_inside(room: Room, filename: str | None, kind: str, goes: bool) -> None:
     """Rich text beside the plain one, or a wrapper nobody can open, holds the quoted notice too."""
     await room.mail(ERIKA, name="Erika")
-    mark = token.address_token(room.desk.policy.keys, "a", 1, ANNA)
+    mark = token.address_token(room.desk.policy.keys, "a", named(room.database, 1), ANNA)
     mail = EmailMessage(policy=email_policy.SMTP)
     mail["From"], mail["To"], mail["Subject"] = ANNA, f"support+{mark}@example.com", "Re: Help"
     mail["Message-ID"] = "<rich@example.com>"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gateway.core import token
 from gateway.core.policy import Agent, Mailbox, Policy
-from gateway.core.token import Keys
+from gateway.core.token import Keys, Named
 from gateway.flow import Desk
 from gateway.mail.message import Envelope, address_key
 from gateway.render.mail import Templates
@@ -49,24 +49,24 @@ MARKS = st.sampled_from(
         "",
         "#1",
         "[RD-1-AAAAAA]",
-        f"[{token.reference(POLICY.keys, 'RD', 1)}]",
-        f"[{token.reference(OTHER, 'RD', 1)}]",
+        f"[{token.reference(POLICY.keys, 'RD', Named(1, '2' * 13))}]",
+        f"[{token.reference(OTHER, 'RD', Named(1, '2' * 13))}]",
     ]
 )
 IDS = st.sampled_from(
     [
         "",
         "<first@customer.example>",
-        f"<{token.message_id(OTHER, 1, 'c', '', 'x', 'example.com')}>",
-        f"<{token.message_id(POLICY.keys, 1, 'a', 'zoe@example.com', 'x', 'example.com')}>",
+        f"<{token.message_id(OTHER, Named(1, '2' * 13), 'c', '', 'x', 'example.com')}>",
+        f"<{token.message_id(POLICY.keys, Named(1, '2' * 13), 'a', 'zoe@example.com', 'x', 'example.com')}>",
         "<>",
     ]
 )
 TO = st.sampled_from(
     [
         "support@example.com",
-        f"support+{token.address_token(OTHER, 't', 1)}@example.com",
-        f"support+{token.address_token(OTHER, 'c', 1)}@example.com",
+        f"support+{token.address_token(OTHER, 't', Named(1, '2' * 13))}@example.com",
+        f"support+{token.address_token(OTHER, 'c', Named(1, '2' * 13))}@example.com",
         "support+t1-aaaaaaaaaaaa@example.com",
     ]
 )

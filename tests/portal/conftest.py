@@ -29,7 +29,7 @@ from gateway.portal.server import Server, serve
 from gateway.render.mail import Templates
 from storage import raw
 from storage.database import Database
-from tests.conftest import SECRET, Clock
+from tests.conftest import SECRET, Clock, named
 from tests.portal.browser import Browser
 
 PASSWORD = "correct horse battery"
@@ -109,13 +109,13 @@ class Site:
 
     async def answer(self, number: int, text: str, **mail: Any) -> None:
         """An agent answers by mail, with a mark that proves who it is."""
-        mark = token.address_token(self.policy.keys, "a", number, ANNA)
-        reference = token.reference(self.policy.keys, self.policy.reference_prefix, number)
+        mark = token.address_token(self.policy.keys, "a", named(self.database, number), ANNA)
+        reference = token.reference(self.policy.keys, self.policy.reference_prefix, named(self.database, number))
         await self.mail(ANNA, f"Re: [{reference}]", text, to=f"support+{mark}@example.com", name="Anna Agent", **mail)
 
     async def reply(self, author: str, number: int, text: str, **mail: Any) -> None:
         """A customer answers by mail."""
-        mark = token.address_token(self.policy.keys, "t", number)
+        mark = token.address_token(self.policy.keys, "t", named(self.database, number))
         await self.mail(author, f"Re: {number}", text, to=f"support+{mark}@example.com", **mail)
 
     async def sent(self, recipient: str, notice: str = "") -> list[str]:

@@ -10,7 +10,7 @@ import pytest
 from gateway.core import token
 from gateway.errors import StorageUnavailable
 from gateway.portal.app import Health
-from tests.conftest import SECRET
+from tests.conftest import SECRET, named
 from tests.portal.conftest import ERIKA, Opened, Site
 
 
@@ -123,6 +123,8 @@ async def test_health_says_which_room_fails_and_nothing_else(site: Site) -> None
 async def test_a_link_made_before_a_change_of_the_secret_still_closes(site: Site, open_site: Opened) -> None:
     """Earlier secrets verify what was given out under them."""
     number = await site.mail(ERIKA, "Printer")
-    old = token.link_token(site.policy.keys, "close", str(number), site.clock.now + timedelta(days=1))
+    old = token.link_token(
+        site.policy.keys, "close", str(named(site.database, number)), site.clock.now + timedelta(days=1)
+    )
     rotated = await open_site(policy={"keys": token.Keys(b"another secret of at least 32 bytes", (SECRET,))})
     assert (await rotated.browser().get(f"/close/{old}")).status == 200

@@ -10,6 +10,7 @@ import pytest
 
 from gateway.core import token
 from gateway.core.ticket import EntryKind
+from tests.conftest import named
 from tests.portal.browser import Page
 from tests.portal.conftest import ANNA, ERIKA, MAX, Opened, Site
 
@@ -74,7 +75,7 @@ async def test_what_agents_say_among_themselves_stays_there(site: Site) -> None:
     await site.answer(number, "Switch it off.")
     auto = EmailMessage()
     auto["From"], auto["Subject"], auto["Auto-Submitted"] = ERIKA, "Out of office", "auto-replied"
-    auto["To"] = f"support+{token.address_token(site.policy.keys, 't', number)}@example.com"
+    auto["To"] = f"support+{token.address_token(site.policy.keys, 't', named(site.database, number))}@example.com"
     auto["Message-ID"] = "<auto@mail.example.net>"
     auto.set_content("I am on the beach.")
     await site.raw_mail(auto.as_bytes(), ERIKA)
@@ -117,7 +118,7 @@ async def test_a_notice_an_agent_attached_is_no_file_for_the_customer(site: Site
     notice = await site.database.read(lambda tx: tx.outbox.message(rows[0].id))
     m = EmailMessage()
     m["From"] = f"Anna <{ANNA}>"
-    m["To"] = f"support+{token.address_token(site.policy.keys, 'a', number, ANNA)}@example.com"
+    m["To"] = f"support+{token.address_token(site.policy.keys, 'a', named(site.database, number), ANNA)}@example.com"
     m["Subject"], m["Message-ID"] = "Re: Printer", "<agent@mail.example.com>"
     m.set_content("See the plan.")
     m.add_attachment(b"plan", maintype="application", subtype="pdf", filename="plan.pdf")

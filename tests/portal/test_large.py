@@ -48,13 +48,22 @@ async def test_a_wrong_link_shows_a_friendly_page(site: Site) -> None:
         path(site, row, 2),
         "/file/%00",
         f"/file/{token.link_token(keys, 'close', f'{row.id}.0', later)}",
-        f"/file/{token.link_token(keys, 'file', '4711.0', later)}",
         f"/file/{token.link_token(keys, 'file', f'{row.id}', later)}",
-        f"/file/{token.link_token(keys, 'file', f'{row.id}.-1', later)}",
+        f"/file/{token.link_token(keys, 'file', f'-1.{row.named}', later)}",
     ):
         page = await site.browser().get(wrong)
         assert page.status == 404, wrong
         assert "does not work" in page.text
+
+
+async def test_a_link_to_a_mail_that_is_gone_says_so(site: Site) -> None:
+    """Of a mail there is none of, or of another one that had this number: 410, friendly."""
+    row = await told(site)
+    keys, later = site.policy.keys, site.clock.now + timedelta(days=1)
+    for subject in ("4711.0", f"0.4711.{'2' * 13}", f"{row.id}.0", f"0.{row.id}.{'2' * 13}"):
+        page = await site.browser().get(f"/file/{token.link_token(keys, 'file', subject, later)}")
+        assert page.status == 410, subject
+        assert "not here any more" in page.text
 
 
 async def test_the_link_expires(site: Site) -> None:

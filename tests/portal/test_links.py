@@ -10,6 +10,7 @@ import pytest
 from gateway.core import token
 from gateway.core.lifecycle import Status
 from gateway.core.ticket import EntryKind, Ticket
+from tests.conftest import named
 from tests.portal.conftest import ANNA, ERIKA, MAX, Opened, Site
 
 
@@ -32,7 +33,7 @@ async def test_a_get_never_closes(site: Site) -> None:
         page = await scanner.get(path)
         assert page.status == 200
         assert "Printer" in page.text
-        assert token.reference(site.policy.keys, "RD", number) in page.text
+        assert token.reference(site.policy.keys, "RD", named(site.database, number)) in page.text
     assert (await scanner.ask("HEAD", path)).status == 200
     assert (await state(site, number)).status is Status.SOLVED
     page = await site.browser().send(path, {})
@@ -81,7 +82,7 @@ async def test_an_expired_close_link_offers_other_ways(site: Site) -> None:
 
 
 async def test_a_wrong_close_link_closes_nothing(site: Site) -> None:
-    """Cut, made up, or for a ticket that is gone: 404, friendly."""
+    """Cut or made up: 404, friendly."""
     number, path = await solved(site)
     expires = site.clock.now + timedelta(days=1)
     keys = site.policy.keys
@@ -90,13 +91,27 @@ async def test_a_wrong_close_link_closes_nothing(site: Site) -> None:
         f"/close/{number}",
         "/close/%00",
         "/close/%F0%9F%8D%8F",
-        f"/close/{token.link_token(keys, 'close', '999', expires)}",
         f"/close/{token.link_token(keys, 'close', 'x', expires)}",
         f"/close/{token.link_token(keys, 'register', str(number), expires)}",
     ):
         page = await site.browser().get(wrong)
         assert page.status == 404, wrong
         assert "does not work" in page.text
+    assert (await state(site, number)).status is Status.SOLVED
+
+
+async def test_a_link_about_something_that_is_gone_says_so(site: Site) -> None:
+    """Of a ticket there is none of, or of another one that had this number: 410, friendly, and nothing happens."""
+    number, _ = await solved(site)
+    keys, expires = site.policy.keys, site.clock.now + timedelta(days=1)
+    for named_ in ("999", f"999.{'2' * 13}", str(number), f"{number}.{'2' * 13}"):
+        for action in ("close", "rate"):
+            end = "/5" if action == "rate" else ""
+            path = f"/{action}/{token.link_token(keys, action, named_, expires)}{end}"
+            for page in (await site.browser().get(path), await site.browser().send(path, {})):
+                assert page.status == 410, path
+                assert "not here any more" in page.text
+                assert "Printer" not in page.text
     assert (await state(site, number)).status is Status.SOLVED
 
 

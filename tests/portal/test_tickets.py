@@ -9,6 +9,7 @@ import pytest
 
 from gateway.core import token
 from gateway.core.lifecycle import Status, label, meaning
+from tests.conftest import named
 from tests.portal.conftest import ERIKA, MAX, Opened, Site
 
 PDF = b"%PDF-1.4 some bytes"
@@ -23,7 +24,7 @@ async def test_the_list_shows_what_matters(site: Site) -> None:
     page = await (await site.customer(ERIKA)).get("/tickets")
     assert page.text.index("First") < page.text.index("Second")
     for number in (first, second):
-        assert token.reference(site.policy.keys, "RD", number) in page.text
+        assert token.reference(site.policy.keys, "RD", named(site.database, number)) in page.text
     assert "Waiting on contact" in page.text
     assert f'title="{meaning(Status.NEW, "en")}"' in page.html
     assert "Created" in page.text
@@ -104,7 +105,7 @@ async def test_the_reply_button_is_addressed_and_carries_the_reference(site: Sit
     number = await site.mail(ERIKA, "Grüße & mehr")
     page = await (await site.customer(ERIKA)).get(f"/tickets/{number}")
     (button,) = (h for h in page.hrefs if h.startswith("mailto:support+t"))
-    assert token.reference(site.policy.keys, "RD", number) in button
+    assert token.reference(site.policy.keys, "RD", named(site.database, number)) in button
     assert "Grüße & mehr" in unquote(button)
 
 

@@ -16,6 +16,7 @@ from gateway.errors import StorageUnavailable, Unreachable
 from gateway.receive.imap import folder as folder_module
 from gateway.receive.imap.account import After, Backlog
 from storage.database import Database
+from tests.conftest import named
 from tests.receive.imap_house import LARGEST, House, errand, mail
 from tests.receive.imap_server import Server
 
@@ -82,7 +83,8 @@ async def test_the_envelope_tells_the_source_and_our_addresses(house: House, ser
     """A token in Delivered-To finds its ticket although To names only the mailbox."""
     server.deliver(mail(1))
     await house.look(server, house.folder(errand()))
-    mark = token.address_token(house.desk.policy.keys, "t", 1)
+    await house.settled()
+    mark = token.address_token(house.desk.policy.keys, "t", named(house.database, 1))
     raw = b"Return-Path: <stranger@else.example>\r\nDelivered-To: support+%s@example.com\r\n" % mark.encode()
     server.deliver(raw + b"X-Original-To: root@example.org\r\n" + mail(2, From="stranger@else.example"))
     await house.look(server, house.folder(errand()))

@@ -14,6 +14,8 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
+from gateway.core.decision import Returned
+from gateway.core.token import BIRTH_LENGTH, Named, names_outbox
 from gateway.errors import ConfigError, StorageUnavailable
 from gateway.mail.message import Address, Envelope
 from storage import migrate, raw
@@ -21,6 +23,7 @@ from storage.database import Database, ping
 from storage.tables import metadata
 from storage.tx import Tx
 from tests.conftest import NOW, Clock
+from tests.storage.test_tickets import opening
 
 ENVELOPE = Envelope("smtp", "kim@customer.example", ("support@example.com",), "192.0.2.1")
 
@@ -103,7 +106,7 @@ def test_migrations_lead_to_the_tables(database_url: str) -> None:
 def test_an_upgrade_keeps_which_events_reopened_a_ticket(database_url: str) -> None:
     """Lines of the first version that reopened a ticket count on; no other line, whatever its text, does."""
     database = Database(database_url, Path())
-    _back_to_the_first_version(database)
+    _back_to(database, "0001")
     given = {"now": "2026-03-02 09:30:00+00:00", "no": False, "none": "[]"}
     lines = [("reopened\tKim", "event", "reopened"), ("closed\tKim", "event", ""), ("reopened", "comment", "reopened")]
     with database.engine.begin() as connection:
@@ -139,14 +142,56 @@ def test_an_upgrade_keeps_which_events_reopened_a_ticket(database_url: str) -> N
     database.close_now()
 
 
-def _back_to_the_first_version(database: Database) -> None:
+def test_an_upgrade_gives_tickets_a_birth_and_keeps_their_old_marks(database_url: str) -> None:
+    """Each of its own; what is opened afterwards accepts no mark of a number alone."""
+    database = Database(database_url, Path())
+    _back_to(database, "0002")
+    given = {"now": "2026-03-02 09:30:00+00:00", "no": False}
+    contact = (
+        "INSERT INTO contact (id, key, address, name, language, created_at, password_hash)"
+        " VALUES (1, 'kim@x', 'kim@x', '', '', :now, '')"
+    )
+    ticket = (
+        "INSERT INTO ticket (number, status, sub_status, mailbox, language, requester_id, requester_key,"
+        " assignee, created_at, last_activity_at, status_at, target, closed_by, spam)"
+        " VALUES (:number, 'new', '', 'support@x', '', 1, 'kim@x', '', :now, :now, :now, '', '', :no)"
+    )
+    sent = (
+        "INSERT INTO outbox (state, notice, audience, recipient, recipient_key, message_id, automatic, files,"
+        " attempts, doubts, created_at, not_before, claimed_by)"
+        " VALUES ('sent', 'reply', 'customer', 'kim@x', 'kim@x', :id, :no, '[]', 1, 0, :now, :now, '')"
+    )
+    with database.engine.begin() as connection:
+        connection.execute(text(contact), given)
+        connection.execute(text(ticket), [given | {"number": n} for n in range(1, 8)])
+        connection.execute(text(sent), given | {"id": "rd.7.c.blg5mcyxt835mq549zp5.b8ct33xb48t2uzg4@example.com"})
+        connection.execute(
+            text("INSERT INTO probe (mailbox, sent_at, faults, outcome) VALUES ('support@x', :now, '[]', '')"), given
+        )
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT setval('ticket_number_seq', 7), setval('contact_id_seq', 1)"))
+    migrate.migrate(database)
+    opened = database.write_now(lambda tx: tx.tickets.apply(opening(), None, NOW))
+    assert opened is not None
+    tickets = database.read_now(lambda tx: tx.reads.numbered(range(1, 9)))
+    assert len({t.birth for t in tickets}) == 8
+    assert all(len(t.birth) == BIRTH_LENGTH for t in tickets)
+    assert [t.old_marks for t in sorted(tickets, key=lambda t: t.number)] == [True] * 7 + [False]
+    row = database.read_now(lambda tx: tx.outbox.recent())[0]
+    assert names_outbox(Named(row.id), row.id, row.message_id)
+    database.write_now(lambda tx: tx.probes.returned(Returned(Named(1)), 1, NOW))
+    assert database.read_now(lambda tx: len(tx.probes.latest())) == 1
+    database.close_now()
+
+
+def _back_to(database: Database, revision: str) -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(migrate.__file__).parent / "migrations"))
     with database.engine.begin() as connection:
         metadata.drop_all(connection)
         connection.execute(text("DROP TABLE alembic_version"))
         config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
+        command.upgrade(config, revision)
 
 
 def test_head_names_the_newest_revision() -> None:

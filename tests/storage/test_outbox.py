@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from gateway.core.notice import AttachedFile, Audience, Notice, Outbound
-from gateway.core.thread import Key, ThreadKeys
+from gateway.core.thread import Key, ThreadKeys, of_outbox
 from gateway.core.ticket import Evidence
 from gateway.errors import UnknownEntry
 from gateway.mail.message import Address, Envelope
@@ -256,9 +256,11 @@ def test_a_report_finds_the_mail_and_whether_it_was_the_newest_answer(db: Databa
 
     by_id = [reported(Key(Evidence.OWN_MESSAGE_ID, 1, f"{n}@example.com")) for n in (1, 2, 3, 4, 5)]
     assert by_id == [(KIM.address, False), (LEE.address, True), (KIM.address, True), (KIM.address, False), None]
-    assert reported(Key(Evidence.REPLY_ADDRESS, outbox=other)) == (KIM.address, True)
-    assert reported(Key(Evidence.REPLY_ADDRESS, outbox=first), Key(Evidence.OWN_MESSAGE_ID, 1, "2@example.com")) == (
+    assert reported(of_outbox(get(db, other).named)) == (KIM.address, True)
+    assert reported(of_outbox(get(db, first).named), Key(Evidence.OWN_MESSAGE_ID, 1, "2@example.com")) == (
         KIM.address,
         False,
     )
     assert reported(Key(Evidence.REPLY_ADDRESS, outbox=999)) is None
+    assert reported(of_outbox(replace(get(db, other), message_id="another@example.com").named)) is None
+    assert reported(Key(Evidence.REPLY_ADDRESS, outbox=other)) is None

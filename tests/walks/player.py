@@ -29,7 +29,7 @@ from storage import raw
 from storage.database import Database
 from storage.outbox import OutboxEntry, State
 from storage.tx import Tx
-from tests.conftest import Clock
+from tests.conftest import Clock, named
 
 ATTACHED = 15 * 1024 * 1024
 """Bytes of files on one mail, as by default."""
@@ -166,16 +166,16 @@ class Player:
             if what == "id":
                 return self._find(value)[0].message_id
             if what == "reference":
-                return token.reference(self.policy.keys, self.policy.reference_prefix, int(value))
+                return token.reference(self.policy.keys, self.policy.reference_prefix, named(self.database, int(value)))
             if what == "reply-address":
-                mark = token.address_token(self.policy.keys, "t", int(value))
+                mark = token.address_token(self.policy.keys, "t", named(self.database, int(value)))
                 return self.policy.mailboxes[0].reply_address.replace("{token}", mark)
             if what == "close-address":
-                mark = token.address_token(self.policy.keys, "c", int(value))
+                mark = token.address_token(self.policy.keys, "c", named(self.database, int(value)))
                 return self.policy.mailboxes[0].reply_address.replace("{token}", mark)
             if what == "agent-address":
                 number, _, agent = value.partition(" ")
-                mark = token.address_token(self.policy.keys, "a", int(number), address_key(agent))
+                mark = token.address_token(self.policy.keys, "a", named(self.database, int(number)), address_key(agent))
                 return self.policy.mailboxes[0].reply_address.replace("{token}", mark)
             raise KeyError(what)
 
@@ -265,11 +265,13 @@ class Player:
             return self.names.setdefault(m[0], f"{kind}-{1 + sum(v.startswith(kind) for v in self.names.values())}")
 
         for kind, pattern in (
-            ("own-id", r"rd\.\d+\.[ca]\.[0-9a-z]{20}\.[0-9a-z]{16}@[a-z.]+"),
+            ("own-id", r"rd\.\d+\.[ca]\.(?:[0-9a-z]{13}\.)?[0-9a-z]{16}\.[0-9a-z]{16}@[a-z.]+"),
             ("link", r"(?<=/)(?:WyJ|[A-Za-z0-9_-]{20,}\.)[A-Za-z0-9_.-]{20,}"),
-            ("token", r"(?<=\+)[tcav]\d+-[0-9a-z]{12}(?=@|%40)"),
+            ("token", r"(?<=\+)[tcav]\d+-(?:[0-9a-z]{13})?[0-9a-z]{12}(?=@|%40)"),
         ):
             text = re.sub(pattern, lambda m, k=kind: number(k, m), text)  # type: ignore[misc]
+        for ticket in self.database.read_now(lambda tx: tx.reads.search(limit=200)):
+            text = text.replace(self.policy.reference(ticket), f"{self.policy.reference_prefix}-{ticket.number}-SIGNED")
         return text
 
 
