@@ -29,7 +29,7 @@ from gateway.flow import Desk
 from gateway.portal import app as portal
 from gateway.portal import server as portal_server
 from gateway.portal.app import Health
-from gateway.receive.imap import from_settings
+from gateway.receive.imap import watch
 from gateway.receive.imap.watch import Watch
 from gateway.receive.smtp.server import drain
 from gateway.render.mail import Templates
@@ -89,7 +89,7 @@ async def serving(settings: Settings) -> AsyncIterator[None]:
         context = JobContext(database, desk, _now, settings, sender.wake)
         stack.push_async_callback(jobs.start(context).stop, JOB_SECONDS)
         await stack.enter_async_context(_running(_watch(database)))
-        sources = Sources(database, desk, _now, sender.wake, from_settings.alarm_after(settings))
+        sources = Sources(database, desk, _now, sender.wake, watch.alarm_after(settings))
         await stack.enter_async_context(_running(sources.watch()))
         await _open_metrics(stack, settings, sources, context.status)
 
@@ -99,7 +99,7 @@ async def serving(settings: Settings) -> AsyncIterator[None]:
         for server in await listeners.open_portal(settings, partial(portal_server.serve, app), given):
             stack.push_async_callback(partial(server.stop, 1.0))
         stack.push_async_callback(partial(_drain_doors, await listeners.open_receivers(settings, worker, given)))
-        await _watch_folders(stack, from_settings.watches(settings, worker, sources, _now))
+        await _watch_folders(stack, watch.watches(settings, worker, sources, _now))
         yield
 
 
@@ -123,11 +123,11 @@ async def _watch_folders(stack: contextlib.AsyncExitStack, watches: list[Watch])
 
     async def run() -> None:
         async with asyncio.TaskGroup() as group:
-            for watch in watches:
-                group.create_task(watch.run())
+            for folder in watches:
+                group.create_task(folder.run())
 
     async def drain() -> None:
-        await asyncio.gather(*(watch.drain(POLL_SECONDS) for watch in watches))
+        await asyncio.gather(*(folder.drain(POLL_SECONDS) for folder in watches))
 
     await stack.enter_async_context(_running(run(), drain))
 

@@ -5,6 +5,8 @@ Malformed mail is not an error: it has `Message.defects`.
 
 from __future__ import annotations
 
+import traceback
+
 
 class ReplydeskError(Exception):
     """Something was refused, with a reason fit for the person who asked."""
@@ -62,3 +64,15 @@ class Unreachable(AccountError):
 
 class LoginRefused(AccountError):
     """The server or the token endpoint does not want us: asking often does no good."""
+
+
+def fault(error: Exception) -> dict[str, object]:
+    """The fields of a log record about a fault: its kind and its place.
+
+    Its text only when it is an error of ours: a driver's may quote the mail.
+    """
+    return {
+        "error": type(error).__name__,
+        "cause": str(error) if isinstance(error, ReplydeskError) else "",
+        "where": [f"{f.filename}:{f.lineno} {f.name}" for f in traceback.extract_tb(error.__traceback__)[-5:]],
+    }

@@ -103,7 +103,14 @@ class Desk:
         if decision.probe:
             tx.probes.returned(decision.probe, journal_id, now)
         why = (f"{read.kind.name.value} ({read.kind.rule}): {read.kind.reason}", *decision.why.lines)
-        tx.journal.settle(journal_id, decision.reason.value, why, number, message.message_id, now)
+        tx.journal.settle(
+            journal_id,
+            reason=decision.reason.value,
+            why=why,
+            ticket=number,
+            message_id=message.message_id,
+            now=now,
+        )
         return decision
 
     def case(self, tx: Tx, read: Read, now: datetime) -> Case:

@@ -145,7 +145,7 @@ class Claims:
         return self._connection.execute(_BEGIN, {"row": id, "holder": holder, "now": now}).rowcount == 1
 
     def settle(
-        self, id: int, holder: str, state: State, reply: str, now: datetime, not_before: datetime | None = None
+        self, id: int, holder: str, state: State, reply: str, *, now: datetime, not_before: datetime | None = None
     ) -> bool:
         """Write down how an attempt ended. False when the claim was lost meanwhile: then nothing is changed.
 

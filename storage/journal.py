@@ -129,7 +129,7 @@ class Journal:
         return row, data
 
     def settle(
-        self, id: int, reason: str, why: Sequence[str], ticket: int | None, message_id: str, now: datetime
+        self, id: int, *, reason: str, why: Sequence[str], ticket: int | None, message_id: str, now: datetime
     ) -> None:
         """The decision about a mail is stored; call it in the transaction that stores its effects."""
         self._set(

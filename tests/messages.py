@@ -13,7 +13,7 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
-from gateway.texts.load import FILE, PACKAGED, placeholders
+from gateway.texts.catalog import FILE, PACKAGED, placeholders
 
 TOP = Path(__file__).parent.parent
 METHODS = [("gateway/**.py", "python"), ("templates/**.j2", "jinja2")]

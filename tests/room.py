@@ -124,7 +124,7 @@ class Room:
         def send(tx: Tx) -> list[tuple[OutboxEntry, bytes]]:
             rows = tx.claims.take("test", 200, 60, now)
             for row, _ in rows:
-                tx.claims.settle(row.id, "test", State.SENT, "250 2.0.0 OK", now)
+                tx.claims.settle(row.id, "test", State.SENT, "250 2.0.0 OK", now=now)
             return rows
 
         while rows := await self.write(send):

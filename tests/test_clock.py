@@ -276,7 +276,7 @@ class Left:
         def send(tx: Tx) -> list[OutboxEntry]:
             rows = [row for row, _ in tx.claims.take("test", 200, 60, now)]
             for row in rows:
-                tx.claims.settle(row.id, "test", State.SENT, "250 2.0.0 OK", now)
+                tx.claims.settle(row.id, "test", State.SENT, "250 2.0.0 OK", now=now)
             return rows
 
         while rows := await site.database.write(send):

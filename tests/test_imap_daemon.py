@@ -15,7 +15,7 @@ import pytest
 from gateway import daemon
 from gateway.clock import liveness
 from gateway.config import Settings, build
-from gateway.receive.imap import from_settings
+from gateway.receive.imap import watch
 from storage.database import Database
 from tests.receive.imap_house import mail, until
 from tests.receive.imap_server import PASSWORD, USER, Server
@@ -90,7 +90,7 @@ async def test_one_alarm_by_another_way_and_one_all_clear(
     Only the patience is shortened, from minutes to a second.
     """
     monkeypatch.setattr(liveness, "CHECK_SECONDS", 0.1)
-    monkeypatch.setattr(from_settings, "alarm_after", lambda _: dict.fromkeys(SOURCES, timedelta(seconds=1)))
+    monkeypatch.setattr(watch, "alarm_after", lambda _: dict.fromkeys(SOURCES, timedelta(seconds=1)))
     server, relay = Server(), Sink()
 
     def told(words: str) -> list[str]:

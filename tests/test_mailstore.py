@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.archive.mailstore import NoMails, Skipped, Stored, envelope_of, stored
+from gateway.archive.mailstore import NoMails, Skipped, Stored, stored
+from gateway.mail.delivered import envelope_of
 from tests.core.build import EXAMPLES
 
 ONE = b"From: a@x.example\nSubject: One\nDate: Mon, 02 Mar 2026 10:30:00 +0100\n\nHello\n"

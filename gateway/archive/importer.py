@@ -12,11 +12,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from gateway.archive.mailstore import Stored, envelope_of
+from gateway.archive.mailstore import Stored
 from gateway.core.archive import plausible
 from gateway.core.policy import Mailbox
 from gateway.errors import StorageUnavailable
 from gateway.flow import Desk, Read, names_of
+from gateway.mail.delivered import envelope_of
 from gateway.mail.message import Envelope
 from storage import raw as raw_mail
 from storage.database import Database

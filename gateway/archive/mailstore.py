@@ -1,7 +1,7 @@
 """Mails in files: single ones (.eml), mbox (RFC 4155) and Maildir, found without reading them all into memory.
 
 Reads only, changes nothing: no flag is set, no file is moved. What is no mail is counted, not
-guessed at. Beside it: the envelope a mail was once delivered with, as far as its header tells.
+guessed at.
 """
 
 from __future__ import annotations
@@ -12,13 +12,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.parser import BytesHeaderParser
 from email.utils import mktime_tz, parsedate_tz
 from pathlib import Path
 
 from gateway.errors import ReplydeskError
-from gateway.mail.message import Envelope
-from gateway.mail.text import one_line
 
 HEAD_BYTES = 65_536
 """Where the header fields looked at here must stand."""
@@ -29,7 +26,6 @@ _FIELD = re.compile(rb"[!-9;-~]+[ \t]*:")
 _DATE = re.compile(rb"(?im)^Date:[ \t]*([^\r\n]*)")
 _QUOTED_FROM = re.compile(rb"(?m)^>(>*From )")
 _MAILDIR_TIME = re.compile(r"(\d{9,10})\.")
-_DELIVERED_TO = ("delivered-to", "x-original-to", "envelope-to")
 
 
 class NoMails(ReplydeskError):
@@ -156,15 +152,3 @@ def _date(value: str) -> datetime | None:
         return datetime.fromtimestamp(mktime_tz(parts), UTC) if parts else None
     except (ValueError, OverflowError, OSError, IndexError, TypeError):
         return None
-
-
-def envelope_of(raw: bytes, source: str) -> Envelope:
-    """The envelope a mail was delivered with, as far as its header tells (RFC 5321 section 4.4)."""
-    head = BytesHeaderParser().parsebytes(raw[:HEAD_BYTES])
-    reverse_path = _bare(head.get_all("return-path", [""])[0])
-    recipients = (_bare(value) for name in _DELIVERED_TO for value in head.get_all(name, []))
-    return Envelope(source, reverse_path, tuple(dict.fromkeys(r for r in recipients if r)))
-
-
-def _bare(value: object) -> str:
-    return one_line(str(value)).strip("<> ")

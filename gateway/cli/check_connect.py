@@ -179,10 +179,10 @@ def look_at_imap(settings: Settings) -> Iterator[Finding]:
 
 async def _ask_imap(settings: Settings, key: str, imap: ImapSettings) -> list[Finding]:
     from gateway.errors import AccountError, ConfigError
-    from gateway.receive.imap import from_settings
+    from gateway.receive.imap import watch
     from gateway.receive.imap.client import connect
 
-    account = from_settings.account_of(settings, key, imap)
+    account = watch.account_of(settings, key, imap)
     try:
         mailbox = await connect(account, settings.limits.max_message_bytes)
     except ConfigError:
@@ -191,7 +191,7 @@ async def _ask_imap(settings: Settings, key: str, imap: ImapSettings) -> list[Fi
         return [Finding("imap", ERROR, f"{key}: {account.name}: {error}", "Check host, port, security and the secret.")]
     found = []
     try:
-        for errand in from_settings.errands(imap):
+        for errand in watch.errands(imap):
             try:
                 await mailbox.select(errand.folder)
             except AccountError as error:

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gateway.archive.mailstore import envelope_of
+from gateway.mail.delivered import envelope_of
 
 if TYPE_CHECKING:
     from gateway.config import Settings

@@ -25,7 +25,7 @@ class Intake(Protocol):
     async def accept(self, raw: bytes, envelope: Envelope) -> None:
         """Commit the mail to the journal; return only after it is on disk.
 
-        `raw` begins with our own Return-Path and Received lines (see `trace`); the rest is
+        `raw` begins with our own Return-Path and Received lines (see `smtp.data`); the rest is
         what the peer sent. Raises `OversizeMail` (answered 552), `StorageUnavailable` or
         anything else (a fault of ours, answered 4xx so that the peer tries again).
         """

@@ -16,8 +16,8 @@ from typing import BinaryIO
 
 from gateway.errors import ReplydeskError
 from gateway.mail.message import NULL_REVERSE_PATH, Envelope, address_key
-from gateway.receive.smtp.path import BadParameters, BadPath, read_path
-from gateway.receive.smtp.trace import Hop, received_line, trace_lines
+from gateway.receive.smtp.data import Hop, received_line, trace_lines
+from gateway.receive.smtp.transaction import BadParameters, BadPath, read_path
 from storage.journal import PIPED
 
 _CHUNK = 1 << 20

@@ -13,15 +13,16 @@ import logging
 from datetime import datetime, timedelta
 
 from gateway.config import Settings
+from gateway.core.backoff import delay
 from gateway.core.policy import Policy
 from gateway.core.retry import About, Outcome, Result
 from gateway.core.token import address_token
-from gateway.errors import StorageUnavailable
+from gateway.errors import StorageUnavailable, fault
 from gateway.flow import Desk
 from gateway.mail.message import NULL_REVERSE_PATH
 from gateway.send.enclose import enclose
 from gateway.send.relay import Transport
-from gateway.send.settle import Clock, Settlement, described
+from gateway.send.settle import Clock, Settlement
 from storage.database import Database
 from storage.outbox import OutboxEntry
 
@@ -32,8 +33,8 @@ POLL_SECONDS = 2.0
 LOOK_AFTER = timedelta(seconds=60)
 """How often claims are extended, and those of dead holders looked for."""
 FAULT_PAUSE = 5.0
-FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=1), timedelta(seconds=60)
-"""How long nothing is sent after the relay was not reached; it doubles from the one to the other."""
+RELAY_PAUSES = timedelta(seconds=1), timedelta(seconds=60)
+"""The first and the longest time in which nothing is sent after the relay was not reached."""
 CLAIMED_PER_WORKER = 8
 """Claimed in one go, so that a claim costs little of a mail; what is not begun is given back when we stop."""
 CUT_OFF, LAST_CALL = 0.6, 0.8
@@ -51,19 +52,20 @@ class Breaker:
     def __init__(self) -> None:
         self.until: datetime | None = None
         """No attempt before this time; None: closed, everything may be sent."""
-        self._delay = FIRST_PAUSE
+        self._failures = 0
+        """In a row, after the first."""
         self._cause = ""
 
     def failed(self, now: datetime, cause: str) -> bool:
         """There was no relay. True when that is news: it was there before, or the cause is another one."""
         news = self.until is None or cause != self._cause
         if self.until is None:
-            self._delay = FIRST_PAUSE
+            self._failures = 0
         elif now >= self.until:
-            self._delay = min(self._delay * 2, LONGEST_PAUSE)
+            self._failures += 1
         if self.until is None or now >= self.until:
             # Attempts that were under way already do not make the pause longer.
-            self.until = now + self._delay
+            self.until = now + delay(self._failures, *RELAY_PAUSES)
         self._cause = cause
         return news
 
@@ -171,7 +173,7 @@ class Sender:
         except StorageUnavailable:
             await self._sleep(POLL_SECONDS)
         except Exception as error:
-            log.error("fault in the send loop", extra=described(error))
+            log.error("fault in the send loop", extra=fault(error))
             await self._sleep(FAULT_PAUSE)
 
     async def _look_after_claims(self) -> None:
@@ -260,7 +262,7 @@ class Sender:
         except StorageUnavailable:
             return None
         except Exception as error:
-            log.error("fault while sending", extra={"outbox": row.id} | described(error))
+            log.error("fault while sending", extra={"outbox": row.id} | fault(error))
             result = Result.UNCERTAIN if begun else Result.DEFERRED
             return Outcome(result, f"not finished, by a fault of ours ({type(error).__name__})")
 
@@ -279,7 +281,7 @@ class Sender:
         except StorageUnavailable:
             pass  # told already; the claim runs out
         except Exception as error:
-            log.error("fault while settling", extra={"outbox": row.id} | described(error))
+            log.error("fault while settling", extra={"outbox": row.id} | fault(error))
         finally:
             self._in_hand.pop(row.id, None)
             self._woken.set()

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import logging
-import traceback
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import TypeVar
 
+from gateway.core import machines, thread
+from gateway.core.backoff import delay
 from gateway.core.notice import Audience
 from gateway.core.retry import About, Outcome, Result, next_attempt
-from gateway.errors import StorageUnavailable
+from gateway.errors import StorageUnavailable, fault
 from gateway.flow import Desk
-from gateway.send.undelivered import undelivered
 from storage.database import Database
 from storage.outbox import OutboxEntry, State
 from storage.tx import Tx
@@ -30,8 +31,8 @@ log = logging.getLogger("replydesk.send")
 
 CLAIM_SECONDS = 300
 """How long a claim lasts unless it is extended; so long a mail waits when its holder dies and does not return."""
-FIRST_PAUSE = 0.5
-LONGEST_PAUSE = 30.0
+DATABASE_PAUSES = 0.5, 30.0
+"""The first and the longest wait for a database that is away, in seconds."""
 NO_RELAY, REFUSED_US = "relay-unavailable", "relay-refuses"
 """Alarms, by key."""
 
@@ -110,14 +111,14 @@ class Settlement:
 
         def settle(tx: Tx) -> bool:
             """False when the claim is lost: then nothing follows."""
-            kept = tx.claims.settle(row.id, self._holder, state, reply, now, again_at)
+            kept = tx.claims.settle(row.id, self._holder, state, reply, now=now, not_before=again_at)
             if kept:
                 follow(tx)
             return kept
 
         def settle_alone(tx: Tx) -> bool:
             tx.alarms.raise_(f"undelivered:{row.id}", f"Mail {row.id} to {row.recipient}: {state.value}: {reply}", now)
-            return tx.claims.settle(row.id, self._holder, state, reply, now, again_at)
+            return tx.claims.settle(row.id, self._holder, state, reply, now=now, not_before=again_at)
 
         try:
             kept = await self._persist(settle, row.id)
@@ -125,9 +126,7 @@ class Settlement:
             raise
         except Exception as error:
             # A ticket or a template that cannot be written must not make the mail go out again.
-            log.error(
-                "what follows could not be stored", extra=_fields(row) | {"state": state.value} | described(error)
-            )
+            log.error("what follows could not be stored", extra=_fields(row) | {"state": state.value} | fault(error))
             kept = await self._persist(settle_alone, row.id)
         self._tell(row, outcome, state, reply, again_at, kept)
         if state is State.SENT:
@@ -209,8 +208,7 @@ class Settlement:
             log.warning("claim expired", extra=_fields(row) | {"again": not row.waits_for_operator})
 
     async def _persist(self, work: Callable[[Tx], T], *ids: int) -> T:
-        pause = FIRST_PAUSE
-        while True:
+        for failures in itertools.count():
             last = self._last_call.is_set()
             try:
                 return await self._write(work)
@@ -218,11 +216,10 @@ class Settlement:
                 if last:
                     log.error("ended without the database: these mails will be in doubt", extra={"outbox": list(ids)})
                     raise
-            try:
-                async with asyncio.timeout(pause):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(delay(failures, *DATABASE_PAUSES)):
                     await self._last_call.wait()
-            except TimeoutError:
-                pause = min(pause * 2, LONGEST_PAUSE)
+        raise AssertionError("unreachable")
 
     async def _write(self, work: Callable[[Tx], T]) -> T:
         try:
@@ -238,17 +235,26 @@ class Settlement:
         return result
 
 
+def undelivered(desk: Desk, tx: Tx, outbox_id: int, reply: str, now: datetime) -> None:
+    """`reply` is the relay's last one. A 5xx about a customer makes automatic mail to that address pause."""
+    row = tx.outbox.get(outbox_id)
+    if row.audience == Audience.OPERATOR.value:
+        return
+    if reply[:1] == "5" and row.audience == Audience.CUSTOMER.value:
+        tx.contacts.set_undeliverable(row.recipient, now)
+    if not row.ticket:
+        return
+    sent = tx.threads.known(thread.ThreadKeys(reported=(thread.of_outbox(row.named),))).sent
+    assert sent is not None
+    decision = machines.undelivered(tx.reads.current(row.ticket), desk.policy, sent, row.audience, reply)
+    desk.effects.apply(tx, decision, f"undelivered:{outbox_id}:{now.isoformat()}", now)
+
+
 def _waits(row: OutboxEntry) -> str:
     return (
         f"Mail {row.id} ({row.notice}) to {row.recipient} was sent twice without an answer; it may have arrived. "
         f"Ask the relay's log for {row.message_id}, then `replydesk outbox retry {row.id}` or `outbox drop {row.id}`."
     )
-
-
-def described(error: Exception) -> dict[str, object]:
-    """What a log record may say of a fault: its kind and its place, for its text might quote a mail."""
-    frames = traceback.extract_tb(error.__traceback__)[-5:]
-    return {"error": type(error).__name__, "where": [f"{f.filename}:{f.lineno} {f.name}" for f in frames]}
 
 
 def _fields(row: OutboxEntry) -> dict[str, object]:

@@ -22,8 +22,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gateway.texts.catalog import ENGLISH, Catalog
-from gateway.texts.load import Catalogs
+from gateway.texts.catalog import ENGLISH, Catalog, Catalogs
 
 __all__ = ["ENGLISH", "Catalog", "Catalogs", "catalog", "catalogs", "languages", "mark", "mark_in", "use"]
 

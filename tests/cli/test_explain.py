@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from gateway import config
-from gateway.archive.mailstore import envelope_of
 from gateway.cli import main
+from gateway.mail.delivered import envelope_of
 from tests.cli.conftest import AWAY, REQUEST, Shop
 
 CORPUS = Path(__file__).resolve().parents[2] / "../shared/corpus"

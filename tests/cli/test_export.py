@@ -47,7 +47,7 @@ def filled(shop: Shop) -> None:
     )
     while rows := shop.database.write_now(lambda tx: tx.claims.take("t", 100, 60, NOW)):
         for row, _ in rows:
-            shop.database.write_now(lambda tx, id=row.id: tx.claims.settle(id, "t", State.SENT, "250 OK", NOW))
+            shop.database.write_now(lambda tx, id=row.id: tx.claims.settle(id, "t", State.SENT, "250 OK", now=NOW))
 
 
 @pytest.fixture

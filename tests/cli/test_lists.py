@@ -85,7 +85,7 @@ def settle(shop: Shop, state: State, reply: str) -> int:
 
     def work(tx: Tx) -> int:
         row, _ = tx.claims.take("test", 1, 60, NOW)[0]
-        assert tx.claims.settle(row.id, "test", state, reply, NOW, NOW + timedelta(minutes=5))
+        assert tx.claims.settle(row.id, "test", state, reply, now=NOW, not_before=NOW + timedelta(minutes=5))
         return row.id
 
     return shop.database.write_now(work)

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from gateway.mail.new_text import marker
-from gateway.send.undelivered import undelivered
+from gateway.send.settle import undelivered
 from storage.database import Database
 from tests.conftest import Clock
 from tests.room import ANNA, ERIKA, KARL, LEAD, Room

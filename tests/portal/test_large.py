@@ -82,7 +82,7 @@ async def test_a_file_retention_took_is_told_as_such(site: Site) -> None:
 
     def send_and_forget(tx: Tx) -> None:
         for sent, _ in tx.claims.take("test", 100, 60, now):
-            tx.claims.settle(sent.id, "test", State.SENT, "250 2.0.0 OK", now)
+            tx.claims.settle(sent.id, "test", State.SENT, "250 2.0.0 OK", now=now)
         Retention(tx.connection).raw(now, now)
 
     await site.database.write(send_and_forget)

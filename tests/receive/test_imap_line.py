@@ -11,7 +11,7 @@ import pytest
 
 from gateway.config.secret_files import Password
 from gateway.errors import LoginRefused, Unreachable
-from gateway.receive.imap import driver, line
+from gateway.receive.imap import client, driver
 from gateway.receive.imap.account import Auth, Refused, Security
 from gateway.receive.imap.client import ImapMailbox, connect
 from tests.receive.imap_house import account, mail, until
@@ -31,8 +31,8 @@ async def server() -> AsyncIterator[Server]:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """What takes a minute takes a moment."""
     monkeypatch.setattr(driver, "SILENCE_SECONDS", 0.2)
-    monkeypatch.setattr(line, "SILENCE_SECONDS", 0.2)
-    monkeypatch.setattr(line, "CONNECT_SECONDS", 1)
+    monkeypatch.setattr(client, "SILENCE_SECONDS", 0.2)
+    monkeypatch.setattr(client, "CONNECT_SECONDS", 1)
 
 
 async def opened(server: Server) -> ImapMailbox:

@@ -9,7 +9,7 @@ import pytest
 
 from gateway.config import Settings, build
 from gateway.errors import ConfigError
-from gateway.receive.imap import from_settings
+from gateway.receive.imap import watch
 from gateway.receive.imap.account import After, Backlog, FolderTask, Security
 
 BASE = {"mailbox": "support@example.com", "host": "imap.example.com", "password_file": "password"}
@@ -30,9 +30,9 @@ def settings(folder: Path, *tables: dict[str, Any]) -> Settings:
 def test_the_usual_account(tmp_path: Path) -> None:
     """TLS on its port, the address as user, unread mail first, and moved away afterwards."""
     found = settings(tmp_path, BASE)
-    account = from_settings.account_of(found, "receive.imap[0]", found.receive.imap[0])
+    account = watch.account_of(found, "receive.imap[0]", found.receive.imap[0])
     assert (account.port, account.security, account.username) == (993, Security.TLS, "support@example.com")
-    assert from_settings.errands(found.receive.imap[0]) == [
+    assert watch.errands(found.receive.imap[0]) == [
         FolderTask("imap:support@example.com", "support@example.com", "INBOX", Backlog.NEW, After.MOVE, "Replydesk")
     ]
 
@@ -40,7 +40,7 @@ def test_the_usual_account(tmp_path: Path) -> None:
 def test_a_sent_folder_is_only_looked_at(tmp_path: Path) -> None:
     """Mail that lies there already is left alone, and nothing is ever moved out of it."""
     found = settings(tmp_path, BASE | {"sent_folder": "Sent"}).receive.imap[0]
-    assert from_settings.errands(found)[1] == FolderTask(
+    assert watch.errands(found)[1] == FolderTask(
         "imap-sent:support@example.com", "support@example.com", "Sent", Backlog.NONE, After.LEAVE
     )
 
@@ -48,7 +48,7 @@ def test_a_sent_folder_is_only_looked_at(tmp_path: Path) -> None:
 def test_two_accounts_for_one_mailbox(tmp_path: Path) -> None:
     """By an alias: each source has a name of its own."""
     found = settings(tmp_path, BASE, BASE | {"mailbox": "help@example.com"})
-    assert list(from_settings.alarm_after(found)) == ["imap:support@example.com", "imap:help@example.com"]
+    assert list(watch.alarm_after(found)) == ["imap:support@example.com", "imap:help@example.com"]
 
 
 @pytest.mark.parametrize(
@@ -80,4 +80,4 @@ def test_a_secret_that_cannot_be_read_stops_the_start(tmp_path: Path) -> None:
     """Better at the start than an hour later."""
     found = settings(tmp_path, BASE | {"password_file": "nowhere"})
     with pytest.raises(ConfigError, match=r"receive\.imap\[0\]\.password_file"):
-        from_settings.watches(found, None, None, None)  # type: ignore[arg-type]  # not reached
+        watch.watches(found, None, None, None)  # type: ignore[arg-type]  # not reached

@@ -10,7 +10,7 @@ from email.utils import parsedate_to_datetime
 import pytest
 from smtp_peer import Desk, peer, serving
 
-from gateway.receive.smtp.trace import Hop, protocol_name, trace_lines
+from gateway.receive.smtp.data import Hop, protocol_name, trace_lines
 
 AT = datetime(2026, 2, 3, 4, 5, 6, tzinfo=UTC)
 

@@ -47,7 +47,7 @@ class Box:
 
     def settle(self, id: int, state: State, not_before: datetime | None = None, holder: str = "here") -> bool:
         return self.database.write_now(
-            lambda tx: tx.claims.settle(id, holder, state, "said", self.clock.now, not_before)
+            lambda tx: tx.claims.settle(id, holder, state, "said", now=self.clock.now, not_before=not_before)
         )
 
     def expire(self, *dead: str) -> list[OutboxEntry]:

@@ -443,7 +443,7 @@ async def test_without_a_database_nothing_is_forgotten(
     flaky: House, sink: Sink, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Mails delivered while it was away are settled when it is back, and are not sent again."""
-    monkeypatch.setattr("gateway.send.settle.FIRST_PAUSE", 0.02)
+    monkeypatch.setattr("gateway.send.settle.DATABASE_PAUSES", (0.02, 30.0))
     monkeypatch.setattr("gateway.send.loop.POLL_SECONDS", 0.02)
     caplog.set_level(logging.INFO, "replydesk.send")
     database = flaky.database
@@ -467,7 +467,7 @@ async def test_without_a_database_nothing_new_is_sent(
     flaky: House, sink: Sink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What cannot be written down is not begun; the mail goes back and out when the database is there again."""
-    monkeypatch.setattr("gateway.send.settle.FIRST_PAUSE", 0.02)
+    monkeypatch.setattr("gateway.send.settle.DATABASE_PAUSES", (0.02, 30.0))
     monkeypatch.setattr("gateway.send.loop.POLL_SECONDS", 0.02)
     database = flaky.database
     assert isinstance(database, FlakyDatabase)

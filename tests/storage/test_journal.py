@@ -56,7 +56,9 @@ def test_a_mail_is_taken_settled_and_taken_no_more(db: Database) -> None:
     def settle(tx: Tx) -> None:
         row = tx.journal.take(id)
         assert row is not None
-        tx.journal.settle(id, "new-request", ("attach: no", "acknowledge: yes"), None, "one@x", LATER)
+        tx.journal.settle(
+            id, reason="new-request", why=("attach: no", "acknowledge: yes"), ticket=None, message_id="one@x", now=LATER
+        )
 
     db.write_now(settle)
     row = db.read_now(lambda tx: tx.journal.get(id))
@@ -95,7 +97,7 @@ def test_only_what_is_held_can_be_retried_or_dropped(db: Database, verb: str) ->
 
     with pytest.raises(UnknownEntry, match="not held"):
         db.write_now(lambda tx: act(tx, id))
-    db.write_now(lambda tx: tx.journal.settle(id, "reply", (), None, "", NOW))
+    db.write_now(lambda tx: tx.journal.settle(id, reason="reply", why=(), ticket=None, message_id="", now=NOW))
     with pytest.raises(UnknownEntry, match="not held"):
         db.write_now(lambda tx: act(tx, id))
     with pytest.raises(UnknownEntry, match="no journal entry 999"):

@@ -57,7 +57,7 @@ def claim(db: Database, holder: str = "a", now: object = NOW, limit: int = 10, s
 
 
 def settle(db: Database, id: int, state: State, holder: str = "a", reply: str = "250 ok", **fields: object) -> bool:
-    return db.write_now(lambda tx: tx.claims.settle(id, holder, state, reply, NOW, **fields))  # type: ignore[arg-type]
+    return db.write_now(lambda tx: tx.claims.settle(id, holder, state, reply, now=NOW, **fields))  # type: ignore[arg-type]
 
 
 def get(db: Database, id: int) -> OutboxEntry:

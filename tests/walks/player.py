@@ -24,7 +24,7 @@ from gateway.mail.message import Envelope, address_key
 from gateway.portal import acts
 from gateway.render.mail import Templates
 from gateway.send.enclose import enclosed_now
-from gateway.send.undelivered import undelivered
+from gateway.send.settle import undelivered
 from storage import raw
 from storage.database import Database
 from storage.outbox import OutboxEntry, State
@@ -108,7 +108,7 @@ class Player:
                 self._settle(row.id)
 
     def _settle(self, id: int) -> None:
-        self.database.write_now(lambda tx: tx.claims.settle(id, "sink", State.SENT, "250 2.0.0 OK", self.clock.now))
+        self.database.write_now(lambda tx: tx.claims.settle(id, "sink", State.SENT, "250 2.0.0 OK", now=self.clock.now))
 
     def _do_undelivered(self, step: dict[str, Any]) -> None:
         row, _ = self._find(step["mail"])

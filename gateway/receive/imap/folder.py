@@ -17,7 +17,8 @@ from datetime import datetime, timedelta
 
 from gateway.core.backoff import delay
 from gateway.errors import StorageUnavailable, Unreachable
-from gateway.receive import arrival
+from gateway.mail.delivered import ADDRESSED_TO, envelope_of
+from gateway.mail.message import Envelope, address_key
 from gateway.receive.imap import syntax as words
 from gateway.receive.imap.account import After, Backlog, FolderProgress, FolderTask, Refused
 from gateway.receive.imap.client import ImapMailbox, portions
@@ -30,6 +31,8 @@ BYTES_AT_ONCE = 4 * 1024 * 1024
 """Mails fetched by one command, in bytes; a larger one comes alone."""
 TRIES = 3
 """A mail whose fetching ends the connection so often in a row is left where it is."""
+RECIPIENTS = 20
+"""Addresses of ours in one mail that count, beside the mailbox."""
 OVERLAP = timedelta(days=2)
 """How far before the last look mails of a rebuilt folder are read again; search knows days only, in unknown zones."""
 FIRST_RETRY, LAST_RETRY = timedelta(minutes=1), timedelta(hours=1)
@@ -221,8 +224,14 @@ class Folder:
         return mails
 
     async def _accept(self, raw: bytes) -> None:
-        errand = self._errand
-        await self._intake.accept(raw, arrival.envelope(raw, errand.source, errand.mailbox, self._intake.is_ours))
+        await self._intake.accept(raw, self._envelope(raw))
+
+    def _envelope(self, raw: bytes) -> Envelope:
+        """For the mailbox it was found in, and every other address of ours its header names."""
+        found, mailbox = envelope_of(raw, self.source, ADDRESSED_TO), self._errand.mailbox
+        others = {address_key(a): a for a in found.recipients if self._intake.is_ours(a)}
+        others.pop(address_key(mailbox), None)
+        return replace(found, recipients=(mailbox, *list(others.values())[:RECIPIENTS]))
 
     # --- what stays behind --------------------------------------------------------------------
 

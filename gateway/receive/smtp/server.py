@@ -18,7 +18,7 @@ import weakref
 from gateway.receive.intake import Intake
 from gateway.receive.smtp import replies
 from gateway.receive.smtp.admission import Admission
-from gateway.receive.smtp.commit import Commits
+from gateway.receive.smtp.data import Commits
 from gateway.receive.smtp.options import SMTP, Dialect, Listener, Options
 from gateway.receive.smtp.session import Listening, SmtpSession
 

@@ -23,14 +23,13 @@ from typing import Any, cast
 from aiosmtpd import smtp as aiosmtpd
 from aiosmtpd.proxy_protocol import ProxyData
 
+from gateway.errors import fault
 from gateway.receive.intake import Intake
-from gateway.receive.smtp import auth, replies
+from gateway.receive.smtp import admission, replies
 from gateway.receive.smtp.admission import Admission, Peer
-from gateway.receive.smtp.commit import Commits, describe
-from gateway.receive.smtp.data import MailData
+from gateway.receive.smtp.data import Commits, Hop, MailData, protocol_name, trace_lines
 from gateway.receive.smtp.options import Dialect, Options
 from gateway.receive.smtp.replies import Declined, Reply
-from gateway.receive.smtp.trace import Hop, protocol_name, trace_lines
 from gateway.receive.smtp.transaction import Transaction, Transactions
 
 log = logging.getLogger("replydesk.receive")
@@ -70,7 +69,7 @@ class SmtpSession(aiosmtpd.SMTP):
     def __init__(self, listening: Listening, loop: asyncio.AbstractEventLoop) -> None:
         self._listening, self._options, self._dialect = listening, listening.options, listening.dialect
         self.peer = Peer(self._dialect.source)
-        self._authentication = auth.Authentication(self.peer, self._options, listening.admission)
+        self._authentication = admission.Authentication(self.peer, self._options, listening.admission)
         self._transactions = Transactions(self.peer, self._options, listening.intake.is_ours)
         super().__init__(
             SimpleNamespace(handle_PROXY=self._introduced),
@@ -84,7 +83,7 @@ class SmtpSession(aiosmtpd.SMTP):
             loop=loop,
         )
         # aiosmtpd keeps these in its class, where connections change them for one another.
-        self.command_size_limits = collections.defaultdict(lambda: COMMAND_LINE, AUTH=auth.MAX_LINE)
+        self.command_size_limits = collections.defaultdict(lambda: COMMAND_LINE, AUTH=admission.MAX_LINE)
         # NOOP, RSET and EXPN are carried out by aiosmtpd.
         self._smtp_methods |= {name: functools.partial(self._obey, name, verb) for name, verb in self._verbs().items()}
         self.conversation: asyncio.Task[None]
@@ -209,7 +208,7 @@ class SmtpSession(aiosmtpd.SMTP):
         if isinstance(error, aiosmtpd.TLSSetupException):
             log.info("TLS handshake failed", extra=self.peer.fields)
         else:
-            log.error("fault", extra={**self.peer.fields, "reply": str(replies.FAULT), **describe(error)})
+            log.error("fault", extra={**self.peer.fields, "reply": str(replies.FAULT), **fault(error)})
         return str(replies.FAULT)
 
     # --- HELO, EHLO, LHLO, STARTTLS (RFC 3207), AUTH (RFC 4954) ---------------------------------
@@ -239,7 +238,11 @@ class SmtpSession(aiosmtpd.SMTP):
             "SMTPUTF8",
             "ENHANCEDSTATUSCODES",
             *(["STARTTLS"] if self.tls_context and not self.over_tls else []),
-            *(["AUTH " + " ".join(auth.MECHANISMS)] if self._authentication.unavailable(self.over_tls) is None else []),
+            *(
+                ["AUTH " + " ".join(admission.MECHANISMS)]
+                if self._authentication.unavailable(self.over_tls) is None
+                else []
+            ),
             "HELP",
         )
 
@@ -261,7 +264,7 @@ class SmtpSession(aiosmtpd.SMTP):
             await self._part(replies.TOO_MANY_ERRORS)
 
     async def _challenge(self, text: bytes) -> bytes:
-        await self._say(auth.challenge_line(text))
+        await self._say(admission.challenge_line(text))
         try:
             line = await self._reader.readuntil(b"\n")
         except asyncio.LimitOverrunError:
@@ -399,7 +402,7 @@ class SmtpSession(aiosmtpd.SMTP):
     def _conversation_ended(self, task: asyncio.Task[None]) -> None:
         error = None if task.cancelled() else task.exception()
         if isinstance(error, Exception) and not isinstance(error, ConnectionError):
-            log.error("fault", extra={**self.peer.fields, **describe(error)})
+            log.error("fault", extra={**self.peer.fields, **fault(error)})
         wire = self.wire
         if wire is None:
             return
