@@ -79,6 +79,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     by_name["from"].add_argument("name", metavar="ADDRESS", help="whose it is")
     for verb in (by_name["split"], by_name["move"]):
         verb.add_argument("entry", type=count, metavar="ENTRY", help="id of the entry, as `ticket show --json` has it")
+    by_name["split"].add_argument("--assign", default="", metavar="NAME", help="give the new ticket to an agent")
     by_name["split"].add_argument("--subject", default="", help="of the new ticket (default: its first line)")
     for verb in (by_name["merge"], by_name["move"]):
         verb.add_argument("into", type=_number, metavar="INTO", help="number or reference of the other ticket")

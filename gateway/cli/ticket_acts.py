@@ -9,15 +9,15 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.cli import WrongUsage
 from gateway.cli.site import Site, new_cause, now, opened
 from gateway.cli.ticket_words import print_ticket
-from gateway.core import audience, commands, orders, statuses
+from gateway.core import commands, orders, statuses
 from gateway.core.commands import Order, Verb
-from gateway.core.decision import Decision, EntryDraft, Reason, Why
+from gateway.core.decision import Decision, EntryDraft, Reason
 from gateway.core.lifecycle import Status
 from gateway.core.notice import Audience
 from gateway.core.policy import Agent, Policy
@@ -70,7 +70,7 @@ def _reply(site: Site, args: argparse.Namespace) -> int:
         author = Address(agent.address, agent.name) if agent else Address(box.address, box.name)
         entry = EntryDraft(kind, author, Role.AGENT, text, text, reason=Reason.COMMAND_LINE.value)
         if args.note:
-            return _noted(by, wish, entry)
+            return orders.note(by, wish, entry, PROOF)
         return orders.carry_out(by, wish, orders.Answer(text, entry), PROOF)
 
     return _tell(site, _act(site, args.number, decide), as_json=args.json)
@@ -82,16 +82,6 @@ def order(policy: Policy, verb: Verb, argument: str) -> Order:
     if found.problems:
         raise WrongUsage(text_of(found.problems[0], "en"))
     return found
-
-
-def _noted(by: orders.OrderContext, order: Order, entry: EntryDraft) -> Decision:
-    """A comment for agents only, with the status that was ordered; those who follow the ticket are told."""
-    why = Why("yes: " + orders.sentence(Reason.COMMAND_LINE), "no: a note", "no: a note", "no: only who follows")
-    decision = Decision(Reason.COMMAND_LINE, why, ticket=by.ticket.number)
-    if order.commands:
-        decision = orders.carry_out(by, order, None, PROOF)
-    told = audience.tell("note", by.policy, by.ticket, but=by.agent)
-    return replace(decision, entry=entry, notices=(*decision.notices, *told))
 
 
 def _act(site: Site, number: int, decide: Callable[[Ticket], Decision | None]) -> Done:

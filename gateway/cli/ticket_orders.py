@@ -12,7 +12,7 @@ from gateway.cli import WrongUsage, ticket_acts
 from gateway.cli.site import Site, new_cause, now, opened
 from gateway.cli.ticket_words import print_ticket
 from gateway.core import move_entries, orders
-from gateway.core.commands import Verb
+from gateway.core.commands import Order, Verb
 from gateway.core.decision import Decision
 from gateway.core.sentences import text_of
 from gateway.core.ticket import Entry, Ticket
@@ -49,15 +49,20 @@ def run(args: argparse.Namespace) -> int:
 
 def _ordered(verb: Verb) -> Decide:
     def decide(args: argparse.Namespace, by: orders.OrderContext, _tx: Tx, site: Site) -> Decision:
-        order = ticket_acts.order(site.policy, verb, getattr(args, "name", ""))
-        problems = orders.problems(by, order)
-        if problems:
-            raise ReplydeskError(text_of(problems[0], "en"))
-        if by.agent is None and (verb in _FOR_ONESELF or order.argument(verb).casefold() == "me"):
-            raise WrongUsage("say who with --agent ADDRESS")
-        return orders.carry_out(by, order, None, ticket_acts.PROOF)
+        return orders.carry_out(by, _understood(by, verb, getattr(args, "name", ""), site), None, ticket_acts.PROOF)
 
     return decide
+
+
+def _understood(by: orders.OrderContext, verb: Verb, argument: str, site: Site) -> Order:
+    """The order as a mail would give it, refused where it cannot be meant."""
+    order = ticket_acts.order(site.policy, verb, argument)
+    problems = orders.problems(by, order)
+    if problems:
+        raise ReplydeskError(text_of(problems[0], "en"))
+    if by.agent is None and (verb in _FOR_ONESELF or order.argument(verb).casefold() == "me"):
+        raise WrongUsage("say who with --agent ADDRESS")
+    return order
 
 
 _FOR_ONESELF = (Verb.FOLLOW, Verb.UNFOLLOW)
@@ -74,8 +79,9 @@ def _undo(args: argparse.Namespace, by: orders.OrderContext, tx: Tx, site: Site)
     return move_entries.undo(by, done)
 
 
-def _split(args: argparse.Namespace, by: orders.OrderContext, tx: Tx, _site: Site) -> Decision:
-    return move_entries.split(by, _entry(tx, by, args.entry), args.subject)
+def _split(args: argparse.Namespace, by: orders.OrderContext, tx: Tx, site: Site) -> Decision:
+    order = _understood(by, Verb.ASSIGN, args.assign, site) if args.assign else None
+    return move_entries.split(by, _entry(tx, by, args.entry), args.subject, order)
 
 
 def _move(args: argparse.Namespace, by: orders.OrderContext, tx: Tx, site: Site) -> Decision:

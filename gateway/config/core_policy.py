@@ -56,6 +56,7 @@ def policy(settings: Settings, keys: Keys) -> Policy:
         new_ticket_budgets=_budgets(limits.new_tickets),
         reopen_budgets=_budgets(limits.reopens),
         notify_customers_of_status=life.notify_customers_of_status,
+        answering_assigns=life.answering_assigns,
         hold_minutes=settings.send.hold_minutes,
         hours=hours(settings),
         business_days=life.count == "business",

@@ -273,6 +273,7 @@ class LifecycleSettings(_Section):
     waiting_solved_after_days: NotNegative = 0
     reopen_window_days: NotNegative = 0
     notify_customers_of_status: bool = True
+    answering_assigns: bool = True
 
 
 class DigestSettings(_Section):

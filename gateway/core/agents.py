@@ -151,8 +151,8 @@ def _split(on: AgentCase) -> Decision:
     box = case.policy.mailbox_for(on.ticket.mailbox) or case.mailbox
     out = outgoing_text.for_customers(case.order.text, box, case.policy, case.facts.history)
     if out.text and "\n" not in out.text:
-        return move_entries.split(on.by, parent, out.text)
-    return _with_remarks(move_entries.split(on.by, parent, ""), _unsent(case))
+        return move_entries.split(on.by, parent, out.text, case.order)
+    return _with_remarks(move_entries.split(on.by, parent, "", case.order), _unsent(case))
 
 
 def _merge(on: AgentCase) -> Decision:

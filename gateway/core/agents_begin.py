@@ -72,11 +72,9 @@ def on_behalf(case: Case) -> Decision:
     subject = (found.subject if found and found.subject else base_subject(case.message.subject)) or case.message.subject
     who = agent.name or agent.address
     entry = _customers_entry(case, requester, inner, code("forwarded_by", who) if found else code("on_behalf", who))
-    change = Change()
-    if case.order.has(Verb.ASSIGN):
-        assignee = orders.find_agent(on.by, case.order.argument(Verb.ASSIGN))
-        change = replace(change, assignee=assignee.address if assignee else "")
-    remarks = (code("on_behalf", who), code("told_received"))
+    assignee, assigned = orders.assignment(on.by, case.order)
+    begun = replace(on.ticket, assignee=assignee or "")
+    remarks = (code("on_behalf", who), *assigned, code("told_received"))
     return Decision(
         Reason.AGENT_ON_BEHALF,
         Why(
@@ -84,11 +82,11 @@ def on_behalf(case: Case) -> Decision:
         ),
         new=NewTicket(subject, requester, case.mailbox.address, created_at=found.date if found else None),
         entry=entry,
-        change=change,
-        events=(code("on_behalf", who),),
+        change=Change(assignee=assignee),
+        events=(code("on_behalf", who), *assigned),
         notices=(
             NoticeRequest(Notice.REQUEST_RECEIVED, requester, Audience.CUSTOMER),
-            *audience.tell("new_request", case.policy, None, mailbox=case.mailbox.address, but=agent),
+            *audience.tell("new_request", case.policy, begun, but=agent),
             orders.receipt(agent, "done", remarks),
         ),
         files=files_of(inner) if inner else agent_mail.files(case),
@@ -130,6 +128,10 @@ def _write_first(on: AgentCase, customer: Address, *, sent_already: bool) -> Dec
         return _without_ticket(on, (why,))
     html, files = agent_mail.formatted(case, text, files, case.mailbox)
     status = transition(Status.NEW, Move.AGENT_REPLIED)
+    assignee, assigned = orders.assignment(on.by, case.order)
+    if assignee is None and case.policy.answering_assigns:
+        assignee, assigned = agent.address, (code("assigned", who),)
+    given = audience.tell_of_assignment(case.policy, on.ticket, replace(on.ticket, assignee=assignee or ""), agent)
     reason = Reason.AGENT_AROUND if sent_already else Reason.AGENT_ON_BEHALF
     sent = code("nothing_sent") if sent_already else code("sent_to", customer.address)
     return Decision(
@@ -137,9 +139,13 @@ def _write_first(on: AgentCase, customer: Address, *, sent_already: bool) -> Dec
         Why(attach="no: a new ticket", acknowledge="no: an agent began it", notify="no: an agent did it"),
         new=NewTicket(base_subject(case.message.subject) or case.message.subject, customer, case.mailbox.address),
         entry=agent_mail.entry(case, agent, EntryKind.CORRESPONDENCE, text, reason),
-        change=Change(status=status, joined=others),
-        events=(note,),
-        notices=(*mails, orders.receipt(agent, "done", (note, sent, code("status_now", status.value)))),
+        change=Change(status=status, joined=others, assignee=assignee),
+        events=(note, *assigned),
+        notices=(
+            *mails,
+            *given,
+            orders.receipt(agent, "done", (note, *assigned, sent, code("status_now", status.value))),
+        ),
         files=files if not sent_already else (),
         text=text,
         html=html,

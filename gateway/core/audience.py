@@ -1,18 +1,25 @@
 """Which agents are told of what: AUDIENCE, read aloud line by line.
 
-To change who is told of something, change its line here and its row in the test. Customers are
-not in it: what they get belongs to the decision itself. Never told: who caused it (`but`).
+Everything is asked of the ticket as it is AFTER the change. To change who is told of something,
+change its line here and its row in the test. Customers are not in it: what they get belongs to the
+decision itself. Never told: who caused it (`but`).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from gateway.core.notice import Audience, Notice, NoticeRequest
 from gateway.core.policy import Agent, Policy
 from gateway.core.ticket import Ticket
-from gateway.mail.message import Address
+from gateway.mail.message import Address, address_key
+from gateway.mail.sentence import code
+
+Agents = tuple[Agent, ...]
+_NAMED = re.compile(r"(?<![\w.@])@([\w.+-]+(?:@[\w.-]+)?)")
+"""`@bert` or `@bert@example.com` in a note."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,63 +28,96 @@ class Circle:
 
     policy: Policy
     ticket: Ticket | None
-    mailbox: str
+    """After the change."""
+    before: Ticket | None = None
+    """Before it; for what was moved between tickets, the one it came from."""
+    mailbox: str = ""
+    """Counts where there is no ticket."""
+    text: str = ""
+    """Of a note."""
 
     @property
-    def team(self) -> tuple[Agent, ...]:
+    def team(self) -> Agents:
         """Who works in the mailbox."""
         return self.policy.agents_for(self.ticket.mailbox if self.ticket else self.mailbox)
 
     @property
-    def leads(self) -> tuple[Agent, ...]:
+    def leads(self) -> Agents:
         return tuple(a for a in self.team if a.lead)
 
     @property
-    def followers(self) -> tuple[Agent, ...]:
+    def followers(self) -> Agents:
         keys = {a.key for a in self.ticket.followers} if self.ticket else set()
         return tuple(a for a in self.policy.agents if a.keys & keys)
 
     @property
-    def holders(self) -> tuple[Agent, ...]:
-        """Whose turn it is: the assignee, or the team where nobody is assigned; and who follows."""
-        assignee = self.policy.agent_for(self.ticket.assignee) if self.ticket and self.ticket.assignee else None
-        return _once(((assignee,) if assignee else self.team), self.followers)
+    def assignee(self) -> Agents:
+        """Empty where nobody is assigned, or somebody who is no agent any more."""
+        agent = self.policy.agent_for(self.ticket.assignee) if self.ticket and self.ticket.assignee else None
+        return (agent,) if agent else ()
 
     @property
-    def involved(self) -> tuple[Agent, ...]:
+    def holders(self) -> Agents:
+        """Whose turn it is: the assignee, or the team where nobody is assigned; and who follows."""
+        return _once(self.assignee or self.team, self.followers)
+
+    @property
+    def involved(self) -> Agents:
         """Who took it on: the assignee and who follows, and nobody else."""
-        return self.holders if self.ticket and self.ticket.assignee else self.followers
+        return _once(self.assignee, self.followers)
+
+    @property
+    def earlier(self) -> Circle:
+        return Circle(self.policy, self.before or self.ticket, mailbox=self.mailbox)
+
+    @property
+    def named(self) -> Agents:
+        """Whom a note names."""
+        words = (m[1].rstrip(".-") for m in _NAMED.finditer(self.text))
+        return _once(*(self.policy.agents_called(word) for word in words))
 
 
-def _once(*groups: tuple[Agent, ...]) -> tuple[Agent, ...]:
-    found: list[Agent] = []
-    for agent in (a for group in groups for a in group):
-        if agent not in found:
-            found.append(agent)
-    return tuple(found)
+def _once(*groups: Agents) -> Agents:
+    return tuple(dict.fromkeys(agent for group in groups for agent in group))
 
 
-AUDIENCE: dict[str, Callable[[Circle], tuple[Agent, ...]]] = {
-    "new_request": lambda c: c.team,
-    "reply": lambda c: c.holders,
-    "reopened": lambda c: c.holders,
-    "closed_by_requester": lambda c: c.holders,
-    "bounce": lambda c: c.holders,
-    "undeliverable": lambda c: c.holders,
-    "answered": lambda c: c.involved,
-    # Somebody took part already: then the note concerns whoever has it.
-    "note": lambda c: c.holders if c.involved else (),
-    "target_near": lambda c: _once(c.holders, c.leads),
-    "target_missed": lambda c: _once(c.holders, c.leads),
-    "rated_bad": lambda c: c.leads or c.holders,
-    "held": lambda c: tuple(a for a in c.policy.agents if a.lead),
+def _nobody(_: Circle) -> Agents:
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    whole: Callable[[Circle], Agents]
+    """Get the notice with the text and the conversation."""
+    in_one_line: Callable[[Circle], Agents] = _nobody
+    """Need only know that it happened."""
+
+
+def _both(c: Circle) -> Agents:
+    return _once(c.holders, c.earlier.holders)
+
+
+AUDIENCE: dict[str, Told] = {
+    "new_request": Told(lambda c: c.holders),
+    "reply": Told(lambda c: c.holders),
+    "reopened": Told(lambda c: c.holders),
+    "closed_by_requester": Told(lambda c: c.holders),
+    "bounce": Told(lambda c: c.holders),
+    "undeliverable": Told(lambda c: c.holders),
+    "assigned": Told(lambda c: c.assignee, lambda c: c.earlier.assignee),
+    "unassigned": Told(lambda c: c.holders, lambda c: c.earlier.assignee),
+    # Nobody had it: the team hears of it, so that nobody answers twice.
+    "answered": Told(lambda c: c.involved, lambda c: () if c.earlier.assignee else c.team),
+    "note": Told(lambda c: _once(c.holders, c.named)),
+    "split": Told(_both),
+    "merged": Told(_both),
+    "moved": Told(_both),
+    "target_near": Told(lambda c: _once(c.holders, c.leads)),
+    "target_missed": Told(lambda c: _once(c.holders, c.leads)),
+    "rated_bad": Told(lambda c: c.leads or c.holders),
+    "held": Told(lambda c: tuple(a for a in c.policy.agents if a.lead)),
 }
 """What happened, by the headline of the notice → who is told."""
-
-
-def told_of(headline: str, policy: Policy, ticket: Ticket | None, mailbox: str = "") -> tuple[Agent, ...]:
-    """The agents who are told, each once. `mailbox` counts where there is no ticket."""
-    return AUDIENCE[headline](Circle(policy, ticket, mailbox))
 
 
 def tell(
@@ -85,13 +125,52 @@ def tell(
     policy: Policy,
     ticket: Ticket | None,
     *,
+    before: Ticket | None = None,
     mailbox: str = "",
+    text: str = "",
     remarks: tuple[str, ...] = (),
+    line: tuple[str, ...] = (),
     but: Agent | None = None,
 ) -> tuple[NoticeRequest, ...]:
-    """One notice to each agent who is told, never to the one who caused it."""
-    return tuple(
-        NoticeRequest(Notice.AGENT_NOTICE, Address(a.address, a.name), Audience.AGENT, headline, remarks)
-        for a in told_of(headline, policy, ticket, mailbox)
-        if a is not but
+    """One notice to each agent who is told, never to the one who caused it.
+
+    `remarks` stand in each; `line` in those that say it in one line.
+    """
+    circle, row = Circle(policy, ticket, before, mailbox, text), AUDIENCE[headline]
+    return each_once(
+        (
+            *(_notice(a, headline, remarks) for a in row.whole(circle) if a is not but),
+            *(_notice(a, headline, (*remarks, *line), brief=True) for a in row.in_one_line(circle) if a is not but),
+        )
     )
+
+
+def tell_of_assignment(
+    policy: Policy, before: Ticket, after: Ticket, by: Agent | None, why: tuple[str, ...] = ()
+) -> tuple[NoticeRequest, ...]:
+    """What agents hear when a ticket is somebody else's now; nothing when it is not. `by` None: the operator.
+
+    `why` stands in place of who gave it to whom.
+    """
+    if address_key(before.assignee) == address_key(after.assignee):
+        return ()
+    who = (by.name or by.address) if by else "operator"
+    agent = policy.agent_for(after.assignee)
+    if agent is None:
+        return tell("unassigned", policy, after, before=before, remarks=why or (code("given_back", who),), but=by)
+    said = code("taken_over", who) if agent is by else code("given", who, agent.name or agent.address)
+    return tell("assigned", policy, after, before=before, remarks=why or (said,), but=by)
+
+
+def each_once(notices: tuple[NoticeRequest, ...]) -> tuple[NoticeRequest, ...]:
+    """Of several notices to the same agent the first; one with the whole text before one in one line."""
+    mine = [n for n in notices if n.notice is Notice.AGENT_NOTICE]
+    chosen: dict[str, NoticeRequest] = {}
+    for notice in sorted(mine, key=lambda n: n.brief):
+        chosen.setdefault(notice.recipient.key, notice)
+    return tuple(n for n in notices if n.notice is not Notice.AGENT_NOTICE or n is chosen[n.recipient.key])
+
+
+def _notice(agent: Agent, headline: str, remarks: tuple[str, ...], *, brief: bool = False) -> NoticeRequest:
+    to = Address(agent.address, agent.name)
+    return NoticeRequest(Notice.AGENT_NOTICE, to, Audience.AGENT, headline, remarks, brief)

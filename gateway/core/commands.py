@@ -316,7 +316,8 @@ def _contradictions(commands: Sequence[Command]) -> list[str]:
         if len(verbs) > 1:
             problems.append(code("contradiction", " & ".join(f"#{v.value}" for v in verbs)))
     alone = next((c.verb for c in commands if c.verb in _ALONE), None)
-    if alone and not problems and any(c.verb not in (alone, Verb.HELP) for c in commands):
+    beside = (alone, Verb.HELP, Verb.ASSIGN) if alone is Verb.SPLIT else (alone, Verb.HELP)
+    if alone and not problems and any(c.verb not in beside for c in commands):
         problems.append(code("stands_alone", f"#{alone.value}"))
     for verb in Verb:
         said = list(dict.fromkeys(c.argument for c in commands if c.verb is verb))

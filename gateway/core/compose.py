@@ -145,7 +145,7 @@ def _human(request: NoticeRequest, scene: Scene) -> bool:
 
 
 def _carries_text(request: NoticeRequest, scene: Scene) -> bool:
-    return request.notice is Notice.AGENT_NOTICE or _answer(request, scene)
+    return (request.notice is Notice.AGENT_NOTICE and not request.brief) or _answer(request, scene)
 
 
 def _answer(request: NoticeRequest, scene: Scene) -> bool:
@@ -155,7 +155,7 @@ def _answer(request: NoticeRequest, scene: Scene) -> bool:
 def _from(request: NoticeRequest, scene: Scene, box: Mailbox, by_agent: bool) -> Address:
     if by_agent and scene.entry and scene.entry.author.name:
         return Address(box.address, f"{scene.entry.author.name} ({box.name})" if box.name else scene.entry.author.name)
-    if request.notice is Notice.AGENT_NOTICE and scene.entry and scene.entry.author.shown:
+    if _carries_text(request, scene) and scene.entry and scene.entry.author.shown:
         return Address(box.address, f"{scene.entry.author.shown} – {box.name}" if box.name else "")
     return Address(box.address, box.name)
 
@@ -206,6 +206,8 @@ def _words(request: NoticeRequest, scene: Scene, policy: Policy, box: Mailbox, l
     entry, ticket = scene.entry, scene.ticket
     to_agent = request.audience is not Audience.CUSTOMER
     text, html, author, names = "", "", "", tuple[str, ...]()
+    if request.brief:
+        entry = None
     if entry is not None and request.notice is Notice.AGENT_NOTICE:
         text, author, names = _shortened(entry.new_text), entry.author.shown, _names(entry)
     elif entry is not None and _answer(request, scene):
@@ -238,6 +240,7 @@ def _words(request: NoticeRequest, scene: Scene, policy: Policy, box: Mailbox, l
         mailto,
         closes_at=_closes_at(request, scene, policy),
         omitted=max(0, len(_earlier(request, scene)) - CONVERSATION_LINES),
+        brief=request.brief,
         sections=scene.sections,
         listed=tuple(_listed(t, policy, language) for t in scene.listed),
         choices=_choices(request, scene, policy, language),
@@ -252,7 +255,7 @@ def _also_to(request: NoticeRequest, scene: Scene) -> tuple[str, ...]:
         return ()
     people = (ticket.requester, *ticket.participants)
     if notice is Notice.AGENT_NOTICE:
-        return tuple(a.address for a in people) if ticket.participants else ()
+        return tuple(a.address for a in people) if ticket.participants and not request.brief else ()
     if notice is Notice.REPLY or (notice is Notice.CLOSE_CONFIRMATION and scene.text):
         return tuple(a.address for a in people if a.key != request.recipient.key)
     return ()
@@ -267,7 +270,7 @@ def _signature(scene: Scene, box: Mailbox, policy: Policy) -> str:
 def _remarks(request: NoticeRequest, scene: Scene, policy: Policy, language: str) -> tuple[str, ...]:
     """Sentences in the reader's language; what the entry itself remarks is not said twice."""
     entry, ticket, now = scene.entry, scene.ticket, scene.now
-    own = entry.remarks if entry and request.notice is Notice.AGENT_NOTICE else ()
+    own = entry.remarks if entry and request.notice is Notice.AGENT_NOTICE and not request.brief else ()
     said = tuple(text_of(r, language) for r in dict.fromkeys((*request.remarks, *own)))
     if request.notice is not Notice.REQUEST_RECEIVED or ticket is None:
         return said
@@ -308,7 +311,7 @@ def _conversation(request: NoticeRequest, scene: Scene, box: Mailbox) -> tuple[L
 
 def _earlier(request: NoticeRequest, scene: Scene) -> list[Entry]:
     """Entries a mail repeats: for customers correspondence only, for agents everything a human wrote."""
-    if request.notice not in _WITH_CONVERSATION:
+    if request.notice not in _WITH_CONVERSATION or request.brief:
         return []
     shown = {EntryKind.CORRESPONDENCE}
     if request.audience is Audience.AGENT:

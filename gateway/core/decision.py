@@ -6,13 +6,13 @@ The store applies a decision; nothing else changes a ticket.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
 from gateway.core.lifecycle import Move, Status
 from gateway.core.notice import AttachedFile, NoticeRequest
-from gateway.core.ticket import EntryKind, Evidence, Role, Ticket
+from gateway.core.ticket import EntryKind, Evidence, Participant, Role, Ticket
 from gateway.core.token import Named
 from gateway.mail.message import Address, Attachment
 
@@ -195,6 +195,18 @@ class Change:
     links: tuple[tuple[str, int], ...] = ()
     """(kind, other ticket)"""
 
+    def applied_to(self, ticket: Ticket) -> Ticket:
+        """The ticket after it, as far as it is asked who is told: its people and its status."""
+        there = {p.address.key for p in ticket.people}
+        joined = (Participant(j.address, j.confirmed, j.follower) for j in self.joined if j.address.key not in there)
+        return replace(
+            ticket,
+            status=self.status or ticket.status,
+            assignee=ticket.assignee if self.assignee is None else self.assignee,
+            requester=self.requester or ticket.requester,
+            people=(*(p for p in ticket.people if p.address.key not in self.left), *joined),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Moved:
@@ -228,6 +240,9 @@ class Undo:
     """The ticket it happened on was opened by it (a split)."""
     after: str = ""
     """Status the order led to; when it is another one by now, it stays."""
+    given_to: str | None = None
+    """Whom the order gave the ticket to, empty: to nobody; when it is somebody else's by now, it stays so.
+    None: it gave it to nobody new."""
     requester: str = ""
     """Address of the requester before `#from`; empty when it stayed."""
     joined: tuple[str, ...] = ()

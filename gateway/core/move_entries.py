@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from gateway.core import orders
+from gateway.core import audience, orders
 from gateway.core.commands import Order
 from gateway.core.decision import Act, Change, Decision, Joined, Moved, NewTicket, Reason, Undo, Why
 from gateway.core.lifecycle import Status
@@ -18,22 +18,30 @@ from gateway.mail.message import Address
 from gateway.mail.sentence import code
 
 
-def split(by: orders.OrderContext, parent: Entry, subject: str) -> Decision:
-    """One mail becomes a ticket of its own; its author learns the new number."""
+def split(by: orders.OrderContext, parent: Entry, subject: str, order: Order | None = None) -> Decision:
+    """One mail becomes a ticket of its own; its author learns the new number. `#assign` beside it means that ticket."""
     ticket = by.ticket
     first = next((line.strip() for line in parent.new_text.split("\n") if line.strip()), "")
     before = orders.before(by, Order(), None)
-    events = (code("split_off", ticket.number, by.name),)
+    assignment, assigned = orders.assignment(by, order or Order())
+    events = (code("split_off", ticket.number, by.name), *assigned)
     remarks = (*events, code("told_received"), code("undo_hint"))
     mine = (orders.receipt(by.agent, "done", remarks),) if by.agent else ()
+    new = NewTicket(subject or first[:120] or ticket.subject, parent.author, ticket.mailbox, ticket.language)
+    begun = replace(ticket, number=0, requester=parent.author, people=(), assignee=assignment or "")
+    told = audience.tell("split", by.policy, begun, before=ticket, remarks=events, but=by.agent)
     return Decision(
         Reason.AGENT_COMMAND,
-        Why(attach="no: " + orders.sentence(Reason.AGENT_COMMAND), acknowledge="yes: the number is new to its author"),
-        new=NewTicket(subject or first[:120] or ticket.subject, parent.author, ticket.mailbox, ticket.language),
-        change=Change(links=(("split", ticket.number),)),
+        Why(
+            attach="no: " + orders.sentence(Reason.AGENT_COMMAND),
+            acknowledge="yes: the number is new to its author",
+            notify="yes: who had the ticket, and who has the new one" if told else "no: an agent did it",
+        ),
+        new=new,
+        change=Change(links=(("split", ticket.number),), assignee=assignment),
         events=events,
         source_events=(code("split_to", "{new}", by.name),),
-        notices=(NoticeRequest(Notice.REQUEST_RECEIVED, parent.author, Audience.CUSTOMER), *mine),
+        notices=(NoticeRequest(Notice.REQUEST_RECEIVED, parent.author, Audience.CUSTOMER), *told, *mine),
         moved=Moved(ticket.number, (parent.id,)),
         undo=replace(
             before, label="#split", status=Status.NEW, moved_from=ticket.number, moved=(parent.id,), opened=True
@@ -51,6 +59,7 @@ def merge(by: orders.OrderContext, into: Ticket) -> Decision:
     )
     undo = orders.before(by, Order(), None)
     return _moved(
+        "merged",
         by,
         into,
         Moved(ticket.number),
@@ -73,6 +82,7 @@ def move(by: orders.OrderContext, entry: int, into: Ticket) -> Decision:
     """One mail goes to another ticket."""
     undo = orders.before(by, Order(), None)
     return _moved(
+        "moved",
         by,
         into,
         Moved(by.ticket.number, (entry,)),
@@ -83,20 +93,29 @@ def move(by: orders.OrderContext, entry: int, into: Ticket) -> Decision:
 
 
 def _moved(
-    by: orders.OrderContext, into: Ticket, moved: Moved, change: Change, events: tuple[str, ...], undo: Undo | None
+    headline: str,
+    by: orders.OrderContext,
+    into: Ticket,
+    moved: Moved,
+    change: Change,
+    events: tuple[str, ...],
+    undo: Undo | None,
 ) -> Decision:
     # The state to come back to is the target's: that is the ticket the undo will be about.
     undo = replace(undo, status=into.status, assignee=into.assignee, language=into.language) if undo else None
-    notices = (
-        (orders.receipt(by.agent, "done", (*events, code("nothing_sent"), code("undo_hint"))),) if by.agent else ()
-    )
+    after = change.applied_to(into)
+    told = audience.tell(headline, by.policy, after, before=by.ticket, remarks=events, but=by.agent)
+    mine = (orders.receipt(by.agent, "done", (*events, code("nothing_sent"), code("undo_hint"))),) if by.agent else ()
     return Decision(
         Reason.AGENT_COMMAND,
-        Why(attach="yes: " + orders.sentence(Reason.AGENT_COMMAND), notify="no: an agent did it"),
+        Why(
+            attach="yes: " + orders.sentence(Reason.AGENT_COMMAND),
+            notify="yes: who had either ticket" if told else "no: an agent did it",
+        ),
         ticket=into.number,
         change=change,
         events=events,
-        notices=notices,
+        notices=(*told, *mine),
         moved=moved,
         undo=undo,
     )
@@ -114,11 +133,12 @@ def undo(by: orders.OrderContext, done: Act) -> Decision:
         status=status if status is not ticket.status else None,
         requester=Address(before.requester) if before.requester else None,
         closed_by="agent" if status is Status.CLOSED else "",
-        assignee=before.assignee,
+        assignee=before.assignee if _is_still_given(before, ticket) else None,
         language=before.language,
         spam=before.spam,
         left=before.joined,
     )
+    colleagues = audience.tell_of_assignment(by.policy, ticket, change.applied_to(ticket), by.agent, events)
     told: tuple[NoticeRequest, ...] = ()
     if done.sent and status is not ticket.status and by.policy.notify_customers_of_status:
         told = (NoticeRequest(Notice.STATUS_CHANGED, ticket.requester, Audience.CUSTOMER),)
@@ -129,6 +149,11 @@ def undo(by: orders.OrderContext, done: Act) -> Decision:
         ticket=ticket.number,
         change=change,
         events=events,
-        notices=(*told, *((orders.receipt(by.agent, "done", remarks),) if by.agent else ())),
+        notices=(*told, *colleagues, *((orders.receipt(by.agent, "done", remarks),) if by.agent else ())),
         undoes=done,
     )
+
+
+def _is_still_given(before: Undo, ticket: Ticket) -> bool:
+    """Nobody gave the ticket to somebody else since: that must not be taken from them."""
+    return before.given_to in (None, ticket.assignee)

@@ -52,6 +52,8 @@ class NoticeRequest:
     """Agent notices and alarms: what happened, as a word of `labels.HEADLINES`."""
     remarks: tuple[str, ...] = ()
     """Agent notices, receipts and alarms: sentences the reader must see."""
+    brief: bool = False
+    """Agent notices: that it happened, without the text and the conversation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +171,8 @@ class Words:
     """Every status a ticket may have, in the mail that introduces them."""
     omitted: int = 0
     """How many older entries `conversation` leaves out."""
+    brief: bool = False
+    """It only says that something happened: no text, no conversation, no list of commands."""
 
 
 FILE_PATH = "/file/"

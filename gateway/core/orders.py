@@ -95,15 +95,25 @@ def carry_out(by: OrderContext, order: Order, answer: Answer | None, proof: str)
     closed_by = "agent" if status is Status.CLOSED and ticket.status is not Status.CLOSED else ""
     joined = (*change.joined, *(answer.joined if answer else ()))
     change = replace(change, move=move, closed_by=closed_by, joined=joined)
+    taken = (
+        answer is not None and change.assignee is None and not change.spam and is_taken_by_answering(by.policy, ticket)
+    )
+    if taken and by.agent:
+        change = replace(change, assignee=by.agent.address)
+        events = (*events, code("taken", by.name))
     if answer or wanted is not None:
         # Other orders leave a status of the site's own, and the time it was reached, as they are.
         change = replace(change, status=status, sub_status=sub_status)
     people = tuple(a for a in _recipients(ticket, answer) if "@" in a.key and not by.policy.is_own(a.address))
     mails = () if change.spam else _customer_mails(by, status, people, answer, sub_status)
-    told = audience.tell("answered", by.policy, ticket, but=by.agent) if answer else ()
+    after = change.applied_to(ticket)
+    told = audience.tell_of_assignment(by.policy, ticket, after, by.agent)
+    if answer:
+        line = (code("taken" if taken else "answered_by", by.name),)
+        told = (*told, *audience.tell("answered", by.policy, after, before=ticket, line=line, but=by.agent))
     reason = Reason.AGENT_ANSWER if answer else Reason.AGENT_COMMAND
     remarks = (*_what_was_sent(mails, answer, by), *events, code("status_now", sub_status or status.value))
-    notices = (*mails, *told)
+    notices = (*mails, *audience.each_once(told))
     if by.agent:
         notices = (*notices, receipt(by.agent, "done", (*remarks, code("undo_hint"))))
     return Decision(
@@ -112,7 +122,7 @@ def carry_out(by: OrderContext, order: Order, answer: Answer | None, proof: str)
             attach=f"yes: {sentence(reason)} Proof: {proof}.",
             reopen=f"status: {ticket.status.value} → {status.value}",
             acknowledge="no: the agent gets a receipt",
-            notify="yes: who follows" if told else "no: an agent did it",
+            notify=_said_of(told) if told else "no: an agent did it",
         ),
         ticket=ticket.number,
         entry=answer.entry if answer else None,
@@ -122,24 +132,35 @@ def carry_out(by: OrderContext, order: Order, answer: Answer | None, proof: str)
         files=answer.files if answer else (),
         text=answer.text if answer else "",
         html=answer.html if answer else "",
-        undo=before(by, order, answer, status, joined),
+        undo=before(by, order, answer, status, joined, change.assignee),
         hold_minutes=by.policy.hold_minutes if answer else 0,
     )
 
 
 def note(by: OrderContext, order: Order, entry: EntryDraft, proof: str) -> Decision:
-    """A comment for agents only, with the commands that came with it; agents who follow are told."""
+    """A comment for agents only, with the commands that came with it."""
     ticket = by.ticket
     if order.commands:
         decision = carry_out(by, order, None, proof)
     else:
         mine = (receipt(by.agent, "done", (code("noted"),)),) if by.agent else ()
         decision = Decision(Reason.AGENT_NOTE, ticket=ticket.number, notices=mine)
-    told = audience.tell("note", by.policy, ticket, but=by.agent)
+    after = decision.change.applied_to(ticket)
+    notices = (*decision.notices, *audience.tell("note", by.policy, after, text=entry.body_text, but=by.agent))
+    told = any(n.notice is Notice.AGENT_NOTICE for n in notices)
     attach = f"yes: {sentence(Reason.AGENT_NOTE)} Proof: {proof}."
-    why = Why(attach, decision.why.reopen, "no: the agent gets a receipt", "yes: who follows" if told else "no: a note")
-    notices = (*decision.notices, *told)
-    return replace(decision, reason=Reason.AGENT_NOTE, why=why, entry=entry, notices=notices)
+    why = Why(attach, decision.why.reopen, "no: the agent gets a receipt", "yes: colleagues" if told else "no: a note")
+    return replace(decision, reason=Reason.AGENT_NOTE, why=why, entry=entry, notices=audience.each_once(notices))
+
+
+def is_taken_by_answering(policy: Policy, ticket: Ticket) -> bool:
+    """Nobody has it, or somebody who is no agent any more; then who answers has it (`answering_assigns`)."""
+    return policy.answering_assigns and policy.agent_for(ticket.assignee) is None
+
+
+def _said_of(told: tuple[NoticeRequest, ...]) -> str:
+    """Of agents who are told, for the reasons kept with the mail."""
+    return "yes: " + ", ".join(dict.fromkeys(n.headline for n in told))
 
 
 def _recipients(ticket: Ticket, answer: Answer | None) -> tuple[Address, ...]:
@@ -219,11 +240,12 @@ _VERB_STATUSES = (
 
 def _ordered(by: OrderContext, order: Order) -> tuple[Change, tuple[str, ...]]:
     """Changes besides status: assignment, following, language, spam, requester."""
-    change, events = Change(), []
-    if order.has(Verb.ASSIGN):
-        assignee = find_agent(by, order.argument(Verb.ASSIGN))
-        change = replace(change, assignee=assignee.address if assignee else "")
-        events.append(code("assigned", assignee.name or assignee.address) if assignee else code("unassigned"))
+    change = Change()
+    events: list[str] = []
+    assignee, assigned = assignment(by, order)
+    if assignee is not None:
+        change = replace(change, assignee=assignee)
+        events += assigned
     if order.has(Verb.FOLLOW) and by.agent:
         change = replace(change, joined=(Joined(Address(by.agent.address, by.agent.name), follower=True),))
         events.append(code("follows", by.name))
@@ -242,6 +264,16 @@ def _ordered(by: OrderContext, order: Order) -> tuple[Change, tuple[str, ...]]:
     return change, tuple(events)
 
 
+def assignment(by: OrderContext, order: Order) -> tuple[str | None, tuple[str, ...]]:
+    """Whom `#assign` gives the ticket to (empty: nobody), and what is said of it; None and nothing without it."""
+    if not order.has(Verb.ASSIGN):
+        return None, ()
+    agent = find_agent(by, order.argument(Verb.ASSIGN))
+    if agent is None:
+        return "", (code("unassigned"),)
+    return agent.address, (code("assigned", agent.name or agent.address),)
+
+
 def find_agent(by: OrderContext, name: str) -> Agent | None:
     """The agent a name means: `me`, an address, a full name, or a first name only one has; None: nobody."""
     word = name.casefold().strip()
@@ -249,10 +281,7 @@ def find_agent(by: OrderContext, name: str) -> Agent | None:
         return None
     if word in _ME:
         return by.agent
-    agents = by.policy.agents
-    exact = [a for a in agents if word in a.keys or word == a.name.casefold()]
-    short = [a for a in agents if word in (a.name.casefold().partition(" ")[0], a.address.partition("@")[0].casefold())]
-    found = exact or short
+    found = by.policy.agents_called(word)
     return found[0] if len(found) == 1 else None
 
 
@@ -274,7 +303,12 @@ def _follows(agent: Agent, ticket: Ticket) -> bool:
 
 
 def before(
-    by: OrderContext, order: Order, answer: Answer | None, after: Status | None = None, joined: tuple[Joined, ...] = ()
+    by: OrderContext,
+    order: Order,
+    answer: Answer | None,
+    after: Status | None = None,
+    joined: tuple[Joined, ...] = (),
+    given_to: str | None = None,
 ) -> Undo | None:
     """How the ticket is now, so that the agent can bring that back; the operator has the shell for it."""
     if by.agent is None:
@@ -291,6 +325,7 @@ def before(
         spam=t.spam,
         answered=answer is not None,
         after=after.value if after else "",
+        given_to=given_to,
         requester=t.requester.address if order.has(Verb.FROM) else "",
         joined=tuple(j.address.key for j in joined),
     )

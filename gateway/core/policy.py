@@ -101,6 +101,8 @@ class Policy:
     reopen_budgets: tuple[Budget, ...] = (Budget(10, 60),)
     """Reopens of one ticket."""
     notify_customers_of_status: bool = True
+    answering_assigns: bool = True
+    """Who answers a ticket nobody has, has it."""
     hold_minutes: int = 0
     """How long an agent's answer waits in the outbox, where #undo can recall it."""
     hours: Hours = field(default_factory=Hours)
@@ -169,6 +171,16 @@ class Policy:
     def agent_for(self, address: str) -> Agent | None:
         key = address_key(address)
         return next((a for a in self.agents if key in a.keys), None)
+
+    def agents_called(self, name: str) -> tuple[Agent, ...]:
+        """Whom an address, a name, a first name or the part before the @ means; several where it fits several."""
+        word = name.casefold().strip()
+        exact = tuple(a for a in self.agents if word in a.keys or word == a.name.casefold())
+        return exact or tuple(
+            a
+            for a in self.agents
+            if word in (a.name.casefold().partition(" ")[0], a.address.partition("@")[0].casefold())
+        )
 
     def agents_for(self, mailbox: str) -> tuple[Agent, ...]:
         """The team of a mailbox: agents that name it, and agents that name none."""

@@ -52,7 +52,11 @@ def _answer(case: Case, ticket: Ticket, written_to: dict[str, Address]) -> Decis
     move = Move.AGENT_REPLIED
     outside = [a for key, a in written_to.items() if not case.policy.is_own(key) and not case.policy.agent_for(key)]
     joined = tuple(Joined(a) for a in outside if not ticket.knows(a.address) and not is_role(a.key))
-    told = audience.tell("answered", case.policy, ticket, but=case.agent)
+    remark = code("sent_around", author.shown)
+    taker = case.agent.address if case.agent and orders.is_taken_by_answering(case.policy, ticket) else None
+    change = Change(move=move, status=transition(ticket.status, move), joined=joined, assignee=taker)
+    after = change.applied_to(ticket)
+    told = audience.tell("answered", case.policy, after, before=ticket, line=(remark,), but=case.agent)
     return Decision(
         Reason.SENT_AROUND,
         Why(
@@ -62,8 +66,8 @@ def _answer(case: Case, ticket: Ticket, written_to: dict[str, Address]) -> Decis
             notify="yes: who follows" if told else "no: somebody of ours wrote it",
         ),
         ticket=ticket.number,
-        entry=_entry(case, EntryKind.CORRESPONDENCE, Reason.SENT_AROUND, author, code("sent_around", author.shown)),
-        change=Change(move=move, status=transition(ticket.status, move), joined=joined),
+        entry=_entry(case, EntryKind.CORRESPONDENCE, Reason.SENT_AROUND, author, remark),
+        change=change,
         notices=told,
     )
 

@@ -86,20 +86,23 @@ def test_nothing_a_stranger_wrote_reaches_the_terminal_as_a_control(shop: Shop) 
 
 
 def test_a_reply_goes_out_under_the_agents_name(shop: Shop, typed: Type) -> None:
-    """To requester and participants, as correspondence, and the status follows; the agent gets a receipt."""
+    """To requester and participants, and the status follows; the agent has the ticket now and gets a receipt."""
     typed("Guten Tag,\n\nbitte starten Sie ihn neu. Größe prüfen!\n")
     said = shop.out("ticket", "reply", "1", "--agent", "anna@example.com")
     assert "Ticket 1: Waiting on contact." in said
-    assert mails(shop)[-3:] == [
+    assert mails(shop)[-4:] == [
         ("reply", "erika@customer.example"),
         ("reply", "karl@customer.example"),
+        ("agent_notice", "bob@example.com"),
         ("agent_receipt", "anna@example.com"),
     ]
-    entry = shop.json("ticket", "show", "1")["entries"][-1]
+    found = shop.json("ticket", "show", "1")
+    assert found["assignee"] == "anna@example.com"
+    entry = next(e for e in found["entries"] if e["kind"] == "correspondence" and e["author"]["role"] == "agent")
     assert entry["author"] == {"address": "anna@example.com", "name": "Anna Agent", "role": "agent"}
     assert (entry["kind"], entry["reason"]) == ("correspondence", "command-line")
     assert entry["body_text"] == "Guten Tag,\n\nbitte starten Sie ihn neu. Größe prüfen!"
-    source = shop.database.read_now(lambda tx: tx.outbox.message(tx.outbox.recent(limit=3)[2].id))
+    source = shop.database.read_now(lambda tx: tx.outbox.message(tx.outbox.recent(limit=4)[3].id))
     mail = message_from_bytes(source, policy=policy.default)
     assert mail["From"].addresses[0].display_name == "Anna Agent (Example Support)"
     assert mail["Auto-Submitted"] is None
@@ -134,13 +137,25 @@ def test_a_reply_from_a_file_can_solve(shop: Shop, tmp_path: Path) -> None:
 
 
 def test_a_note_stays_inside(shop: Shop, typed: Type) -> None:
-    """A comment for agents: no customer hears of it, and the status stays."""
+    """A comment for agents: they hear of it, no customer does, and the status stays."""
     before = mails(shop)
     typed("Kunde ist ungeduldig.")
     shop.out("ticket", "reply", "1", "--note", "--agent", "bob@example.com")
     found = shop.json("ticket", "show", "1")
     assert (found["status"], found["entries"][-1]["kind"]) == ("new", "comment")
-    assert mails(shop) == before
+    assert mails(shop)[len(before) :] == [("agent_receipt", "bob@example.com"), ("agent_notice", "anna@example.com")]
+
+
+def test_whoever_is_given_a_ticket_at_the_shell_hears_of_it(shop: Shop) -> None:
+    """And the former assignee."""
+    before = len(mails(shop))
+    shop.out("ticket", "assign", "1", "anna")
+    shop.out("ticket", "assign", "1", "bob")
+    assert mails(shop)[before:] == [
+        ("agent_notice", "anna@example.com"),
+        ("agent_notice", "bob@example.com"),
+        ("agent_notice", "anna@example.com"),
+    ]
 
 
 def test_a_note_may_set_a_status(shop: Shop, typed: Type) -> None:

@@ -76,12 +76,13 @@ def test_every_row_has_a_test_of_its_name() -> None:
 
 
 def test_row_sent_from_the_mailbox_itself() -> None:
-    """An answer found in the Sent folder: on the ticket, the customer's turn, and nobody gets it from us."""
+    """An answer found in the Sent folder: on the ticket, the customer's turn, and no customer gets it from us."""
     found = envelope("", source="imap-sent:support@example.com")
     c = case(message(SUPPORT, to=(KIM,)), kind=OWN_ADDRESS, on=ticket(), path=found)
     assert row_of(c) == "sent from the mailbox itself"
     decision = decide(c)
-    assert (decision.reason, decision.ticket, decision.notices) == (Reason.SENT_AROUND, 7, ())
+    assert (decision.reason, decision.ticket, told(decision)) == (Reason.SENT_AROUND, 7, AGENTS)
+    assert all(n.brief for n in decision.notices)
     assert decision.change.status is Status.WAITING_ON_CONTACT
     assert row_of(replace(c, envelope=envelope())) == "own mail coming back"
 

@@ -117,10 +117,24 @@ def test_the_operator_gets_no_receipt() -> None:
 
 
 def test_colleagues_who_follow_hear_of_an_answer() -> None:
-    """On an assigned ticket the assignee too; never the one who wrote it."""
-    assert told(carry("", answer())) == []
+    """On an assigned ticket the assignee too, of one nobody had the team; never the one who wrote it."""
+    assert told(carry("", answer())) == [BOB.address]
     assert told(carry("", answer(), replace(ON, assignee=BOB.address))) == [BOB.address]
     assert told(carry("", answer(), replace(ON, assignee=ANNA.address, people=(follower(BOB),)))) == [BOB.address]
+
+
+def test_who_answers_a_ticket_nobody_has_has_it() -> None:
+    """Unless the site does not want it, or the order gives it to somebody; `#undo` gives it back."""
+    taken = carry("", answer())
+    assert taken.change.assignee == ANNA.address
+    assert taken.undo is not None
+    assert (taken.undo.assignee, taken.undo.given_to) == ("", ANNA.address)
+    assert carry("", answer(), replace(ON, assignee="gone@example.com")).change.assignee == ANNA.address
+    assert carry("", answer(), replace(ON, assignee=BOB.address)).change.assignee is None
+    assert carry("#assign bob", answer()).change.assignee == BOB.address
+    assert carry("#assign nobody", answer()).change.assignee == ""
+    off = replace(by(), policy=replace(POLICY, answering_assigns=False))
+    assert orders.carry_out(off, commands.Order(), answer(), "proof").change.assignee is None
 
 
 # --- orders without a text -----------------------------------------------------------------------------
@@ -237,11 +251,11 @@ def test_following_language_and_requester() -> None:
 
 
 def test_a_note_stays_inside() -> None:
-    """Only who follows hears of it; commands with it are carried out."""
+    """Only agents hear of it; commands with it are carried out."""
     comment = EntryDraft(EntryKind.COMMENT, ANNA, Role.AGENT, "He never pays.", "He never pays.")
     plain = orders.note(by(), commands.Order(), comment, "proof")
     assert (plain.reason, plain.entry, plain.change.status) == (Reason.AGENT_NOTE, comment, None)
-    assert notices(plain) == [ANNA.address]
+    assert notices(plain) == [ANNA.address, BOB.address]
     assert plain.text == ""
     closing = orders.note(by(replace(ON, assignee=BOB.address)), commands.read("#close"), comment, "proof")
     assert closing.change.status is Status.CLOSED
@@ -283,8 +297,11 @@ def test_what_was_said_since_is_not_hidden_again() -> None:
     """Anna assigned it, Kim replied, Anna takes the assignment back: it is still our turn."""
     waiting = replace(ON, status=Status.WAITING_ON_CONTACT)
     done = stored(carry("#assign me", on=waiting))
-    change = move_entries.undo(by(replace(waiting, status=Status.WAITING_ON_US)), done).change
+    mine = replace(waiting, assignee=ANNA.address)
+    change = move_entries.undo(by(replace(mine, status=Status.WAITING_ON_US)), done).change
     assert (change.status, change.assignee) == (None, "")
+    bobs = replace(mine, assignee=BOB.address)
+    assert move_entries.undo(by(bobs), done).change.assignee is None
     assert move_entries.undo(by(waiting), done).change.status is None
 
 
@@ -301,14 +318,14 @@ def test_a_customer_who_was_told_is_told_again() -> None:
 
 
 def test_a_merge_takes_everybody_along() -> None:
-    """All who take part here take part there; nothing is sent."""
+    """All who take part here take part there; no customer gets anything, the other agents hear of it."""
     into = ticket(9, requester=LEE)
     decision = move_entries.merge(by(), into)
     assert (decision.ticket, decision.change.joined) == (9, (Joined(KIM),))
     assert decision.change.links == (("merged", 7),)
     assert decision.moved is not None
     assert (decision.moved.source, decision.moved.entries) == (7, ())
-    assert notices(decision) == [ANNA.address]
+    assert notices(decision) == [BOB.address, ANNA.address]
     assert decision.undo is not None
     assert (decision.undo.merged, decision.undo.moved_from) == (True, 7)
 
@@ -327,7 +344,7 @@ def test_one_mail_becomes_a_ticket() -> None:
     decision = move_entries.split(by(), parent, "")
     assert decision.new is not None
     assert (decision.new.subject, decision.new.requester) == ("The coffee is cold.", LEE)
-    assert notices(decision) == [LEE.address, ANNA.address]
+    assert notices(decision) == [LEE.address, BOB.address, ANNA.address]
     named = move_entries.split(by(), parent, "Coffee").new
     assert named is not None
     assert named.subject == "Coffee"

@@ -67,12 +67,13 @@ def test_it_is_the_customers_turn(status: Status) -> None:
     assert decide(found(answer(), on=ticket(7, status))).change.status is Status.WAITING_ON_CONTACT
 
 
-def test_only_colleagues_who_follow_hear_of_it() -> None:
+def test_only_colleagues_hear_of_it() -> None:
     """No customer gets anything, not even participants who were not written to."""
     on = ticket(people=(participant(LEE), follower(BOB)))
     decision = decide(found(answer(), on=on))
-    assert [(n.notice, n.recipient.address, n.audience) for n in decision.notices] == [
-        (Notice.AGENT_NOTICE, BOB.address, Audience.AGENT)
+    assert [(n.notice, n.recipient.address, n.audience, n.brief) for n in decision.notices] == [
+        (Notice.AGENT_NOTICE, BOB.address, Audience.AGENT, False),
+        (Notice.AGENT_NOTICE, ANNA.address, Audience.AGENT, True),
     ]
 
 

@@ -55,7 +55,7 @@ async def _receipt(room: Room) -> str:
     [
         (f"#to {SUPPLIER}\nIs she honest?", "#to begins a new ticket"),
         (f"#from {KIM}\nDear Kim, here it is.", "#from in the answer to a notice"),
-        ("#split\n#assign bob", "#split stands alone"),
+        ("#split\n#close", "#split stands alone"),
         ("#merge 2\n#close", "#merge stands alone"),
         ("#note\n#move 2\nIs she honest?", "#move stands alone"),
         ("#undo\n#close", "#undo stands alone"),

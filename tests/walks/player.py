@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.core import token
-from gateway.core.policy import Policy
+from gateway.core.policy import Agent, Mailbox, Policy
 from gateway.core.sentences import text_of
 from gateway.flow import Desk
 from gateway.mail.message import Envelope, address_key
@@ -50,8 +50,13 @@ class Player:
     """One site, one story."""
 
     def __init__(self, database: Database, policy: Policy, clock: Clock, story: dict[str, Any]) -> None:
-        site = story.get("site", {})
+        site = dict(story.get("site", {}))
+        for key, kind in (("agents", Agent), ("mailboxes", Mailbox)):
+            if key in site:
+                site[key] = tuple(one if isinstance(one, kind) else kind(**one) for one in site[key])
         self.policy = replace(policy, **site)
+        own = (a for box in self.policy.mailboxes for a in (box.address, *box.aliases))
+        self.policy = replace(self.policy, own_addresses=frozenset(address_key(a) for a in own))
         self.desk = Desk(self.policy, Templates())
         self.database, self.clock, self.story = database, clock, story
         self.lines: list[str] = [f"# {story['title']}"]
