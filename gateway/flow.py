@@ -124,10 +124,12 @@ class Desk:
             # Without id and date nothing but the time tells tomorrow's alarm from a repetition of today's.
             seen = seen if now - tx.journal.get(seen.journal_id).received_at < REPEATED_WITHIN else None
         contact = tx.contacts.find(author) if author else None
+        before = tx.journal.get(seen.journal_id) if seen and seen.same_content and seen.journal_id else None
         facts = Facts(
             now,
             duplicate_of=seen.journal_id if seen and seen.same_content else 0,
             duplicate_ticket=seen.ticket if seen and seen.same_content else 0,
+            delivered_before=before.recipients if before else (),
             same_id_other_content=bool(seen and not seen.same_content),
             invited=bool(contact and contact.invited_at),
             registered=bool(contact and contact.password_hash),

@@ -192,6 +192,8 @@ class Tickets:
             values["target"] = change.target
         if change.assignee is not None:
             values["assignee"] = change.assignee
+        if change.mailbox is not None:
+            values["mailbox"] = change.mailbox
         if change.language is not None:
             values["language"] = change.language
         if change.spam is not None:

@@ -56,6 +56,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         verbs.add_parser(name, help=text)
         for name, text in (
             ("assign", "give it to an agent"),
+            ("mailbox", "hand it over to another mailbox of ours, and so to its team"),
             ("language", "the language the customer is written to in"),
             ("from", "it is somebody else's request"),
             ("follow", "an agent hears of it from now on"),
@@ -75,6 +76,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         verb.add_argument("number", type=_number, metavar="N", help="number or reference of the ticket")
         verb.add_argument("--agent", default="", metavar="ADDRESS", help="who did it; else it was the operator")
     by_name["assign"].add_argument("name", metavar="NAME", help="an agent's name or address, me, or nobody")
+    by_name["mailbox"].add_argument("name", metavar="ADDRESS", help="of the mailbox")
     by_name["language"].add_argument("name", metavar="LANGUAGE", help="such as de")
     by_name["from"].add_argument("name", metavar="ADDRESS", help="whose it is")
     for verb in (by_name["split"], by_name["move"]):

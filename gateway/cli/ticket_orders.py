@@ -1,4 +1,4 @@
-"""`replydesk ticket assign|follow|language|from|wait|reopen|spam|split|merge|move|undo …`: what agents order by mail.
+"""`replydesk ticket assign|mailbox|follow|language|from|wait|reopen|spam|split|merge|move|undo …`: orders of agents.
 
 The words are read by the grammar of mails, so the shell knows no order a mail does not.
 """
@@ -110,6 +110,7 @@ _VERBS: dict[str, Decide] = {
     "assign": _ordered(Verb.ASSIGN),
     "follow": _ordered(Verb.FOLLOW),
     "unfollow": _ordered(Verb.UNFOLLOW),
+    "mailbox": _ordered(Verb.MAILBOX),
     "language": _ordered(Verb.LANGUAGE),
     "from": _ordered(Verb.FROM),
     "wait": _ordered(Verb.WAIT),

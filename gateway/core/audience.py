@@ -112,6 +112,7 @@ AUDIENCE: dict[str, Told] = {
     "split": Told(_both),
     "merged": Told(_both),
     "moved": Told(_both),
+    "handed_over": Told(_both),
     "target_near": Told(lambda c: _once(c.holders, c.leads)),
     "target_missed": Told(lambda c: _once(c.holders, c.leads)),
     "rated_bad": Told(lambda c: c.leads or c.holders),

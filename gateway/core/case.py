@@ -23,6 +23,8 @@ class Facts:
     duplicate_of: int = 0
     """Journal id of the same mail, handled before."""
     duplicate_ticket: int = 0
+    delivered_before: tuple[str, ...] = ()
+    """Recipients of that mail's envelope."""
     same_id_other_content: bool = False
     invited: bool = False
     registered: bool = False
@@ -124,12 +126,26 @@ class Case:
     @property
     def mailbox(self) -> Mailbox:
         """Which of our mailboxes the mail is for: by its header, then by its envelope, else the first."""
-        addresses = [a.address for a in (*self.message.to, *self.message.cc)]
-        for address in (*addresses[:200], *self.envelope.recipients):
-            box = self.policy.mailbox_for(address)
-            if box:
-                return box
-        return self.policy.mailboxes[0]
+        return (*self.mailboxes, self.policy.mailboxes[0])[0]
+
+    @property
+    def mailboxes(self) -> tuple[Mailbox, ...]:
+        """All of our mailboxes it was written or delivered to."""
+        return self.boxes(*self._named, *self.envelope.recipients)
+
+    @property
+    def mailboxes_not_told(self) -> tuple[Mailbox, ...]:
+        """For a mail that came before: those it is delivered to now, and neither named nor delivered to before."""
+        told = self.boxes(*self._named, *self.facts.delivered_before)
+        return tuple(box for box in self.boxes(*self.envelope.recipients) if box not in told)
+
+    @property
+    def _named(self) -> list[str]:
+        return [a.address for a in (*self.message.to, *self.message.cc)][:200]
+
+    def boxes(self, *addresses: str) -> tuple[Mailbox, ...]:
+        """Our mailboxes among addresses, each once."""
+        return tuple(dict.fromkeys(box for a in addresses if (box := self.policy.mailbox_for(a))))
 
     @property
     def files(self) -> tuple[AttachedFile, ...]:

@@ -147,6 +147,10 @@ def _target(ticket: Ticket, policy: Policy, now: datetime) -> Decision | None:
 def target(ticket: Ticket, decision: Decision, created: bool, policy: Policy, now: datetime) -> Target | Keep | None:
     """The answering time after a decision: a new one, None to end it, `KEEP` to leave it as it is."""
     box = policy.mailbox_for(ticket.mailbox)
+    if decision.change.mailbox is not None and box is not None and ticket.status in (Status.NEW, Status.WAITING_ON_US):
+        # The other mailbox has times of its own.
+        hours = box.first_response_hours if ticket.status is Status.NEW else box.next_response_hours
+        return _span(hours, policy, now) if hours else None
     if box is None or not (box.first_response_hours or box.next_response_hours):
         return KEEP
     entry = decision.entry

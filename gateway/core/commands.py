@@ -34,6 +34,7 @@ class Verb(StrEnum):
     MOVE = "move"
     FROM = "from"
     TO = "to"
+    MAILBOX = "mailbox"
     LANGUAGE = "language"
     SPAM = "spam"
     UNDO = "undo"
@@ -57,6 +58,7 @@ FORMS: dict[Verb, str] = {
     Verb.MOVE: "#move N",
     Verb.FROM: "#from ADDRESS",
     Verb.TO: "#to ADDRESS",
+    Verb.MAILBOX: "#mailbox ADDRESS",
     Verb.LANGUAGE: "#language en|de",
     Verb.SPAM: "#spam",
     Verb.UNDO: "#undo",
@@ -78,6 +80,7 @@ _COMMAND_WORDS: dict[Verb, str] = {
     Verb.MOVE: mark_in("command", "move"),
     Verb.FROM: mark_in("command", "from"),
     Verb.TO: mark_in("command", "to"),
+    Verb.MAILBOX: mark_in("command", "mailbox"),
     Verb.LANGUAGE: mark_in("command", "language"),
     Verb.SPAM: mark_in("command", "spam"),
     Verb.UNDO: mark_in("command", "undo"),
@@ -297,6 +300,7 @@ _ARGUMENTS: dict[Verb, Callable[[Verb, str, Sequence[str], Sequence[str]], Comma
     Verb.MOVE: _number,
     Verb.FROM: _address,
     Verb.TO: _address,
+    Verb.MAILBOX: _address,
     Verb.LANGUAGE: _language,
     Verb.REOPEN: _number_or_nothing,
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from gateway.core import acknowledge, agent_mail, audience, commands, draft, orders, thread, token, window
+from gateway.core import acknowledge, agent_mail, audience, commands, draft, machines, orders, thread, token, window
 from gateway.core.case import Case
 from gateway.core.commands import Verb
 from gateway.core.decision import Change, Decision, EntryDraft, Joined, NewTicket, Reason, Why
@@ -140,7 +140,8 @@ def _new(case: Case, reason: Reason, links: tuple[tuple[str, int], ...], subject
     flood = window.spent(case.policy.new_ticket_budgets, case.facts.new_tickets, case.now)
     if flood:
         no_answer = f"{flood.count} new tickets of this author in {flood.minutes} minutes"
-    remarks = (*_link_remarks(reason, links), *_lost(case), *_oddities(case))
+    both = machines.both_mailboxes(case.mailboxes)
+    remarks = (*_link_remarks(reason, links), *both, *_lost(case), *_oddities(case))
     notices: list[NoticeRequest] = []
     invite = False
     if not no_answer:
@@ -150,7 +151,15 @@ def _new(case: Case, reason: Reason, links: tuple[tuple[str, int], ...], subject
             invite = True
             notices.append(NoticeRequest(Notice.REGISTRATION, case.author, Audience.CUSTOMER))
     if not flood:
-        notices += draft.tell(case, None, "new_request", remarks)
+        notices += audience.each_once(
+            tuple(
+                notice
+                for address in (box.address, *(b.address for b in case.mailboxes[1:]))
+                for notice in audience.tell(
+                    "new_request", case.policy, None, mailbox=address, remarks=remarks, but=case.agent
+                )
+            )
+        )
     why = Why(
         attach="no: " + orders.sentence(reason),
         reopen="no: a new ticket instead" if links else "",

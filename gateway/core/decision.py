@@ -178,6 +178,8 @@ class Change:
     sub_status: str | None = None
     closed_by: str = ""
     assignee: str | None = None
+    mailbox: str | None = None
+    """It is handed over to this mailbox of ours."""
     language: str | None = None
     requester: Address | None = None
     spam: bool | None = None
@@ -203,6 +205,7 @@ class Change:
             ticket,
             status=self.status or ticket.status,
             assignee=ticket.assignee if self.assignee is None else self.assignee,
+            mailbox=self.mailbox or ticket.mailbox,
             requester=self.requester or ticket.requester,
             people=(*(p for p in ticket.people if p.address.key not in self.left), *joined),
         )
@@ -243,6 +246,8 @@ class Undo:
     given_to: str | None = None
     """Whom the order gave the ticket to, empty: to nobody; when it is somebody else's by now, it stays so.
     None: it gave it to nobody new."""
+    mailbox: str = ""
+    """The mailbox before `#mailbox`; empty when it stayed."""
     requester: str = ""
     """Address of the requester before `#from`; empty when it stayed."""
     joined: tuple[str, ...] = ()

@@ -43,6 +43,7 @@ HEADLINES: dict[str, str] = {
     "split": _("Split off"),
     "merged": _("Merged"),
     "moved": _("A mail was moved here"),
+    "handed_over": _("Handed over"),
     "help": _("Commands"),
     "undeliverable": _("Our mail could not be sent"),
     "done": _("Done"),

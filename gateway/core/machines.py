@@ -8,8 +8,8 @@ from gateway.core import audience, draft
 from gateway.core.case import Case
 from gateway.core.decision import Change, Decision, Reason, Why
 from gateway.core.lifecycle import Move, transition
-from gateway.core.notice import Audience, Notice
-from gateway.core.policy import Policy
+from gateway.core.notice import Audience, Notice, NoticeRequest
+from gateway.core.policy import Mailbox, Policy
 from gateway.core.sentences import text_of
 from gateway.core.thread import SentFacts
 from gateway.core.ticket import EntryKind, Role, Ticket
@@ -21,8 +21,24 @@ _INNER = frozenset(n.value for n in (Notice.AGENT_NOTICE, Notice.AGENT_RECEIPT, 
 
 
 def duplicate(case: Case) -> Decision:
-    why = Why(attach=f"no: journal entry {case.facts.duplicate_of} was the same mail", acknowledge="no: handled before")
-    return Decision(Reason.DUPLICATE, why, ticket=case.facts.duplicate_ticket)
+    """The same mail again. Came it to another mailbox this time, that team hears of the ticket too."""
+    ticket, others = case.facts.duplicate_ticket, case.mailboxes_not_told if case.facts.duplicate_ticket else ()
+    first = case.boxes(*case.facts.delivered_before)
+    told: tuple[NoticeRequest, ...] = ()
+    for box in others:
+        remark = both_mailboxes((*first, *others))
+        told += audience.tell("new_request", case.policy, None, mailbox=box.address, remarks=remark, but=case.agent)
+    why = Why(
+        attach=f"no: journal entry {case.facts.duplicate_of} was the same mail",
+        acknowledge="no: handled before",
+        notify=f"yes: it came to {others[0].address} as well" if told else "",
+    )
+    return Decision(Reason.DUPLICATE, why, ticket=ticket, notices=audience.each_once(told))
+
+
+def both_mailboxes(boxes: tuple[Mailbox, ...]) -> tuple[str, ...]:
+    """What agents are told of a mail to several of our mailboxes; it is a ticket of the first."""
+    return (code("both_mailboxes", ", ".join(b.address for b in boxes), boxes[0].address),) if len(boxes) > 1 else ()
 
 
 def unreadable(case: Case) -> Decision:

@@ -134,11 +134,16 @@ def undo(by: orders.OrderContext, done: Act) -> Decision:
         requester=Address(before.requester) if before.requester else None,
         closed_by="agent" if status is Status.CLOSED else "",
         assignee=before.assignee if _is_still_given(before, ticket) else None,
+        mailbox=before.mailbox or None,
         language=before.language,
         spam=before.spam,
         left=before.joined,
     )
-    colleagues = audience.tell_of_assignment(by.policy, ticket, change.applied_to(ticket), by.agent, events)
+    after = change.applied_to(ticket)
+    colleagues = audience.tell_of_assignment(by.policy, ticket, after, by.agent, events)
+    if before.mailbox:
+        both = audience.tell("handed_over", by.policy, after, before=ticket, remarks=events, but=by.agent)
+        colleagues = audience.each_once((*both, *colleagues))
     told: tuple[NoticeRequest, ...] = ()
     if done.sent and status is not ticket.status and by.policy.notify_customers_of_status:
         told = (NoticeRequest(Notice.STATUS_CHANGED, ticket.requester, Audience.CUSTOMER),)

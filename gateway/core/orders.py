@@ -84,6 +84,7 @@ def carry_out(by: OrderContext, order: Order, answer: Answer | None, proof: str)
         move = Move.AGENT_REPLIED
         status = transition(status, move)
     change, events = _ordered(by, order)
+    handed_over = change.mailbox is not None
     wanted, sub_status = wanted_status(order, by.policy)
     if wanted is not None and wanted is not status:
         move = STATUS_MOVES.get(wanted)
@@ -96,7 +97,10 @@ def carry_out(by: OrderContext, order: Order, answer: Answer | None, proof: str)
     joined = (*change.joined, *(answer.joined if answer else ()))
     change = replace(change, move=move, closed_by=closed_by, joined=joined)
     taken = (
-        answer is not None and change.assignee is None and not change.spam and is_taken_by_answering(by.policy, ticket)
+        answer is not None
+        and change.assignee is None
+        and not (change.spam or handed_over)
+        and is_taken_by_answering(by.policy, ticket)
     )
     if taken and by.agent:
         change = replace(change, assignee=by.agent.address)
@@ -108,11 +112,14 @@ def carry_out(by: OrderContext, order: Order, answer: Answer | None, proof: str)
     mails = () if change.spam else _customer_mails(by, status, people, answer, sub_status)
     after = change.applied_to(ticket)
     told = audience.tell_of_assignment(by.policy, ticket, after, by.agent)
+    if handed_over:
+        told = (*audience.tell("handed_over", by.policy, after, before=ticket, remarks=events, but=by.agent), *told)
     if answer:
         line = (code("taken" if taken else "answered_by", by.name),)
         told = (*told, *audience.tell("answered", by.policy, after, before=ticket, line=line, but=by.agent))
     reason = Reason.AGENT_ANSWER if answer else Reason.AGENT_COMMAND
-    remarks = (*_what_was_sent(mails, answer, by), *events, code("status_now", sub_status or status.value))
+    sender = (code("sender_now", after.mailbox),) if handed_over else ()
+    remarks = (*_what_was_sent(mails, answer, by), *events, *sender, code("status_now", sub_status or status.value))
     notices = (*mails, *audience.each_once(told))
     if by.agent:
         notices = (*notices, receipt(by.agent, "done", (*remarks, code("undo_hint"))))
@@ -246,6 +253,13 @@ def _ordered(by: OrderContext, order: Order) -> tuple[Change, tuple[str, ...]]:
     if assignee is not None:
         change = replace(change, assignee=assignee)
         events += assigned
+    if order.has(Verb.MAILBOX) and (box := by.policy.mailbox_for(order.argument(Verb.MAILBOX))):
+        change = replace(change, mailbox=box.address)
+        events.append(code("handed_over", box.address, by.name))
+        holder = by.policy.agent_for(by.ticket.assignee)
+        if change.assignee is None and by.ticket.assignee and holder not in by.policy.agents_for(box.address):
+            # Who does not work there cannot have it any more.
+            change = replace(change, assignee="")
     if order.has(Verb.FOLLOW) and by.agent:
         change = replace(change, joined=(Joined(Address(by.agent.address, by.agent.name), follower=True),))
         events.append(code("follows", by.name))
@@ -290,6 +304,12 @@ def problems(by: OrderContext, order: Order) -> tuple[str, ...]:
     for verb in (Verb.FROM, Verb.TO):
         if by.policy.is_own(order.argument(verb)):
             return (*order.problems, code("own_mailbox", order.argument(verb)))
+    if order.has(Verb.MAILBOX):
+        wanted, box = order.argument(Verb.MAILBOX), by.policy.mailbox_for(order.argument(Verb.MAILBOX))
+        if box is None:
+            return (*order.problems, code("no_such_mailbox", wanted, ", ".join(b.address for b in by.policy.mailboxes)))
+        if box is by.policy.mailbox_for(by.ticket.mailbox):
+            return (*order.problems, code("same_mailbox", box.address))
     if order.has(Verb.ASSIGN):
         name = order.argument(Verb.ASSIGN)
         if name.casefold().strip() not in _NOBODY and find_agent(by, name) is None:
@@ -326,6 +346,7 @@ def before(
         answered=answer is not None,
         after=after.value if after else "",
         given_to=given_to,
+        mailbox=t.mailbox if order.has(Verb.MAILBOX) else "",
         requester=t.requester.address if order.has(Verb.FROM) else "",
         joined=tuple(j.address.key for j in joined),
     )

@@ -31,6 +31,11 @@ SENTENCES: dict[str, str] = {
     "unassigned": _("Assigned to nobody."),
     "given": _("{0} gave it to {1}."),
     "given_back": _("{0} gave it back to the team."),
+    "handed_over": _("{1} handed it over to {0}."),
+    "sender_now": _("The customer gets mail from {0} from now on."),
+    "both_mailboxes": _(
+        "It was written to {0}: a ticket of {1}, and each team is told. #mailbox ADDRESS hands it over."
+    ),
     "taken_over": _("{0} took it over."),
     "answered_by": _("{0} answered."),
     "taken": _("{0} answered and has it now."),
@@ -139,6 +144,8 @@ SENTENCES: dict[str, str] = {
     "needs_name": _("{0} needs a name, “me” or “nobody”."),
     "no_such_status": _("#status {0}: there is no such status. Use one of: {1}."),
     "no_such_language": _("#language takes one of: {0}."),
+    "no_such_mailbox": _("#mailbox {0}: that is none of our mailboxes. Use one of: {1}."),
+    "same_mailbox": _("It is a ticket of {0} already."),
     "own_mailbox": _("{0} is one of our own mailboxes: nothing is ever sent there."),
     "no_such_agent": _("#assign {0}: no agent, or more than one, goes by that name. Use one of: {1}."),
     "contradiction": _("{0} contradict each other; use one of them."),

@@ -43,6 +43,7 @@ ROWS = [
     ("split", TEAM, {"Mine", "Far"}, {*TEAM, "Far"}),
     ("merged", TEAM, {"Mine", "Far"}, {*TEAM, "Far"}),
     ("moved", TEAM, {"Mine", "Far"}, {*TEAM, "Far"}),
+    ("handed_over", TEAM, {"Mine", "Far"}, {*TEAM, "Far"}),
     ("target_near", TEAM, {"Mine", "Far", "Lead"}, {*TEAM, "Far"}),
     ("target_missed", TEAM, {"Mine", "Far", "Lead"}, {*TEAM, "Far"}),
     ("rated_bad", {"Lead"}, {"Lead"}, {"Lead"}),

@@ -22,9 +22,11 @@ from tests.core.build import (
     AGENTS,
     ANNA,
     BOB,
+    BOX,
     KIM,
     LEE,
     MALLORY,
+    PLAIN_BOX,
     POLICY,
     SUPPORT,
     entry,
@@ -135,6 +137,22 @@ def test_who_answers_a_ticket_nobody_has_has_it() -> None:
     assert carry("#assign nobody", answer()).change.assignee == ""
     off = replace(by(), policy=replace(POLICY, answering_assigns=False))
     assert orders.carry_out(off, commands.Order(), answer(), "proof").change.assignee is None
+
+
+def test_a_ticket_is_handed_over_to_another_mailbox() -> None:
+    """Its assignee stays only where they work there; what is none of our mailboxes, or its own, is refused."""
+    near = replace(POLICY, agents=(POLICY.agents[0], replace(POLICY.agents[1], mailboxes=(BOX.address,))))
+    order = commands.read(f"#mailbox {PLAIN_BOX.address.upper()}")
+    for assignee, left in ((ANNA.address, None), (BOB.address, "")):
+        context = replace(by(replace(ON, assignee=assignee)), policy=near)
+        change = orders.carry_out(context, order, None, "proof").change
+        assert (change.mailbox, change.assignee) == (PLAIN_BOX.address, left)
+    assert orders.problems(by(), order) == ()
+    assert orders.problems(by(), commands.read("#mailbox x@elsewhere.example"))[0].startswith("no_such_mailbox")
+    assert orders.problems(by(), commands.read(f"#mailbox {BOX.address}"))[0].startswith("same_mailbox")
+    done = stored(orders.carry_out(by(), order, answer(), "proof"))
+    assert (done.undo.mailbox, done.undo.given_to) == (ON.mailbox, None)
+    assert move_entries.undo(by(replace(ON, mailbox=PLAIN_BOX.address)), done).change.mailbox == ON.mailbox
 
 
 # --- orders without a text -----------------------------------------------------------------------------

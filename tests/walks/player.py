@@ -53,7 +53,7 @@ class Player:
         site = dict(story.get("site", {}))
         for key, kind in (("agents", Agent), ("mailboxes", Mailbox)):
             if key in site:
-                site[key] = tuple(one if isinstance(one, kind) else kind(**one) for one in site[key])
+                site[key] = tuple(one if isinstance(one, kind) else kind(**_frozen(one)) for one in site[key])
         self.policy = replace(policy, **site)
         own = (a for box in self.policy.mailboxes for a in (box.address, *box.aliases))
         self.policy = replace(self.policy, own_addresses=frozenset(address_key(a) for a in own))
@@ -278,6 +278,10 @@ class Player:
         for ticket in self.database.read_now(lambda tx: tx.reads.search(limit=200)):
             text = text.replace(self.policy.reference(ticket), f"{self.policy.reference_prefix}-{ticket.number}-SIGNED")
         return text
+
+
+def _frozen(table: dict[str, Any]) -> dict[str, Any]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in table.items()}
 
 
 def load(folder: Path) -> dict[str, Any]:
