@@ -122,6 +122,10 @@ class Effects:
             tx.outbox.recall(decision.undoes.journal_id)
             tx.tickets.take_back(decision.undoes, now)
             tx.acts.mark_undone(decision.undoes.id, now)
+        if decision.block:
+            tx.blocks.add(decision.block, decision.undo.agent if decision.undo else "", now)
+        if decision.unblock:
+            tx.blocks.remove(decision.unblock)
         applied = tx.tickets.apply(decision, journal_id, now)
         for address in decision.undeliverable:
             tx.contacts.set_undeliverable(address, now)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from gateway.apply import Effects, Notices, Operator, pauses
-from gateway.core import archive, commands, forward, statuses, thread
+from gateway.core import archive, blocking, commands, forward, statuses, thread
 from gateway.core.case import Case, Facts, author_of
 from gateway.core.classify import classify
 from gateway.core.commands import Order, Verb
@@ -130,6 +130,7 @@ class Desk:
             duplicate_of=seen.journal_id if seen and seen.same_content else 0,
             duplicate_ticket=seen.ticket if seen and seen.same_content else 0,
             delivered_before=before.recipients if before else (),
+            blocked=tx.blocks.found(blocking.blocks_for(author_of(read.message, self.policy))) if author else "",
             same_id_other_content=bool(seen and not seen.same_content),
             invited=bool(contact and contact.invited_at),
             registered=bool(contact and contact.password_hash),
@@ -162,6 +163,8 @@ class Desk:
             return replace(facts, own_tickets=tuple(own))
         number = next((int(c.argument) for c in case.order.commands if c.verb in NUMBERED and c.argument), 0)
         named = tx.threads.known(thread.ThreadKeys(claims=(number,))).tickets.get(number) if number else None
+        domain = blocking.named_domain(case.order.commands)
+        facts = replace(facts, of_domain=tx.contacts.of_domain(domain) if domain else 0)
         facts = replace(facts, named=tx.reads.current(named.number) if named else None)
         if ticket is None:
             return facts

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, or_, select, update
 
 from gateway.errors import UnknownContact
 from gateway.mail.message import Address, address_key
@@ -104,6 +104,12 @@ class Contacts:
     def undeliverable_count(self) -> int:
         """How many addresses get no automatic mail, because it bounced."""
         statement = select(func.count()).where(CONTACT.c.undeliverable_since.is_not(None))
+        return int(self._connection.execute(statement).scalar_one())
+
+    def of_domain(self, domain: str) -> int:
+        """How many people wrote from a domain or below it."""
+        ends = (CONTACT.c.key.like(f"%{_escape(sign + domain)}", escape="\\") for sign in "@.")
+        statement = select(func.count()).where(CONTACT.c.key.contains("@"), or_(*ends))
         return int(self._connection.execute(statement).scalar_one())
 
     def search(self, text: str = "", limit: int = 100) -> list[Contact]:

@@ -164,12 +164,19 @@ class Journal:
             raise UnknownEntry(f"there is no journal entry {id}")
         return _row(row)
 
-    def recent(self, state: str = "", limit: int = 100) -> list[JournalEntry]:
-        """Newest first; all states when none is named."""
+    def recent(self, state: str = "", limit: int = 100, reason: str = "") -> list[JournalEntry]:
+        """Newest first; all states and reasons when none is named."""
         statement = _ROW.order_by(JOURNAL.c.id.desc()).limit(limit)
         if state:
             statement = statement.where(JOURNAL.c.state == state)
+        if reason:
+            statement = statement.where(JOURNAL.c.reason == reason)
         return [_row(row) for row in self._connection.execute(statement)]
+
+    def decided_since(self, reason: str, since: datetime) -> int:
+        """How many mails were settled for a reason since then."""
+        statement = select(func.count()).where(JOURNAL.c.settled_at > since, JOURNAL.c.reason == reason)
+        return int(self._connection.execute(statement).scalar_one())
 
     def counts(self) -> dict[str, int]:
         rows = self._connection.execute(select(JOURNAL.c.state, func.count()).group_by(JOURNAL.c.state))

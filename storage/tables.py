@@ -384,6 +384,15 @@ class AlarmRow(TableRow, table=True):
     cleared_at: datetime | None = None
 
 
+class BlockRow(TableRow, table=True):
+    """A sender nobody wants to hear: an address key, or a domain."""
+
+    sender: str = Field(primary_key=True)
+    by: str = ""
+    """Agent's address; empty: the operator."""
+    at: datetime
+
+
 metadata = SQLModel.metadata
 
 
@@ -395,6 +404,7 @@ def _table(model: type[SQLModel]) -> Table:
 
 ACT = _table(ActRow)
 ALARM = _table(AlarmRow)
+BLOCK = _table(BlockRow)
 CONTACT = _table(ContactRow)
 ENTRY = _table(EntryRow)
 JOB = _table(JobRow)

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from storage.acts import Acts
 from storage.alarms import Alarms
+from storage.blocks import Blocks
 from storage.claims import Claims
 from storage.contacts import Contacts
 from storage.folder_progress import Places
@@ -42,6 +43,10 @@ class Tx:
     @cached_property
     def threads(self) -> Threads:
         return Threads(self.connection)
+
+    @cached_property
+    def blocks(self) -> Blocks:
+        return Blocks(self.connection)
 
     @cached_property
     def claims(self) -> Claims:

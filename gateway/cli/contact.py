@@ -1,4 +1,4 @@
-"""`replydesk contact list|show|invite|reset|export|erase`: people who wrote to us, their way in, and out."""
+"""`replydesk contact list|show|invite|reset|block|unblock|blocked|export|erase`: people who wrote to us."""
 
 from __future__ import annotations
 
@@ -25,6 +25,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     reset = verbs.add_parser("reset", help="send a link to set a new password")
     for verb in (show, invite, reset):
         verb.add_argument("address", metavar="ADDRESS")
+    block = verbs.add_parser("block", help="keep mail of an address or a domain, and tell nobody of it")
+    unblock = verbs.add_parser("unblock", help="hear them again")
+    blocked = verbs.add_parser("blocked", help="who is blocked")
+    for verb in (block, unblock, blocked):
+        verb.add_argument("--json", action="store_true", help="for programs")
+    for verb in (block, unblock):
+        verb.add_argument("sender", metavar="ADDRESS|DOMAIN")
     export = verbs.add_parser("export", help="everything a person may know of: mails, tickets, a page to read them")
     export.add_argument("address", metavar="ADDRESS")
     export.add_argument("directory", metavar="DIRECTORY", help="what must not exist yet, or be empty")
@@ -43,6 +50,12 @@ def run(args: argparse.Namespace) -> int:
 
         with opened(args) as site:
             return contact_erase.run(site, args)
+    if args.verb in ("block", "unblock", "blocked"):
+        from gateway.cli import contact_block
+
+        with opened(args) as site:
+            contact_block.run(site, args)
+        return 0
     verb = {"list": _list, "show": _show, "invite": _invite, "reset": _reset, "export": _export}[args.verb]
     with opened(args) as site:
         verb(site, args)

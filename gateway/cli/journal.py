@@ -20,6 +20,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     listing = verbs.add_parser("list", help="accepted mails, newest first")
     listing.add_argument("--state", choices=STATES, default="")
+    listing.add_argument("--reason", default="", help="what was decided, such as sender-blocked")
     listing.add_argument("--limit", type=count, default=100, help="at most so many (default: 100)")
     show = verbs.add_parser("show", help="one mail: its envelope, and what was decided and why")
     show.add_argument("--raw", action="store_true", help="print the mail's bytes as they were received")
@@ -44,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
 def _list(site: Site, args: argparse.Namespace) -> None:
     from gateway.cli import shapes, show
 
-    rows = site.database.read_now(lambda tx: tx.journal.recent(args.state, args.limit))
+    rows = site.database.read_now(lambda tx: tx.journal.recent(args.state, args.limit, args.reason))
     if args.json:
         show.json_array(shapes.journal(row) for row in rows)
         return

@@ -20,6 +20,7 @@ from gateway.clock import canary, retention, tickets
 from gateway.clock.context import JobContext
 from gateway.core import digest
 from gateway.core.compose import Scene
+from gateway.core.decision import Reason
 from gateway.core.notice import Audience, Notice, NoticeRequest, Section
 from gateway.errors import StorageUnavailable
 from gateway.flow import Desk
@@ -88,7 +89,11 @@ def _digest(tx: Tx, context: JobContext, before: datetime, now: datetime) -> int
     policy = context.desk.policy
     still_open = tx.reads.search(status="open", limit=5000)
     counts = digest.Counts(
-        tx.outbox.failed_since(before), tx.journal.counts()["held"], tx.contacts.undeliverable_count()
+        tx.outbox.failed_since(before),
+        tx.journal.counts()["held"],
+        tx.contacts.undeliverable_count(),
+        tx.journal.decided_since(Reason.BLOCKED.value, before),
+        tx.journal.decided_since(Reason.SPAM_REPLY.value, before),
     )
     sent = 0
     for agent in policy.agents:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from gateway.core import agent_mail, move_entries, orders, outgoing_text
+from gateway.core import agent_mail, blocking, move_entries, orders, outgoing_text
 from gateway.core.agent_mail import AgentCase
 from gateway.core.case import Case
 from gateway.core.commands import Verb
@@ -47,8 +47,8 @@ def decide(case: Case) -> Decision:
         return _undo(on)
     for verb, answer in ((Verb.NOTE, _note), (Verb.SPLIT, _split), (Verb.MERGE, _merge), (Verb.MOVE, _move)):
         if order.has(verb):
-            return answer(on)
-    return _aside(on) if _is_aside(on) else _answer(on)
+            return _with_remarks(answer(on), blocking.hits(case))
+    return _with_remarks(_aside(on) if _is_aside(on) else _answer(on), blocking.hits(case))
 
 
 def _answer(on: AgentCase) -> Decision:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from gateway.core import agent_mail, audience, commands, orders, outgoing_text
+from gateway.core import agent_mail, audience, blocking, commands, orders, outgoing_text
 from gateway.core.agent_mail import AgentCase
 from gateway.core.case import Case, files_of
 from gateway.core.commands import Verb
@@ -105,10 +105,28 @@ def orphaned(case: Case) -> Decision:
         return orders.carry_out(replace(on, ticket=named).by, case.order, None, agent_mail.proof(case))
     if case.order.problems or case.order.has(Verb.HELP):
         return _without_ticket(on, case.order.problems or agent_mail.help_for(on.agent, case.mailbox, case))
+    if case.order.has(Verb.BLOCK) or case.order.has(Verb.UNBLOCK):
+        return _block(on)
     if case.order.argument(Verb.REOPEN):
         return _without_ticket(on, (code("no_such_ticket", case.order.argument(Verb.REOPEN)),))
     first = commands.FORMS[case.order.commands[0].verb]
     return _without_ticket(on, (code("needs_ticket", first),))
+
+
+def _block(on: AgentCase) -> Decision:
+    """`#block` and `#unblock` name a sender themselves."""
+    case, agent = on.case, on.agent
+    if refused := blocking.problems(case.policy, case.order, None):
+        return _without_ticket(on, refused)
+    remarks = (*blocking.events(case.order, None, agent.name or agent.address), *blocking.hits(case))
+    return Decision(
+        Reason.AGENT_COMMAND,
+        Why(attach="no: it is about a sender, not a ticket", acknowledge="no: the agent gets a receipt"),
+        notices=(orders.receipt(agent, "done", remarks),),
+        block=blocking.wanted(case.order, Verb.BLOCK, None),
+        unblock=blocking.wanted(case.order, Verb.UNBLOCK, None),
+        undo=orders.before(on.by, case.order, None),
+    )
 
 
 def _write_first(on: AgentCase, customer: Address, *, sent_already: bool) -> Decision:

@@ -26,6 +26,10 @@ class Facts:
     delivered_before: tuple[str, ...] = ()
     """Recipients of that mail's envelope."""
     same_id_other_content: bool = False
+    blocked: str = ""
+    """The address or domain the author is blocked by."""
+    of_domain: int = 0
+    """How many people wrote from the domain `#block` names."""
     invited: bool = False
     registered: bool = False
     undeliverable: bool = False

@@ -37,6 +37,8 @@ class Verb(StrEnum):
     MAILBOX = "mailbox"
     LANGUAGE = "language"
     SPAM = "spam"
+    BLOCK = "block"
+    UNBLOCK = "unblock"
     UNDO = "undo"
     REOPEN = "reopen"
     HELP = "help"
@@ -61,6 +63,8 @@ FORMS: dict[Verb, str] = {
     Verb.MAILBOX: "#mailbox ADDRESS",
     Verb.LANGUAGE: "#language en|de",
     Verb.SPAM: "#spam",
+    Verb.BLOCK: "#block [ADDRESS|DOMAIN]",
+    Verb.UNBLOCK: "#unblock [ADDRESS|DOMAIN]",
     Verb.UNDO: "#undo",
     Verb.REOPEN: "#reopen [N]",
     Verb.HELP: "#help",
@@ -83,6 +87,8 @@ _COMMAND_WORDS: dict[Verb, str] = {
     Verb.MAILBOX: mark_in("command", "mailbox"),
     Verb.LANGUAGE: mark_in("command", "language"),
     Verb.SPAM: mark_in("command", "spam"),
+    Verb.BLOCK: mark_in("command", "block"),
+    Verb.UNBLOCK: mark_in("command", "unblock"),
     Verb.UNDO: mark_in("command", "undo"),
     Verb.REOPEN: mark_in("command", "reopen"),
     Verb.HELP: mark_in("command", "help"),
@@ -158,6 +164,7 @@ class Order:
 
 _LINE = re.compile(r"#\s?([^\W\d_][\w-]*)\s*:?\s*(.*)", re.S)
 _ADDRESS = re.compile(r"[^\s<>@,;]+@[^\s<>@,;]+")
+_DOMAIN = re.compile(r"(?:[\w-]+\.)+[\w-]{2,}")
 TICKET = re.compile(r"(?:#\s*|[A-Za-z][A-Za-z0-9]{0,9}-)?([0-9]{1,12})(?:-[0-9A-Za-z]{6})?")
 """A ticket as people name it: 1042, #1042, or the reference RD-1042-7KQ4TN."""
 
@@ -270,6 +277,24 @@ def _address(verb: Verb, argument: str, *_: Sequence[str]) -> Command | str:
     return Command(verb, found.pop()) if len(found) == 1 else code("needs_address", FORMS[verb], f"#{verb.value}")
 
 
+def sender(text: str) -> str:
+    """What an order names, as it is kept: an address key, or a domain; empty when it is neither."""
+    text = text.lower().replace("mailto:", " ").replace("*@", "@")
+    found = {address.rstrip(".") for address in _ADDRESS.findall(text)}
+    if not found:
+        # `*@junk.example`, or a domain that a mail program has made a link of.
+        words = (w.strip("<>[]().,;\"'/").removeprefix("http://").removeprefix("https://") for w in text.split())
+        found = {w.removeprefix("@") for w in words}
+        found = found if all(_DOMAIN.fullmatch(w) for w in found) else set()
+    return found.pop() if len(found) == 1 else ""
+
+
+def _sender(verb: Verb, argument: str, *_: Sequence[str]) -> Command | str:
+    """An address, a domain, or nothing: the requester."""
+    found = sender(argument)
+    return Command(verb, found) if found or not argument.strip(".!") else code("needs_sender", FORMS[verb])
+
+
 def _name(verb: Verb, argument: str, *_: Sequence[str]) -> Command | str:
     name = argument.strip("\"'“”„‚‘’«»").lstrip("@").strip()
     return Command(verb, name) if name else code("needs_name", FORMS[verb])
@@ -302,6 +327,8 @@ _ARGUMENTS: dict[Verb, Callable[[Verb, str, Sequence[str], Sequence[str]], Comma
     Verb.TO: _address,
     Verb.MAILBOX: _address,
     Verb.LANGUAGE: _language,
+    Verb.BLOCK: _sender,
+    Verb.UNBLOCK: _sender,
     Verb.REOPEN: _number_or_nothing,
 }
 

@@ -52,6 +52,21 @@ def stranger_unsigned(case: Case) -> Decision:
     return _new(case, Reason.STRANGER_UNSIGNED, tuple(("claims", n) for n in _claimed(case)))
 
 
+def answers_spam(case: Case) -> bool:
+    """A ticket that an agent marked as spam; agents themselves are read above."""
+    return case.ticket is not None and case.ticket.spam and case.knows_author_or_signed and case.agent is None
+
+
+def reply_to_spam(case: Case) -> Decision:
+    """Kept on the ticket, folded; nothing becomes of it."""
+    ticket = case.ticket
+    assert ticket is not None
+    why = Why(f"yes: {draft.evidence(case)}", "no: it is spam", "no: it is spam", "no: counted in the digest")
+    role = draft.role_of(case, ticket)
+    entry = draft.entry(case, EntryKind.CORRESPONDENCE, role, Reason.SPAM_REPLY, collapsed=True)
+    return Decision(Reason.SPAM_REPLY, why, ticket=ticket.number, entry=entry)
+
+
 def is_closed_too_long(case: Case) -> bool:
     days = case.policy.reopen_window_days
     ticket = case.ticket
@@ -271,7 +286,11 @@ def close_by_requester(ticket: Ticket, policy: Policy, reason: Reason, how: str)
 def reply_on_portal(ticket: Ticket, policy: Policy, text: str) -> Decision:
     """The requester answers on the status page: the same effects as a mail."""
     was_done = ticket.status in (Status.SOLVED, Status.CLOSED)
-    reason = Reason.PORTAL_REPLY
+    reason = Reason.SPAM_REPLY if ticket.spam else Reason.PORTAL_REPLY
+    entry = EntryDraft(EntryKind.CORRESPONDENCE, ticket.requester, Role.REQUESTER, text, text, reason=reason.value)
+    if ticket.spam:
+        why = Why(f"yes: {orders.sentence(reason)}", "no: it is spam", "no: it is spam", "no: it is spam")
+        return Decision(reason, why, ticket=ticket.number, entry=replace(entry, collapsed=True))
     return Decision(
         reason,
         Why(
@@ -281,7 +300,7 @@ def reply_on_portal(ticket: Ticket, policy: Policy, text: str) -> Decision:
             "yes",
         ),
         ticket=ticket.number,
-        entry=EntryDraft(EntryKind.CORRESPONDENCE, ticket.requester, Role.REQUESTER, text, text, reason=reason.value),
+        entry=entry,
         change=Change(
             move=Move.REQUESTER_REPLIED,
             status=transition(ticket.status, Move.REQUESTER_REPLIED),

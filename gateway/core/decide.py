@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gateway.core import agents, agents_begin, archive, customers, lost, machines, probe, sent_folder
+from gateway.core import agents, agents_begin, archive, blocking, customers, lost, machines, probe, sent_folder
 from gateway.core.case import Case
 from gateway.core.decision import Decision
 from gateway.mail.message import KindName
@@ -96,6 +96,12 @@ TABLE: tuple[Row, ...] = (
         "reports a delay, a reading, a complaint | folded | no | no | no",
     ),
     Row(
+        "sender blocked",
+        blocking.applies,
+        blocking.decide,
+        "is from a blocked sender (`#block`), whatever mark it shows | no, only in the journal | no | no | no (digest)",
+    ),
+    Row(
         "automatic, generated, no ticket",
         lambda c: c.generated and c.ticket is None,
         customers.new_automatic,
@@ -147,6 +153,12 @@ TABLE: tuple[Row, ...] = (
         customers.asks_status,
         customers.status_asked,
         "asks for `status` and nothing else | no | no | the list of own tickets | no",
+    ),
+    Row(
+        "reply to spam",
+        customers.answers_spam,
+        customers.reply_to_spam,
+        "answers a ticket that was marked as spam | folded | **no** | no | no (digest)",
     ),
     Row(
         "reply, closed too long",

@@ -34,6 +34,8 @@ class Reason(StrEnum):
     REPORT_ON_TICKET = "report-on-ticket"
     REPORT_NO_TICKET = "report-without-ticket"
     LOOP = "own-mail-came-back"
+    BLOCKED = "sender-blocked"
+    SPAM_REPLY = "reply-to-spam"
     DUPLICATE = "duplicate"
     UNREADABLE = "unreadable"
     REQUESTER_CLOSES = "requester-closes"
@@ -81,6 +83,8 @@ SENTENCES: dict[Reason, str] = {
     Reason.REPORT_ON_TICKET: "A report about a mail of ours that asks nobody to act.",
     Reason.REPORT_NO_TICKET: "A report about no mail of ours is kept in the journal only.",
     Reason.LOOP: "It is a mail of our own that came back; answering it would start a loop.",
+    Reason.BLOCKED: "Its sender is blocked: it is kept in the journal, and nobody hears of it.",
+    Reason.SPAM_REPLY: "It answers a ticket that is marked as spam: kept there, and nobody hears of it.",
     Reason.DUPLICATE: "The same mail, by Message-ID and content, was handled before.",
     Reason.UNREADABLE: "The mail could not be read; it is held for the operator.",
     Reason.REQUESTER_CLOSES: "The requester closed the ticket by mail.",
@@ -248,6 +252,8 @@ class Undo:
     None: it gave it to nobody new."""
     mailbox: str = ""
     """The mailbox before `#mailbox`; empty when it stayed."""
+    blocked: str = ""
+    """Whom the order blocked."""
     requester: str = ""
     """Address of the requester before `#from`; empty when it stayed."""
     joined: tuple[str, ...] = ()
@@ -310,6 +316,9 @@ class Decision:
     moved: Moved | None = None
     undo: Undo | None = None
     """To be remembered: an agent may take it back."""
+    block: str = ""
+    """A sender to be heard no more: an address key or a domain."""
+    unblock: str = ""
     undoes: Act | None = None
     """An earlier order that is taken back: what of it still waits in the outbox is recalled."""
     listed: tuple[Ticket, ...] = ()

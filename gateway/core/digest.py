@@ -29,6 +29,9 @@ class Counts:
     bounced: int = 0
     held: int = 0
     silenced: int = 0
+    blocked: int = 0
+    spam: int = 0
+    """Replies to spam."""
 
 
 def for_agent(
@@ -56,6 +59,11 @@ def for_agent(
             (_("Mails of ours that did not arrive since the last digest: {count}"), counts.bounced),
             (_("Mails the operator holds: {count}"), counts.held),
             (_("Addresses that get no automatic mail, because it bounced: {count}"), counts.silenced),
+            (
+                _("Mails of blocked senders: {count}. To see them: replydesk journal list --reason sender-blocked"),
+                counts.blocked,
+            ),
+            (_("Replies to spam: {count}. To see them: replydesk journal list --reason reply-to-spam"), counts.spam),
         )
         if n
     )

@@ -156,6 +156,7 @@ def undo(by: orders.OrderContext, done: Act) -> Decision:
         events=events,
         notices=(*told, *colleagues, *((orders.receipt(by.agent, "done", remarks),) if by.agent else ())),
         undoes=done,
+        unblock=before.blocked,
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from gateway.core import audience, statuses
+from gateway.core import audience, blocking, statuses
 from gateway.core.commands import Order, Verb
 from gateway.core.decision import (
     SENTENCES,
@@ -93,6 +93,9 @@ def carry_out(by: OrderContext, order: Order, answer: Answer | None, proof: str)
         status = transition(status, move)
     if (status is not ticket.status and wanted is not None) or (sub_status != ticket.sub_status and sub_status):
         events = (*events, code("status_set", sub_status or status.value, by.name))
+    if ticket.spam and not change.spam and (answer or wanted not in (None, Status.CLOSED)):
+        # Whoever is answered is no spammer.
+        change = replace(change, spam=False)
     closed_by = "agent" if status is Status.CLOSED and ticket.status is not Status.CLOSED else ""
     joined = (*change.joined, *(answer.joined if answer else ()))
     change = replace(change, move=move, closed_by=closed_by, joined=joined)
@@ -140,6 +143,8 @@ def carry_out(by: OrderContext, order: Order, answer: Answer | None, proof: str)
         text=answer.text if answer else "",
         html=answer.html if answer else "",
         undo=before(by, order, answer, status, joined, change.assignee),
+        block=blocking.wanted(order, Verb.BLOCK, ticket.requester),
+        unblock=blocking.wanted(order, Verb.UNBLOCK, ticket.requester),
         hold_minutes=by.policy.hold_minutes if answer else 0,
     )
 
@@ -272,6 +277,7 @@ def _ordered(by: OrderContext, order: Order) -> tuple[Change, tuple[str, ...]]:
     if order.has(Verb.SPAM):
         change = replace(change, spam=True)
         events.append(code("spam", by.name))
+    events += blocking.events(order, by.ticket.requester, by.name)
     if order.has(Verb.FROM):
         change = replace(change, requester=Address(order.argument(Verb.FROM)))
         events.append(code("requester_set", order.argument(Verb.FROM)))
@@ -301,6 +307,8 @@ def find_agent(by: OrderContext, name: str) -> Agent | None:
 
 def problems(by: OrderContext, order: Order) -> tuple[str, ...]:
     """What of an order cannot be meant on this site, besides its grammar."""
+    if refused := blocking.problems(by.policy, order, by.ticket.requester):
+        return (*order.problems, *refused)
     for verb in (Verb.FROM, Verb.TO):
         if by.policy.is_own(order.argument(verb)):
             return (*order.problems, code("own_mailbox", order.argument(verb)))
@@ -347,6 +355,7 @@ def before(
         after=after.value if after else "",
         given_to=given_to,
         mailbox=t.mailbox if order.has(Verb.MAILBOX) else "",
+        blocked=blocking.wanted(order, Verb.BLOCK, t.requester),
         requester=t.requester.address if order.has(Verb.FROM) else "",
         joined=tuple(j.address.key for j in joined),
     )

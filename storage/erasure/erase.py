@@ -248,6 +248,7 @@ class _Eraser:
     def _contact(self) -> None:
         ids = self._ids(CONTACT.c.id, CONTACT.c.key == self._found.key)
         self.counts["sessions"] = self._count(SESSION.c.token_hash, SESSION.c.contact_id.in_(ids))
+        self._erasure.unblock(self._found.key)
         self.counts["contacts"] = self._erasure.delete_contacts(ids)
 
     def _ids(self, column: Any, where: Any) -> list[Any]:

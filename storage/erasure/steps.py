@@ -21,6 +21,7 @@ from storage.journal import SETTLED
 from storage.outbox import OPEN, State
 from storage.tables import (
     ACT,
+    BLOCK,
     CONTACT,
     ENTRY,
     JOURNAL,
@@ -210,6 +211,9 @@ class Erasure:
     def delete_contacts(self, ids: Collection[int]) -> int:
         self._run(delete(SESSION).where(SESSION.c.contact_id.in_(ids)))
         return self._run(delete(CONTACT).where(CONTACT.c.id.in_(ids)))
+
+    def unblock(self, key: str) -> None:
+        self._run(delete(BLOCK).where(BLOCK.c.sender == key))
 
     def _run(self, statement: Update | Delete) -> int:
         return self._connection.execute(statement).rowcount

@@ -199,3 +199,20 @@ def test_until_when_an_answer_is_due(shop: Shop) -> None:
     assert re.search(r"^Answer due +2026-03-02 13:30$", shop.out("ticket", "show", "1"), re.M)
     shop.database.write_now(lambda tx: tx.tickets.set_target(1, None))
     assert "Answer due" not in shop.out("ticket", "show", "1")
+
+
+# --- blocked senders -----------------------------------------------------------------------------
+
+
+def test_a_sender_is_blocked_and_heard_again(shop: Shop) -> None:
+    """The list names who is blocked, the answer how many people it concerns; ours cannot be blocked."""
+    assert shop.json("contact", "block", "*@customer.example") == {
+        "sender": "customer.example", "blocked": True, "changed": True, "people": 1,
+    }  # fmt: skip
+    assert "blocked already" in shop.out("contact", "block", "customer.example")
+    assert [row["sender"] for row in shop.json("contact", "blocked")] == ["customer.example"]
+    assert shop.json("contact", "unblock", "customer.example")["changed"] is True
+    assert shop.json("contact", "blocked") == []
+    assert shop.run("contact", "block", "anna@example.com") == 1
+    assert shop.run("contact", "block", "nonsense") == 2
+    assert shop.json("journal", "list", "--reason", "duplicate")[0]["id"] == 3

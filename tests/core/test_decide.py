@@ -403,3 +403,24 @@ def test_the_document_tells_the_table() -> None:
     written = (Path(__file__).parents[2] / "docs" / "decide.md").read_text("utf-8")
     assert written.partition("<!-- table -->")[2].partition("<!-- /table -->")[0].strip() == document()
     assert {line.count("|") for line in document().split("\n")} == {6}
+
+
+def test_row_sender_blocked() -> None:
+    """Whatever mark it shows; an agent cannot be stopped, nor an import."""
+    c = case(on=ticket(), blocked="customer.example")
+    assert row_of(c) == "sender blocked"
+    decision = decide(c)
+    assert (decision.reason, decision.ticket, decision.entry, decision.notices) == (Reason.BLOCKED, 0, None, ())
+    assert row_of(case(message(ANNA), on=ticket(), blocked="example.com")) == "agent on a ticket"
+    assert row_of(case(kind=AUTOMATIC, blocked="customer.example")) == "sender blocked"
+
+
+def test_row_reply_to_spam() -> None:
+    """Kept and folded: it does not reopen, and nobody hears of it; a stranger's unsigned mail is a new request."""
+    spam = ticket(status=Status.CLOSED, spam=True)
+    c = case(on=spam)
+    assert row_of(c) == "reply to spam"
+    decision = decide(c)
+    assert decision.entry is not None
+    assert (decision.ticket, decision.entry.collapsed, decision.change.status, decision.notices) == (7, True, None, ())
+    assert row_of(case(message(MALLORY), on=spam, evidence=Evidence.BODY_REFERENCE)) == "stranger without"
