@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from gateway.core import formatted
 from gateway.mail.html_text import to_text
+from tests.core.build import EXAMPLES
 
 
 def keep(html: str, text: str, **pictures: str) -> str:
@@ -76,6 +77,7 @@ WORDS = st.lists(st.sampled_from(["one", "two", "zwei", "Größe", "x1", "42"]),
 BLOCKS = st.tuples(st.sampled_from(["p", "div", "b", "blockquote", "li", "td", "a", "pre"]), WORDS)
 
 
+@EXAMPLES
 @given(st.lists(BLOCKS, min_size=1, max_size=8), st.data())
 def test_it_never_says_more_than_the_text(blocks: list[tuple[str, str]], data: st.DataObject) -> None:
     """Whatever is kept spells the text, letter by letter; a stretch of whole blocks is always found."""
