@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import logging
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from functools import partial
 from zoneinfo import ZoneInfo
@@ -24,6 +23,7 @@ from gateway.clock.context import JobContext, JobStatus
 from gateway.clock.liveness import Sources
 from gateway.clock.metrics import Metrics
 from gateway.config import Settings
+from gateway.config.only_one import only_one
 from gateway.errors import StorageUnavailable
 from gateway.flow import Desk
 from gateway.portal import app as portal
@@ -36,7 +36,7 @@ from gateway.render.mail import Templates
 from gateway.send import Sender, transport
 from gateway.worker import Worker
 from storage.database import Database, ping
-from storage.migrate import migrate
+from storage.migrate import OLD_MARKS_FIT_NOTHING, migrate
 
 log = logging.getLogger("replydesk")
 
@@ -72,11 +72,13 @@ async def run(settings: Settings) -> None:
 async def serving(settings: Settings) -> AsyncIterator[None]:
     """Everything started on entry; everything drained and closed on exit, last opened first."""
     async with contextlib.AsyncExitStack() as stack:
-        stack.enter_context(_only_one(settings))
+        stack.enter_context(only_one(settings))
+        older_secret = config.has_secret(settings)
         desk = build_desk(settings)
         database = Database(config.database_url(settings), settings.data_dir)
         stack.push_async_callback(database.close)
-        await asyncio.to_thread(migrate, database)
+        if await asyncio.to_thread(migrate, database) and older_secret:
+            log.warning("empty database beside an older secret", extra={"meaning": OLD_MARKS_FIT_NOTHING})
 
         sender = Sender(database, transport(settings), desk, settings, _now, _holder(settings))
         worker = Worker(
@@ -199,33 +201,10 @@ async def _watch(database: Database) -> None:
         await asyncio.sleep(seconds)
 
 
-@contextlib.contextmanager
-def _only_one(settings: Settings) -> Iterator[None]:
-    """One daemon per data_dir: a second one would send what the first has claimed."""
-    path = settings.data_dir / "lock"
-    try:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
-        file = path.open("w")
-    except OSError as error:
-        raise settings.error(
-            "gateway.data_dir",
-            f"{settings.data_dir} cannot be written ({error.strerror})",
-            "Give it to the service's user.",
-        ) from None
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise settings.error(
-                "gateway.data_dir", f"another daemon runs on {settings.data_dir}", "Stop it, or use another data_dir."
-            ) from None
-        yield
-
-
 def _now() -> datetime:
     return datetime.now(UTC)
 
 
 def _holder(settings: Settings) -> str:
-    """Names this daemon among all that share a database; the same at each start, for `_only_one` allows no second."""
+    """Names this daemon among all that share a database; the same at each start, for `only_one` allows no second."""
     return f"{socket.gethostname()}:{settings.data_dir}"

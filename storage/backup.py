@@ -79,7 +79,7 @@ def backup(database: Database, file: Path, progress: Progress) -> Copy:
         os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         _copy(database, partial, progress)
         os.replace(partial, file)
-        _sync(file.parent)
+        sync_folder(file.parent)
     except BaseException as error:
         for left_over in (partial, partial.with_name(partial.name + "-journal"), file):
             left_over.unlink(missing_ok=True)
@@ -112,7 +112,7 @@ def _copy(database: Database, file: Path, progress: Progress) -> None:
         borrowed.close()
 
 
-def _sync(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """A new name in a folder is on disk only when the folder is."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
@@ -124,6 +124,19 @@ def _sync(folder: Path) -> None:
 def pg_dump(database: Database, file: Path) -> str:
     """The command line that backs a PostgreSQL database up."""
     return shlex.join(["pg_dump", "--format=custom", f"--file={file}", f"--dbname={_address(database)}"])
+
+
+def pg_restore(database: Database, file: Path) -> str:
+    """The command line that puts such a backup in place of what a PostgreSQL database holds, whole or not at all."""
+    words = [
+        "--clean",
+        "--if-exists",
+        "--no-owner",
+        "--single-transaction",
+        f"--dbname={_address(database)}",
+        str(file),
+    ]
+    return shlex.join(["pg_restore", *words])
 
 
 def vacuum(database: Database) -> str:
@@ -144,7 +157,7 @@ def check(file: Path) -> Checked:
     """Look at a copy without changing it. Raises `ReplydeskError` when it is no SQLite database at all."""
     engine = create_engine(
         "sqlite://",
-        creator=lambda: sqlite3.connect(_uri(file), uri=True, isolation_level=None, check_same_thread=False),
+        creator=lambda: sqlite3.connect(file_uri(file), uri=True, isolation_level=None, check_same_thread=False),
         poolclass=NullPool,
     )
 
@@ -172,7 +185,7 @@ def _revision(connection: Any) -> str:
     return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none() or ""
 
 
-def _uri(file: Path) -> str:
+def file_uri(file: Path) -> str:
     try:
         with file.open("rb") as opened:
             head = opened.read(20)

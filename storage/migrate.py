@@ -15,6 +15,12 @@ from storage.database import Database, translated
 
 HEAD = "0004"
 """The newest revision in storage/migrations/versions; a test keeps it true."""
+MOVING = "moving-"
+"""Begins what stands in place of the revision while everything of another database is copied into this one."""
+OLD_MARKS_FIT_NOTHING = (
+    "if mail was sent under this secret before, answers to it fit no ticket here: they become new requests that say "
+    "so, and agents' answers do nothing; restore a backup if this database should not be empty"
+)
 _LOCK = 7_260_811
 """Advisory lock on PostgreSQL: two daemons that start at once migrate one after the other."""
 
@@ -27,11 +33,16 @@ def revision(database: Database) -> str:
         return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none() or ""
 
 
-def migrate(database: Database) -> None:
-    """Create or upgrade the tables. A database that is newer than this program is refused."""
+def migrate(database: Database) -> bool:
+    """Create or upgrade the tables; True when there were none. A database newer than this program is refused."""
     found = revision(database)
     if found == HEAD:
-        return
+        return False
+    if found.startswith(MOVING):
+        raise StorageUnavailable(
+            "moving another database into this one was not finished: run replydesk migrate-store again, "
+            "or name the former database"
+        )
     from alembic import command
     from alembic.config import Config
     from alembic.script import ScriptDirectory
@@ -51,6 +62,7 @@ def migrate(database: Database) -> None:
             connection.commit()
     except DBAPIError as error:
         raise StorageUnavailable(f"database: cannot be migrated: {error.orig}") from error
+    return not found
 
 
 def _lock(connection: Connection) -> None:

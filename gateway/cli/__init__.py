@@ -35,7 +35,8 @@ NOUNS: dict[str, str] = {
     "audit": "prove that no accepted mail was lost",
     "stats": "count by state",
     "backup": "copy the database into a file while the daemon runs",
-    "restore": "look whether a backup could be restored",
+    "restore": "put a backup in place of the database, or look whether it could be",
+    "migrate-store": "move everything into another database, SQLite or PostgreSQL",
     "import": "make tickets of an archive of mails; nothing is sent",
     "deliver": "take one mail from standard input, for a mail server's pipe",
     "demo": "play a small story through a daemon on this machine",
@@ -91,7 +92,7 @@ def _dispatch(words: list[str]) -> int:
     common = argparse.ArgumentParser(prog="replydesk", add_help=False, allow_abbrev=False)
     common.add_argument("--config", metavar="FILE", help="the configuration (default: $REPLYDESK_CONFIG)")
     known, rest = common.parse_known_args(words)
-    nouns = "\n".join(f"  {noun:9} {meaning}" for noun, meaning in NOUNS.items())
+    nouns = "\n".join(f"  {noun:13} {meaning}" for noun, meaning in NOUNS.items())
     parser = argparse.ArgumentParser(
         prog="replydesk",
         usage="%(prog)s [--config FILE] NOUN …",
@@ -104,7 +105,7 @@ def _dispatch(words: list[str]) -> int:
     parser.add_argument("--version", action="version", version=f"replydesk {__version__}")
     parser.add_argument("noun", metavar="NOUN", choices=list(NOUNS), help="what it is about, see below")
     noun: str = parser.parse_args(rest[:1]).noun
-    module = import_module(f"gateway.cli.{noun}")
+    module = import_module(f"gateway.cli.{noun.replace('-', '_')}")
     own = argparse.ArgumentParser(
         prog=f"replydesk {noun}", description=f"{NOUNS[noun].capitalize()}.", parents=[common], allow_abbrev=False
     )

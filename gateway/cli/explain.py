@@ -66,7 +66,7 @@ def _looking(config: str | None) -> Iterator[Look]:
         yield _by_itself(Policy(_throw_away_keys(), (box,)))
         return
     from gateway import config as configuration
-    from gateway.cli.site import Site, has_secret, lack, now
+    from gateway.cli.site import Site, lack, now
     from storage.database import Database
 
     settings = configuration.load(config)
@@ -75,7 +75,7 @@ def _looking(config: str | None) -> Iterator[Look]:
         problem = lack(database)
         if problem:
             print(f"replydesk: nothing to match against: {problem}", file=sys.stderr)
-            yield _by_itself(_policy(settings, has_secret(settings)))
+            yield _by_itself(_policy(settings, configuration.has_secret(settings)))
             return
         site = Site(settings, database)
 

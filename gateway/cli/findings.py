@@ -14,7 +14,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from gateway import config
-from gateway.cli.site import has_secret, lack
+from gateway.cli.site import lack
 from gateway.config import Settings
 from gateway.config.settings import host_and_port
 from gateway.errors import StorageUnavailable, TemplateError
@@ -77,7 +77,7 @@ def look_at_secrets(settings: Settings) -> Iterator[Finding]:
             continue
         path = settings.path(value)
         if key == "gateway.secret_file":
-            if not has_secret(settings):
+            if not config.has_secret(settings):
                 yield Finding("secrets", OK, f"{key}: {path}, made at the first start")
                 continue
             config.signing_keys(settings)
@@ -121,14 +121,23 @@ def look_at_database(settings: Settings) -> Iterator[Finding]:
             yield Finding("database", OK, database.safe_url)
         elif database.is_sqlite and not Path(database.engine.url.database or "").exists():
             yield Finding("database", OK, f"{database.safe_url}, made at the first start")
+            yield from _older_secret(settings)
         elif not migrate.revision(database):
             yield Finding("database", OK, f"{database.safe_url} is empty; its tables are made at the first start")
+            yield from _older_secret(settings)
         else:
             yield Finding("database", WARNING, problem)
     except StorageUnavailable as error:
         yield Finding("database", ERROR, f"{database.safe_url}: {error}", "Start it, or correct gateway.database_url.")
     finally:
         database.close_now()
+
+
+def _older_secret(settings: Settings) -> Iterator[Finding]:
+    if config.has_secret(settings):
+        yield Finding(
+            "database", WARNING, f"it is empty, beside a secret that is older: {migrate.OLD_MARKS_FIT_NOTHING}"
+        )
 
 
 def look_at_templates(settings: Settings) -> Iterator[Finding]:

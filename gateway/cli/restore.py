@@ -1,6 +1,6 @@
-"""`replydesk restore --check FILE`: whether a backup could be restored; nothing is changed.
+"""`replydesk restore FILE`: a backup takes the place of the database; with `--check` it is only looked at.
 
-Restoring itself is copying one file while no daemon runs, and the operator's own act.
+The former database is kept beside it. No daemon may run meanwhile.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ if TYPE_CHECKING:
 
     from gateway.cli.show import Json
     from storage.backup import Checked
+    from storage.restore import Restored
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--check", action="store_true", help="look at the copy: its pages, its tables, the audit")
+    parser.add_argument("--check", action="store_true", help="only look at it: its pages, its tables, the audit")
+    parser.add_argument("--anyway", action="store_true", help="restore it although not all promises hold in it")
     parser.add_argument("--json", action="store_true", help="for programs")
     parser.add_argument("file", metavar="FILE", help="a backup")
 
@@ -24,21 +26,65 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from pathlib import Path
 
-    from gateway.cli import WrongUsage, show
+    from gateway.cli import show
     from storage.backup import check
 
-    if not args.check:
-        raise WrongUsage(
-            "only --check is done here; to restore, stop the daemon, copy the backup over its database, "
-            "remove the files of that name ending in -wal and -shm, and start it"
-        )
     file = Path(args.file)
+    if not args.check:
+        return _restore(args, file)
     found = check(file)
     if args.json:
         show.as_json(_as_json(file, found))
     else:
         _tell(file, found)
     return 0 if found.ok else 1
+
+
+def _restore(args: argparse.Namespace, file: Path) -> int:
+    from datetime import UTC, datetime
+
+    from gateway import config
+    from gateway.config.only_one import only_one
+    from gateway.errors import ReplydeskError
+    from storage import migrate
+    from storage.backup import check
+    from storage.database import Database
+    from storage.restore import restore
+
+    settings = config.load(args.config)
+    with only_one(settings):
+        database = Database(config.database_url(settings), settings.data_dir)
+        if database.is_sqlite:
+            found = check(file)
+            if (
+                found.damage
+                or not found.revision
+                or found.revision > migrate.HEAD
+                or not (found.ok or _usable(found, args))
+            ):
+                database.close_now()
+                _tell(file, found)
+                raise ReplydeskError(f"{file} is not restored")
+        done = restore(database, file, datetime.now(UTC))
+    _explain(file, done)
+    return 0
+
+
+def _usable(found: Checked, args: argparse.Namespace) -> bool:
+    """Tables of an earlier version are upgraded at the start; broken promises are for the operator to weigh."""
+    return found.report is None or bool(args.anyway)
+
+
+def _explain(file: Path, done: Restored) -> None:
+    print(f"{file} is the database now.")
+    if done.kept:
+        print(f"The former one is kept: {done.kept}. Delete it in the end: it holds what was erased since.")
+    print(
+        "Mails given out after the backup was made name tickets that are not in it. Answers to them become new "
+        "requests that say so, agents' answers to them do nothing, and links in them say so: none reaches another "
+        "ticket, although numbers are given out again."
+    )
+    print("Next: start the daemon, run replydesk audit, look in your mail server's log for what came since.")
 
 
 def _tell(file: Path, found: Checked) -> None:

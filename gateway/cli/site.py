@@ -36,7 +36,7 @@ class Site:
 
     @cached_property
     def policy(self) -> Policy:
-        if not has_secret(self.settings):
+        if not config.has_secret(self.settings):
             raise self.settings.error(
                 "gateway.secret_file",
                 f"{self.settings.data_dir / 'secret'} is missing",
@@ -84,11 +84,6 @@ def lack(database: Database) -> str:
         f"the database has the tables of another version (schema {found}, this program needs {migrate.HEAD}): "
         "start the daemon once to upgrade it, or use the program of that version"
     )
-
-
-def has_secret(settings: Settings) -> bool:
-    """A secret file is named, or the daemon has made one."""
-    return bool(settings.gateway.secret_file) or (settings.data_dir / "secret").exists()
 
 
 def now() -> datetime:

@@ -2,7 +2,7 @@
 
 from gateway.config.core_policy import agent_addresses, hours, policy
 from gateway.config.reading import DEFAULT_PATHS, ENVIRONMENT, build, load
-from gateway.config.secret_files import SECRET_BYTES, database_url, read_secret, signing_keys
+from gateway.config.secret_files import SECRET_BYTES, database_url, has_secret, read_secret, signing_keys, with_password
 from gateway.config.settings import Settings
 
 __all__ = [
@@ -13,9 +13,11 @@ __all__ = [
     "agent_addresses",
     "build",
     "database_url",
+    "has_secret",
     "hours",
     "load",
     "policy",
     "read_secret",
     "signing_keys",
+    "with_password",
 ]

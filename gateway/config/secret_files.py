@@ -50,6 +50,11 @@ def signing_keys(settings: Settings) -> Keys:
     return Keys(lines[0].encode(), tuple(line.encode() for line in lines[1:]))
 
 
+def has_secret(settings: Settings) -> bool:
+    """A secret file is named, or the daemon has made one."""
+    return bool(settings.gateway.secret_file) or (settings.data_dir / "secret").exists()
+
+
 def _make_secret(settings: Settings, path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -76,10 +81,15 @@ def _make_secret(settings: Settings, path: Path) -> None:
 
 def database_url(settings: Settings) -> str:
     """The URL with the password from its file put in."""
-    url = settings.gateway.database_url
-    if not settings.gateway.database_password_file:
+    name = settings.gateway.database_password_file
+    return with_password(settings, "gateway.database_password_file", settings.gateway.database_url, name)
+
+
+def with_password(settings: Settings, key: str, url: str, name: str) -> str:
+    """The URL with the password from the file of that name, if one is named, put in."""
+    if not name:
         return url
-    password = read_secret(settings, "gateway.database_password_file", settings.gateway.database_password_file)
+    password = read_secret(settings, key, name)
     parts = urlsplit(url)
     if not parts.username:
         raise settings.error(

@@ -158,11 +158,6 @@ def test_a_file_copied_by_hand_can_be_checked(shop: Shop, tmp_path: Path) -> Non
     assert [p.name for p in folder.iterdir()] == ["copy"]
 
 
-def test_restoring_is_explained_not_done(shop: Shop, tmp_path: Path) -> None:
-    """Without --check nothing happens but an explanation."""
-    assert "stop the daemon" in shop.refused("restore", str(tmp_path / "copy"), code=2)
-
-
 def test_backup_before_there_is_a_database(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A database is not made by being backed up."""
     shop = make(tmp_path, f"sqlite:///{tmp_path / 'none.sqlite3'}", capsys)

@@ -185,5 +185,5 @@ def test_output_is_utf8_in_any_locale(shop: Shop) -> None:
 def test_every_noun_has_its_two_functions() -> None:
     """`configure` and `run`, in a module of the noun's name."""
     for noun in NOUNS:
-        assert (PROJECT / "gateway" / "cli" / f"{noun}.py").is_file()
+        assert (PROJECT / "gateway" / "cli" / f"{noun.replace('-', '_')}.py").is_file()
         assert main([noun, "--help"]) == 0
