@@ -9,17 +9,19 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from gateway.core import audience, clock
+from gateway.core import audience, clock, stale
 from gateway.core.compose import Scene, compose
-from gateway.core.decision import Decision
+from gateway.core.decision import AgentView, Decision
 from gateway.core.notice import Audience, Notice, NoticeRequest, Outbound
 from gateway.core.policy import Policy
 from gateway.core.roles import is_role
+from gateway.core.ticket import Ticket
 from gateway.core.token import fingerprint
 from gateway.mail.message import Address
 from gateway.mail.sentence import code
 from gateway.render.mail import Templates
 from storage.contacts import Contact
+from storage.drafts import DROPPED, SENT
 from storage.tickets import Applied
 from storage.tx import Tx
 
@@ -54,10 +56,16 @@ class Notices:
                 tx.contacts.invite(contact.id, scene.now)
             scene = replace(scene, password_state=fingerprint(self._policy.keys, contact.password_hash))
         outbound = compose(request, scene, self._policy)
+        tells = request.notice is not Notice.AGENT_RECEIPT or request.headline == "done"
+        view = self.view(tx, scene.ticket) if scene.ticket and request.audience is Audience.AGENT and tells else None
         unread = request.audience is Audience.CUSTOMER and is_role(request.recipient.key)
         if unread and outbound.auto_submitted and request.notice not in _ASKED_FOR:
             return None
-        return self.put(tx, outbound, scene.now, entry=entry, journal=journal, not_before=not_before)
+        return self.put(tx, outbound, scene.now, entry=entry, journal=journal, not_before=not_before, view=view)
+
+    def view(self, tx: Tx, ticket: Ticket) -> AgentView:
+        """What a mail to an agent tells of a ticket now."""
+        return stale.view_of(ticket, tx.reads.newest_entry(ticket.number), self._policy)
 
     def put(
         self,
@@ -68,10 +76,13 @@ class Notices:
         entry: int | None = None,
         journal: int | None = None,
         not_before: datetime | None = None,
+        view: AgentView | None = None,
     ) -> int | None:
         """A composed mail as it is, to whomever it names. Id of the outbox row; None when it is in line already."""
         message = self._templates.write(outbound)
-        return tx.outbox.add(outbound, message, now, entry_id=entry, journal_id=journal, not_before=not_before)
+        return tx.outbox.add(
+            outbound, message, now, entry_id=entry, journal_id=journal, not_before=not_before, view=view
+        )
 
 
 class Operator:
@@ -137,12 +148,24 @@ class Effects:
         if applied and decision.undo:
             undo = replace(decision.undo, moved=applied.moved or decision.undo.moved)
             tx.acts.record(applied.ticket.number, undo, entry, journal_id, now)
+        self._drafts(tx, applied, decision, journal_id, now)
         scene = _scene(tx, applied, decision, cause, now)
         later = now + timedelta(minutes=decision.hold_minutes) if decision.hold_minutes else None
         for request in decision.notices:
             waits = later if request.audience is Audience.CUSTOMER else None
             self._notices.send(tx, request, scene, entry=entry, journal=journal_id, not_before=waits)
         return applied
+
+    def _drafts(
+        self, tx: Tx, applied: Applied | None, decision: Decision, journal_id: int | None, now: datetime
+    ) -> None:
+        if decision.keep and journal_id:
+            ticket = applied.ticket if applied else None
+            view = self._notices.view(tx, ticket) if ticket else None
+            tx.drafts.keep(journal_id, ticket.number if ticket else None, decision.keep, view, now)
+        for id, state in ((decision.sends, SENT), (decision.drops, DROPPED)):
+            if id:
+                tx.drafts.end(id, state, now)
 
     def _set_target(self, tx: Tx, applied: Applied, decision: Decision, now: datetime) -> Applied:
         target = clock.target(applied.ticket, decision, applied.created, self._policy, now)

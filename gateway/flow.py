@@ -8,22 +8,25 @@ Whatever raises: nothing of it is stored, the mail is held with its cause, the n
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from gateway.apply import Effects, Notices, Operator, pauses
-from gateway.core import archive, blocking, commands, forward, statuses, thread
+from gateway.core import archive, blocking, commands, forward, passed_on, refusal, statuses, thread
 from gateway.core.case import Case, Facts, author_of
 from gateway.core.classify import classify
 from gateway.core.commands import Order, Verb
 from gateway.core.customers import asks_status
 from gateway.core.decide import decide
-from gateway.core.decision import Decision, Reason
-from gateway.core.forward import Forwarded
+from gateway.core.decision import Decision, Draft, Reason
+from gateway.core.forward import Forwarded, Inside
 from gateway.core.notice import Notice
-from gateway.core.policy import Policy
+from gateway.core.policy import Agent, Policy
 from gateway.core.proof import authentic, disproven
-from gateway.mail.message import Envelope, Kind, Message
+from gateway.core.ticket import Entry
+from gateway.errors import UnknownEntry
+from gateway.mail.message import Envelope, Kind, KindName, Message
 from gateway.mail.parse import nested, parse
 from gateway.render.mail import Templates
 from storage.tx import Tx
@@ -31,6 +34,7 @@ from storage.tx import Tx
 BUDGET_WINDOW = timedelta(days=31)
 REPEATED_WITHIN = timedelta(hours=6)
 """A mail without id and date that comes again within this is the same one, sent again."""
+LET_GO = Kind(KindName.CORRESPONDENCE, "let-go", "An agent let it go with #send.")
 EXPECTED_IDS = 20
 """Parents of a new request that lead to it, should they arrive later."""
 
@@ -49,6 +53,9 @@ class Read:
     forwarded: Forwarded | None = None
     forwarded_raw: bytes = b""
     """The bytes of a mail that was forwarded as an attachment."""
+    resumed: Draft | None = None
+    """It is a draft, let go by `resumed_by`."""
+    resumed_by: Agent | None = None
 
 
 class Desk:
@@ -62,10 +69,16 @@ class Desk:
 
     def read(self, raw: bytes, envelope: Envelope) -> Read:
         """The part without a database: pure, but not quick."""
+        return self._read(raw, envelope)
+
+    def _read(self, raw: bytes, envelope: Envelope, by: Agent | None = None, also: Order | None = None) -> Read:
+        """`by` and `also`: the agent who lets a draft go, and the order that came with it."""
         message = parse(raw, envelope)
         kind = classify(message, envelope, self.policy)
-        keys = thread.keys(message, envelope, self.policy)
+        keys = thread.keys(message, envelope, self.policy, by)
         order = commands.read(message.reply_text, self.policy.languages, statuses.words(self.policy))
+        if also is not None:
+            order, kind = commands.joined(order, also), LET_GO
         wanted = order.argument(Verb.FROM)
         forwarded, inner = _forwarded(raw, message, wanted, self.policy) if wanted else (None, b"")
         return Read(message, envelope, kind, keys, content_hash(raw, message), order, forwarded, inner)
@@ -80,6 +93,11 @@ class Desk:
         order, *further = commands.apart(read.order)
         read = replace(read, order=order)
         case = self.case(tx, read, archive.moment(read.message, row.received_at, now) if archived else now)
+        if case.agent and case.ticket and tx.tickets.lock(case.ticket.number):
+            # Another daemon may have decided about this ticket until this moment.
+            case = self.case(tx, read, now)
+        if draft := self._let_go(tx, case):
+            return self._send_draft(tx, journal_id, read, draft, now)
         decision = decide(case)
         message = read.message
         if decision.hold:
@@ -87,8 +105,8 @@ class Desk:
             if not archived:
                 self.operator.held(tx, journal_id, decision.hold, now)
             return decision
-        if read.forwarded_raw and decision.entry:
-            tx.outbox.keep_file(read.forwarded_raw, now)
+        inside = (read.forwarded_raw, *(i.raw for i in case.facts.forwards.values()))
+        self.keep_inside(tx, decision, inside, now)
         applied = self.effects.apply(tx, decision, f"journal:{journal_id}", now, journal_id=journal_id)
         for n, order in enumerate(further, 1):
             also = decide(self.case(tx, replace(read, order=order), now))
@@ -113,6 +131,59 @@ class Desk:
         )
         return decision
 
+    def _let_go(self, tx: Tx, case: Case) -> Read | None:
+        """The draft a mail lets go, read anew."""
+        draft, agent = case.facts.draft, case.agent
+        if draft is None or agent is None or not refusal.lets_go(case):
+            return None
+        try:
+            row, data = tx.journal.load(draft.id)
+        except UnknownEntry:
+            # Retention took its text meanwhile.
+            return None
+        read = self._read(data, row.envelope, agent, case.order)
+        return replace(read, resumed=draft, resumed_by=agent)
+
+    def _send_draft(self, tx: Tx, journal_id: int, by: Read, read: Read, now: datetime) -> Decision:
+        """Decide about a draft again, without the doubt. What it leads to is its own, not the mail's that let it go."""
+        draft = read.resumed
+        assert draft is not None  # for mypy: `_let_go` made it so
+        decision = decide(self.case(tx, read, now))
+        if decision.hold:
+            tx.journal.hold(journal_id, decision.reason.value, decision.hold, now)
+            self.operator.held(tx, journal_id, decision.hold, now)
+            return decision
+        if decision.entry or decision.new or decision.undo:
+            decision = replace(decision, sends=draft.id)
+        self.keep_inside(tx, decision, (read.forwarded_raw,), now)
+        applied = self.effects.apply(tx, decision, f"journal:{journal_id}", now, journal_id=draft.id)
+        number = applied.ticket.number if applied else decision.ticket or None
+        entry = applied.entry.id if applied and applied.entry else None
+        why = decision.why.lines
+        if decision.sends:
+            tx.threads.remember(read.message.message_id, read.content, number, entry, draft.id)
+            before = tx.journal.get(draft.id)
+            told = (*before.why, f"let go by journal entry {journal_id}:", *why)
+            tx.journal.settle(
+                draft.id,
+                reason=decision.reason.value,
+                why=told,
+                ticket=number,
+                message_id=before.message_id,
+                now=now,
+            )
+        tx.threads.remember(by.message.message_id, by.content, number, None, journal_id)
+        reason = Reason.DRAFT_SENT if decision.sends else decision.reason
+        tx.journal.settle(
+            journal_id,
+            reason=reason.value,
+            why=(f"draft {draft.id}:", *why),
+            ticket=number,
+            message_id=by.message.message_id,
+            now=now,
+        )
+        return decision
+
     def case(self, tx: Tx, read: Read, now: datetime) -> Case:
         """The mail beside everything the store knows that matters for it."""
         known = tx.threads.known(read.keys)
@@ -123,6 +194,8 @@ class Desk:
         if seen and read.message.message_id_derived and read.message.date is None:
             # Without id and date nothing but the time tells tomorrow's alarm from a repetition of today's.
             seen = seen if now - tx.journal.get(seen.journal_id).received_at < REPEATED_WITHIN else None
+        if read.resumed:
+            seen = None
         contact = tx.contacts.find(author) if author else None
         before = tx.journal.get(seen.journal_id) if seen and seen.same_content and seen.journal_id else None
         facts = Facts(
@@ -140,6 +213,8 @@ class Desk:
             reopens=tx.threads.reopened_lately(choice.match.ticket.number, since) if choice.match else (),
             authentic=authentic(read.message, read.envelope, self.policy),
             disproven=disproven(read.message, self.policy),
+            resumed=read.resumed,
+            resumed_by=read.resumed_by,
         )
         case = Case(
             message=read.message,
@@ -158,6 +233,8 @@ class Desk:
     def _more_facts(self, tx: Tx, case: Case) -> Facts:
         """What only an agent's mail, or a question for own tickets, needs to be looked up."""
         facts, ticket = case.facts, case.ticket
+        if case.holder:
+            return replace(facts, drafts=tuple(tx.drafts.waiting(facts.now, case.holder.keys)))
         if case.agent is None:
             own = tx.reads.search(status="open", requester=case.author.address) if asks_status(case) else ()
             return replace(facts, own_tickets=tuple(own))
@@ -166,17 +243,66 @@ class Desk:
         domain = blocking.named_domain(case.order.commands)
         facts = replace(facts, of_domain=tx.contacts.of_domain(domain) if domain else 0)
         facts = replace(facts, named=tx.reads.current(named.number) if named else None)
+        ids = [k.message_id for k in case.keys.found if k.message_id]
+        entry, journal_id, notice = tx.outbox.answered(ids) or (0, 0, "")
+        meant = journal_id if notice == Notice.AGENT_RECEIPT.value else 0
+        facts = self._draft_facts(tx, case, facts, meant)
         if ticket is None:
             return facts
-        answered = tx.outbox.answered([k.message_id for k in case.keys.found if k.message_id])
-        entry, journal_id, notice = answered or (0, 0, "")
-        meant = journal_id if notice == Notice.AGENT_RECEIPT.value else 0
+        history = tx.reads.entries(ticket.number)
+        marked = {ticket.number, *(k.number for k in case.keys.found if k.holder and k.number)}
+        written = min(case.message.date or case.now, case.now)
         return replace(
             facts,
-            history=tuple(tx.reads.entries(ticket.number)),
+            view=facts.resumed.view if facts.resumed else tx.outbox.view(ids, marked, case.agent.keys, written),
+            history=tuple(history),
+            forwards=self.forwards(tx, history, case.order.argument(Verb.FROM)),
             parent=tx.reads.entry(entry) if entry else None,
             act=tx.acts.newest(ticket.number, case.agent.keys, meant) if case.order.has(Verb.UNDO) else None,
         )
+
+    @staticmethod
+    def keep_inside(tx: Tx, decision: Decision, forwards: Iterable[bytes], now: datetime) -> None:
+        """Mails that came inside another one are found by their own hash, as far as an entry names it."""
+        wanted = {e.sha256 for e in (decision.entry, *decision.also) if e}
+        for raw in forwards:
+            if raw and hashlib.sha256(raw).hexdigest() in wanted:
+                tx.outbox.keep_file(raw, now)
+
+    def forwards(self, tx: Tx, history: Sequence[Entry], wanted: str) -> dict[int, Inside]:
+        """Entry id → the mail that came inside an agent's, where `#from` gives the ticket to a customer."""
+        found = {}
+        for entry in passed_on.agents_words(history, self.policy) if wanted else ():
+            data = tx.outbox.file(entry.sha256) if entry.sha256 else None
+            if data is None:
+                continue
+            message = parse(data)
+            inner, raw = _forwarded(data, message, wanted, self.policy)
+            if inner:
+                found[entry.id] = Inside(inner, message, raw)
+        return found
+
+    def _draft_facts(self, tx: Tx, case: Case, facts: Facts, answered: int) -> Facts:
+        """The agent's drafts, and the one that is meant: whose receipt is answered, that is named, or the only one."""
+        assert case.agent is not None  # for mypy: asked for agents only
+        keys, order = case.agent.keys, case.order
+        waiting = tx.drafts.waiting(facts.now, keys)
+        if order.has(Verb.DRAFTS) or order.has(Verb.SEND):
+            waiting = [replace(d, subject=self.subject(tx, d)) for d in waiting]
+        meant = int(order.argument(Verb.SEND) or 0) or answered
+        draft = tx.drafts.find(meant, keys) if meant else None
+        if draft is None and order.has(Verb.SEND) and not order.argument(Verb.SEND) and len(waiting) == 1:
+            draft = waiting[0]
+        return replace(facts, drafts=tuple(waiting), draft=draft)
+
+    @staticmethod
+    def subject(tx: Tx, draft: Draft) -> str:
+        """Of the mail that is the draft; empty when its text is not kept any more."""
+        try:
+            row, data = tx.journal.load(draft.id)
+        except UnknownEntry:
+            return ""
+        return parse(data, row.envelope).subject
 
 
 NUMBERED = (Verb.MERGE, Verb.MOVE, Verb.REOPEN)

@@ -38,13 +38,16 @@ NEEDS_NO_TICKET = frozenset(
         Reason.STATUS_ASKED,
         Reason.PROBE,
         Reason.AGENT_MISUNDERSTOOD,
+        Reason.AGENT_HELD_BACK,
+        Reason.AGENT_DRAFTS,
+        Reason.DRAFT_DROPPED,
         Reason.SENT_BY_US,
         Reason.SENT_ELSEWHERE,
         *DROPPED,
     }
 )
 """Reasons by which a mail is settled without a ticket."""
-NEEDS_NO_ENTRY = NEEDS_NO_TICKET | {Reason.AGENT_COMMAND, Reason.AGENT_EMPTY, Reason.AGENT_UNDOES}
+NEEDS_NO_ENTRY = NEEDS_NO_TICKET | {Reason.AGENT_COMMAND, Reason.AGENT_EMPTY, Reason.AGENT_UNDOES, Reason.DRAFT_SENT}
 """Reasons by which a mail concerns a ticket and is not kept on it: there is nothing in it to keep."""
 
 Find = Callable[[Connection], Iterator[str]]

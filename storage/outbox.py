@@ -6,20 +6,22 @@ sent is in `claims`; here is a row as a value, and what puts mails in, lists the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from gateway.core.notice import AttachedFile, Audience, Outbound
+from gateway.core.decision import AgentView
+from gateway.core.notice import AttachedFile, Audience, Notice, Outbound
 from gateway.core.token import Named, outbox_name
 from gateway.errors import UnknownEntry
 from gateway.mail.message import address_key
 from storage import raw
+from storage.drafts import read_view, write_view
 from storage.tables import MESSAGE_ID, OUTBOX
 
 
@@ -139,6 +141,7 @@ class Outbox:
         entry_id: int | None = None,
         journal_id: int | None = None,
         not_before: datetime | None = None,
+        view: AgentView | None = None,
     ) -> int | None:
         """Put a mail in line. None when a mail with this Message-ID is there already: it is the same one."""
         row = {
@@ -153,6 +156,7 @@ class Outbox:
             "journal_id": journal_id,
             "message_id": outbound.message_id,
             "automatic": bool(outbound.auto_submitted),
+            "view": write_view(view),
             "data": raw.compress(message),
             "files": [write_file(f) for f in outbound.files],
             "attempts": 0,
@@ -217,6 +221,33 @@ class Outbox:
             if row is not None:
                 return row.entry_id or 0, row.journal_id or 0, row.notice
         return None
+
+    def view(
+        self, message_ids: Sequence[str], tickets: Collection[int], agents: frozenset[str], written: datetime
+    ) -> AgentView | None:
+        """What an agent's mail was an answer to: the mail of ours among these ids, else the newest one to the agent
+        about the tickets when the answer was written. What the agent's own orders led to since is known as well.
+        """
+        told = OUTBOX.c.view.is_not(None)
+        row = next((r for id in message_ids if (r := self._viewed(told, OUTBOX.c.message_id == id))), None)
+        mine = (told, OUTBOX.c.recipient_key.in_(sorted(agents)), OUTBOX.c.ticket.in_(sorted(tickets)))
+        if row is None:
+            row = self._viewed(*mine, OUTBOX.c.created_at < written) or self._viewed(*mine, oldest=True)
+        if row is None:
+            return None
+        found = read_view(row.view)
+        receipts = select(OUTBOX.c.view).where(
+            *mine, OUTBOX.c.id > row.id, OUTBOX.c.notice == Notice.AGENT_RECEIPT.value
+        )
+        later = [read_view(view) for (view,) in self._connection.execute(receipts)]
+        reaches = dict.fromkeys(mark for view in (found, *later) if view for mark in view.reaches)
+        return AgentView(found.entry if found else 0, tuple(reaches))
+
+    def _viewed(self, *which: ColumnElement[bool], oldest: bool = False) -> Row[Any, Any] | None:
+        order = OUTBOX.c.id if oldest else OUTBOX.c.id.desc()
+        found = select(OUTBOX.c.id, OUTBOX.c.view).where(*which).order_by(order).limit(1)
+        row: Row[Any, Any] | None = self._connection.execute(found).one_or_none()
+        return row
 
     def get(self, id: int) -> OutboxEntry:
         row = self._connection.execute(_ROW.where(OUTBOX.c.id == id)).one_or_none()

@@ -73,6 +73,10 @@ class TicketReads:
         rows = self._connection.execute(statement).all()
         return [entry_of(row.id, row._mapping) for row in reversed(rows)]
 
+    def newest_entry(self, number: int) -> int:
+        """Id of the newest entry of a ticket; 0 without one."""
+        return self._connection.execute(select(func.max(ENTRY.c.id)).where(ENTRY.c.ticket == number)).scalar_one() or 0
+
     def entry(self, id: int) -> Entry | None:
         row = self._connection.execute(select(ENTRY).where(ENTRY.c.id == id)).one_or_none()
         return None if row is None else entry_of(row.id, row._mapping)

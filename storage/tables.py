@@ -221,6 +221,22 @@ class ActRow(TableRow, table=True):
     __table_args__ = (_some("ix_act_entry", "entry_id IS NOT NULL", "entry_id"),)
 
 
+class DraftRow(TableRow, table=True):
+    """A mail of an agent that was not carried out: it waits for `#send`."""
+
+    journal_id: int = Field(sa_column=Column(ForeignKey("journal.id"), primary_key=True, autoincrement=False))
+    ticket: int | None = _ref("ticket.number", optional=True)
+    agent: str = Field(index=True)
+    doubt: str
+    at: datetime
+    until: datetime
+    view: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True), nullable=True))
+    """As `outbox.view`: what the receipt told."""
+    state: str = "open"
+    """open, sent, dropped"""
+    ended_at: datetime | None = None
+
+
 class MessageIdRow(TableRow, table=True):
     """Every Message-ID sent or seen, and the ticket it leads to."""
 
@@ -252,6 +268,8 @@ class OutboxRow(TableRow, table=True):
     journal_id: int | None = _ref("journal.id", optional=True)
     message_id: str = Field(unique=True)
     automatic: bool = False
+    view: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True), nullable=True))
+    """For an agent's mail on a ticket: the newest entry it knows of, and marks of whom an answer would reach."""
     data: bytes | None = Field(sa_column=Column(LargeBinary, nullable=True))
     """The message without its files, compressed; None once retention took it."""
     files: list[dict[str, Any]] = _json()
@@ -406,6 +424,7 @@ ACT = _table(ActRow)
 ALARM = _table(AlarmRow)
 BLOCK = _table(BlockRow)
 CONTACT = _table(ContactRow)
+DRAFT = _table(DraftRow)
 ENTRY = _table(EntryRow)
 JOB = _table(JobRow)
 JOURNAL = _table(JournalRow)

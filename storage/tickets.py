@@ -62,6 +62,8 @@ class Tickets:
         else:
             return None
         moved = self._move(number, decision, happened_at)
+        for also in decision.also:
+            self._add_entry(number, also, journal_id, happened_at)
         entry = self._add_entry(number, decision.entry, journal_id, happened_at) if decision.entry else None
         self._people(number, decision.change, happened_at)
         for kind, other in decision.change.links:
@@ -160,6 +162,11 @@ class Tickets:
         }
         return int(self._connection.execute(_ADD_TICKET, row).scalar_one())
 
+    def lock(self, number: int) -> bool:
+        """Nobody else decides about this ticket until the transaction ends. True: somebody may have, a moment ago."""
+        self._lock(number)
+        return self._connection.dialect.name == "postgresql"
+
     def _lock(self, number: int) -> None:
         if self._connection.execute(_LOCK, {"number": number}).first() is None:
             raise UnknownTicket(f"there is no ticket {number}")
@@ -194,6 +201,8 @@ class Tickets:
             values["assignee"] = change.assignee
         if change.mailbox is not None:
             values["mailbox"] = change.mailbox
+        if change.subject is not None:
+            values["subject"] = change.subject
         if change.language is not None:
             values["language"] = change.language
         if change.spam is not None:
@@ -201,6 +210,9 @@ class Tickets:
         if change.requester is not None:
             contact = Contacts(self._connection).ensure(change.requester, now)
             values |= {"requester_id": contact.id, "requester_key": contact.key}
+        if change.inner:
+            comments = update(ENTRY).where(ENTRY.c.id.in_(change.inner)).values(kind=EntryKind.COMMENT.value)
+            self._connection.execute(comments)
         if values:
             self._connection.execute(update(TICKET).where(TICKET.c.number == number).values(**values))
 

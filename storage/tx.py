@@ -11,6 +11,7 @@ from storage.alarms import Alarms
 from storage.blocks import Blocks
 from storage.claims import Claims
 from storage.contacts import Contacts
+from storage.drafts import Drafts
 from storage.folder_progress import Places
 from storage.jobs import Jobs
 from storage.journal import Journal
@@ -67,6 +68,10 @@ class Tx:
     @cached_property
     def acts(self) -> Acts:
         return Acts(self.connection)
+
+    @cached_property
+    def drafts(self) -> Drafts:
+        return Drafts(self.connection)
 
     @cached_property
     def places(self) -> Places:

@@ -32,6 +32,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     listing.add_argument("--assignee", default="", metavar="ADDRESS", help="an agent")
     listing.add_argument("--limit", type=count, default=100, help="at most so many (default: 100)")
 
+    drafts = verbs.add_parser("drafts", help="agents' mails that were not carried out and wait for #send")
+    drafts.add_argument("--drop", type=count, default=0, metavar="ID", help="nobody wants this one sent any more")
+
     show = verbs.add_parser("show", help="the key facts and the conversation")
     show.add_argument("--full", action="store_true", help="whole texts, folded entries too")
 
@@ -85,7 +88,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     by_name["split"].add_argument("--subject", default="", help="of the new ticket (default: its first line)")
     for verb in (by_name["merge"], by_name["move"]):
         verb.add_argument("into", type=_number, metavar="INTO", help="number or reference of the other ticket")
-    for verb in (listing, show, reply, note, status, close, *orders):
+    for verb in (listing, drafts, show, reply, note, status, close, *orders):
         verb.add_argument("--json", action="store_true", help="for programs")
 
 
@@ -94,6 +97,10 @@ def run(args: argparse.Namespace) -> int:
         return _list(args)
     if args.verb == "show":
         return _show(args)
+    if args.verb == "drafts":
+        from gateway.cli import ticket_drafts
+
+        return ticket_drafts.run(args)
     from gateway.cli import ticket_acts
 
     if args.verb in ("reply", "note", "status", "close"):

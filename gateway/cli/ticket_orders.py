@@ -11,7 +11,7 @@ from collections.abc import Callable
 from gateway.cli import WrongUsage, ticket_acts
 from gateway.cli.site import Site, new_cause, now, opened
 from gateway.cli.ticket_words import print_ticket
-from gateway.core import move_entries, orders
+from gateway.core import move_entries, orders, passed_on
 from gateway.core.commands import Order, Verb
 from gateway.core.decision import Decision
 from gateway.core.sentences import text_of
@@ -48,8 +48,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _ordered(verb: Verb) -> Decide:
-    def decide(args: argparse.Namespace, by: orders.OrderContext, _tx: Tx, site: Site) -> Decision:
-        return orders.carry_out(by, _understood(by, verb, getattr(args, "name", ""), site), None, ticket_acts.PROOF)
+    def decide(args: argparse.Namespace, by: orders.OrderContext, tx: Tx, site: Site) -> Decision:
+        order = _understood(by, verb, getattr(args, "name", ""), site)
+        decision = orders.carry_out(by, order, None, ticket_acts.PROOF)
+        history = tx.reads.entries(by.ticket.number) if verb is Verb.FROM else []
+        forwards = site.desk.forwards(tx, history, order.argument(Verb.FROM))
+        decision = passed_on.handed_over(decision, history, forwards, by.name, site.policy)
+        site.desk.keep_inside(tx, decision, (i.raw for i in forwards.values()), now())
+        return decision
 
     return decide
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
@@ -94,6 +95,7 @@ def _digest(tx: Tx, context: JobContext, before: datetime, now: datetime) -> int
         tx.contacts.undeliverable_count(),
         tx.journal.decided_since(Reason.BLOCKED.value, before),
         tx.journal.decided_since(Reason.SPAM_REPLY.value, before),
+        Counter(draft.agent for draft in tx.drafts.waiting(now)),
     )
     sent = 0
     for agent in policy.agents:

@@ -42,9 +42,13 @@ class AgentCase:
         """Of an agent's case; the ticket is the one it may open. Raises `ValueError` without an agent."""
         if case.agent is None:
             raise ValueError("the agent must not be missing")
+        return cls(case, case.agent, cls.imagined(case))
+
+    @staticmethod
+    def imagined(case: Case) -> Ticket:
+        """A ticket that does not exist, for orders that look at one."""
         requester = Address(case.order.argument(Verb.FROM))
-        ticket = Ticket(0, Status.NEW, case.message.subject, requester, case.mailbox.address, case.now, case.now)
-        return cls(case, case.agent, ticket)
+        return Ticket(0, Status.NEW, case.message.subject, requester, case.mailbox.address, case.now, case.now)
 
     @property
     def by(self) -> OrderContext:
@@ -54,6 +58,8 @@ class AgentCase:
 def proof(case: Case) -> str:
     """How the agent is proven, in words; empty when not."""
     agent = case.agent
+    if case.facts.resumed:
+        return "the agent let it go with #send"
     if agent and not case.facts.disproven and any(_is_for(key, agent, case) for key in case.keys.found if key.holder):
         return "a signed mark made for this agent"
     return {"smtp-auth": "SMTP AUTH", "dmarc": "a trusted DMARC pass"}.get(case.facts.authentic, "")
@@ -155,7 +161,12 @@ def entry(
 
 def help_for(agent: Agent, box: Mailbox, case: Case) -> tuple[str, ...]:
     forms = (code("commands_are"), *commands.FORMS.values())
+    return (*forms, *own_address(agent, box, case))
+
+
+def own_address(agent: Agent, box: Mailbox, case: Case) -> tuple[str, ...]:
+    """The agent's own address at the desk, which proves who writes, as a sentence."""
     if not box.reply_address:
-        return forms
+        return ()
     mark = token.address_token(case.policy.keys, "a", token.NOTHING, address_key(agent.address))
-    return (*forms, code("own_address", box.reply_address.replace("{token}", mark)))
+    return (code("own_address", box.reply_address.replace("{token}", mark)),)

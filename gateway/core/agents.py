@@ -8,20 +8,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from gateway.core import agent_mail, blocking, move_entries, orders, outgoing_text
+from gateway.core import agent_mail, blocking, move_entries, orders, outgoing_text, passed_on, stale
 from gateway.core.agent_mail import AgentCase
 from gateway.core.case import Case
 from gateway.core.commands import Verb
-from gateway.core.decision import Decision, Joined, Reason, Why
+from gateway.core.decision import Decision, Doubt, Joined, Reason, Why
 from gateway.core.notice import Notice
-from gateway.core.refusal import refuse
+from gateway.core.refusal import PACE, SENDABLE, about_drafts, hold, is_lifted, refuse, unsent
 from gateway.core.ticket import Entry, EntryKind, Role, Ticket
-from gateway.core.window import Budget
 from gateway.errors import IllegalTransition
 from gateway.mail.sentence import code
+from gateway.mail.subject import is_forward
 
-PACE = Budget(10, 10)
-"""Mails of one agent on one ticket; a person does not write more."""
+_WAITED = (Reason.AGENT_UNPROVEN.value, Reason.AGENT_HELD_BACK.value)
 
 
 def answers_ticket(case: Case) -> bool:
@@ -40,6 +39,8 @@ def decide(case: Case) -> Decision:
     if is_too_fast(on, Role.AGENT):
         return _held(on)
     order = case.order
+    if about := about_drafts(on):
+        return about
     misunderstood = (*orders.problems(on.by, order), *_misplaced(case))
     if misunderstood or order.has(Verb.HELP):
         return _misunderstood(on, misunderstood)
@@ -48,13 +49,16 @@ def decide(case: Case) -> Decision:
     for verb, answer in ((Verb.NOTE, _note), (Verb.SPLIT, _split), (Verb.MERGE, _merge), (Verb.MOVE, _move)):
         if order.has(verb):
             return _with_remarks(answer(on), blocking.hits(case))
-    return _with_remarks(_aside(on) if _is_aside(on) else _answer(on), blocking.hits(case))
+    done = _aside(on) if _is_aside(on) else _unasked(on) or _answer(on)
+    return _with_remarks(done, blocking.hits(case))
 
 
 def _answer(on: AgentCase) -> Decision:
     case, agent, ticket, order = on.case, on.agent, on.ticket, on.case.order
     box = case.policy.mailbox_for(ticket.mailbox) or case.mailbox
-    out = outgoing_text.for_customers(order.text, box, case.policy, case.facts.history)
+    # What the agent wrote before, without proof or from elsewhere, is not kept from the customer by that.
+    history = [e for e in case.facts.history if e.reason not in _WAITED]
+    out = outgoing_text.for_customers(order.text, box, case.policy, history)
     reached = frozenset(a.key for a in (*case.message.to, *case.message.cc))
     joined = _newly_confirmed(case, ticket)
     if {a.key for a in (ticket.requester, *ticket.participants, *(j.address for j in joined))} <= reached:
@@ -78,6 +82,8 @@ def _answer(on: AgentCase) -> Decision:
             reached,
             joined,
         )
+    if answer is not None and (changed := stale.since(on, answer)):
+        return hold(on, Doubt.STALE, changed)
     target = ticket
     if order.has(Verb.REOPEN) and order.argument(Verb.REOPEN):
         if case.facts.named is None:
@@ -89,16 +95,34 @@ def _answer(on: AgentCase) -> Decision:
         decision = orders.carry_out(replace(on.by, ticket=target), order, answer, agent_mail.proof(case))
     except IllegalTransition:
         return _no_move(replace(on, ticket=target))
+    decision = _handed_over(on, decision)
     cut = (code("cut", out.cut),) if out.cut else ()
-    return _with_remarks(decision, (*cut, *(agent_mail.left_out(case) if answer else ())))
+    return _with_remarks(decision, (*cut, *((*agent_mail.left_out(case), *stale.wrote_since(on)) if answer else ())))
+
+
+def _handed_over(on: AgentCase, decision: Decision) -> Decision:
+    facts = on.case.facts
+    return passed_on.handed_over(decision, facts.history, facts.forwards, on.by.name, on.case.policy)
+
+
+def _unasked(on: AgentCase) -> Decision | None:
+    """Words that may not be meant for the customer: in answer to a receipt, or above a mail that is passed on."""
+    case, found = on.case, on.case.facts.draft
+    if is_lifted(case) or case.order.commands:
+        return None
+    if found and found.doubt in SENDABLE and found.waits(case.now):
+        return hold(on, Doubt.NOT_SENT_BEFORE, (code("answers_draft"),))
+    if is_forward(case.message.subject) and not agent_mail.outside(case):
+        return hold(on, Doubt.FORWARD, (code("forward_on_ticket"),))
+    return None
 
 
 def _kept_back(case: Case, out: outgoing_text.Outgoing) -> tuple[str, ...]:
     """Why the text must not leave, and the text, so that nobody has to write it again; empty when it may."""
     if out.command_below:
-        return (code("command_below", out.command_below), *_unsent(case))
+        return (code("command_below", out.command_below), *unsent(case))
     if out.inseparable:
-        return (code("inseparable"), *_unsent(case))
+        return (code("inseparable"), *unsent(case))
     if case.message.encryption and (not out.text or "BEGIN PGP MESSAGE" in out.text):
         return (code("answer_encrypted"),)
     return ()
@@ -123,7 +147,7 @@ def _note(on: AgentCase, remarks: tuple[str, ...] = ()) -> Decision:
     rest = replace(case.order, commands=tuple(c for c in case.order.commands if c.verb is not Verb.NOTE))
     entry = agent_mail.entry(case, on.agent, EntryKind.COMMENT, text, Reason.AGENT_NOTE, remarks)
     try:
-        return orders.note(on.by, rest, entry, agent_mail.proof(case))
+        return _handed_over(on, orders.note(on.by, rest, entry, agent_mail.proof(case)))
     except IllegalTransition:
         return _no_move(on)
 
@@ -140,7 +164,7 @@ def _undo(on: AgentCase) -> Decision:
         return refuse(on, Reason.AGENT_MISUNDERSTOOD, (code("nothing_to_undo"),))
     if done.undo.answered and done.sent:
         return refuse(on, Reason.AGENT_MISUNDERSTOOD, (code("too_late", on.ticket.requester.address),))
-    return _with_remarks(move_entries.undo(on.by, done), _unsent(on.case))
+    return _with_remarks(move_entries.undo(on.by, done), unsent(on.case))
 
 
 def _split(on: AgentCase) -> Decision:
@@ -152,14 +176,14 @@ def _split(on: AgentCase) -> Decision:
     out = outgoing_text.for_customers(case.order.text, box, case.policy, case.facts.history)
     if out.text and "\n" not in out.text:
         return move_entries.split(on.by, parent, out.text, case.order)
-    return _with_remarks(move_entries.split(on.by, parent, "", case.order), _unsent(case))
+    return _with_remarks(move_entries.split(on.by, parent, "", case.order), unsent(case))
 
 
 def _merge(on: AgentCase) -> Decision:
     into = _into(on, Verb.MERGE)
     if isinstance(into, Decision):
         return into
-    return _with_remarks(move_entries.merge(on.by, into), _unsent(on.case))
+    return _with_remarks(move_entries.merge(on.by, into), unsent(on.case))
 
 
 def _move(on: AgentCase) -> Decision:
@@ -168,7 +192,7 @@ def _move(on: AgentCase) -> Decision:
         return into
     if parent is None:
         return refuse(on, Reason.AGENT_MISUNDERSTOOD, (code("no_mail_meant"),))
-    return _with_remarks(move_entries.move(on.by, parent.id, into), _unsent(on.case))
+    return _with_remarks(move_entries.move(on.by, parent.id, into), unsent(on.case))
 
 
 def _into(on: AgentCase, verb: Verb) -> Ticket | Decision:
@@ -189,7 +213,7 @@ def _unproven(on: AgentCase) -> Decision:
     entry = agent_mail.entry(
         case, on.agent, EntryKind.COMMENT, case.message.reply_text, Reason.AGENT_UNPROVEN, (remark,)
     )
-    refusal = refuse(on, Reason.AGENT_UNPROVEN, (remark,), headline="forged")
+    refusal = refuse(on, Reason.AGENT_UNPROVEN, (remark,), headline="forged", doubt=None)
     if is_too_fast(on, Role.STRANGER):
         refusal = replace(refusal, notices=(), alarm=_too_fast(on))
     return replace(refusal, entry=replace(entry, role=Role.STRANGER, collapsed=True))
@@ -216,23 +240,17 @@ def _misplaced(case: Case) -> tuple[str, ...]:
     """Orders about people that would send the text to somebody else than the agent thinks of."""
     order = case.order
     files = any(not a.inline for a in agent_mail.shown(case))
-    if order.has(Verb.TO):
+    if order.has(Verb.TO) or order.has(Verb.FOR):
         return (code("to_begins"),)
     return (code("from_alone"),) if order.has(Verb.FROM) and not order.has(Verb.NOTE) and (order.text or files) else ()
-
-
-def _unsent(case: Case) -> tuple[str, ...]:
-    """Text beside an order that takes none; the agent's signature is no text that anybody misses."""
-    text = outgoing_text.without_signature(case.order.text).strip()
-    return (code("text_not_sent"), text) if text else ()
 
 
 def _misunderstood(on: AgentCase, problems: tuple[str, ...]) -> Decision:
     case, agent = on.case, on.agent
     if not problems:
         box = case.policy.mailbox_for(on.ticket.mailbox) or case.mailbox
-        return refuse(on, Reason.AGENT_COMMAND, agent_mail.help_for(agent, box, case), headline="help")
-    return refuse(on, Reason.AGENT_MISUNDERSTOOD, (*problems, *_unsent(case)))
+        return refuse(on, Reason.AGENT_COMMAND, agent_mail.help_for(agent, box, case), headline="help", doubt=None)
+    return refuse(on, Reason.AGENT_MISUNDERSTOOD, (*problems, *unsent(case)))
 
 
 def _newly_confirmed(case: Case, ticket: Ticket) -> tuple[Joined, ...]:

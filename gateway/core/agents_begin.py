@@ -6,28 +6,25 @@ It carries no mark of a ticket, so everything here asks for proof of another kin
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
-from gateway.core import agent_mail, audience, blocking, commands, orders, outgoing_text
+from gateway.core import agent_mail, audience, blocking, commands, orders, outgoing_text, passed_on
 from gateway.core.agent_mail import AgentCase
 from gateway.core.case import Case, files_of
-from gateway.core.commands import Verb
+from gateway.core.commands import PEOPLE, Verb
 from gateway.core.decision import Change, Decision, EntryDraft, Joined, NewTicket, Reason, Why
 from gateway.core.lifecycle import Move, Status, transition
-from gateway.core.notice import Audience, Notice, NoticeRequest
-from gateway.core.refusal import refuse
-from gateway.core.ticket import EntryKind, Role
-from gateway.mail.message import Address, Message
-from gateway.mail.quotation import is_forward_mark
+from gateway.core.notice import AttachedFile, Audience, Notice, NoticeRequest
+from gateway.core.refusal import about_drafts, refuse
+from gateway.core.ticket import EntryKind
+from gateway.mail.message import Address
 from gateway.mail.sentence import code
 from gateway.mail.subject import base_subject
-
-WORDS_LENGTH = 2_000
-"""Characters of what an agent writes above a forwarded mail: for the colleagues, as a remark on it."""
 
 
 def is_on_behalf(case: Case) -> bool:
     """A proven agent opens a ticket for a customer."""
-    named = case.order.has(Verb.FROM) or case.order.has(Verb.TO)
+    named = any(case.order.has(verb) for verb in PEOPLE)
     if case.agent is None or not named or not agent_mail.proof(case):
         return False
     return case.ticket is None or _begins_anew(case)
@@ -51,11 +48,13 @@ def is_around(case: Case) -> bool:
 
 def is_orphaned_order(case: Case) -> bool:
     """A proven agent's commands that need a ticket, without one."""
-    return case.agent is not None and case.ticket is None and bool(case.order.commands) and bool(agent_mail.proof(case))
+    ordered = bool(case.order.commands or case.order.problems)
+    return case.agent is not None and case.ticket is None and ordered and bool(agent_mail.proof(case))
 
 
 def on_behalf(case: Case) -> Decision:
-    """`#from`: a forwarded mail becomes the customer's. `#to`: the agent's text opens the conversation."""
+    """`#from`: a forwarded mail becomes the customer's. `#to`: the agent's text opens the conversation. `#for`: what
+    the agent noted of a call or a visit stays with the agents."""
     on = AgentCase.without_ticket(case)
     agent, requester = on.agent, Address(case.order.argument(Verb.FROM))
     misunderstood = orders.problems(on.by, case.order)
@@ -63,33 +62,62 @@ def on_behalf(case: Case) -> Decision:
         return _without_ticket(on, misunderstood)
     if case.order.has(Verb.TO):
         return _write_first(on, Address(case.order.argument(Verb.TO)), sent_already=False)
+    if case.order.has(Verb.FOR):
+        return _for_customer(on, Address(case.order.argument(Verb.FOR)))
     found = case.forwarded
-    if found and found.inner and found.address_key != requester.key:
+    if found is None:
+        form = tuple(f"#{verb.value} {requester.address}" for verb in (Verb.TO, Verb.FOR))
+        return _without_ticket(on, (code("from_needs_forward", *form),))
+    if found.inner and found.address_key != requester.key:
         return _without_ticket(on, (code("forwarded_inner", found.author or found.address),))
-    inner = found.message if found and found.message else None
-    if inner and inner.author and inner.author.key == requester.key:
-        requester = inner.author
-    subject = (found.subject if found and found.subject else base_subject(case.message.subject)) or case.message.subject
-    who = agent.name or agent.address
-    entry = _customers_entry(case, requester, inner, code("forwarded_by", who) if found else code("on_behalf", who))
+    requester, who = passed_on.author(found, requester), agent.name or agent.address
+    subject = found.subject or base_subject(case.message.subject) or case.message.subject
+    remarks = (code("forwarded_by", who), *passed_on.words_above(found, case.order.text))
+    entry = passed_on.customers_entry(found, case.message, requester, agent_mail.shown(case), remarks)
+    files = files_of(found.message) if found.message else agent_mail.files(case)
+    return _opened(on, requester, entry, subject, (code("told_received"),), files, found.date)
+
+
+def _for_customer(on: AgentCase, requester: Address) -> Decision:
+    """A call, a visit: the agent's words are the agents', the customer learns the reference and nothing else."""
+    case, text = on.case, on.case.order.text
+    if not text.strip() and not agent_mail.files(case):
+        return _without_ticket(on, (code("nothing_to_do"),))
+    entry = agent_mail.entry(case, on.agent, EntryKind.COMMENT, text, Reason.AGENT_ON_BEHALF)
+    subject = base_subject(case.message.subject) or case.message.subject
+    remarks = (code("noted"), code("told_received"), code("subject_read", subject))
+    return _opened(on, requester, entry, subject, remarks, agent_mail.files(case), None)
+
+
+def _opened(
+    on: AgentCase,
+    requester: Address,
+    entry: EntryDraft,
+    subject: str,
+    remarks: tuple[str, ...],
+    files: tuple[AttachedFile, ...],
+    created_at: datetime | None,
+) -> Decision:
+    """A request of a customer, opened by an agent: the customer is sent the reference, the team is told."""
+    case, agent = on.case, on.agent
+    opened = code("on_behalf", agent.name or agent.address)
     assignee, assigned = orders.assignment(on.by, case.order)
     begun = replace(on.ticket, assignee=assignee or "")
-    remarks = (code("on_behalf", who), *assigned, code("told_received"))
     return Decision(
         Reason.AGENT_ON_BEHALF,
         Why(
             attach="no: a new ticket", acknowledge="yes: the customer learns the reference", notify="yes: a new request"
         ),
-        new=NewTicket(subject, requester, case.mailbox.address, created_at=found.date if found else None),
+        new=NewTicket(subject, requester, case.mailbox.address, created_at=created_at),
         entry=entry,
         change=Change(assignee=assignee),
-        events=(code("on_behalf", who), *assigned),
+        events=(opened, *assigned),
         notices=(
             NoticeRequest(Notice.REQUEST_RECEIVED, requester, Audience.CUSTOMER),
             *audience.tell("new_request", case.policy, begun, but=agent),
-            orders.receipt(agent, "done", remarks),
+            orders.receipt(agent, "done", (opened, *assigned, *remarks)),
         ),
-        files=files_of(inner) if inner else agent_mail.files(case),
+        files=files,
     )
 
 
@@ -101,6 +129,8 @@ def around(case: Case) -> Decision:
 def orphaned(case: Case) -> Decision:
     """Commands without a ticket: `#reopen N` names one itself; for all others the receipt says what is missing."""
     on, named = AgentCase.without_ticket(case), case.facts.named
+    if about := about_drafts(on):
+        return about
     if case.order.has(Verb.REOPEN) and named is not None and not case.order.problems:
         return orders.carry_out(replace(on, ticket=named).by, case.order, None, agent_mail.proof(case))
     if case.order.problems or case.order.has(Verb.HELP):
@@ -174,30 +204,3 @@ def _write_first(on: AgentCase, customer: Address, *, sent_already: bool) -> Dec
 def _without_ticket(on: AgentCase, remarks: tuple[str, ...]) -> Decision:
     text = (code("text_not_sent"), on.case.order.text) if on.case.order.text else ()
     return refuse(on, Reason.AGENT_MISUNDERSTOOD, (*remarks, *text))
-
-
-def _customers_entry(case: Case, requester: Address, inner: Message | None, remark: str) -> EntryDraft:
-    """The forwarded mail as if the customer had sent it here."""
-    found, message = case.forwarded, case.message
-    text = found.text if found else case.order.text
-    words = _own_words(case.order.text if inner else commands.read(found.above).text) if found else ""
-    remarks = (remark, words[:WORDS_LENGTH]) if words else (remark,)
-    if inner:
-        return EntryDraft(
-            EntryKind.CORRESPONDENCE, requester, Role.REQUESTER, inner.body_text, inner.reply_text, inner.attachments,
-            inner.message_id, Reason.AGENT_ON_BEHALF.value, None, remarks=remarks, sha256=inner.sha256,
-            created_at=inner.date,
-        )  # fmt: skip
-    return EntryDraft(
-        EntryKind.CORRESPONDENCE, requester, Role.REQUESTER, text, text, agent_mail.shown(case), message.message_id,
-        Reason.AGENT_ON_BEHALF.value, None, remarks=remarks, sha256=message.sha256,
-        created_at=found.date if found else None,
-    )  # fmt: skip
-
-
-def _own_words(text: str) -> str:
-    """What the agent wrote above a forwarded mail, without what the mail program put there."""
-    lines = text.rstrip().split("\n")
-    while lines and (is_forward_mark(lines[-1]) or not any(sign.isalnum() for sign in lines[-1])):
-        lines.pop()
-    return outgoing_text.without_signature("\n".join(lines)).strip()

@@ -111,6 +111,7 @@ def recorded(case: Case, decision: Decision) -> Decision:
         undeliverable=(),
         alarm="",
         undo=None,
+        keep=None,
         hold_minutes=0,
         happened_at=case.now,
     )

@@ -116,6 +116,7 @@ AUDIENCE: dict[str, Told] = {
     "target_near": Told(lambda c: _once(c.holders, c.leads)),
     "target_missed": Told(lambda c: _once(c.holders, c.leads)),
     "rated_bad": Told(lambda c: c.leads or c.holders),
+    "other_account": Told(lambda c: c.leads),
     "held": Told(lambda c: tuple(a for a in c.policy.agents if a.lead)),
 }
 """What happened, by the headline of the notice → who is told."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from gateway.core.commands import Order
-from gateway.core.decision import Act
-from gateway.core.forward import Forwarded
+from gateway.core.decision import Act, AgentView, Draft
+from gateway.core.forward import Forwarded, Inside
 from gateway.core.notice import AttachedFile
 from gateway.core.policy import Agent, Mailbox, Policy
 from gateway.core.thread import Choice, Known, SentFacts, ThreadKeys, follow, leads_to
@@ -45,8 +46,19 @@ class Facts:
     """For an agent's mail: what the notice it answers was about."""
     named: Ticket | None = None
     """The ticket `#merge N`, `#move N` or `#reopen N` names, if there is one."""
+    forwards: Mapping[int, Inside] = field(default_factory=dict)
+    """For `#from` on a ticket: entry id → the mail that came inside an agent's."""
     act: Act | None = None
     """The agent's order that `#undo` means."""
+    view: AgentView | None = None
+    """What the mail an agent answers had told of the ticket; None when nobody knows."""
+    drafts: tuple[Draft, ...] = ()
+    """The agent's drafts that wait, newest first."""
+    draft: Draft | None = None
+    """The draft whose receipt an agent answers, or that `#send N` names."""
+    resumed: Draft | None = None
+    """This mail is a draft, let go by its agent."""
+    resumed_by: Agent | None = None
     own_tickets: tuple[Ticket, ...] = ()
     """The author's open tickets, looked up when the mail asks for them."""
     authentic: str = ""
@@ -81,7 +93,13 @@ class Case:
 
     @property
     def agent(self) -> Agent | None:
-        return self.policy.agent_for(self.author.address)
+        return self.facts.resumed_by or self.policy.agent_for(self.author.address)
+
+    @property
+    def holder(self) -> Agent | None:
+        """The agent whose mark an address we do not know shows; the mark proves nothing there."""
+        leaked = self.keys.leaked[0].holder if self.keys.leaked and self.agent is None else ""
+        return self.policy.agent_for(leaked) if leaked else None
 
     @property
     def ticket(self) -> Ticket | None:

@@ -35,11 +35,14 @@ class Verb(StrEnum):
     FROM = "from"
     TO = "to"
     MAILBOX = "mailbox"
+    FOR = "for"
     LANGUAGE = "language"
     SPAM = "spam"
     BLOCK = "block"
     UNBLOCK = "unblock"
     UNDO = "undo"
+    SEND = "send"
+    DRAFTS = "drafts"
     REOPEN = "reopen"
     HELP = "help"
 
@@ -61,11 +64,14 @@ FORMS: dict[Verb, str] = {
     Verb.FROM: "#from ADDRESS",
     Verb.TO: "#to ADDRESS",
     Verb.MAILBOX: "#mailbox ADDRESS",
+    Verb.FOR: "#for ADDRESS",
     Verb.LANGUAGE: "#language en|de",
     Verb.SPAM: "#spam",
     Verb.BLOCK: "#block [ADDRESS|DOMAIN]",
     Verb.UNBLOCK: "#unblock [ADDRESS|DOMAIN]",
     Verb.UNDO: "#undo",
+    Verb.SEND: "#send [N]",
+    Verb.DRAFTS: "#drafts",
     Verb.REOPEN: "#reopen [N]",
     Verb.HELP: "#help",
 }
@@ -85,11 +91,14 @@ _COMMAND_WORDS: dict[Verb, str] = {
     Verb.FROM: mark_in("command", "from"),
     Verb.TO: mark_in("command", "to"),
     Verb.MAILBOX: mark_in("command", "mailbox"),
+    Verb.FOR: mark_in("command", "for"),
     Verb.LANGUAGE: mark_in("command", "language"),
     Verb.SPAM: mark_in("command", "spam"),
     Verb.BLOCK: mark_in("command", "block"),
     Verb.UNBLOCK: mark_in("command", "unblock"),
     Verb.UNDO: mark_in("command", "undo"),
+    Verb.SEND: mark_in("command", "send"),
+    Verb.DRAFTS: mark_in("command", "drafts"),
     Verb.REOPEN: mark_in("command", "reopen"),
     Verb.HELP: mark_in("command", "help"),
 }
@@ -201,6 +210,15 @@ def apart(order: Order) -> tuple[Order, ...]:
     if len(order.commands) < 2 or order.problems or not _only_reopens(order.commands):
         return (order,)
     return tuple(replace(order, commands=(command,)) for command in dict.fromkeys(order.commands))
+
+
+def joined(draft: Order, also: Order) -> Order:
+    """The order of a draft together with what came with `#send`, which stands in for what was not understood."""
+    added = tuple(c for c in also.commands if c.verb is not Verb.SEND)
+    people = any(c.verb in PEOPLE for c in added)
+    kept = tuple(c for c in draft.commands if not (people and c.verb in PEOPLE))
+    commands = tuple(dict.fromkeys((*kept, *added)))
+    return Order(commands, (*(() if added else draft.problems), *_contradictions(commands)), draft.text)
 
 
 def _only_reopens(commands: Sequence[Command]) -> bool:
@@ -326,23 +344,26 @@ _ARGUMENTS: dict[Verb, Callable[[Verb, str, Sequence[str], Sequence[str]], Comma
     Verb.FROM: _address,
     Verb.TO: _address,
     Verb.MAILBOX: _address,
+    Verb.FOR: _address,
     Verb.LANGUAGE: _language,
     Verb.BLOCK: _sender,
     Verb.UNBLOCK: _sender,
     Verb.REOPEN: _number_or_nothing,
+    Verb.SEND: _number_or_nothing,
 }
 
 _ENDINGS = (Verb.CLOSE, Verb.SOLVED, Verb.WAIT, Verb.STATUS, Verb.SPAM, Verb.REOPEN)
 _MOVES = (Verb.SPLIT, Verb.MERGE, Verb.MOVE)
-_PEOPLE = (Verb.FROM, Verb.TO)
-_ALONE = (*_MOVES, Verb.UNDO)
+PEOPLE = (Verb.FROM, Verb.TO, Verb.FOR)
+"""They name whom a new request is of."""
+_ALONE = (*_MOVES, Verb.UNDO, Verb.DRAFTS)
 """They are about other mails than this one; what else it orders would be for a ticket that is hard to tell."""
 
 
 def _contradictions(commands: Sequence[Command]) -> list[str]:
     """Two orders that cannot both be meant; the same order twice with different words is one too."""
     problems = []
-    for group in (_ENDINGS, _MOVES, _PEOPLE):
+    for group in (_ENDINGS, _MOVES, PEOPLE):
         verbs = list(dict.fromkeys(c.verb for c in commands if c.verb in group))
         if len(verbs) > 1:
             problems.append(code("contradiction", " & ".join(f"#{v.value}" for v in verbs)))

@@ -73,6 +73,8 @@ class Scene:
 
 
 _NEVER_ANSWERED = frozenset({Notice.CANARY, Notice.OPERATOR_ALARM, Notice.AGENT_RECEIPT})
+_ASKING = ("kept", "drafts")
+"""Headlines of receipts that want an answer; some mail programs keep nothing but its address."""
 _WITH_CONVERSATION = frozenset(
     {
         Notice.REPLY,
@@ -161,7 +163,8 @@ def _from(request: NoticeRequest, scene: Scene, box: Mailbox, by_agent: bool) ->
 
 
 def _reply_to(request: NoticeRequest, box: Mailbox, policy: Policy, ticket: Named, holder: str) -> Address | None:
-    if not box.reply_address or not ticket.number or request.notice in _NEVER_ANSWERED:
+    drafts = request.notice is Notice.AGENT_RECEIPT and request.headline in _ASKING
+    if not box.reply_address or not (drafts or (ticket.number and request.notice not in _NEVER_ANSWERED)):
         return None
     mark = token.address_token(policy.keys, "a" if holder else "t", ticket, holder)
     return Address(box.reply_address.replace("{token}", mark), box.name)

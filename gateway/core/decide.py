@@ -10,7 +10,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gateway.core import agents, agents_begin, archive, blocking, customers, lost, machines, probe, sent_folder
+from gateway.core import (
+    agents,
+    agents_begin,
+    archive,
+    blocking,
+    customers,
+    lost,
+    machines,
+    probe,
+    refusal,
+    sent_folder,
+)
 from gateway.core.case import Case
 from gateway.core.decision import Decision
 from gateway.mail.message import KindName
@@ -108,6 +119,13 @@ TABLE: tuple[Row, ...] = (
         "a machine wrote on its own (`auto-generated`), about no ticket | new ticket | – | no | yes",
     ),
     Row(
+        "agent's answer marked automatic",
+        refusal.is_marked_automatic,
+        refusal.marked_automatic,
+        "a proven agent's program marked an answer as `auto-generated` | no: a draft | no | receipt; `#send` lets it "
+        "go | no",
+    ),
+    Row(
         "automatic",
         machines.is_automatic,
         machines.automatic,
@@ -116,7 +134,7 @@ TABLE: tuple[Row, ...] = (
     Row(
         "agent's mark of no ticket",
         lost.is_agents,
-        lost.refuse,
+        lost.kept,
         "is an agent's and shows a mark of ours that fits no ticket here (erased, or lost by a restore) | "
         "no | no | receipt with the reason | no",
     ),
@@ -153,6 +171,20 @@ TABLE: tuple[Row, ...] = (
         customers.asks_status,
         customers.status_asked,
         "asks for `status` and nothing else | no | no | the list of own tickets | no",
+    ),
+    Row(
+        "agent's mail that leads nowhere",
+        refusal.is_stray,
+        refusal.stray,
+        "an agent wrote about no ticket: an order without proof, text in answer to a digest or receipt, a forward "
+        "without `#from` | no: a draft | – | receipt with the right form | no",
+    ),
+    Row(
+        "agent's mark, unknown account",
+        refusal.is_other_account,
+        refusal.other_account,
+        "an unknown account wrote with a mark made for an agent | as a comment; a draft of that agent | no | no: the "
+        "agent is told at the configured address | the leads",
     ),
     Row(
         "reply to spam",

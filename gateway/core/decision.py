@@ -46,6 +46,10 @@ class Reason(StrEnum):
     AGENT_BREATHLESS = "agent-writes-too-fast"
     AGENT_MISUNDERSTOOD = "agent-command-not-understood"
     AGENT_EMPTY = "agent-mail-without-text"
+    AGENT_HELD_BACK = "agent-mail-held-back"
+    AGENT_DRAFTS = "agent-asks-for-drafts"
+    DRAFT_SENT = "draft-sent"
+    DRAFT_DROPPED = "draft-dropped"
     AGENT_AROUND = "agent-wrote-to-the-customer"
     AGENT_ON_BEHALF = "agent-on-behalf"
     RECORDED = "our-mail-recorded"
@@ -95,6 +99,10 @@ SENTENCES: dict[Reason, str] = {
     Reason.AGENT_BREATHLESS: "An agent's mails on one ticket come so fast that a robot must write them.",
     Reason.AGENT_MISUNDERSTOOD: "An agent's command was not understood, so nothing was done.",
     Reason.AGENT_EMPTY: "An agent's mail with neither text, file nor command: nothing to do.",
+    Reason.AGENT_HELD_BACK: "An agent's mail that is not carried out as it is: kept as a draft, the agent is told.",
+    Reason.AGENT_DRAFTS: "A proven agent asked what waits as a draft.",
+    Reason.DRAFT_SENT: "A proven agent let a draft go.",
+    Reason.DRAFT_DROPPED: "A proven agent dropped a draft.",
     Reason.AGENT_AROUND: "An agent wrote to the customer with the mailbox in copy: recorded, not sent again.",
     Reason.RECORDED: "A mail of ours from an archive: recorded as it was, not sent again.",
     Reason.AGENT_ON_BEHALF: "An agent opened a ticket on a customer's behalf.",
@@ -186,6 +194,7 @@ class Change:
     """It is handed over to this mailbox of ours."""
     language: str | None = None
     requester: Address | None = None
+    subject: str | None = None
     spam: bool | None = None
     reopened: bool = False
     """A customer's answer opened it again: what the budget for reopening counts."""
@@ -198,6 +207,8 @@ class Change:
     """Keys of participants who are confirmed now."""
     left: tuple[str, ...] = ()
     """Keys of followers or participants who leave."""
+    inner: tuple[int, ...] = ()
+    """Entries that become comments: words of agents that stood in a customer's place."""
     links: tuple[tuple[str, int], ...] = ()
     """(kind, other ticket)"""
 
@@ -275,6 +286,61 @@ class Act:
     """A customer has got a mail because of it, or may have."""
 
 
+class Doubt(StrEnum):
+    """Why an agent's mail was not carried out and waits as a draft."""
+
+    UNCLEAR = "order-not-understood"
+    NO_PROOF = "no-proof"
+    NO_ORDER = "nobody-named"
+    FORWARD = "forward-without-order"
+    OTHER_ACCOUNT = "unknown-account"
+    MARKED_AUTOMATIC = "marked-automatic"
+    NOT_SENT_BEFORE = "answers-a-draft"
+    STALE = "stale-view"
+
+
+@dataclass(frozen=True, slots=True)
+class AgentView:
+    """What a mail to an agent told of a ticket: how far its history went, and whom an answer would reach."""
+
+    entry: int = 0
+    """Id of the newest entry."""
+    reaches: tuple[str, ...] = ()
+    """Marks (`token.address_mark`) of the requester and everybody who took part."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A mail of an agent that was not carried out, until `#send`. `id` is its journal entry's."""
+
+    id: int
+    agent: str
+    """Key of the agent's configured address."""
+    doubt: Doubt
+    at: datetime
+    until: datetime
+    """After that it cannot be sent any more."""
+    ticket: int = 0
+    view: AgentView | None = None
+    """What the receipt told, for a draft on a ticket."""
+    state: str = "open"
+    """open, sent, dropped"""
+    ended_at: datetime | None = None
+    subject: str = ""
+    """Only where drafts are listed."""
+
+    def waits(self, now: datetime) -> bool:
+        return self.state == "open" and now < self.until
+
+
+@dataclass(frozen=True, slots=True)
+class NewDraft:
+    """The mail is kept as a draft of this agent."""
+
+    agent: str
+    doubt: Doubt
+
+
 @dataclass(frozen=True, slots=True)
 class Returned:
     """A probe of ours that came back."""
@@ -293,6 +359,8 @@ class Decision:
     ticket: int = 0
     new: NewTicket | None = None
     entry: EntryDraft | None = None
+    also: tuple[EntryDraft, ...] = ()
+    """Mails of a customer that came inside an agent's, before the entry."""
     change: Change = field(default_factory=Change)
     events: tuple[str, ...] = ()
     """Codes of `sentences` for the ticket's history, besides the entry."""
@@ -312,13 +380,19 @@ class Decision:
     hold: str = ""
     """The cause to hold the mail for; then nothing else happens."""
     alarm: str = ""
-    """Told to the operator once."""
+    """AgentView to the operator once."""
     moved: Moved | None = None
     undo: Undo | None = None
     """To be remembered: an agent may take it back."""
     block: str = ""
     """A sender to be heard no more: an address key or a domain."""
     unblock: str = ""
+    keep: NewDraft | None = None
+    """Nothing of it was done; `#send` may let it go."""
+    sends: int = 0
+    """The draft that is let go by it."""
+    drops: int = 0
+    """The draft that nobody wants sent any more."""
     undoes: Act | None = None
     """An earlier order that is taken back: what of it still waits in the outbox is recalled."""
     listed: tuple[Ticket, ...] = ()

@@ -5,8 +5,8 @@ Pure: tickets and counts in, sections of a mail out; nothing to say gives none, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from gateway import texts
@@ -15,6 +15,7 @@ from gateway.core.notice import Audience, Section
 from gateway.core.policy import Agent, Policy
 from gateway.core.statuses import label
 from gateway.core.ticket import Ticket
+from gateway.mail.message import address_key
 from gateway.texts import Catalog
 from gateway.texts import mark as _
 
@@ -32,6 +33,8 @@ class Counts:
     blocked: int = 0
     spam: int = 0
     """Replies to spam."""
+    drafts: Mapping[str, int] = field(default_factory=dict)
+    """Key of an agent's address → drafts that wait for that agent."""
 
 
 def for_agent(
@@ -53,11 +56,16 @@ def for_agent(
         )
         if chosen
     ]
+    own = counts.drafts.get(address_key(agent.address), 0)
     besides = tuple(
         words.gettext(line, count=n)
         for line, n in (
             (_("Mails of ours that did not arrive since the last digest: {count}"), counts.bounced),
             (_("Mails the operator holds: {count}"), counts.held),
+            (
+                _("Drafts of yours that wait (#drafts lists them): {count}"),
+                own,
+            ),
             (_("Addresses that get no automatic mail, because it bounced: {count}"), counts.silenced),
             (
                 _("Mails of blocked senders: {count}. To see them: replydesk journal list --reason sender-blocked"),

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 
 from gateway.core.policy import Policy
 from gateway.mail.message import Message, address_key
@@ -51,8 +52,24 @@ class Forwarded:
     """One of ours wrote it: no customer may read it."""
 
     @property
+    def name(self) -> str:
+        """Of its author, as it stands there: `Kim Customer <kim@…>`, `Kim Customer [mailto:kim@…]`."""
+        before = self.author.partition(self.address)[0] if self.address else ""
+        return before.rstrip(" <[(").removesuffix("mailto:").strip(" <[(\"'")
+
+    @property
     def address_key(self) -> str:
         return address_key(self.address)
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """A mail inside another one that is stored already."""
+
+    mail: Forwarded
+    around: Message
+    raw: bytes
+    """Its bytes, when it is attached."""
 
 
 def meant(found: Iterable[Forwarded], wanted: str, policy: Policy) -> Forwarded | None:
@@ -131,11 +148,39 @@ def _name(word: str) -> str:
 
 
 def _date(text: str) -> datetime | None:
-    """Only what RFC 5322 or ISO 8601 can read; a guess in a foreign order of day and month would be worse."""
-    for read in (parsedate_to_datetime, datetime.fromisoformat):
+    """What RFC 5322 or ISO 8601 can read, or a month's name tells; a guess at 03/04 would be worse."""
+    for read in (parsedate_to_datetime, datetime.fromisoformat, _with_month):
         try:
             found = read(text.strip())
         except (ValueError, TypeError):
             continue
         return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
     return None
+
+
+_DATE = re.compile(r"\b(\d{1,2})\.?\s+([^\W\d_]+)\.?,?\s+(\d{4})\b\D{0,12}(?:(\d{1,2}):(\d{2}))?")
+_POINTS = re.compile(r"\b(\d{1,2})\.(\d{1,2})\.(\d{4})\b\D{0,12}(?:(\d{1,2}):(\d{2}))?")
+"""Points between day and month stand for that order wherever they are used."""
+
+
+def _with_month(text: str) -> datetime:
+    """`Freitag, 27. Februar 2026 16:12`, `27.02.2026 um 16:12`. Raises `ValueError`."""
+    found = _DATE.search(text) or _POINTS.search(text)
+    if found is None:
+        raise ValueError("no date")
+    day, month, year, hour, minute = found.groups(default="0")
+    number = int(month) if month.isdigit() else _months().get(month.casefold(), 0)
+    return datetime(int(year), number, int(day), int(hour), int(minute), tzinfo=UTC)
+
+
+@lru_cache(maxsize=1)
+def _months() -> dict[str, int]:
+    """Names of months, whole and shortened, in the languages whose header lines are read."""
+    from babel.dates import get_month_names
+
+    return {
+        name.casefold().rstrip("."): number
+        for language in ("en", "de")
+        for width in ("wide", "abbreviated")
+        for number, name in get_month_names(width, "format", language).items()
+    }

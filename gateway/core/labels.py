@@ -50,5 +50,8 @@ HEADLINES: dict[str, str] = {
     "nothing_done": _("Nothing was done"),
     "alarm": _("Please look at this"),
     "all_clear": _("It works again"),
+    "kept": _("Kept as a draft, nothing was sent"),
+    "drafts": _("Your drafts"),
+    "other_account": _("Mail from an unknown account"),
     "forged": _("Somebody wrote in your name"),
 }

@@ -5,9 +5,11 @@ The number in the mark may belong to somebody else by now (after a restore), so 
 
 from __future__ import annotations
 
-from gateway.core import agents_begin, orders, thread
+from gateway.core import agents_begin, thread
+from gateway.core.agent_mail import AgentCase
 from gateway.core.case import Case
-from gateway.core.decision import Decision, Reason, Why
+from gateway.core.decision import Decision, Reason
+from gateway.core.refusal import refuse, unsent
 from gateway.mail.sentence import code
 
 
@@ -19,14 +21,8 @@ def is_agents(case: Case) -> bool:
     return answers_a_notice or not (agents_begin.is_on_behalf(case) or agents_begin.is_around(case))
 
 
-def refuse(case: Case) -> Decision:
-    """A receipt to the agent, with the text that was not sent; the mail stays in the journal."""
-    agent = case.agent
-    assert agent is not None
+def kept(case: Case) -> Decision:
+    """A receipt to the agent; the text is kept as a draft, for whatever it answered is not here."""
     name = thread.lost_names(case.choice.lost, case.policy.reference_prefix)
-    text = (code("text_not_sent"), case.order.text) if case.order.text else ()
-    return Decision(
-        Reason.LOST_MARK,
-        Why(attach="no: " + orders.sentence(Reason.LOST_MARK), acknowledge="no: the agent gets a receipt"),
-        notices=(orders.receipt(agent, "nothing_done", (code("lost_mark_agent", name), *text)),),
-    )
+    said = (code("lost_mark_agent", name), *unsent(case))
+    return refuse(AgentCase.without_ticket(case), Reason.LOST_MARK, said)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from gateway.core import audience, blocking, statuses
-from gateway.core.commands import Order, Verb
+from gateway.core.commands import PEOPLE, Order, Verb
 from gateway.core.decision import (
     SENTENCES,
     Change,
@@ -111,7 +111,7 @@ def carry_out(by: OrderContext, order: Order, answer: Answer | None, proof: str)
     if answer or wanted is not None:
         # Other orders leave a status of the site's own, and the time it was reached, as they are.
         change = replace(change, status=status, sub_status=sub_status)
-    people = tuple(a for a in _recipients(ticket, answer) if "@" in a.key and not by.policy.is_own(a.address))
+    people = tuple(a for a in recipients(ticket, answer) if not by.policy.is_own(a.address))
     mails = () if change.spam else _customer_mails(by, status, people, answer, sub_status)
     after = change.applied_to(ticket)
     told = audience.tell_of_assignment(by.policy, ticket, after, by.agent)
@@ -175,12 +175,13 @@ def _said_of(told: tuple[NoticeRequest, ...]) -> str:
     return "yes: " + ", ".join(dict.fromkeys(n.headline for n in told))
 
 
-def _recipients(ticket: Ticket, answer: Answer | None) -> tuple[Address, ...]:
+def recipients(ticket: Ticket, answer: Answer | None) -> tuple[Address, ...]:
+    """Whom an answer goes to: requester and participants, but those who have it already."""
     joined = tuple(j.address for j in answer.joined) if answer else ()
     people = {a.key: a for a in (*joined[::-1], *ticket.participants[::-1], ticket.requester)}
     had_it = answer.had_it if answer else frozenset()
     ordered = (ticket.requester, *ticket.participants, *joined)
-    return tuple(people[key] for key in dict.fromkeys(a.key for a in ordered) if key not in had_it)
+    return tuple(people[key] for key in dict.fromkeys(a.key for a in ordered) if key not in had_it and "@" in key)
 
 
 def _customer_mails(
@@ -309,7 +310,7 @@ def problems(by: OrderContext, order: Order) -> tuple[str, ...]:
     """What of an order cannot be meant on this site, besides its grammar."""
     if refused := blocking.problems(by.policy, order, by.ticket.requester):
         return (*order.problems, *refused)
-    for verb in (Verb.FROM, Verb.TO):
+    for verb in PEOPLE:
         if by.policy.is_own(order.argument(verb)):
             return (*order.problems, code("own_mailbox", order.argument(verb)))
     if order.has(Verb.MAILBOX):

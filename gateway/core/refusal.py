@@ -1,15 +1,209 @@
-"""An agent's mail that is not carried out: the receipt that says why."""
+"""An agent's mail that is not carried out: the receipt that says why, and the draft that is kept of it.
+
+A draft waits until its agent lets it go with `#send`: then the same mail is decided anew, as proven
+and without the doubt. `hold` is for mails that could be carried out as they are, `refuse` for the others.
+"""
 
 from __future__ import annotations
 
-from gateway.core import orders
+from dataclasses import replace
+
+from gateway.core import agent_mail, audience, draft, forward, orders, outgoing_text
 from gateway.core.agent_mail import AgentCase
-from gateway.core.decision import Decision, Reason, Why
+from gateway.core.case import Case
+from gateway.core.commands import PEOPLE, Verb
+from gateway.core.decision import Decision, Doubt, Draft, NewDraft, Reason, Why
+from gateway.core.policy import Agent
+from gateway.core.thread import leads_to
+from gateway.core.ticket import EntryKind, Role, Ticket
+from gateway.core.window import Budget
+from gateway.mail.message import address_key
+from gateway.mail.sentence import code
+from gateway.mail.subject import is_forward
+
+PACE = Budget(10, 10)
+"""Mails of one agent on one ticket, and receipts for drafts; a person does not write more."""
+ONCE = Budget(1, 60)
+"""Receipts for mails marked as automatic: a robot would answer each."""
+SENDABLE = frozenset({Doubt.NO_PROOF, Doubt.OTHER_ACCOUNT, Doubt.MARKED_AUTOMATIC, Doubt.NOT_SENT_BEFORE, Doubt.STALE})
+"""`#send` alone lets these go; the others need an order that says what is meant."""
 
 
-def refuse(on: AgentCase, reason: Reason, remarks: tuple[str, ...], *, headline: str = "nothing_done") -> Decision:
-    """Nothing is done; the agent reads why in the receipt."""
+def refuse(
+    on: AgentCase,
+    reason: Reason,
+    remarks: tuple[str, ...],
+    *,
+    headline: str = "nothing_done",
+    doubt: Doubt | None = Doubt.UNCLEAR,
+) -> Decision:
+    """Nothing is done; the agent reads why in the receipt. Words and files are kept as a draft, unless `doubt` is
+    None."""
     why = Why(attach="no: " + orders.sentence(reason), acknowledge="no: the agent gets a receipt")
     if on.ticket.number:
         why = Why(why.attach, "no: nothing was done", why.acknowledge, "no: nothing was done")
-    return Decision(reason, why, ticket=on.ticket.number, notices=(orders.receipt(on.agent, headline, remarks),))
+    keep = NewDraft(address_key(on.agent.address), doubt) if doubt and _says_something(on.case) else None
+    hint = (code("draft_kept"),) if keep else ()
+    receipt = orders.receipt(on.agent, headline, (*remarks, *hint))
+    return Decision(reason, why, ticket=on.ticket.number, notices=(receipt,), keep=keep)
+
+
+def hold(on: AgentCase, doubt: Doubt, remarks: tuple[str, ...]) -> Decision:
+    """It could be carried out, but the agent may not want that: it waits for `#send`. Ask `is_lifted` first."""
+    ordered = " ".join(f"#{c.verb.value} {c.argument}".strip() for c in on.case.order.commands)
+    orders_it = (code("draft_order", ordered),) if ordered else ()
+    said = (*remarks, *orders_it, *unsent(on.case), code("draft_send"))
+    refused = refuse(on, Reason.AGENT_HELD_BACK, said, headline="kept", doubt=None)
+    return replace(refused, keep=NewDraft(address_key(on.agent.address), doubt))
+
+
+def is_lifted(case: Case) -> bool:
+    """The agent has read the doubt and let the mail go."""
+    return case.facts.resumed is not None
+
+
+def unsent(case: Case) -> tuple[str, ...]:
+    """Text that did not go; the agent's signature is no text that anybody misses."""
+    text = outgoing_text.without_signature(case.order.text).strip()
+    return (code("text_not_sent"), text) if text else ()
+
+
+def _says_something(case: Case) -> bool:
+    return bool(unsent(case)) or bool(agent_mail.files(case))
+
+
+# --- orders about drafts ------------------------------------------------------------------------
+
+
+def lets_go(case: Case) -> bool:
+    """A proven agent lets a draft go: by `#send`, or by naming in a reply to the receipt whom it is for."""
+    found, order = case.facts.draft, case.order
+    if found is None or order.problems or not found.waits(case.now) or not agent_mail.proof(case):
+        return False
+    names = any(order.has(verb) for verb in PEOPLE) and not found.ticket and not unsent(case)
+    return order.has(Verb.SEND) or names
+
+
+def about_drafts(on: AgentCase) -> Decision | None:
+    """The answer to `#drafts`, to `#undo` of a draft, and to a `#send` that finds nothing to send."""
+    case, found = on.case, on.case.facts.draft
+    if case.order.problems or is_lifted(case):
+        return None
+    if case.order.has(Verb.DRAFTS):
+        return refuse(on, Reason.AGENT_DRAFTS, _listed(case.facts.drafts), headline="drafts", doubt=None)
+    if case.order.has(Verb.UNDO) and found and found.waits(case.now):
+        dropped = refuse(on, Reason.DRAFT_DROPPED, (code("draft_dropped"),), headline="done", doubt=None)
+        return replace(dropped, drops=found.id)
+    if not case.order.has(Verb.SEND):
+        return None
+    remarks = (code("draft_over", found.state), *unsent(case)) if found else (code("no_draft"), *unsent(case))
+    return refuse(on, Reason.AGENT_MISUNDERSTOOD, (*remarks, *_listed(case.facts.drafts)), doubt=None)
+
+
+def _listed(drafts: tuple[Draft, ...]) -> tuple[str, ...]:
+    if not drafts:
+        return (code("no_drafts"),)
+    return tuple(
+        line
+        for d in drafts
+        for line in (
+            code("draft_line", d.id, d.subject),
+            code(d.doubt.value),
+            code("draft_until", d.at.date(), d.until.date()),
+        )
+    )
+
+
+# --- rows of the table: mails of agents that lead nowhere --------------------------------------
+
+
+def is_stray(case: Case) -> bool:
+    """An agent's mail about no ticket that is no request of their own: an order without proof or sense, an answer to
+    a digest or a receipt, a mail passed on."""
+    if case.agent is None or case.ticket is not None or case.envelope.archived:
+        return False
+    order, marked = case.order, any(key.holder for key in case.keys.found)
+    return bool(order.commands or order.problems) or marked or _passes_on(case)
+
+
+def stray(case: Case) -> Decision:
+    """Kept as a draft; the agent reads, at the configured address, how it is meant to be written."""
+    on, order = AgentCase.without_ticket(case), case.order
+    if order.commands and not order.problems:
+        remarks = (code("draft_no_proof"), *agent_mail.own_address(on.agent, case.mailbox, case))
+        held = hold(on, Doubt.NO_PROOF, remarks)
+    elif order.problems:
+        held = refuse(on, Reason.AGENT_MISUNDERSTOOD, (*order.problems, *unsent(case)))
+    elif _passes_on(case):
+        found = forward.meant([*forward.whole(case.message), *forward.inline(case.message.body_text)], "", case.policy)
+        whose = found.address if found and found.address and not found.inner else ""
+        remarks = (code("forward_form", f"#from {whose or 'ADDRESS'}"), *unsent(case))
+        held = refuse(on, Reason.AGENT_HELD_BACK, remarks, headline="kept", doubt=Doubt.FORWARD)
+    else:
+        remarks = (code("nobody_meant"), *unsent(case))
+        held = refuse(on, Reason.AGENT_HELD_BACK, remarks, headline="kept", doubt=Doubt.NO_ORDER)
+    return _not_too_often(held, on.agent, case, PACE)
+
+
+def _passes_on(case: Case) -> bool:
+    message = case.message
+    nested = any(not case.policy.is_own(mail.address) for mail in forward.whole(message))
+    return is_forward(message.subject) or nested or next(forward.inline(message.body_text), None) is not None
+
+
+def is_other_account(case: Case) -> bool:
+    """An address we do not know shows the mark that was made for an agent: the agent's other account, or a notice
+    that was passed on."""
+    if case.holder is None or case.signed or case.knows_author or case.envelope.archived:
+        return False
+    ticket, names = _marked(case), case.keys.leaked[0].number
+    return not names if ticket is None else not ticket.knows(case.author.address)
+
+
+def other_account(case: Case) -> Decision:
+    """A comment for agents; the agent whose mark it is may let it go. Whoever wrote it gets nothing."""
+    ticket, agent = _marked(case), case.holder
+    if agent is None:
+        raise ValueError("no agent's mark in the mail")
+    remark = code("other_account", case.author.address)
+    on = AgentCase(case, agent, ticket or AgentCase.imagined(case))
+    held = _not_too_often(hold(on, Doubt.OTHER_ACCOUNT, (remark,)), agent, case, PACE)
+    if ticket is None:
+        return held
+    leads = audience.tell("other_account", case.policy, ticket, remarks=(remark,), but=agent) if held.notices else ()
+    entry = draft.entry(case, EntryKind.COMMENT, Role.STRANGER, Reason.AGENT_HELD_BACK, remarks=(remark,))
+    why = replace(held.why, attach="as a comment: " + orders.sentence(Reason.AGENT_HELD_BACK), notify="yes: the leads")
+    return replace(held, why=why, entry=entry, notices=(*held.notices, *leads))
+
+
+def _marked(case: Case) -> Ticket | None:
+    return leads_to(case.keys.leaked[0], case.known, case.policy.keys)
+
+
+def is_marked_automatic(case: Case) -> bool:
+    """A proven agent's answer whose program says that a machine wrote it; an absence note says `auto-replied`."""
+    said = case.message.header("auto-submitted").strip().casefold()
+    return (
+        said.startswith("auto-generated")
+        and case.agent is not None
+        and case.ticket is not None
+        and bool(case.envelope.reverse_path)
+        and _says_something(case)
+        and bool(agent_mail.proof(case))
+        and not (is_lifted(case) or case.envelope.archived)
+    )
+
+
+def marked_automatic(case: Case) -> Decision:
+    on = AgentCase.of(case)
+    return _not_too_often(hold(on, Doubt.MARKED_AUTOMATIC, (code("marked_automatic"),)), on.agent, case, ONCE)
+
+
+def _not_too_often(held: Decision, agent: Agent, case: Case, budget: Budget) -> Decision:
+    """Every draft is kept and listed, but whoever writes in the agent's name without end gets no receipts for it."""
+    doubt = held.keep.doubt if held.keep else None
+    if not budget.is_spent((d.at for d in case.facts.drafts if d.doubt is doubt), case.now):
+        return held
+    alarm = f"Mails in the name of {agent.address} are kept as drafts without a receipt: a loop, or a forgery?"
+    why = replace(held.why, acknowledge="no: too many receipts lately")
+    return replace(held, why=why, notices=(), alarm=alarm)

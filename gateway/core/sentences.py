@@ -116,11 +116,13 @@ SENTENCES: dict[str, str] = {
         "and send it again."
     ),
     "commands_are": _("Commands, each on a line of its own before your text:"),
-    "own_address": _("Your own address for forwards with #from and new mails with #to, do not give it away: {0}"),
+    "own_address": _(
+        "Your own address for forwards with #from and new mails with #to or #for, do not give it away: {0}"
+    ),
     "stands_alone": _("{0} stands alone: send other commands in a mail of their own."),
     "to_begins": _(
-        "#to begins a new ticket, and this mail belongs to one: send it as a new mail to your own address, which #help "
-        "names."
+        "#to and #for begin a new ticket, and this mail belongs to one: send it as a new mail to your own address, "
+        "which #help names."
     ),
     "from_alone": _(
         "#from in the answer to a notice changes the requester and stands alone: it is not clear to whom your text "
@@ -139,6 +141,54 @@ SENTENCES: dict[str, str] = {
     "no_mail_meant": _("It is not clear which mail you mean: reply to the notice about it."),
     "needs_ticket": _("{0} needs a ticket: reply to a notice about it."),
     "no_move": _("A ticket that is “{0}” cannot be set to “{1}”."),
+    # drafts
+    "draft_kept": _("Your mail is kept as a draft; #drafts lists what waits."),
+    "draft_send": _("Reply with #send to let it go all the same, or with #undo to drop it."),
+    "draft_order": _("It orders: {0}"),
+    "draft_line": _("Draft {0}: {1}"),
+    "draft_until": _("Of {0}, kept until {1}."),
+    "draft_dropped": _("The draft is dropped."),
+    "draft_over": _("This draft does not wait any more: it was sent, dropped, or kept too long."),
+    "no_draft": _("It is not clear which draft you mean: reply to its receipt, or write #send with its number."),
+    "no_drafts": _("No draft of yours waits."),
+    "draft_no_proof": _(
+        "Nothing proves that this mail is from you, so nothing was sent or changed. If it is, reply with #send. "
+        "Next time write to your own address here, which proves it."
+    ),
+    "forward_form": _(
+        "You passed a mail on without saying what it is. To make it the request of whoever wrote it, reply with {0} "
+        "on the first line; what you wrote above it stays with the agents."
+    ),
+    "forward_on_ticket": _(
+        "You passed a mail on: it is not clear whether your words are for the customer. #note above them makes them a "
+        "note for agents."
+    ),
+    "subject_read": _("The subject is read by the customer: {0}"),
+    "from_needs_forward": _(
+        "#from takes the customer's own mail, forwarded below it, and there is none. To write to them, use {0} above "
+        "your text; to note a call, use {1}: your words stay with the agents then. A reply with that line is enough."
+    ),
+    "nobody_meant": _(
+        "Your mail answers no request, so it is not clear whom it is for. To write to somebody, reply with #to ADDRESS "
+        "on the first line; to answer a request, reply to a notice about it."
+    ),
+    "other_account": _(
+        "{0} is no address we know, and the mail shows a mark that was made for an agent: either the agent's own, from "
+        "another account, or of somebody who was passed a notice. Nothing was sent to anybody outside."
+    ),
+    "marked_automatic": _("Your mail program marked the mail as written by a machine (Auto-Submitted)."),
+    "answers_draft": _("You answered a receipt: it is not clear whether this is for the customer."),
+    "stale_people": _("Since the mail you answered, others came to get the answers. Yours would also go to: {0}"),
+    "stale_answer": _("Since the mail you answered, {0} has written to the customer:"),
+    "wrote_since": _("Since the mail you answered, {0} has written again."),
+    "order-not-understood": _("It was not clear what to do with it."),
+    "no-proof": _("Nothing proved who wrote it."),
+    "nobody-named": _("It was not clear whom it is for."),
+    "forward-without-order": _("It passes a mail on and does not say what that is."),
+    "unknown-account": _("It came from an address we do not know."),
+    "marked-automatic": _("It was marked as written by a machine."),
+    "answers-a-draft": _("It answers a receipt."),
+    "stale-view": _("The request went on since the mail it answers."),
     # commands that were not understood
     "unknown_command": _("#{0} is not a command. #help lists them all."),
     "did_you_mean": _("#{0} is not a command. Did you mean {1}?"),

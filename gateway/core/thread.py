@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gateway.core import token
-from gateway.core.policy import Policy
+from gateway.core.policy import Agent, Policy
 from gateway.core.ticket import SIGNED, Evidence, Ticket
 from gateway.core.token import Named
 from gateway.mail.message import Envelope, Message
@@ -127,11 +127,11 @@ class Choice:
 _BARE_NUMBER = re.compile(r"(?:#|\b(?:ticket|request|anfrage|vorgang)\s*(?:nr\.?|no\.?)?\s*)(\d{1,12})\b", re.I)
 
 
-def keys(message: Message, envelope: Envelope, policy: Policy) -> ThreadKeys:
-    """Every mark in a mail that could name a ticket of ours, best first."""
+def keys(message: Message, envelope: Envelope, policy: Policy, agent: Agent | None = None) -> ThreadKeys:
+    """Every mark in a mail that could name a ticket of ours, best first. `agent`: whose it is, if not its author's."""
     found: list[Key] = []
 
-    author = policy.agent_for(message.author.address) if message.author else None
+    author = agent or (policy.agent_for(message.author.address) if message.author else None)
     mine = author.keys if author else frozenset[str]()
     claims: list[int] = []
     leaked: list[Key] = []

@@ -12,6 +12,7 @@ import base64
 import hashlib
 import hmac
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -251,6 +252,16 @@ def _serializer(keys: Keys, action: str) -> URLSafeSerializer:
         salt=f"replydesk.link.{action}",
         signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256},
     )
+
+
+def address_mark(keys: Keys, address_key: str) -> str:
+    """A short keyed mark of an address, by which it is known again and which reveals nothing of it."""
+    return _code(keys.secret, "address", address_key, 12)
+
+
+def is_address_mark(keys: Keys, address_key: str, marks: Collection[str]) -> bool:
+    """One of the marks is of this address, made with the present secret or an earlier one."""
+    return any(_code(secret, "address", address_key, 12) in marks for secret in keys.all)
 
 
 def fingerprint(keys: Keys, value: str) -> str:

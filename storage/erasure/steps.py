@@ -23,6 +23,7 @@ from storage.tables import (
     ACT,
     BLOCK,
     CONTACT,
+    DRAFT,
     ENTRY,
     JOURNAL,
     LINK,
@@ -81,6 +82,7 @@ class Erasure:
         )
         self._run(delete(PARTICIPANT).where(PARTICIPANT.c.ticket.in_(numbers)))
         self._run(delete(ACT).where(ACT.c.ticket.in_(numbers)))
+        self._run(delete(DRAFT).where(DRAFT.c.ticket.in_(numbers)))
         self._run(delete(MESSAGE_ID).where(MESSAGE_ID.c.ticket.in_(numbers), MESSAGE_ID.c.outbox_id.is_(None)))
         self._run(update(RATING).where(RATING.c.ticket.in_(numbers)).values(comment=""))
         self.blank_outbox(OUTBOX.c.ticket.in_(numbers))
@@ -101,7 +103,8 @@ class Erasure:
         self._run(update(JOURNAL).where(JOURNAL.c.ticket.in_(numbers)).values(ticket=there.scalar_subquery()))
         self._run(delete(MESSAGE_ID).where(or_(MESSAGE_ID.c.ticket.in_(numbers), MESSAGE_ID.c.outbox_id.in_(sent))))
         self._run(delete(OUTBOX).where(OUTBOX.c.ticket.in_(numbers)))
-        self._run(delete(ACT).where(ACT.c.ticket.in_(numbers)))
+        for table in (ACT, DRAFT):
+            self._run(delete(table).where(table.c.ticket.in_(numbers)))
         for table in (OUTBOX, ACT, MESSAGE_ID):
             self._run(update(table).where(table.c.entry_id.in_(entries)).values(entry_id=None))
         self._run(delete(ENTRY).where(mine))
@@ -158,6 +161,8 @@ class Erasure:
         )
         rows = self._connection.execute(chosen).all()
         found, tickets = [row.id for row in rows], {row.ticket for row in rows if row.ticket}
+        # Nobody can send what is not there any more.
+        self._run(delete(DRAFT).where(DRAFT.c.journal_id.in_(found)))
         entries = select(ENTRY.c.id).where(ENTRY.c.journal_id.in_(found))
         reached = or_(
             MESSAGE_ID.c.ticket.is_(None), MESSAGE_ID.c.ticket.in_(tickets), MESSAGE_ID.c.entry_id.in_(entries)

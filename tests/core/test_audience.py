@@ -47,6 +47,7 @@ ROWS = [
     ("target_near", TEAM, {"Mine", "Far", "Lead"}, {*TEAM, "Far"}),
     ("target_missed", TEAM, {"Mine", "Far", "Lead"}, {*TEAM, "Far"}),
     ("rated_bad", {"Lead"}, {"Lead"}, {"Lead"}),
+    ("other_account", {"Lead"}, {"Lead"}, {"Lead"}),
     ("held", {"Lead", "Chief"}, {"Lead", "Chief"}, {"Lead", "Chief"}),
 ]
 

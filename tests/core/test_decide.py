@@ -8,13 +8,14 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core import token
+from gateway.core import thread, token
 from gateway.core.case import Case
 from gateway.core.decide import TABLE, decide, document
-from gateway.core.decision import SENTENCES, Decision, Reason
+from gateway.core.decision import SENTENCES, Decision, Doubt, Reason
 from gateway.core.lifecycle import Move, Status
 from gateway.core.notice import Audience, Notice
 from gateway.core.sentences import text_of
@@ -209,7 +210,7 @@ def test_row_agent_s_mark_of_no_ticket() -> None:
 
 def test_row_agent_on_a_customer_s_behalf() -> None:
     """A proven agent opens a ticket for somebody else."""
-    c = case(message(ANNA, body_text=f"#from {KIM.address}\nHis printer burns."), authentic="dmarc")
+    c = case(message(ANNA, body_text=f"#for {KIM.address}\nHis printer burns."), authentic="dmarc")
     assert row_of(c) == "agent on a customer's behalf"
     decision = decide(c)
     assert decision.new is not None
@@ -234,6 +235,57 @@ def test_row_agent_s_order_without_a_ticket() -> None:
     decision = decide(c)
     assert not opened(decision)
     assert notices(decision) == [ANNA.address]
+
+
+def test_row_agent_s_answer_marked_automatic() -> None:
+    """A person's words whose program calls them a machine's wait for that person; nobody else hears of them."""
+    mail = message(ANNA, headers={"auto-submitted": ("auto-generated",)})
+    c = case(mail, kind=AUTOMATIC, on=ticket(), holder=ANNA.key)
+    assert row_of(c) == "agent's answer marked automatic"
+    decision = decide(c)
+    assert decision.keep is not None
+    assert decision.keep.doubt is Doubt.MARKED_AUTOMATIC
+    assert notices(decision) == [ANNA.address]
+
+
+@pytest.mark.parametrize(
+    ("subject", "text", "doubt"),
+    [
+        ("Lamp", f"#to {KIM.address}\nIt is ready.", Doubt.NO_PROOF),
+        ("Lamp", "#frobnicate\nIt is ready.", Doubt.UNCLEAR),
+        ("Fwd: Lamp", "See below.", Doubt.FORWARD),
+        ("Lamp", "Hm.\n\nVon: Kim <kim@customer.example>\nGesendet: heute\nBetreff: Lampe\n\nWo?", Doubt.FORWARD),
+    ],
+    ids=["order", "no-order", "subject", "block"],
+)
+def test_row_agent_s_mail_that_leads_nowhere(subject: str, text: str, doubt: Doubt) -> None:
+    """It is kept for the agent, who alone is told: no acknowledgement, no invitation, no new request."""
+    c = case(message(ANNA, subject=subject, body_text=text))
+    assert row_of(c) == "agent's mail that leads nowhere"
+    decision = decide(c)
+    assert not opened(decision)
+    assert decision.keep is not None
+    assert decision.keep.doubt is doubt
+    assert notices(decision) == [ANNA.address]
+    assert row_of(replace(c, envelope=replace(c.envelope, source="import"))) != row_of(c)
+
+
+def test_an_agent_s_own_request_is_a_customer_s() -> None:
+    """Neither order nor forward nor a mark of ours: an agent may need help as anybody does."""
+    assert row_of(case(message(ANNA))) == "new request"
+
+
+def test_row_agent_s_mark_unknown_account() -> None:
+    """Whoever shows an agent's mark without being that agent gets nothing; the agent is told at the known address."""
+    c = case(message(MALLORY, body_text="We have one."))
+    leaked = thread.Key(Evidence.OWN_MESSAGE_ID, 7, "rd.7@x", ANNA.key)
+    known = thread.Known({7: ticket(7)})
+    c = replace(c, keys=thread.ThreadKeys(claims=(7,), leaked=(leaked,)), known=known)
+    assert row_of(c) == "agent's mark, unknown account"
+    decision = decide(c)
+    assert (decision.ticket, decision.entry and decision.entry.kind) == (7, EntryKind.COMMENT)
+    assert notices(decision) == [ANNA.address, BOB.address]
+    assert row_of(replace(c, known=thread.Known({7: ticket(7, requester=MALLORY)}))) == "new request"
 
 
 def test_row_asks_for_own_tickets() -> None:

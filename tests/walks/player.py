@@ -138,7 +138,7 @@ class Player:
         m["Message-ID"] = f"<{name}>"
         self.mails[name] = name
         if "answers" in step:
-            row, _ = self._find(step["answers"])
+            row, _ = self._find(step["answers"], step.get("older", 0))
             if not step.get("headerless"):
                 m["In-Reply-To"] = f"<{row.message_id}>"
                 m["References"] = f"<{row.message_id}>"
@@ -158,7 +158,7 @@ class Player:
     def _subject(self, step: dict[str, Any]) -> str:
         if "answers" not in step:
             return "No subject given"
-        _, data = self._find(step["answers"])
+        _, data = self._find(step["answers"], step.get("older", 0))
         return f"Re: {message_from_bytes(data, policy=email_policy.default)['Subject']}"
 
     def _filled(self, text: str) -> str:
@@ -189,13 +189,13 @@ class Player:
     def _address(self, text: str) -> str:
         return self._filled(text)
 
-    def _find(self, description: str) -> tuple[OutboxEntry, bytes]:
-        """The newest mail out that fits `notice to address`."""
+    def _find(self, description: str, older: int = 0) -> tuple[OutboxEntry, bytes]:
+        """The newest mail out that fits `notice to address`; `older`: so many before it."""
         notice, _, address = description.partition(" to ")
-        for row, data in reversed(self.sent):
-            if row.notice == notice and row.recipient == address:
-                return row, data
-        raise LookupError(f"no {description} was sent")
+        found = [(row, data) for row, data in self.sent if row.notice == notice and row.recipient == address]
+        if len(found) <= older:
+            raise LookupError(f"no {description} was sent")
+        return found[-1 - older]
 
     # --- the transcript -----------------------------------------------------------------
 

@@ -160,11 +160,11 @@ def test_a_mail_under_somebodys_message_id_is_a_strangers(stage: Stage) -> None:
     "mark", [{"answers": NOTICE}, {"to": "{agent-address:1 anna@example.com}"}], ids=["id", "address"]
 )
 def test_an_agents_forwarded_notice_lets_nobody_in(stage: Stage, mark: dict[str, str]) -> None:
-    """Anna forwarded a notice to Mallory: its marks are Anna's."""
-    stage.mail(MALLORY, "#close\nHello.", subject="Re: New request", **mark)
-    assert stage.newest[2] == 2
-    assert stage.database.read_now(lambda tx: tx.reads.links(1)) == [("claims", 2, 1)]
-    assert stage.ticket().people == ()
+    """Anna forwarded a notice to Mallory: its marks are Anna's, so agents read the mail and nobody is answered."""
+    told = stage.mail(MALLORY, "#close\nHello.", subject="Re: New request", **mark)
+    assert stage.newest[1:] == ("agent-mail-held-back", 1)
+    assert not [row for row, _ in stage.sent if row.recipient == MALLORY], told
+    assert (stage.ticket().people, stage.ticket().status) == ((), "waiting_on_contact")
 
 
 def test_a_stranger_with_a_real_mark_reads_nothing(stage: Stage) -> None:
@@ -508,13 +508,13 @@ def test_a_notice_that_hangs_on_the_answer_stays_here(noted: Stage) -> None:
     assert [a.filename for a in entry.attachments] == ["bill.pdf"]
 
 
-@pytest.mark.parametrize("order", ["#to pat@customer.example", "#from pat@customer.example"])
-def test_a_notice_that_hangs_on_a_new_mail_stays_here(noted: Stage, order: str) -> None:
+@pytest.mark.parametrize(("order", "opens"), [("#to", 2), ("#for", 2), ("#from", 0)])
+def test_a_notice_that_hangs_on_a_new_mail_stays_here(noted: Stage, order: str, opens: int) -> None:
     """The same when an agent begins a conversation."""
     _, notice = noted.out(NOTICE)
     m = EmailMessage(policy=email_policy.SMTP)
     m["From"], m["To"], m["Subject"], m["Message-ID"] = ANNA, SUPPORT, "Offer", "<b@example.com>"
-    m.set_content(f"{order}\n\nHere is our offer.\n")
+    m.set_content(f"{order} pat@customer.example\n\nHere is our offer.\n")
     m.add_attachment(notice)
     data = m.as_bytes()
     noted.clock.forward(minutes=1)
@@ -525,7 +525,7 @@ def test_a_notice_that_hangs_on_a_new_mail_stays_here(noted: Stage, order: str) 
     assert not [f for row, _ in noted.sent if row.audience == "customer" for f in row.files]
     assert SECRET not in noted.to_customers()
     entries = noted.database.read_now(lambda tx: tx.reads.entries(noted.newest[2]))
-    assert noted.newest[2] == 2
+    assert noted.newest[2] == opens
     assert SECRET not in repr([e for e in entries if e.kind == "correspondence"])
 
 
