@@ -248,7 +248,8 @@ class Desk:
         meant = journal_id if notice == Notice.AGENT_RECEIPT.value else 0
         facts = self._draft_facts(tx, case, facts, meant)
         if ticket is None:
-            return facts
+            lists = any(k.holder and not k.number and k.message_id for k in case.keys.found)
+            return replace(facts, lost_list=bool(number and lists and not notice))
         history = tx.reads.entries(ticket.number)
         marked = {ticket.number, *(k.number for k in case.keys.found if k.holder and k.number)}
         written = min(case.message.date or case.now, case.now)

@@ -48,6 +48,8 @@ class Facts:
     """The ticket `#merge N`, `#move N` or `#reopen N` names, if there is one."""
     forwards: Mapping[int, Inside] = field(default_factory=dict)
     """For `#from` on a ticket: entry id → the mail that came inside an agent's."""
+    lost_list: bool = False
+    """For an agent's mail that names a ticket: it answers a list of ours that is not in the outbox (any more)."""
     act: Act | None = None
     """The agent's order that `#undo` means."""
     view: AgentView | None = None

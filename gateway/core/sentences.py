@@ -96,6 +96,10 @@ SENTENCES: dict[str, str] = {
         "Your mail answers {0}, which this desk does not hold (any more): the number may be somebody else's by now. "
         "Nothing was sent or changed. To write to the customer, use #to and their address in a mail of your own."
     ),
+    "lost_list": _(
+        "Your mail answers a list that is not known here (any more): the numbers in it may be other tickets by now. "
+        "Nothing was changed."
+    ),
     "order_unproven": _(
         "It names an agent as its author and holds commands, but nothing proves it: they were not carried out."
     ),

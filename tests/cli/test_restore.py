@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway import config, daemon
 from storage import backup, restore
 from storage.audit import audit
 from storage.database import Database
@@ -144,6 +145,17 @@ def test_an_empty_database_beside_an_older_secret_is_told(
     shop = make(tmp_path, f"sqlite:///{tmp_path / 'none.sqlite3'}", capsys)
     shop.run("check")
     assert "agents' answers do nothing" in " ".join(capsys.readouterr().out.split())
+
+
+async def test_the_first_start_beside_an_older_secret_is_logged(
+    saved: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Once: the second start finds its own database."""
+    shop = make(tmp_path, f"sqlite:///{tmp_path / 'none.sqlite3'}", capsys)
+    for times in (1, 1):
+        async with daemon.serving(config.load(shop.file)):
+            pass
+        assert [r.message for r in caplog.records].count("empty database beside an older secret") == times
 
 
 def test_postgresql_is_pointed_to_pg_restore(

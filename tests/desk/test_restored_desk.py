@@ -148,6 +148,18 @@ async def test_the_agents_old_notice_does_nothing(after: tuple[Room, Lost], head
     assert LOST in said
 
 
+async def test_numbers_out_of_an_old_list_reopen_nothing(after: tuple[Room, Lost]) -> None:
+    """A digest of before the loss names tickets by their numbers, which are others' by now."""
+    room, _ = after
+    evas = (await room.outbox(recipient=EVA))[0].ticket
+    await room.answer(evas, "#close")
+    old = token.message_id(room.desk.policy.keys, token.NOTHING, "a", ANNA, "digest", "example.com")
+    row = await room.mail(ANNA, f"#reopen {evas}\nHello", subject="Re: Digest", In_Reply_To=f"<{old}>")
+    assert (row.reason, row.ticket) == ("mark-of-no-ticket", None)
+    assert (await room.read(lambda tx: tx.reads.get(evas))).closed_by == "agent"
+    assert "not known here (any more)" in " ".join((await letters(room, ANNA)).split())
+
+
 async def test_old_links_and_bounces_reach_nothing_of_eva(after: tuple[Room, Lost]) -> None:
     """Closing, fetching a file, and a bounce to the address of a mail that is gone."""
     room, lost = after
