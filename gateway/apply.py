@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from gateway.core import audience, clock, stale
+from gateway.core import audience, clock, sides, stale
 from gateway.core.compose import Scene, compose
 from gateway.core.decision import AgentView, Decision
 from gateway.core.notice import Audience, Notice, NoticeRequest, Outbound
@@ -187,10 +187,15 @@ def _scene(tx: Tx, applied: Applied | None, decision: Decision, cause: str, now:
         refers_to: tuple[str, ...] = (applied.entry.message_id,)
     else:
         refers_to = tuple(tx.threads.customer_ids(ticket.number)) if keys else ()
+    faces = {sides.face(ticket, key) for key in keys} - {ticket.number} if sides.is_shared(ticket) else set()
+    merged = decision.moved.source if decision.moved and not decision.moved.entries else 0
+    others = {t.number: t for t in tx.reads.numbered(faces | {merged})}
     return Scene(
         now,
         cause,
         ticket=ticket,
+        faces=others,
+        merged=others.get(merged),
         entry=applied.entry,
         text=decision.text,
         html=decision.html,

@@ -166,7 +166,7 @@ class TicketReads:
             found = self._connection.execute(_PEOPLE, {"numbers": numbers})
             for p in found:
                 people.setdefault(p.ticket, []).append(
-                    Participant(Address(p.address, p.name), bool(p.confirmed), bool(p.follower))
+                    Participant(Address(p.address, p.name), bool(p.confirmed), bool(p.follower), tuple(p.sees))
                 )
         return [ticket_of(row, tuple(people.get(row.number, ()))) for row in rows]
 
@@ -229,6 +229,7 @@ def entry_of(id: int, row: Any) -> Entry:
         collapsed=bool(row["collapsed"]),
         remarks=tuple(row["remarks"]),
         sha256=row["sha256"] or "",
+        side=row["side"],
     )
 
 

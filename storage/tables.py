@@ -177,6 +177,8 @@ class ParticipantRow(TableRow, table=True):
     follower: bool = False
     """An agent who follows, rather than a person on the customer's side."""
     added_at: datetime
+    sees: list[int] = Field(default_factory=list, sa_column=Column(JSON, nullable=False, server_default="[]"))
+    """Sides of the conversation (`core.sides`); empty: the ticket's own."""
 
 
 class EntryRow(TableRow, table=True):
@@ -204,6 +206,8 @@ class EntryRow(TableRow, table=True):
     remarks: list[str] = _json()
     event: str = _text()
     """`reopened`, where a line tells that: what the budget for reopening counts."""
+    side: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    """Which customers of a merged ticket may read it (`core.sides`)."""
 
 
 class ActRow(TableRow, table=True):

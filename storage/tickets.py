@@ -85,7 +85,7 @@ class Tickets:
         mine = ENTRY.c.ticket == moved.source
         chosen = ENTRY.c.id.in_(moved.entries) if moved.entries else ENTRY.c.kind != EntryKind.EVENT.value
         ids = tuple(self._connection.execute(select(ENTRY.c.id).where(mine, chosen).order_by(ENTRY.c.id)).scalars())
-        self._place(ids, number)
+        self._place(ids, number, own=0 if moved.entries or not moved.apart else moved.source)
         if not moved.entries:
             self._connection.execute(
                 update(TICKET)
@@ -96,8 +96,15 @@ class Tickets:
             self._add_event(moved.source, sentence.replace("{new}", str(number)), now)
         return ids
 
-    def _place(self, entries: Sequence[int], number: int) -> None:
-        """Put entries and the Message-IDs of their mails onto a ticket."""
+    def _place(self, entries: Sequence[int], number: int, own: int = 0, back: bool = False) -> None:
+        """Put entries and the Message-IDs of their mails onto a ticket; `own`: the side they have there.
+
+        `back`: they return to the ticket whose side they had.
+        """
+        if own or back:
+            was, now = (number, 0) if back else (0, own)
+            mine = ENTRY.c.id.in_(list(entries)), ENTRY.c.side == was
+            self._connection.execute(update(ENTRY).where(*mine).values(side=now))
         for table, column in ((ENTRY, ENTRY.c.id), (MESSAGE_ID, MESSAGE_ID.c.entry_id)):
             self._connection.execute(update(table).where(column.in_(list(entries))).values(ticket=number))
 
@@ -105,7 +112,7 @@ class Tickets:
         """Undo what an order did to entries: moved ones return, a recalled answer becomes a comment."""
         before = act.undo
         if before.moved:
-            self._place(before.moved, before.moved_from)
+            self._place(before.moved, before.moved_from, back=True)
         if before.merged:
             self._connection.execute(
                 update(TICKET)
@@ -234,6 +241,8 @@ class Tickets:
         key = joined.address.key
         where = (PARTICIPANT.c.ticket == number, PARTICIPANT.c.key == key)
         found = self._connection.execute(select(PARTICIPANT.c.confirmed).where(*where)).first()
+        if found and joined.sees:
+            self._connection.execute(update(PARTICIPANT).where(*where).values(sees=list(joined.sees)))
         if found is None:
             self._connection.execute(
                 insert(PARTICIPANT).values(
@@ -244,6 +253,7 @@ class Tickets:
                     confirmed=joined.confirmed,
                     follower=joined.follower,
                     added_at=now,
+                    sees=list(joined.sees),
                 )
             )
         elif joined.confirmed and not found.confirmed:
@@ -276,6 +286,7 @@ class Tickets:
             "collapsed": draft.collapsed,
             "remarks": list(draft.remarks),
             "event": draft.event,
+            "side": draft.side,
         }
         id = int(self._connection.execute(_ADD_ENTRY, row).scalar_one())
         return entry_of(id, row)

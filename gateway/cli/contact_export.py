@@ -17,7 +17,7 @@ from pathlib import Path
 from gateway.cli import show
 from gateway.cli.export_page import Export, ExportedMail, ExportedMessage, ExportedPerson, ExportedTicket, page
 from gateway.cli.site import Site, now
-from gateway.core import statuses
+from gateway.core import sides, statuses
 from gateway.core.ticket import Entry, EntryKind, Role, Ticket
 from gateway.errors import ReplydeskError, UnknownEntry
 from gateway.mail.message import address_key
@@ -75,7 +75,8 @@ def _ticket(site: Site, tx: Tx, ticket: Ticket, found: Survey, language: str) ->
     own = ticket.requester.key == found.key
     entries = tx.reads.entries(ticket.number, [EntryKind.CORRESPONDENCE, EntryKind.AUTOMATIC])
     rated = tx.ratings.find(ticket.number) if own else None
-    shown = (e for e in entries if e.id in found.entries or (own and _visible(site, e)))
+    mine = sides.sees(ticket, found.key) if own else frozenset()
+    shown = (e for e in entries if e.id in found.entries or (e.side in mine and _visible(site, e)))
     return ExportedTicket(
         ticket.number,
         policy.reference(ticket),

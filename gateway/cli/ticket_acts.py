@@ -15,7 +15,7 @@ from pathlib import Path
 from gateway.cli import WrongUsage
 from gateway.cli.site import Site, new_cause, now, opened
 from gateway.cli.ticket_words import print_ticket
-from gateway.core import commands, orders, statuses
+from gateway.core import commands, orders, sides, statuses
 from gateway.core.commands import Order, Verb
 from gateway.core.decision import Decision, EntryDraft, Reason
 from gateway.core.lifecycle import Status
@@ -68,7 +68,10 @@ def _reply(site: Site, args: argparse.Namespace) -> int:
         by = orders.OrderContext(ticket, agent, site.policy, now())
         box = site.policy.mailbox_for(ticket.mailbox) or site.policy.mailboxes[0]
         author = Address(agent.address, agent.name) if agent else Address(box.address, box.name)
-        entry = EntryDraft(kind, author, Role.AGENT, text, text, reason=Reason.COMMAND_LINE.value)
+        entry = EntryDraft(
+            kind, author, Role.AGENT, text, text, reason=Reason.COMMAND_LINE.value,
+            side=sides.of_entry(ticket, author.key, Role.AGENT),
+        )  # fmt: skip
         if args.note:
             return orders.note(by, wish, entry, PROOF)
         return orders.carry_out(by, wish, orders.Answer(text, entry), PROOF)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Self
 
-from gateway.core import commands, outgoing_text, token
+from gateway.core import commands, outgoing_text, sides, token
 from gateway.core import formatted as formatting
 from gateway.core.case import Case
 from gateway.core.commands import Verb
@@ -156,6 +156,7 @@ def entry(
         match.evidence if match else Evidence.NONE,
         remarks=remarks,
         sha256=message.sha256,
+        side=sides.of_entry(case.ticket, agent.address, Role.AGENT),
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from gateway.core import agent_mail, blocking, move_entries, orders, outgoing_text, passed_on, stale
+from gateway.core import agent_mail, blocking, move_entries, orders, outgoing_text, passed_on, sides, stale
 from gateway.core.agent_mail import AgentCase
 from gateway.core.case import Case
 from gateway.core.commands import Verb
@@ -57,7 +57,7 @@ def _answer(on: AgentCase) -> Decision:
     case, agent, ticket, order = on.case, on.agent, on.ticket, on.case.order
     box = case.policy.mailbox_for(ticket.mailbox) or case.mailbox
     # What the agent wrote before, without proof or from elsewhere, is not kept from the customer by that.
-    history = [e for e in case.facts.history if e.reason not in _WAITED]
+    history = [e for e in sides.fenced(ticket, case.facts.history) if e.reason not in _WAITED]
     out = outgoing_text.for_customers(order.text, box, case.policy, history)
     reached = frozenset(a.key for a in (*case.message.to, *case.message.cc))
     joined = _newly_confirmed(case, ticket)

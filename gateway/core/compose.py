@@ -7,12 +7,12 @@ Pure: the same scene gives the same mail, so a retry repeats its Message-ID.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from urllib.parse import quote
 
 from gateway import texts
-from gateway.core import hours, rating, statuses, token
+from gateway.core import hours, rating, sides, statuses, token
 from gateway.core.labels import BUTTONS, HEADLINES, RATINGS, SUBJECTS
 from gateway.core.notice import (
     AttachedFile,
@@ -34,6 +34,7 @@ from gateway.core.token import Named
 from gateway.mail import subject
 from gateway.mail.message import NULL_REVERSE_PATH, Address
 from gateway.mail.new_text import marker
+from gateway.mail.sentence import code
 
 REGISTRATION_DAYS = 30
 RESET_HOURS = 24
@@ -70,6 +71,10 @@ class Scene:
     """Mark of the recipient's present password, for links that set one."""
     html: str = ""
     """`text` with the agent's formatting."""
+    faces: Mapping[int, Ticket] = field(default_factory=dict)
+    """Tickets that were merged into this one, by number: what their customers know it by."""
+    merged: Ticket | None = None
+    """The ticket that was merged into this one just now."""
 
 
 _NEVER_ANSWERED = frozenset({Notice.CANARY, Notice.OPERATOR_ALARM, Notice.AGENT_RECEIPT})
@@ -92,6 +97,7 @@ _AUTO_REPLIED = frozenset({Notice.REQUEST_RECEIVED, Notice.REGISTRATION, Notice.
 
 def compose(request: NoticeRequest, scene: Scene, policy: Policy) -> Outbound:
     """One notice to one recipient."""
+    scene = _as_read(request, scene)
     ticket = scene.ticket
     box = _mailbox(ticket, policy)
     language = _language(request, scene, box, policy)
@@ -120,6 +126,24 @@ def compose(request: NoticeRequest, scene: Scene, policy: Policy) -> Outbound:
         _words(request, scene, policy, box, language),
         scene.files if _carries_text(request, scene) else (),
         named.number,
+    )
+
+
+def _as_read(request: NoticeRequest, scene: Scene) -> Scene:
+    """The scene as its reader may see it: of customers whose tickets were merged each has the own side only."""
+    ticket, key = scene.ticket, request.recipient.key
+    if request.audience is not Audience.CUSTOMER or ticket is None or not sides.is_shared(ticket):
+        return scene
+    seen = sides.visible(ticket, key, scene.conversation)
+    ids = {e.message_id for e in seen if e.role is not Role.AGENT}
+    entry = scene.entry if scene.entry and scene.entry.side in sides.sees(ticket, key) else None
+    own = scene.faces.get(sides.face(ticket, key), ticket)
+    return replace(
+        scene,
+        ticket=sides.of_reader(ticket, own, key),
+        entry=entry,
+        conversation=seen,
+        refers_to=tuple(i for i in scene.refers_to if i in ids),
     )
 
 
@@ -275,6 +299,9 @@ def _remarks(request: NoticeRequest, scene: Scene, policy: Policy, language: str
     entry, ticket, now = scene.entry, scene.ticket, scene.now
     own = entry.remarks if entry and request.notice is Notice.AGENT_NOTICE and not request.brief else ()
     said = tuple(text_of(r, language) for r in dict.fromkeys((*request.remarks, *own)))
+    if request.notice is Notice.MERGED and ticket is not None and scene.merged is not None:
+        old, new = (policy.reference(t) for t in (scene.merged, ticket))
+        return (text_of(code("goes_on_as_before", old) if old == new else code("goes_on_under", old, new), language),)
     if request.notice is not Notice.REQUEST_RECEIVED or ticket is None:
         return said
     return (*said, *hours.in_words(policy.hours, ticket.due_at, language, now))

@@ -5,7 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from gateway.core import acknowledge, agent_mail, audience, commands, draft, machines, orders, thread, token, window
+from gateway.core import (
+    acknowledge,
+    agent_mail,
+    audience,
+    commands,
+    draft,
+    machines,
+    orders,
+    sides,
+    thread,
+    token,
+    window,
+)
 from gateway.core.case import Case
 from gateway.core.commands import Verb
 from gateway.core.decision import Change, Decision, EntryDraft, Joined, NewTicket, Reason, Why
@@ -44,8 +56,15 @@ def stranger_signed(case: Case) -> Decision:
     assert ticket is not None
     flag = code("unconfirmed", case.author.address)
     decision = _attach(case, ticket, Role.STRANGER, Reason.STRANGER_SIGNED, (flag,))
-    joined = (Joined(case.author, confirmed=False), *decision.change.joined)
+    joined = (Joined(case.author, confirmed=False, sees=_side_of_mark(case, ticket)), *decision.change.joined)
     return replace(decision, change=replace(decision.change, joined=joined))
+
+
+def _side_of_mark(case: Case, ticket: Ticket) -> tuple[int, ...]:
+    """Whose mail of ours a stranger holds: they read what those read."""
+    number = next((k.number for k in case.keys.found if k.number and k.number != ticket.number), 0)
+    people = (p for p in ticket.people if p.sees and number in p.sees)
+    return next((p.sees for p in people), ())
 
 
 def stranger_unsigned(case: Case) -> Decision:
@@ -240,13 +259,15 @@ def _company(case: Case, ticket: Ticket | None) -> tuple[Joined, ...]:
     confirmed = openly and (ticket is None or case.proven)
     there = {ticket.requester.key, *(p.address.key for p in ticket.people if p.confirmed)} if ticket else set()
     known = there | {case.author.key}
+    # Whoever is brought along reads what the author reads.
+    mine = sides.given(ticket, case.author.key) if ticket else ()
     joined: dict[str, Joined] = {}
     for address in (*case.message.to, *case.message.cc)[:50]:
         key = address.key
         if key in known or key in joined or case.policy.is_own(key) or case.policy.agent_for(key) or is_role(key):
             continue
         if "@" in key:
-            joined[key] = Joined(address, confirmed=confirmed)
+            joined[key] = Joined(address, confirmed=confirmed, sees=mine)
     return tuple(joined.values())
 
 
@@ -288,6 +309,7 @@ def reply_on_portal(ticket: Ticket, policy: Policy, text: str) -> Decision:
     was_done = ticket.status in (Status.SOLVED, Status.CLOSED)
     reason = Reason.SPAM_REPLY if ticket.spam else Reason.PORTAL_REPLY
     entry = EntryDraft(EntryKind.CORRESPONDENCE, ticket.requester, Role.REQUESTER, text, text, reason=reason.value)
+    entry = replace(entry, side=sides.of_entry(ticket, ticket.requester.key, Role.REQUESTER))
     if ticket.spam:
         why = Why(f"yes: {orders.sentence(reason)}", "no: it is spam", "no: it is spam", "no: it is spam")
         return Decision(reason, why, ticket=ticket.number, entry=replace(entry, collapsed=True))

@@ -170,6 +170,8 @@ class EntryDraft:
     created_at: datetime | None = None
     event: str = ""
     """What happened to the ticket, where something counts it: `reopened`."""
+    side: int = 0
+    """Which customers of a merged ticket may read it (`sides`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +181,7 @@ class Joined:
     address: Address
     confirmed: bool = True
     follower: bool = False
+    sees: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +218,9 @@ class Change:
     def applied_to(self, ticket: Ticket) -> Ticket:
         """The ticket after it, as far as it is asked who is told: its people and its status."""
         there = {p.address.key for p in ticket.people}
-        joined = (Participant(j.address, j.confirmed, j.follower) for j in self.joined if j.address.key not in there)
+        joined = (
+            Participant(j.address, j.confirmed, j.follower, j.sees) for j in self.joined if j.address.key not in there
+        )
         return replace(
             ticket,
             status=self.status or ticket.status,
@@ -232,6 +237,8 @@ class Moved:
 
     source: int
     entries: tuple[int, ...] = ()
+    apart: bool = False
+    """The customers of both must not read each other."""
 
 
 @dataclass(frozen=True, slots=True)

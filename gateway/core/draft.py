@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.core import audience
+from gateway.core import audience, sides
 from gateway.core.case import Case
 from gateway.core.decision import EntryDraft, Reason
 from gateway.core.notice import NoticeRequest
@@ -36,6 +36,7 @@ def entry(
         collapsed=collapsed,
         remarks=(*remarks, *message.omissions),
         sha256=message.sha256,
+        side=sides.of_entry(case.ticket, (author or case.author).key, role),
     )
 
 

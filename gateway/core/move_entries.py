@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from gateway.core import audience, orders
+from gateway.core import audience, orders, sides
 from gateway.core.commands import Order
 from gateway.core.decision import Act, Change, Decision, Joined, Moved, NewTicket, Reason, Undo, Why
 from gateway.core.lifecycle import Status
@@ -54,27 +54,39 @@ def split(by: orders.OrderContext, parent: Entry, subject: str, order: Order | N
 def merge(by: orders.OrderContext, into: Ticket) -> Decision:
     """All of this ticket goes to another one; replies to it follow."""
     ticket = by.ticket
+    apart = sides.requesters_differ(ticket, into)
     joined = tuple(
-        Joined(a) for a in (ticket.requester, *ticket.participants) if not into.knows(a.address) and "@" in a.address
+        Joined(a, sees=sides.after_merge(ticket, into, a.key) if apart else ())
+        for a in sides.people(ticket)
+        if not into.knows(a.address) or (apart and a.key != into.requester.key)
     )
+    new = tuple(j for j in joined if not into.knows(j.address.address))
+    told = tuple(NoticeRequest(Notice.MERGED, a, Audience.CUSTOMER) for a in sides.people(ticket))
     undo = orders.before(by, Order(), None)
     return _moved(
         "merged",
         by,
         into,
-        Moved(ticket.number),
-        Change(joined=joined, links=(("merged", ticket.number),)),
-        (code("merged_here", ticket.number, by.name), *(code("confirmed", j.address.shown) for j in joined)),
+        Moved(ticket.number, apart=apart),
+        Change(
+            joined=joined,
+            links=(("merged", ticket.number),),
+            # Whoever had the merged one has both, where nobody had the other.
+            assignee=ticket.assignee if ticket.assignee and not into.assignee else None,
+        ),
+        (code("merged_here", ticket.number, by.name), *(code("confirmed", j.address.shown) for j in new)),
         replace(
             undo,
             label=f"#merge {into.number}",
             moved_from=ticket.number,
             merged=True,
             source_status=ticket.status.value,
-            joined=tuple(j.address.key for j in joined),
+            given_to=ticket.assignee if ticket.assignee and not into.assignee else None,
+            joined=tuple(j.address.key for j in new),
         )
         if undo
         else None,
+        told,
     )
 
 
@@ -100,12 +112,14 @@ def _moved(
     change: Change,
     events: tuple[str, ...],
     undo: Undo | None,
+    customers: tuple[NoticeRequest, ...] = (),
 ) -> Decision:
     # The state to come back to is the target's: that is the ticket the undo will be about.
     undo = replace(undo, status=into.status, assignee=into.assignee, language=into.language) if undo else None
     after = change.applied_to(into)
     told = audience.tell(headline, by.policy, after, before=by.ticket, remarks=events, but=by.agent)
-    mine = (orders.receipt(by.agent, "done", (*events, code("nothing_sent"), code("undo_hint"))),) if by.agent else ()
+    said = code("told_merged", ", ".join(n.recipient.address for n in customers)) if customers else code("nothing_sent")
+    mine = (orders.receipt(by.agent, "done", (*events, said, code("undo_hint"))),) if by.agent else ()
     return Decision(
         Reason.AGENT_COMMAND,
         Why(
@@ -115,7 +129,7 @@ def _moved(
         ticket=into.number,
         change=change,
         events=events,
-        notices=(*told, *mine),
+        notices=(*customers, *told, *mine),
         moved=moved,
         undo=undo,
     )

@@ -22,6 +22,7 @@ class Notice(StrEnum):
     PASSWORD_RESET = "password_reset"
     REPLY = "reply"
     STATUS_CHANGED = "status_changed"
+    MERGED = "merged"
     CLOSE_CONFIRMATION = "close_confirmation"
     CLOSED = "closed"
     SOLVED_REMINDER = "solved_reminder"

@@ -53,6 +53,8 @@ class Participant:
     confirmed: bool = True
     follower: bool = False
     """An agent who follows the ticket, not a person on the customer's side."""
+    sees: tuple[int, ...] = ()
+    """Sides of the conversation (`sides`), the own one first; empty: the ticket's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +141,8 @@ class Entry:
     remarks: tuple[str, ...] = ()
     sha256: str = ""
     """The raw mail it came in; empty for what did not come by mail."""
+    side: int = 0
+    """Which customers of a merged ticket may read it (`sides`)."""
 
     @property
     def new_text(self) -> str:

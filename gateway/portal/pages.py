@@ -7,12 +7,13 @@ and the agent's name.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 from urllib.parse import urlencode
 
 from starlette.responses import Response
 
-from gateway.core import lifecycle, statuses, token
+from gateway.core import lifecycle, sides, statuses, token
 from gateway.core.compose import reply_mailto
 from gateway.core.sentences import text_of
 from gateway.core.ticket import Entry, EntryKind, Role, Ticket
@@ -49,9 +50,12 @@ async def tickets(request: PageRequest) -> Response:
     page = min(int(asked), PAGES_LIMIT) if asked.isascii() and asked.isdecimal() and len(asked) < 6 else 1
     page = max(page, 1)
     found = await request.portal.database.read(
-        lambda tx: tx.reads.search(
-            status, q, requester=contact.address, limit=PER_PAGE + 1, offset=(page - 1) * PER_PAGE
-        )
+        lambda tx: [
+            _of_reader(tx, one)
+            for one in tx.reads.search(
+                status, q, requester=contact.address, limit=PER_PAGE + 1, offset=(page - 1) * PER_PAGE
+            )
+        ]
     )
 
     def to(number: int) -> str:
@@ -153,8 +157,13 @@ def customer(request: PageRequest) -> Contact:
 
 def conversation(request: PageRequest, tx: Tx, number: int, limit: int) -> tuple[Ticket, list[Entry]]:
     """The visitor's ticket and what was said on it, oldest first; with a limit the newest of it."""
-    entries = tx.reads.entries(number, [EntryKind.CORRESPONDENCE], limit)
-    return _own(tx, customer(request), number), [e for e in entries if _visible(request, e)]
+    contact = customer(request)
+    found, target = _own(tx, contact, number), tx.reads.current(number)
+    entries = tx.reads.entries(target.number, [EntryKind.CORRESPONDENCE], 0 if sides.is_shared(target) else limit)
+    shown = [e for e in _readable(target, number, contact, entries) if _visible(request, e)]
+    if sides.is_shared(target):
+        found, shown = sides.of_reader(target, found, contact.key), shown[-limit:]
+    return found, shown
 
 
 def _own(tx: Tx, contact: Contact, number: int) -> Ticket:
@@ -168,16 +177,28 @@ def _own(tx: Tx, contact: Contact, number: int) -> Ticket:
     return found
 
 
+def _readable(target: Ticket, number: int, contact: Contact, entries: Iterable[Entry]) -> tuple[Entry, ...]:
+    """What the visitor may read of the conversation their ticket is part of; nothing where a merge gave no side."""
+    if target.number != number and target.requester.key != contact.key and not sides.given(target, contact.key):
+        return ()
+    return sides.visible(target, contact.key, entries)
+
+
+def _of_reader(tx: Tx, found: Ticket) -> Ticket:
+    """A ticket that was merged has the state of the one it went into."""
+    return sides.of_reader(tx.reads.current(found.number), found, found.requester.key) if found.merged_into else found
+
+
 async def _entry(request: PageRequest) -> tuple[Ticket, Entry]:
     """The message the path names, if it is part of the conversation of a ticket of the visitor's own."""
     number, id, contact = request.number("number"), request.number("entry"), customer(request)
 
     def read(tx: Tx) -> tuple[Ticket, Entry]:
-        found = _own(tx, contact, number)
+        found, target = _own(tx, contact, number), tx.reads.current(number)
         entry = tx.reads.entry(id)
-        if entry is None or entry.ticket != found.number or entry.kind is not EntryKind.CORRESPONDENCE:
+        if entry is None or entry.ticket != target.number or entry.kind is not EntryKind.CORRESPONDENCE:
             raise Refusal(404)
-        if not _visible(request, entry):
+        if not _visible(request, entry) or not _readable(target, number, contact, (entry,)):
             raise Refusal(404)
         return found, entry
 

@@ -336,14 +336,14 @@ def test_a_customer_who_was_told_is_told_again() -> None:
 
 
 def test_a_merge_takes_everybody_along() -> None:
-    """All who take part here take part there; no customer gets anything, the other agents hear of it."""
+    """All who take part here take part there, on a side of their own, and are told; the other agents hear of it."""
     into = ticket(9, requester=LEE)
     decision = move_entries.merge(by(), into)
-    assert (decision.ticket, decision.change.joined) == (9, (Joined(KIM),))
+    assert (decision.ticket, decision.change.joined) == (9, (Joined(KIM, sees=(7, -7, -9)),))
     assert decision.change.links == (("merged", 7),)
     assert decision.moved is not None
     assert (decision.moved.source, decision.moved.entries) == (7, ())
-    assert notices(decision) == [BOB.address, ANNA.address]
+    assert notices(decision) == [KIM.address, LEE.address, BOB.address, ANNA.address]
     assert decision.undo is not None
     assert (decision.undo.merged, decision.undo.moved_from) == (True, 7)
 

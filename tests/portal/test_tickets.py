@@ -7,8 +7,13 @@ from urllib.parse import unquote
 
 import pytest
 
-from gateway.core import token
+from gateway.core import move_entries, orders, sides, token
+from gateway.core.commands import Order
+from gateway.core.decision import EntryDraft
 from gateway.core.lifecycle import Status, label, meaning
+from gateway.core.ticket import EntryKind, Role
+from gateway.mail.message import Address
+from storage.tx import Tx
 from tests.conftest import named
 from tests.portal.conftest import ERIKA, MAX, Opened, Site
 
@@ -236,6 +241,31 @@ async def test_a_merged_ticket_leads_to_the_one_it_went_into(site: Site) -> None
     page = await browser.get(f"/tickets/{old}")
     assert page.status == 200
     assert "Theirs" not in page.text
+
+
+async def test_a_merged_ticket_shows_the_own_side(site: Site) -> None:
+    """Its customer reads their own words, what we answered, and how it goes on; nothing of the other customer."""
+    theirs, mine = await site.mail(MAX, "Pump of Max"), await site.mail(ERIKA, "Pump of Erika")
+
+    def merge(tx: Tx) -> None:
+        by = orders.OrderContext(tx.reads.get(mine), None, site.policy, site.clock.now)
+        site.desk.effects.apply(tx, move_entries.merge(by, tx.reads.get(theirs)), "merge", site.clock.now)
+        on = orders.OrderContext(tx.reads.get(theirs), None, site.policy, site.clock.now)
+        side = sides.of_entry(on.ticket, "support@example.com", Role.AGENT)
+        said = EntryDraft(EntryKind.CORRESPONDENCE, Address("support@example.com"), Role.AGENT, "For both.", side=side)
+        answered = orders.carry_out(on, Order(), orders.Answer("For both.", said), "the shell")
+        site.desk.effects.apply(tx, answered, "answer", site.clock.now)
+
+    await site.database.write(merge)
+    for who, number, own, other in ((ERIKA, mine, "Pump of Erika", MAX), (MAX, theirs, "Pump of Max", ERIKA)):
+        page = await (await site.customer(who)).get(f"/tickets/{number}")
+        assert page.status == 200
+        assert own in page.text
+        assert "For both." in page.text
+        assert "Waiting on contact" in page.text
+        assert other not in page.text
+        assert "Pump of Max" not in page.text or who == MAX
+        assert "Pump of Erika" not in page.text or who == ERIKA
 
 
 async def test_the_page_speaks_the_readers_language(site: Site) -> None:

@@ -1,0 +1,87 @@
+"""Who may read which entry after tickets of different customers became one.
+
+A merge keeps the customers apart. Each entry is on a side: 0 is the ticket's own, the number of a merged
+ticket that of its customers, minus the ticket's number what was written for all since the merge. A person
+who came by a merge has the sides they may read, the own one first; everybody else reads 0 and what is for all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from gateway.core.ticket import Entry, EntryKind, Role, Ticket
+from gateway.mail.message import Address
+
+
+def is_shared(ticket: Ticket) -> bool:
+    """Customers who must not read each other take part."""
+    return any(p.sees for p in ticket.people)
+
+
+def given(ticket: Ticket, key: str) -> tuple[int, ...]:
+    """The sides a person was given by a merge; empty: the ticket's own."""
+    return next((p.sees for p in ticket.people if p.address.key == key), ())
+
+
+def sees(ticket: Ticket, key: str) -> frozenset[int]:
+    """The sides a person may read; none for who takes no part."""
+    if not ticket.knows(key):
+        return frozenset()
+    return frozenset(given(ticket, key) or (0, -ticket.number))
+
+
+def of_entry(ticket: Ticket | None, key: str, role: Role) -> int:
+    """The side of what this person writes now."""
+    if ticket is None or not is_shared(ticket):
+        return 0
+    return -ticket.number if role in (Role.AGENT, Role.SYSTEM) else (*given(ticket, key), 0)[0]
+
+
+def face(ticket: Ticket, key: str) -> int:
+    """Number of the ticket by which a person knows it: the own one, before the merge."""
+    return max((*given(ticket, key)[:1], 0)[0], 0) or ticket.number
+
+
+def after_merge(source: Ticket, into: Ticket, key: str) -> tuple[int, ...]:
+    """The sides somebody of the merged ticket may read from now on."""
+    mine = given(source, key) or (source.number, -source.number)
+    return (0, -into.number, *mine) if into.knows(key) else (*mine, -into.number)
+
+
+def of_reader(ticket: Ticket, own: Ticket, key: str) -> Ticket:
+    """The ticket as this person knows it: `own` is the one of their `face`, with the state of the whole."""
+    near = {a.key for a in (ticket.requester, *ticket.participants) if face(ticket, a.key) == own.number}
+    return replace(
+        own,
+        status=ticket.status,
+        sub_status=ticket.sub_status,
+        mailbox=ticket.mailbox,
+        language=ticket.language,
+        last_activity_at=ticket.last_activity_at,
+        solved_at=ticket.solved_at,
+        closed_at=ticket.closed_at,
+        due_at=ticket.due_at,
+        merged_into=0,
+        people=tuple(p for p in ticket.people if p.address.key in near and p.address.key != own.requester.key),
+    )
+
+
+def visible(ticket: Ticket, key: str, entries: Iterable[Entry]) -> tuple[Entry, ...]:
+    mine = sees(ticket, key)
+    return tuple(e for e in entries if e.side in mine)
+
+
+def fenced(ticket: Ticket, history: Iterable[Entry]) -> tuple[Entry, ...]:
+    """For an answer to all: what not everybody may read counts as inner."""
+    if not is_shared(ticket):
+        return tuple(history)
+    return tuple(e if e.side == -ticket.number else replace(e, kind=EntryKind.COMMENT) for e in history)
+
+
+def requesters_differ(one: Ticket, other: Ticket) -> bool:
+    return one.requester.key != other.requester.key
+
+
+def people(ticket: Ticket) -> tuple[Address, ...]:
+    return tuple(a for a in (ticket.requester, *ticket.participants) if "@" in a.address)

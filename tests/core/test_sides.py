@@ -1,0 +1,79 @@
+"""Tickets of different customers in one: who may read what."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from gateway.core import move_entries, orders, sides
+from gateway.core.ticket import EntryKind, Participant, Role, Ticket
+from tests.conftest import NOW
+from tests.core.build import ANNA, KIM, LEE, MALLORY, POLICY, entry, participant, ticket
+
+
+def merged(source: Ticket, into: Ticket) -> Ticket:
+    """The ticket after the merge."""
+    by = orders.OrderContext(source, POLICY.agents[0], POLICY, NOW)
+    decision = move_entries.merge(by, into)
+    gone = {j.address.key for j in decision.change.joined}
+    there = replace(into, people=tuple(p for p in into.people if p.address.key not in gone))
+    return decision.change.applied_to(there)
+
+
+KIMS, LEES = ticket(1, requester=KIM), ticket(2, requester=LEE)
+BOTH = merged(LEES, KIMS)
+
+
+def test_each_reads_the_own_side_and_what_is_for_all() -> None:
+    """And writes on it; what an agent writes since is for all."""
+    assert (sides.sees(BOTH, KIM.key), sides.sees(BOTH, LEE.key)) == ({0, -1}, {2, -2, -1})
+    assert [sides.of_entry(BOTH, a.key, r) for a, r in ((KIM, Role.REQUESTER), (LEE, Role.PARTICIPANT))] == [0, 2]
+    assert sides.of_entry(BOTH, ANNA.key, Role.AGENT) == -1
+    assert (sides.face(BOTH, KIM.key), sides.face(BOTH, LEE.key)) == (1, 2)
+
+
+def test_who_takes_no_part_reads_nothing() -> None:
+    """Whatever number they know."""
+    assert sides.sees(BOTH, MALLORY.key) == frozenset()
+
+
+def test_a_merged_ticket_is_merged_again() -> None:
+    """Nobody gets to read what was before them, on either ticket."""
+    third = merged(BOTH, ticket(3, requester=MALLORY))
+    assert sides.sees(third, MALLORY.key) == {0, -3}
+    assert sides.sees(third, KIM.key) == {1, -1, -3}
+    assert sides.sees(third, LEE.key) == {2, -2, -1, -3}
+
+
+def test_two_tickets_of_one_customer_have_no_sides() -> None:
+    """Nothing is hidden from the one who wrote both."""
+    both = merged(ticket(2, requester=KIM), KIMS)
+    assert not sides.is_shared(both)
+    assert sides.of_entry(both, ANNA.key, Role.AGENT) == 0
+
+
+def test_who_took_part_in_both_reads_both() -> None:
+    """And is known by the ticket that goes on."""
+    both = merged(LEES, replace(KIMS, people=(participant(LEE),)))
+    assert sides.sees(both, LEE.key) == {0, -1, 2, -2}
+    assert sides.face(both, LEE.key) == 1
+
+
+def test_the_reader_gets_the_own_ticket_with_the_state_of_the_whole() -> None:
+    """No person of the other side is on it."""
+    seen = sides.of_reader(replace(BOTH, assignee=ANNA.address), LEES, LEE.key)
+    assert (seen.number, seen.requester, seen.people, seen.status) == (2, LEE, (), BOTH.status)
+    mine = sides.of_reader(BOTH, BOTH, KIM.key)
+    assert (mine.requester, mine.people) == (KIM, ())
+
+
+def test_for_an_answer_to_all_each_sides_words_are_inner() -> None:
+    """A line quoted from one of them would reach the other."""
+    history = (entry("Kim's", side=0), entry("Lee's", side=2), entry("For all", side=-1))
+    assert [e.kind is EntryKind.COMMENT for e in sides.fenced(BOTH, history)] == [True, True, False]
+    assert sides.fenced(KIMS, history) == history
+
+
+def test_a_person_without_a_side_of_their_own_is_the_tickets() -> None:
+    """Merges from before there were sides gave nobody any."""
+    old = replace(KIMS, people=(Participant(LEE),))
+    assert not sides.is_shared(old)
