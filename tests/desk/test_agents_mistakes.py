@@ -53,7 +53,7 @@ async def _receipt(room: Room) -> str:
 @pytest.mark.parametrize(
     ("order", "said"),
     [
-        (f"#to {SUPPLIER}\nIs she honest?", "#to begins a new ticket"),
+        (f"#to {SUPPLIER}\nIs she honest?", "#to and #for begin a new ticket"),
         (f"#from {KIM}\nDear Kim, here it is.", "#from in the answer to a notice"),
         ("#split\n#close", "#split stands alone"),
         ("#merge 2\n#close", "#merge stands alone"),
