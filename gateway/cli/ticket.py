@@ -53,6 +53,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         verb.add_argument("number", type=_number, metavar="N", help="number or reference of the ticket")
     ours = ", ".join(s.value for s in Status if s is not Status.NEW)
     status.add_argument("status", metavar="STATUS", help=f"{ours}, or one of your own")
+    close.add_argument("--silent", action="store_true", help="the customer gets no mail of it")
     for verb in (status, close):
         verb.add_argument("--agent", default="", metavar="ADDRESS", help="who did it; else it was the operator")
     orders = [

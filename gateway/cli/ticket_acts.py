@@ -18,7 +18,6 @@ from gateway.cli.ticket_words import print_ticket
 from gateway.core import commands, orders, sides, statuses
 from gateway.core.commands import Order, Verb
 from gateway.core.decision import Decision, EntryDraft, Reason
-from gateway.core.lifecycle import Status
 from gateway.core.notice import Audience
 from gateway.core.policy import Agent, Policy
 from gateway.core.sentences import text_of
@@ -45,7 +44,10 @@ def run(args: argparse.Namespace) -> int:
         if args.verb in ("reply", "note"):
             return _reply(site, args)
         agent = named(site.policy, args.agent) if args.agent else None
-        wish = order(site.policy, Verb.STATUS, Status.CLOSED.value if args.verb == "close" else args.status)
+        if args.verb == "close":
+            wish = order(site.policy, Verb.CLOSE, "silent" if args.silent else "")
+        else:
+            wish = order(site.policy, Verb.STATUS, args.status)
         wanted = orders.wanted_status(wish, site.policy)
 
         def decide(ticket: Ticket) -> Decision | None:

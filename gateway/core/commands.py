@@ -50,7 +50,7 @@ class Verb(StrEnum):
 _VERBS = {verb.value: verb for verb in Verb}
 
 FORMS: dict[Verb, str] = {
-    Verb.CLOSE: "#close",
+    Verb.CLOSE: "#close [silent]",
     Verb.SOLVED: "#solved",
     Verb.WAIT: "#wait",
     Verb.NOTE: "#note",
@@ -102,6 +102,9 @@ _COMMAND_WORDS: dict[Verb, str] = {
     Verb.REOPEN: mark_in("command", "reopen"),
     Verb.HELP: mark_in("command", "help"),
 }
+
+_SILENT = mark_in("command", "silent|silently|quietly")
+"""Beside `#close`: the customer gets no mail of it."""
 
 _STATUS_WORDS: dict[Status, str] = {
     Status.NEW: mark_in("status", "new"),
@@ -275,6 +278,13 @@ def _nothing(verb: Verb, argument: str, *_: Sequence[str]) -> Command | str:
     return Command(verb) if not argument.strip(".!") else code("takes_nothing", FORMS[verb])
 
 
+def _silent(verb: Verb, argument: str, *rest: Sequence[str]) -> Command | str:
+    word = argument.casefold().strip(".!")
+    if any(word in words.words_in("command", _SILENT) for words in texts.catalogs().every()):
+        return Command(verb, "silent")
+    return _nothing(verb, argument, *rest)
+
+
 def _rest(verb: Verb, argument: str, *_: Sequence[str]) -> Command | str:
     return Command(verb, argument)
 
@@ -336,6 +346,7 @@ def _language(verb: Verb, argument: str, languages: Sequence[str], _: Sequence[s
 
 
 _ARGUMENTS: dict[Verb, Callable[[Verb, str, Sequence[str], Sequence[str]], Command | str]] = {
+    Verb.CLOSE: _silent,
     Verb.NOTE: _rest,
     Verb.ASSIGN: _name,
     Verb.STATUS: _status,

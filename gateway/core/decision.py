@@ -274,6 +274,8 @@ class Undo:
     """Whom the order blocked."""
     requester: str = ""
     """Address of the requester before `#from`; empty when it stayed."""
+    took_part: bool = False
+    """Whom `#from` made the requester took part before."""
     joined: tuple[str, ...] = ()
     """Keys of those who take part because of it: they must not go on getting the answers."""
 

@@ -152,6 +152,7 @@ def undo(by: orders.OrderContext, done: Act) -> Decision:
         language=before.language,
         spam=before.spam,
         left=before.joined,
+        joined=(Joined(ticket.requester),) if before.took_part else (),
     )
     after = change.applied_to(ticket)
     colleagues = audience.tell_of_assignment(by.policy, ticket, after, by.agent, events)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from gateway.core import audience, blocking, statuses
+from gateway.core import audience, blocking, sides, statuses
 from gateway.core.commands import PEOPLE, Order, Verb
 from gateway.core.decision import (
     SENTENCES,
@@ -112,7 +112,8 @@ def carry_out(by: OrderContext, order: Order, answer: Answer | None, proof: str)
         # Other orders leave a status of the site's own, and the time it was reached, as they are.
         change = replace(change, status=status, sub_status=sub_status)
     people = tuple(a for a in recipients(ticket, answer) if not by.policy.is_own(a.address))
-    mails = () if change.spam else _customer_mails(by, status, people, answer, sub_status)
+    silent = answer is None and order.argument(Verb.CLOSE) == "silent"
+    mails = () if change.spam or silent else _customer_mails(by, status, people, answer, sub_status)
     after = change.applied_to(ticket)
     told = audience.tell_of_assignment(by.policy, ticket, after, by.agent)
     if handed_over:
@@ -282,7 +283,17 @@ def _ordered(by: OrderContext, order: Order) -> tuple[Change, tuple[str, ...]]:
     if order.has(Verb.FROM):
         change = replace(change, requester=Address(order.argument(Verb.FROM)))
         events.append(code("requester_set", order.argument(Verb.FROM)))
+        if _is_participant(by.ticket, order) and not sides.is_shared(by.ticket):
+            change = replace(change, left=(*change.left, address_key(order.argument(Verb.FROM))))
+        former, stays = by.ticket.requester, address_key(order.argument(Verb.FROM)) == by.ticket.requester.key
+        if not stays and by.policy.agent_for(former.address) is None and "@" in former.key:
+            events.append(code("requester_out", former.address))
     return change, tuple(events)
+
+
+def _is_participant(ticket: Ticket, order: Order) -> bool:
+    """Whoever `#from` names takes part already, as somebody else than the requester."""
+    return any(p.address.key == address_key(order.argument(Verb.FROM)) for p in ticket.people if not p.follower)
 
 
 def assignment(by: OrderContext, order: Order) -> tuple[str | None, tuple[str, ...]]:
@@ -358,5 +369,6 @@ def before(
         mailbox=t.mailbox if order.has(Verb.MAILBOX) else "",
         blocked=blocking.wanted(order, Verb.BLOCK, t.requester),
         requester=t.requester.address if order.has(Verb.FROM) else "",
+        took_part=order.has(Verb.FROM) and _is_participant(t, order),
         joined=tuple(j.address.key for j in joined),
     )

@@ -50,6 +50,7 @@ SENTENCES: dict[str, str] = {
     "unblock_hint": _("Mail from {0} is kept for the operator and nobody hears of it. To end that: #unblock {0}"),
     "block_hits": _("From {0} so many people wrote before, and none of them is heard any more: {1}"),
     "requester_set": _("The requester is now {0}."),
+    "requester_out": _("{0} takes no part any more and gets no answers."),
     "split_off": _("Split off #{0} by {1}."),
     "split_to": _("A mail was split off to #{0} by {1}."),
     "moved_here": _("A mail was moved here from #{0} by {1}."),

@@ -155,6 +155,25 @@ def test_a_ticket_is_handed_over_to_another_mailbox() -> None:
     assert move_entries.undo(by(replace(ON, mailbox=PLAIN_BOX.address)), done).change.mailbox == ON.mailbox
 
 
+def test_a_quiet_close_tells_no_customer() -> None:
+    """With a text the text goes out; the colleagues and the receipt are as ever."""
+    quiet = carry("#close silent")
+    assert (quiet.change.status, notices(quiet, *CUSTOMERS)) == (Status.CLOSED, [])
+    assert notices(carry("#schliessen leise"), *CUSTOMERS) == []
+    assert notices(carry("#close silent", answer()), Notice.REPLY) == [KIM.address, LEE.address]
+    assert commands.read("#close loudly").problems
+
+
+def test_whoever_takes_part_becomes_the_requester_once() -> None:
+    """The former requester is out, and the receipt says so; `#undo` brings both back."""
+    decision = carry(f"#from {LEE.address}")
+    after = decision.change.applied_to(ON)
+    assert (after.requester.key, after.participants) == (LEE.key, ())
+    assert any(e.startswith("requester_out") for e in decision.events)
+    back = move_entries.undo(by(after), stored(decision)).change.applied_to(after)
+    assert (back.requester.key, [a.key for a in back.participants]) == (KIM.key, [LEE.key])
+
+
 # --- orders without a text -----------------------------------------------------------------------------
 
 
@@ -259,12 +278,12 @@ def test_our_own_mailbox_is_nobodys_address(order: str) -> None:
 
 
 def test_following_language_and_requester() -> None:
-    """Each does what it says, and is told."""
+    """Each does what it says, and is told; so is that the former requester is out."""
     decision = carry("#follow\n#language de\n#from pat@customer.example")
     assert decision.change.joined == (Joined(ANNA, follower=True),)
     assert decision.change.language == "de"
     assert decision.change.requester == Address("pat@customer.example")
-    assert len(decision.events) == 3
+    assert len(decision.events) == 4
     assert carry("#unfollow").change.left == (ANNA.key,)
 
 
