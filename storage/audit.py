@@ -10,10 +10,12 @@ import hashlib
 import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from string import Formatter
+from typing import Any
 
 import zstandard
-from sqlalchemy import ColumnElement, Connection, Table, and_, exists, func, select, text
+from sqlalchemy import ColumnElement, Connection, Select, Table, and_, exists, func, select, text
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from gateway.core.decision import Reason
@@ -194,7 +196,10 @@ def _shared_message_ids(connection: Connection) -> Iterator[str]:
         yield f"more than one mail of ours is <{message_id}>"
 
 
-def _broken_references(connection: Connection) -> Iterator[str]:
+@cache
+def _references() -> list[tuple[str, str, Select[Any]]]:
+    """Table, column, and the rows of it that name one which is not there."""
+    found = []
     for table in metadata.sorted_tables:
         (key, *_) = table.primary_key.columns
         for foreign in (f for column in table.columns for f in column.foreign_keys):
@@ -202,9 +207,14 @@ def _broken_references(connection: Connection) -> Iterator[str]:
             other = foreign.column.table.alias("other")
             target = other.c[foreign.column.name]
             missing = and_(foreign.parent.is_not(None), ~exists().where(target == foreign.parent))
-            statement = select(key, foreign.parent).where(missing)
-            for id, value in connection.execute(statement, execution_options=_STREAM):
-                yield f"{table.name} {id}: its {foreign.parent.name} is {value}, and there is none such"
+            found.append((table.name, foreign.parent.name, select(key, foreign.parent).where(missing)))
+    return found
+
+
+def _broken_references(connection: Connection) -> Iterator[str]:
+    for table, column, statement in _references():
+        for id, value in connection.execute(statement, execution_options=_STREAM):
+            yield f"{table} {id}: its {column} is {value}, and there is none such"
 
 
 def _damaged_pages(connection: Connection) -> Iterator[str]:
