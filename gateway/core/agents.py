@@ -96,7 +96,7 @@ def _answer(on: AgentCase) -> Decision:
     except IllegalTransition:
         return _no_move(replace(on, ticket=target))
     decision = _handed_over(on, decision)
-    cut = (code("cut", out.cut),) if out.cut else ()
+    cut = (code("cut_lines", outgoing_text.named(out.cut)),) if out.cut else ()
     return _with_remarks(decision, (*cut, *((*agent_mail.left_out(case), *stale.wrote_since(on)) if answer else ())))
 
 

@@ -186,7 +186,7 @@ def read(text: str, languages: Sequence[str] = ("en", "de"), statuses: Sequence[
 
     `statuses` are the site's own in-between statuses, accepted by `#status`.
     """
-    lines = text.split("\n")
+    lines = _below_quotation(text.split("\n"))
     commands: list[Command] = []
     problems: list[str] = []
     start = 0
@@ -206,6 +206,12 @@ def read(text: str, languages: Sequence[str] = ("en", "de"), statuses: Sequence[
             commands.append(parsed)
     problems += _contradictions(commands)
     return Order(tuple(commands), tuple(problems), "\n".join(lines[start:]).strip("\n"))
+
+
+def _below_quotation(lines: list[str]) -> list[str]:
+    """An order may stand below lines that are quoted: they are no answer to anything then."""
+    above = next((i for i, line in enumerate(lines) if line.strip() and not line.startswith(">")), 0)
+    return lines[above:] if is_command(lines[above]) else lines
 
 
 def apart(order: Order) -> tuple[Order, ...]:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from urllib.parse import quote
 
 from gateway import texts
-from gateway.core import hours, rating, sides, statuses, token
+from gateway.core import hours, known_quotes, rating, sides, statuses, token
 from gateway.core.labels import BUTTONS, HEADLINES, RATINGS, SUBJECTS
 from gateway.core.notice import (
     AttachedFile,
@@ -336,7 +336,10 @@ def _ticket_words(ticket: Ticket, policy: Policy, language: str, to_agent: bool)
 
 def _conversation(request: NoticeRequest, scene: Scene, box: Mailbox) -> tuple[Line, ...]:
     """What went before, newest first."""
-    return tuple(_line(e, box) for e in reversed(_earlier(request, scene)[-CONVERSATION_LINES:]))
+    shown = reversed(_earlier(request, scene)[-CONVERSATION_LINES:])
+    if request.audience is Audience.AGENT:
+        return tuple(_line(e, box, e.new_text) for e in shown)
+    return tuple(_line(e, box, known_quotes.for_customers(e, scene.conversation)) for e in shown)
 
 
 def _earlier(request: NoticeRequest, scene: Scene) -> list[Entry]:
@@ -357,12 +360,12 @@ def _closes_at(request: NoticeRequest, scene: Scene, policy: Policy) -> datetime
     return policy.hours.add_days(since, policy.close_after_days, business=policy.business_days)
 
 
-def _line(entry: Entry, box: Mailbox) -> Line:
+def _line(entry: Entry, box: Mailbox, text: str) -> Line:
     role = {Role.AGENT: "agent", Role.SYSTEM: "system"}.get(entry.role, "customer")
     # A customer knows an agent by name; the address is not for them.
     name = entry.author.name or box.name or box.address if entry.role is Role.AGENT else entry.author.shown
     internal = entry.kind is EntryKind.COMMENT
-    return Line(name, role, entry.created_at, _shortened(entry.new_text), _names(entry), internal)
+    return Line(name, role, entry.created_at, _shortened(text), _names(entry), internal)
 
 
 def _names(entry: Entry) -> tuple[str, ...]:

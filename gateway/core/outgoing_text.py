@@ -1,7 +1,7 @@
 """What of an agent's text may go to a customer: nothing that only agents were shown.
 
-The new text is told from the quoted notice before (`body`); this is the second fence. A quoted
-line stays only if the customer knows it from the conversation. Marks made for agents and agents'
+The new text is told from the quoted notice before (`mail.new_text`); this is the second fence. A quoted
+line stays only if the customers know it from the conversation (`known_quotes`). Marks made for agents and agents'
 addresses are taken out. When an inner line stands unquoted in the text, nothing is sent at all:
 better an agent who sends again than a customer who reads what was not meant for them.
 """
@@ -14,18 +14,19 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from gateway.core import commands, token
+from gateway.core.known_quotes import SHORT, folded, knows, pieces, spoken, unquoted, words_of
 from gateway.core.notice import FILE_PATH
 from gateway.core.policy import Mailbox, Policy
 from gateway.core.ticket import Entry, EntryKind
 from gateway.mail.message import address_key
 from gateway.mail.new_text import markers
 
-_QUOTED = re.compile(r"^\s*(?:>\s?)+(.*)$")
 _SIGNATURE = re.compile(r"^-- ?$", re.M)
 _ADDRESS = re.compile(r"[^\s<>()\[\]\",;:]+@[^\s<>()\[\]\",;:]+[^\s<>()\[\]\",;:.]")
 _LINK = re.compile(r"<?https?://[^\s<>]+>?")
-_NOT_SIGNS = re.compile(r"[\W_]+")
 SIGNATURE_LINES = 12
+CUT_LINES, CUT_LENGTH = 5, 80
+"""Lines, and characters of each, that a receipt names of what was cut."""
 _FOOTER = re.compile(
     r"(?:sent from (?:my|mail for|outlook)\b|get outlook for\b|von mein(?:em|er) .{1,60} gesendet\b"
     r"|gesendet (?:von|mit) (?:mein(?:em|er)|outlook|mail für)\b|outlook für .{1,20} (?:herunterladen|beziehen)\b"
@@ -35,8 +36,6 @@ _FOOTER = re.compile(
 """What telephones write below every mail."""
 WRAPPINGS = 3
 """Mail filters put a link, percent-encoded, into one of their own."""
-SHORT = 9
-"""Letters and digits below which a line is too common to be recognised ("Thank you")."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +43,8 @@ class Outgoing:
     """The text for the customer."""
 
     text: str
-    cut: int = 0
-    """Lines taken out because they are for agents only."""
+    cut: tuple[str, ...] = ()
+    """Lines, or what stood in them, taken out because customers do not know them."""
     inseparable: bool = False
     """Inner text stands in the middle of the agent's own: send nothing."""
     command_below: str = ""
@@ -57,22 +56,33 @@ def for_customers(text: str, box: Mailbox, policy: Policy, entries: Iterable[Ent
     history = tuple(entries)
     public = _lines(e.body_text for e in history if e.kind is EntryKind.CORRESPONDENCE)
     inner = _lines(_inner_texts(history)) - public
+    known = words_of(history)
     kept: list[str] = []
-    cut = 0
-    for line in without_signature(text).split("\n"):
-        quoted = _QUOTED.match(line)
-        folded = _folded(quoted[1] if quoted else line)
-        if not quoted and commands.is_command(line):
-            return Outgoing("", command_below=line.strip())
-        if quoted and folded and folded not in public:
-            cut += 1
-        elif (len(folded) >= SHORT and folded in inner) or _marked(line):
-            return Outgoing("", inseparable=True)
-        else:
+    cut: list[str] = []
+    for quoted, lines in pieces(without_signature(text)):
+        passed = knows(known, lines) if quoted else [True] * len(lines)
+        shown_lines: list[str] = []
+        for line, passes in zip(lines, passed, strict=True):
+            if not quoted and commands.is_command(line):
+                return Outgoing("", command_below=line.strip())
+            if not passes:
+                cut.append(unquoted(line).strip())
+                continue
+            plain = folded(unquoted(line))
+            if (len(plain) >= SHORT and plain in inner) or _marked(line):
+                return Outgoing("", inseparable=True)
             shown = _LINK.sub(lambda m: m[0] if may_lead(m[0].strip("<>"), policy) else "", line)
-            cut += shown != line
-            kept.append(_without_addresses(shown, box, policy))
-    return Outgoing("\n".join(kept).strip(), cut)
+            if shown != line:
+                cut.append(line.strip())
+            shown_lines.append(_without_addresses(shown, box, policy))
+        kept += spoken(shown_lines) if quoted else shown_lines
+    return Outgoing("\n".join(kept).strip(), tuple(cut))
+
+
+def named(cut: tuple[str, ...]) -> str:
+    """The lines that were cut, as the receipt names them."""
+    lines = [f"“{line[:CUT_LENGTH]}{'…' * (len(line) > CUT_LENGTH)}”" for line in cut[:CUT_LINES]]
+    return ", ".join([*lines, *(["…"] if len(cut) > CUT_LINES else [])])
 
 
 def may_lead(url: str, policy: Policy) -> bool:
@@ -103,23 +113,13 @@ def _inner_texts(history: tuple[Entry, ...]) -> list[str]:
 
 
 def _lines(texts: Iterable[str]) -> set[str]:
-    return {folded for text in texts for line in text.split("\n") if (folded := _folded(_unquoted(line)))}
-
-
-def _unquoted(line: str) -> str:
-    quoted = _QUOTED.match(line)
-    return quoted[1] if quoted else line
-
-
-def _folded(line: str) -> str:
-    """Letters and digits only: mail programs wrap, indent and decorate what they quote."""
-    return _NOT_SIGNS.sub("", line.casefold())
+    return {plain for text in texts for line in text.split("\n") if (plain := folded(unquoted(line)))}
 
 
 def _marked(line: str) -> bool:
     """Our marker line: what follows it is the notice."""
-    folded = _folded(line)
-    return any(_folded(marker) in folded for marker in markers())
+    plain = folded(line)
+    return any(folded(marker) in plain for marker in markers())
 
 
 def _without_addresses(line: str, box: Mailbox, policy: Policy) -> str:

@@ -115,6 +115,7 @@ SENTENCES: dict[str, str] = {
     "winmail_empty": _("The mail came with a winmail.dat that holds nothing but formatting."),
     "nothing_shown": _("Nothing of this mail is shown: {0}."),
     "cut": _("Cut from your text, because it is for agents only: {0} lines."),
+    "cut_lines": _("Left out of your text, because the customer does not know it from the conversation: {0}"),
     "left_out": _("Not sent along, because it is for agents only: {0}."),
     "answer_encrypted": _(
         "Your mail is encrypted, so it cannot be read here and nothing was sent. Please send it without encryption."

@@ -76,6 +76,8 @@ class _Quotation:
     depth: int
     marked: bool
     by_hand: bool = False
+    gmail: bool = False
+    """Gmail's frame for everything below the new text; answers between its quotations stand in it as well."""
 
 
 @dataclass(slots=True)
@@ -193,7 +195,7 @@ def _open(state: _State, name: str, found: dict[str, str]) -> None:
         by_hand = "gmail_quote" in found.get("class", "")
         _quote(state, _Quotation(name, state.depth[name], cite and not by_hand, by_hand))
     elif _QUOTE_CLASS.search(found.get("class", "")):
-        _quote(state, _Quotation(name, state.depth[name], True))
+        _quote(state, _Quotation(name, state.depth[name], True, gmail="gmail_quote" in found["class"]))
     if name == "pre":
         state.pre += 1
     elif name in ("ul", "ol"):
@@ -251,6 +253,9 @@ def _close(state: _State, name: str) -> None:
     state.depth[name] = depth - 1
     while state.quotes and state.quotes[-1].tag == name and state.quotes[-1].depth >= depth:
         _count(state, state.quotes.pop(), -1)
+        if name == "blockquote" and not state.level and state.quotes and state.quotes[-1].gmail:
+            _count(state, state.quotes[-1], -1)
+            state.quotes[-1] = replace(state.quotes[-1], marked=False, gmail=False)
     if name == "pre":
         state.pre = max(0, state.pre - 1)
     elif name in ("ul", "ol") and state.lists:

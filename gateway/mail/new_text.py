@@ -1,6 +1,7 @@
 """The new text of a reply, in front of all that mail programs quote with it.
 
-When unsure keep everything: a line too many is read past, a line too few is a customer not
+Who answers point by point, between the lines of a quotation, keeps the lines that are answered, as `> line`
+(`answers.py`). When unsure keep everything: a line too many is read past, a line too few is a customer not
 heard. Nothing is deleted here: the whole text stays beside the new one. Time is proportional
 to the length, and a text too long to be written by hand is left whole.
 """
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from gateway.mail import quotation
+from gateway.mail.answers import Stretch, is_separator, with_questions
 from gateway.mail.html_text import TextLine
 from gateway.texts import Catalogs, catalog, catalogs
 from gateway.texts import mark as _
@@ -23,7 +25,6 @@ LOOKS_LIMIT = 1_000
 _QUOTE = re.compile(r"^ {0,3}((?:>[ \t]?)+)")
 _NO_QUOTE = re.compile(r"<\s*$|^> ?(?:wrote|schrieb|a écrit|escribió):\s*$")
 """Decoration such as `>>> offer <<<`, and the end of an address that was broken before its bracket."""
-_SEPARATOR = re.compile(r"^\s*(?:[-_=*–—]{3,}|-- ?)\s*$")
 _WORDS = re.compile(r"\w+")
 _NOT_SIGNS = re.compile(r"[\W_]+")
 _MARKER_LINES = 4
@@ -50,8 +51,18 @@ class _Row:
     """A line and what is known of it before any wording is looked at."""
 
     text: str
-    quoted: bool
+    depth: int
+    """Quotations around it."""
     rule: bool = False
+
+    @property
+    def quoted(self) -> bool:
+        return self.depth > 0
+
+    @property
+    def marked(self) -> str:
+        """A quoted line as it is shown: one mark for each quotation around it."""
+        return f"{'> ' * self.depth}{_QUOTE.sub('', self.text)}".rstrip()
 
 
 def new_text(body_text: str, lines: Sequence[TextLine] = (), above: Sequence[str] = ()) -> str:
@@ -66,9 +77,10 @@ def new_text(body_text: str, lines: Sequence[TextLine] = (), above: Sequence[str
     if len(lines or plain) > LINES_LIMIT:
         return body_text
     rows = _above_marker(_html_rows(lines) if lines else _plain_rows(plain), above or markers())
-    kept = _kept(rows)
+    kept, stretches = _kept(rows)
     if len(kept) == len(rows) == len(plain):
         return body_text
+    kept = with_questions(kept, stretches)
     return re.sub(r"\n{3,}", "\n\n", "\n".join(kept)).strip() or body_text
 
 
@@ -79,11 +91,10 @@ def _plain_rows(lines: Sequence[str]) -> list[_Row]:
     # A quotation begins with one sign; three in front of a line are a prompt, or decoration.
     if not any(0 < depth < 3 for depth in depths):
         depths = [0] * len(lines)
-    quoted = [depth > 0 for depth in depths]
     for index in range(1, len(lines) - 1):
-        if not quoted[index] and quoted[index - 1] and _is_torn(lines[index - 1], lines[index], quoted[index + 1]):
-            quoted[index] = True
-    return [_Row(line, q) for line, q in zip(lines, quoted, strict=True)]
+        if not depths[index] and depths[index - 1] and _is_torn(lines[index - 1], lines[index], depths[index + 1] > 0):
+            depths[index] = depths[index - 1]
+    return [_Row(line, depth) for line, depth in zip(lines, depths, strict=True)]
 
 
 def _is_torn(before: str, line: str, quotation_follows: bool) -> bool:
@@ -99,14 +110,12 @@ def _is_torn(before: str, line: str, quotation_follows: bool) -> bool:
 def _html_rows(lines: Sequence[TextLine]) -> list[_Row]:
     """Quotation marks of HTML. A plain `<blockquote>` also indents what people write themselves: it counts
     as quotation when the mail announces one before it, or when it is the last and nothing else is marked."""
-    rows = [_Row(line.text, line.quoted, line.rule) for line in lines]
-    levels = [line.level for line in lines]
     announced = _first_announcement(lines)
     if announced < 0:
         announced = _last_block([0 if line.indented else line.level for line in lines])
     return [
-        _Row(row.text, row.quoted or (level > 0 and 0 <= announced <= index), row.rule)
-        for index, (row, level) in enumerate(zip(rows, levels, strict=True))
+        _Row(line.text, max(line.level, 1) if line.quoted or (line.level and 0 <= announced <= index) else 0, line.rule)
+        for index, line in enumerate(lines)
     ]
 
 
@@ -161,14 +170,19 @@ def _above_marker(rows: list[_Row], above: Sequence[str]) -> list[_Row]:
     return rows
 
 
-def _kept(rows: list[_Row]) -> list[str]:
+def _kept(rows: list[_Row]) -> tuple[list[str], list[Stretch]]:
+    """The new rows, and the quoted ones between them."""
     texts = [row.text for row in rows]
     quoted = [row.quoted for row in rows]
     kept: list[str] = []
-    index = looks = 0
+    stretches: list[Stretch] = []
+    index = looks = begins = 0
     while index < len(rows):
         text = texts[index]
         if quoted[index]:
+            if not index or not quoted[index - 1]:
+                stretches.append(Stretch(len(kept), bool(begins and not "".join(kept[begins - 1 :]).strip())))
+            stretches[-1].lines.append(rows[index].marked)
             index += 1
             continue
         if not rows[index].rule and not quotation.may_announce(text):
@@ -177,26 +191,29 @@ def _kept(rows: list[_Row]) -> list[str]:
             continue
         looks += 1
         if looks > LOOKS_LIMIT or quotation.is_forward_mark(text):
-            return kept + texts[index:]
+            return kept + texts[index:], stretches
         if _all_below_is_quoted(rows, texts, index):
             kept = _without_separator(kept)
             if not _marked_next(texts, quoted, index + 1):
-                return kept
+                return kept, stretches
+            begins = len(kept) + 1
             index += 1
             continue
         if (place := quotation.inline_attribution(texts, quoted, index)) >= 0:
             kept.append(text[:place].rstrip(" -"))
+            begins = len(kept) + 1
             index += 1
             continue
         if count := quotation.attribution(texts, quoted, index):
             index += count
             kept = _without_separator(kept)
             if not _marked_next(texts, quoted, index):
-                return kept
+                return kept, stretches
+            begins = len(kept) + 1
             continue
         kept.append(text)
         index += 1
-    return kept
+    return kept, stretches
 
 
 def _all_below_is_quoted(rows: Sequence[_Row], texts: Sequence[str], index: int) -> bool:
@@ -217,6 +234,6 @@ def _marked_next(texts: Sequence[str], quoted: Sequence[bool], index: int) -> bo
 def _without_separator(kept: list[str]) -> list[str]:
     """Without the line, if any, that was drawn above the quotation."""
     end = len(kept)
-    while end and (not kept[end - 1].strip() or _SEPARATOR.match(kept[end - 1])):
+    while end and (not kept[end - 1].strip() or is_separator(kept[end - 1])):
         end -= 1
     return kept[:end] if end or not kept else kept

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 from starlette.responses import Response
 
-from gateway.core import lifecycle, sides, statuses, token
+from gateway.core import known_quotes, lifecycle, sides, statuses, token
 from gateway.core.compose import reply_mailto
 from gateway.core.sentences import text_of
 from gateway.core.ticket import Entry, EntryKind, Role, Ticket
@@ -270,14 +270,14 @@ def _messages(request: PageRequest, found: Ticket, entries: list[Entry]) -> tupl
     seen: set[str] = set()
     shown = []
     for entry in entries:
-        shown.append(_message(request, found, entry, seen))
+        shown.append(_message(request, found, entry, known_quotes.for_customers(entry, entries), seen))
         seen |= {a.sha256 for a in entry.attachments if a.content_type.startswith("image/")}
     return tuple(reversed(shown))
 
 
-def _message(request: PageRequest, found: Ticket, entry: Entry, seen: set[str]) -> views.ShownMessage:
-    text, agent = entry.new_text, entry.role is Role.AGENT
-    whole = "" if agent or entry.body_text.strip() == text.strip() else entry.body_text
+def _message(request: PageRequest, found: Ticket, entry: Entry, text: str, seen: set[str]) -> views.ShownMessage:
+    agent = entry.role is Role.AGENT
+    whole = "" if agent or entry.body_text.strip() == entry.new_text.strip() else entry.body_text
     shortened = len(text) > TEXT_LIMIT or len(whole) > TEXT_LIMIT
     files: list[views.ListedFile] = []
     pictures: list[views.ListedFile] = []

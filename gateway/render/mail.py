@@ -177,6 +177,7 @@ def lines(text: str) -> Markup:
     return Markup("<br>").join(escape(text).split("\n"))
 
 
+_MARKS = re.compile("(?:> )*")
 _PARAGRAPHS = re.compile(r"\n\s*\n")
 
 
@@ -184,12 +185,14 @@ def _fill(line: str, width: int) -> list[str]:
     """Break at spaces. Words, and addresses of pages above all, stay whole."""
     if len(line) <= width:
         return [line]
+    # A line that was quoted before keeps its marks in front of each piece.
+    mark = _MARKS.match(line)[0]  # type: ignore[index]  # it matches the empty string as well
     filled: list[str] = []
     current = ""
-    for word in line.split(" "):
-        if current and len(current) + 1 + len(word) > width:
-            filled.append(current)
+    for word in line.removeprefix(mark).split(" "):
+        if current and len(mark) + len(current) + 1 + len(word) > width:
+            filled.append(mark + current)
             current = word
         else:
             current = f"{current} {word}" if current else word
-    return [*filled, current]
+    return [*filled, mark + current]

@@ -64,10 +64,89 @@ def test_what_people_write_stays(text: str) -> None:
     assert new_text(text) == text
 
 
-def test_answers_between_the_lines_stay() -> None:
-    """Of an answer in pieces every piece is kept."""
-    text = f"Am 06.05.24 um 10:15 schrieb {US}:\n> Welches Modell?\nDas blaue.\n> Seit wann?\nSeit gestern.\n\nAnna"
-    assert new_text(text) == "Das blaue.\nSeit gestern.\n\nAnna"
+ATTRIBUTIONS = {
+    "Thunderbird, German": f"Am 06.05.24 um 10:15 schrieb {US}:",
+    "Gmail, German, wrapped": "Am Mo., 6. Mai 2024 um 10:15 Uhr schrieb Support <\nsupport@replydesk.example>:\n",
+    "Gmail": f"On Mon, May 6, 2024 at 10:15 AM {US} wrote:\n",
+    "Apple": f"> On May 6, 2024, at 10:15, {US} wrote:\n> ",
+    "Apple, German": f"> Am 06.05.2024 um 10:15 schrieb {US}:\n> ",
+    "Outlook with marks": f"-----Original Message-----\n> From: {US}\n> Sent: Monday, May 6, 2024 10:15 AM\n> \n",
+    "a language without a catalog": f"Le lun. 6 mai 2024 à 10:15, {US} a écrit :\n",
+}
+
+
+@pytest.mark.parametrize("greeting", ["", "Hallo Rosa,\n\n"], ids=["at once", "with a greeting"])
+@pytest.mark.parametrize("announced", ATTRIBUTIONS)
+def test_answers_between_the_lines_stay_with_their_questions(announced: str, greeting: str) -> None:
+    """Whoever answers point by point keeps the line above each answer, and nothing else of the quotation."""
+    quoted = "> Hallo Anna,\n> \n> Welches Modell?\nDas blaue.\n> Seit wann?\n\nSeit gestern.\n\n> Ihr Support\n"
+    found = new_text(f"{greeting}{ATTRIBUTIONS[announced]}\n{quoted}\n\nAnna")
+    assert found == f"{greeting}> Welches Modell?\nDas blaue.\n> Seit wann?\n\nSeit gestern.\n\n> Ihr Support\n\nAnna"
+
+
+def test_ten_answers_have_ten_questions() -> None:
+    """Each yes and no stands below its question."""
+    pairs = [(f"> {n}. Does it do that?", "yes" if n % 2 else "no") for n in range(1, 11)]
+    lines = "\n".join(line for pair in pairs for line in pair)
+    assert new_text(f"On Mon, May 6, 2024 at 10:15 AM {US} wrote:\n{lines}") == lines
+
+
+@pytest.mark.parametrize(
+    ("text", "want"),
+    [
+        ("You wrote\n> It was bought in May.\nThen it is under warranty.", None),
+        ("> Is it still under warranty?\nYes.\n\nAm 06.05.24 um 10:15 schrieb a@b.example:\n> alt\n> und lang", -3),
+        ("> Is it still under warranty?\n\nYes.", None),
+        ("Danke!\n\n> Brauchen Sie die Rechnung?\n\nJa.\n\n-----Original Message-----\nFrom: a@b.example", -3),
+    ],
+)
+def test_a_line_quoted_by_hand_stays(text: str, want: int | None) -> None:
+    """What no program announces was quoted by the writer; a whole quotation below it goes as ever."""
+    assert new_text(text) == "\n".join(text.split("\n")[:want]).strip()
+
+
+@pytest.mark.parametrize(
+    ("text", "want"),
+    [
+        (f"On Mon, May 6, 2024 at 10:15 AM {US} wrote:\n> Which model?\n\nThe blue one.", "The blue one."),
+        (f"Hi,\n\nOn Mon, May 6, 2024 at 10:15 AM {US} wrote:\n\n> old\n\nNew.", "Hi,\n\nNew."),
+        ("> old\n> and older\n> and more\n> and yet more\n\nNew.", "New."),
+        ("New.\n\n> old\n> older\n-- \nAnna", "New.\n\n-- \nAnna"),
+        ("New.\n\n> old and older\n> more\n____________\nA list for all of you\nlist@x", None),
+        (
+            "New.\n\n> A long line of a mail that some program on the way had to break in two\npieces\n> and more.",
+            "New.\n\npieces",
+        ),
+    ],
+)
+def test_an_ordinary_reply_keeps_no_quotation(text: str, want: str | None) -> None:
+    """All above or all below one quotation, with a greeting, a signature or a footer: as short as ever."""
+    assert new_text(text) == (want or text.replace("> old and older\n> more\n", ""))
+
+
+@pytest.mark.parametrize(
+    "markup",
+    [
+        "<p>Hi</p><div class=moz-cite-prefix>On 6/5/24 10:15, Support wrote:</div><blockquote type=cite>"
+        "<p>Dear Anna</p><p>Which model?</p></blockquote><p>The blue one.</p><blockquote type=cite>"
+        "<p>Since when?</p></blockquote><p>Yesterday.</p><blockquote type=cite><p>Bye</p></blockquote>",
+        "<div>Hi</div><blockquote type=cite><div>On May 6, 2024, at 10:15, Support &lt;a@b.example&gt; wrote:</div><br>"
+        "<div>Dear Anna</div><br><div>Which model?</div></blockquote><div>The blue one.</div><blockquote type=cite>"
+        "<div>Since when?</div></blockquote><div>Yesterday.</div><blockquote type=cite>Bye</blockquote>",
+        '<div>Hi</div><div class="gmail_quote gmail_quote_container"><div class=gmail_attr>On Mon, May 6, 2024'
+        " at 10:15 AM Support wrote:<br></div><blockquote class=gmail_quote>Dear Anna<br><br>Which model?</blockquote>"
+        "<div>The blue one.</div><blockquote class=gmail_quote>Since when?</blockquote><div>Yesterday.</div><blockquote"
+        " class=gmail_quote>Bye</blockquote></div>",
+    ],
+    ids=["Thunderbird", "Apple", "Gmail"],
+)
+def test_answers_between_the_lines_of_markup_stay_with_their_questions(markup: str) -> None:
+    """The same in HTML, as the programs split their quotation."""
+    lines = html_text.lines(markup)
+    found = new_text(html_text.from_lines(lines), lines)
+    assert [line for line in found.split("\n") if line] == [
+        "Hi", "> Which model?", "The blue one.", "> Since when?", "Yesterday.",
+    ]  # fmt: skip
 
 
 def test_an_answer_below_a_quoted_marker_stays() -> None:
