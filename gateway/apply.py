@@ -12,10 +12,10 @@ from datetime import datetime, timedelta
 from gateway.core import audience, clock, sides, stale
 from gateway.core.compose import Scene, compose
 from gateway.core.decision import AgentView, Decision
-from gateway.core.notice import Audience, Notice, NoticeRequest, Outbound
+from gateway.core.notice import Audience, Notice, NoticeRequest, Outbound, fitting
 from gateway.core.policy import Policy
 from gateway.core.roles import is_role
-from gateway.core.ticket import Ticket
+from gateway.core.ticket import Role, Ticket
 from gateway.core.token import fingerprint
 from gateway.mail.message import Address
 from gateway.mail.sentence import code
@@ -142,6 +142,17 @@ class Effects:
             tx.contacts.set_undeliverable(address, now)
         if decision.alarm:
             self._operator.alarm(tx, f"{decision.reason.value}:{decision.ticket}", decision.alarm, now)
+        if (
+            applied
+            and decision.change.language
+            and decision.change.language in self._policy.languages
+            and "@" in applied.ticket.requester.key
+        ):
+            # What an agent orders for a ticket is known of the person from now on.
+            contact = tx.contacts.ensure(applied.ticket.requester, now)
+            tx.contacts.set_language(contact.id, decision.change.language)
+        if decision.lives:
+            tx.contacts.set_undeliverable(decision.lives, None)
         entry = applied.entry.id if applied and applied.entry else None
         if applied and decision.happened_at is None:
             applied = self._set_target(tx, applied, decision, now)
@@ -149,7 +160,7 @@ class Effects:
             undo = replace(decision.undo, moved=applied.moved or decision.undo.moved)
             tx.acts.record(applied.ticket.number, undo, entry, journal_id, now)
         self._drafts(tx, applied, decision, journal_id, now)
-        scene = _scene(tx, applied, decision, cause, now)
+        scene = _scene(tx, applied, decision, self._policy, cause, now)
         later = now + timedelta(minutes=decision.hold_minutes) if decision.hold_minutes else None
         for request in decision.notices:
             waits = later if request.audience is Audience.CUSTOMER else None
@@ -175,7 +186,7 @@ class Effects:
         return replace(applied, ticket=tx.reads.get(applied.ticket.number))
 
 
-def _scene(tx: Tx, applied: Applied | None, decision: Decision, cause: str, now: datetime) -> Scene:
+def _scene(tx: Tx, applied: Applied | None, decision: Decision, policy: Policy, cause: str, now: datetime) -> Scene:
     """What the notices of a decision tell of: the ticket as it is now, and its conversation where they show it."""
     if applied is None:
         return Scene(now, cause, listed=decision.listed)
@@ -183,8 +194,11 @@ def _scene(tx: Tx, applied: Applied | None, decision: Decision, cause: str, now:
     shows_history = any(n.notice is not Notice.REQUEST_RECEIVED for n in decision.notices) and not applied.created
     keys = {n.recipient.key: n.recipient.address for n in decision.notices if n.audience is Audience.CUSTOMER}
     contacts = {key: tx.contacts.find(address) for key, address in keys.items()}
-    if applied.entry and applied.entry.message_id and applied.created:
-        refers_to: tuple[str, ...] = (applied.entry.message_id,)
+    if applied.created and applied.entry and applied.entry.role is Role.AGENT:
+        # The agent's own mail, which no customer ever had.
+        refers_to: tuple[str, ...] = ()
+    elif applied.entry and applied.entry.message_id and applied.created:
+        refers_to = (applied.entry.message_id,)
     else:
         refers_to = tuple(tx.threads.customer_ids(ticket.number)) if keys else ()
     faces = {sides.face(ticket, key) for key in keys} - {ticket.number} if sides.is_shared(ticket) else set()
@@ -201,7 +215,7 @@ def _scene(tx: Tx, applied: Applied | None, decision: Decision, cause: str, now:
         html=decision.html,
         conversation=tuple(tx.reads.entries(ticket.number, limit=40)) if shows_history else (),
         refers_to=refers_to,
-        files=decision.files,
+        files=fitting(decision.files, policy.max_attachment_bytes),
         languages={key: contact.language for key, contact in contacts.items() if contact and contact.language},
     )
 

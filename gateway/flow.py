@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 
 from gateway.apply import Effects, Notices, Operator, pauses
 from gateway.core import archive, blocking, commands, forward, passed_on, refusal, statuses, thread
+from gateway.core.acknowledge import lives
 from gateway.core.case import Case, Facts, author_of
 from gateway.core.classify import classify
 from gateway.core.commands import Order, Verb
@@ -99,6 +100,8 @@ class Desk:
         if draft := self._let_go(tx, case):
             return self._send_draft(tx, journal_id, read, draft, now)
         decision = decide(case)
+        if case.facts.undeliverable and lives(case) and not archived:
+            decision = replace(decision, lives=case.author.address)
         message = read.message
         if decision.hold:
             tx.journal.hold(journal_id, decision.reason.value, decision.hold, now)
@@ -236,7 +239,7 @@ class Desk:
         if case.holder:
             return replace(facts, drafts=tuple(tx.drafts.waiting(facts.now, case.holder.keys)))
         if case.agent is None:
-            own = tx.reads.search(status="open", requester=case.author.address) if asks_status(case) else ()
+            own = tx.reads.search(status="open", requester=case.author.address, limit=MOST) if asks_status(case) else ()
             return replace(facts, own_tickets=tuple(own))
         number = next((int(c.argument) for c in case.order.commands if c.verb in NUMBERED and c.argument), 0)
         named = tx.threads.known(thread.ThreadKeys(claims=(number,))).tickets.get(number) if number else None
@@ -306,6 +309,8 @@ class Desk:
         return parse(data, row.envelope).subject
 
 
+MOST = 5_000
+"""Tickets of one person that are counted."""
 NUMBERED = (Verb.MERGE, Verb.MOVE, Verb.REOPEN)
 
 

@@ -54,8 +54,14 @@ class Jobs:
         if found is None:
             return None
         self._connection.execute(update(JOB).where(JOB.c.name == name).values(due_at=next_at, ran_at=now))
-        before: datetime = found.ran_at or found.due_at - FIRST_SPAN
+        # A clock that was wrong may have written down a time that is yet to come.
+        before: datetime = found.ran_at if found.ran_at and found.ran_at <= now else found.due_at - FIRST_SPAN
         return before
+
+    def no_later(self, name: str, latest: datetime) -> None:
+        """A next run later than one can be was written down by a clock that was wrong."""
+        too_late = update(JOB).where(JOB.c.name == name, JOB.c.due_at > latest)
+        self._connection.execute(too_late.values(due_at=latest))
 
     def ran(self, name: str, now: datetime, due_at: datetime) -> None:
         """A job looked, and will look again."""

@@ -90,7 +90,7 @@ def read(row: Row[Any]) -> OutboxEntry:
     return OutboxEntry(**values)
 
 
-def write_file(file: AttachedFile) -> dict[str, str]:
+def write_file(file: AttachedFile) -> dict[str, Any]:
     """A file as the column `files` holds it."""
     return {
         "raw": file.raw_sha256,
@@ -98,12 +98,18 @@ def write_file(file: AttachedFile) -> dict[str, str]:
         "filename": file.filename,
         "content_type": file.content_type,
         "content_id": file.content_id,
+        "linked": file.linked,
     }
 
 
-def _file(values: dict[str, str]) -> AttachedFile:
+def _file(values: dict[str, Any]) -> AttachedFile:
     return AttachedFile(
-        values["raw"], values["part"], values["filename"], values["content_type"], values.get("content_id", "")
+        values["raw"],
+        values["part"],
+        values["filename"],
+        values["content_type"],
+        values.get("content_id", ""),
+        linked=values.get("linked", False),
     )
 
 

@@ -171,6 +171,25 @@ async def test_fired_twice_at_once_by_two_daemons(database_url: str, clock: Cloc
         await one.database.close()
 
 
+@pytest.mark.parametrize("name", ["digest", "review"])
+async def test_a_clock_that_was_wrong(database: Database, clock: Clock, tmp_path: Path, name: str) -> None:
+    """A next run that was written down while the clock was two months ahead is not believed once it is right."""
+    r = room(database, clock, tmp_path, **EVERYTHING)
+    await look(r)
+    clock.now = NOW + timedelta(days=60)
+    await look(r)
+    clock.now = NOW
+    await look(r)
+    assert (await rows(r))[name].due_at == NOW + timedelta(hours=22)
+    ticket = (await r.mail(ERIKA)).ticket or 0
+    assert ticket
+    clock.now = NOW + timedelta(hours=22, minutes=1)
+    await look(r)
+    assert (await rows(r))[name].ran_at == clock.now
+    if name == "digest":
+        assert (await rows(r))[name].outcome == "2 mails"
+
+
 def test_the_table() -> None:
     """Names are unique, and none is looked for less often than it may be due."""
     names = [job.name for job in JOBS]

@@ -77,7 +77,11 @@ async def _morning(
         return None if before is None else write(tx, context, before, now)
 
     # By itself, so that a first one that fails is due at its time all the same.
-    await context.database.write(lambda tx: tx.jobs.introduce(name, next_after(now)))
+    def expect(tx: Tx) -> None:
+        tx.jobs.introduce(name, next_after(now))
+        tx.jobs.no_later(name, next_after(now))
+
+    await context.database.write(expect)
     sent = await context.database.write(work)
     if sent is None:
         return ""

@@ -57,6 +57,7 @@ def policy(settings: Settings, keys: Keys) -> Policy:
         reopen_budgets=_budgets(limits.reopens),
         notify_customers_of_status=life.notify_customers_of_status,
         answering_assigns=life.answering_assigns,
+        max_attachment_bytes=settings.send.max_attachment_bytes,
         hold_minutes=settings.send.hold_minutes,
         hours=hours(settings),
         business_days=life.count == "business",

@@ -8,6 +8,13 @@ from gateway.core.window import spent
 from gateway.mail.message import KindName
 
 
+def lives(case: Case) -> bool:
+    """Somebody writes from the author's mailbox, so it lives, whatever bounced before: a person's mail, which no
+    trusted host calls forged, and which no form sent in their name."""
+    own = case.message.author is not None and case.message.author.key == case.author.key
+    return case.kind.name is KindName.CORRESPONDENCE and not case.facts.disproven and own and "@" in case.author.key
+
+
 def no_acknowledgement(case: Case) -> str:
     """Why a new request is not acknowledged, or the empty string when it is."""
     if case.kind.name is not KindName.CORRESPONDENCE:
@@ -20,7 +27,7 @@ def no_acknowledgement(case: Case) -> str:
         return "its author is one of our own addresses"
     if is_role(case.author.key):
         return "role-address: nobody reads there"
-    if case.facts.undeliverable:
+    if case.facts.undeliverable and not lives(case):
         return "mail to this address failed for good lately"
     full = spent(case.policy.acknowledgement_budgets, case.facts.automatic_mail, case.now)
     if full:

@@ -18,6 +18,7 @@ from gateway.core.roles import is_role
 from gateway.core.thread import Key, leads_to
 from gateway.core.ticket import EntryKind, Evidence, Role, Ticket
 from gateway.mail.message import Address, Attachment, address_key
+from gateway.mail.new_text import pictures_outside
 from gateway.mail.sentence import code
 
 
@@ -83,15 +84,25 @@ def outside(case: Case) -> tuple[Address, ...]:
 
 
 def files(case: Case) -> tuple[AttachedFile, ...]:
-    """The agent's files, without notices of ours that a mail program attached."""
+    """The agent's files, without notices of ours that a mail program attached, and without pictures that go with
+    words that do not: those of a signature, and of what is quoted."""
     ours = {
         n.part
         for n in case.message.nested
         if token.is_agents_message_id(n.message_id) or (n.author and case.policy.is_own(n.author.address))
     }
+    ours |= {p.part for p in _pictures_outside(case)}
     return tuple(
         f for f in case.files if f.part not in ours and not _is_saved_notice(f.filename, case) and not _is_text_again(f)
     )
+
+
+def _pictures_outside(case: Case) -> tuple[Attachment, ...]:
+    pictures = [a for a in case.message.attachments if a.inline and a.content_type.startswith("image/")]
+    if not pictures:
+        return ()
+    outside = pictures_outside(case.message.body_html, outgoing_text.without_signature)
+    return tuple(p for p in pictures if p.content_id in outside)
 
 
 _FORMS = frozenset({"text/rtf", "application/rtf", "text/richtext", "text/enriched", "text/x-amp-html"})
@@ -117,10 +128,14 @@ def shown(case: Case) -> tuple[Attachment, ...]:
     return tuple(a for a in case.message.attachments if a.part in parts)
 
 
-def left_out(case: Case) -> tuple[str, ...]:
-    """Names of the files that must not go along, as a sentence for the receipt."""
-    names = [f.filename for f in case.files if f not in files(case)]
-    return (code("left_out", ", ".join(names)),) if names else ()
+def left_out(case: Case, files: tuple[AttachedFile, ...]) -> tuple[str, ...]:
+    """Names of the files that do not go along with `files`, or go as links, as sentences for the receipt."""
+    pictures = {p.part: p.filename for p in _pictures_outside(case)}
+    sent = {f.part for f in files}
+    names = [f.filename for f in case.files if f.part not in sent and f.part not in pictures]
+    linked = [f.filename for f in files if f.linked]
+    said = {"left_out": names, "pictures_left_out": list(pictures.values()), "goes_as_link": linked}
+    return tuple(code(word, ", ".join(found)) for word, found in said.items() if found)
 
 
 def formatted(

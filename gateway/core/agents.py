@@ -13,7 +13,7 @@ from gateway.core.agent_mail import AgentCase
 from gateway.core.case import Case
 from gateway.core.commands import Verb
 from gateway.core.decision import Decision, Doubt, Joined, Reason, Why
-from gateway.core.notice import Notice
+from gateway.core.notice import Notice, fitting
 from gateway.core.refusal import PACE, SENDABLE, about_drafts, hold, is_lifted, refuse, unsent
 from gateway.core.ticket import Entry, EntryKind, Role, Ticket
 from gateway.errors import IllegalTransition
@@ -73,7 +73,7 @@ def _answer(on: AgentCase) -> Decision:
     answer = None
     if out.text or files:
         around = (code("around", agent.name or agent.address),) if agent_mail.outside(case) else ()
-        html, files = agent_mail.formatted(case, out.text, files, box)
+        html, files = agent_mail.formatted(case, out.text, fitting(files, case.policy.max_attachment_bytes), box)
         answer = orders.Answer(
             out.text,
             agent_mail.entry(case, agent, EntryKind.CORRESPONDENCE, out.text, Reason.AGENT_ANSWER, around),
@@ -97,7 +97,9 @@ def _answer(on: AgentCase) -> Decision:
         return _no_move(replace(on, ticket=target))
     decision = _handed_over(on, decision)
     cut = (code("cut_lines", outgoing_text.named(out.cut)),) if out.cut else ()
-    return _with_remarks(decision, (*cut, *((*agent_mail.left_out(case), *stale.wrote_since(on)) if answer else ())))
+    return _with_remarks(
+        decision, (*cut, *((*agent_mail.left_out(case, files), *stale.wrote_since(on)) if answer else ()))
+    )
 
 
 def _handed_over(on: AgentCase, decision: Decision) -> Decision:

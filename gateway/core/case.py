@@ -177,7 +177,9 @@ class Case:
 
 
 def files_of(message: Message) -> tuple[AttachedFile, ...]:
-    return tuple(AttachedFile(message.sha256, a.part, a.filename, a.content_type) for a in message.attachments)
+    return tuple(
+        AttachedFile(message.sha256, a.part, a.filename, a.content_type, size=a.size) for a in message.attachments
+    )
 
 
 def author_of(message: Message, policy: Policy) -> Address:

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from gateway import texts
 from gateway.core import hours, known_quotes, rating, sides, statuses, token
+from gateway.core import language as tongue
 from gateway.core.labels import BUTTONS, HEADLINES, RATINGS, SUBJECTS
 from gateway.core.notice import (
     AttachedFile,
@@ -29,17 +30,23 @@ from gateway.core.notice import (
 )
 from gateway.core.policy import Mailbox, Policy
 from gateway.core.sentences import text_of
+from gateway.core.signature import closing
 from gateway.core.ticket import Entry, EntryKind, Role, Ticket
 from gateway.core.token import Named
 from gateway.mail import subject
 from gateway.mail.message import NULL_REVERSE_PATH, Address
 from gateway.mail.new_text import marker
 from gateway.mail.sentence import code
+from gateway.texts import mark as _
 
 REGISTRATION_DAYS = 30
 RESET_HOURS = 24
 CONVERSATION_LINES = 12
 """Entries of the conversation repeated in a mail."""
+LISTED = 100
+"""Tickets named in one mail; the rest is counted."""
+_ERASED = _("(erased)")
+_LINKED = _("{name} (by the link at the end of this mail)")
 LINE_LENGTH = 6_000
 """Characters of one entry repeated in a mail; the whole stands on the status page and in the raw mail."""
 
@@ -100,9 +107,12 @@ def compose(request: NoticeRequest, scene: Scene, policy: Policy) -> Outbound:
     scene = _as_read(request, scene)
     ticket = scene.ticket
     box = _mailbox(ticket, policy)
-    language = _language(request, scene, box, policy)
     named = ticket.named if ticket else token.NOTHING
     agent = policy.agent_for(request.recipient.address) if request.audience is Audience.AGENT else None
+    if request.audience is Audience.CUSTOMER:
+        language = tongue.of_customer(scene.languages.get(request.recipient.key, ""), ticket, box, policy)
+    else:
+        language = tongue.of_agent(agent, box if ticket else None, policy)
     holder = request.recipient.key if agent else ""
     audience = "a" if agent else "c"
     identity = f"{request.notice}\0{scene.cause}\0{request.recipient.key}\0{request.headline}"
@@ -110,6 +120,9 @@ def compose(request: NoticeRequest, scene: Scene, policy: Policy) -> Outbound:
     root = token.message_id(policy.keys, named, audience, holder, "root", box.domain)
     heard = scene.refers_to if request.audience is Audience.CUSTOMER else ()
     by_agent = _human(request, scene)
+    # A conversation that we begin answers nothing: there is no mail the customer could have.
+    begins = by_agent and not heard and not scene.conversation and request.audience is Audience.CUSTOMER
+    root_id = [root] if ticket and not begins else []
     return Outbound(
         request.notice,
         request.audience,
@@ -117,10 +130,10 @@ def compose(request: NoticeRequest, scene: Scene, policy: Policy) -> Outbound:
         _from(request, scene, box, by_agent),
         _reply_to(request, box, policy, named, holder),
         _reverse_path(request, box, policy, by_agent),
-        _subject(request, ticket, policy, language),
+        _subject(request, ticket, policy, language, begins=begins),
         message_id,
-        heard[-1] if heard else root if ticket else "",
-        tuple(dict.fromkeys((*heard, *([root] if ticket else []), message_id))),
+        heard[-1] if heard else "".join(root_id),
+        tuple(dict.fromkeys((*heard, *root_id, message_id))),
         "" if by_agent else "auto-replied" if request.notice in _AUTO_REPLIED else "auto-generated",
         scene.now,
         _words(request, scene, policy, box, language),
@@ -149,19 +162,6 @@ def _as_read(request: NoticeRequest, scene: Scene) -> Scene:
 
 def _mailbox(ticket: Ticket | None, policy: Policy) -> Mailbox:
     return (policy.mailbox_for(ticket.mailbox) if ticket else None) or policy.mailboxes[0]
-
-
-def _language(request: NoticeRequest, scene: Scene, box: Mailbox, policy: Policy) -> str:
-    """The contact's, the ticket's, the mailbox's, the site's; only one there are templates for."""
-    agent = policy.agent_for(request.recipient.address)
-    wishes = [
-        agent.language if agent and request.audience is Audience.AGENT else "",
-        scene.languages.get(request.recipient.key, "") if request.audience is Audience.CUSTOMER else "",
-        scene.ticket.language if scene.ticket and request.audience is Audience.CUSTOMER else "",
-        box.language,
-        policy.default_language,
-    ]
-    return next((w for w in wishes if w in policy.languages), "en")
 
 
 def _human(request: NoticeRequest, scene: Scene) -> bool:
@@ -201,7 +201,7 @@ def _reverse_path(request: NoticeRequest, box: Mailbox, policy: Policy, by_agent
     return box.address
 
 
-def _subject(request: NoticeRequest, ticket: Ticket | None, policy: Policy, language: str) -> str:
+def _subject(request: NoticeRequest, ticket: Ticket | None, policy: Policy, language: str, *, begins: bool) -> str:
     """The customer's subject with the reference once; for agents the headline before it."""
     own = SUBJECTS.get(request.notice)
     if own and request.headline == "all_clear":
@@ -213,7 +213,7 @@ def _subject(request: NoticeRequest, ticket: Ticket | None, policy: Policy, lang
     reference = f"[{policy.reference(ticket)}]"
     base = _base(ticket, policy) or texts.catalog(language).gettext("Your request")
     if request.audience is Audience.CUSTOMER:
-        return f"Re: {base[:180]} {reference}"
+        return f"{'' if begins else 'Re: '}{base[:180]} {reference}"
     return f"{_headline(request.headline, language)}: {base[:160]} {reference}"
 
 
@@ -232,13 +232,14 @@ def _headline(word: str, language: str) -> str:
 def _words(request: NoticeRequest, scene: Scene, policy: Policy, box: Mailbox, language: str) -> Words:
     entry, ticket = scene.entry, scene.ticket
     to_agent = request.audience is not Audience.CUSTOMER
-    text, html, author, names = "", "", "", tuple[str, ...]()
+    text, html, author, signature, names = "", "", "", "", tuple[str, ...]()
     if request.brief:
         entry = None
     if entry is not None and request.notice is Notice.AGENT_NOTICE:
-        text, author, names = _shortened(entry.new_text), entry.author.shown, _names(entry)
+        text, author, names = _shortened(entry.new_text), entry.author.shown, _names(entry, scene.files, language)
     elif entry is not None and _answer(request, scene):
-        text, html, author, names = scene.text, scene.html, entry.author.name, _names(entry)
+        text, html, names = scene.text, scene.html, _names(entry, scene.files, language)
+        author, signature = closing(scene.entry.author if scene.entry else Address(""), box, policy)
     elif request.notice is Notice.CANARY:
         text = scene.text
     button, expires, mailto = _button(request, scene, policy, box, language)
@@ -255,10 +256,10 @@ def _words(request: NoticeRequest, scene: Scene, policy: Policy, box: Mailbox, l
         html,
         author,
         names,
-        _conversation(request, scene, box),
+        _conversation(request, scene, box, language),
         _headline(request.headline, language),
         _remarks(request, scene, policy, language),
-        _signature(scene, box, policy) if _answer(request, scene) else "",
+        signature,
         _also_to(request, scene),
         policy.public_url,
         expires,
@@ -269,7 +270,7 @@ def _words(request: NoticeRequest, scene: Scene, policy: Policy, box: Mailbox, l
         omitted=max(0, len(_earlier(request, scene)) - CONVERSATION_LINES),
         brief=request.brief,
         sections=scene.sections,
-        listed=tuple(_listed(t, policy, language) for t in scene.listed),
+        listed=tuple(_listed(t, policy, language) for t in scene.listed[:LISTED]),
         choices=_choices(request, scene, policy, language),
         statuses=statuses.meanings(policy, language) if request.notice is Notice.REQUEST_RECEIVED else (),
     )
@@ -282,16 +283,11 @@ def _also_to(request: NoticeRequest, scene: Scene) -> tuple[str, ...]:
         return ()
     people = (ticket.requester, *ticket.participants)
     if notice is Notice.AGENT_NOTICE:
-        return tuple(a.address for a in people) if ticket.participants and not request.brief else ()
+        told = bool(ticket.participants) and not request.brief
+        return tuple(a.address for a in people if "@" in a.key) if told else ()
     if notice is Notice.REPLY or (notice is Notice.CLOSE_CONFIRMATION and scene.text):
-        return tuple(a.address for a in people if a.key != request.recipient.key)
+        return tuple(a.address for a in people if a.key != request.recipient.key and "@" in a.key)
     return ()
-
-
-def _signature(scene: Scene, box: Mailbox, policy: Policy) -> str:
-    """The agent's, where a human wrote the answer, and the mailbox's."""
-    agent = policy.agent_for(scene.entry.author.address) if scene.entry else None
-    return "\n".join(s.strip("\n") for s in (agent.signature if agent else "", box.signature) if s)
 
 
 def _remarks(request: NoticeRequest, scene: Scene, policy: Policy, language: str) -> tuple[str, ...]:
@@ -302,6 +298,9 @@ def _remarks(request: NoticeRequest, scene: Scene, policy: Policy, language: str
     if request.notice is Notice.MERGED and ticket is not None and scene.merged is not None:
         old, new = (policy.reference(t) for t in (scene.merged, ticket))
         return (text_of(code("goes_on_as_before", old) if old == new else code("goes_on_under", old, new), language),)
+    if (more := len(scene.listed) - LISTED) > 0:
+        words = texts.catalog(language)
+        said = (*said, words.gettext(_("And {count} more: {url}"), count=more, url=f"{policy.public_url}/tickets"))
     if request.notice is not Notice.REQUEST_RECEIVED or ticket is None:
         return said
     return (*said, *hours.in_words(policy.hours, ticket.due_at, language, now))
@@ -334,12 +333,12 @@ def _ticket_words(ticket: Ticket, policy: Policy, language: str, to_agent: bool)
     )
 
 
-def _conversation(request: NoticeRequest, scene: Scene, box: Mailbox) -> tuple[Line, ...]:
+def _conversation(request: NoticeRequest, scene: Scene, box: Mailbox, language: str) -> tuple[Line, ...]:
     """What went before, newest first."""
     shown = reversed(_earlier(request, scene)[-CONVERSATION_LINES:])
     if request.audience is Audience.AGENT:
-        return tuple(_line(e, box, e.new_text) for e in shown)
-    return tuple(_line(e, box, known_quotes.for_customers(e, scene.conversation)) for e in shown)
+        return tuple(_line(e, box, e.new_text, language) for e in shown)
+    return tuple(_line(e, box, known_quotes.for_customers(e, scene.conversation), language) for e in shown)
 
 
 def _earlier(request: NoticeRequest, scene: Scene) -> list[Entry]:
@@ -360,16 +359,22 @@ def _closes_at(request: NoticeRequest, scene: Scene, policy: Policy) -> datetime
     return policy.hours.add_days(since, policy.close_after_days, business=policy.business_days)
 
 
-def _line(entry: Entry, box: Mailbox, text: str) -> Line:
+def _line(entry: Entry, box: Mailbox, text: str, language: str) -> Line:
     role = {Role.AGENT: "agent", Role.SYSTEM: "system"}.get(entry.role, "customer")
     # A customer knows an agent by name; the address is not for them.
     name = entry.author.name or box.name or box.address if entry.role is Role.AGENT else entry.author.shown
+    # Of somebody who was erased there is neither a name nor an address.
+    name = name if entry.author.name or "@" in name or role != "customer" else texts.catalog(language).gettext(_ERASED)
     internal = entry.kind is EntryKind.COMMENT
     return Line(name, role, entry.created_at, _shortened(text), _names(entry), internal)
 
 
-def _names(entry: Entry) -> tuple[str, ...]:
-    return tuple(a.filename for a in entry.attachments if not a.inline)
+def _names(entry: Entry, files: tuple[AttachedFile, ...] = (), language: str = "en") -> tuple[str, ...]:
+    """The files of an entry; of `files`, which go with the mail, it is said which of them go as a link."""
+    linked = {f.part for f in files if f.linked}
+    words = texts.catalog(language)
+    shown = (a for a in entry.attachments if not a.inline)
+    return tuple(words.gettext(_LINKED, name=a.filename) if a.part in linked else a.filename for a in shown)
 
 
 def _shortened(text: str) -> str:

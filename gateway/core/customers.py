@@ -11,6 +11,7 @@ from gateway.core import (
     audience,
     commands,
     draft,
+    language,
     machines,
     orders,
     sides,
@@ -203,7 +204,9 @@ def _new(case: Case, reason: Reason, links: tuple[tuple[str, int], ...], subject
     return Decision(
         reason,
         why,
-        new=NewTicket(subject or case.message.subject, case.author, box.address),
+        new=NewTicket(
+            subject or case.message.subject, case.author, box.address, language.hinted(case.message, case.policy)
+        ),
         entry=draft.entry(case, EntryKind.CORRESPONDENCE, Role.REQUESTER, reason, remarks=remarks),
         change=Change(joined=_company(case, None), links=links),
         notices=tuple(notices),

@@ -386,6 +386,8 @@ class Decision:
     """The author's contact gets the registration mail among the notices."""
     undeliverable: tuple[str, ...] = ()
     """Addresses that reject mail for good."""
+    lives: str = ""
+    """An address that writes itself: automatic mail to it does not pause any longer."""
     hold: str = ""
     """The cause to hold the mail for; then nothing else happens."""
     alarm: str = ""

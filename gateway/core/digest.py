@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from gateway import texts
+from gateway.core import language
 from gateway.core.lifecycle import Status
 from gateway.core.notice import Audience, Section
 from gateway.core.policy import Agent, Policy
@@ -41,7 +42,7 @@ def for_agent(
     agent: Agent, tickets: Sequence[Ticket], counts: Counts, policy: Policy, now: datetime
 ) -> tuple[Section, ...]:
     """Open tickets by whose they are, status and age, and what went wrong; empty when there is nothing."""
-    words = texts.catalog(agent.language or policy.default_language)
+    words = texts.catalog(language.of_agent(agent, None, policy))
     team = [t for t in tickets if agent in policy.agents_for(t.mailbox) and not t.spam and not t.merged_into]
     ordered = sorted(team, key=lambda t: (_ORDER.index(t.status), t.status_at or t.created_at))
     mine = [t for t in ordered if t.assignee and t.assignee.casefold() in agent.keys]
@@ -80,7 +81,7 @@ def for_agent(
 
 def review(lead: Agent, closed: Sequence[Ticket], policy: Policy) -> tuple[Section, ...]:
     """Tickets their customers closed although nobody had said that they were solved."""
-    words = texts.catalog(lead.language or policy.default_language)
+    words = texts.catalog(language.of_agent(lead, None, policy))
     again = _("#{number} {subject} ({who}). To open it again: #reopen {number}")
     seen = [t for t in closed if lead in policy.agents_for(t.mailbox)]
     lines = [words.gettext(again, number=t.number, subject=t.subject[:80], who=t.requester.shown) for t in seen]

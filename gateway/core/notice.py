@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -190,6 +190,19 @@ class AttachedFile:
     content_type: str
     content_id: str = ""
     """No angle brackets; the HTML body shows it in place. Empty: it hangs on the mail."""
+    size: int = 0
+    linked: bool = False
+    """Too large for the mail: it goes as a link."""
+
+
+def fitting(files: tuple[AttachedFile, ...], limit: int) -> tuple[AttachedFile, ...]:
+    """The files, with those marked that do not fit among `limit` bytes with the others before them."""
+    fitted: list[AttachedFile] = []
+    for file in files:
+        linked = file.size > limit
+        limit -= 0 if linked else file.size
+        fitted.append(replace(file, linked=linked))
+    return tuple(fitted)
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,7 +126,9 @@ def carry_out(by: OrderContext, order: Order, answer: Answer | None, proof: str)
     remarks = (*_what_was_sent(mails, answer, by), *events, *sender, code("status_now", sub_status or status.value))
     notices = (*mails, *audience.each_once(told))
     if by.agent:
-        notices = (*notices, receipt(by.agent, "done", (*remarks, code("undo_hint"))))
+        # What has been sent to a customer cannot be taken back.
+        undo = () if answer and mails and not by.policy.hold_minutes else (code("undo_hint"),)
+        notices = (*notices, receipt(by.agent, "done", (*remarks, *undo)))
     return Decision(
         reason,
         Why(

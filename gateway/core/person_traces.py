@@ -30,6 +30,9 @@ NESTING = 8
 
 _WORD = re.compile(r"\w+", re.U)
 _CODE = re.compile(r"[\w+][\w./+-]*\d[\w./+-]*")
+_NUMBER = re.compile(r"(?<![\w+./-])\+?\(?\d[\d \t\xa0()/.-]{5,30}\d(?![\w-])")
+NUMBER_DIGITS = 7
+"""Digits of the shortest telephone number that is written in several pieces."""
 _TAG = re.compile(r"<[^<>]{0,2000}>")
 _ENCODED = re.compile(rb"=\?|base64|quoted-printable|text/html|uuencode|charset=\"?utf-(?:16|32|7)|%[0-9a-f]{2}", re.I)
 _MARK = re.compile(r"<([^<>\s]{1,998})>")
@@ -79,6 +82,8 @@ class Traces:
         lower = value.lower()
         if any(all(word in lower for word in words) for words in self._anchors) and self._who.search(value):
             return True
+        if self._numbers and self._numbers.search(value):
+            return True
         return any(word in value for word in self._single) and bool(self._words.search(value))
 
     def _refers(self, value: str) -> bool:
@@ -100,6 +105,8 @@ class Traces:
             for start, end in reversed(self._covered(value)):
                 value = value[:start] + MARK + value[end:]
         value = self._who.sub(MARK, value)
+        if self._numbers:
+            value = self._numbers.sub(MARK, value)
         if self.marks:
             value = _MARK.sub(lambda m: MARK if m[1] in self.marks else m[0], value)
         return self._words.sub(MARK, value) if self._single else value
@@ -125,6 +132,17 @@ class Traces:
         """The words of one of these stand in every text `_who` finds something in."""
         local, _, domain = self.address.rpartition("@")
         return ((local.lower(), domain.lower()), *(tuple(n.lower().split()) for n in self.names))
+
+    @cached_property
+    def _numbers(self) -> re.Pattern[str] | None:
+        """Telephone numbers of the person's own texts, whole, however their digits are grouped."""
+        found = {re.sub(r"\D", "", number) for text in self.texts for number in _NUMBER.findall(text)}
+        # The same number as it is dialled within a country of two digits: +49 170 and 0049 170 are 0170.
+        found |= {"0" + (d[4:] if d.startswith("00") else d[2:]) for d in found if not re.match("0[1-9]", d)}
+        digits = sorted((d for d in found if len(d) >= NUMBER_DIGITS), key=len, reverse=True)
+        gap = r"[\s()/.-]{0,3}"
+        forms = "|".join(gap.join(number) for number in digits)
+        return re.compile(rf"(?<![\w+])\+?\(?(?:{forms})(?!\w)") if digits else None
 
     @cached_property
     def _single(self) -> tuple[str, ...]:

@@ -103,6 +103,8 @@ class Policy:
     notify_customers_of_status: bool = True
     answering_assigns: bool = True
     """Who answers a ticket nobody has, has it."""
+    max_attachment_bytes: int = 15 * 1024 * 1024
+    """Bytes of files on one mail; what is more goes as a link."""
     hold_minutes: int = 0
     """How long an agent's answer waits in the outbox, where #undo can recall it."""
     hours: Hours = field(default_factory=Hours)
@@ -181,6 +183,11 @@ class Policy:
             for a in self.agents
             if word in (a.name.casefold().partition(" ")[0], a.address.partition("@")[0].casefold())
         )
+
+    def mailbox_of(self, agent: Agent) -> Mailbox:
+        """The first mailbox an agent works for; the first of all when the agent names none."""
+        named = (self.mailbox_for(address) for address in agent.mailboxes)
+        return next((box for box in named if box), self.mailboxes[0])
 
     def agents_for(self, mailbox: str) -> tuple[Agent, ...]:
         """The team of a mailbox: agents that name it, and agents that name none."""

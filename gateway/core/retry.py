@@ -93,8 +93,11 @@ def broken(phase: Phase, why: str) -> Outcome:
 _CLOSING = 421
 _PROTOCOL_CODES = frozenset({500, 502, 503, 504, 521, 530, 534, 535, 538, 555})
 """Commands and sign-in (RFC 5321 section 4.2.2, RFC 4954 section 6): nothing a recipient could be guilty of."""
-_SETUP_STATUS = re.compile(r"5\.(?:1\.[78]|7\.(?:3|8|9|10|11|12|13|14|54|57|60))")
-"""Bad sender (RFC 3463), authentication (RFC 4954, RFC 5248), and the numbers Exchange made up for the same."""
+_SETUP_STATUS = re.compile(
+    r"5\.(?:1\.[78]|4\.5|7\.(?:3|8|9|1[0-4]|2[0-9]|54|57|60|23[0-4]|50[0-9]|51[0-9]|6[0-4][0-9]|70[0-9]|750))"
+)
+"""Bad sender (RFC 3463), authentication (RFC 4954, RFC 5248), DKIM, SPF, DMARC and reverse DNS (RFC 7372), and the
+numbers Exchange and Gmail made up for the same, for senders they block and for quotas of outgoing mail."""
 _SIZE_STATUS = re.compile(r"5\.(?:2\.3|3\.4|6\.\d{1,3})")
 """RFC 3463: message length, message too big for the system, content that cannot be taken."""
 _SETUP_WORDS = re.compile(
@@ -103,6 +106,15 @@ _SETUP_WORDS = re.compile(
     re.I,
 )
 """Many servers check client and sender only when they hear the first recipient, under a bare 550 or 5.7.1."""
+_POLICY_WORDS = re.compile(
+    r"\b(?:dmarc|spf|dkim|reverse dns|ptr record|rdns|reputation|sender policy|sender verif)"
+    r"|(?:black|block|deny)[ -]?list|\b(?:rbl|dnsbl|spamhaus|barracuda)\b|(?:client|ip|host)\b.{0,60}\bblocked"
+    r"|(?:outgoing|outbound|sending|sender|daily|hourly|submission|rate)\b.{0,40}\b(?:quota|limit|exceeded)"
+    r"|(?:quota|limit)\b.{0,40}\b(?:outgoing|outbound|sending|sent|per (?:day|hour|minute))"
+    r"|too many (?:messages|mails)",
+    re.I,
+)
+"""What is said of whoever sends, under a bare 550 or 5.7.0 or 5.7.1, when the mail is looked at as well."""
 _STATUS = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?!\S)")
 
 
@@ -113,6 +125,9 @@ def _blames_us(phase: Phase, code: int, text: str) -> bool:
         # Nothing but the sender and the size was said so far.
         return not (code == 552 or _SIZE_STATUS.fullmatch(status))
     if code in _PROTOCOL_CODES or _SETUP_STATUS.fullmatch(status):
+        return True
+    unclear = not status or status in ("5.7.0", "5.7.1")
+    if unclear and _POLICY_WORDS.search(text):
         return True
     if phase is Phase.END:
         return False

@@ -116,6 +116,8 @@ SENTENCES: dict[str, str] = {
     "nothing_shown": _("Nothing of this mail is shown: {0}."),
     "cut": _("Cut from your text, because it is for agents only: {0} lines."),
     "cut_lines": _("Left out of your text, because the customer does not know it from the conversation: {0}"),
+    "pictures_left_out": _("Not sent along, because they belong to your signature or to what you quote: {0}."),
+    "goes_as_link": _("Too large for a mail, so the customer gets a link: {0}."),
     "left_out": _("Not sent along, because it is for agents only: {0}."),
     "answer_encrypted": _(
         "Your mail is encrypted, so it cannot be read here and nothing was sent. Please send it without encryption."

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from html import unescape
+from urllib.parse import unquote
 
 from gateway.mail.text import clean
 
@@ -95,13 +96,17 @@ class _State:
     rest_quoted: bool = False
     bullet: str = ""
     cell: bool = False
+    pictures: bool = False
 
 
-def lines(html: str) -> tuple[TextLine, ...]:
-    """The visible lines of a document; blank lines stand between paragraphs, never two in a row."""
+def lines(html: str, *, pictures: bool = False) -> tuple[TextLine, ...]:
+    """The visible lines of a document; blank lines stand between paragraphs, never two in a row.
+
+    With `pictures` a picture of the mail itself stands as `[cid:ID]` in its place.
+    """
     if len(html) > SIZE_LIMIT:
         html = _WRITTEN_IN.sub("", html)
-    state = _State()
+    state = _State(pictures=pictures)
     hidden = ""
     hidden_depth = 0
     for name, attributes, text in tokens(html[:SIZE_LIMIT]):
@@ -173,6 +178,9 @@ def _open(state: _State, name: str, found: dict[str, str]) -> None:
         return
     if name == "img":
         alt = found.get("alt", "").strip()
+        if state.pictures and (source := found.get("src", "").strip())[:4].lower() == "cid:":
+            _word(state, f"[cid:{unquote(source[4:])}]")
+            return
         if alt and len(alt) <= 200:
             _word(state, alt if len(alt) <= 2 and not alt.isascii() else f"[{alt}]")
         return

@@ -9,11 +9,11 @@ to the length, and a text too long to be written by hand is left whole.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from gateway.mail import quotation
+from gateway.mail import html_text, quotation
 from gateway.mail.answers import Stretch, is_separator, with_questions
 from gateway.mail.html_text import TextLine
 from gateway.texts import Catalogs, catalog, catalogs
@@ -27,6 +27,7 @@ _NO_QUOTE = re.compile(r"<\s*$|^> ?(?:wrote|schrieb|a écrit|escribió):\s*$")
 """Decoration such as `>>> offer <<<`, and the end of an address that was broken before its bracket."""
 _WORDS = re.compile(r"\w+")
 _NOT_SIGNS = re.compile(r"[\W_]+")
+_PICTURE = re.compile(r"\[cid:([^\[\]]+)\]")
 _MARKER_LINES = 4
 _MARKER = _("##- Please write your reply above this line -##")
 
@@ -82,6 +83,18 @@ def new_text(body_text: str, lines: Sequence[TextLine] = (), above: Sequence[str
         return body_text
     kept = with_questions(kept, stretches)
     return re.sub(r"\n{3,}", "\n\n", "\n".join(kept)).strip() or body_text
+
+
+def pictures_outside(html: str, ends: Callable[[str], str]) -> frozenset[str]:
+    """Content-IDs of the mail's pictures that stand in its markup, but not in its new text: quoted, or in a signature.
+
+    `ends` takes the signature off a text.
+    """
+    if len(html) > html_text.SIZE_LIMIT:
+        return frozenset()
+    lines = html_text.lines(html, pictures=True)
+    text = html_text.from_lines(lines)
+    return frozenset(_PICTURE.findall(text)) - frozenset(_PICTURE.findall(ends(new_text(text, lines))))
 
 
 def _plain_rows(lines: Sequence[str]) -> list[_Row]:

@@ -7,12 +7,14 @@ unreadable is named with the reason. None is dropped silently.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from gateway import texts
+from gateway.core import language
 from gateway.core.notice import FILE_PATH, AttachedFile, Audience
 from gateway.core.policy import Policy
 from gateway.core.token import link_token
@@ -66,25 +68,17 @@ class _RawMails:
 
 def _sources(tx: Tx, policy: Policy, row: OutboxEntry) -> _RawMails:
     raws = {sha256: tx.outbox.file(sha256) for sha256 in {f.raw_sha256 for f in row.files}}
-    wishes = []
+    ticket = None
+    with contextlib.suppress(UnknownTicket):
+        ticket = tx.reads.get(row.ticket) if row.ticket else None
+    box = policy.mailbox_for(ticket.mailbox if ticket else row.reverse_path)
     if row.audience == Audience.AGENT.value:
-        agent = policy.agent_for(row.recipient)
-        wishes.append(agent.language if agent else "")
+        chosen = language.of_agent(policy.agent_for(row.recipient), box, policy)
     else:
         contact = tx.contacts.find(row.recipient)
-        wishes.append(contact.language if contact else "")
-        wishes.append(_ticket_language(tx, row))
-    box = policy.mailbox_for(row.reverse_path)
-    wishes += [box.language if box else "", policy.default_language]
+        chosen = language.of_customer(contact.language if contact else "", ticket, box, policy)
     links = tuple(link(policy, row, index) for index in range(len(row.files)))
-    return _RawMails(raws, next((w for w in wishes if w in texts.languages()), "en"), links)
-
-
-def _ticket_language(tx: Tx, row: OutboxEntry) -> str:
-    try:
-        return tx.reads.get(row.ticket).language if row.ticket else ""
-    except UnknownTicket:
-        return ""
+    return _RawMails(raws, chosen, links)
 
 
 def _enclose(message: bytes, files: Sequence[AttachedFile], sources: _RawMails, limit: int) -> bytes:
@@ -99,7 +93,7 @@ def _enclose(message: bytes, files: Sequence[AttachedFile], sources: _RawMails, 
             kept = sources.raws[file.raw_sha256] is not None
             why = words.gettext("cannot be read") if kept else words.gettext("no longer kept")
             left_out.append(f"- {file.filename}: {why}")
-        elif len(content) > room:
+        elif file.linked or len(content) > room:
             size = words.number(round(max(len(content) / 1_000_000, 0.1), 1), "0.0")
             why = words.gettext(_TOO_LARGE, size=size, days=LINK_DAYS)
             left_out.append(f"- {file.filename}: {why}\n  {url}")

@@ -28,7 +28,7 @@ from gateway.core.labels import BUTTONS, HEADLINES, SUBJECTS
 from gateway.core.lifecycle import Status
 from gateway.core.notice import AttachedFile, Audience, Notice, NoticeRequest, Outbound
 from gateway.core.policy import Agent, Policy
-from gateway.core.ticket import EntryKind, Role, Ticket
+from gateway.core.ticket import EntryKind, Participant, Role, Ticket
 from gateway.mail.message import Address
 from gateway.mail.sentence import code
 from gateway.render import wire
@@ -533,7 +533,34 @@ def test_an_answer_is_signed_by_the_agent_and_the_mailbox() -> None:
     """The agent's own lines first; automatic mail has neither."""
     agents = tuple(replace(a, signature="Extension 17" if a.address == ANNA.address else "") for a in POLICY.agents)
     policy = replace(POLICY, mailboxes=(replace(BOX, signature="Example Ltd\n"),), agents=agents)
-    assert compose(request(Notice.REPLY), answered(), policy).words.signature == "Extension 17\nExample Ltd"
+    assert compose(request(Notice.REPLY), answered(), policy).words.signature == "Extension 17\n\nExample Ltd"
     by_bob = answered(entry=replace(ANSWER, author=BOB))
     assert compose(request(Notice.REPLY), by_bob, policy).words.signature == "Example Ltd"
     assert compose(request(Notice.STATUS_CHANGED), scene(), policy).words.signature == ""
+
+
+def test_no_name_stands_twice_in_a_row() -> None:
+    """A signature that begins with the name above it takes its place."""
+    agents = tuple(replace(a, signature=f"{a.name}\nExtension 17") for a in POLICY.agents)
+    policy = replace(POLICY, mailboxes=(replace(BOX, signature=f"{BOX.name}\nExample Street 1"),), agents=agents)
+    words = compose(request(Notice.REPLY), answered(), policy).words
+    assert words.author == f"{ANSWER.author.name}\nExtension 17\n"
+    assert words.signature == "Example Street 1"
+
+
+def test_nobody_who_was_erased_is_named() -> None:
+    """Neither as somebody who gets the answer, nor as an author without a name."""
+    gone = Address("anonymous")
+    erased = replace(ON, people=(Participant(gone),))
+    told = compose(request(Notice.REPLY), replace(answered(), ticket=erased), POLICY).words
+    assert told.also_to == ()
+    by_gone = replace(QUESTION, author=Address(""), role=Role.PARTICIPANT)
+    shown = compose(request(Notice.REPLY), answered(conversation=(by_gone,)), POLICY).words.conversation
+    assert shown[0].author == "(erased)"
+
+
+def test_a_long_list_says_how_many_more() -> None:
+    """The mail that lists own requests names a hundred and counts the rest."""
+    words = compose(request(Notice.TICKET_LIST), scene(listed=(ON,) * 130), POLICY).words
+    assert len(words.listed) == 100
+    assert any("And 30 more" in remark for remark in words.remarks)

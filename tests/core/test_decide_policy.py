@@ -349,6 +349,11 @@ def test_a_machine_that_answers_opens_nothing(c: Case) -> None:
     assert decision.notices == ()
 
 
+def test_whoever_writes_after_a_bounce_is_acknowledged() -> None:
+    """A mailbox that writes lives, unless a trusted host calls the mail forged."""
+    assert Notice.REQUEST_RECEIVED in [n.notice for n in decide(case(undeliverable=True)).notices]
+
+
 def test_an_agents_machine_answers_no_customer() -> None:
     """An agent's out-of-office to our notice stays on the ticket, folded away."""
     decision = decide(case(message(ANNA), kind=AUTOMATIC, on=ticket(), holder=ANNA.key))
@@ -368,7 +373,7 @@ def test_an_agents_machine_answers_no_customer() -> None:
         case(message(Address("no-reply@shop.example"))),
         case(message(Address("Postmaster@customer.example"))),
         case(message(Address("support+t9-x@example.com"))),
-        case(undeliverable=True),
+        case(undeliverable=True, disproven=True),
     ],
 )
 def test_a_request_without_acknowledgement_is_still_a_request(c: Case) -> None:

@@ -49,6 +49,24 @@ def test_what_is_the_persons(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("own", "told"),
+    [
+        ("Call me: +49 170 1234567", "+49 170 1234567"),
+        ("Call me: +49 170 1234567", "+49-170-1234567"),
+        ("Call me: +49 170 1234567", "0170 1234567"),
+        ("Tel. 0049 (40) 123 45 67", "0049 (40) 123 45 67"),
+        ("Tel. (040) 123-4567", "040 1234567"),
+        ("or 555 123 4567.", "555-123-4567"),
+    ],
+)
+def test_a_telephone_number_goes_whole(own: str, told: str) -> None:
+    """However its digits are grouped, none of them stays."""
+    person = Traces("erika@customer.example", texts=[own])
+    assert person.in_text(f"Call {told} today.")
+    assert person.cut(f"Call {told} today.") == f"Call {MARK} today."
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "",
