@@ -93,10 +93,11 @@ class Desk:
         archived = read.envelope.archived
         order, *further = commands.apart(read.order)
         read = replace(read, order=order)
-        case = self.case(tx, read, archive.moment(read.message, row.received_at, now) if archived else now)
+        moment = archive.moment(read.message, row.received_at, now) if archived else now
+        case = self.case(tx, read, moment)
         if case.agent and case.ticket and tx.tickets.lock(case.ticket.number):
             # Another daemon may have decided about this ticket until this moment.
-            case = self.case(tx, read, now)
+            case = self.case(tx, read, moment)
         if draft := self._let_go(tx, case):
             return self._send_draft(tx, journal_id, read, draft, now)
         decision = decide(case)
