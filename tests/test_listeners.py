@@ -223,7 +223,7 @@ def test_an_agent_signs_in(tmp_path: Path, certificate: Path) -> None:
     made = site.run("agent", "password", "anna@example.com", stdin="correct horse\n")
     (tmp_path / "passwords").write_text(made.stdout)
     trusted = ssl.create_default_context(cafile=str(certificate))
-    order = mail("For Kim", "#from kim@customer.example\nShe called.", "anna@example.com")
+    order = mail("For Kim", "#for kim@customer.example\nShe called.", "anna@example.com")
     with running(site):
         with smtplib.SMTP("127.0.0.1", site.smtp, timeout=30) as client:
             client.ehlo()

@@ -125,7 +125,7 @@ async def test_the_lost_customer_opens_a_request_that_says_so(after: tuple[Room,
         assert row.ticket is not None
         assert row.ticket > evas
     assert await room.read(lambda tx: tx.reads.entries(evas)) == before
-    assert "815" not in await letters(room, UWE)
+    assert "secret is 815" not in await letters(room, UWE)
     assert "bonus" not in await letters(room, EVA)
     assert "does not hold (any more)" in " ".join((await letters(room, ANNA)).split())
 

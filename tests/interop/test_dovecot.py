@@ -169,13 +169,13 @@ def test_only_unread_mail_at_first(tmp_path: Path, dovecot: Dovecot) -> None:
 
 
 def test_an_answer_from_the_sent_folder(tmp_path: Path, dovecot: Dovecot) -> None:
-    """Somebody answers in web mail: it is on the ticket, and the customer does not get it twice."""
+    """Somebody answers in web mail: it is on the ticket, the team hears so, and the customer does not get it twice."""
     site = site_of(tmp_path, dovecot, more='sent_folder = "Sent"')
     dovecot.deliver(request(1))
     with running(site):
         tickets(site, 1)
         wait_for(lambda: site.read_log().count("watching") == 2)
-        before = len(site.json("outbox", "list"))
+        before = {row["id"] for row in site.json("outbox", "list")}
         answer = mail("Re: Request 1", "It is on its way.", USER, In_Reply_To="<1@customer.example>")
         answer.replace_header("To", "kim1@customer.example")
         with dovecot.client() as client:
@@ -183,7 +183,8 @@ def test_an_answer_from_the_sent_folder(tmp_path: Path, dovecot: Dovecot) -> Non
         wait_for(lambda: site.json("ticket", "show", "1")["status"] == "waiting_on_contact")
         entry = site.json("ticket", "show", "1")["entries"][-1]
         assert (entry["author"]["role"], entry["reply_text"].strip()) == ("agent", "It is on its way.")
-        assert len(site.json("outbox", "list")) == before
+        since = [row for row in site.json("outbox", "list") if row["id"] not in before]
+        assert [(row["notice"], row["recipient"]) for row in since] == [("agent_notice", "anna@example.com")]
         assert site.stop() == 0
     assert dovecot.count("Sent") == 1
 
