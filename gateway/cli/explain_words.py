@@ -61,7 +61,7 @@ def _lines(case: Case, decision: Decision) -> Iterator[str]:
     yield f"Would be sent: {mails}." if mails else "Nothing would be sent."
     odd = [*message.defects, *(text_of(r, "en") for r in (*message.omissions, *_remarks(decision)))]
     if odd:
-        yield f"Odd about it: {'; '.join(one_line(o) for o in odd)}."
+        yield f"Odd about it: {'; '.join(dict.fromkeys(one_line(o) for o in odd))}."
 
 
 _KINDS = {

@@ -112,6 +112,10 @@ SENTENCES: dict[str, str] = {
     "parts_left_out": _("Parts of this mail are nested too deep or are too many to show; the original has them."),
     "text_in_file": _("The text is longer than can be shown here; all of it is in the file beside it."),
     "text_cut": _("The text is longer than can be shown here; the original has all of it."),
+    "outside_parts": _(
+        "Text stands outside the parts of the mail, where no mail program shows it; the original has it."
+    ),
+    "other_form": _("The mail holds a second form of its text, which says something else; the original has it."),
     "winmail_empty": _("The mail came with a winmail.dat that holds nothing but formatting."),
     "nothing_shown": _("Nothing of this mail is shown: {0}."),
     "cut": _("Cut from your text, because it is for agents only: {0} lines."),

@@ -15,7 +15,7 @@ from email.message import Message as MimeMessage
 from html import escape
 from urllib.parse import unquote
 
-from gateway.mail import html_text, mime, transfer, unwrap
+from gateway.mail import charset, html_text, mime, transfer, unwrap
 from gateway.mail.header import Fields
 from gateway.mail.message import Attachment
 from gateway.mail.mime import Part
@@ -35,6 +35,14 @@ _FORMS = frozenset({"text/x-amp-html", "text/watch-html"})
 _PGP_MESSAGE = "-----BEGIN PGP MESSAGE-----"
 _STUB = re.compile(r"(?i)\bhtml\b|web ?browser|plain.?text version")
 _WORDS = re.compile(r"\w{3,}")
+_ABOUT_MIME = re.compile(r"(?i)\bmime\b|multi-?part|multiple parts")
+"""What mail programs write in front of the first part, for programs that know no parts."""
+_MARKUP = re.compile(
+    r"\s*(?:<\?xml[^>]{0,200}>\s*)?<(?:!doctype html|html|head|body)\b"
+    r"|\s*<(div|p|table|span|font)\b(?=[^<>]*>).*</\1\s*>\s*(?:<br ?/?>\s*)*\Z",
+    re.I | re.S,
+)
+"""HTML that says it is plain text."""
 _CID = re.compile(r"""(?i)cid:([^"'\s>)]+)""")
 _SIGNATURE_LINE = "-- "
 
@@ -116,6 +124,8 @@ class Content:
     defects: list[str] = field(default_factory=list)
     hint: str = ""
     """The first charset declared by a text part."""
+    outside: list[str] = field(default_factory=list)
+    """Texts in front of the first part of a multipart, and behind its last."""
     text: str = ""
     html: str = ""
     lines: tuple[html_text.TextLine, ...] = ()
@@ -129,6 +139,11 @@ def read(tree: MimeMessage, prefix: str = "", depth: int = 0) -> Content:
     content.leaves = leaves
     content.hint = next((p.declared_charset for p in leaves if p.main_type == "text" and p.declared_charset), "")
     content.pieces = _pieces(root, content, prefix, depth)
+    if content.outside:
+        if any(p.text.strip() or p.html.strip() for p in content.pieces):
+            content.omissions.append(code("outside_parts"))
+        else:
+            content.pieces = [Piece(text) for text in content.outside]
     if any(p.cut for p in leaves):
         content.omissions.append(code("parts_left_out"))
     _compose(content)
@@ -138,14 +153,20 @@ def read(tree: MimeMessage, prefix: str = "", depth: int = 0) -> Content:
 def _pieces(part: Part, content: Content, prefix: str, depth: int) -> list[Piece]:
     kind = part.content_type
     if part.children:
+        content.outside += _outside(part, content.hint)
         if kind == "multipart/alternative":
             return _alternative(part, content, prefix, depth)
         if kind == "multipart/encrypted":
             content.encryption = "smime" if "pkcs7" in part.type.get("protocol") else "pgp"
         return [p for child in part.children for p in _pieces(child, content, prefix, depth)]
     if kind in mime.NESTED:
-        content.nested.append((prefix + part.number, part))
-        return _file(part, content, prefix)
+        path = prefix + part.number
+        content.nested.append((path, part))
+        _file(part, content, prefix)
+        if len(content.leaves) > 1 or depth >= unwrap.UNWRAP_DEPTH:
+            return []
+        # The mail is nothing but another mail.
+        return read(mime.read(part.data()), f"{path}/", depth + 1).pieces
     if kind in ("text/calendar", "application/ics", "text/x-vcalendar") and len(content.calendars) < 10:
         content.calendars.append(part)
         return _file(part, content, prefix)
@@ -157,6 +178,12 @@ def _pieces(part: Part, content: Content, prefix: str, depth: int) -> list[Piece
     return _file(part, content, prefix) if unwrapped is None else unwrapped
 
 
+def _outside(part: Part, hint: str) -> list[str]:
+    raw = (part.mime.preamble or "", part.mime.epilogue or "")
+    found = (clean(charset.decode(t.encode("utf-8", "surrogateescape"), "", hint)[0]) for t in raw if t.strip())
+    return [text for text in found if _WORDS.search(text) and not (len(text) < 400 and _ABOUT_MIME.search(text))]
+
+
 def _alternative(part: Part, content: Content, prefix: str, depth: int) -> list[Piece]:
     """RFC 2046 section 5.1.4: the forms of one text. The plainest is shown, the richest kept beside it."""
     forms = [_pieces(child, content, prefix, depth) for child in part.children if child.content_type not in _FORMS]
@@ -164,7 +191,18 @@ def _alternative(part: Part, content: Content, prefix: str, depth: int) -> list[
     html = next((h for form in reversed(forms) if (h := _joined_html(form))), "")
     if text and html and len(html) < len(text) and not _is_stub(text) and not _says(text, html):
         return [Piece(text), Piece(html=html)]
+    if any(_is_further(form, text, html) for form in forms):
+        content.omissions.append(code("other_form"))
     return [Piece(text, html)] if text or html else []
+
+
+def _is_further(form: list[Piece], text: str, html: str) -> bool:
+    """Whether a second form of one kind says something else, which no standard foresees."""
+    own = "\n\n".join(p.text for p in form if p.text.strip())
+    if own:
+        return own != text and bool(text) and not _joined_html(form) and not _says(text, _as_html(own))
+    own = _joined_html(form)
+    return bool(own and html) and own != html and not _says(text or html_text.to_text(html), own)
 
 
 def _says(text: str, html: str) -> bool:
@@ -207,6 +245,8 @@ def _text(part: Part, content: Content, prefix: str) -> list[Piece]:
     value = clean(value)
     subtype = part.content_type.partition("/")[2]
     path = f"{prefix}{part.number}"
+    if subtype == "plain" and "</" in value and _MARKUP.match(value):
+        subtype = "html"
     if subtype == "html":
         value, pictures = _without_pictures(value, path.replace("/", "."))
         _unpacked(content, path, pictures)
@@ -401,7 +441,7 @@ def attachments(content: Content) -> tuple[Attachment, ...]:
 def _fallback_name(file: File, data: bytes) -> str:
     extension = _EXTENSIONS.get(file.content_type, "bin")
     if extension == "eml" and not file.name:
-        title = Fields(mime.read(data[:65_536])).text("subject")
+        title = re.sub(r"[/\\]", "-", Fields(mime.read(data[:65_536])).text("subject"))
         return filename(f"{title}.eml" if title else "", "message.eml")
     kind = file.content_type.partition("/")[0]
     stem = _STEMS.get(file.content_type) or (kind if kind in ("image", "audio", "video", "message") else "attachment")

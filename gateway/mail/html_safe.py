@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from html import escape
 from urllib.parse import unquote
 
-from gateway.mail import html_text
+from gateway.mail import html_text, markup
 from gateway.mail.text import clean
 
 SIZE_LIMIT = 2_000_000
@@ -42,7 +42,7 @@ _ATTRIBUTES = {
     "colgroup": {"span"},
 }
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)")
-_UNNESTED = html_text.VOID | frozenset("p li td th tr dd dt option".split())
+_UNNESTED = markup.VOID | frozenset("p li td th tr dd dt option".split())
 """Elements that hold nothing, or that the next of their kind closes."""
 _LEADS_OUT = re.compile(r"\s*(?:https?|mailto|tel):", re.I)
 _REMOTE = re.compile(r"\s*(?:https?:)?//", re.I)
@@ -87,9 +87,9 @@ def has_remote_content(html: str) -> bool:
     html = html[:SIZE_LIMIT]
     if _REMOTE_STYLE.search(html):
         return True
-    for name, attributes, _ in html_text.tokens(html):
+    for name, attributes, _ in markup.tokens(html):
         if name and "//" in attributes:
-            found = html_text.attributes_of(attributes)
+            found = markup.attributes_of(attributes)
             loaded = [found.get(a, "") for a in _LOADED] + ([found.get("href", "")] if name == "link" else [])
             if any(_REMOTE.match(value) for value in loaded):
                 return True

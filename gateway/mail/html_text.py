@@ -7,11 +7,11 @@ must cost time in proportion to its length. Never raises.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from html import unescape
 from urllib.parse import unquote
 
+from gateway.mail.markup import VOID, attributes_of, hidden_classes, is_hidden, tokens
 from gateway.mail.text import clean
 
 SIZE_LIMIT = 600_000
@@ -19,16 +19,6 @@ SIZE_LIMIT = 600_000
 _LINK_LIMIT = 2_000
 _QUOTE_LEVELS = 20
 _LINKS_OPEN = 5
-
-VOID = frozenset("area base br col embed hr img input link meta source track wbr".split())
-"""Elements that hold nothing."""
-_CONTENTLESS = frozenset("script style head title template noembed noframes object svg math".split())
-_ENDS = {n: re.compile("</head[^>]*>|<body" if n == "head" else rf"</{n}\b[^>]*>", re.I) for n in _CONTENTLESS}
-_NAME = re.compile(r"/?([a-zA-Z][^\s/>]*)")
-_ATTRIBUTE = re.compile(r"""(?<![\w:-])([a-zA-Z][\w:-]{0,40})\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>]+))""")
-_ATTRIBUTES_LIMIT = 8_000
-"""Characters of one tag's attributes that are read."""
-_BRACKETS = re.compile(r"<(?:<(?![a-zA-Z!?/]))*")
 
 _BLOCKS = frozenset(
     "address article aside body center dd details div dl dt fieldset figcaption figure footer form header "
@@ -39,7 +29,15 @@ _WRITTEN_IN = re.compile(r"data:[a-z/+;=]{0,60}base64,[A-Za-z0-9+/=%\s]{500,}", 
 _WHITE = re.compile(r"[ \t\r\n\f\v]+")
 _INVISIBLE = re.compile("[\u200b\u200c\u2060\ufeff\u00ad\u034f\u2007]+")
 
-_HIDDEN = re.compile(r"(?i)display\s*:\s*none|mso-hide\s*:\s*all|visibility\s*:\s*hidden")
+_FONT_SIZE = re.compile(r"(?i)(?<![\w-])font-size\s*:\s*(0(?:\.0*)?(?:px|pt|em|rem|%)?\s*(?:;|!|$))?")
+_STRUCK = re.compile(r"(?i)text-decoration[^;:]*:[^;]*line-through")
+_STRUCK_TAGS = frozenset(("s", "strike", "del"))
+STRUCK = "~~"
+"""Stands on both sides of what is struck out."""
+_CELL_LINES = 3
+"""A row with a longer cell is no row of a table, but a page laid out in columns."""
+_ROW_LENGTH = 1_000
+_EMPTY_CELL = re.compile(r"\|  (?=\|)")
 _TIGHT = re.compile(r"(?i)margin(?:-top|-bottom)?\s*:\s*0")
 _QUOTE_CLASS = re.compile(
     r"(?i)(?:^|[\s_])(?:gmail_quote(?:_container)?|gmail_attr|yahoo_quoted|protonmail_quote|tutanota_quote|zmail_extra"
@@ -82,6 +80,15 @@ class _Quotation:
 
 
 @dataclass(slots=True)
+class _TableRow:
+    """An open row: how deep its table is, where its lines begin, and those of each of its cells."""
+
+    depth: int
+    start: int
+    cells: list[int] = field(default_factory=list)
+
+
+@dataclass(slots=True)
 class _State:
     lines: list[TextLine] = field(default_factory=list)
     words: list[str] = field(default_factory=list)
@@ -95,8 +102,13 @@ class _State:
     pre: int = 0
     rest_quoted: bool = False
     bullet: str = ""
-    cell: bool = False
     pictures: bool = False
+    rows: list[_TableRow] = field(default_factory=list)
+    joined: dict[int, int] = field(default_factory=dict)
+    """By depth of table: how many cells the row before had, when it was shown as a row."""
+    sizes: list[tuple[str, int, bool]] = field(default_factory=list)
+    """Open elements with a font size (tag, depth, whether it is nothing), from the first that is nothing on."""
+    struck: list[tuple[str, int]] = field(default_factory=list)
 
 
 def lines(html: str, *, pictures: bool = False) -> tuple[TextLine, ...]:
@@ -109,6 +121,7 @@ def lines(html: str, *, pictures: bool = False) -> tuple[TextLine, ...]:
     state = _State(pictures=pictures)
     hidden = ""
     hidden_depth = 0
+    classes = hidden_classes(html)
     for name, attributes, text in tokens(html[:SIZE_LIMIT]):
         if hidden:
             if name == hidden:
@@ -123,11 +136,13 @@ def lines(html: str, *, pictures: bool = False) -> tuple[TextLine, ...]:
             _close(state, name[1:])
         else:
             found = attributes_of(attributes) if "=" in attributes else {}
-            if name not in VOID and (_HIDDEN.search(found.get("style", "")) and not attributes.endswith("/")):
+            if name not in VOID and not attributes.endswith("/") and is_hidden(found, attributes, classes):
                 hidden, hidden_depth = name, 1
                 continue
             _open(state, name, found)
     _flush(state)
+    while state.rows:
+        _end_row(state)
     return _spaced(state.lines)
 
 
@@ -142,6 +157,8 @@ def from_lines(found: tuple[TextLine, ...]) -> str:
 
 
 def _text(state: _State, text: str) -> None:
+    if state.sizes and state.sizes[-1][2]:
+        return
     text = unescape(text) if "&" in text else text
     if not text.isascii():
         text = _INVISIBLE.sub("", text)
@@ -165,10 +182,6 @@ def _text(state: _State, text: str) -> None:
 def _word(state: _State, text: str) -> None:
     if not text:
         return
-    if state.cell:
-        state.cell = False
-        if any(not w.isspace() for w in state.words):
-            state.words.append(" | ")
     state.words.append(text)
 
 
@@ -186,6 +199,12 @@ def _open(state: _State, name: str, found: dict[str, str]) -> None:
         return
     if name not in VOID:
         state.depth[name] = state.depth.get(name, 0) + 1
+        style = found.get("style", "")
+        if style and (sized := _FONT_SIZE.search(style)) and (sized[1] or state.sizes):
+            state.sizes.append((name, state.depth[name], bool(sized[1])))
+        if name in _STRUCK_TAGS or (style and _STRUCK.search(style)):
+            state.struck.append((name, state.depth[name]))
+            _word(state, STRUCK)
     if name in _PARAGRAPHS or name in _BLOCKS or name == "hr":
         _flush(state)
     if name in _PARAGRAPHS and not _is_tight(name, found):
@@ -210,13 +229,47 @@ def _open(state: _State, name: str, found: dict[str, str]) -> None:
         state.lists.append(_number(found.get("start", "")) if name == "ol" else None)
     elif name == "li":
         _bullet(state)
-    elif name in ("td", "th"):
-        state.cell = True
-        _drop_blanks(state)
-    elif name == "tr":
-        state.cell = False
+    elif name in ("td", "th", "tr", "table"):
+        _table(state, name)
     elif name == "a":
         state.links.append((found.get("href", "").strip(), len(state.words)))
+
+
+def _table(state: _State, name: str) -> None:
+    """A row or a cell begins."""
+    _flush(state)
+    depth = state.depth.get("table", 0)
+    if name == "table":
+        state.joined.pop(depth, None)
+        return
+    if name == "tr" or not state.rows or state.rows[-1].depth != depth:
+        if state.rows and state.rows[-1].depth >= depth:
+            _end_row(state)
+        state.rows.append(_TableRow(depth, len(state.lines)))
+    if name != "tr":
+        state.rows[-1].cells.append(len(state.lines))
+
+
+def _end_row(state: _State) -> None:
+    """The cells of a row side by side, if each is short; an empty one keeps its place."""
+    _flush(state)
+    row = state.rows.pop()
+    if len(row.cells) < 2:
+        return
+    bounds = zip(row.cells, [*row.cells[1:], len(state.lines)], strict=True)
+    cells = [[line for line in state.lines[start:end] if line.text or line.rule] for start, end in bounds]
+    shown = [line for cell in cells for line in cell]
+    filled = sum(map(bool, cells))
+    if not filled or (filled < 2 and state.joined.get(row.depth) != len(cells)):
+        return
+    text = " | ".join(" ".join(line.text for line in cell) for cell in cells)
+    alike = all(replace(line, text="") == replace(shown[0], text="") for line in shown)
+    paged = any(len(cell) > _CELL_LINES or (len(cell) > 1 and any(" | " in ln.text for ln in cell)) for cell in cells)
+    if paged or not alike or shown[0].rule or len(text) > _ROW_LENGTH:
+        state.joined.pop(row.depth, None)
+        return
+    state.joined[row.depth] = len(cells)
+    state.lines[row.cells[0] :] = [replace(shown[0], text=_EMPTY_CELL.sub("| ", text.rstrip(" |").lstrip()))]
 
 
 def _is_tight(name: str, found: dict[str, str]) -> bool:
@@ -254,6 +307,15 @@ def _close(state: _State, name: str) -> None:
         return
     if name == "a":
         _end_link(state)
+    if state.struck and state.struck[-1] == (name, depth):
+        state.struck.pop()
+        _end_struck(state)
+    if state.sizes and state.sizes[-1][:2] == (name, depth):
+        state.sizes.pop()
+    if name in ("tr", "table"):
+        level = state.depth.get("table", 0)
+        while state.rows and state.rows[-1].depth >= level:
+            _end_row(state)
     if name in _PARAGRAPHS or name in _BLOCKS:
         _flush(state)
         if name in _PARAGRAPHS and name != "p":
@@ -268,6 +330,17 @@ def _close(state: _State, name: str) -> None:
         state.pre = max(0, state.pre - 1)
     elif name in ("ul", "ol") and state.lists:
         state.lists.pop()
+
+
+def _end_struck(state: _State) -> None:
+    if state.words and state.words[-1] == STRUCK:
+        state.words.pop()
+    elif state.words:
+        last = state.words[-1]
+        state.words[-1] = last.rstrip()
+        state.words.append(STRUCK + last[len(last.rstrip()) :])
+    elif state.lines:
+        state.lines[-1] = replace(state.lines[-1], text=state.lines[-1].text + STRUCK)
 
 
 def _end_link(state: _State) -> None:
@@ -319,7 +392,6 @@ def _flush(state: _State) -> bool:
     state.words.clear()
     if state.links:
         state.links = [(href, 0) for href, _ in state.links[-_LINKS_OPEN:]]
-    state.cell = False
     if line and state.bullet:
         line, state.bullet = state.bullet + line, ""
     state.lines.append(_line(state, line))
@@ -335,69 +407,3 @@ def _spaced(found: list[TextLine]) -> tuple[TextLine, ...]:
     while out and not out[-1].text and not out[-1].rule:
         out.pop()
     return tuple(out)
-
-
-def tokens(html: str) -> Iterator[tuple[str, str, str]]:
-    """(tag name, attributes, text): a start tag `b`, an end tag `/b`, or text with an empty name."""
-    position, end = 0, len(html)
-    never_closed: set[str] = set()
-    while position < end:
-        start = html.find("<", position)
-        if start < 0:
-            yield "", "", html[position:]
-            return
-        if start > position:
-            yield "", "", html[position:start]
-        if html.startswith("<!--", start):
-            close = html.find("-->", start + 4)
-            position = close + 3 if close >= 0 else _after(html, start)
-            continue
-        named = _NAME.match(html, start + 1)
-        if not named:
-            if html[start + 1 : start + 2] in ("!", "?", "/"):
-                position = _after(html, start)
-            else:
-                position = _BRACKETS.match(html, start).end()  # type: ignore[union-attr]  # stands on a bracket
-                yield "", "", html[start:position]
-            continue
-        position = _tag_end(html, named.end())
-        name = named[1].lower()
-        if named[0][0] == "/":
-            yield f"/{name}", "", ""
-            continue
-        if name in _CONTENTLESS:
-            match = None if name in never_closed else _ENDS[name].search(html, position)
-            if match:
-                position = match.end() if match[0][1] == "/" else match.start()
-            else:
-                never_closed.add(name)
-            continue
-        yield name, html[named.end() : position - 1], ""
-
-
-def _after(html: str, start: int) -> int:
-    close = html.find(">", start)
-    return close + 1 if close >= 0 else len(html)
-
-
-def _tag_end(html: str, start: int) -> int:
-    """Behind the `>` that ends a tag; one inside a quoted value does not count, if that quote ends soon."""
-    close = html.find(">", start)
-    if close < 0:
-        return len(html)
-    inside = html[start:close]
-    for quote in "\"'":
-        if inside.count(quote) % 2 and inside.find(quote) == min(i for q in "\"'" if (i := inside.find(q)) >= 0):
-            ending = html.find(quote, close, close + 4_000)
-            further = html.find(">", ending) if ending >= 0 else -1
-            if further >= 0:
-                return further + 1
-    return close + 1
-
-
-def attributes_of(value: str) -> dict[str, str]:
-    """The attributes of a tag by lower-case name, the first of each, entities resolved."""
-    found: dict[str, str] = {}
-    for m in _ATTRIBUTE.finditer(value[:_ATTRIBUTES_LIMIT]):
-        found.setdefault(m[1].lower(), unescape(m[2] or m[3] or m[4] or ""))
-    return found

@@ -28,9 +28,15 @@ TEXT_BYTES_LIMIT = 4_000_000
 """Bytes of a text part that are decoded to be shown."""
 NESTED = frozenset({"message/rfc822", "message/global", "message/news"})
 """Types of parts that are mails of their own."""
-_FROM_LINE = re.compile(rb"\A\s*>?From [^\n]*\n", re.I)
+_FROM_LINE = re.compile(rb"\A\s*>?From (?![ \t]*:)[^\n]*\n", re.I)
 _HEADER_LINE = re.compile(rb"\s*[A-Za-z][A-Za-z0-9-]{1,60}:[ \t]")
 _META_CHARSET = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([A-Za-z0-9_.:-]{2,40})""", re.I)
+_BLANK_BEFORE_COLON = re.compile(
+    rb"^(from|to|cc|subject|date|sender|reply-to|message-id|in-reply-to|references|mime-version|content-[a-z-]+)"
+    rb"[ \t]+:",
+    re.I | re.M,
+)
+_PART_HEADER = re.compile(r"\s*Content-(?:Type|Transfer-Encoding|Disposition):", re.I)
 _GUESSED_BOUNDARY = re.compile(r"^--([^\r\n]{1,200}?)[ \t]*\r?\n(?=[A-Za-z-]+:|\r?\n)", re.M)
 
 
@@ -127,7 +133,7 @@ def field(mime: MimeMessage, name: str) -> str:
 def read(raw: bytes) -> MimeMessage:
     """The standard library's tree of a mail; only its header, and a body in one piece, when it is absurdly nested."""
     found = _FROM_LINE.match(raw[:2000])
-    raw = raw[found.end() :] if found else raw
+    raw = _with_field_names(raw[found.end() :] if found else raw)
     try:
         if raw.count(b"\n--") > BOUNDARIES_LIMIT:
             return _untaken(raw)
@@ -137,6 +143,15 @@ def read(raw: bytes) -> MimeMessage:
     if mime.get_content_maintype() == "multipart" and not mime.is_multipart():
         mime = _with_guessed_boundary(raw, mime)
     return mime
+
+
+def _with_field_names(raw: bytes) -> bytes:
+    """`Subject : x` (RFC 5322 section 4.5 allows the blank, the parser takes it for the body) as `Subject: x`."""
+    end = min((i for mark in (b"\n\n", b"\n\r\n") if (i := raw.find(mark)) >= 0), default=len(raw))
+    head = raw[:end]
+    if b" :" not in head and b"\t:" not in head:
+        return raw
+    return _BLANK_BEFORE_COLON.sub(rb"\1:", head) + raw[end:]
 
 
 def _untaken(raw: bytes) -> Entity:
@@ -157,6 +172,45 @@ def _with_guessed_boundary(raw: bytes, mime: MimeMessage) -> MimeMessage:
     return other if other.is_multipart() else mime
 
 
+def _complete(mime: MimeMessage) -> None:
+    """Adds the parts the standard library reads past: those behind a closing delimiter, which an inner multipart
+    of the same boundary writes too early, and those of a part whose `boundary=` is missing, wrong, or not indented."""
+    kind, payload = mime.get_content_type(), mime.get_payload()
+    if isinstance(payload, list):
+        text, delimiter = mime.epilogue or "", f"--{mime.get_boundary('')}"
+        if delimiter not in text:
+            return
+        marks = list(re.finditer(rf"^{re.escape(delimiter)}(--)?[ \t]*\r?$", text, re.M))
+        last = max((m.start() for m in marks if not m[1]), default=-1)
+        if last < 0:
+            return
+        first = min(m.start() for m in marks if not m[1])
+        between = f"{text[:first]}\n{delimiter}\n" if text[:first].strip() else ""
+        closings = rf"^({re.escape(delimiter)})--(?=[ \t]*\r?$)"
+        text = between + re.sub(closings, r"\1", text[first:last], flags=re.M) + text[last:]
+        boundary = delimiter[2:]
+        text = f"{delimiter}\n\n{text}" if between else text
+    else:
+        text = _payload(mime)
+        found = _GUESSED_BOUNDARY.search(text[:20_000])
+        if not found:
+            return
+        boundary, payload = found[1], []
+    quoted = boundary.replace("\\", "\\\\").replace('"', '\\"')
+    more = email.message_from_string(f'Content-Type: {kind}; boundary="{quoted}"\n\n{text}', _class=Entity)
+    if more.is_multipart():
+        added: list[MimeMessage] = more.get_payload()  # type: ignore[assignment]  # a multipart's is a list of parts
+        mime.set_payload([*payload, *(part for part in added if part.keys() or _payload(part).strip())])
+        mime.epilogue = more.epilogue
+
+
+def _with_header(mime: MimeMessage) -> MimeMessage:
+    """A part between whose delimiter and header an empty line slipped."""
+    if mime.keys() or mime.is_multipart() or not _PART_HEADER.match(_payload(mime)):
+        return mime
+    return email.message_from_string(_payload(mime).lstrip(), _class=Entity)
+
+
 def tree(mime: MimeMessage) -> tuple[Part, tuple[Part, ...]]:
     """(root, leaves in order). A `message/rfc822` part is a leaf here: it is another mail."""
     root = Part(mime, "")
@@ -166,6 +220,8 @@ def tree(mime: MimeMessage) -> tuple[Part, tuple[Part, ...]]:
     while waiting:
         part, depth = waiting.pop()
         count += 1
+        if part.main_type == "multipart" and not getattr(part.mime, "untaken", False):
+            _complete(part.mime)
         payload = part.mime.get_payload() if part.mime.is_multipart() else None
         if not isinstance(payload, list) or part.mime.get_content_maintype() != "multipart":
             part.number = part.number or "1"
@@ -178,7 +234,7 @@ def tree(mime: MimeMessage) -> tuple[Part, tuple[Part, ...]]:
             leaves.append(part)
             continue
         prefix = f"{part.number}." if part.number else ""
-        part.children = [Part(child, f"{prefix}{i}") for i, child in enumerate(payload, 1)]
+        part.children = [Part(_with_header(child), f"{prefix}{i}") for i, child in enumerate(payload, 1)]
         waiting.extend((child, depth + 1) for child in reversed(part.children))
     return root, tuple(leaves)
 

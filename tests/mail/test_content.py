@@ -1,10 +1,11 @@
-"""format=flowed: what was broken for the wire becomes paragraphs again (RFC 3676)."""
+"""What of a mail is its text, with paragraphs that were broken for the wire whole again (RFC 3676)."""
 
 from __future__ import annotations
 
 import pytest
 
-from gateway.mail.content import join_flowed
+from gateway.mail.content import attachments, join_flowed, read
+from gateway.mail.mime import read as taken_apart
 
 
 @pytest.mark.parametrize(
@@ -29,3 +30,31 @@ def test_join_flowed(given: str, want: str) -> None:
 def test_without_blanks() -> None:
     """With DelSp=yes the blank at a soft break is none, for languages written without."""
     assert join_flowed("日本 \n語", "") == "日本語"
+
+
+IN_FRONT = b"Content-Type: multipart/mixed; boundary=b\n\nText in front\n--b\n"
+
+
+@pytest.mark.parametrize(
+    ("raw", "text", "omissions"),
+    [
+        (IN_FRONT + b"Content-Type: image/png\n\nx\n--b--", "Text in front", []),
+        (IN_FRONT + b"\nText\n--b--", "Text", ["outside_parts"]),
+        (IN_FRONT.replace(b"Text in front", b"A message in MIME format.") + b"\nText\n--b--", "Text", []),
+        (b"Content-Type: multipart/alternative; boundary=b\n\n--b\n\nText\n--b\n\nOther words", "Text", ["other_form"]),
+        (b"Content-Type: message/rfc822\n\nSubject: inner\n\nText", "Text", []),
+        (b"Subject: x\n\n<html><body><p>Text</p></body></html>", "Text", []),
+        (b"Subject: x\n\nMy page is <html><p>Text</p>", "My page is <html><p>Text</p>", []),
+    ],
+)
+def test_where_the_text_stands(raw: bytes, text: str, omissions: list[str]) -> None:
+    """Text is found wherever a program put it; what is not shown has its sentence."""
+    found = read(taken_apart(raw))
+    assert (found.text, found.omissions) == (text, omissions)
+
+
+def test_an_attached_mail_has_its_whole_subject_as_name() -> None:
+    """A slash in it is no path."""
+    inner = b"Content-Type: message/rfc822\n\nSubject: Offer 12/2024\n\nx\n"
+    raw = b"Content-Type: multipart/mixed; boundary=b\n\n--b\n" + inner + b"--b--"
+    assert attachments(read(taken_apart(raw)))[0].filename == "Offer 12-2024.eml"

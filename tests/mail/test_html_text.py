@@ -44,6 +44,61 @@ def test_to_text(markup: str, want: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("markup", "want"),
+    [
+        ("<tr><td><p>Lamp</p></td><td><p>2</p></td></tr><tr><td><div>Bulb</div><td><td>3", "Lamp | 2\nBulb | | 3"),
+        ("<tr><td>Lamp<td>2<tr><td><td><td>4", "Lamp | 2\n4"),
+        ("<tr><td>a<td>b<td>c<tr><td><td><td>4", "a | b | c\n| | 4"),
+        ("<tr><td>Anna<br>Berlin</td><td>2</td></tr>", "Anna Berlin | 2"),
+        ("<tr><td>1<br>2<br>3<br>4</td><td>side</td></tr>", "1\n2\n3\n4\nside"),
+        ("<tr><td></td><td>alone</td></tr>", "alone"),
+        ("<tr><td><table><tr><td>a<td>b<tr><td>c<td>d</table></td><td>side</td></tr>", "a | b\nc | d\nside"),
+    ],
+)
+def test_a_table_is_read_row_by_row(markup: str, want: str) -> None:
+    """A row is one line and an empty cell keeps its place; a page laid out in columns is read column by column."""
+    assert html_text.to_text(f"<table>{markup}</table>") == want
+
+
+@pytest.mark.parametrize(
+    "markup", ["<s>100</s> 80", "<p><del>100</del> 80", "<b style='text-decoration: line-through'>100</b> 80"]
+)
+def test_what_is_struck_out_is_marked(markup: str) -> None:
+    """The old price is told from the new one."""
+    assert html_text.to_text(markup) == "~~100~~ 80"
+
+
+@pytest.mark.parametrize(
+    "markup",
+    [
+        "<p hidden>x</p>",
+        "<p style='opacity:0'>x</p>",
+        "<p style='font-size: 0px;'>x</p>",
+        "<p style='max-height:0;overflow:hidden'>x</p>",
+        "<p style='color:#ffffff;font-size:1px'>x</p>",
+        "<style>.a{color:red} p.pre, .y{display:none}</style><p class='b pre'>x</p>",
+    ],
+)
+def test_what_nobody_sees_is_not_read(markup: str) -> None:
+    """Texts that shops hide in front of their mail, however they hide them."""
+    assert html_text.to_text(f"{markup}<p>seen</p>") == "seen"
+
+
+@pytest.mark.parametrize(
+    "markup",
+    [
+        "<td style='font-size:0'><p style='font-size:14px'>x</p></td>",
+        "<p style='opacity:0.8;max-height:0.5em'>x</p>",
+        "<p aria-hidden=true title='it is hidden here'>x</p>",
+        "<style>@media print{.a{display:none}}</style><p class=a>x</p>",
+    ],
+)
+def test_what_somebody_sees_is_read(markup: str) -> None:
+    """What only looks as if it were hidden stays."""
+    assert html_text.to_text(markup) == "x"
+
+
+@pytest.mark.parametrize(
     ("markup", "marked"),
     [
         ("<p>a<blockquote type=cite>b</blockquote>c", ["b"]),

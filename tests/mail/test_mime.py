@@ -74,3 +74,30 @@ def test_too_many_parts_stay_in_one_piece() -> None:
     raw = b"Content-Type: multipart/mixed; boundary=b\n" + b"\n--b\n\nx" * (mime.BOUNDARIES_LIMIT + 1)
     (leaf,) = mime.tree(mime.read(raw))[1]
     assert leaf.cut
+
+
+ZIP = b"Content-Type: application/zip\nContent-Transfer-Encoding: base64\n\nUEsDBAo=\n"
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"Content-Type: multipart/alternative; boundary=b\n\n--b\n\nText\n--b--\n--b\n" + ZIP + b"--b--\n",
+        b"\n\nText\n--b--\n\n--b\n" + ZIP + b"--b--\n",
+        b"\n\nText\n--b--\n\n--b--\n--b\n" + ZIP,
+        b"Content-Type: multipart/mixed;\nboundary=c\nX-More: x\n\n--c\n\nText\n--c\n" + ZIP + b"--c--\n\n--b--\n",
+        b"\n\nText\n--b  \n\n" + ZIP + b"--b--\n",
+    ],
+    ids=["the boundary of the outer one", "behind the end", "behind two ends", "not indented", "an empty line"],
+)
+def test_no_part_vanishes(raw: bytes) -> None:
+    """Whatever follows a delimiter is a part, wherever its multipart was said to end."""
+    leaves = mime.tree(mime.read(b"Content-Type: multipart/mixed; boundary=b\n\n--b\n" + raw))[1]
+    said = [(leaf.content_type, leaf.data()[:4].strip()) for leaf in leaves if leaf.data().strip()]
+    assert said == [("text/plain", b"Text"), ("application/zip", b"PK\x03\x04")]
+
+
+def test_a_blank_before_the_colon() -> None:
+    """An old spelling of a field (RFC 5322 section 4.5) is a field all the same."""
+    mail = mime.read(b"From : anna@x.example\nSubject : a\n\nTo : the point")
+    assert (mail["from"], mail["subject"], mail.get_payload()) == ("anna@x.example", "a", "To : the point")

@@ -1,0 +1,119 @@
+"""HTML taken apart: its tokens, attributes, and what in it no reader sees.
+
+No tree: mail is never well-formed, may nest 100,000 deep, and must cost time in proportion to its length. Never raises.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from html import unescape
+
+VOID = frozenset("area base br col embed hr img input link meta source track wbr".split())
+"""Elements that hold nothing."""
+_CONTENTLESS = frozenset("script style head title template noembed noframes object svg math".split())
+_ENDS = {n: re.compile("</head[^>]*>|<body" if n == "head" else rf"</{n}\b[^>]*>", re.I) for n in _CONTENTLESS}
+_NAME = re.compile(r"/?([a-zA-Z][^\s/>]*)")
+_ATTRIBUTE = re.compile(r"""(?<![\w:-])([a-zA-Z][\w:-]{0,40})\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>]+))""")
+_ATTRIBUTES_LIMIT = 8_000
+"""Characters of one tag's attributes that are read."""
+_BRACKETS = re.compile(r"<(?:<(?![a-zA-Z!?/]))*")
+
+_HIDDEN = re.compile(
+    r"(?i)display\s*:\s*none|mso-hide\s*:\s*all|visibility\s*:\s*hidden|(?<![\w-])opacity\s*:\s*0(?:\.0*)?\s*(?:;|!|$)"
+    r"|(?=.*overflow\s*:\s*hidden)(?:^|.*[;\s])(?:max-)?height\s*:\s*[01](?:px)?\s*(?:;|!|$)"
+    r"|(?=.*(?<![\w-])color\s*:\s*(?:white|#fff(?:fff)?)\b)(?:^|.*[;\s])font-size\s*:\s*1px"
+)
+_HIDDEN_ATTRIBUTE = re.compile(r"""(?i)(?:^|\s)hidden(?=$|[\s/]|=\s*["']?(?:hidden|true|["']))""")
+_QUOTED_VALUE = re.compile(r"""=\s*(?:"[^"]*"|'[^']*')""")
+_STYLE = re.compile(r"(?is)<style[^>]*>(.*?)</style")
+_AT_BLOCK = re.compile(r"@[^{};]*\{(?:[^{}]*\{[^{}]*\})*[^{}]*\}")
+_HIDING_RULE = re.compile(r"(?:^|[},\s])[a-z]*\.([\w-]+)\s*(?:,[^{}]*)?\{([^{}]*)\}", re.I)
+_OWN_DISPLAY = re.compile(r"(?i)(?<![\w-])display\s*:")
+
+
+def tokens(html: str) -> Iterator[tuple[str, str, str]]:
+    """(tag name, attributes, text): a start tag `b`, an end tag `/b`, or text with an empty name."""
+    position, end = 0, len(html)
+    never_closed: set[str] = set()
+    while position < end:
+        start = html.find("<", position)
+        if start < 0:
+            yield "", "", html[position:]
+            return
+        if start > position:
+            yield "", "", html[position:start]
+        if html.startswith("<!--", start):
+            close = html.find("-->", start + 4)
+            position = close + 3 if close >= 0 else _after(html, start)
+            continue
+        named = _NAME.match(html, start + 1)
+        if not named:
+            if html[start + 1 : start + 2] in ("!", "?", "/"):
+                position = _after(html, start)
+            else:
+                position = _BRACKETS.match(html, start).end()  # type: ignore[union-attr]  # stands on a bracket
+                yield "", "", html[start:position]
+            continue
+        position = _tag_end(html, named.end())
+        name = named[1].lower()
+        if named[0][0] == "/":
+            yield f"/{name}", "", ""
+            continue
+        if name in _CONTENTLESS:
+            match = None if name in never_closed else _ENDS[name].search(html, position)
+            if match:
+                position = match.end() if match[0][1] == "/" else match.start()
+            else:
+                never_closed.add(name)
+            continue
+        yield name, html[named.end() : position - 1], ""
+
+
+def _after(html: str, start: int) -> int:
+    close = html.find(">", start)
+    return close + 1 if close >= 0 else len(html)
+
+
+def _tag_end(html: str, start: int) -> int:
+    """Behind the `>` that ends a tag; one inside a quoted value does not count, if that quote ends soon."""
+    close = html.find(">", start)
+    if close < 0:
+        return len(html)
+    inside = html[start:close]
+    for quote in "\"'":
+        if inside.count(quote) % 2 and inside.find(quote) == min(i for q in "\"'" if (i := inside.find(q)) >= 0):
+            ending = html.find(quote, close, close + 4_000)
+            further = html.find(">", ending) if ending >= 0 else -1
+            if further >= 0:
+                return further + 1
+    return close + 1
+
+
+def attributes_of(value: str) -> dict[str, str]:
+    """The attributes of a tag by lower-case name, the first of each, entities resolved."""
+    found: dict[str, str] = {}
+    for m in _ATTRIBUTE.finditer(value[:_ATTRIBUTES_LIMIT]):
+        found.setdefault(m[1].lower(), unescape(m[2] or m[3] or m[4] or ""))
+    return found
+
+
+def hidden_classes(html: str) -> frozenset[str]:
+    """Classes a `<style>` hides on every screen."""
+    if ".no" not in html and "none" not in html:
+        return frozenset()
+    found: set[str] = set()
+    for style in _STYLE.findall(html[:100_000]):
+        for name, rules in _HIDING_RULE.findall(_AT_BLOCK.sub("", style)):
+            if _HIDDEN.search(rules):
+                found.add(name.lower())
+    return frozenset(found)
+
+
+def is_hidden(found: dict[str, str], attributes: str, classes: frozenset[str]) -> bool:
+    style = found.get("style", "")
+    if style and _HIDDEN.search(style):
+        return True
+    if classes and not _OWN_DISPLAY.search(style) and not classes.isdisjoint(found.get("class", "").lower().split()):
+        return True
+    return "hidden" in attributes.lower() and bool(_HIDDEN_ATTRIBUTE.search(_QUOTED_VALUE.sub("=true", attributes)))
