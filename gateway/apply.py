@@ -162,9 +162,14 @@ class Effects:
         self._drafts(tx, applied, decision, journal_id, now)
         scene = _scene(tx, applied, decision, self._policy, cause, now)
         later = now + timedelta(minutes=decision.hold_minutes) if decision.hold_minutes else None
+        apart = scene
+        if applied and decision.undoes and decision.undoes.undo.merged:
+            source = Applied(tx.reads.get(decision.undoes.undo.moved_from), None, created=False)
+            apart = _scene(tx, source, decision, self._policy, cause, now)
         for request in decision.notices:
             waits = later if request.audience is Audience.CUSTOMER else None
-            self._notices.send(tx, request, scene, entry=entry, journal=journal_id, not_before=waits)
+            seen = apart if request.notice is Notice.MERGED else scene
+            self._notices.send(tx, request, seen, entry=entry, journal=journal_id, not_before=waits)
         return applied
 
     def _drafts(

@@ -255,6 +255,7 @@ class Desk:
             lists = any(k.holder and not k.number and k.message_id for k in case.keys.found)
             return replace(facts, lost_list=bool(number and lists and not notice))
         history = tx.reads.entries(ticket.number)
+        act = tx.acts.newest(ticket.number, case.agent.keys, meant) if case.order.has(Verb.UNDO) else None
         marked = {ticket.number, *(k.number for k in case.keys.found if k.holder and k.number)}
         written = min(case.message.date or case.now, case.now)
         return replace(
@@ -263,7 +264,8 @@ class Desk:
             history=tuple(history),
             forwards=self.forwards(tx, history, case.order.argument(Verb.FROM)),
             parent=tx.reads.entry(entry) if entry else None,
-            act=tx.acts.newest(ticket.number, case.agent.keys, meant) if case.order.has(Verb.UNDO) else None,
+            act=act,
+            undone_from=tx.reads.get(act.undo.moved_from) if act and act.undo.moved_from else None,
         )
 
     @staticmethod

@@ -297,6 +297,7 @@ async def test_merged_tickets_stand_and_fall_together(database: Database, clock:
     await r.close(first)
     mine = (await r.mail(ERIKA, "rotes Kästchen", name=NAME, subject="s4")).ticket or 0
     await r.answer(third, f"#merge {mine}")
+    await r.answer(third, "#send")
     await r.close(mine)
     await r.write(lambda tx: tx.ratings.ask(mine, "five", clock.now))
     asked = await r.read(lambda tx: tx.ratings.find(mine))

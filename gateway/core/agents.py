@@ -166,7 +166,7 @@ def _undo(on: AgentCase) -> Decision:
         return refuse(on, Reason.AGENT_MISUNDERSTOOD, (code("nothing_to_undo"),))
     if done.undo.answered and done.sent:
         return refuse(on, Reason.AGENT_MISUNDERSTOOD, (code("too_late", on.ticket.requester.address),))
-    return _with_remarks(move_entries.undo(on.by, done), unsent(on.case))
+    return _with_remarks(move_entries.undo(on.by, done, on.case.facts.undone_from), unsent(on.case))
 
 
 def _split(on: AgentCase) -> Decision:
@@ -185,6 +185,9 @@ def _merge(on: AgentCase) -> Decision:
     into = _into(on, Verb.MERGE)
     if isinstance(into, Decision):
         return into
+    if sides.requesters_differ(on.ticket, into) and not is_lifted(on.case):
+        whose = (f"#{t.number} ({', '.join(a.shown for a in sides.people(t))})" for t in (on.ticket, into))
+        return hold(on, Doubt.DIFFERENT_CUSTOMERS, (code("merge_differs", *whose),))
     return _with_remarks(move_entries.merge(on.by, into), unsent(on.case))
 
 

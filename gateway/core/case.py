@@ -52,6 +52,8 @@ class Facts:
     """For an agent's mail that names a ticket: it answers a list of ours that is not in the outbox (any more)."""
     act: Act | None = None
     """The agent's order that `#undo` means."""
+    undone_from: Ticket | None = None
+    """The ticket whose entries that order took away."""
     view: AgentView | None = None
     """What the mail an agent answers had told of the ticket; None when nobody knows."""
     drafts: tuple[Draft, ...] = ()

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from urllib.parse import quote
+from datetime import datetime
 
 from gateway import texts
-from gateway.core import hours, known_quotes, rating, sides, statuses, token
+from gateway.core import hours, known_quotes, sides, statuses, token
 from gateway.core import language as tongue
-from gateway.core.labels import BUTTONS, HEADLINES, RATINGS, SUBJECTS
+from gateway.core.buttons import CLOSABLE, button_of, choices_of, mailbox_of, plain_subject
+from gateway.core.labels import HEADLINES, SUBJECTS
 from gateway.core.notice import (
     AttachedFile,
     Audience,
-    Button,
     Line,
     ListedTicket,
     Notice,
@@ -33,14 +32,11 @@ from gateway.core.sentences import text_of
 from gateway.core.signature import closing
 from gateway.core.ticket import Entry, EntryKind, Role, Ticket
 from gateway.core.token import Named
-from gateway.mail import subject
 from gateway.mail.message import NULL_REVERSE_PATH, Address
 from gateway.mail.new_text import marker
 from gateway.mail.sentence import code
 from gateway.texts import mark as _
 
-REGISTRATION_DAYS = 30
-RESET_HOURS = 24
 CONVERSATION_LINES = 12
 """Entries of the conversation repeated in a mail."""
 LISTED = 100
@@ -97,7 +93,6 @@ _WITH_CONVERSATION = frozenset(
         Notice.STATUS_CHANGED,
     }
 )
-_CLOSABLE = frozenset({Notice.CLOSE_CONFIRMATION, Notice.SOLVED_REMINDER})
 _AUTO_REPLIED = frozenset({Notice.REQUEST_RECEIVED, Notice.REGISTRATION, Notice.TICKET_LIST, Notice.AGENT_RECEIPT})
 """RFC 3834 section 5: an answer to a mail. Other automatic mail is auto-generated."""
 
@@ -106,7 +101,7 @@ def compose(request: NoticeRequest, scene: Scene, policy: Policy) -> Outbound:
     """One notice to one recipient."""
     scene = _as_read(request, scene)
     ticket = scene.ticket
-    box = _mailbox(ticket, policy)
+    box = mailbox_of(ticket, policy)
     named = ticket.named if ticket else token.NOTHING
     agent = policy.agent_for(request.recipient.address) if request.audience is Audience.AGENT else None
     if request.audience is Audience.CUSTOMER:
@@ -160,10 +155,6 @@ def _as_read(request: NoticeRequest, scene: Scene) -> Scene:
     )
 
 
-def _mailbox(ticket: Ticket | None, policy: Policy) -> Mailbox:
-    return (policy.mailbox_for(ticket.mailbox) if ticket else None) or policy.mailboxes[0]
-
-
 def _human(request: NoticeRequest, scene: Scene) -> bool:
     """A human wrote it: an agent's answer, whichever notice carries it."""
     says = bool(scene.text or scene.files)
@@ -211,15 +202,10 @@ def _subject(request: NoticeRequest, ticket: Ticket | None, policy: Policy, lang
     if ticket is None:
         return _headline(request.headline, language) or "Replydesk"
     reference = f"[{policy.reference(ticket)}]"
-    base = _base(ticket, policy) or texts.catalog(language).gettext("Your request")
+    base = plain_subject(ticket, policy) or texts.catalog(language).gettext("Your request")
     if request.audience is Audience.CUSTOMER:
         return f"{'' if begins else 'Re: '}{base[:180]} {reference}"
     return f"{_headline(request.headline, language)}: {base[:160]} {reference}"
-
-
-def _base(ticket: Ticket, policy: Policy) -> str:
-    """The customer's subject without marks; a reference of another ticket would lead an answer there."""
-    return subject.base_subject(token.cut_references(policy.reference_prefix, ticket.subject))
 
 
 def _headline(word: str, language: str) -> str:
@@ -242,7 +228,7 @@ def _words(request: NoticeRequest, scene: Scene, policy: Policy, box: Mailbox, l
         author, signature = closing(scene.entry.author if scene.entry else Address(""), box, policy)
     elif request.notice is Notice.CANARY:
         text = scene.text
-    button, expires, mailto = _button(request, scene, policy, box, language)
+    button, expires, mailto = button_of(request, scene, policy, box, language)
     return Words(
         request.notice,
         language,
@@ -271,7 +257,7 @@ def _words(request: NoticeRequest, scene: Scene, policy: Policy, box: Mailbox, l
         brief=request.brief,
         sections=scene.sections,
         listed=tuple(_listed(t, policy, language) for t in scene.listed[:LISTED]),
-        choices=_choices(request, scene, policy, language),
+        choices=choices_of(request, scene, policy, language),
         statuses=statuses.meanings(policy, language) if request.notice is Notice.REQUEST_RECEIVED else (),
     )
 
@@ -295,6 +281,8 @@ def _remarks(request: NoticeRequest, scene: Scene, policy: Policy, language: str
     entry, ticket, now = scene.entry, scene.ticket, scene.now
     own = entry.remarks if entry and request.notice is Notice.AGENT_NOTICE and not request.brief else ()
     said = tuple(text_of(r, language) for r in dict.fromkeys((*request.remarks, *own)))
+    if request.notice is Notice.MERGED and request.headline and ticket is not None:
+        return (text_of(code("goes_on_apart", policy.reference(ticket)), language),)
     if request.notice is Notice.MERGED and ticket is not None and scene.merged is not None:
         old, new = (policy.reference(t) for t in (scene.merged, ticket))
         return (text_of(code("goes_on_as_before", old) if old == new else code("goes_on_under", old, new), language),)
@@ -353,7 +341,7 @@ def _earlier(request: NoticeRequest, scene: Scene) -> list[Entry]:
 
 
 def _closes_at(request: NoticeRequest, scene: Scene, policy: Policy) -> datetime | None:
-    if request.notice not in _CLOSABLE or not policy.close_after_days:
+    if request.notice not in CLOSABLE or not policy.close_after_days:
         return None
     since = scene.ticket.solved_at if scene.ticket and scene.ticket.solved_at else scene.now
     return policy.hours.add_days(since, policy.close_after_days, business=policy.business_days)
@@ -379,72 +367,3 @@ def _names(entry: Entry, files: tuple[AttachedFile, ...] = (), language: str = "
 
 def _shortened(text: str) -> str:
     return text if len(text) <= LINE_LENGTH else text[:LINE_LENGTH].rstrip() + " […]"
-
-
-def _button(
-    request: NoticeRequest, scene: Scene, policy: Policy, box: Mailbox, language: str
-) -> tuple[Button | None, datetime | None, str]:
-    """The one thing to do, when it stops acting, and how to do it by mail."""
-    labels = {name: texts.catalog(language).gettext(text) for name, text in BUTTONS.items()}
-    who, ticket = request.recipient.key, scene.ticket
-    if request.audience is not Audience.CUSTOMER:
-        return None, None, ""
-    if request.notice is Notice.REGISTRATION:
-        expires = scene.now + timedelta(days=REGISTRATION_DAYS)
-        mark = token.link_token(policy.keys, "register", who, expires, scene.password_state)
-        return Button(labels["register"], f"{policy.public_url}/register/{mark}"), expires, ""
-    if request.notice is Notice.PASSWORD_RESET:
-        expires = scene.now + timedelta(hours=RESET_HOURS)
-        mark = token.link_token(policy.keys, "reset", who, expires, scene.password_state)
-        return Button(labels["reset"], f"{policy.public_url}/reset/{mark}"), expires, ""
-    if request.notice is Notice.REGISTERED:
-        return Button(labels["sign_in"], f"{policy.public_url}/sign-in"), None, ""
-    if ticket is None or request.recipient.key != ticket.requester.key:
-        # Only the requester sees a ticket on the portal.
-        return None, None, ""
-    if request.notice in _CLOSABLE:
-        expires = scene.now + timedelta(days=policy.link_days)
-        mark = token.link_token(policy.keys, "close", str(ticket.named), expires)
-        button = Button(labels["close"], f"{policy.public_url}/close/{mark}")
-        return button, expires, close_mailto(ticket, policy, box)
-    if request.notice is Notice.RATING_REQUEST:
-        return None, None, ""
-    name = "portal" if request.notice is Notice.REQUEST_RECEIVED else "ticket"
-    return Button(labels[name], f"{policy.public_url}/tickets/{ticket.number}"), None, ""
-
-
-def _choices(request: NoticeRequest, scene: Scene, policy: Policy, language: str) -> tuple[Button, ...]:
-    """The answers to how it was, each a link that shows the page where it is given."""
-    if request.notice is not Notice.RATING_REQUEST or scene.ticket is None:
-        return ()
-    if request.recipient.key != scene.ticket.requester.key:
-        return ()
-    # The link outlives the time for a first answer by the time in which that can be changed.
-    expires = scene.now + timedelta(days=policy.link_days + policy.rating_change_days)
-    question = str(int(scene.now.timestamp()))
-    mark = token.link_token(policy.keys, "rate", str(scene.ticket.named), expires, question)
-    words = texts.catalog(language)
-    scale = rating.SCALES[policy.rating_scale]
-    labels = {word: words.gettext(RATINGS[word]) if word in RATINGS else word for word in scale}
-    return tuple(Button(label, f"{policy.public_url}/rate/{mark}/{word}") for word, label in labels.items())
-
-
-def close_mailto(ticket: Ticket, policy: Policy, box: Mailbox) -> str:
-    """A mailto: link that closes the ticket when the mail is sent; empty without plus-addressing."""
-    if not box.reply_address:
-        return ""
-    mark = token.address_token(policy.keys, "c", ticket.named)
-    reference = policy.reference(ticket)
-    address = box.reply_address.replace("{token}", mark)
-    return f"mailto:{quote(address, safe='@+')}?subject={quote(f'#close [{reference}]')}&body={quote('#close')}"
-
-
-def reply_mailto(ticket: Ticket, policy: Policy) -> str:
-    """A mailto: link that answers on the ticket: addressed, with the reference in the subject."""
-    box = _mailbox(ticket, policy)
-    address = box.address
-    if box.reply_address:
-        address = box.reply_address.replace("{token}", token.address_token(policy.keys, "t", ticket.named))
-    reference = policy.reference(ticket)
-    base = _base(ticket, policy)
-    return f"mailto:{quote(address, safe='@+')}?subject={quote(f'Re: {base[:180]}'.rstrip() + f' [{reference}]')}"

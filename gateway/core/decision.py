@@ -306,6 +306,7 @@ class Doubt(StrEnum):
     MARKED_AUTOMATIC = "marked-automatic"
     NOT_SENT_BEFORE = "answers-a-draft"
     STALE = "stale-view"
+    DIFFERENT_CUSTOMERS = "different-customers"
 
 
 @dataclass(frozen=True, slots=True)

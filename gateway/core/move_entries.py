@@ -62,7 +62,7 @@ def merge(by: orders.OrderContext, into: Ticket) -> Decision:
     )
     new = tuple(j for j in joined if not into.knows(j.address.address))
     told = tuple(NoticeRequest(Notice.MERGED, a, Audience.CUSTOMER) for a in sides.people(ticket))
-    undo = orders.before(by, Order(), None)
+    undo = orders.before(replace(by, ticket=into), Order(), None, into.status)
     return _moved(
         "merged",
         by,
@@ -92,7 +92,7 @@ def merge(by: orders.OrderContext, into: Ticket) -> Decision:
 
 def move(by: orders.OrderContext, entry: int, into: Ticket) -> Decision:
     """One mail goes to another ticket."""
-    undo = orders.before(by, Order(), None)
+    undo = orders.before(replace(by, ticket=into), Order(), None, into.status)
     return _moved(
         "moved",
         by,
@@ -135,8 +135,11 @@ def _moved(
     )
 
 
-def undo(by: orders.OrderContext, done: Act) -> Decision:
-    """Take an agent's order back. Ask `done.sent` first: a mail that left cannot be taken back."""
+def undo(by: orders.OrderContext, done: Act, source: Ticket | None = None) -> Decision:
+    """Take an agent's order back. Ask `done.sent` first: a mail that left cannot be taken back.
+
+    `source` is the ticket entries return to; when it was merged, its people hear that it is one again.
+    """
     before, ticket = done.undo, by.ticket
     events = (code("undone", by.name, before.label),)
     status = Status.CLOSED if before.opened else before.status
@@ -162,6 +165,8 @@ def undo(by: orders.OrderContext, done: Act) -> Decision:
     told: tuple[NoticeRequest, ...] = ()
     if done.sent and status is not ticket.status and by.policy.notify_customers_of_status:
         told = (NoticeRequest(Notice.STATUS_CHANGED, ticket.requester, Audience.CUSTOMER),)
+    if before.merged and source:
+        told += tuple(NoticeRequest(Notice.MERGED, a, Audience.CUSTOMER, "apart") for a in sides.people(source))
     remarks = (*events, *((code("recalled"),) if before.answered else ()), code("status_now", status.value))
     return Decision(
         Reason.AGENT_UNDOES,
@@ -176,5 +181,5 @@ def undo(by: orders.OrderContext, done: Act) -> Decision:
 
 
 def _is_still_given(before: Undo, ticket: Ticket) -> bool:
-    """Nobody gave the ticket to somebody else since: that must not be taken from them."""
-    return before.given_to in (None, ticket.assignee)
+    """It goes back to the earlier mailbox; or the order gave it to somebody, and nobody has given it away since."""
+    return bool(before.mailbox) or before.given_to == ticket.assignee

@@ -25,7 +25,7 @@ PACE = Budget(10, 10)
 """Mails of one agent on one ticket, and receipts for drafts; a person does not write more."""
 ONCE = Budget(1, 60)
 """Receipts for mails marked as automatic: a robot would answer each."""
-SENDABLE = frozenset({Doubt.NO_PROOF, Doubt.OTHER_ACCOUNT, Doubt.MARKED_AUTOMATIC, Doubt.NOT_SENT_BEFORE, Doubt.STALE})
+SENDABLE = frozenset(Doubt) - {Doubt.UNCLEAR, Doubt.NO_ORDER, Doubt.FORWARD}
 """`#send` alone lets these go; the others need an order that says what is meant."""
 
 

@@ -27,6 +27,7 @@ SENTENCES: dict[str, str] = {
     "target_missed": _("The time to answer is over."),
     "goes_on_as_before": _("Your request {0} is handled together with another one. Our answers reach you as before."),
     "goes_on_under": _("Your request {0} goes on under the reference {1}."),
+    "goes_on_apart": _("Your request {0} is handled by itself again, under this reference."),
     "continues": _("Your earlier request {0} was closed some time ago. It continues under this new reference."),
     "status_set": _("Status set to “{0}” by {1}."),
     "assigned": _("Assigned to {0}."),
@@ -193,6 +194,10 @@ SENTENCES: dict[str, str] = {
     ),
     "marked_automatic": _("Your mail program marked the mail as written by a machine (Auto-Submitted)."),
     "answers_draft": _("You answered a receipt: it is not clear whether this is for the customer."),
+    "merge_differs": _(
+        "{0} and {1} are requests of different customers. Answers would go to all of them; nobody would read what the "
+        "others wrote before."
+    ),
     "stale_people": _("Since the mail you answered, others came to get the answers. Yours would also go to: {0}"),
     "stale_answer": _("Since the mail you answered, {0} has written to the customer:"),
     "wrote_since": _("Since the mail you answered, {0} has written again."),
@@ -204,6 +209,7 @@ SENTENCES: dict[str, str] = {
     "marked-automatic": _("It was marked as written by a machine."),
     "answers-a-draft": _("It answers a receipt."),
     "stale-view": _("The request went on since the mail it answers."),
+    "different-customers": _("It joins requests of different customers."),
     # commands that were not understood
     "unknown_command": _("#{0} is not a command. #help lists them all."),
     "did_you_mean": _("#{0} is not a command. Did you mean {1}?"),

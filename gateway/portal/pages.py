@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from gateway.core import known_quotes, lifecycle, sides, statuses, token
-from gateway.core.compose import reply_mailto
+from gateway.core.buttons import reply_mailto
 from gateway.core.sentences import text_of
 from gateway.core.ticket import Entry, EntryKind, Role, Ticket
 from gateway.errors import UnknownTicket
@@ -235,7 +235,7 @@ def view_of_ticket(
     if found.status is lifecycle.Status.SOLVED:
         until = request.now + timedelta(days=CONFIRM_DAYS)
         confirm = request.href(f"/close/{token.link_token(policy.keys, 'close', str(found.named), until)}")
-    if request.portal.settings.portal.allow_replies and not closed and reply is None:
+    if request.portal.settings.portal.allow_replies and not (closed or found.merged_into) and reply is None:
         reply = views.ReplyForm(request.href(f"/tickets/{found.number}"))
     people = (found.requester, *(p for p in found.participants if policy.agent_for(p.address) is None))
     return views.TicketPage(

@@ -342,6 +342,16 @@ def test_what_was_said_since_is_not_hidden_again() -> None:
     assert move_entries.undo(by(waiting), done).change.status is None
 
 
+@pytest.mark.parametrize("since", [Status.WAITING_ON_CONTACT, Status.CLOSED])
+def test_a_merge_taken_back_leaves_the_other_ticket_as_it_is(since: Status) -> None:
+    """What the merged one was, or who had it, is not laid on the one it went into."""
+    into = replace(ticket(9, Status.WAITING_ON_CONTACT, requester=LEE), assignee=BOB.address, language="de")
+    for ordered in (move_entries.merge(by(), into), move_entries.move(by(), 5, into)):
+        after = replace(into, status=since)
+        change = move_entries.undo(by(after), stored(ordered)).change
+        assert (change.status, change.assignee, change.language) == (None, None, "de")
+
+
 def test_a_customer_who_was_told_is_told_again() -> None:
     """When a mail of the order had left, and the status really changes back."""
     closed = stored(carry("#close"), sent=True)

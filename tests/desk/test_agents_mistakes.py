@@ -80,7 +80,34 @@ async def test_a_merge_says_who_takes_part_now(room: Room) -> None:
     await room.mail(ERIKA, "Well?")
     await room.mail(KARL, "And mine?")
     await room.answer(1, "#merge 2")
+    assert f"#1 ({ERIKA}) and #2 ({KARL}) are requests of different customers." in await _receipt(room)
+    assert not (await room.read(lambda tx: tx.reads.get(2))).knows(ERIKA)
+    await room.answer(1, "#send")
     assert f"{ERIKA} takes part now." in await _receipt(room)
+
+
+async def test_one_customers_requests_are_merged_unasked(room: Room) -> None:
+    """Nobody could read what is not their own."""
+    await room.mail(ERIKA, "Well?")
+    await room.mail(ERIKA.upper(), "And this?")
+    assert (await room.answer(1, "#merge 2")).reason == "agent-command"
+
+
+async def test_who_was_told_of_a_merge_is_told_of_its_end(room: Room) -> None:
+    """Under the own reference again, with a mark that leads there."""
+    await room.mail(ERIKA, "Well?", Cc="kim@customer.example")
+    await room.mail(KARL, "And mine?")
+    await room.answer(1, "#merge 2")
+    await room.answer(1, "#send")
+    await room.answer(1, "#undo")
+    for person in (ERIKA, "kim@customer.example"):
+        told = (await room.outbox("merged", person))[-1]
+        mail = message_from_bytes(await room.read(lambda tx, id=told.id: tx.outbox.message(id)))
+        assert _reference(room, 1) in " ".join(str(mail["Subject"]).split())
+        assert "is handled by itself again" in mail.get_payload()[0].get_payload()
+        row = await room.mail(person, "Thanks.", In_Reply_To=f"<{told.message_id}>")
+        assert (row.reason, row.ticket) == ("reply", 1)
+    assert await room.outbox("merged", KARL) == []
 
 
 async def test_two_domains_that_sound_alike_are_two_people(room: Room) -> None:
@@ -109,6 +136,8 @@ async def test_text_beside_a_merge_is_given_back(room: Room) -> None:
     await room.mail(ERIKA, "Well?")
     await room.mail(KARL, "And mine?")
     await room.answer(1, "#merge 2\nWe have joined your requests.")
+    assert "Your text was not sent: We have joined your requests." in await _receipt(room)
+    await room.answer(1, "#send")
     assert "Your text was not sent: We have joined your requests." in await _receipt(room)
 
 

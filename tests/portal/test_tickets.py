@@ -243,8 +243,9 @@ async def test_a_merged_ticket_leads_to_the_one_it_went_into(site: Site) -> None
     assert "Theirs" not in page.text
 
 
-async def test_a_merged_ticket_shows_the_own_side(site: Site) -> None:
+async def test_a_merged_ticket_shows_the_own_side(open_site: Opened) -> None:
     """Its customer reads their own words, what we answered, and how it goes on; nothing of the other customer."""
+    site = await open_site(portal={"allow_replies": True})
     theirs, mine = await site.mail(MAX, "Pump of Max"), await site.mail(ERIKA, "Pump of Erika")
 
     def merge(tx: Tx) -> None:
@@ -266,6 +267,8 @@ async def test_a_merged_ticket_shows_the_own_side(site: Site) -> None:
         assert other not in page.text
         assert "Pump of Max" not in page.text or who == MAX
         assert "Pump of Erika" not in page.text or who == ERIKA
+        # What was merged is answered by mail: a text on this page would have no ticket to go to.
+        assert ("textarea" in page.html) is (who == MAX)
 
 
 async def test_the_page_speaks_the_readers_language(site: Site) -> None:

@@ -450,6 +450,8 @@ def test_a_merge_that_was_taken_back_leaves_nobody_behind(stage: Stage) -> None:
     """Anna merges the wrong ticket into Kim's: after #undo its author gets none of Kim's answers."""
     stage.mail(MALLORY)
     stage.answer(ANNA, NOTICE, "#merge 1")
+    assert not stage.ticket(1).knows(MALLORY)
+    stage.answer(ANNA, f"agent_receipt to {ANNA}", "#send")
     assert stage.ticket(1).knows(MALLORY)
     stage.answer(ANNA, f"agent_receipt to {ANNA}", "#undo")
     assert not stage.ticket(1).knows(MALLORY)

@@ -1,0 +1,100 @@
+"""What a mail of ours offers its reader to do: the button, the choices, and mails that are already addressed."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from gateway import texts
+from gateway.core import rating, token
+from gateway.core.labels import BUTTONS, RATINGS
+from gateway.core.notice import Audience, Button, Notice, NoticeRequest
+from gateway.core.policy import Mailbox, Policy
+from gateway.core.ticket import Ticket
+from gateway.mail import subject
+
+if TYPE_CHECKING:
+    from gateway.core.compose import Scene
+
+REGISTRATION_DAYS = 30
+RESET_HOURS = 24
+CLOSABLE = frozenset({Notice.CLOSE_CONFIRMATION, Notice.SOLVED_REMINDER})
+
+
+def mailbox_of(ticket: Ticket | None, policy: Policy) -> Mailbox:
+    return (policy.mailbox_for(ticket.mailbox) if ticket else None) or policy.mailboxes[0]
+
+
+def plain_subject(ticket: Ticket, policy: Policy) -> str:
+    """The customer's subject without marks; a reference of another ticket would lead an answer there."""
+    return subject.base_subject(token.cut_references(policy.reference_prefix, ticket.subject))
+
+
+def button_of(
+    request: NoticeRequest, scene: Scene, policy: Policy, box: Mailbox, language: str
+) -> tuple[Button | None, datetime | None, str]:
+    """The one thing to do, when it stops acting, and how to do it by mail."""
+    labels = {name: texts.catalog(language).gettext(text) for name, text in BUTTONS.items()}
+    who, ticket = request.recipient.key, scene.ticket
+    if request.audience is not Audience.CUSTOMER:
+        return None, None, ""
+    if request.notice is Notice.REGISTRATION:
+        expires = scene.now + timedelta(days=REGISTRATION_DAYS)
+        mark = token.link_token(policy.keys, "register", who, expires, scene.password_state)
+        return Button(labels["register"], f"{policy.public_url}/register/{mark}"), expires, ""
+    if request.notice is Notice.PASSWORD_RESET:
+        expires = scene.now + timedelta(hours=RESET_HOURS)
+        mark = token.link_token(policy.keys, "reset", who, expires, scene.password_state)
+        return Button(labels["reset"], f"{policy.public_url}/reset/{mark}"), expires, ""
+    if request.notice is Notice.REGISTERED:
+        return Button(labels["sign_in"], f"{policy.public_url}/sign-in"), None, ""
+    if ticket is None or request.recipient.key != ticket.requester.key:
+        # Only the requester sees a ticket on the portal.
+        return None, None, ""
+    if request.notice in CLOSABLE:
+        expires = scene.now + timedelta(days=policy.link_days)
+        mark = token.link_token(policy.keys, "close", str(ticket.named), expires)
+        button = Button(labels["close"], f"{policy.public_url}/close/{mark}")
+        return button, expires, close_mailto(ticket, policy, box)
+    if request.notice is Notice.RATING_REQUEST:
+        return None, None, ""
+    name = "portal" if request.notice is Notice.REQUEST_RECEIVED else "ticket"
+    return Button(labels[name], f"{policy.public_url}/tickets/{ticket.number}"), None, ""
+
+
+def choices_of(request: NoticeRequest, scene: Scene, policy: Policy, language: str) -> tuple[Button, ...]:
+    """The answers to how it was, each a link that shows the page where it is given."""
+    if request.notice is not Notice.RATING_REQUEST or scene.ticket is None:
+        return ()
+    if request.recipient.key != scene.ticket.requester.key:
+        return ()
+    # The link outlives the time for a first answer by the time in which that can be changed.
+    expires = scene.now + timedelta(days=policy.link_days + policy.rating_change_days)
+    question = str(int(scene.now.timestamp()))
+    mark = token.link_token(policy.keys, "rate", str(scene.ticket.named), expires, question)
+    words = texts.catalog(language)
+    scale = rating.SCALES[policy.rating_scale]
+    labels = {word: words.gettext(RATINGS[word]) if word in RATINGS else word for word in scale}
+    return tuple(Button(label, f"{policy.public_url}/rate/{mark}/{word}") for word, label in labels.items())
+
+
+def close_mailto(ticket: Ticket, policy: Policy, box: Mailbox) -> str:
+    """A mailto: link that closes the ticket when the mail is sent; empty without plus-addressing."""
+    if not box.reply_address:
+        return ""
+    mark = token.address_token(policy.keys, "c", ticket.named)
+    reference = policy.reference(ticket)
+    address = box.reply_address.replace("{token}", mark)
+    return f"mailto:{quote(address, safe='@+')}?subject={quote(f'#close [{reference}]')}&body={quote('#close')}"
+
+
+def reply_mailto(ticket: Ticket, policy: Policy) -> str:
+    """A mailto: link that answers on the ticket: addressed, with the reference in the subject."""
+    box = mailbox_of(ticket, policy)
+    address = box.address
+    if box.reply_address:
+        address = box.reply_address.replace("{token}", token.address_token(policy.keys, "t", ticket.named))
+    reference = policy.reference(ticket)
+    base = plain_subject(ticket, policy)
+    return f"mailto:{quote(address, safe='@+')}?subject={quote(f'Re: {base[:180]}'.rstrip() + f' [{reference}]')}"
