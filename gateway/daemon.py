@@ -32,6 +32,7 @@ from gateway.portal.app import Health
 from gateway.receive.imap import watch
 from gateway.receive.imap.watch import Watch
 from gateway.receive.smtp.server import drain
+from gateway.render import brand
 from gateway.render.mail import Templates
 from gateway.send import Sender, transport
 from gateway.worker import Worker
@@ -107,7 +108,7 @@ async def serving(settings: Settings) -> AsyncIterator[None]:
 
 def build_desk(settings: Settings) -> Desk:
     """Policy and words; every template is tried, so that a broken one stops the start and not a mail."""
-    templates = Templates(settings.templates_dir, ZoneInfo(settings.gateway.timezone))
+    templates = Templates(settings.templates_dir, ZoneInfo(settings.gateway.timezone), brand.of(settings))
     templates.check()
     return Desk(config.policy(settings, config.signing_keys(settings)), templates)
 

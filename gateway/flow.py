@@ -30,6 +30,7 @@ from gateway.errors import UnknownEntry
 from gateway.mail.message import Envelope, Kind, KindName, Message
 from gateway.mail.parse import nested, parse
 from gateway.render.mail import Templates
+from storage.reads import Wanted
 from storage.tx import Tx
 
 BUDGET_WINDOW = timedelta(days=31)
@@ -240,7 +241,9 @@ class Desk:
         if case.holder:
             return replace(facts, drafts=tuple(tx.drafts.waiting(facts.now, case.holder.keys)))
         if case.agent is None:
-            own = tx.reads.search(status="open", requester=case.author.address, limit=MOST) if asks_status(case) else ()
+            own = (
+                tx.reads.search(Wanted("open", requester=case.author.address), limit=MOST) if asks_status(case) else ()
+            )
             return replace(facts, own_tickets=tuple(own))
         number = next((int(c.argument) for c in case.order.commands if c.verb in NUMBERED and c.argument), 0)
         named = tx.threads.known(thread.ThreadKeys(claims=(number,))).tickets.get(number) if number else None

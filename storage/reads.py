@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, false, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, case, false, func, literal, or_, select
 
 from gateway.core.clock import MISSED, Steps
 from gateway.core.lifecycle import Status
@@ -31,6 +32,24 @@ _PEOPLE = (
 _NEWEST = (
     select(ENTRY).where(ENTRY.c.ticket == bindparam("number")).order_by(ENTRY.c.id.desc()).limit(bindparam("most"))
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which tickets are looked for; empty: any."""
+
+    status: str = ""
+    """One of ours, or `open`."""
+    text: str = ""
+    """Looked for in subject, own messages and names of files."""
+    requester: str = ""
+    mailbox: str = ""
+    assignee: str = ""
+    number: int = 0
+    """Found as well, whatever `text` finds."""
+
+
+ANY = Wanted()
 
 
 class TicketReads:
@@ -82,40 +101,49 @@ class TicketReads:
         return None if row is None else entry_of(row.id, row._mapping)
 
     def search(
-        self,
-        status: str = "",
-        text: str = "",
-        requester: str = "",
-        mailbox: str = "",
-        assignee: str = "",
-        limit: int = 100,
-        offset: int = 0,
+        self, wanted: Wanted = ANY, *, waiting_first: bool = False, limit: int = 100, offset: int = 0
     ) -> list[Ticket]:
-        """Latest activity first. `status` may be `open`; `text` is looked for in subject and own messages."""
-        statement = _TICKET.order_by(TICKET.c.last_activity_at.desc(), TICKET.c.number.desc())
-        if status == "open":
-            statement = statement.where(TICKET.c.status != Status.CLOSED.value)
-        elif status:
-            statement = statement.where(TICKET.c.status == status)
-        if requester:
-            statement = statement.where(TICKET.c.requester_key == address_key(requester))
-        if mailbox:
-            statement = statement.where(TICKET.c.mailbox == mailbox)
-        if assignee:
-            statement = statement.where(TICKET.c.assignee == assignee)
-        if text:
-            in_entry = (
-                select(ENTRY.c.id)
-                .where(
-                    ENTRY.c.ticket == TICKET.c.number,
-                    ENTRY.c.kind == EntryKind.CORRESPONDENCE.value,
-                    contains(ENTRY.c.body_text, text),
-                )
-                .exists()
+        """Latest activity first, with `waiting_first` after those that wait for their requester."""
+        order: list[Any] = [TICKET.c.last_activity_at.desc(), TICKET.c.number.desc()]
+        if waiting_first:
+            waits = TICKET.c.status.in_([Status.WAITING_ON_CONTACT.value, Status.SOLVED.value])
+            order.insert(0, case((waits, 0), else_=1))
+        found = _TICKET.where(*self._conditions(wanted)).order_by(*order).limit(limit).offset(offset)
+        return self._with_people(self._connection.execute(found).all())
+
+    def count(self, wanted: Wanted) -> int:
+        """How many tickets `search` finds."""
+        found = select(func.count()).select_from(TICKET).where(*self._conditions(wanted))
+        return int(self._connection.execute(found).scalar_one())
+
+    def _conditions(self, wanted: Wanted) -> Iterator[ColumnElement[bool]]:
+        if wanted.status == "open":
+            yield TICKET.c.status != Status.CLOSED.value
+        elif wanted.status:
+            yield TICKET.c.status == wanted.status
+        if wanted.requester:
+            yield TICKET.c.requester_key == address_key(wanted.requester)
+        if wanted.mailbox:
+            yield TICKET.c.mailbox == wanted.mailbox
+        if wanted.assignee:
+            yield TICKET.c.assignee == wanted.assignee
+        if wanted.text:
+            in_entry = select(ENTRY.c.id).where(
+                ENTRY.c.ticket == TICKET.c.number,
+                ENTRY.c.kind == EntryKind.CORRESPONDENCE.value,
+                or_(contains(ENTRY.c.body_text, wanted.text), self._has_file(wanted.text)),
             )
-            statement = statement.where(or_(contains(TICKET.c.subject, text), in_entry))
-        rows = self._connection.execute(statement.limit(limit).offset(offset)).all()
-        return self._with_people(rows)
+            yield or_(contains(TICKET.c.subject, wanted.text), in_entry.exists(), TICKET.c.number == wanted.number)
+
+    def _has_file(self, name: str) -> ColumnElement[bool]:
+        """A file of the entry is called so, or nearly."""
+        if self._connection.dialect.name == "sqlite":
+            file = func.json_each(ENTRY.c.attachments).table_valued("value").alias("file")
+            filename = func.json_extract(file.c.value, "$.filename")
+        else:
+            file = func.json_array_elements(ENTRY.c.attachments).table_valued("value").alias("file")
+            filename = func.json_extract_path_text(file.c.value, "filename")
+        return select(literal(1)).select_from(file).where(contains(filename, name)).exists()
 
     def counts(self) -> dict[str, int]:
         rows = self._connection.execute(select(TICKET.c.status, func.count()).group_by(TICKET.c.status))

@@ -22,6 +22,7 @@ from storage.database import Database
 from storage.erasure import compact
 from storage.erasure.erase import erase, refuse
 from storage.erasure.person import survey
+from storage.reads import Wanted
 from storage.tables import metadata
 from storage.tx import Tx
 from tests.conftest import SECRET, Clock
@@ -148,7 +149,7 @@ async def test_nothing_is_left_of_the_person(database: Database, clock: Clock, t
     assert counts["contacts"] == 1
     assert counts["attachments"] >= 1
     assert (await r.read(lambda tx: tx.contacts.find(ERIKA))) is None
-    left = {t.number for t in await r.read(lambda tx: tx.reads.search(status="closed"))}
+    left = {t.number for t in await r.read(lambda tx: tx.reads.search(Wanted("closed")))}
     assert numbers["own"] not in left
     assert numbers["shared"] in left
 
@@ -175,7 +176,7 @@ async def test_everybody_else_stays(database: Database, clock: Clock, tmp_path: 
     # Karl's second mail quotes Erika: its bytes are gone, its text is not.
     assert await r.read(lambda tx: tx.outbox.file(entries[3].sha256)) is None
     texts = await r.read(
-        lambda tx: [e.body_text for t in tx.reads.search(text="lamp broke") for e in tx.reads.entries(t.number)]
+        lambda tx: [e.body_text for t in tx.reads.search(Wanted(text="lamp broke")) for e in tx.reads.entries(t.number)]
     )
     assert any("As [erased] told me, the lamp broke." in t for t in texts)
 

@@ -81,7 +81,7 @@ async def test_an_address_that_rejects_mail_is_left_alone(database: Database, cl
     assert await ask_for_ratings(r.site) == ""
 
 
-@pytest.mark.parametrize(("scale", "words"), [("five", "12345"), ("two", ("good", "bad"))])
+@pytest.mark.parametrize(("scale", "words"), [("five", "54321"), ("two", ("good", "bad"))])
 async def test_the_mail_has_a_link_for_each_answer(
     database: Database, clock: Clock, tmp_path: Path, scale: str, words: str | tuple[str, ...]
 ) -> None:

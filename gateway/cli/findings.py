@@ -19,6 +19,7 @@ from gateway.config import Settings
 from gateway.config.settings import host_and_port
 from gateway.errors import StorageUnavailable, TemplateError
 from gateway.mail.message import address_key
+from gateway.render import brand
 from storage import migrate
 from storage.database import Database
 
@@ -144,7 +145,7 @@ def look_at_templates(settings: Settings) -> Iterator[Finding]:
     from gateway.render.mail import Templates
 
     try:
-        Templates(settings.templates_dir, ZoneInfo(settings.gateway.timezone)).check()
+        Templates(settings.templates_dir, ZoneInfo(settings.gateway.timezone), brand.of(settings)).check()
     except TemplateError as error:
         yield Finding("templates", ERROR, str(error), "Correct that line.")
     else:

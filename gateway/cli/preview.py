@@ -42,10 +42,11 @@ def _templates(config: str | None) -> Templates:
     from zoneinfo import ZoneInfo
 
     from gateway.config import DEFAULT_PATHS, ENVIRONMENT, load
+    from gateway.render import brand
     from gateway.render.mail import Templates
 
     # Templates can be looked at before there is a configuration.
     if not config and ENVIRONMENT not in os.environ and not any(Path(p).is_file() for p in DEFAULT_PATHS):
         return Templates()
     settings = load(config)
-    return Templates(settings.templates_dir, ZoneInfo(settings.gateway.timezone))
+    return Templates(settings.templates_dir, ZoneInfo(settings.gateway.timezone), brand.of(settings))

@@ -20,6 +20,7 @@ from gateway import config
 from gateway.config import Settings
 from gateway.core.policy import Policy
 from gateway.errors import ReplydeskError
+from gateway.render import brand
 from storage import migrate
 from storage.database import Database
 
@@ -49,7 +50,7 @@ class Site:
         from gateway.flow import Desk
         from gateway.render.mail import Templates
 
-        return Desk(self.policy, Templates(self.settings.templates_dir, self.zone))
+        return Desk(self.policy, Templates(self.settings.templates_dir, self.zone, brand.of(self.settings)))
 
     @cached_property
     def zone(self) -> ZoneInfo:

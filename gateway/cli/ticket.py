@@ -114,22 +114,24 @@ def run(args: argparse.Namespace) -> int:
 def _list(args: argparse.Namespace) -> int:
     from gateway.cli import shapes, show
     from gateway.cli.site import opened
-    from gateway.core import statuses
+    from gateway.core import statuses, token
     from gateway.core.notice import Audience
+    from storage.reads import Wanted
 
     with opened(args) as site:
 
         def found(tx: Tx) -> list[Ticket]:
             box = site.policy.mailbox_for(args.mailbox) if args.mailbox else None
             agent = site.policy.agent_for(args.assignee) if args.assignee else None
-            return tx.reads.search(
-                args.status or "",
-                args.text,
-                args.requester,
-                box.address if box else args.mailbox,
-                agent.address if agent else args.assignee,
-                args.limit,
+            wanted = Wanted(
+                status=args.status or "",
+                text=args.text,
+                requester=args.requester,
+                mailbox=box.address if box else args.mailbox,
+                assignee=agent.address if agent else args.assignee,
+                number=token.number_in(site.policy.reference_prefix, args.text),
             )
+            return tx.reads.search(wanted, limit=args.limit)
 
         def as_json(tx: Tx) -> None:
             show.json_array(shapes.ticket(t, tx.reads.entries(t.number), site.policy) for t in found(tx))

@@ -27,6 +27,7 @@ from gateway.errors import StorageUnavailable
 from gateway.flow import Desk
 from gateway.mail.message import Address
 from storage.jobs import JobState
+from storage.reads import Wanted
 from storage.tx import Tx
 
 log = logging.getLogger("replydesk.jobs")
@@ -92,7 +93,7 @@ async def _morning(
 
 def _digest(tx: Tx, context: JobContext, before: datetime, now: datetime) -> int:
     policy = context.desk.policy
-    still_open = tx.reads.search(status="open", limit=5000)
+    still_open = tx.reads.search(Wanted("open"), limit=5000)
     counts = digest.Counts(
         tx.outbox.failed_since(before),
         tx.journal.counts()["held"],

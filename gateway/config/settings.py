@@ -108,6 +108,31 @@ def _reply_address(value: str) -> str:
     return value
 
 
+_TOO_LIGHT = 0.3
+"""Above it the contrast to white falls below 3 to 1 (WCAG 2.2, 1.4.11)."""
+
+
+def brightness(colour: str) -> float:
+    """Relative luminance of `#rrggbb` as WCAG 2.2 defines it: 0 black, 1 white."""
+    parts = (int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
+    red, green, blue = (p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def _colour(value: str) -> str:
+    if value and not re.fullmatch(r"#[0-9a-fA-F]{6}", value):
+        raise ValueError(f'{value!r} is not a colour|Write it as "#0a58ca".')
+    if value and brightness(value) > _TOO_LIGHT:
+        raise ValueError(f"{value!r} is too light to be seen on white|Use a darker shade of it.")
+    return value
+
+
+def _logo(value: str) -> str:
+    if value and not re.search(r"(?i)\.(png|jpg|svg|webp)$", value):
+        raise ValueError(f"{value!r} is no picture that mails and pages can show|Use a .png, .jpg, .svg or .webp file.")
+    return value
+
+
 def _hostname(value: str) -> str:
     if value and not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", value):
         raise ValueError(f"{value!r} is not a host name|Write it as mail.example.com.")
@@ -258,6 +283,13 @@ class PortalSettings(_Section):
     trusted_proxies: list[str] = []
 
 
+class BrandSettings(_Section):
+    name: str = ""
+    colour: Annotated[str, AfterValidator(_colour)] = ""
+    logo_file: Annotated[str, AfterValidator(_logo)] = ""
+    imprint: str = ""
+
+
 class HoursSettings(_Section):
     days: list[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]] = []
     open: Annotated[str, AfterValidator(_clock)] = "09:00"
@@ -321,6 +353,7 @@ class Settings(_Section):
     receive: ReceiveSettings = ReceiveSettings()
     send: SendSettings = SendSettings()
     portal: PortalSettings = PortalSettings()
+    brand: BrandSettings = BrandSettings()
     hours: HoursSettings = HoursSettings()
     lifecycle: LifecycleSettings = LifecycleSettings()
     statuses: list[StatusSettings] = []

@@ -109,7 +109,7 @@ _SILENT = mark_in("command", "silent|silently|quietly")
 _STATUS_WORDS: dict[Status, str] = {
     Status.NEW: mark_in("status", "new"),
     Status.WAITING_ON_US: mark_in("status", "waiting on us|us|open"),
-    Status.WAITING_ON_CONTACT: mark_in("status", "waiting on contact|contact|waiting"),
+    Status.WAITING_ON_CONTACT: mark_in("status", "waiting on contact|waiting on customer|contact|customer|waiting"),
     Status.SOLVED: mark_in("status", "solved"),
     Status.CLOSED: mark_in("status", "closed"),
 }

@@ -81,6 +81,14 @@ class Scene:
 
 
 _NEVER_ANSWERED = frozenset({Notice.CANARY, Notice.OPERATOR_ALARM, Notice.AGENT_RECEIPT})
+_UNMARKED = _NEVER_ANSWERED | {
+    Notice.REGISTRATION,
+    Notice.REGISTERED,
+    Notice.PASSWORD_RESET,
+    Notice.CLOSED,
+    Notice.RATING_REQUEST,
+}
+"""Mails with nothing below that a reply would repeat."""
 _ASKING = ("kept", "drafts")
 """Headlines of receipts that want an answer; some mail programs keep nothing but its address."""
 _WITH_CONVERSATION = frozenset(
@@ -225,14 +233,14 @@ def _words(request: NoticeRequest, scene: Scene, policy: Policy, box: Mailbox, l
         text, author, names = _shortened(entry.new_text), entry.author.shown, _names(entry, scene.files, language)
     elif entry is not None and _answer(request, scene):
         text, html, names = scene.text, scene.html, _names(entry, scene.files, language)
-        author, signature = closing(scene.entry.author if scene.entry else Address(""), box, policy)
+        author, signature = closing(text, entry.author, box, policy)
     elif request.notice is Notice.CANARY:
         text = scene.text
     button, expires, mailto = button_of(request, scene, policy, box, language)
     return Words(
         request.notice,
         language,
-        "" if request.notice in _NEVER_ANSWERED or ticket is None else marker(language),
+        "" if request.notice in _UNMARKED or ticket is None else marker(language),
         request.recipient,
         box.name or box.address,
         box.address,

@@ -121,8 +121,10 @@ def in_words(hours: Hours, due_at: datetime | None, language: str, now: datetime
             moment = words.weekday_moment(opening, hours.zone)
             said.append(words.gettext("We are closed right now and will be back on {moment}.", moment=moment))
     if due_at is not None:
-        moment = words.weekday_moment(due_at, hours.zone)
-        said.append(words.gettext("You can expect our answer by {moment}.", moment=moment))
+        # Nobody plans by the minute: the next full hour.
+        full = due_at + timedelta(seconds=-due_at.timestamp() % 3600)
+        moment = words.weekday_moment(full, hours.zone)
+        said.append(words.gettext("You will probably have our answer by {moment}.", moment=moment))
     return tuple(said)
 
 

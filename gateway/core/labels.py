@@ -22,7 +22,15 @@ BUTTONS: dict[str, str] = {
     "ticket": _("View ticket"),
 }
 
-RATINGS = {"good": _("Good"), "bad": _("Bad")}
+RATINGS = {
+    "1": _("Very dissatisfied"),
+    "2": _("Dissatisfied"),
+    "3": _("Neither satisfied nor dissatisfied"),
+    "4": _("Satisfied"),
+    "5": _("Very satisfied"),
+    "good": _("Good"),
+    "bad": _("Bad"),
+}
 
 HEADLINES: dict[str, str] = {
     "new_request": _("New request"),

@@ -108,7 +108,7 @@ STATUS_MOVES: dict[Status, Move] = {
 LABELS: dict[Status, str] = {
     Status.NEW: _("New"),
     Status.WAITING_ON_US: _("Waiting on us"),
-    Status.WAITING_ON_CONTACT: _("Waiting on contact"),
+    Status.WAITING_ON_CONTACT: _("Waiting on you"),
     Status.SOLVED: _("Solved (please confirm)"),
     Status.CLOSED: _("Closed"),
 }
@@ -129,7 +129,7 @@ def label(status: Status, language: str) -> str:
 
 def agent_label(status: Status, language: str) -> str:
     if status is Status.WAITING_ON_CONTACT:
-        return texts.catalog(language).pgettext("agents", "Waiting on contact")
+        return texts.catalog(language).pgettext("agents", "Waiting on customer")
     if status is Status.SOLVED:
         return texts.catalog(language).gettext("Solved (to be confirmed)")
     return label(status, language)

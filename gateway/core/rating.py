@@ -20,10 +20,10 @@ from gateway.mail.sentence import code
 
 WORST, BEST = 1, 5
 SCALES: dict[str, dict[str, int]] = {
-    "five": {str(n): n for n in range(WORST, BEST + 1)},
+    "five": {str(n): n for n in range(BEST, WORST - 1, -1)},
     "two": {"good": BEST, "bad": WORST},
 }
-"""Scale → its answers, as links name them, in the order they are shown."""
+"""Scale → its answers, as links name them, the best first, as they are shown."""
 LATE = timedelta(days=3)
 """So long a request that could not be sent in time is made up for; switching it on asks nobody about old tickets."""
 TOLD = 3

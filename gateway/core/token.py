@@ -99,6 +99,13 @@ def find_references(prefix: str, text: str) -> tuple[tuple[int, str], ...]:
     return tuple(dict.fromkeys((int(m[1]), m[2].upper()) for m in found))
 
 
+def number_in(prefix: str, text: str) -> int:
+    """The ticket somebody looks for by `RD-5-K3MX88`, `RD-5`, `#5` or `5`, with or without brackets; 0: none."""
+    form = rf"\[?(?:(?:{re.escape(prefix)}-|#)?(\d{{1,9}}))(?:-[0-9A-Z]{{{REFERENCE_LENGTH}}})?\]?"
+    found = re.fullmatch(form, text.strip(), re.I)
+    return int(found[1]) if found else 0
+
+
 def cut_references(prefix: str, text: str) -> str:
     """A subject without any reference, right or wrong, so that it can be given the one it shall have."""
     mark = _reference_pattern(prefix)

@@ -32,6 +32,11 @@ _MARKER_LINES = 4
 _MARKER = _("##- Please write your reply above this line -##")
 
 
+PREHEADER_FILL = "\u034f\u2007"
+"""Repeated behind the line an inbox shows beside a subject (see `gateway.render.mail.preheader`)."""
+_FILLED = PREHEADER_FILL * 2
+
+
 def marker(language: str) -> str:
     """The first line of our mails to customers."""
     return catalog(language).gettext(_MARKER)
@@ -178,9 +183,17 @@ def _above_marker(rows: list[_Row], above: Sequence[str]) -> list[_Row]:
         window = "".join(signs[index : index + _MARKER_LINES])
         place = min((p for w in wanted if w and (p := window.find(w)) >= 0), default=-1)
         if 0 <= place < len(signs[index]):
-            before = rows[:index]
+            before = _without_preheader(rows[:index])
             return before if any(row.text.strip() for row in before) else rows
     return rows
+
+
+def _without_preheader(rows: list[_Row]) -> list[_Row]:
+    """The rows without the hidden line that stands above the marker in our mails: some programs quote it visibly."""
+    end = len(rows)
+    while end and (not rows[end - 1].text.strip() or _FILLED in rows[end - 1].text):
+        end -= 1
+    return rows[:end]
 
 
 def _kept(rows: list[_Row]) -> tuple[list[str], list[Stretch]]:

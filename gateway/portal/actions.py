@@ -11,6 +11,7 @@ from datetime import timedelta
 
 from starlette.responses import Response
 
+from gateway.core.buttons import reply_mailto
 from gateway.core.lifecycle import Status
 from gateway.core.notice import AttachedFile
 from gateway.core.ticket import Entry, Role, Ticket
@@ -38,7 +39,9 @@ async def close_form(request: PageRequest) -> Response:
     reference = request.reference(found)
     if found.status is not Status.CLOSED:
         action = request.href(f"/close/{request.http.path_params['token']}")
-        return await request.page(views.ClosePage(found.subject, reference, action))
+        return await request.page(
+            views.ClosePage(found.subject, reference, action, reply_mailto(found, request.portal.desk.policy))
+        )
     words, link = request.words, request.to(request.words.gettext("View ticket"), f"/tickets/{found.number}")
     about = f"{reference} · {found.subject}"
     return await request.page(
@@ -50,6 +53,7 @@ async def close_form(request: PageRequest) -> Response:
             ),
             (link,),
             about,
+            done=True,
         )
     )
 

@@ -14,6 +14,7 @@ from gateway.core.notice import Audience, Notice, NoticeRequest
 from gateway.core.rating import CustomerRating
 from gateway.flow import Desk
 from storage.contacts import Contact
+from storage.reads import Wanted
 from storage.tx import Tx
 
 
@@ -68,6 +69,6 @@ def registered(desk: Desk, tx: Tx, contact: Contact, cause: str, now: datetime) 
 def _send(desk: Desk, tx: Tx, notice: Notice, contact: Contact, cause: str, now: datetime) -> None:
     languages = {contact.key: contact.language} if contact.language else {}
     # The newest ticket lends its mailbox and language, and makes a reply to this mail find a ticket.
-    newest = tx.reads.search(requester=contact.address, limit=1)
+    newest = tx.reads.search(Wanted(requester=contact.address), limit=1)
     scene = Scene(now, cause, newest[0] if newest else None, languages=languages)
     desk.notices.send(tx, NoticeRequest(notice, contact.as_address, Audience.CUSTOMER), scene)

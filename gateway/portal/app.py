@@ -27,6 +27,7 @@ from gateway.portal.refusal import Refusal
 from gateway.portal.request import PageRequest
 from gateway.portal.session import Sessions
 from gateway.portal.templates import PageTemplates
+from gateway.render import brand
 from storage.database import Database
 
 __all__ = ["PAGES", "Health", "app"]
@@ -95,7 +96,8 @@ def app(
         raise settings.error(
             "portal.trusted_proxies", str(error), 'Write addresses or networks: "127.0.0.1", "10.0.0.0/8".'
         ) from None
-    templates = PageTemplates(settings.templates_dir, ZoneInfo(settings.gateway.timezone))
+    logo = settings.path(settings.brand.logo_file) if settings.brand.logo_file else None
+    templates = PageTemplates(settings.templates_dir, ZoneInfo(settings.gateway.timezone), brand.of(settings), logo)
     templates.check()
     portal = Portal(
         desk=desk,

@@ -25,6 +25,7 @@ def pages(language: str) -> Iterator[tuple[views.Frame, views.View]]:
         support="support@example.com",
         base="/base",
         signed_in=ADDRESS,
+        now=MOMENT,
         mark="mark",
         languages=languages,
     )
@@ -44,11 +45,11 @@ def _views(language: str) -> Iterator[views.View]:
     yield views.ForgotPage(ADDRESS, "error")
     yield views.SetPasswordPage(True, ADDRESS, "/register/x")
     yield views.SetPasswordPage(False, ADDRESS, "/reset/x", "error", "error")
-    yield views.ClosePage("Subject", "RD-1-AAAAAA", "/close/x")
+    yield views.ClosePage("Subject", "RD-1-AAAAAA", "/close/x", "mailto:a@example.com")
     choices = (views.RatingChoice("good", "Good", True), views.RatingChoice("bad", "Bad", False))
-    rating = views.RatePage("Subject", "RD-1-AAAAAA", "/rate/x/good", choices, False)
+    rating = views.RatePage("Subject", "RD-1-AAAAAA", "/rate/x/good", choices)
     yield rating
-    yield replace(rating, numbers=True, comment="comment", before="before", until=MOMENT, error="error")
+    yield replace(rating, comment="comment", before="before", until=MOMENT, error="error")
     ticket = views.TicketFacts(
         number=1,
         reference="RD-1-AAAAAA",
@@ -57,9 +58,9 @@ def _views(language: str) -> Iterator[views.View]:
         created_at=MOMENT,
         last_activity_at=MOMENT,
     )
-    yield views.TicketsPage((), "", "", statuses)
-    yield views.TicketsPage((), "q", "", statuses)
-    yield views.TicketsPage((ticket,), "q", "open", statuses, page=2, newer="page=1", older="page=3")
+    yield views.TicketsPage((), "", "", statuses, 0, "mailto:a@example.com")
+    yield views.TicketsPage((), "q", "", statuses, 0, "mailto:a@example.com")
+    yield views.TicketsPage((ticket,), "q", "open", statuses, 41, "mailto:a@example.com", 2, 3, "page=1", "page=3")
     sparse = views.ShownMessage(2, "Anna", "theirs", MOMENT, "text")
     full = views.ShownMessage(
         id=1,
@@ -85,4 +86,4 @@ def _views(language: str) -> Iterator[views.View]:
     yield replace(original, html=Markup("<p>text</p>"), remote=True, omissions=("omitted",), nested=(inner,))
     yield views.NoticePage("title", "text")
     links = (views.PageLink("label", "/x"), views.PageLink("other", "/y"))
-    yield views.NoticePage("title", "text", links, "about", "kept")
+    yield views.NoticePage("title", "text", links, "about", "kept", done=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import timedelta
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from starlette.responses import Response
 
@@ -22,6 +22,7 @@ from gateway.portal import original, views
 from gateway.portal.refusal import Refusal
 from gateway.portal.request import PageRequest
 from storage.contacts import Contact
+from storage.reads import Wanted
 from storage.tx import Tx
 
 PER_PAGE = 20
@@ -49,27 +50,35 @@ async def tickets(request: PageRequest) -> Response:
     asked = query.get("page", "1")
     page = min(int(asked), PAGES_LIMIT) if asked.isascii() and asked.isdecimal() and len(asked) < 6 else 1
     page = max(page, 1)
-    found = await request.portal.database.read(
-        lambda tx: [
-            _of_reader(tx, one)
-            for one in tx.reads.search(
-                status, q, requester=contact.address, limit=PER_PAGE + 1, offset=(page - 1) * PER_PAGE
-            )
-        ]
-    )
+    policy = request.portal.desk.policy
+
+    named = token.number_in(policy.reference_prefix, q)
+
+    def read(tx: Tx) -> tuple[list[Ticket], int]:
+        looked_for = Wanted(status=status, text=q, requester=contact.address, number=named)
+        found = tx.reads.search(looked_for, waiting_first=True, limit=PER_PAGE, offset=(page - 1) * PER_PAGE)
+        return [_of_reader(tx, one) for one in found], tx.reads.count(looked_for)
+
+    found, total = await request.portal.database.read(read)
+    if named and total == 1 and found[0].number == named:
+        return request.go(f"/tickets/{named}")
 
     def to(number: int) -> str:
         return urlencode({k: v for k, v in (("q", q), ("status", status), ("page", number)) if v})
 
     return await request.page(
         views.TicketsPage(
-            tickets=tuple(_facts(request, one) for one in found[:PER_PAGE]),
+            tickets=tuple(_facts(request, one) for one in found),
             q=q,
             status=status,
             statuses=views.status_badges(request.words.language),
+            total=total,
+            mailto=f"mailto:{quote(request.portal.desk.policy.mailboxes[0].address, safe='@+')}",
             page=page,
+            pages=-(-total // PER_PAGE),
             newer=to(page - 1) if page > 1 else "",
-            older=to(page + 1) if len(found) > PER_PAGE else "",
+            notice=request.words.gettext("Welcome. Your password is saved.") if query.get("welcome") == "1" else "",
+            older=to(page + 1) if page * PER_PAGE < total else "",
         )
     )
 

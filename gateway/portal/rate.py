@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from starlette.responses import Response
 
 from gateway.core import rating
+from gateway.core.labels import RATINGS
 from gateway.core.rating import CustomerRating
 from gateway.core.ticket import Ticket
 from gateway.core.token import read_named
@@ -136,7 +137,7 @@ def _given(answer: CustomerRating, word: str) -> int | None:
 
 def _form(request: PageRequest, found: _Question, chosen: int | None, comment: str, error: str = "") -> views.RatePage:
     words, answer, path = request.words, found.answer, request.http.path_params
-    labels = {"good": words.gettext("Good"), "bad": words.gettext("Bad")}
+    labels = {word: words.gettext(label) for word, label in RATINGS.items()}
     before = ""
     if answer.answered and answer.value is not None:
         given = rating.word(answer.scale, answer.value)
@@ -149,7 +150,6 @@ def _form(request: PageRequest, found: _Question, chosen: int | None, comment: s
             views.RatingChoice(word, labels.get(word, word), value == chosen)
             for word, value in rating.SCALES[answer.scale].items()
         ),
-        numbers=answer.scale == "five",
         comment=comment,
         before=before,
         until=answer.open_until(request.portal.desk.policy) if before else None,
@@ -168,4 +168,5 @@ def _thanks(request: PageRequest, found: _Question) -> views.NoticePage:
         words.gettext("Your answer has been saved. It helps us to get better."),
         (change,),
         about,
+        done=True,
     )

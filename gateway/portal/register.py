@@ -57,7 +57,7 @@ async def _set_password(request: PageRequest, action: str) -> Response:
         return await request.page(
             replace(
                 view,
-                again_error=request.words.gettext("This is not the same as the first entry. Please type it again."),
+                again_error=request.words.gettext("The passwords do not match. Please type the second one again."),
             ),
             422,
         )
@@ -89,7 +89,7 @@ async def _set_password(request: PageRequest, action: str) -> Response:
     portal.limits.sign_in_address.forget(found.key)
     portal.wake()
     request.cookies[portal.cookies.session] = token
-    return request.go("/tickets")
+    return request.go("/tickets?welcome=1")
 
 
 def _said(request: PageRequest, fault: Fault) -> str:
@@ -125,7 +125,7 @@ async def _invited(request: PageRequest, action: str) -> Contact:
             410,
             views.NoticePage(
                 words.gettext("This link has expired"),
-                words.gettext("Links act for a limited time only. We will gladly send you a new one."),
+                words.gettext("Links work for a limited time only. We will gladly send you a new one."),
                 _ways_on(request),
             ),
         )

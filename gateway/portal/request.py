@@ -249,6 +249,7 @@ class PageRequest:
             support=box.address,
             base=self.portal.base,
             signed_in=self.contact.address if self.contact else "",
+            now=self.now,
             mark=mark,
             languages=tuple(
                 views.LanguageLink(code, texts.catalog(code).name, "?" + urlencode([*query, ("lang", code)]))

@@ -80,7 +80,7 @@ async def sign_in(request: PageRequest) -> Response:
             replace(
                 view,
                 error=words.gettext(
-                    "This address and password do not go together. Please check both, or set a new password."
+                    "The e-mail address or the password is wrong. Please check both, or set a new password."
                 ),
             ),
             422,
@@ -132,11 +132,14 @@ async def forgot(request: PageRequest) -> Response:
         raise Refusal(429)
     response = await request.page(
         views.NoticePage(
-            words.gettext("Look into your inbox"),
+            words.gettext("Check your inbox"),
             words.gettext(
                 "If we know this address, a mail with a link is on its way to it. Should nothing arrive "
                 "within a few minutes, please look into the spam folder too, or write to us."
             ),
+            (request.to(words.gettext("Correct the address"), "/forgot"),),
+            address,
+            done=True,
         )
     )
     key = address_key(address)

@@ -13,13 +13,16 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from pathlib import Path
 
-from jinja2 import Environment
+from jinja2 import Environment, pass_context
+from jinja2.runtime import Context
 from markupsafe import Markup, escape
 
 from gateway import texts
 from gateway.errors import TemplateError
 from gateway.portal import examples
 from gateway.portal.views import Frame, View
+from gateway.render.brand import Brand, logo_name
+from gateway.render.mail import PLAIN
 from gateway.render.templates import PACKAGED, environment, located
 from gateway.texts import Catalog
 
@@ -52,9 +55,14 @@ class Static:
 class PageTemplates:
     """All page templates and the files they need; `override` is the site's own folder."""
 
-    def __init__(self, override: Path | None, timezone: tzinfo) -> None:
+    def __init__(self, override: Path | None, timezone: tzinfo, brand: Brand = PLAIN, logo: Path | None = None) -> None:
+        self._brand = brand
         folders = [*([override] if override else []), PACKAGED]
         self.static = _static([f / FOLDER / STATIC for f in reversed(folders)])
+        if brand != PLAIN:
+            self.static["brand.css"] = _kept("brand.css", _BRAND_CSS.format(brand=brand).encode())
+        if logo is not None:
+            self.static[logo_name(logo.name)] = _kept(logo.name, _logo(logo))
         self._environments = {
             language: self._environment(texts.catalog(language), override, timezone) for language in texts.languages()
         }
@@ -75,7 +83,7 @@ class PageTemplates:
     def _environment(self, words: Catalog, override: Path | None, timezone: tzinfo) -> Environment:
         made = environment(words, override, timezone)
         made.filters.update(_filters(words, timezone))
-        made.globals["version"] = self._version
+        made.globals.update(version=self._version, brand=self._brand, static=self.static)
         return made
 
     def _version(self, name: str) -> str:
@@ -92,9 +100,42 @@ def _static(folders: list[Path]) -> dict[str, Static]:
                 f"{path}: cannot be served. Put files of at most {STATIC_LIMIT} bytes there, "
                 f"ending in {', '.join(_STATIC_TYPES)}."
             )
-        data = path.read_bytes()
-        found[path.name] = Static(data, content_type, hashlib.sha256(data).hexdigest()[:16])
+        found[path.name] = _kept(path.name, path.read_bytes())
     return found
+
+
+def _kept(name: str, data: bytes) -> Static:
+    content_type = _STATIC_TYPES[Path(name).suffix.lower()]
+    return Static(data, content_type, hashlib.sha256(data).hexdigest()[:16])
+
+
+def _logo(path: Path) -> bytes:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise TemplateError(f"{path}: brand.logo_file cannot be read: {error.strerror}. Correct the path.") from error
+    if len(data) > STATIC_LIMIT:
+        raise TemplateError(f"{path}: brand.logo_file is larger than {STATIC_LIMIT} bytes. Use a smaller picture.")
+    return data
+
+
+_BRAND_CSS = """:root {{
+  --link: {brand.colour};
+  --fill: {brand.colour};
+  --fill-hover: {brand.colour};
+  --on-fill: {brand.on_colour};
+  --note-line: {brand.colour};
+}}
+@media screen and (prefers-color-scheme: dark) {{
+  :root {{
+    --link: {brand.dark_colour};
+    --fill: {brand.dark_colour};
+    --fill-hover: {brand.dark_colour};
+    --on-fill: {brand.on_dark_colour};
+    --note-line: {brand.dark_colour};
+  }}
+}}
+"""
 
 
 # --- filters ---------------------------------------------------------------------------
@@ -117,7 +158,14 @@ def _filters(words: Catalog, timezone: tzinfo) -> dict[str, Callable[..., str]]:
                 return f"{words.number(value / unit, pattern)} {name}"
         return f"{value} B"
 
-    return {"when": when, "size": size, "linked": linked}
+    @pass_context
+    def ago(context: Context, value: datetime) -> Markup:
+        """`2 days ago`, with the exact moment for machines and on hovering."""
+        exact, shown = value.astimezone(timezone).isoformat(timespec="minutes"), words.short_moment(value, timezone)
+        relative = words.ago(context["frame"].now - value) or words.gettext("just now")
+        return Markup('<time datetime="{}" title="{}">{}</time>').format(exact, shown, relative)
+
+    return {"when": when, "ago": ago, "size": size, "linked": linked}
 
 
 _ADDRESS = re.compile(r"https?://[^\s<>\"'\x00-\x20]{3,2000}")

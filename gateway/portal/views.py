@@ -36,6 +36,7 @@ class Frame:
     """Path of the portal without a slash at its end; begins every link of ours."""
     signed_in: str
     """The address of whoever is signed in, else empty."""
+    now: datetime
     mark: str
     """Goes into every form as `mark`, or the form is refused."""
     languages: tuple[LanguageLink, ...]
@@ -90,6 +91,8 @@ class ClosePage(View):
     subject: str
     reference: str
     action: str
+    mailto: str
+    """For what is still open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +110,6 @@ class RatePage(View):
     reference: str
     action: str
     choices: tuple[RatingChoice, ...]
-    numbers: bool
-    """The choices are numbers, whose ends must be named."""
     comment: str = ""
     before: str = ""
     """What was answered before; empty when nothing was."""
@@ -149,10 +150,23 @@ class TicketsPage(View):
     q: str
     status: str
     statuses: tuple[StatusBadge, ...]
+    total: int
+    mailto: str
+    """Begins a new request."""
     page: int = 1
+    pages: int = 1
     newer: str = ""
     """Query of the page before this one; empty without."""
     older: str = ""
+    notice: str = ""
+
+    @property
+    def waiting(self) -> bool:
+        """Some of those shown wait for the visitor, some do not."""
+        waits = {
+            one.status.value in (lifecycle.Status.WAITING_ON_CONTACT, lifecycle.Status.SOLVED) for one in self.tickets
+        }
+        return len(waits) > 1
 
     @property
     def filtered(self) -> bool:
@@ -255,3 +269,5 @@ class NoticePage(View):
     """What it is about, such as the reference of a ticket."""
     kept: str = ""
     """What the reader wrote and could not send."""
+    done: bool = False
+    """Something has been done: nothing more is wanted of the reader."""

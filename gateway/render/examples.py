@@ -132,6 +132,8 @@ def _scene(notice: Notice, texts: dict[str, str]) -> Scene:
     match notice:
         case Notice.REPLY | Notice.CLOSE_CONFIRMATION:
             return replace(scene, entry=answer, text=answer.new_text)
+        case Notice.WAITING_REMINDER | Notice.SOLVED_REMINDER | Notice.STATUS_CHANGED:
+            return replace(scene, conversation=(question, note, answer))
         case Notice.AGENT_NOTICE:
             return replace(scene, entry=back, conversation=(question, note, answer))
         case _:
@@ -162,19 +164,19 @@ _TEXTS: dict[str, str] = {
     "open": _("Waiting on us"),
     "hours": _("We answer from Monday to Friday between 9 and 17, usually within one working day."),
     "question": _(
-        "Good morning,\n\nsince the update on Friday our printer has printed nothing, it only blinks.\n"
+        "Good morning,\n\nSince the update on Friday our printer has printed nothing, it only blinks.\n"
         "A picture of the display is attached.\n\nBest wishes\nErika Beispiel"
     ),
     "file": _("display.jpg"),
     "note": _("Same fault as at two other customers, see the notes on version 3.2."),
     "answer": _(
-        "Hello Ms Beispiel,\n\nthank you for the picture. The update has reset the connection:\n\n"
+        "Hello Ms Beispiel,\n\nThank you for the picture. The update has reset the connection:\n\n"
         "1. Switch the printer off and on again.\n2. Choose Settings > Network > Connect again.\n\n"
         "Does it print now?\n\nKind regards\nAnna"
     ),
     "guide": _("Connecting the printer.pdf"),
     "back": _(
-        "Hello,\n\nthe first step worked, thank you. But “Connect again” is grey, I cannot choose it.\n\n"
+        "Hello,\n\nThe first step worked, thank you. But “Connect again” is grey, I cannot choose it.\n\n"
         "Best wishes\nErika Beispiel"
     ),
     "probe": "This mail checks whether mail gets out and back in.\n\np7-exampleexamp",
@@ -183,5 +185,5 @@ _TEXTS: dict[str, str] = {
         "Journal entry 4711 is held: the database took no writes for 30 s. Nothing is lost. "
         "Look at it with “replydesk journal show 4711”, then try again with “replydesk journal retry 4711”."
     ),
-    "done": _("Sent to erika.beispiel@example.net. The ticket is now waiting on contact."),
+    "done": _("Sent to erika.beispiel@example.net. The ticket is now waiting on the customer."),
 }

@@ -8,6 +8,7 @@ must fail then, by file and line, and not when a customer waits for an answer.
 from __future__ import annotations
 
 import re
+import textwrap
 from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
 from difflib import get_close_matches
@@ -22,11 +23,14 @@ from markupsafe import Markup, escape
 from gateway import texts
 from gateway.core.notice import Notice, Outbound
 from gateway.errors import TemplateError
+from gateway.mail.new_text import PREHEADER_FILL
 from gateway.render import examples, wire
+from gateway.render.brand import Brand
 from gateway.render.templates import PACKAGED, environment, located
 from gateway.texts import Catalog
 
 FALLBACK_LANGUAGE = "en"
+PLAIN = Brand()
 WIDTH = 72
 """Columns of a text body."""
 
@@ -54,14 +58,16 @@ _INLINER = css_inline.CSSInliner(load_remote_stylesheets=False, keep_at_rules=Tr
 
 
 class Templates:
-    """All mail templates, compiled when first used; `timezone` is the one dates are shown in."""
+    """All mail templates, compiled when first used. Dates are shown in `timezone`; `brand` is how the site looks."""
 
-    def __init__(self, override: Path | None = None, timezone: tzinfo = UTC) -> None:
+    def __init__(self, override: Path | None = None, timezone: tzinfo = UTC, brand: Brand = PLAIN) -> None:
         self._override = override
         held = {p.name for p in (override / "mail").glob("*/") if _holds(p)} if override else set()
         self.languages = tuple(sorted({*texts.languages(), *held}))
         """Languages there are templates for."""
-        self._environments = {language: _environment(language, override, timezone) for language in self.languages}
+        self._environments = {
+            language: _environment(language, override, timezone, brand) for language in self.languages
+        }
 
     def check(self) -> None:
         """Compile and try every template in every language; `TemplateError` names file and line."""
@@ -114,7 +120,7 @@ class Templates:
             raise TemplateError(located(error, name)) from error
 
 
-def _environment(language: str, override: Path | None, timezone: tzinfo) -> Environment:
+def _environment(language: str, override: Path | None, timezone: tzinfo, brand: Brand) -> Environment:
     # A folder of templates without a catalog is a language too, when it has every one.
     spoken = language in texts.languages()
     words = texts.catalog(language) if spoken else Catalog(language, NullTranslations())
@@ -125,7 +131,10 @@ def _environment(language: str, override: Path | None, timezone: tzinfo) -> Envi
         """`3 days ago`, counted at the Date of the mail; empty for less than a minute."""
         return words.ago(context["now"] - value)
 
-    made.filters.update(ago=ago, reflow=reflow, filled=filled, quoted=quoted, lines=lines, formatted=Markup)
+    made.globals["brand"] = brand
+    made.filters.update(
+        preheader=preheader, ago=ago, reflow=reflow, filled=filled, quoted=quoted, lines=lines, formatted=Markup
+    )
     return made
 
 
@@ -172,11 +181,19 @@ def quoted(text: str) -> str:
     return "\n".join(f"> {line}".rstrip() for line in filled(text, WIDTH - 2).split("\n"))
 
 
+def preheader(text: str) -> Markup:
+    """What an inbox shows beside the subject: the beginning of the text, and room after it, so that nothing follows."""
+    shown = textwrap.shorten(text, _PREHEADER, placeholder=" …")
+    return escape(shown + PREHEADER_FILL * (_PREHEADER - len(shown)))
+
+
 def lines(text: str) -> Markup:
     """A plain text as HTML: escaped, line breaks kept even where `white-space` is not understood."""
     return Markup("<br>").join(escape(text).split("\n"))
 
 
+_PREHEADER = 100
+"""Characters."""
 _MARKS = re.compile("(?:> )*")
 _PARAGRAPHS = re.compile(r"\n\s*\n")
 

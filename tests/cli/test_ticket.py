@@ -89,7 +89,7 @@ def test_a_reply_goes_out_under_the_agents_name(shop: Shop, typed: Type) -> None
     """To requester and participants, and the status follows; the agent has the ticket now and gets a receipt."""
     typed("Guten Tag,\n\nbitte starten Sie ihn neu. Größe prüfen!\n")
     said = shop.out("ticket", "reply", "1", "--agent", "anna@example.com")
-    assert "Ticket 1: Waiting on contact." in said
+    assert "Ticket 1: Waiting on customer." in said
     assert mails(shop)[-4:] == [
         ("reply", "erika@customer.example"),
         ("reply", "karl@customer.example"),

@@ -424,9 +424,12 @@ def test_files_go_along_with_the_text_only() -> None:
 
 
 def test_only_mails_that_may_be_answered_ask_to_write_above_the_line() -> None:
-    """Receipts, alarms and probes do not."""
+    """Receipts, alarms, probes and what only brings a link do not."""
     for notice in AUDIENCES:
-        silent = (Notice.AGENT_RECEIPT, Notice.OPERATOR_ALARM, Notice.CANARY)
+        silent = (
+            *(Notice.AGENT_RECEIPT, Notice.OPERATOR_ALARM, Notice.CANARY, Notice.REGISTRATION, Notice.REGISTERED),
+            *(Notice.PASSWORD_RESET, Notice.CLOSED, Notice.RATING_REQUEST),
+        )
         assert bool(sent(notice).words.marker) is (notice not in silent)
 
 

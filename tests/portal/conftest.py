@@ -143,7 +143,7 @@ class Site:
         """Somebody who has written before, registered through the mail, and is signed in."""
         browser = self.browser()
         page = await browser.send(await self.link(address, "register"), {"password": password, "again": password})
-        assert page.location == "/tickets", page.text
+        assert page.location == "/tickets?welcome=1", page.text
         return browser
 
     async def sign_in(self, browser: Browser, address: str, password: str = PASSWORD) -> Any:

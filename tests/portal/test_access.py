@@ -47,7 +47,7 @@ async def test_a_password_has_rules_and_each_is_told_beside_its_field(site: Site
         ("123456789", "123456789", "password", "10 characters"),
         ("x" * 1001, "x" * 1001, "password", "1,000"),
         (ERIKA.upper(), ERIKA.upper(), "password", "address"),
-        (PASSWORD, PASSWORD + "x", "again", "not the same"),
+        (PASSWORD, PASSWORD + "x", "again", "do not match"),
         ("", "", "password", "10 characters"),
     ):
         page = await browser.send(path, {"password": password, "again": again})
@@ -144,7 +144,8 @@ async def test_a_forgotten_password_is_set_anew(site: Site) -> None:
     await _until(lambda: site.sent(ERIKA, "password_reset"))
     path = await site.link(ERIKA, "reset")
     page = await browser.send(path, {"password": "a new password", "again": "a new password"})
-    assert page.location == "/tickets"
+    assert page.location == "/tickets?welcome=1"
+    assert "Your password is saved" in (await browser.follow(page)).text
     assert (await browser.get("/tickets")).status == 200
     assert (await other.get("/tickets")).status == 303
     assert (await site.sign_in(site.browser(), ERIKA)).status == 422

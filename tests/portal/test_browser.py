@@ -219,7 +219,7 @@ async def test_all_works_by_keyboard_without_javascript(chromium: Chromium, stor
     await page.get_by_role("link", name="Zugang").focus()
     await page.keyboard.press("Enter")
     await page.wait_for_url(f"{base}/tickets/*")
-    await page.get_by_label("Your message").focus()
+    await page.get_by_label("Your reply").focus()
     await page.keyboard.type("He is called Kim.")
     await page.keyboard.press("Tab")
     await page.keyboard.press("Space")

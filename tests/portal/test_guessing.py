@@ -43,14 +43,14 @@ async def test_a_refused_sign_in_takes_as_long_for_every_address(open_site: Open
 
 
 async def test_forgot_tells_nothing_about_an_address(site: Site) -> None:
-    """Registered, never registered, unknown, asked for too often: the same bytes."""
+    """Registered, never registered, unknown, asked for too often: the same bytes but the address."""
     await site.mail(ERIKA, "Hello")
     await site.mail("nora@example.net", "Hello")
     await site.customer(ERIKA)
     browser, answers = site.browser(), []
     for address in (ERIKA, ERIKA, ERIKA, ERIKA, "nora@example.net", "unknown@example.net"):
         page = await browser.send("/forgot", {"address": address})
-        answers.append((page.status, page.data))
+        answers.append((page.status, page.data.replace(address.encode(), b"ADDRESS")))
     assert all(a == answers[0] for a in answers)
     assert answers[0][0] == 200
 

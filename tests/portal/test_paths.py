@@ -75,7 +75,7 @@ async def test_the_portal_lives_under_the_path_of_its_public_url(open_site: Open
     asked = await browser.get("/help/tickets")
     assert asked.location == "/help/sign-in?next=%2Ftickets"
     page = await browser.send("/help" + path, {"password": PASSWORD, "again": PASSWORD})
-    assert page.location == "/help/tickets"
+    assert page.location == "/help/tickets?welcome=1"
     for before in ("/help", ""):
         page = await browser.get(f"{before}/tickets/{number}")
         assert page.status == 200

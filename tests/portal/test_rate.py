@@ -74,7 +74,7 @@ async def test_an_answer_is_kept_and_can_be_changed(site: Site) -> None:
     assert not [t for t in await site.sent("anna@example.com", "agent_notice") if "Badly rated" in t]
 
     again = await browser.get(thanks.hrefs[-2] if "/rate/" in thanks.hrefs[-2] else f"{path}/2")
-    assert "Your answer so far: 2. You can change it until 16 Mar 2026" in again.text
+    assert "Your answer so far: Dissatisfied. You can change it until 16 Mar 2026" in again.text
     assert "It took\ntoo long." in again.html
     site.clock.forward(days=13)
     await browser.send(f"{path}/5", {"value": "5", "comment": ""})
@@ -186,8 +186,8 @@ async def test_in_a_browser(chromium, site: Site) -> None:  # type: ignore[no-un
     said: list[str] = []
     page.on("console", lambda message: said.append(message.text))
     await page.goto(f"{base}{path}/4")
-    await page.get_by_label("4").focus()
-    await page.keyboard.press("ArrowRight")
+    await page.get_by_label("Satisfied", exact=True).focus()
+    await page.keyboard.press("ArrowLeft")
     await page.keyboard.press("Tab")
     await page.keyboard.type("Very kind.")
     await page.keyboard.press("Tab")

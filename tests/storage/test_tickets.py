@@ -20,7 +20,7 @@ from gateway.errors import UnknownTicket
 from gateway.mail.message import Address, Envelope
 from storage import raw, tables
 from storage.database import Database
-from storage.reads import MAX_NUMBER
+from storage.reads import MAX_NUMBER, Wanted
 from storage.tickets import Applied
 from storage.tx import Tx
 from tests.conftest import NOW
@@ -331,8 +331,9 @@ def test_a_report_finds_the_mail_it_is_about(db: Database) -> None:
 # --- searching ----------------------------------------------------------------------------------------
 
 
-def numbers(db: Database, **filters: object) -> list[int]:
-    return [t.number for t in db.read_now(lambda tx: tx.reads.search(**filters))]  # type: ignore[arg-type]
+def numbers(db: Database, *, limit: int = 100, offset: int = 0, **wanted: str) -> list[int]:
+    found = Wanted(**wanted)  # type: ignore[arg-type]  # the one that is a number is not asked for
+    return [t.number for t in db.read_now(lambda tx: tx.reads.search(found, limit=limit, offset=offset))]
 
 
 def test_a_search_shows_the_latest_first_and_pages(db: Database) -> None:

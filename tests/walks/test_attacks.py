@@ -18,6 +18,7 @@ from gateway.mail.message import Envelope
 from storage import raw
 from storage.database import Database
 from storage.outbox import OutboxEntry
+from storage.reads import Wanted
 from tests.conftest import Clock
 from tests.walks.player import Player
 
@@ -480,7 +481,7 @@ def test_a_file_without_a_word_brings_no_quoted_note(noted: Stage) -> None:
     noted.answer(KIM, ACK, "Thank you.")
     noted.answer(ANNA, NOTICE, "Welcome.")
     assert SECRET not in noted.to_customers()
-    assert noted.database.read_now(lambda tx: tx.reads.search(text="never pays")) == []
+    assert noted.database.read_now(lambda tx: tx.reads.search(Wanted(text="never pays"))) == []
 
 
 @pytest.mark.parametrize("text", [f"{{quote:{NOTICE}}}\n\nIt is paid.", f"It is paid.\n\n{{quote:{NOTICE}}}"])
