@@ -141,7 +141,8 @@ class Effects:
         for address in decision.undeliverable:
             tx.contacts.set_undeliverable(address, now)
         if decision.alarm:
-            self._operator.alarm(tx, f"{decision.reason.value}:{decision.ticket}", decision.alarm, now)
+            about = decision.keep.agent if decision.keep else decision.ticket
+            self._operator.alarm(tx, f"{decision.reason.value}:{about}", decision.alarm, now)
         if (
             applied
             and decision.change.language

@@ -36,6 +36,8 @@ from storage.tx import Tx
 BUDGET_WINDOW = timedelta(days=31)
 REPEATED_WITHIN = timedelta(hours=6)
 """A mail without id and date that comes again within this is the same one, sent again."""
+SAID_WITHIN = timedelta(days=1)
+"""An agent's earlier orders a new one is compared with."""
 LET_GO = Kind(KindName.CORRESPONDENCE, "let-go", "An agent let it go with #send.")
 EXPECTED_IDS = 20
 """Parents of a new request that lead to it, should they arrive later."""
@@ -253,7 +255,7 @@ class Desk:
         ids = [k.message_id for k in case.keys.found if k.message_id]
         entry, journal_id, notice = tx.outbox.answered(ids) or (0, 0, "")
         meant = journal_id if notice == Notice.AGENT_RECEIPT.value else 0
-        facts = self._draft_facts(tx, case, facts, meant)
+        facts = replace(self._draft_facts(tx, case, facts, meant), answers=notice)
         if ticket is None:
             lists = any(k.holder and not k.number and k.message_id for k in case.keys.found)
             return replace(facts, lost_list=bool(number and lists and not notice))
@@ -265,6 +267,8 @@ class Desk:
             facts,
             view=facts.resumed.view if facts.resumed else tx.outbox.view(ids, marked, case.agent.keys, written),
             history=tuple(history),
+            left_at=tx.outbox.left_at(ids, marked, case.agent.keys),
+            said=tx.acts.said(case.agent.keys, case.now - SAID_WITHIN),
             forwards=self.forwards(tx, history, case.order.argument(Verb.FROM)),
             parent=tx.reads.entry(entry) if entry else None,
             act=act,

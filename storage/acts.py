@@ -5,13 +5,17 @@ from __future__ import annotations
 from dataclasses import asdict
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, and_, insert, select, update
 
-from gateway.core.decision import Act, Undo
+from gateway.core.decision import Act, Said, Undo
 from gateway.core.lifecycle import Status
 from gateway.core.notice import Audience
+from gateway.core.ticket import Role
 from storage.outbox import RECALLABLE
-from storage.tables import ACT, OUTBOX
+from storage.tables import ACT, ENTRY, OUTBOX
+
+NEWEST = 200
+"""Orders of all agents among which those of one are looked for."""
 
 
 class Acts:
@@ -44,6 +48,18 @@ class Acts:
         lists = {name: tuple(before.get(name, ())) for name in ("moved", "joined")}
         undo = Undo(**(before | lists | {"status": Status(before["status"])}))
         return Act(row.id, row.ticket, row.entry_id or 0, row.journal_id or 0, undo, self._sent(row.journal_id))
+
+    def said(self, agents: frozenset[str], since: datetime) -> tuple[Said, ...]:
+        """What an agent did lately, on any ticket, newest first."""
+        newest = select(ACT).order_by(ACT.c.id.desc()).limit(NEWEST).subquery()
+        theirs = and_(ENTRY.c.id == newest.c.entry_id, ENTRY.c.author_role == Role.AGENT.value)
+        rows = self._connection.execute(
+            select(newest.c.at, newest.c.ticket, ENTRY.c.body_text)
+            .join(ENTRY, theirs, isouter=True)
+            .where(newest.c.agent.in_(sorted(agents)), newest.c.at > since)
+            .order_by(newest.c.id.desc())
+        )
+        return tuple(Said(row.at, row.ticket, row.body_text or "") for row in rows)
 
     def mark_undone(self, id: int, now: datetime) -> None:
         self._connection.execute(update(ACT).where(ACT.c.id == id).values(undone_at=now))

@@ -40,8 +40,7 @@ NEEDS_NO_TICKET = frozenset(
         Reason.STATUS_ASKED,
         Reason.PROBE,
         Reason.BLOCKED,
-        # An order to block a sender may stand in a mail about no ticket.
-        Reason.AGENT_COMMAND,
+        Reason.AGENT_BLOCKS,
         Reason.AGENT_MISUNDERSTOOD,
         Reason.AGENT_HELD_BACK,
         Reason.AGENT_DRAFTS,
@@ -52,7 +51,7 @@ NEEDS_NO_TICKET = frozenset(
     }
 )
 """Reasons by which a mail is settled without a ticket."""
-NEEDS_NO_ENTRY = NEEDS_NO_TICKET | {Reason.AGENT_EMPTY, Reason.AGENT_UNDOES, Reason.DRAFT_SENT}
+NEEDS_NO_ENTRY = NEEDS_NO_TICKET | {Reason.AGENT_COMMAND, Reason.AGENT_EMPTY, Reason.AGENT_UNDOES, Reason.DRAFT_SENT}
 """Reasons by which a mail concerns a ticket and is not kept on it: there is nothing in it to keep."""
 
 Find = Callable[[Connection], Iterator[str]]

@@ -228,6 +228,18 @@ class Outbox:
                 return row.entry_id or 0, row.journal_id or 0, row.notice
         return None
 
+    def left_at(self, message_ids: Sequence[str], tickets: Collection[int], agents: frozenset[str]) -> datetime | None:
+        """When the mail of ours an agent's mail answers began to leave: one of these ids, else the newest one to the
+        agent about the tickets."""
+        moment = func.coalesce(OUTBOX.c.begun_at, OUTBOX.c.sent_at)
+        newest = select(moment).where(moment.is_not(None)).order_by(OUTBOX.c.id.desc()).limit(1)
+        mine = OUTBOX.c.recipient_key.in_(sorted(agents)), OUTBOX.c.ticket.in_(sorted(tickets))
+        for which in ((OUTBOX.c.message_id.in_(list(message_ids)),), mine):
+            found: datetime | None = self._connection.execute(newest.where(*which)).scalar_one_or_none()
+            if found is not None:
+                return found
+        return None
+
     def view(
         self, message_ids: Sequence[str], tickets: Collection[int], agents: frozenset[str], written: datetime
     ) -> AgentView | None:

@@ -85,7 +85,7 @@ class Tickets:
         mine = ENTRY.c.ticket == moved.source
         chosen = ENTRY.c.id.in_(moved.entries) if moved.entries else ENTRY.c.kind != EntryKind.EVENT.value
         ids = tuple(self._connection.execute(select(ENTRY.c.id).where(mine, chosen).order_by(ENTRY.c.id)).scalars())
-        self._place(ids, number, own=0 if moved.entries or not moved.apart else moved.source)
+        self._place(ids, number, own=moved.side)
         if not moved.entries:
             self._connection.execute(
                 update(TICKET)
@@ -96,15 +96,11 @@ class Tickets:
             self._add_event(moved.source, sentence.replace("{new}", str(number)), now)
         return ids
 
-    def _place(self, entries: Sequence[int], number: int, own: int = 0, back: bool = False) -> None:
-        """Put entries and the Message-IDs of their mails onto a ticket; `own`: the side they have there.
-
-        `back`: they return to the ticket whose side they had.
-        """
-        if own or back:
-            was, now = (number, 0) if back else (0, own)
+    def _place(self, entries: Sequence[int], number: int, own: int = 0, was: int = 0) -> None:
+        """Put entries and the Message-IDs of their mails onto a ticket; those whose side `was` get the side `own`."""
+        if own != was:
             mine = ENTRY.c.id.in_(list(entries)), ENTRY.c.side == was
-            self._connection.execute(update(ENTRY).where(*mine).values(side=now))
+            self._connection.execute(update(ENTRY).where(*mine).values(side=own))
         for table, column in ((ENTRY, ENTRY.c.id), (MESSAGE_ID, MESSAGE_ID.c.entry_id)):
             self._connection.execute(update(table).where(column.in_(list(entries))).values(ticket=number))
 
@@ -112,7 +108,7 @@ class Tickets:
         """Undo what an order did to entries: moved ones return, a recalled answer becomes a comment."""
         before = act.undo
         if before.moved:
-            self._place(before.moved, before.moved_from, back=True)
+            self._place(before.moved, before.moved_from, was=before.side or before.moved_from)
         if before.merged:
             self._connection.execute(
                 update(TICKET)

@@ -91,7 +91,7 @@ def _split(args: argparse.Namespace, by: orders.OrderContext, tx: Tx, site: Site
 
 
 def _move(args: argparse.Namespace, by: orders.OrderContext, tx: Tx, site: Site) -> Decision:
-    return move_entries.move(by, _entry(tx, by, args.entry).id, _other(tx, by, site, args.into))
+    return move_entries.move(by, _entry(tx, by, args.entry), _other(tx, by, site, args.into))
 
 
 def _merge(args: argparse.Namespace, by: orders.OrderContext, tx: Tx, site: Site) -> Decision:

@@ -49,7 +49,8 @@ class AgentCase:
     def imagined(case: Case) -> Ticket:
         """A ticket that does not exist, for orders that look at one."""
         requester = Address(case.order.argument(Verb.FROM))
-        return Ticket(0, Status.NEW, case.message.subject, requester, case.mailbox.address, case.now, case.now)
+        box = case.policy.mailbox_for(case.order.argument(Verb.MAILBOX)) or case.mailbox
+        return Ticket(0, Status.NEW, case.message.subject, requester, box.address, case.now, case.now)
 
     @property
     def by(self) -> OrderContext:

@@ -14,7 +14,7 @@ from gateway.core.case import Case
 from gateway.core.commands import Verb
 from gateway.core.decision import Decision, Doubt, Joined, Reason, Why
 from gateway.core.notice import Notice, fitting
-from gateway.core.refusal import PACE, SENDABLE, about_drafts, hold, is_lifted, refuse, unsent
+from gateway.core.refusal import PACE, about_drafts, answers_draft, hold, is_lifted, refuse, seems_automatic, unsent
 from gateway.core.ticket import Entry, EntryKind, Role, Ticket
 from gateway.errors import IllegalTransition
 from gateway.mail.sentence import code
@@ -49,7 +49,7 @@ def decide(case: Case) -> Decision:
     for verb, answer in ((Verb.NOTE, _note), (Verb.SPLIT, _split), (Verb.MERGE, _merge), (Verb.MOVE, _move)):
         if order.has(verb):
             return _with_remarks(answer(on), blocking.hits(case))
-    done = _aside(on) if _is_aside(on) else _unasked(on) or _answer(on)
+    done = _aside(on) if _is_aside(on) else seems_automatic(on) or _unasked(on) or _answer(on)
     return _with_remarks(done, blocking.hits(case))
 
 
@@ -69,7 +69,9 @@ def _answer(on: AgentCase) -> Decision:
     # A picture in a signature is not meant for the requester whom `#from` replaces.
     files = () if order.has(Verb.FROM) else agent_mail.files(case)
     if not out.text and not files and not order.commands:
-        return refuse(on, Reason.AGENT_EMPTY, (code("nothing_to_do"),))
+        empty = refuse(on, Reason.AGENT_EMPTY, (code("nothing_to_do"),))
+        # Whatever says nothing in answer to a receipt would say it again to the next one.
+        return replace(empty, notices=()) if case.facts.answers == Notice.AGENT_RECEIPT else empty
     answer = None
     if out.text or files:
         around = (code("around", agent.name or agent.address),) if agent_mail.outside(case) else ()
@@ -82,8 +84,6 @@ def _answer(on: AgentCase) -> Decision:
             reached,
             joined,
         )
-    if answer is not None and (changed := stale.since(on, answer)):
-        return hold(on, Doubt.STALE, changed)
     target = ticket
     if order.has(Verb.REOPEN) and order.argument(Verb.REOPEN):
         if case.facts.named is None:
@@ -95,6 +95,8 @@ def _answer(on: AgentCase) -> Decision:
         decision = orders.carry_out(replace(on.by, ticket=target), order, answer, agent_mail.proof(case))
     except IllegalTransition:
         return _no_move(replace(on, ticket=target))
+    if changed := stale.since(on, decision):
+        return hold(on, Doubt.STALE, changed)
     decision = _handed_over(on, decision)
     cut = (code("cut_lines", outgoing_text.named(out.cut)),) if out.cut else ()
     return _with_remarks(
@@ -109,11 +111,11 @@ def _handed_over(on: AgentCase, decision: Decision) -> Decision:
 
 def _unasked(on: AgentCase) -> Decision | None:
     """Words that may not be meant for the customer: in answer to a receipt, or above a mail that is passed on."""
-    case, found = on.case, on.case.facts.draft
+    case = on.case
     if is_lifted(case) or case.order.commands:
         return None
-    if found and found.doubt in SENDABLE and found.waits(case.now):
-        return hold(on, Doubt.NOT_SENT_BEFORE, (code("answers_draft"),))
+    if held := answers_draft(on):
+        return held
     if is_forward(case.message.subject) and not agent_mail.outside(case):
         return hold(on, Doubt.FORWARD, (code("forward_on_ticket"),))
     return None
@@ -149,9 +151,12 @@ def _note(on: AgentCase, remarks: tuple[str, ...] = ()) -> Decision:
     rest = replace(case.order, commands=tuple(c for c in case.order.commands if c.verb is not Verb.NOTE))
     entry = agent_mail.entry(case, on.agent, EntryKind.COMMENT, text, Reason.AGENT_NOTE, remarks)
     try:
-        return _handed_over(on, orders.note(on.by, rest, entry, agent_mail.proof(case)))
+        decision = orders.note(on.by, rest, entry, agent_mail.proof(case))
     except IllegalTransition:
         return _no_move(on)
+    if changed := stale.since(on, decision):
+        return hold(on, Doubt.STALE, changed)
+    return _handed_over(on, decision)
 
 
 def _no_move(on: AgentCase) -> Decision:
@@ -197,7 +202,7 @@ def _move(on: AgentCase) -> Decision:
         return into
     if parent is None:
         return refuse(on, Reason.AGENT_MISUNDERSTOOD, (code("no_mail_meant"),))
-    return _with_remarks(move_entries.move(on.by, parent.id, into), unsent(on.case))
+    return _with_remarks(move_entries.move(on.by, parent, into), unsent(on.case))
 
 
 def _into(on: AgentCase, verb: Verb) -> Ticket | Decision:

@@ -72,7 +72,8 @@ def on_behalf(case: Case) -> Decision:
         return _without_ticket(on, (code("forwarded_inner", found.author or found.address),))
     requester, who = passed_on.author(found, requester), agent.name or agent.address
     subject = found.subject or base_subject(case.message.subject) or case.message.subject
-    remarks = (code("forwarded_by", who), *passed_on.words_above(found, case.order.text))
+    words = "\n".join(t for t in (case.order.argument(Verb.NOTE), case.order.text) if t)
+    remarks = (code("forwarded_by", who), *passed_on.words_above(found, words))
     entry = passed_on.customers_entry(found, case.message, requester, agent_mail.shown(case), remarks)
     files = files_of(found.message) if found.message else agent_mail.files(case)
     return _opened(on, requester, entry, subject, (code("told_received"),), files, found.date)
@@ -103,22 +104,35 @@ def _opened(
     opened = code("on_behalf", agent.name or agent.address)
     assignee, assigned = orders.assignment(on.by, case.order)
     begun = replace(on.ticket, assignee=assignee or "")
+    language = case.order.argument(Verb.LANGUAGE)
     return Decision(
         Reason.AGENT_ON_BEHALF,
         Why(
             attach="no: a new ticket", acknowledge="yes: the customer learns the reference", notify="yes: a new request"
         ),
-        new=NewTicket(subject, requester, case.mailbox.address, created_at=created_at),
+        new=NewTicket(subject, requester, on.ticket.mailbox, language, created_at=created_at),
         entry=entry,
-        change=Change(assignee=assignee),
+        change=Change(assignee=assignee, language=language or None),
         events=(opened, *assigned),
         notices=(
             NoticeRequest(Notice.REQUEST_RECEIVED, requester, Audience.CUSTOMER),
             *audience.tell("new_request", case.policy, begun, but=agent),
-            orders.receipt(agent, "done", (opened, *assigned, *remarks)),
+            orders.receipt(agent, "done", (opened, *assigned, *remarks, *_not_done(on))),
         ),
         files=files,
     )
+
+
+_WITH_A_REQUEST = (*PEOPLE, Verb.ASSIGN, Verb.MAILBOX, Verb.LANGUAGE)
+"""Orders that mean something of a request which begins with them."""
+
+
+def _not_done(on: AgentCase) -> tuple[str, ...]:
+    """Orders beside one that begins a request, for which there is none yet: the receipt names them."""
+    order = on.case.order
+    done = (*_WITH_A_REQUEST, *((Verb.NOTE,) if order.has(Verb.FROM) else ()))
+    lines = [f"#{c.verb.value} {c.argument}".strip() for c in order.commands if c.verb not in done]
+    return (code("not_beside", ", ".join(lines)),) if lines else ()
 
 
 def around(case: Case) -> Decision:
@@ -150,7 +164,7 @@ def _block(on: AgentCase) -> Decision:
         return _without_ticket(on, refused)
     remarks = (*blocking.events(case.order, None, agent.name or agent.address), *blocking.hits(case))
     return Decision(
-        Reason.AGENT_COMMAND,
+        Reason.AGENT_BLOCKS,
         Why(attach="no: it is about a sender, not a ticket", acknowledge="no: the agent gets a receipt"),
         notices=(orders.receipt(agent, "done", remarks),),
         block=blocking.wanted(case.order, Verb.BLOCK, None),
@@ -162,7 +176,8 @@ def _block(on: AgentCase) -> Decision:
 def _write_first(on: AgentCase, customer: Address, *, sent_already: bool) -> Decision:
     """A ticket that begins with an agent's mail to a customer."""
     case, agent = on.case, on.agent
-    out = outgoing_text.for_customers(case.order.text, case.mailbox, case.policy, ())
+    box = case.policy.mailbox_for(on.ticket.mailbox) or case.mailbox
+    out = outgoing_text.for_customers(case.order.text, box, case.policy, ())
     # What the customer has already is recorded as it is.
     text = case.order.text if sent_already else out.text
     files = agent_mail.files(case)
@@ -174,7 +189,7 @@ def _write_first(on: AgentCase, customer: Address, *, sent_already: bool) -> Dec
         why = code("inseparable") if out.inseparable else code("nothing_to_do")
         why = code("command_below", out.command_below) if out.command_below else why
         return _without_ticket(on, (why,))
-    html, files = agent_mail.formatted(case, text, files, case.mailbox)
+    html, files = agent_mail.formatted(case, text, files, box)
     status = transition(Status.NEW, Move.AGENT_REPLIED)
     assignee, assigned = orders.assignment(on.by, case.order)
     if assignee is None and case.policy.answering_assigns:
@@ -182,17 +197,18 @@ def _write_first(on: AgentCase, customer: Address, *, sent_already: bool) -> Dec
     given = audience.tell_of_assignment(case.policy, on.ticket, replace(on.ticket, assignee=assignee or ""), agent)
     reason = Reason.AGENT_AROUND if sent_already else Reason.AGENT_ON_BEHALF
     sent = code("nothing_sent") if sent_already else code("sent_to", customer.address)
+    language = case.order.argument(Verb.LANGUAGE)
     return Decision(
         reason,
         Why(attach="no: a new ticket", acknowledge="no: an agent began it", notify="no: an agent did it"),
-        new=NewTicket(base_subject(case.message.subject) or case.message.subject, customer, case.mailbox.address),
+        new=NewTicket(base_subject(case.message.subject) or case.message.subject, customer, box.address, language),
         entry=agent_mail.entry(case, agent, EntryKind.CORRESPONDENCE, text, reason),
-        change=Change(status=status, joined=others, assignee=assignee),
+        change=Change(status=status, joined=others, assignee=assignee, language=language or None),
         events=(note, *assigned),
         notices=(
             *mails,
             *given,
-            orders.receipt(agent, "done", (note, *assigned, sent, code("status_now", status.value))),
+            orders.receipt(agent, "done", (note, *assigned, sent, code("status_now", status.value), *_not_done(on))),
         ),
         files=files if not sent_already else (),
         text=text,

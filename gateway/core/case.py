@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from gateway.core.commands import Order
-from gateway.core.decision import Act, AgentView, Draft
+from gateway.core.decision import Act, AgentView, Draft, Said
 from gateway.core.forward import Forwarded, Inside
 from gateway.core.notice import AttachedFile
 from gateway.core.policy import Agent, Mailbox, Policy
@@ -56,6 +56,12 @@ class Facts:
     """The ticket whose entries that order took away."""
     view: AgentView | None = None
     """What the mail an agent answers had told of the ticket; None when nobody knows."""
+    answers: str = ""
+    """For an agent's mail: the kind of our mail it answers (`Notice`)."""
+    left_at: datetime | None = None
+    """For an agent's mail on a ticket: when our mail it answers began to leave."""
+    said: tuple[Said, ...] = ()
+    """For an agent's mail on a ticket: what the agent did within a day, on any ticket, newest first."""
     drafts: tuple[Draft, ...] = ()
     """The agent's drafts that wait, newest first."""
     draft: Draft | None = None

@@ -148,16 +148,17 @@ def compose(request: NoticeRequest, scene: Scene, policy: Policy) -> Outbound:
 def _as_read(request: NoticeRequest, scene: Scene) -> Scene:
     """The scene as its reader may see it: of customers whose tickets were merged each has the own side only."""
     ticket, key = scene.ticket, request.recipient.key
-    if request.audience is not Audience.CUSTOMER or ticket is None or not sides.is_shared(ticket):
+    if request.audience is not Audience.CUSTOMER or ticket is None:
         return scene
+    if not sides.is_shared(ticket):
+        seen, refers_to = sides.for_all(ticket, scene.conversation, scene.refers_to)
+        return replace(scene, conversation=seen, refers_to=refers_to)
     seen = sides.visible(ticket, key, scene.conversation)
     ids = {e.message_id for e in seen if e.role is not Role.AGENT}
-    entry = scene.entry if scene.entry and scene.entry.side in sides.sees(ticket, key) else None
-    own = scene.faces.get(sides.face(ticket, key), ticket)
     return replace(
         scene,
-        ticket=sides.of_reader(ticket, own, key),
-        entry=entry,
+        ticket=sides.of_reader(ticket, scene.faces.get(sides.face(ticket, key), ticket), key),
+        entry=scene.entry if scene.entry and scene.entry.side in sides.sees(ticket, key) else None,
         conversation=seen,
         refers_to=tuple(i for i in scene.refers_to if i in ids),
     )
@@ -331,10 +332,9 @@ def _ticket_words(ticket: Ticket, policy: Policy, language: str, to_agent: bool)
 
 def _conversation(request: NoticeRequest, scene: Scene, box: Mailbox, language: str) -> tuple[Line, ...]:
     """What went before, newest first."""
-    shown = reversed(_earlier(request, scene)[-CONVERSATION_LINES:])
-    if request.audience is Audience.AGENT:
-        return tuple(_line(e, box, e.new_text, language) for e in shown)
-    return tuple(_line(e, box, known_quotes.for_customers(e, scene.conversation), language) for e in shown)
+    shown, to_agent = _earlier(request, scene)[-CONVERSATION_LINES:][::-1], request.audience is Audience.AGENT
+    texts = [e.new_text for e in shown] if to_agent else known_quotes.for_customers(shown, scene.conversation)
+    return tuple(_line(e, box, text, language) for e, text in zip(shown, texts, strict=True))
 
 
 def _earlier(request: NoticeRequest, scene: Scene) -> list[Entry]:

@@ -24,7 +24,7 @@ from gateway.core.commands import Verb
 from gateway.core.decision import Change, Decision, EntryDraft, Joined, NewTicket, Reason, Why
 from gateway.core.lifecycle import Move, Status, transition
 from gateway.core.notice import Audience, Notice, NoticeRequest
-from gateway.core.policy import Policy
+from gateway.core.policy import Mailbox, Policy
 from gateway.core.roles import is_role
 from gateway.core.ticket import EntryKind, Role, Ticket
 from gateway.mail.sentence import code
@@ -151,11 +151,18 @@ def _attach(case: Case, ticket: Ticket, role: Role, reason: Reason, remarks: tup
     )
     reopened = was_done and not spent
     headline = "reopened" if reopened else "reply"
+    boxes = _boxes(case, ticket)
+    remarks = (*remarks, *machines.both_mailboxes(boxes), *_oddities(case))
+    told = [draft.tell(case, ticket, headline, remarks)]
+    told += [
+        audience.tell(headline, case.policy, None, mailbox=b.address, remarks=remarks, but=case.agent)
+        for b in boxes[1:]
+    ]
     return Decision(
         Reason.REPLY_REOPENS if was_done and reason is Reason.REPLY else reason,
         why,
         ticket=ticket.number,
-        entry=draft.entry(case, EntryKind.CORRESPONDENCE, role, reason, remarks=(*remarks, *_oddities(case))),
+        entry=draft.entry(case, EntryKind.CORRESPONDENCE, role, reason, remarks=remarks),
         change=Change(
             move=move,
             status=status,
@@ -163,10 +170,19 @@ def _attach(case: Case, ticket: Ticket, role: Role, reason: Reason, remarks: tup
             joined=_company(case, ticket) if role is not Role.STRANGER else (),
         ),
         events=(code("reopened", case.author.shown),) if reopened else (),
-        notices=() if spent else draft.tell(case, ticket, headline, (*remarks, *_oddities(case))),
+        notices=() if spent else audience.each_once(tuple(n for notices in told for n in notices)),
         files=case.files,
         alarm=alarm,
     )
+
+
+def _boxes(case: Case, ticket: Ticket) -> tuple[Mailbox, ...]:
+    """The ticket's mailbox, and others of ours a reply was written to. What only answers a mail of ours under an
+    earlier mailbox of the ticket was not written to that."""
+    own, named = case.policy.mailbox_for(ticket.mailbox), case.mailboxes
+    if own is None or (own not in named and case.signed):
+        return ()
+    return (own, *(box for box in named if box is not own))
 
 
 def _new(case: Case, reason: Reason, links: tuple[tuple[str, int], ...], subject: str = "") -> Decision:

@@ -41,6 +41,7 @@ class Reason(StrEnum):
     REQUESTER_CLOSES = "requester-closes"
     AGENT_ANSWER = "agent-answer"
     AGENT_COMMAND = "agent-command"
+    AGENT_BLOCKS = "agent-blocks-a-sender"
     AGENT_NOTE = "agent-note"
     AGENT_UNPROVEN = "agent-without-proof"
     AGENT_BREATHLESS = "agent-writes-too-fast"
@@ -94,6 +95,7 @@ SENTENCES: dict[Reason, str] = {
     Reason.REQUESTER_CLOSES: "The requester closed the ticket by mail.",
     Reason.AGENT_ANSWER: "A proven agent's answer goes to the customer.",
     Reason.AGENT_COMMAND: "A proven agent's command was carried out.",
+    Reason.AGENT_BLOCKS: "A proven agent's order about a sender, and about no ticket.",
     Reason.AGENT_NOTE: "A proven agent's note for agents only.",
     Reason.AGENT_UNPROVEN: "It names an agent as its author but proves nothing: kept as a comment.",
     Reason.AGENT_BREATHLESS: "An agent's mails on one ticket come so fast that a robot must write them.",
@@ -237,8 +239,8 @@ class Moved:
 
     source: int
     entries: tuple[int, ...] = ()
-    apart: bool = False
-    """The customers of both must not read each other."""
+    side: int = 0
+    """The side of these entries on the other ticket (`sides`), where they had none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +260,8 @@ class Undo:
     moved_from: int = 0
     moved: tuple[int, ...] = ()
     """Entries that were moved away from `moved_from`."""
+    side: int = 0
+    """The side they got there."""
     merged: bool = False
     source_status: str = ""
     """Status of `moved_from` before it was merged."""
@@ -295,6 +299,16 @@ class Act:
     """A customer has got a mail because of it, or may have."""
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """An order or answer of an agent that was carried out lately."""
+
+    at: datetime
+    ticket: int
+    text: str = ""
+    """What of it went to customers."""
+
+
 class Doubt(StrEnum):
     """Why an agent's mail was not carried out and waits as a draft."""
 
@@ -307,6 +321,7 @@ class Doubt(StrEnum):
     NOT_SENT_BEFORE = "answers-a-draft"
     STALE = "stale-view"
     DIFFERENT_CUSTOMERS = "different-customers"
+    BY_PROGRAM = "by-a-program"
 
 
 @dataclass(frozen=True, slots=True)

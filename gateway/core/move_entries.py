@@ -13,7 +13,7 @@ from gateway.core.commands import Order
 from gateway.core.decision import Act, Change, Decision, Joined, Moved, NewTicket, Reason, Undo, Why
 from gateway.core.lifecycle import Status
 from gateway.core.notice import Audience, Notice, NoticeRequest
-from gateway.core.ticket import Entry, Ticket
+from gateway.core.ticket import Entry, EntryKind, Ticket
 from gateway.mail.message import Address
 from gateway.mail.sentence import code
 
@@ -67,7 +67,7 @@ def merge(by: orders.OrderContext, into: Ticket) -> Decision:
         "merged",
         by,
         into,
-        Moved(ticket.number, apart=apart),
+        Moved(ticket.number, side=ticket.number if apart else 0),
         Change(
             joined=joined,
             links=(("merged", ticket.number),),
@@ -90,17 +90,24 @@ def merge(by: orders.OrderContext, into: Ticket) -> Decision:
     )
 
 
-def move(by: orders.OrderContext, entry: int, into: Ticket) -> Decision:
-    """One mail goes to another ticket."""
+def move(by: orders.OrderContext, entry: Entry, into: Ticket) -> Decision:
+    """One mail goes to another ticket; of another customer's mail its people read nothing."""
     undo = orders.before(replace(by, ticket=into), Order(), None, into.status)
+    side = sides.of_moved(entry, by.ticket, into)
+    apart = entry.kind is EntryKind.CORRESPONDENCE and side == by.ticket.number
     return _moved(
         "moved",
         by,
         into,
-        Moved(by.ticket.number, (entry,)),
+        Moved(by.ticket.number, (entry.id,), side),
         Change(links=(("moved", by.ticket.number),)),
-        (code("moved_here", by.ticket.number, by.name),),
-        replace(undo, label=f"#move {into.number}", moved_from=by.ticket.number, moved=(entry,)) if undo else None,
+        (
+            code("moved_here", by.ticket.number, by.name),
+            *((code("kept_apart", into.requester.shown),) if apart else ()),
+        ),
+        replace(undo, label=f"#move {into.number}", moved_from=by.ticket.number, moved=(entry.id,), side=side)
+        if undo
+        else None,
     )
 
 

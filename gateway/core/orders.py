@@ -330,7 +330,7 @@ def problems(by: OrderContext, order: Order) -> tuple[str, ...]:
         wanted, box = order.argument(Verb.MAILBOX), by.policy.mailbox_for(order.argument(Verb.MAILBOX))
         if box is None:
             return (*order.problems, code("no_such_mailbox", wanted, ", ".join(b.address for b in by.policy.mailboxes)))
-        if box is by.policy.mailbox_for(by.ticket.mailbox):
+        if by.ticket.number and box is by.policy.mailbox_for(by.ticket.mailbox):
             return (*order.problems, code("same_mailbox", box.address))
     if order.has(Verb.ASSIGN):
         name = order.argument(Verb.ASSIGN)

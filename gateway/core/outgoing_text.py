@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from gateway.core import commands, token
-from gateway.core.known_quotes import SHORT, folded, knows, pieces, spoken, unquoted, words_of
+from gateway.core.known_quotes import SHORT, KnownWords, folded, pieces, recognised, spoken, unquoted
 from gateway.core.notice import FILE_PATH
 from gateway.core.policy import Mailbox, Policy
 from gateway.core.ticket import Entry, EntryKind
@@ -56,11 +56,12 @@ def for_customers(text: str, box: Mailbox, policy: Policy, entries: Iterable[Ent
     history = tuple(entries)
     public = _lines(e.body_text for e in history if e.kind is EntryKind.CORRESPONDENCE)
     inner = _lines(_inner_texts(history)) - public
-    known = words_of(history)
+    found = pieces(without_signature(text))
+    known = iter(recognised(KnownWords(history), [(0, lines) for quoted, lines in found if quoted]))
     kept: list[str] = []
     cut: list[str] = []
-    for quoted, lines in pieces(without_signature(text)):
-        passed = knows(known, lines) if quoted else [True] * len(lines)
+    for quoted, lines in found:
+        passed = next(known) if quoted else [True] * len(lines)
         shown_lines: list[str] = []
         for line, passes in zip(lines, passed, strict=True):
             if not quoted and commands.is_command(line):

@@ -7,6 +7,7 @@ and without the doubt. `hold` is for mails that could be carried out as they are
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 from gateway.core import agent_mail, audience, draft, forward, orders, outgoing_text
 from gateway.core.agent_mail import AgentCase
@@ -24,7 +25,15 @@ from gateway.mail.subject import is_forward
 PACE = Budget(10, 10)
 """Mails of one agent on one ticket, and receipts for drafts; a person does not write more."""
 ONCE = Budget(1, 60)
-"""Receipts for mails marked as automatic: a robot would answer each."""
+"""Receipts for mails that a program writes, or seems to: it would answer each."""
+SELDOM = Budget(3, 60)
+"""Receipts for answers to receipts of drafts."""
+AT_ONCE = timedelta(seconds=15)
+"""From our mail's leaving to the answer: nobody reads and writes so fast."""
+SOON = timedelta(minutes=2)
+"""The same for words that were sent to somebody else before."""
+AGAIN = timedelta(hours=1)
+"""Nobody sends one customer the same words twice within this."""
 SENDABLE = frozenset(Doubt) - {Doubt.UNCLEAR, Doubt.NO_ORDER, Doubt.FORWARD}
 """`#send` alone lets these go; the others need an order that says what is meant."""
 
@@ -70,6 +79,39 @@ def unsent(case: Case) -> tuple[str, ...]:
 
 def _says_something(case: Case) -> bool:
     return bool(unsent(case)) or bool(agent_mail.files(case))
+
+
+def seems_automatic(on: AgentCase) -> Decision | None:
+    """An answer nobody can have written: at once after our mail and not the first one, or the words of an earlier one
+    again. A program that says nothing of itself is known by that, from its second answer on."""
+    case = on.case
+    now, said, left_at = case.now, case.facts.said, case.facts.left_at
+    if is_lifted(case) or case.order.commands:
+        return None
+    after = now - left_at if left_at else None
+    words = _letters(outgoing_text.without_signature(case.order.text))
+    same = [s for s in said if words and words == _letters(s.text)]
+    twice = any(s.ticket == on.ticket.number and now - s.at < AGAIN for s in same)
+    if twice or (same and after is not None and after < SOON):
+        why = code("same_words", same[0].ticket)
+    elif after is not None and after < AT_ONCE and any(now - s.at < AGAIN for s in said):
+        why = code("at_once", round(after.total_seconds()))
+    else:
+        return None
+    return _not_too_often(hold(on, Doubt.BY_PROGRAM, (why,)), on.agent, case, ONCE)
+
+
+def _letters(text: str) -> str:
+    """What stays the same when a program puts a number or a date into its words."""
+    return "".join(sign for sign in text.casefold() if sign.isalpha())
+
+
+def answers_draft(on: AgentCase) -> Decision | None:
+    """Words in answer to the receipt for a draft: they may be for the customer, or for nobody."""
+    found = on.case.facts.draft
+    if not found or found.doubt not in SENDABLE or not found.waits(on.case.now):
+        return None
+    return _not_too_often(hold(on, Doubt.NOT_SENT_BEFORE, (code("answers_draft"),)), on.agent, on.case, SELDOM)
 
 
 # --- orders about drafts ------------------------------------------------------------------------

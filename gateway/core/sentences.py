@@ -55,6 +55,7 @@ SENTENCES: dict[str, str] = {
     "split_off": _("Split off #{0} by {1}."),
     "split_to": _("A mail was split off to #{0} by {1}."),
     "moved_here": _("A mail was moved here from #{0} by {1}."),
+    "kept_apart": _("{0} does not get to read it, for it belongs to another customer."),
     "merged_here": _("#{0} was merged into this ticket by {1}."),
     "undone": _("{0} took back: {1}."),
     "confirmed": _("{0} takes part now."),
@@ -156,6 +157,7 @@ SENTENCES: dict[str, str] = {
     "same_ticket": _("#{0} is this very ticket."),
     "no_mail_meant": _("It is not clear which mail you mean: reply to the notice about it."),
     "needs_ticket": _("{0} needs a ticket: reply to a notice about it."),
+    "not_beside": _("Not carried out: {0}. It is for a request that is there; reply with it to this mail."),
     "no_move": _("A ticket that is “{0}” cannot be set to “{1}”."),
     # drafts
     "draft_kept": _("Your mail is kept as a draft; #drafts lists what waits."),
@@ -200,6 +202,10 @@ SENTENCES: dict[str, str] = {
     ),
     "stale_people": _("Since the mail you answered, others came to get the answers. Yours would also go to: {0}"),
     "stale_answer": _("Since the mail you answered, {0} has written to the customer:"),
+    "same_words": _("You wrote the same words a while ago, on #{0}: it looks as if a program had written them."),
+    "at_once": _(
+        "It came {0} seconds after our mail, and not for the first time: it looks as if a program had written it."
+    ),
     "wrote_since": _("Since the mail you answered, {0} has written again."),
     "order-not-understood": _("It was not clear what to do with it."),
     "no-proof": _("Nothing proved who wrote it."),
@@ -208,6 +214,7 @@ SENTENCES: dict[str, str] = {
     "unknown-account": _("It came from an address we do not know."),
     "marked-automatic": _("It was marked as written by a machine."),
     "answers-a-draft": _("It answers a receipt."),
+    "by-a-program": _("It looks as if a program had written it."),
     "stale-view": _("The request went on since the mail it answers."),
     "different-customers": _("It joins requests of different customers."),
     # commands that were not understood

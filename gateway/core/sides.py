@@ -38,6 +38,28 @@ def of_entry(ticket: Ticket | None, key: str, role: Role) -> int:
     return -ticket.number if role in (Role.AGENT, Role.SYSTEM) else (*given(ticket, key), 0)[0]
 
 
+def of_moved(entry: Entry, source: Ticket, into: Ticket) -> int:
+    """The side of a mail that is moved to another ticket: that of its author there; words of another customer, and
+    what was answered to them, keep their own."""
+    if entry.role not in (Role.AGENT, Role.SYSTEM) and into.knows(entry.author.address):
+        return (*given(into, entry.author.key), 0)[0]
+    return source.number if requesters_differ(source, into) else 0
+
+
+def is_hidden(ticket: Ticket, entry: Entry) -> bool:
+    """Not everybody on the ticket may read it."""
+    return entry.side != -ticket.number and (entry.side != 0 or is_shared(ticket))
+
+
+def for_all(
+    ticket: Ticket, entries: tuple[Entry, ...], ids: tuple[str, ...]
+) -> tuple[tuple[Entry, ...], tuple[str, ...]]:
+    """The entries everybody on the ticket may read, and these Message-IDs without those of the others."""
+    seen = tuple(e for e in entries if not is_hidden(ticket, e))
+    hidden = {e.message_id for e in entries} - {e.message_id for e in seen}
+    return seen, tuple(i for i in ids if i not in hidden)
+
+
 def face(ticket: Ticket, key: str) -> int:
     """Number of the ticket by which a person knows it: the own one, before the merge."""
     return max((*given(ticket, key)[:1], 0)[0], 0) or ticket.number
@@ -74,9 +96,7 @@ def visible(ticket: Ticket, key: str, entries: Iterable[Entry]) -> tuple[Entry, 
 
 def fenced(ticket: Ticket, history: Iterable[Entry]) -> tuple[Entry, ...]:
     """For an answer to all: what not everybody may read counts as inner."""
-    if not is_shared(ticket):
-        return tuple(history)
-    return tuple(e if e.side == -ticket.number else replace(e, kind=EntryKind.COMMENT) for e in history)
+    return tuple(replace(e, kind=EntryKind.COMMENT) if is_hidden(ticket, e) else e for e in history)
 
 
 def requesters_differ(one: Ticket, other: Ticket) -> bool:

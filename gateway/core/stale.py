@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from gateway.core import orders, token
+from gateway.core import token
 from gateway.core.agent_mail import AgentCase
-from gateway.core.decision import AgentView
+from gateway.core.decision import AgentView, Decision, Reason
+from gateway.core.lifecycle import Status
+from gateway.core.notice import Audience
 from gateway.core.policy import Policy
 from gateway.core.ticket import Entry, EntryKind, Role, Ticket
 from gateway.mail.sentence import code
 
 SHOWN = 3
-"""Answers of colleagues shown in a receipt, the newest."""
+"""Mails shown in a receipt, the newest."""
 
 
 def view_of(ticket: Ticket, newest_entry: int, policy: Policy) -> AgentView:
@@ -19,20 +21,37 @@ def view_of(ticket: Ticket, newest_entry: int, policy: Policy) -> AgentView:
     return AgentView(newest_entry, tuple(token.address_mark(policy.keys, a.key) for a in people))
 
 
-def since(on: AgentCase, answer: orders.Answer) -> tuple[str, ...]:
-    """What has changed since the mail the agent answers was made, so that the answer must not leave unasked: it would
-    reach somebody who was not named, or a colleague has answered. Empty when nothing has, or nobody would get it."""
+def since(on: AgentCase, decision: Decision) -> tuple[str, ...]:
+    """What has changed since the mail the agent answers was made, so that this must not be done unasked: a mail would
+    reach somebody who was not named, a colleague has written to the customer, or a customer has written and the order
+    takes the ticket out of our hands. Empty when nothing has."""
     view, ticket = on.case.facts.view, on.ticket
-    people = orders.recipients(ticket, answer)
-    if view is None or not people:
+    if view is None or decision.ticket != ticket.number:
         return ()
-    meant = {j.address.key for j in answer.joined}
+    meant = {j.address.key for j in decision.change.joined}
+    people = {n.recipient.key: n.recipient for n in decision.notices if n.audience is Audience.CUSTOMER}
     new = [
-        a for a in people if a.key not in meant and not token.is_address_mark(on.by.policy.keys, a.key, view.reaches)
+        a
+        for a in people.values()
+        if a.key not in meant and not token.is_address_mark(on.by.policy.keys, a.key, view.reaches)
     ]
-    remarks = (code("stale_people", ", ".join(a.address for a in new)),) if new else ()
-    theirs = [e for e in _later(on, view) if e.role is Role.AGENT and e.author.key not in on.agent.keys][-SHOWN:]
-    return (*remarks, *(line for e in theirs for line in (code("stale_answer", e.author.shown), e.new_text)))
+    remarks: tuple[str, ...] = (code("stale_people", ", ".join(a.address for a in new)),) if new else ()
+    later = _later(on, view)
+    theirs = [e for e in later if e.role is Role.AGENT and e.author.key not in on.agent.keys] if people else []
+    if _puts_aside(decision, ticket):
+        theirs = [e for e in later if e.author.key not in on.agent.keys]
+    for e in theirs[-SHOWN:]:
+        remarks += (code("stale_answer" if e.role is Role.AGENT else "wrote_since", e.author.shown), e.new_text)
+    return remarks
+
+
+def _puts_aside(decision: Decision, ticket: Ticket) -> bool:
+    """It takes the ticket out of our hands, by an order and not by an answer alone; what a spammer wrote is no news."""
+    status = decision.change.status
+    if status is None or status is ticket.status or decision.change.spam:
+        return False
+    waits = status is Status.WAITING_ON_CONTACT and decision.reason is not Reason.AGENT_ANSWER
+    return status in (Status.SOLVED, Status.CLOSED) or waits
 
 
 def wrote_since(on: AgentCase) -> tuple[str, ...]:

@@ -278,8 +278,8 @@ def _messages(request: PageRequest, found: Ticket, entries: list[Entry]) -> tupl
     """Newest first. A picture that came before (a signature's logo) is folded away."""
     seen: set[str] = set()
     shown = []
-    for entry in entries:
-        shown.append(_message(request, found, entry, known_quotes.for_customers(entry, entries), seen))
+    for entry, text in zip(entries, known_quotes.for_customers(entries, entries), strict=True):
+        shown.append(_message(request, found, entry, text, seen))
         seen |= {a.sha256 for a in entry.attachments if a.content_type.startswith("image/")}
     return tuple(reversed(shown))
 

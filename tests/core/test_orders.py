@@ -6,15 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.core import commands, customers, machines, move_entries, orders
-from gateway.core.decision import Act, Decision, EntryDraft, Joined, Reason
+from gateway.core import commands, customers, machines, move_entries, orders, sides
+from gateway.core.decision import Act, Decision, EntryDraft, Joined, Moved, Reason
 from gateway.core.lifecycle import Move, Status
 from gateway.core.notice import Notice
 from gateway.core.orders import Answer, OrderContext
 from gateway.core.policy import Agent, Policy, SiteStatus
 from gateway.core.sentences import text_of
 from gateway.core.thread import SentFacts
-from gateway.core.ticket import EntryKind, Role, Ticket
+from gateway.core.ticket import EntryKind, Participant, Role, Ticket
 from gateway.errors import IllegalTransition
 from gateway.mail.message import Address
 from tests.conftest import NOW
@@ -346,7 +346,7 @@ def test_what_was_said_since_is_not_hidden_again() -> None:
 def test_a_merge_taken_back_leaves_the_other_ticket_as_it_is(since: Status) -> None:
     """What the merged one was, or who had it, is not laid on the one it went into."""
     into = replace(ticket(9, Status.WAITING_ON_CONTACT, requester=LEE), assignee=BOB.address, language="de")
-    for ordered in (move_entries.merge(by(), into), move_entries.move(by(), 5, into)):
+    for ordered in (move_entries.merge(by(), into), move_entries.move(by(), entry(id=5), into)):
         after = replace(into, status=since)
         change = move_entries.undo(by(after), stored(ordered)).change
         assert (change.status, change.assignee, change.language) == (None, None, "de")
@@ -379,10 +379,34 @@ def test_a_merge_takes_everybody_along() -> None:
 
 def test_one_mail_moves_alone() -> None:
     """Nobody comes along with it."""
-    decision = move_entries.move(by(), 5, ticket(9))
+    decision = move_entries.move(by(), entry(id=5), ticket(9))
     assert (decision.ticket, decision.change.joined) == (9, ())
-    assert decision.moved is not None
-    assert decision.moved.entries == (5,)
+    assert decision.moved == Moved(7, (5,), side=0)
+
+
+@pytest.mark.parametrize(
+    ("author", "role", "people", "side"),
+    [
+        (KIM, Role.REQUESTER, (), 7),
+        (ANNA, Role.AGENT, (), 7),
+        (KIM, Role.REQUESTER, (participant(KIM),), 0),
+        (KIM, Role.REQUESTER, (Participant(KIM, sees=(4, -4, -9)),), 4),
+    ],
+)
+def test_a_mail_moved_to_another_customer_keeps_its_side(
+    author: Address, role: Role, people: tuple[Participant, ...], side: int
+) -> None:
+    """Words of one customer, and answers to them, are not read by the other, but by their author who is there."""
+    into = ticket(9, requester=MALLORY, people=people)
+    moving = entry(id=5, author=author, role=role)
+    decision = move_entries.move(by(), moving, into)
+    assert decision.moved == Moved(7, (5,), side=side)
+    assert decision.undo is not None
+    assert decision.undo.side == side
+    there = replace(moving, side=side)
+    assert (there in sides.visible(into, MALLORY.key, [there])) is (side == 0)
+    fenced = sides.fenced(into, [there])[0]
+    assert (fenced.kind is EntryKind.COMMENT) is bool(side or sides.is_shared(into))
 
 
 def test_one_mail_becomes_a_ticket() -> None:

@@ -70,7 +70,8 @@ def test_for_an_answer_to_all_each_sides_words_are_inner() -> None:
     """A line quoted from one of them would reach the other."""
     history = (entry("Kim's", side=0), entry("Lee's", side=2), entry("For all", side=-1))
     assert [e.kind is EntryKind.COMMENT for e in sides.fenced(BOTH, history)] == [True, True, False]
-    assert sides.fenced(KIMS, history) == history
+    plain = (entry("Kim's", side=0), entry("Old", side=-1), entry("Of another", side=2))
+    assert [e.kind is EntryKind.COMMENT for e in sides.fenced(KIMS, plain)] == [False, False, True]
 
 
 def test_a_person_without_a_side_of_their_own_is_the_tickets() -> None:
