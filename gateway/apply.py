@@ -229,4 +229,4 @@ def _scene(tx: Tx, applied: Applied | None, decision: Decision, policy: Policy, 
 def pauses(contact: Contact, now: datetime) -> bool:
     """Automatic mail to this address pauses, for mail to it failed for good."""
     since = contact.undeliverable_since
-    return since is not None and now - since < UNDELIVERABLE_FOR
+    return since is not None and abs(now - since) < UNDELIVERABLE_FOR

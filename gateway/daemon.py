@@ -18,10 +18,11 @@ from functools import partial
 from zoneinfo import ZoneInfo
 
 from gateway import config, listeners, systemd
-from gateway.clock import canary, jobs
+from gateway.clock import jobs
 from gateway.clock.context import JobContext, JobStatus
 from gateway.clock.liveness import Sources
 from gateway.clock.metrics import Metrics
+from gateway.clock.vitals import Vitals
 from gateway.config import Settings
 from gateway.config.only_one import only_one
 from gateway.errors import StorageUnavailable
@@ -47,10 +48,7 @@ JOB_SECONDS = 0.5
 FLOW_SECONDS = 3.0
 SEND_SECONDS = 2.0
 """What draining may take, together less than the ten seconds the operator waits."""
-HEALTH_SECONDS = 5.0
-
-_ROOMS = {canary.ALARM: "canary", jobs.ALARM: "jobs"}
-"""Alarms that stand until their cause is gone, and what the health page calls them."""
+ANSWER_SECONDS = 5.0
 
 Stop = Callable[[], Awaitable[object]]
 
@@ -90,15 +88,17 @@ async def serving(settings: Settings) -> AsyncIterator[None]:
         await stack.enter_async_context(_running(sender.run(), partial(sender.drain, SEND_SECONDS)))
         await stack.enter_async_context(_running(worker.run(), partial(worker.drain, FLOW_SECONDS)))
         context = JobContext(database, desk, _now, settings, sender.wake)
-        stack.push_async_callback(jobs.start(context).stop, JOB_SECONDS)
+        stack.push_async_callback(jobs.Timetable(context).stop, JOB_SECONDS)
         await stack.enter_async_context(_running(_watch(database)))
         sources = Sources(database, desk, _now, sender.wake, watch.alarm_after(settings))
         await stack.enter_async_context(_running(sources.watch()))
-        await _open_metrics(stack, settings, sources, context.status)
+        vitals = Vitals(database, desk, settings.data_dir, _now, sender.wake, sources)
+        await stack.enter_async_context(_running(vitals.watch()))
+        await _open_metrics(stack, settings, sources, context.status, vitals)
 
         given = systemd.listen_sockets()
         listeners.check(settings, given)
-        app = portal.app(desk, database, settings, _now, partial(_health, database, sources), sender.wake)
+        app = portal.app(desk, database, settings, _now, partial(_health, vitals), sender.wake)
         for server in await listeners.open_portal(settings, partial(portal_server.serve, app), given):
             stack.push_async_callback(partial(server.stop, 1.0))
         stack.push_async_callback(partial(_drain_doors, await listeners.open_receivers(settings, worker, given)))
@@ -136,12 +136,12 @@ async def _watch_folders(stack: contextlib.AsyncExitStack, watches: list[Watch])
 
 
 async def _open_metrics(
-    stack: contextlib.AsyncExitStack, settings: Settings, sources: Sources, status: JobStatus
+    stack: contextlib.AsyncExitStack, settings: Settings, sources: Sources, status: JobStatus, vitals: Vitals
 ) -> None:
     address = settings.metrics.listen
     if not address:
         return
-    metrics, listener = Metrics(lambda: sources.all, status), listeners.listener(address)
+    metrics, listener = Metrics(lambda: sources.all, status, lambda: vitals.newest), listeners.listener(address)
     with listeners.named(settings, "metrics.listen", listener):
         stack.callback(metrics.serve(listener.host, listener.port).close)
     await stack.enter_async_context(_running(metrics.measure_lag()))
@@ -172,21 +172,15 @@ def _died(task: asyncio.Future[object]) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
-async def _health(database: Database, sources: Sources) -> Health:
-    """Without its database the daemon can accept nothing; everything else waits, and nothing is lost."""
-    polled = ("imap",) if sources.failing else ()
-    try:
-        async with asyncio.timeout(HEALTH_SECONDS):
-            standing = await database.read(lambda tx: tx.alarms.open())
-    except (StorageUnavailable, TimeoutError):
-        return Health(False, ("database", *polled))
-    rooms = {room for alarm in standing for begins, room in _ROOMS.items() if alarm.key.startswith(begins)}
-    return Health(True, (*polled, *sorted(rooms)))
+async def _health(vitals: Vitals) -> Health:
+    """Without its database, or on a full disk, the daemon accepts nothing; everything else waits."""
+    look = await vitals.look()
+    return Health(look.takes_mail, look.failing)
 
 
 async def _answers(database: Database) -> bool:
     try:
-        async with asyncio.timeout(HEALTH_SECONDS):
+        async with asyncio.timeout(ANSWER_SECONDS):
             await database.read(ping)
     except (StorageUnavailable, TimeoutError):
         return False

@@ -10,6 +10,8 @@ from sqlalchemy import Connection, insert, select, update
 from storage.tables import ALARM
 
 AGAIN_AFTER = timedelta(hours=1)
+NO_RELAY, REFUSED_US = "relay-unavailable", "relay-refuses"
+"""Keys of alarms about sending."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,7 @@ class Alarms:
         if row is None:
             self._connection.execute(insert(ALARM).values(key=key, text=text, raised_at=now))
             return True
-        due = row.cleared_at is not None or now - row.raised_at >= AGAIN_AFTER
+        due = row.cleared_at is not None or abs(now - row.raised_at) >= AGAIN_AFTER
         if due:
             self._connection.execute(
                 update(ALARM).where(ALARM.c.key == key).values(text=text, raised_at=now, cleared_at=None)

@@ -32,6 +32,8 @@ from storage.tables import OUTBOX, OUTBOX_CLAIMED, OUTBOX_WAITING
 LOOK_AHEAD = 256
 """Due rows among which recipients are chosen; bounds the work of one claim."""
 PAUSE_AFTER_DEATHS = timedelta(minutes=15)
+FURTHEST = timedelta(hours=24)
+"""No mail waits for its next attempt so long, and no claim lasts so long."""
 DIED_SENDING = "whoever was sending it stopped without saying how far it came"
 DIED_BEFORE = "whoever was about to send it stopped"
 
@@ -89,7 +91,11 @@ class Claims:
         A mail that was not begun waits like a deferred one, the others are `uncertain`. The first time
         it is tried again at once; what died twice may be what kills, and lets the others go first.
         """
-        gone = or_(OUTBOX.c.claimed_until < now, OUTBOX.c.claimed_by.in_(list(dead)))
+        # Times that are further away than any of ours were written down by a clock that was wrong.
+        early = update(OUTBOX).where(_WAITING, OUTBOX.c.not_before > now + FURTHEST)
+        self._connection.execute(early.values(not_before=now))
+        until = OUTBOX.c.claimed_until
+        gone = or_(until < now, until > now + FURTHEST, OUTBOX.c.claimed_by.in_(list(dead)))
         begun = OUTBOX.c.begun_at.is_not(None)
         moment = OUTBOX.c.not_before.type
         statement = (

@@ -26,6 +26,8 @@ class JobState:
 
 
 _ROW = select(*(JOB.c[f.name] for f in fields(JobState)))
+PROBE = "probe"
+"""Stands among the jobs and is none: the row that is written to see whether writing works."""
 
 
 class Jobs:
@@ -93,9 +95,15 @@ class Jobs:
         """A job that is switched off has no next run."""
         self._connection.execute(delete(JOB).where(JOB.c.name == name))
 
+    def is_written(self, now: datetime) -> None:
+        """Writes something that changes nothing: whether the database still takes what is written."""
+        self.introduce(PROBE, now)
+        self._connection.execute(update(JOB).where(JOB.c.name == PROBE).values(due_at=now))
+
     def find(self, name: str) -> JobState | None:
         row = self._connection.execute(_ROW.where(JOB.c.name == name)).one_or_none()
         return None if row is None else JobState(*row)
 
     def all(self) -> list[JobState]:
-        return [JobState(*row) for row in self._connection.execute(_ROW.order_by(JOB.c.name))]
+        rows = self._connection.execute(_ROW.where(JOB.c.name != PROBE).order_by(JOB.c.name))
+        return [JobState(*row) for row in rows]

@@ -182,6 +182,16 @@ class Journal:
         rows = self._connection.execute(select(JOURNAL.c.state, func.count()).group_by(JOURNAL.c.state))
         return {PENDING: 0, SETTLED: 0, HELD: 0} | {str(name): n for name, n in rows}
 
+    def backlog(self) -> tuple[dict[str, int], datetime | None]:
+        """How many mails are not settled, by state, and since when the oldest of them waits to be decided about."""
+        rows = self._connection.execute(
+            select(JOURNAL.c.state, func.count(), func.min(JOURNAL.c.received_at))
+            .where(_UNSETTLED)
+            .group_by(JOURNAL.c.state)
+        ).all()
+        oldest = next((since for state, _, since in rows if state == PENDING), None)
+        return {PENDING: 0, HELD: 0} | {str(state): n for state, n, _ in rows}, oldest
+
     def _set(self, id: int, **values: Any) -> None:
         self._connection.execute(update(JOURNAL).where(JOURNAL.c.id == id).values(**values))
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, bindparam, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, func, insert, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.core.decision import AgentView
@@ -22,7 +22,7 @@ from gateway.errors import UnknownEntry
 from gateway.mail.message import address_key
 from storage import raw
 from storage.drafts import read_view, write_view
-from storage.tables import MESSAGE_ID, OUTBOX
+from storage.tables import MESSAGE_ID, OUTBOX, OUTBOX_WAITING
 
 
 class State(StrEnum):
@@ -130,6 +130,7 @@ _AUTOMATIC = (
     .limit(bindparam("most"))
 )
 _ROW = select(*COLUMNS)
+_WAITING = text(OUTBOX_WAITING)
 
 
 class Outbox:
@@ -302,6 +303,14 @@ class Outbox:
     def counts(self) -> dict[str, int]:
         rows = self._connection.execute(select(OUTBOX.c.state, func.count()).group_by(OUTBOX.c.state))
         return {state.value: 0 for state in State} | {str(name): n for name, n in rows}
+
+    def backlog(self) -> tuple[dict[str, int], datetime | None]:
+        """How many mails are not through, by state, and since when the oldest waits that nobody is asked about."""
+        rows = self._connection.execute(
+            select(OUTBOX.c.state, func.count(), func.min(OUTBOX.c.created_at)).where(_WAITING).group_by(OUTBOX.c.state)
+        ).all()
+        oldest = min((since for state, _, since in rows if state != State.UNCERTAIN), default=None)
+        return {state.value: 0 for state in OPEN} | {str(state): n for state, n, _ in rows}, oldest
 
     def failed_since(self, moment: datetime) -> int:
         """How many mails were given up since a moment."""

@@ -27,9 +27,11 @@ class Probes:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def is_due(self, mailbox: str, since: datetime) -> bool:
-        """None was sent since a moment, and none still waits in the outbox: one more would say no more."""
-        sent = select(PROBE.c.id).where(PROBE.c.mailbox == mailbox, PROBE.c.sent_at > since)
+    def is_due(self, mailbox: str, since: datetime, now: datetime) -> bool:
+        """None was sent between two moments, and none still waits in the outbox: one more would say no more."""
+        sent = select(PROBE.c.id).where(
+            PROBE.c.mailbox == mailbox, PROBE.c.sent_at.between(since, now), PROBE.c.sent_at != since
+        )
         waits = OUTBOX.c.state.in_(OPEN)
         waiting = select(PROBE.c.id).where(
             PROBE.c.mailbox == mailbox, exists().where(OUTBOX.c.id == PROBE.c.outbox_id, waits)

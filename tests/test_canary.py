@@ -15,6 +15,7 @@ import pytest
 from gateway.clock.canary import send_probe
 from gateway.clock.context import JobStatus, ProbeStatus
 from gateway.clock.metrics import Metrics
+from gateway.clock.vitals import Look
 from storage.database import Database
 from storage.journal import JournalEntry
 from storage.tables import PROBE
@@ -226,7 +227,7 @@ async def test_what_is_old_goes(database: Database, clock: Clock, tmp_path: Path
 
 def test_figures() -> None:
     """How long the newest took, whether an alarm stands, and how many came back how."""
-    metrics = Metrics(lambda: (), JobStatus(canaries={BOX: ProbeStatus(timedelta(seconds=3.5), True)}))
+    metrics = Metrics(lambda: (), JobStatus(canaries={BOX: ProbeStatus(timedelta(seconds=3.5), True)}), Look)
     well = {"mailbox": BOX, "outcome": "well", "seconds": 2.5}
     for message, fields in (
         ("probe came back", well),

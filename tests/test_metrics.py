@@ -12,6 +12,7 @@ import pytest
 from gateway.clock.context import JobStatus
 from gateway.clock.liveness import Source
 from gateway.clock.metrics import Metrics
+from gateway.clock.vitals import Look
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ def sources() -> list[Source]:
 
 @pytest.fixture
 def url(sources: list[Source]) -> Iterator[str]:
-    served = Metrics(lambda: sources, JobStatus()).serve("127.0.0.1", 0)
+    served = Metrics(lambda: sources, JobStatus(), Look).serve("127.0.0.1", 0)
     logging.getLogger("replydesk").setLevel(logging.INFO)
     yield f"http://127.0.0.1:{served.port}/metrics"
     served.close()
@@ -67,5 +68,5 @@ def test_sources_are_measured_when_asked(url: str, sources: list[Source]) -> Non
 def test_counting_ends_with_the_port(sources: list[Source]) -> None:
     """Nothing is left behind in the log."""
     before = list(logging.getLogger("replydesk").handlers)
-    Metrics(lambda: sources, JobStatus()).serve("127.0.0.1", 0).close()
+    Metrics(lambda: sources, JobStatus(), Look).serve("127.0.0.1", 0).close()
     assert logging.getLogger("replydesk").handlers == before

@@ -24,16 +24,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from gateway.cli import show
     from gateway.cli.site import now, opened
+    from gateway.clock.vitals import backlog, disk
 
     with opened(args) as site:
         moment = now()
-        counts, alarms, jobs, rated, probes = site.database.read_now(
+        space = disk(site.settings.data_dir)
+        counts, alarms, jobs, rated, probes, waits = site.database.read_now(
             lambda tx: (
                 {"tickets": tx.reads.counts(), "journal": tx.journal.counts(), "outbox": tx.outbox.counts()},
                 tx.alarms.open(),
                 tx.jobs.all(),
                 look(tx, moment),
                 tx.probes.latest(),
+                backlog(tx, moment),
             )
         )
         if args.json:
@@ -53,12 +56,27 @@ def run(args: argparse.Namespace) -> int:
                 {"mailbox": p.mailbox, "sent_at": show.iso(p.sent_at), "outcome": p.outcome, "seconds": _seconds(p)}
                 for p in probes
             ]
-            show.as_json({**counts, "ratings": ratings(rated), "probes": back, "jobs": ran, "alarms": told})
+            found: dict[str, Json] = {
+                "failing": sorted(waits.rooms),
+                "late_jobs": list(waits.late),
+                "oldest_waiting": {"journal": show.iso(waits.journal_oldest), "outbox": show.iso(waits.outbox_oldest)},
+                "disk": {"free": space.free, "total": space.total} if space else {},
+            }
+            lists = {"ratings": ratings(rated), "probes": back, "jobs": ran, "alarms": told}
+            show.as_json({**counts, **found, **lists})
             return 0
         show.table(
             ("what", "state", "count"),
             [(what, str(state), str(count)) for what, states in counts.items() for state, count in states.items()],
         )
+        facts = [("Needs you", ", ".join(sorted(waits.rooms)))] * bool(waits.rooms)
+        for what, since in (("journal", waits.journal_oldest), ("outbox", waits.outbox_oldest)):
+            if since is not None:
+                facts.append((f"Oldest in {what}", f"waits since {show.when(since, site.zone)}"))
+        if space is not None:
+            nearly = ", nearly full" * space.is_nearly_full
+            facts.append(("Disk", f"{space.free >> 20} of {space.total >> 20} MB free{nearly}"))
+        show.facts(facts)
         if any(period.asked or period.answered for period in rated):
             show.facts([("Ratings", _sentence(*rated))])
         if probes:

@@ -84,7 +84,7 @@ def _forget_alarm(tx: Tx, key: str, now: datetime) -> None:
 
 def _send(tx: Tx, desk: Desk, box: Mailbox, since: datetime, now: datetime) -> int:
     tx.threads.serialise([f"canary:{box.key}"])
-    if not tx.probes.is_due(box.address, since):
+    if not tx.probes.is_due(box.address, since, now):
         return 0
     named = tx.probes.add(box.address, now)
     outbox_id = _put_in_line(tx, desk, box, named, now)

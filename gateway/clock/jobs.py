@@ -1,4 +1,4 @@
-"""Everything that happens by the clock, in one table, run by APScheduler.
+"""Everything that happens by the clock, in one table.
 
 Each job claims what is due inside the transaction that does it, so it is harmless when fired
 twice or by two daemons. A job that fails is written down, the operator hears of it once, and it
@@ -8,14 +8,13 @@ fires again at its time; it never stops the others.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from functools import partial
-
-from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from gateway.clock import canary, retention, tickets
 from gateway.clock.context import JobContext
@@ -148,43 +147,32 @@ JOBS: tuple[Job, ...] = (
 
 
 class Timetable:
-    """Every job, scheduled in the running loop."""
+    """Every job, looked at again and again. What counts the seconds between looks knows no date: a clock that is set
+    forth and back neither stops a job nor fires it."""
 
-    def __init__(self, scheduler: AsyncIOScheduler) -> None:
-        self._scheduler = scheduler
-        self._looking: dict[str, asyncio.Task[None]] = {}
+    def __init__(self, context: JobContext) -> None:
+        self._context = context
+        self._stopping = asyncio.Event()
+        self._tasks = [asyncio.create_task(self._repeat(job), name=job.name) for job in JOBS]
 
-    async def look(self, job: Job, context: JobContext) -> None:
-        """Begin a look, unless the one before still goes on. A task of its own: the scheduler cancels its own ones."""
-        before = self._looking.get(job.name)
-        if before is None or before.done():
-            self._looking[job.name] = asyncio.create_task(look(job, context), name=job.name)
+    async def _repeat(self, job: Job) -> None:
+        """The first look is at once: who restarts the daemon each hour gets round to each job as well."""
+        while not self._stopping.is_set():
+            try:
+                await look(job, self._context)
+            except Exception:
+                log.exception("job broke off", extra={"job": job.name})
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(job.every.total_seconds()):
+                    await self._stopping.wait()
 
     async def stop(self, seconds: float) -> None:
         """No look begins any more; one that takes longer is given up, and what it had committed stays."""
-        self._scheduler.pause()
-        looking = tuple(self._looking.values())
-        if looking:
-            await asyncio.wait(looking, timeout=seconds)
-        for task in looking:
+        self._stopping.set()
+        await asyncio.wait(self._tasks, timeout=seconds)
+        for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*looking, return_exceptions=True)
-        self._scheduler.shutdown(wait=False)
-
-
-def start(context: JobContext) -> Timetable:
-    """Begin. The first look is at once: who restarts the daemon each hour gets round to each job as well."""
-    # Without a grace time APScheduler drops a job silently when the loop was busy for a second.
-    defaults = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
-    scheduler = AsyncIOScheduler(timezone=UTC, job_defaults=defaults)
-    timetable = Timetable(scheduler)
-    for job in JOBS:
-        seconds, first = job.every.total_seconds(), datetime.now(UTC)
-        scheduler.add_job(
-            timetable.look, "interval", seconds=seconds, args=(job, context), id=job.name, next_run_time=first
-        )
-    scheduler.start()
-    return timetable
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
 async def look(job: Job, context: JobContext) -> None:

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from wsgiref.simple_server import WSGIServer
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, start_wsgi_server
@@ -19,6 +19,7 @@ from prometheus_client.registry import Collector
 
 from gateway.clock.context import JobStatus
 from gateway.clock.liveness import Source
+from gateway.clock.vitals import Look
 
 LAG_SECONDS = 1.0
 
@@ -29,7 +30,7 @@ _DELIVERIES = ("sent", "deferred", "uncertain", "failed")
 class Metrics(logging.Handler):
     """Counts mail events as they are logged, and shows them beside what it is asked to look at."""
 
-    def __init__(self, sources: Callable[[], Iterable[Source]], status: JobStatus) -> None:
+    def __init__(self, sources: Callable[[], Iterable[Source]], status: JobStatus, look: Callable[[], Look]) -> None:
         super().__init__(logging.INFO)
         self.registry = CollectorRegistry(auto_describe=True)
         self._accepted = self._counter("mails_accepted", "Mails written into the journal", "source")
@@ -43,6 +44,7 @@ class Metrics(logging.Handler):
             self._deliveries.labels(outcome)
         self.registry.register(_SourceFigures(sources))
         self.registry.register(_JobFigures(status))
+        self.registry.register(_Vitals(look))
 
     def _counter(self, name: str, told: str, *labels: str) -> Counter:
         return Counter(f"replydesk_{name}", told, labels, registry=self.registry)
@@ -137,6 +139,44 @@ class _JobFigures(Collector):
             if one.round_trip is not None:
                 seconds.add_metric([mailbox], one.round_trip.total_seconds())
         yield from (ran, due, broken, seconds, silent)
+
+
+class _Vitals(Collector):
+    """What health pages judge by, as figures; the newest look, a quarter of a minute old at most."""
+
+    def __init__(self, look: Callable[[], Look]) -> None:
+        self._look = look
+
+    def collect(self) -> Iterator[Metric]:
+        look = self._look()
+        yield _gauge("database_up", "1 while the database takes what is written", float(look.writable))
+        yield _gauge("takes_mail", "1 while mail is accepted", float(look.takes_mail))
+        failing = _gauge("room_failing", "1 for each room the health page names", labels=["room"])
+        for room in look.failing:
+            failing.add_metric([room], 1.0)
+        yield failing
+        if look.disk is not None:
+            yield _gauge("disk_free_bytes", "Left on the disk of data_dir", look.disk.free)
+            yield _gauge("disk_bytes", "All of it", look.disk.total)
+        found = look.backlog
+        if found is None:
+            return
+        yield _gauge("relay_away", "1 while no mail can be sent", float("relay" in found.rooms))
+        yield _gauge("alarms_open", "Alarms that stand", len(found.alarms))
+        yield _gauge("jobs_late", "Jobs of the clock that fail or did not run", len(found.late))
+        for room, states, oldest in (
+            ("journal", found.journal, found.journal_oldest),
+            ("outbox", found.outbox, found.outbox_oldest),
+        ):
+            mails = _gauge(f"{room}_mails", "Mails that are not through, by state", labels=["state"])
+            for state, count in states.items():
+                mails.add_metric([state], count)
+            age = max(0.0, time.time() - oldest.timestamp()) if oldest else 0.0
+            yield from (mails, _gauge(f"{room}_oldest_seconds", "How long the oldest of them waits", age))
+
+
+def _gauge(name: str, told: str, value: float | None = None, labels: Sequence[str] = ()) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"replydesk_{name}", told, value=value, labels=labels or None)
 
 
 def _way(source: str) -> str:

@@ -270,7 +270,7 @@ class SendSettings(_Section):
     timeout_seconds: Positive = 60
     give_up_after_hours: Positive = 120
     null_reverse_path: bool = True
-    hold_minutes: NotNegative = 0
+    hold_minutes: Annotated[int, Field(ge=0, le=1440)] = 0
     max_attachment_bytes: NotNegative = 15728640
 
 

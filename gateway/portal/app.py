@@ -116,6 +116,7 @@ def app(
         routes=[
             *(Route(page.path, _endpoint(portal, page), methods=page.methods) for page in PAGES),
             Route("/healthz", _health(portal)),
+            Route("/readyz", _health(portal)),
             Route("/static/{name}", _static(portal)),
         ],
         middleware=[Middleware(Guard, portal=portal)],

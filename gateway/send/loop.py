@@ -56,6 +56,11 @@ class Breaker:
         """In a row, after the first."""
         self._cause = ""
 
+    def believe(self, now: datetime) -> None:
+        """A time later than any pause was written down by a clock that was wrong."""
+        if self.until is not None and self.until - now > RELAY_PAUSES[1]:
+            self.until = now
+
     def failed(self, now: datetime, cause: str) -> bool:
         """There was no relay. True when that is news: it was there before, or the cause is another one."""
         news = self.until is None or cause != self._cause
@@ -158,6 +163,7 @@ class Sender:
     async def _turn(self) -> None:
         """Look after the claims, take what there is room for, wait for the next thing to do."""
         self._woken.clear()
+        self._breaker.believe(self._clock())
         try:
             await self._look_after_claims()
             room = self._room()
@@ -180,7 +186,7 @@ class Sender:
         now = self._clock()
         if self._look_after_at is None:
             await self._settlement.take_over()
-        elif now >= self._look_after_at:
+        elif not timedelta(0) < self._look_after_at - now <= LOOK_AFTER:
             await self._settlement.look_after(list(self._in_hand))
         else:
             return
@@ -195,6 +201,7 @@ class Sender:
         """Until something is due, or changed."""
         while not self._stopping:
             now = self._clock()
+            self._breaker.believe(now)
             due = self._breaker.until
             if due is None:
                 due = await self._settlement.next_due()

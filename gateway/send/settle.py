@@ -20,6 +20,7 @@ from gateway.core.notice import Audience
 from gateway.core.retry import About, Outcome, Result, next_attempt
 from gateway.errors import StorageUnavailable, fault
 from gateway.flow import Desk
+from storage.alarms import NO_RELAY, REFUSED_US
 from storage.database import Database
 from storage.outbox import OutboxEntry, State
 from storage.tx import Tx
@@ -33,8 +34,6 @@ CLAIM_SECONDS = 300
 """How long a claim lasts unless it is extended; so long a mail waits when its holder dies and does not return."""
 DATABASE_PAUSES = 0.5, 30.0
 """The first and the longest wait for a database that is away, in seconds."""
-NO_RELAY, REFUSED_US = "relay-unavailable", "relay-refuses"
-"""Alarms, by key."""
 
 
 class Settlement:

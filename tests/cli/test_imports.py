@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.cli.conftest import REQUEST, Shop
 
 PROJECT = Path(__file__).resolve().parents[2]
-SERVERS = {"aiosmtpd", "aiosmtplib", "aioimaplib", "starlette", "uvicorn", "apscheduler", "structlog", "alembic"}
+SERVERS = {"aiosmtpd", "aiosmtplib", "aioimaplib", "starlette", "uvicorn", "structlog", "alembic"}
 DATABASE = {"sqlmodel", "sqlalchemy", "storage.database"}
 READING = {"mailparser", "quotequail", "tnefparse", "gateway.mail.parse"}
 WRITING = {"jinja2", "css_inline", "gateway.render.mail"}

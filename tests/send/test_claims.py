@@ -259,7 +259,7 @@ def test_the_hot_questions_use_their_indexes(sqlite_url: str, clock: Clock) -> N
 
     database.write_now(ask)
     event.remove(database.engine, "before_cursor_execute", listen)
-    assert len(asked) == 3
+    assert len(asked) == 4
 
     def explain(tx: Tx) -> list[str]:
         found = []
