@@ -19,6 +19,7 @@ from tests.conftest import NOW, named
 
 ADDRESS = "erika@customer.example"
 KARL = Envelope("smtp", "karl@customer.example", ("support@example.com",))
+TOR = Envelope("smtp", "karl@karl.example", ("support@example.com",))
 EVIL = REQUEST.replace("unser Drucker", "<script>alert(1)</script> unser Drucker")
 
 
@@ -144,3 +145,26 @@ def test_german(full: Shop, tmp_path: Path) -> None:
     assert "E-Mails von Ihnen" in html
     assert ERIKA.reverse_path in html
     full.database.close_now()
+
+
+def test_of_merged_tickets_each_customer_takes_the_own_side_along(shop: Shop, tmp_path: Path) -> None:
+    """Their words, and nothing of the other: no word, no address, no mail."""
+    shop.feed("From: karl@karl.example\nTo: support@example.com\nSubject: Tor\nMessage-ID: <k@k>\n\nDas Tor.\n", TOR)
+    shop.out("ticket", "merge", "2", "1")
+    shop.capsys.readouterr()
+    answer = tmp_path / "answer.txt"
+    answer.write_text("Wir kommen zu beiden.\n", "utf-8")
+    with answer.open() as typed, pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.stdin", typed)
+        shop.out("ticket", "reply", "1", "--agent", "anna@example.com")
+    for who, own, others in (
+        (ADDRESS, "unser Drucker", ("Das Tor", "karl.example")),
+        (TOR.reverse_path, "Das Tor", ("unser Drucker", ADDRESS)),
+    ):
+        folder = tmp_path / who
+        shop.out("contact", "export", who, str(folder))
+        texts = [(folder / name).read_text("utf-8") for name in ("data.json", "index.html")]
+        everything = [p.read_bytes().decode("utf-8", "replace") for p in (folder / "mails").iterdir()]
+        assert all(own in t for t in texts), who
+        assert who != ADDRESS or all("Wir kommen zu beiden." in t for t in texts)
+        assert [(o, t[:60]) for o in others for t in (*texts, *everything) if o in t] == []

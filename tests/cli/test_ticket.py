@@ -300,3 +300,14 @@ def test_orders_at_the_shell(shop: Shop) -> None:
     shop.out("ticket", "merge", "3", "1")
     assert "this very ticket" in shop.refused("ticket", "merge", "1", "3")
     assert entry in [e["id"] for e in shop.json("ticket", "show", "1")["entries"]]
+
+
+def test_a_split_may_give_the_new_ticket_to_somebody(shop: Shop) -> None:
+    """Its assignee is told, the old ticket stays whose it was; a name nobody has does nothing."""
+    entry = str(shop.json("ticket", "show", "1")["entries"][0]["id"])
+    assert "no agent" in shop.refused("ticket", "split", "1", entry, "--assign", "Carol")
+    assert len(shop.json("ticket", "list")) == 1
+    shop.out("ticket", "split", "1", entry, "--subject", "Printer", "--assign", "Bob")
+    assert [shop.json("ticket", "show", n)["assignee"] for n in ("1", "2")] == ["", "bob@example.com"]
+    told = [row["recipient"] for row in shop.json("outbox", "list") if row["ticket"] == 2]
+    assert "bob@example.com" in told

@@ -476,3 +476,14 @@ def test_row_reply_to_spam() -> None:
     assert decision.entry is not None
     assert (decision.ticket, decision.entry.collapsed, decision.change.status, decision.notices) == (7, True, None, ())
     assert row_of(case(message(MALLORY), on=spam, evidence=Evidence.BODY_REFERENCE)) == "stranger without"
+
+
+@pytest.mark.parametrize(
+    ("named", "language"), [("de", "de"), ("DE-at", "de"), ("en", "en"), ("fr", ""), ("", ""), ("de, en", "")]
+)
+def test_a_first_mail_names_the_language_of_its_ticket(named: str, language: str) -> None:
+    """Where it names one (RFC 3282), and there are texts in it; whoever names two names none."""
+    mail = with_headers(message(), content_language=named) if named else message()
+    new = decide(case(mail)).new
+    assert new is not None
+    assert new.language == language

@@ -95,6 +95,18 @@ def below(n: Notice) -> tuple[str, str]:
     return f"{line}\n{_marked(n.text)}\n\n{TEXT}\n", f"{quote}{HTML}"
 
 
+def thunderbird(n: Notice) -> tuple[str, str]:
+    """Its own way: the answer in the middle of the quotation, as text and as HTML, both in pieces."""
+    line = f"On 02.03.26 10:31, {n.author} wrote:"
+    head, tail = n.text.split("\n", 1)
+    before, _, after = n.html.partition("</p>")
+    cite, end = '<blockquote type="cite" cite="mid:1.a.2@example.com">', "</blockquote>"
+    return (
+        f"{line}\n{_marked(head)}\n\n{TEXT}\n\n{_marked(tail)}\n",
+        f'<div class="moz-cite-prefix">{escape(line)}<br></div>{cite}{before}{end}{HTML}{cite}{after}{end}',
+    )
+
+
 def phone(n: Notice) -> tuple[str, str]:
     line = f"Am 02.03.2026 um 10:31 schrieb {n.author}:"
     return (
@@ -125,7 +137,7 @@ def inside(n: Notice) -> tuple[str, str]:
 
 
 PROGRAMS: dict[str, Callable[[Notice], tuple[str, str]]] = {
-    f.__name__: f for f in (gmail, outlook, apple, below, phone, in_between, pasted, hidden, inside)
+    f.__name__: f for f in (gmail, outlook, apple, below, thunderbird, phone, in_between, pasted, hidden, inside)
 }
 
 

@@ -271,6 +271,18 @@ async def test_a_merged_ticket_shows_the_own_side(open_site: Opened) -> None:
         assert ("textarea" in page.html) is (who == MAX)
 
 
+async def test_an_answer_point_by_point_shows_the_questions_everybody_knows(site: Site) -> None:
+    """With each answer the line it belongs to; in place of a line from elsewhere, that it was left out."""
+    number = await site.mail(ERIKA, "My machine is broken.")
+    await site.answer(number, "Which model is it?\nWhen did you buy it?")
+    said = "> Which model is it?\nA DM-400.\n\n> Our lawyer says no.\nHe does.\n\n> When did you buy it?\nIn May."
+    await site.reply(ERIKA, number, said)
+    page = await (await site.customer(ERIKA)).get(f"/tickets/{number}")
+    answer = page.text[page.text.index("A DM-400.") - 80 :]
+    for words in ("> Which model is it? A DM-400.", "[…] He does.", "> When did you buy it? In May."):
+        assert words in " ".join(answer.split()), words
+
+
 async def test_the_page_speaks_the_readers_language(site: Site) -> None:
     """The switch, then the contact, then the browser, then the site; the switch is kept on both."""
     number = await site.mail(ERIKA, "Hallo")

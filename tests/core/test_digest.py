@@ -1,0 +1,60 @@
+"""The morning list of an agent: what it counts, and in which language."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from gateway.core import digest
+from gateway.core.digest import Counts
+from gateway.core.policy import Agent
+from tests.conftest import NOW
+from tests.core.build import ANNA, BOX, KIM, LEE, POLICY, ticket
+
+ANNAS = POLICY.agents[0]
+ALL = Counts(bounced=1, held=2, silenced=3, blocked=4, spam=5, drafts={"anna@example.com": 6})
+OPEN = [ticket(1), replace(ticket(2, requester=LEE), assignee=ANNA.address)]
+
+
+def _lines(counts: Counts, agent: Agent = ANNAS) -> str:
+    return "\n".join(line for s in digest.for_agent(agent, (), counts, POLICY, NOW) for line in (s.title, *s.lines))
+
+
+def test_mails_nobody_hears_of_are_counted_with_the_way_to_them() -> None:
+    """Of blocked senders, and in answer to spam; none of them is no line."""
+    said = _lines(Counts(blocked=4))
+    assert "Mails of blocked senders: 4." in said
+    assert "replydesk journal list --reason sender-blocked" in said
+    assert "spam" not in said
+    assert "Replies to spam: 5. To see them: replydesk journal list --reason reply-to-spam" in _lines(ALL)
+    assert _lines(Counts()) == ""
+
+
+def test_an_agent_reads_of_the_own_drafts_only() -> None:
+    """Others' wait for the others."""
+    assert "wait (#drafts lists them): 6" in _lines(ALL)
+    assert "#drafts" not in _lines(replace(ALL, drafts={"bob@example.com": 6}))
+
+
+@pytest.mark.parametrize(
+    ("own", "box", "other", "title"),
+    [
+        ("de", "en", "en", "Bei Ihnen"),
+        ("", "de", "en", "Bei Ihnen"),
+        ("", "en", "de", "With you"),
+        ("en", "de", "de", "With you"),
+    ],
+)
+def test_a_digest_has_one_language(own: str, box: str, other: str, title: str) -> None:
+    """The agent's, else that of the mailbox they work in; titles, statuses, ages and counts alike."""
+    mine, others = replace(BOX, language=box), replace(BOX, address="other@example.com", language=other)
+    agent = replace(ANNAS, language=own, mailboxes=(mine.address,))
+    policy = replace(POLICY, mailboxes=(mine, others), agents=(agent,), default_language="en")
+    sections = digest.for_agent(agent, OPEN, ALL, policy, NOW)
+    words = "\n".join(line for s in sections for line in (s.title, *s.lines))
+    german = ("Nicht zugewiesen", "Wartet auf uns", "seit 3 Tagen", "Zurückgehaltene", "Gesperrte")
+    english = ("With you", "Not assigned yet", "Waiting on us", "for 3 days", "blocked senders", "Replies to spam")
+    assert title in words
+    assert [w for w in (german if title == "With you" else english) if w in words] == []
+    assert KIM.shown in words
