@@ -116,6 +116,10 @@ def inline(body_text: str) -> Iterator[Forwarded]:
         while end < len(lines) and (more := _FIELD.match(lines[end])):
             fields.setdefault(_name(more[1]), more[2])
             end += 1
+        # Thunderbird and Apple name the subject first.
+        while start and (more := _FIELD.match(lines[start - 1])) and _name(more[1]) != "from":
+            fields.setdefault(_name(more[1]), more[2])
+            start -= 1
         if len(fields) > 1:
             text = _unquoted("\n".join(body_text.split("\n")[end:]).strip("\n"))
             address = _ADDRESS.search(fields["from"])

@@ -1,0 +1,49 @@
+"""Mails that agents pass on inline, as their programs lay them out."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from gateway.core import forward
+
+AT = datetime(2026, 3, 2, 10, 35, tzinfo=UTC)
+CORA = "Cora Blum <cora@c.example>"
+FORMS = {
+    "outlook": f"From: {CORA}\nSent: Monday, March 2, 2026 10:35 AM\nTo: Anna\nSubject: Pump",
+    "outlook, German": f"Von: {CORA}\nGesendet: Montag, 2. März 2026 10:35\nAn: Anna\nBetreff: Pump",
+    "apple": f"Begin forwarded message:\n\nFrom: {CORA}\nSubject: Pump\nDate: 2 March 2026 at 10:35",
+    "apple, quoted": f"> Von: {CORA}\n> Betreff: Pump\n> Datum: 2. März 2026 um 10:35:11 MEZ",
+    "gmail": f"------- Forwarded message -------\nVon: {CORA}\nDate: Mo., 2. März 2026 um 10:35 Uhr\nSubject: Pump",
+    "thunderbird": "-------- Forwarded Message --------\nSubject: Pump\n"
+    f"Date: Mon, 2 Mar 2026 10:35:00 +0000\nFrom: {CORA}",
+    "thunderbird, German": "-------- Weitergeleitete Nachricht --------\nBetreff: \tPump\n"
+    f"Datum: \tMon, 2 Mar 2026 10:35:00 +0000\nVon: \t{CORA}\nAn: \tanna@example.com",
+}
+
+
+@pytest.mark.parametrize("program", list(FORMS))
+def test_author_name_subject_date_and_text_are_read(program: str) -> None:
+    """Whatever comes first in the block; what stands above it is the agent's."""
+    (found,) = forward.inline(f"Please open one.\n\n{FORMS[program]}\n\nIt leaks.\n")
+    assert (found.name, found.address, found.subject, found.text) == (
+        "Cora Blum",
+        "cora@c.example",
+        "Pump",
+        "It leaks.",
+    )
+    assert found.date == AT
+    assert "Pump" not in found.above
+    assert found.above.startswith("Please open one.")
+
+
+def test_each_mail_of_a_chain_is_found() -> None:
+    """The colleague's remark above, the customer's mail below."""
+    first, second = (
+        FORMS["outlook"],
+        FORMS["thunderbird"].replace(CORA, "Bob <bob@example.com>"),
+    )
+    found = list(forward.inline(f"{second}\n\nSee below.\n\n{first}\n\nIt leaks."))
+    assert [f.address for f in found] == ["bob@example.com", "cora@c.example"]
+    assert found[1].subject == "Pump"
