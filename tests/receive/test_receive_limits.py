@@ -168,3 +168,25 @@ async def test_peer_that_does_not_read_cannot_stay() -> None:
                 await asyncio.wait_for(client.writer.drain(), 5)
         await until(lambda: not smtp._listening[server].sessions)
         client.writer.transport.abort()
+
+
+@pytest.mark.parametrize("command", [b"NOOP\r\n", b"RSET\r\n", b"VRFY support\r\n", b"HELP\r\n"])
+async def test_everybody_has_a_turn(command: bytes) -> None:
+    """Between two commands of one peer, however many it sent at once, others are answered: here each its whole mail."""
+    desk = Desk()
+    async with serving(desk, max_errors=0, max_commands=0) as server, peer(server) as busy, peer(server) as other:
+        answered = 0
+        busy.writer.write(command * 5000)
+
+        async def count() -> None:
+            nonlocal answered
+            while await busy.line():
+                answered += 1
+
+        counting = asyncio.create_task(count())
+        await until(lambda: answered)
+        await other.begin_data()
+        assert (await other.ask(".")).startswith("250")
+        assert answered < 5000
+        counting.cancel()
+    assert len(desk.accepted) == 1

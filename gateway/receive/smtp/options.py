@@ -71,7 +71,10 @@ class Options:
     """Per IPv4 address or IPv6 /64; 0: no limit. Not applied to Unix sockets."""
     max_connections: int = 500
     max_errors: int = 20
-    """5xx replies without an accepted mail between them; 0: no limit."""
+    """4xx and 5xx replies without an accepted mail between them; 0: no limit."""
+    max_commands: int = 1000
+    """Replies that brought no mail nearer (NOOP, RSET, a recipient too many), without an accepted mail between them.
+    From a tenth of it on each has to wait a little; 0: no limit."""
     tls: ssl.SSLContext | None = None
     credentials: CredentialCheck | None = None
     """None: AUTH is not offered."""

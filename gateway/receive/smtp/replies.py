@@ -51,6 +51,7 @@ START_MAIL_INPUT = Reply(354, "", "End data with <CR><LF>.<CR><LF>")
 
 UNKNOWN_COMMAND = Reply(500, "5.5.1", "Command not recognized")
 BAD_SYNTAX = Reply(500, "5.5.2", "Syntax error")
+BARE_LF = Reply(500, "5.5.2", "A line ends with CR LF")
 LINE_TOO_LONG = Reply(500, "5.5.2", "Command line too long")
 BAD_ARGUMENT = Reply(501, "5.5.4", "Syntax error in the arguments")
 BAD_SENDER = Reply(501, "5.1.7", "Malformed sender address")
@@ -85,6 +86,8 @@ TOO_BUSY = Reply(421, "4.3.2", "Too many connections, please try again later")
 TOO_MANY_FROM_YOU = Reply(421, "4.7.0", "Too many connections from your address")
 NOT_A_PROXY = Reply(421, "4.7.0", "Only our balancer may connect here")
 TOO_MANY_ERRORS = Reply(421, "4.7.0", "Too many errors")
+TOO_MANY_COMMANDS = Reply(421, "4.7.0", "Too many commands without a mail")
+NOT_SMTP = Reply(421, "4.7.0", "This is a mail server")
 TIMED_OUT = Reply(421, "4.4.2", "Idle for too long")
 
 
@@ -122,6 +125,7 @@ _STOCK = (
     ("220 Ready to start TLS", READY_FOR_TLS),
     ("221", BYE),
     ("250 OK", OK),
+    (str(BARE_LF), BARE_LF),
     ("500 Command line", LINE_TOO_LONG),
     ("500 Error: command", UNKNOWN_COMMAND),
     ("500", BAD_SYNTAX),

@@ -40,7 +40,14 @@ _SLACK = 1 << 20
 """Bytes more than a mail that may come before we cut the peer off: pipelined commands, stuffed dots."""
 _ALL_THERE_IS = 1 << 30
 """Bytes; more than the stream ever holds, so that a read empties it."""
+_BREATH = 0.02
+"""Seconds a peer waits for each further reply that brings no mail nearer."""
+_OTHER_PROTOCOLS = frozenset((b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"PATCH", b"OPTIONS", b"CONNECT", b"TRACE"))
+"""What begins a request of HTTP: some page makes a browser talk to us, and its commands must not be obeyed."""
 _AFTER_HELLO = frozenset({"AUTH", "MAIL", "RCPT", "DATA"})
+
+_RECIPIENT_OK, _TOO_MANY_RECIPIENTS = str(replies.RECIPIENT_OK), str(replies.TOO_MANY_RECIPIENTS)
+"""The second is no fault: a peer may name all it has, and send the rest with the next mail."""
 
 Verb = Callable[[str], Awaitable[Reply | None]]
 """Carries out a command with this argument; None: it has answered already."""
@@ -93,8 +100,9 @@ class SmtpSession(aiosmtpd.SMTP):
         self._id = secrets.token_hex(4)
         """Every mail's id begins with it."""
         self._mails = 0
-        self._in_mail = self._leaving = False
-        self._errors = 0
+        self._in_mail = self._leaving = self._in_long_line = False
+        self._errors = self._commands = 0
+        """Since the last accepted mail."""
         self._bytes_since_reply = 0
         self._last_reply_at = loop.time()
         self._timeout_suspended = False
@@ -155,6 +163,28 @@ class SmtpSession(aiosmtpd.SMTP):
         self.conversation = self._handler_coroutine
         self.conversation.add_done_callback(self._conversation_ended)
 
+    def _cb_client_connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        super()._cb_client_connected(reader, writer)
+        # aiosmtpd takes a bare LF for the end of a line.
+        whole = functools.partial(self._command_line, reader.readuntil)
+        reader.readuntil = whole  # type: ignore[method-assign]  # the only way between aiosmtpd and its lines
+
+    async def _command_line(self, read: Callable[[bytes], Awaitable[bytes]], separator: bytes = b"\n") -> bytes:
+        try:
+            line = await read(separator)
+        except asyncio.LimitOverrunError:
+            self._in_long_line = True
+            raise
+        if self._in_long_line:
+            # Its end, that aiosmtpd looks for before it refuses it.
+            self._in_long_line = False
+            return line
+        if line.partition(b" ")[0] in _OTHER_PROTOCOLS:
+            await self._part(replies.NOT_SMTP)
+        if not line.endswith(b"\r\n"):
+            raise Declined(replies.BARE_LF)
+        return line
+
     async def _introduced(self, server: object, session: object, envelope: object, header: ProxyData) -> bool:
         """The proxy in front has told whom it speaks for; False sends the peer away."""
         refusal = self._listening.admission.introduce(self.peer, header)
@@ -194,17 +224,29 @@ class SmtpSession(aiosmtpd.SMTP):
         await self._say(replies.replace_stock(status if isinstance(status, str) else status.decode()))
 
     async def _say(self, lines: str) -> None:
-        """Send reply lines as they are, and part from a peer that gets nothing right."""
+        """Send reply lines as they are; part from a peer that gets nothing right, or comes to nothing.
+
+        Whatever it has pipelined, between two of its commands everybody else has a turn.
+        """
         self._bytes_since_reply = 0
         self._last_reply_at = self.loop.time()
         await super().push(lines)
-        if lines.startswith("5"):
+        if lines == _RECIPIENT_OK:
+            await asyncio.sleep(0)
+            return
+        self._commands += 1
+        if lines[0] in "45" and lines != _TOO_MANY_RECIPIENTS:
             self._errors += 1
-            if self._options.max_errors and self._errors >= self._options.max_errors:
-                await self._part(replies.TOO_MANY_ERRORS)
+        if 0 < self._options.max_errors <= self._errors:
+            await self._part(replies.TOO_MANY_ERRORS)
+        if 0 < self._options.max_commands <= self._commands:
+            await self._part(replies.TOO_MANY_COMMANDS)
+        await asyncio.sleep(_BREATH if 0 < self._options.max_commands <= 10 * self._commands else 0)
 
     async def handle_exception(self, error: Exception) -> str:
-        """What aiosmtpd is to answer when a command of ours raised: never a permanent refusal."""
+        """What aiosmtpd is to answer when a command raised: never a permanent refusal for a fault of ours."""
+        if isinstance(error, Declined):
+            return str(error.reply)
         if isinstance(error, aiosmtpd.TLSSetupException):
             log.info("TLS handshake failed", extra=self.peer.fields)
         else:
@@ -287,8 +329,8 @@ class SmtpSession(aiosmtpd.SMTP):
             self._set_post_data_state()
             reply = replies.TOO_BIG if mail is None else await self._commit(mail, transaction)
             if reply.accepted:
-                # Earlier errors do not count any more.
-                self._errors = 0
+                # What was before does not count any more.
+                self._errors = self._commands = 0
             await self.answer(*[reply] * (len(transaction.forward_paths) if self._dialect.is_lmtp else 1))
         if self._leaving:
             await self._part(replies.SHUTTING_DOWN)
