@@ -99,9 +99,12 @@ async def serving(settings: Settings) -> AsyncIterator[None]:
         given = systemd.listen_sockets()
         listeners.check(settings, given)
         app = portal.app(desk, database, settings, _now, partial(_health, vitals), sender.wake)
-        for server in await listeners.open_portal(settings, partial(portal_server.serve, app), given):
+        room = listeners.capacity(settings, portal_server.CONNECTIONS)
+        serve = partial(portal_server.serve, app, connections=room.portal)
+        for server in await listeners.open_portal(settings, serve, given):
             stack.push_async_callback(partial(server.stop, 1.0))
-        stack.push_async_callback(partial(_drain_doors, await listeners.open_receivers(settings, worker, given)))
+        receivers = await listeners.open_receivers(settings, worker, given, room.mail)
+        stack.push_async_callback(partial(_drain_doors, receivers))
         await _watch_folders(stack, watch.watches(settings, worker, sources, _now))
         yield
 

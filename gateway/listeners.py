@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import resource
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -31,6 +32,11 @@ Given = Mapping[str, Sequence[socket.socket]]
 ServePortal = Callable[[str | socket.socket], Awaitable[Server]]
 KINDS = ("smtp", "smtps", "lmtp", "portal")
 PROXY_SECONDS = 10.0
+
+DESCRIPTORS = 16_384
+"""Open files and connections the process asks for."""
+RESERVE = 256
+"""Of them for the database, the relay, folders, and connections that are only told to come later."""
 
 _UNIT = "Name it {} with FileDescriptorName= in its .socket unit."
 
@@ -56,11 +62,35 @@ def check(settings: Settings, given: Given) -> None:
                 )
 
 
-async def open_receivers(settings: Settings, intake: Intake, given: Given) -> list[asyncio.Server]:
-    """Listen for mail; give each server to `server.drain` at the end."""
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """How many connections at the same time: one listener for mail, and the portal."""
+
+    mail: int
+    portal: int
+
+
+def capacity(settings: Settings, portal: int) -> Capacity:
+    """As many as wanted, or what the system's limit leaves: it must not be reached, for then nobody is let in."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    have = max(soft, DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (have, hard))
+    mail = settings.receive.smtp.max_connections
+    listeners = sum(key.startswith("receive.") for key, _ in settings.listens()) or 1
+    share = (have - min(RESERVE, have // 2)) / (listeners * mail + portal)
+    if share >= 1:
+        return Capacity(mail, portal)
+    log.warning("few file descriptors", extra={"limit": have, "remedy": "raise LimitNOFILE="})
+    return Capacity(max(1, int(mail * share)), max(1, int(portal * share)))
+
+
+async def open_receivers(
+    settings: Settings, intake: Intake, given: Given, connections: int | None = None
+) -> list[asyncio.Server]:
+    """Listen for mail, each for at most so many connections; give each server to `server.drain` at the end."""
     servers: list[asyncio.Server] = []
     try:
-        for door in _doors(settings, given):
+        for door in _doors(settings, given, connections or settings.receive.smtp.max_connections):
             with named(settings, door.key, door.listener):
                 servers.append(await server.serve(door.listener, intake, door.options, door.dialect))
             log.info("listening", extra={"for": door.key, "address": _told(door.listener)})
@@ -90,7 +120,7 @@ def listener(address: str, *, implicit_tls: bool = False) -> Listener:
     return Listener(*host_and_port(address), implicit_tls=implicit_tls)
 
 
-def _doors(settings: Settings, given: Given) -> Iterator[_Door]:
+def _doors(settings: Settings, given: Given, connections: int) -> Iterator[_Door]:
     s = settings.receive.smtp
     tls = _tls_context(settings, wanted=bool(given.get("smtps") or s.implicit_tls_listen))
     by_smtp = Options(
@@ -99,7 +129,7 @@ def _doors(settings: Settings, given: Given) -> Iterator[_Door]:
         max_recipients=s.max_recipients,
         timeout_seconds=s.timeout_seconds,
         connections_per_ip=s.connections_per_ip,
-        max_connections=s.max_connections,
+        max_connections=connections,
         tls=tls,
         credentials=_logins(settings) if s.passwords_file else None,
         **_proxies(s),

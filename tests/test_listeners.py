@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import resource
 import shutil
 import smtplib
 import socket
@@ -19,6 +20,7 @@ from urllib.request import urlopen
 import pytest
 import trustme
 
+from gateway import config, listeners
 from tests.recipes import recipe
 from tests.site import Site, free_port, mail, running, wait_for
 
@@ -387,3 +389,18 @@ def test_as_systemd_itself_does_it(tmp_path: Path) -> None:
     finally:
         process.kill()
         process.wait()
+
+
+@pytest.mark.parametrize(("limits", "room"), [((1024, 1024), (384, 384)), ((256, 256), (64, 64)), ((64, 64), (16, 16))])
+def test_descriptors_are_shared_before_they_run_out(
+    limits: tuple[int, int], room: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Mail and portal get what is left beside the reserve, and what was asked for where the system gives more."""
+    settings = config.build({}, Path("x.toml"))
+    had: list[tuple[int, int]] = []
+    monkeypatch.setattr(resource, "setrlimit", lambda _, new: had.append(new))
+    monkeypatch.setattr(resource, "getrlimit", lambda _: limits)
+    assert listeners.capacity(settings, 500) == listeners.Capacity(*room)
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (64, resource.RLIM_INFINITY))
+    assert listeners.capacity(settings, 500) == listeners.Capacity(500, 500)
+    assert had == [limits, (listeners.DESCRIPTORS, resource.RLIM_INFINITY)]

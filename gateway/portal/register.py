@@ -88,7 +88,7 @@ async def _set_password(request: PageRequest, action: str) -> Response:
     log.info("password set", extra={"contact": found.id, "link": action})
     portal.limits.sign_in_address.forget(found.key)
     portal.wake()
-    request.cookies[portal.cookies.session] = token
+    request.sign_in(token, found.key)
     return request.go("/tickets?welcome=1")
 
 

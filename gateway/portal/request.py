@@ -10,7 +10,7 @@ import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from urllib.parse import quote, urlencode
 
 from starlette.background import BackgroundTasks
@@ -199,7 +199,24 @@ class PageRequest:
         """What the signed link says whose token is in the path; None when it is none for this action."""
         return token.read_link(self.portal.desk.policy.keys, action, self.http.path_params["token"], self.now)
 
+    def device(self, address_key: str) -> str:
+        """A mark of this browser, if the person of this address signed in with it before; else empty."""
+        keys, given = self.portal.desk.policy.keys, self.http.cookies.get(self.portal.cookies.known, "")
+        known = token.read_link(keys, "known", given, self.now) if given else None
+        if known is None or known.expired or not token.is_address_mark(keys, address_key, (known.subject,)):
+            return ""
+        return known.state
+
     # --- what goes out ----------------------------------------------------------------
+
+    def sign_in(self, session_token: str, address_key: str) -> None:
+        """The browser is signed in, and is known from now on."""
+        keys, cookies = self.portal.desk.policy.keys, self.portal.cookies
+        until, device = self.now + timedelta(days=session.REMEMBERED_DAYS), session.new_token()[:12]
+        self.cookies[cookies.session] = session_token
+        self.cookies[cookies.known] = token.link_token(
+            keys, "known", token.address_mark(keys, address_key), until, self.device(address_key) or device
+        )
 
     def href(self, path: str) -> str:
         return self.portal.base + path

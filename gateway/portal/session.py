@@ -20,7 +20,7 @@ from storage.tx import Tx
 TOKEN_BYTES = 32
 TOUCHED_LIMIT = 10_000
 TOUCH_EVERY = timedelta(minutes=1)
-LANGUAGE_DAYS = 365
+REMEMBERED_DAYS = 365
 
 
 def new_token() -> str:
@@ -50,9 +50,14 @@ class Cookies:
     def language(self) -> str:
         return f"{self._prefix}-language"
 
+    @property
+    def known(self) -> str:
+        """That somebody signed in here before; guesses made elsewhere do not lock them out."""
+        return f"{self._prefix}-known"
+
     def put(self, response: Response, name: str, value: str) -> None:
-        """Session and visitor end with the browser; the language is remembered."""
-        age = LANGUAGE_DAYS * 86_400 if name == self.language else None
+        """Session and visitor end with the browser; the rest is remembered."""
+        age = REMEMBERED_DAYS * 86_400 if name in (self.language, self.known) else None
         response.set_cookie(name, value, max_age=age, path="/", secure=self.secure, httponly=True, samesite="lax")
 
     def drop(self, response: Response, name: str) -> None:

@@ -52,8 +52,10 @@ async def sign_in(request: PageRequest) -> Response:
         )
         return await request.page(missing, 422)
     client, key = request.client, address_key(address)
+    # Tries in a browser the owner has used before are counted apart: others cannot lock the owner out.
+    tries = f"{key} {request.device(key)}".strip()
     if not portal.limits.sign_in_client.take(client, now.timestamp()) or not portal.limits.sign_in_address.take(
-        key, now.timestamp()
+        tries, now.timestamp()
     ):
         log.warning("sign-in limited", extra=request.origin)
         return await request.page(
@@ -85,9 +87,9 @@ async def sign_in(request: PageRequest) -> Response:
             ),
             422,
         )
-    portal.limits.sign_in_address.forget(key)
+    portal.limits.sign_in_address.forget(tries)
     log.info("signed in", extra={"contact": contact.id if contact else 0})
-    request.cookies[portal.cookies.session] = token
+    request.sign_in(token, key)
     return request.go(request.next or "/tickets")
 
 

@@ -290,3 +290,13 @@ def test_a_fingerprint_tells_states_apart_and_reveals_none() -> None:
     assert mark not in (token.fingerprint(KEYS, ""), token.fingerprint(OTHER, hashed))
     assert len(mark) == 12
     assert not set(hashed.split("$")) & {mark}
+
+
+def test_a_link_has_one_spelling() -> None:
+    """Other texts that decode to the same bytes are not what we gave out."""
+    value = token.link_token(KEYS, "close", "t1", datetime(2030, 1, 1, tzinfo=UTC))
+    now = datetime(2029, 1, 1, tzinfo=UTC)
+    assert token.read_link(KEYS, "close", value, now)
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_="
+    others = [value + "=", value + "==", value.replace(".", "=."), *(value[:-1] + c for c in letters if c != value[-1])]
+    assert [other for other in others if token.read_link(KEYS, "close", other, now)] == []

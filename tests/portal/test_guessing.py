@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import re
 
 from tests.portal.browser import Page
-from tests.portal.conftest import ERIKA, PASSWORD, Opened, Site
+from tests.portal.conftest import ERIKA, MAX, PASSWORD, Opened, Site
 
 
 def masked(page: Page, address: str) -> bytes:
@@ -97,3 +98,42 @@ async def test_only_a_trusted_proxy_says_who_the_client_is(open_site: Opened) ->
             page = await browser.send("/forgot", {"address": f"{n}@example.net"})
         assert page.status == last, form.status
         site.clock.forward(hours=2)
+
+
+async def test_nobody_locks_an_owner_out(site: Site) -> None:
+    """In a browser they have used before they sign in, however often others guess; their own guesses have an end."""
+    await site.mail(ERIKA, "Hello")
+    await site.mail(MAX, "Hello")
+    await site.customer(MAX)
+    owner = await site.customer(ERIKA)
+    await owner.send("/sign-out", {}, form_at="/tickets")
+    stranger = site.browser()
+    for _ in range(11):
+        page = await stranger.send("/sign-in", {"address": ERIKA, "password": "wrong"})
+    assert page.status == 429
+    assert (await site.sign_in(owner, ERIKA)).status == 303
+    await owner.send("/sign-out", {}, form_at="/tickets")
+    # Known for one's own address only.
+    tries = [await owner.send("/sign-in", {"address": MAX, "password": "wrong"}) for _ in range(11)]
+    assert [t.status for t in tries] == [422] * 10 + [429]
+    site.clock.forward(minutes=16)
+    tries = [await owner.send("/sign-in", {"address": ERIKA, "password": "wrong"}) for _ in range(11)]
+    assert [t.status for t in tries] == [422] * 10 + [429]
+    site.clock.forward(days=366)
+    for _ in range(10):
+        await stranger.send("/sign-in", {"address": ERIKA, "password": "wrong"})
+    assert (await site.sign_in(owner, ERIKA)).status == 429
+
+
+async def test_a_browser_is_known_by_a_mark_that_names_nobody(site: Site) -> None:
+    """Signed, so that none can be made up, and without the address."""
+    await site.mail(ERIKA, "Hello")
+    owner = await site.customer(ERIKA)
+    mark = owner.cookies["replydesk-known"]
+    assert "HttpOnly" in owner.attributes["replydesk-known"]
+    assert b"erika" not in base64.urlsafe_b64decode(mark.partition(".")[0] + "==")
+    forged = site.browser()
+    forged.cookies["replydesk-known"] = mark[:-3] + "AAA"
+    for _ in range(10):
+        await site.browser().send("/sign-in", {"address": ERIKA, "password": "wrong"})
+    assert (await site.sign_in(forged, ERIKA)).status == 429

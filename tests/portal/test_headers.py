@@ -84,6 +84,7 @@ async def test_with_https_cookies_are_bound_to_the_host(open_site: Opened) -> No
         "__Host-replydesk-session",
         "__Host-replydesk-visitor",
         "__Host-replydesk-language",
+        "__Host-replydesk-known",
     }
     for line in browser.attributes.values():
         assert {"httponly", "secure", "samesite=lax", "path=/"} <= {p.strip().lower() for p in line.split(";")}

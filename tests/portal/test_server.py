@@ -12,6 +12,7 @@ import pytest
 from gateway.errors import ConfigError
 from gateway.portal import server as server_module
 from gateway.portal.app import Health
+from gateway.portal.limits import networks
 from gateway.portal.server import serve
 from tests.portal.conftest import Site
 
@@ -108,3 +109,51 @@ async def test_who_asks_for_nothing_is_not_waited_for(site: Site, monkeypatch: p
             with contextlib.suppress(ConnectionResetError):
                 assert await reader.read() == b""
         writer.close()
+
+
+async def fill(port: int, places: int, source: str) -> tuple[list[asyncio.StreamWriter], bytes]:
+    """Take so many places without asking for anything; and what one more hears."""
+    taken = []
+    for _ in range(places):
+        _, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(source, 0))
+        taken.append(writer)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(source, 0))
+    taken.append(writer)
+    async with asyncio.timeout(10):
+        return taken, await reader.read()
+
+
+async def test_there_are_so_many_places(site: Site) -> None:
+    """Above them the answer is 503 before anything was asked; who leaves makes room."""
+    second = await serve(site.app, "127.0.0.1:0", 5)
+    taken, heard = await fill(second.address[1], 5, "127.0.0.1")
+    assert heard.startswith(b"HTTP/1.1 503 ")
+    for writer in taken:
+        writer.close()
+        await writer.wait_closed()
+    async with asyncio.timeout(10):
+        while b"200" not in await asked(second.address[1]):
+            await asyncio.sleep(0.01)
+    await second.stop(1)
+
+
+async def asked(port: int) -> bytes:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    try:
+        return await reader.readline()
+    finally:
+        writer.close()
+
+
+def test_nobody_takes_all_places() -> None:
+    """But this machine and trusted proxies, which speak for many; an IPv6 network is one visitor."""
+    crowd = server_module.Crowd(1000, networks(["192.0.2.0/28"]))
+    most = server_module.CONNECTIONS_OF_ONE
+    for host, free in (("198.51.100.7", most), ("127.0.0.1", most + 5), ("::1", most + 5), ("192.0.2.3", most + 5)):
+        assert [crowd.enter(host) is not None for _ in range(most + 5)] == [True] * free + [False] * (most + 5 - free)
+    keys = [crowd.enter(f"2001:db8::{n}") for n in range(most + 1)]
+    assert keys.count(None) == 1
+    assert keys[0] is not None
+    crowd.leave(keys[0])
+    assert crowd.enter("2001:db8::1") is not None

@@ -136,6 +136,40 @@ class Admission:
         return not self._failures.is_full(peer.key, time.monotonic())
 
 
+_HTTP = frozenset((b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"PATCH", b"OPTIONS", b"CONNECT", b"TRACE"))
+
+
+def is_http(line: bytes) -> bool:
+    """Some page makes a browser talk to us: the commands in its form must not be obeyed."""
+    return line.partition(b" ")[0] in _HTTP
+
+
+class Conduct:
+    """What one connection came to since its last accepted mail."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._errors = self._commands = 0
+
+    def said(self, lines: str) -> Reply | None:
+        """We said this. Why the peer must go now; None: it may stay."""
+        # Recipients too many for one mail are no fault: a peer may name all it has, and send the rest later.
+        self._errors += lines[0] in "45" and lines != _TOO_MANY_RECIPIENTS
+        self._commands += lines != _RECIPIENT_OK
+        if 0 < self._options.max_errors <= self._errors:
+            return replies.TOO_MANY_ERRORS
+        return replies.TOO_MANY_COMMANDS if 0 < self._options.max_commands <= self._commands else None
+
+    @property
+    def pause(self) -> float:
+        """Seconds before its next command, none at first."""
+        return _BREATH if 0 < self._options.max_commands <= 10 * self._commands else 0
+
+
+_BREATH = 0.02
+_RECIPIENT_OK, _TOO_MANY_RECIPIENTS = str(replies.RECIPIENT_OK), str(replies.TOO_MANY_RECIPIENTS)
+
+
 def _log_refusal(peer: Peer, reply: Reply) -> None:
     log.warning("connection refused", extra={**peer.fields, "reply": str(reply)})
 

@@ -27,7 +27,8 @@ log = logging.getLogger("replydesk.receive")
 _TLS_HANDSHAKE_SECONDS = 30.0
 _TLS_SHUTDOWN_SECONDS = 5.0
 _GOODBYE_SECONDS = 0.5
-_BACKLOG = 512
+_BACKLOG = 100
+"""Connections let in before anything else has its turn."""
 _SMTP_PORT = 25
 
 _listening: weakref.WeakKeyDictionary[asyncio.Server, Listening] = weakref.WeakKeyDictionary()

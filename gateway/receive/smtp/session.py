@@ -40,14 +40,7 @@ _SLACK = 1 << 20
 """Bytes more than a mail that may come before we cut the peer off: pipelined commands, stuffed dots."""
 _ALL_THERE_IS = 1 << 30
 """Bytes; more than the stream ever holds, so that a read empties it."""
-_BREATH = 0.02
-"""Seconds a peer waits for each further reply that brings no mail nearer."""
-_OTHER_PROTOCOLS = frozenset((b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"PATCH", b"OPTIONS", b"CONNECT", b"TRACE"))
-"""What begins a request of HTTP: some page makes a browser talk to us, and its commands must not be obeyed."""
 _AFTER_HELLO = frozenset({"AUTH", "MAIL", "RCPT", "DATA"})
-
-_RECIPIENT_OK, _TOO_MANY_RECIPIENTS = str(replies.RECIPIENT_OK), str(replies.TOO_MANY_RECIPIENTS)
-"""The second is no fault: a peer may name all it has, and send the rest with the next mail."""
 
 Verb = Callable[[str], Awaitable[Reply | None]]
 """Carries out a command with this argument; None: it has answered already."""
@@ -101,8 +94,7 @@ class SmtpSession(aiosmtpd.SMTP):
         """Every mail's id begins with it."""
         self._mails = 0
         self._in_mail = self._leaving = self._in_long_line = False
-        self._errors = self._commands = 0
-        """Since the last accepted mail."""
+        self._conduct = admission.Conduct(self._options)
         self._bytes_since_reply = 0
         self._last_reply_at = loop.time()
         self._timeout_suspended = False
@@ -173,16 +165,14 @@ class SmtpSession(aiosmtpd.SMTP):
         try:
             line = await read(separator)
         except asyncio.LimitOverrunError:
+            # aiosmtpd looks for the end of it before it refuses it.
             self._in_long_line = True
             raise
-        if self._in_long_line:
-            # Its end, that aiosmtpd looks for before it refuses it.
-            self._in_long_line = False
-            return line
-        if line.partition(b" ")[0] in _OTHER_PROTOCOLS:
+        if admission.is_http(line):
             await self._part(replies.NOT_SMTP)
-        if not line.endswith(b"\r\n"):
+        if not line.endswith(b"\r\n") and not self._in_long_line:
             raise Declined(replies.BARE_LF)
+        self._in_long_line = False
         return line
 
     async def _introduced(self, server: object, session: object, envelope: object, header: ProxyData) -> bool:
@@ -231,17 +221,10 @@ class SmtpSession(aiosmtpd.SMTP):
         self._bytes_since_reply = 0
         self._last_reply_at = self.loop.time()
         await super().push(lines)
-        if lines == _RECIPIENT_OK:
-            await asyncio.sleep(0)
-            return
-        self._commands += 1
-        if lines[0] in "45" and lines != _TOO_MANY_RECIPIENTS:
-            self._errors += 1
-        if 0 < self._options.max_errors <= self._errors:
-            await self._part(replies.TOO_MANY_ERRORS)
-        if 0 < self._options.max_commands <= self._commands:
-            await self._part(replies.TOO_MANY_COMMANDS)
-        await asyncio.sleep(_BREATH if 0 < self._options.max_commands <= 10 * self._commands else 0)
+        end = self._conduct.said(lines)
+        if end is not None:
+            await self._part(end)
+        await asyncio.sleep(self._conduct.pause)
 
     async def handle_exception(self, error: Exception) -> str:
         """What aiosmtpd is to answer when a command raised: never a permanent refusal for a fault of ours."""
@@ -329,8 +312,7 @@ class SmtpSession(aiosmtpd.SMTP):
             self._set_post_data_state()
             reply = replies.TOO_BIG if mail is None else await self._commit(mail, transaction)
             if reply.accepted:
-                # What was before does not count any more.
-                self._errors = self._commands = 0
+                self._conduct = admission.Conduct(self._options)
             await self.answer(*[reply] * (len(transaction.forward_paths) if self._dialect.is_lmtp else 1))
         if self._leaving:
             await self._part(replies.SHUTTING_DOWN)
