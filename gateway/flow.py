@@ -40,7 +40,7 @@ SAID_WITHIN = timedelta(days=1)
 """An agent's earlier orders a new one is compared with."""
 LET_GO = Kind(KindName.CORRESPONDENCE, "let-go", "An agent let it go with #send.")
 EXPECTED_IDS = 20
-"""Parents of a new request that lead to it, should they arrive later."""
+"""Parents of a mail that lead to its ticket, should they, or others that answer them, arrive later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +122,9 @@ class Desk:
         entry = applied.entry.id if applied and applied.entry else None
         if decision.reason is not Reason.DUPLICATE:
             tx.threads.remember(message.message_id, read.content, number, entry, journal_id)
-            if decision.new is not None and number:
-                # A mail this one answers may still be on its way here, by another path or daemon.
+            if number and (decision.new is not None or case.knows_author):
+                # A mail this one answers may still be on its way here, by another path or daemon, or never come:
+                # then the next answer to it joins all the same.
                 tx.threads.expect(read.keys.message_ids[:EXPECTED_IDS], number, journal_id)
         if decision.probe:
             tx.probes.returned(decision.probe, journal_id, now)
@@ -246,7 +247,9 @@ class Desk:
             own = (
                 tx.reads.search(Wanted("open", requester=case.author.address), limit=MOST) if asks_status(case) else ()
             )
-            return replace(facts, own_tickets=tuple(own))
+            quotes = ticket is not None and case.message.reply_text != case.message.body_text
+            history = tx.reads.entries(ticket.number, limit=QUOTABLE) if ticket and quotes else ()
+            return replace(facts, own_tickets=tuple(own), history=tuple(history))
         number = next((int(c.argument) for c in case.order.commands if c.verb in NUMBERED and c.argument), 0)
         named = tx.threads.known(thread.ThreadKeys(claims=(number,))).tickets.get(number) if number else None
         domain = blocking.named_domain(case.order.commands)
@@ -321,6 +324,8 @@ class Desk:
 
 MOST = 5_000
 """Tickets of one person that are counted."""
+QUOTABLE = 200
+"""Entries of a ticket a quotation is compared with."""
 NUMBERED = (Verb.MERGE, Verb.MOVE, Verb.REOPEN)
 
 

@@ -15,8 +15,9 @@ from gateway.core.commands import Verb
 from gateway.core.decision import Decision, Doubt, Joined, Reason, Why
 from gateway.core.notice import Notice, fitting
 from gateway.core.refusal import PACE, about_drafts, answers_draft, hold, is_lifted, refuse, seems_automatic, unsent
-from gateway.core.ticket import Entry, EntryKind, Role, Ticket
+from gateway.core.ticket import EntryKind, Role, Ticket
 from gateway.errors import IllegalTransition
+from gateway.mail.message import Address
 from gateway.mail.sentence import code
 from gateway.mail.subject import is_forward
 
@@ -264,15 +265,11 @@ def _misunderstood(on: AgentCase, problems: tuple[str, ...]) -> Decision:
 
 
 def _newly_confirmed(case: Case, ticket: Ticket) -> tuple[Joined, ...]:
-    """Unconfirmed people the agent writes to: by name in the header, or by answering their mail."""
-    written_to = {a.key for a in agent_mail.outside(case)}
-    parent: Entry | None = case.facts.parent
-    if parent is not None and parent.role is Role.STRANGER:
-        written_to.add(parent.author.key)
-    known = {a.key for a in ticket.unconfirmed}
-    joined = [Joined(a) for a in ticket.unconfirmed if a.key in written_to]
-    joined += [Joined(a) for a in agent_mail.outside(case) if a.key not in known and not ticket.knows(a.address)]
-    return tuple(joined)
+    """People the agent names: in the header, or with `#cc`. To answer a stranger's mail names nobody."""
+    named = [*agent_mail.outside(case), *(Address(c.argument) for c in case.order.commands if c.verb is Verb.CC)]
+    known = {a.key: a for a in ticket.unconfirmed}
+    wanted = {a.key: known.get(a.key, a) for a in named}
+    return tuple(Joined(a) for a in wanted.values() if not ticket.knows(a.address))
 
 
 def _with_remarks(decision: Decision, remarks: tuple[str, ...]) -> Decision:

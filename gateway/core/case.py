@@ -41,7 +41,7 @@ class Facts:
     reopens: tuple[datetime, ...] = ()
     """Reopens of the matched ticket lately, newest first."""
     history: tuple[Entry, ...] = ()
-    """For an agent's mail: the entries of the matched ticket, oldest first."""
+    """For an agent's mail, or one that quotes: the entries of the matched ticket, oldest first."""
     parent: Entry | None = None
     """For an agent's mail: what the notice it answers was about."""
     named: Ticket | None = None

@@ -15,8 +15,11 @@ from enum import StrEnum
 from functools import lru_cache
 
 from gateway import texts
+from gateway.core.labels import SUBJECTS
 from gateway.core.lifecycle import Status
+from gateway.core.notice import Notice
 from gateway.mail.sentence import code
+from gateway.mail.subject import base_subject
 from gateway.texts import Catalogs, mark_in
 
 
@@ -44,6 +47,9 @@ class Verb(StrEnum):
     SEND = "send"
     DRAFTS = "drafts"
     REOPEN = "reopen"
+    REQUESTER = "requester"
+    CC = "cc"
+    ONLY = "only"
     HELP = "help"
 
 
@@ -73,6 +79,9 @@ FORMS: dict[Verb, str] = {
     Verb.SEND: "#send [N]",
     Verb.DRAFTS: "#drafts",
     Verb.REOPEN: "#reopen [N]",
+    Verb.REQUESTER: "#requester ADDRESS",
+    Verb.CC: "#cc ADDRESS",
+    Verb.ONLY: "#only",
     Verb.HELP: "#help",
 }
 
@@ -100,6 +109,9 @@ _COMMAND_WORDS: dict[Verb, str] = {
     Verb.SEND: mark_in("command", "send"),
     Verb.DRAFTS: mark_in("command", "drafts"),
     Verb.REOPEN: mark_in("command", "reopen"),
+    Verb.REQUESTER: mark_in("command", "requester"),
+    Verb.CC: mark_in("command", "cc"),
+    Verb.ONLY: mark_in("command", "only"),
     Verb.HELP: mark_in("command", "help"),
 }
 
@@ -235,12 +247,18 @@ def _only_reopens(commands: Sequence[Command]) -> bool:
 
 
 def asks_status(subject: str, reply_text: str) -> bool:
-    """A customer asks for their open tickets: the word stands alone, in the text or above an empty one.
+    """A customer asks for their open tickets: the mail holds the word and nothing else, or answers the list; as an
+    order (`#status`) the word may stand below any subject.
 
-    With any other text the mail is a request: a question called "Status" must reach a human.
+    With any other text or subject it is a request: a question called "Status", or asked below "Order 55", must reach
+    a human.
     """
-    text = _words(reply_text.partition("\n-- \n")[0])
-    return (text or _words(subject)) in _questions(texts.catalogs())
+    text, above = _words(reply_text.partition("\n-- \n")[0]), _words(base_subject(subject))
+    asked = _questions(texts.catalogs())
+    lists = (_words(words.gettext(SUBJECTS[Notice.TICKET_LIST])) for words in texts.catalogs().every())
+    if not text:
+        return above in asked
+    return text in asked and (not above or above in asked or above in lists or text.startswith("#"))
 
 
 def _words(text: str) -> str:
@@ -362,6 +380,8 @@ _ARGUMENTS: dict[Verb, Callable[[Verb, str, Sequence[str], Sequence[str]], Comma
     Verb.TO: _address,
     Verb.MAILBOX: _address,
     Verb.FOR: _address,
+    Verb.REQUESTER: _address,
+    Verb.CC: _address,
     Verb.LANGUAGE: _language,
     Verb.BLOCK: _sender,
     Verb.UNBLOCK: _sender,
@@ -371,7 +391,7 @@ _ARGUMENTS: dict[Verb, Callable[[Verb, str, Sequence[str], Sequence[str]], Comma
 
 _ENDINGS = (Verb.CLOSE, Verb.SOLVED, Verb.WAIT, Verb.STATUS, Verb.SPAM, Verb.REOPEN)
 _MOVES = (Verb.SPLIT, Verb.MERGE, Verb.MOVE)
-PEOPLE = (Verb.FROM, Verb.TO, Verb.FOR)
+PEOPLE = (Verb.FROM, Verb.TO, Verb.FOR, Verb.REQUESTER)
 """They name whom a new request is of."""
 _ALONE = (*_MOVES, Verb.UNDO, Verb.DRAFTS)
 """They are about other mails than this one; what else it orders would be for a ticket that is hard to tell."""
@@ -390,6 +410,6 @@ def _contradictions(commands: Sequence[Command]) -> list[str]:
         problems.append(code("stands_alone", f"#{alone.value}"))
     for verb in Verb:
         said = list(dict.fromkeys(c.argument for c in commands if c.verb is verb))
-        if len(said) > 1 and verb is not Verb.NOTE and not (verb is Verb.REOPEN and _only_reopens(commands)):
+        if len(said) > 1 and verb not in (Verb.NOTE, Verb.CC) and not (verb is Verb.REOPEN and _only_reopens(commands)):
             problems.append(code("contradiction", " & ".join(f"#{verb.value} {a}".strip() for a in said)))
     return problems

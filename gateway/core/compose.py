@@ -43,8 +43,9 @@ LISTED = 100
 """Tickets named in one mail; the rest is counted."""
 _ERASED = _("(erased)")
 _LINKED = _("{name} (by the link at the end of this mail)")
-LINE_LENGTH = 6_000
-"""Characters of one entry repeated in a mail; the whole stands on the status page and in the raw mail."""
+LINE_LENGTH, ENTRY_LENGTH = 6_000, 100_000
+"""Characters of one entry repeated in a mail, and of the one it is about; the status page has the whole."""
+_MORE = _("{count} more characters: the notice about that mail and the status page have them")
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +232,8 @@ def _words(request: NoticeRequest, scene: Scene, policy: Policy, box: Mailbox, l
     if request.brief:
         entry = None
     if entry is not None and request.notice is Notice.AGENT_NOTICE:
-        text, author, names = _shortened(entry.new_text), entry.author.shown, _names(entry, scene.files, language)
+        text = _for_agents(entry, language, ENTRY_LENGTH)
+        author, names = entry.author.shown, _names(entry, scene.files, language)
     elif entry is not None and _answer(request, scene):
         text, html, names = scene.text, scene.html, _names(entry, scene.files, language)
         author, signature = closing(text, entry.author, box, policy)
@@ -278,7 +280,8 @@ def _also_to(request: NoticeRequest, scene: Scene) -> tuple[str, ...]:
         return ()
     people = (ticket.requester, *ticket.participants)
     if notice is Notice.AGENT_NOTICE:
-        told = bool(ticket.participants) and not request.brief
+        stranger = scene.entry is not None and scene.entry.role is Role.STRANGER
+        told = (bool(ticket.participants) or stranger) and not request.brief
         return tuple(a.address for a in people if "@" in a.key) if told else ()
     if notice is Notice.REPLY or (notice is Notice.CLOSE_CONFIRMATION and scene.text):
         return tuple(a.address for a in people if a.key != request.recipient.key and "@" in a.key)
@@ -333,8 +336,11 @@ def _ticket_words(ticket: Ticket, policy: Policy, language: str, to_agent: bool)
 def _conversation(request: NoticeRequest, scene: Scene, box: Mailbox, language: str) -> tuple[Line, ...]:
     """What went before, newest first."""
     shown, to_agent = _earlier(request, scene)[-CONVERSATION_LINES:][::-1], request.audience is Audience.AGENT
-    texts = [e.new_text for e in shown] if to_agent else known_quotes.for_customers(shown, scene.conversation)
-    return tuple(_line(e, box, text, language) for e, text in zip(shown, texts, strict=True))
+    if to_agent:
+        said = [_for_agents(e, language) for e in shown]
+    else:
+        said = [_shortened(t, language) for t in known_quotes.for_customers(shown, scene.conversation)]
+    return tuple(_line(e, box, text, language) for e, text in zip(shown, said, strict=True))
 
 
 def _earlier(request: NoticeRequest, scene: Scene) -> list[Entry]:
@@ -362,7 +368,7 @@ def _line(entry: Entry, box: Mailbox, text: str, language: str) -> Line:
     # Of somebody who was erased there is neither a name nor an address.
     name = name if entry.author.name or "@" in name or role != "customer" else texts.catalog(language).gettext(_ERASED)
     internal = entry.kind is EntryKind.COMMENT
-    return Line(name, role, entry.created_at, _shortened(text), _names(entry), internal)
+    return Line(name, role, entry.created_at, text, _names(entry), internal)
 
 
 def _names(entry: Entry, files: tuple[AttachedFile, ...] = (), language: str = "en") -> tuple[str, ...]:
@@ -373,5 +379,21 @@ def _names(entry: Entry, files: tuple[AttachedFile, ...] = (), language: str = "
     return tuple(words.gettext(_LINKED, name=a.filename) if a.part in linked else a.filename for a in shown)
 
 
-def _shortened(text: str) -> str:
-    return text if len(text) <= LINE_LENGTH else text[:LINE_LENGTH].rstrip() + " […]"
+def _shortened(text: str, language: str, most: int = LINE_LENGTH) -> str:
+    if len(text) <= most:
+        return text
+    more = texts.catalog(language).gettext(_MORE, count=len(text) - most)
+    return f"{text[:most].rstrip()} […]\n\n[{more}]"
+
+
+def _for_agents(entry: Entry, language: str, most: int = LINE_LENGTH) -> str:
+    """The text of an entry, with a line that says how much of its mail is not shown, and where that is."""
+    text, count = _shortened(entry.new_text, language, most), known_quotes.left_out(entry)
+    if not count:
+        return text
+    left_out = texts.catalog(language).ngettext(
+        "{count} quoted line is left out: an earlier mail of this ticket has it",
+        "{count} quoted lines are left out: earlier mails of this ticket have them",
+        count,
+    )
+    return f"{text}\n\n[{left_out}]"

@@ -26,9 +26,13 @@ from gateway.core.lifecycle import Move, Status, transition
 from gateway.core.notice import Audience, Notice, NoticeRequest
 from gateway.core.policy import Mailbox, Policy
 from gateway.core.roles import is_role
-from gateway.core.ticket import EntryKind, Role, Ticket
+from gateway.core.ticket import EntryKind, Evidence, Role, Ticket
+from gateway.mail.quotation import is_forward_mark
 from gateway.mail.sentence import code
-from gateway.mail.subject import base_subject
+from gateway.mail.subject import base_subject, is_forward
+
+LOOKED_AT = 500
+"""Lines of a mail among which a mark that it passes another one on is looked for."""
 
 
 def reply(case: Case) -> Decision:
@@ -52,10 +56,25 @@ def _requester_closes(case: Case, ticket: Ticket) -> Decision:
     return replace(closing, why=why, entry=entry)
 
 
+def joins_as_stranger(case: Case) -> bool:
+    """It shows a signed mark, and is an answer. Every mail program puts our id into a mail that passes ours on:
+    whoever passes it to us asks something of their own."""
+    if case.ticket is None or not case.signed:
+        return False
+    answers = case.choice.match is not None and case.choice.match.evidence is Evidence.REPLY_ADDRESS
+    return answers or not _passes_on(case)
+
+
+def _passes_on(case: Case) -> bool:
+    lines = case.message.body_text.split("\n")[:LOOKED_AT]
+    return is_forward(case.message.subject) or any(is_forward_mark(line) for line in lines)
+
+
 def stranger_signed(case: Case) -> Decision:
     ticket = case.ticket
     assert ticket is not None
-    flag = code("unconfirmed", case.author.address)
+    people = ", ".join(a.address for a in (ticket.requester, *ticket.participants) if "@" in a.key)
+    flag = code("not_named", case.author.address, people)
     decision = _attach(case, ticket, Role.STRANGER, Reason.STRANGER_SIGNED, (flag,))
     joined = (Joined(case.author, confirmed=False, sees=_side_of_mark(case, ticket)), *decision.change.joined)
     return replace(decision, change=replace(decision.change, joined=joined))
@@ -69,7 +88,8 @@ def _side_of_mark(case: Case, ticket: Ticket) -> tuple[int, ...]:
 
 
 def stranger_unsigned(case: Case) -> Decision:
-    return _new(case, Reason.STRANGER_UNSIGNED, tuple(("claims", n) for n in _claimed(case)))
+    reason = Reason.STRANGER_PASSES_ON if case.signed else Reason.STRANGER_UNSIGNED
+    return _new(case, reason, tuple(("claims", n) for n in _claimed(case)))
 
 
 def answers_spam(case: Case) -> bool:
@@ -223,7 +243,7 @@ def _new(case: Case, reason: Reason, links: tuple[tuple[str, int], ...], subject
         new=NewTicket(
             subject or case.message.subject, case.author, box.address, language.hinted(case.message, case.policy)
         ),
-        entry=draft.entry(case, EntryKind.CORRESPONDENCE, Role.REQUESTER, reason, remarks=remarks),
+        entry=draft.entry(case, EntryKind.CORRESPONDENCE, Role.REQUESTER, reason, remarks=remarks, begins=True),
         change=Change(joined=_company(case, None), links=links),
         notices=tuple(notices),
         files=case.files,
@@ -259,7 +279,8 @@ def _link_remarks(reason: Reason, links: tuple[tuple[str, int], ...]) -> tuple[s
     numbers = ", #".join(str(n) for _, n in links)
     if not numbers:
         return ()
-    return (code("follows_ticket" if reason is Reason.FOLLOW_UP else "claims_ticket", numbers),)
+    said = {Reason.FOLLOW_UP: "follows_ticket", Reason.STRANGER_PASSES_ON: "passes_on"}
+    return (code(said.get(reason, "claims_ticket"), numbers),)
 
 
 def _lost(case: Case) -> tuple[str, ...]:

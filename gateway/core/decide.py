@@ -207,15 +207,17 @@ TABLE: tuple[Row, ...] = (
     ),
     Row(
         "stranger with a signed mark",
-        lambda c: c.ticket is not None and c.signed,
+        customers.joins_as_stranger,
         customers.stranger_signed,
-        "a stranger wrote, with a signed mark | yes, unconfirmed | → Waiting on us | no | yes, flagged",
+        "a stranger wrote, with a signed mark | yes, unconfirmed | → Waiting on us | no | yes, flagged, with who gets "
+        "the answer",
     ),
     Row(
         "stranger without",
         lambda c: c.ticket is not None,
         customers.stranger_unsigned,
-        'a stranger wrote, with anything else | new ticket, "claims #N" | no | yes | yes, flagged',
+        'a stranger wrote, with anything else, or passed a mail of ours on | new ticket, "claims #N" | no | yes | '
+        "yes, flagged",
     ),
     Row(
         "new request",

@@ -25,6 +25,7 @@ class Reason(StrEnum):
     REPLY = "reply"
     REPLY_REOPENS = "reply-reopens"
     STRANGER_SIGNED = "stranger-with-signed-mark"
+    STRANGER_PASSES_ON = "stranger-passes-on"
     STRANGER_UNSIGNED = "stranger-with-unsigned-mark"
     FOLLOW_UP = "closed-too-long"
     AUTOMATIC_ON_TICKET = "automatic-on-ticket"
@@ -79,6 +80,7 @@ SENTENCES: dict[Reason, str] = {
     Reason.REPLY: "The mail belongs to a ticket its author takes part in.",
     Reason.REPLY_REOPENS: "The mail answers a ticket that was solved or closed.",
     Reason.STRANGER_SIGNED: "The author has no part in the ticket but holds a mail of ours: joins, unconfirmed.",
+    Reason.STRANGER_PASSES_ON: "Its author, who has no part in the ticket, passes a mail of ours on: a new request.",
     Reason.STRANGER_UNSIGNED: "The author has no part in the ticket and no signed mark of it: a new request.",
     Reason.FOLLOW_UP: "The ticket was closed longer ago than reopen_window_days: a follow-up request.",
     Reason.AUTOMATIC_ON_TICKET: "A machine answered; it is kept on the ticket and changes nothing.",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from gateway.core import audience, sides
+from gateway.core import audience, known_quotes, sides, token
 from gateway.core.case import Case
 from gateway.core.decision import EntryDraft, Reason
 from gateway.core.notice import NoticeRequest
-from gateway.core.ticket import EntryKind, Role, Ticket
+from gateway.core.thread import Key, leads_to
+from gateway.core.ticket import EntryKind, Evidence, Role, Ticket
 from gateway.mail.message import Address
 
 
@@ -20,15 +21,17 @@ def entry(
     text: str | None = None,
     remarks: tuple[str, ...] = (),
     collapsed: bool = False,
+    begins: bool = False,
 ) -> EntryDraft:
-    """The mail as a line of the ticket's history; `text` None: its own."""
+    """The mail as a line of the ticket's history; `text` None: its own. `begins`: it opens a ticket, which holds
+    nothing of what it quotes."""
     message, match = case.message, case.choice.match
     return EntryDraft(
         kind=kind,
         author=author or case.author,
         role=role,
         body_text=message.body_text if text is None else text,
-        reply_text=message.reply_text if text is None else text,
+        reply_text=(message.body_text if begins else _shown(case)) if text is None else text,
         attachments=message.attachments,
         message_id=message.message_id,
         reason=reason.value,
@@ -38,6 +41,19 @@ def entry(
         sha256=message.sha256,
         side=sides.of_entry(case.ticket, (author or case.author).key, role),
     )
+
+
+def _shown(case: Case) -> str:
+    message = case.message
+    if message.reply_text == message.body_text or case.ticket is None or case.holder:
+        return message.reply_text
+
+    def is_ours(text: str) -> bool:
+        found = token.find_references(case.policy.reference_prefix, text)
+        keys = (Key(Evidence.BODY_REFERENCE, number, code=code) for number, code in found if number)
+        return any(leads_to(key, case.known, case.policy.keys) for key in keys)
+
+    return known_quotes.with_unknown(message.body_text, message.reply_text, case.facts.history, is_ours)
 
 
 def tell(case: Case, ticket: Ticket | None, headline: str, remarks: tuple[str, ...]) -> tuple[NoticeRequest, ...]:

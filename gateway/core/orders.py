@@ -29,6 +29,7 @@ from gateway.errors import IllegalTransition
 from gateway.mail.message import Address, address_key
 from gateway.mail.sentence import code
 
+NO_ORDER = Order()
 _NOBODY = ("nobody", "niemand", "none")
 _ME = ("me", "mir", "ich")
 
@@ -111,9 +112,10 @@ def carry_out(by: OrderContext, order: Order, answer: Answer | None, proof: str)
     if answer or wanted is not None:
         # Other orders leave a status of the site's own, and the time it was reached, as they are.
         change = replace(change, status=status, sub_status=sub_status)
-    people = tuple(a for a in recipients(ticket, answer) if not by.policy.is_own(a.address))
+    people = tuple(a for a in recipients(ticket, answer, order) if not by.policy.is_own(a.address))
     silent = answer is None and order.argument(Verb.CLOSE) == "silent"
-    mails = () if change.spam or silent else _customer_mails(by, status, people, answer, sub_status)
+    asked = replace(by, ticket=replace(ticket, requester=change.requester or ticket.requester)) if answer else by
+    mails = () if change.spam or silent else _customer_mails(asked, status, people, answer, sub_status)
     after = change.applied_to(ticket)
     told = audience.tell_of_assignment(by.policy, ticket, after, by.agent)
     if handed_over:
@@ -178,8 +180,18 @@ def _said_of(told: tuple[NoticeRequest, ...]) -> str:
     return "yes: " + ", ".join(dict.fromkeys(n.headline for n in told))
 
 
-def recipients(ticket: Ticket, answer: Answer | None) -> tuple[Address, ...]:
-    """Whom an answer goes to: requester and participants, but those who have it already."""
+def new_requester(order: Order) -> str:
+    """The address an order makes the requester of a ticket that is there; empty without one."""
+    return order.argument(Verb.REQUESTER) or order.argument(Verb.FROM)
+
+
+def recipients(ticket: Ticket, answer: Answer | None, order: Order = NO_ORDER) -> tuple[Address, ...]:
+    """Whom an answer goes to: requester and participants, but those who have it already. `#requester` names another
+    requester, `#only` leaves out the participants who are not named as well."""
+    if order.has(Verb.REQUESTER):
+        ticket = replace(ticket, requester=Address(order.argument(Verb.REQUESTER)))
+    if order.has(Verb.ONLY):
+        ticket = replace(ticket, people=())
     joined = tuple(j.address for j in answer.joined) if answer else ()
     people = {a.key: a for a in (*joined[::-1], *ticket.participants[::-1], ticket.requester)}
     had_it = answer.had_it if answer else frozenset()
@@ -282,20 +294,20 @@ def _ordered(by: OrderContext, order: Order) -> tuple[Change, tuple[str, ...]]:
         change = replace(change, spam=True)
         events.append(code("spam", by.name))
     events += blocking.events(order, by.ticket.requester, by.name)
-    if order.has(Verb.FROM):
-        change = replace(change, requester=Address(order.argument(Verb.FROM)))
-        events.append(code("requester_set", order.argument(Verb.FROM)))
+    if wanted := new_requester(order):
+        change = replace(change, requester=Address(wanted))
+        events.append(code("requester_set", wanted))
         if _is_participant(by.ticket, order) and not sides.is_shared(by.ticket):
-            change = replace(change, left=(*change.left, address_key(order.argument(Verb.FROM))))
-        former, stays = by.ticket.requester, address_key(order.argument(Verb.FROM)) == by.ticket.requester.key
+            change = replace(change, left=(*change.left, address_key(wanted)))
+        former, stays = by.ticket.requester, address_key(wanted) == by.ticket.requester.key
         if not stays and by.policy.agent_for(former.address) is None and "@" in former.key:
             events.append(code("requester_out", former.address))
     return change, tuple(events)
 
 
 def _is_participant(ticket: Ticket, order: Order) -> bool:
-    """Whoever `#from` names takes part already, as somebody else than the requester."""
-    return any(p.address.key == address_key(order.argument(Verb.FROM)) for p in ticket.people if not p.follower)
+    """Whoever is the requester now takes part already, as somebody else."""
+    return any(p.address.key == address_key(new_requester(order)) for p in ticket.people if not p.follower)
 
 
 def assignment(by: OrderContext, order: Order) -> tuple[str | None, tuple[str, ...]]:
@@ -370,7 +382,7 @@ def before(
         given_to=given_to,
         mailbox=t.mailbox if order.has(Verb.MAILBOX) else "",
         blocked=blocking.wanted(order, Verb.BLOCK, t.requester),
-        requester=t.requester.address if order.has(Verb.FROM) else "",
-        took_part=order.has(Verb.FROM) and _is_participant(t, order),
+        requester=t.requester.address if new_requester(order) else "",
+        took_part=bool(new_requester(order)) and _is_participant(t, order),
         joined=tuple(j.address.key for j in joined),
     )

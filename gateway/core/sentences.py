@@ -66,6 +66,14 @@ SENTENCES: dict[str, str] = {
     "unconfirmed": _(
         "{0} is not confirmed on this ticket: answers go to them only once you or the requester have written to them."
     ),
+    "not_named": _(
+        "{0} has no part in this ticket. Your answer goes to {1}; {0} gets it only if you name them: #cc {0} above "
+        "your text."
+    ),
+    "passes_on": _(
+        "Passes on a mail of #{0}, in which its author has no part: a request of its own, and your answer goes to them "
+        "alone."
+    ),
     "same_id": _("A different mail with the same Message-ID was received before."),
     "encrypted": _("The content is encrypted and cannot be read without a key; it is attached."),
     "close_unproven": _("It asks for closing, but does not prove that the requester sent it."),

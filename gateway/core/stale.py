@@ -30,6 +30,8 @@ def since(on: AgentCase, decision: Decision) -> tuple[str, ...]:
         return ()
     meant = {j.address.key for j in decision.change.joined}
     people = {n.recipient.key: n.recipient for n in decision.notices if n.audience is Audience.CUSTOMER}
+    if decision.change.requester is not None:
+        meant.add(decision.change.requester.key)
     new = [
         a
         for a in people.values()

@@ -326,7 +326,23 @@ def test_row_stranger_with_a_signed_mark() -> None:
     decision = decide(c)
     assert attached(decision)
     assert [(j.address, j.confirmed) for j in decision.change.joined] == [(MALLORY, False)]
-    assert all("not confirmed" in text_of(n.remarks[0], "en") for n in decision.notices)
+    assert all("#cc mallory@elsewhere.example" in text_of(n.remarks[0], "en") for n in decision.notices)
+
+
+def test_whoever_passes_our_mail_on_asks_something_of_their_own() -> None:
+    """Each mail program puts our id into a mail that passes ours on: it is no answer, and nobody else reads it."""
+    for mail in (
+        message(MALLORY, subject="FW: Printer"),
+        message(
+            MALLORY, body_text="How much?\n\n---------- Forwarded message ---------\nFrom: Kim <kim@customer.example>"
+        ),
+    ):
+        c = case(mail, on=ticket(), evidence=Evidence.OWN_MESSAGE_ID)
+        assert row_of(c) == "stranger without"
+        decision = decide(c)
+        assert opened(decision)
+        assert decision.reason is Reason.STRANGER_PASSES_ON
+        assert decision.change.links == (("claims", 7),)
 
 
 def test_row_stranger_without() -> None:

@@ -78,6 +78,17 @@ def test_an_answer_goes_to_everybody_who_takes_part(status: Status) -> None:
     assert "proof" in decision.why.attach
 
 
+def test_an_order_says_who_gets_the_answer() -> None:
+    """`#only` the requester, `#requester` somebody else in their place, who is the requester from then on."""
+    assert notices(carry("#only", answer()), *CUSTOMERS) == [KIM.address]
+    assert notices(carry("#only", answer(joined=(Joined(MALLORY),))), *CUSTOMERS) == [KIM.address, MALLORY.address]
+    other = carry("#requester kim@home.example", answer())
+    assert notices(other, *CUSTOMERS) == ["kim@home.example", LEE.address]
+    assert other.change.applied_to(ON).requester.address == "kim@home.example"
+    assert other.undo is not None
+    assert other.undo.requester == KIM.address
+
+
 def test_an_answer_is_sent_to_nobody_twice() -> None:
     """Who got the agent's own mail is left out; who joins by it is put in, and nobody is there twice."""
     decision = carry("", answer(had_it=frozenset({KIM.key}), joined=(Joined(MALLORY), Joined(LEE))))
