@@ -12,9 +12,11 @@ import atexit
 import contextlib
 import gc
 import os
+import re
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from typing import NoReturn
 
 from gateway import __version__
 from gateway.errors import ReplydeskError, StorageUnavailable
@@ -88,12 +90,26 @@ def _for_a_mail_server(words: list[str]) -> int:
     return code if code in (DONE, UNDELIVERABLE) else TRY_LATER
 
 
+class Parser(argparse.ArgumentParser):
+    """Says which word was meant, and not every one there is."""
+
+    def error(self, message: str) -> NoReturn:
+        found = re.search(r"invalid choice: '([^']*)' \(choose from (.*)\)", message)
+        if found:
+            from difflib import get_close_matches
+
+            near = get_close_matches(found[1], re.findall(r"'([^']+)'", found[2]), 1)
+            hint = f"Did you mean '{near[0]}'?" if near else f"`{self.prog} --help` names what there is."
+            message = f"there is no '{found[1]}'. {hint}"
+        super().error(message)
+
+
 def _dispatch(words: list[str]) -> int:
-    common = argparse.ArgumentParser(prog="replydesk", add_help=False, allow_abbrev=False)
+    common = Parser(prog="replydesk", add_help=False, allow_abbrev=False)
     common.add_argument("--config", metavar="FILE", help="the configuration (default: $REPLYDESK_CONFIG)")
     known, rest = common.parse_known_args(words)
     nouns = "\n".join(f"  {noun:13} {meaning}" for noun, meaning in NOUNS.items())
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="replydesk",
         usage="%(prog)s [--config FILE] NOUN …",
         description="An e-mail-first support gateway.",
@@ -106,7 +122,7 @@ def _dispatch(words: list[str]) -> int:
     parser.add_argument("noun", metavar="NOUN", choices=list(NOUNS), help="what it is about, see below")
     noun: str = parser.parse_args(rest[:1]).noun
     module = import_module(f"gateway.cli.{noun.replace('-', '_')}")
-    own = argparse.ArgumentParser(
+    own = Parser(
         prog=f"replydesk {noun}", description=f"{NOUNS[noun].capitalize()}.", parents=[common], allow_abbrev=False
     )
     module.configure(own)

@@ -43,7 +43,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     if not cells:
         print(NOTHING, file=sys.stderr)
     elif sys.stdout.isatty():
-        _rich_table(columns, cells)
+        _on_a_terminal(columns, cells)
     else:
         for line in aligned([list(columns), *cells]):
             print(line)
@@ -112,16 +112,35 @@ def _utf8() -> TextIO:
     return sys.stdout
 
 
-def _rich_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    from rich import box
+_MEANS = {
+    "red": {"held", "failed", "error", "missed", "late", "no"},
+    "yellow": {"warning", "uncertain", "deferred", "Waiting on us", "New"},
+    "green": {"ok"},
+}
+"""Colour → words that a cell is said in by it."""
+_NARROWEST = 8
+"""Columns a cell keeps at least."""
+
+
+def _on_a_terminal(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """One line a row, whatever the width: empty columns are left out, the widest are cut."""
+    from rich.cells import cell_len, set_cell_size
     from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
 
-    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in columns:
-        shown.add_column(name, overflow="fold")
-    for row in rows:
-        # Text, for a subject may hold what rich would take for markup.
-        shown.add_row(*(Text(cell) for cell in row))
-    Console(highlight=False).print(shown)
+    console = Console(highlight=False)
+    kept = [n for n in range(len(columns)) if any(row[n] for row in rows)]
+    shown = [[row[n] for n in kept] for row in (columns, *rows)]
+    widths = [max(cell_len(cell) for cell in column) for column in zip(*shown, strict=True)]
+    while sum(widths) + 2 * (len(widths) - 1) > console.width and max(widths) > _NARROWEST:
+        widths[widths.index(max(widths))] -= 1
+    for row in shown:
+        line = Text(no_wrap=True, overflow="ignore")
+        for cell, width in zip(row, widths, strict=True):
+            colour = next((c for c, words in _MEANS.items() if cell in words), "")
+            line.append(set_cell_size(cell, width - 1) + "…" if cell_len(cell) > width else cell, colour)
+            line.append(" " * (width - cell_len(cell) + 2))
+        line.rstrip()
+        if row is shown[0]:
+            line.stylize("bold")
+        console.print(line, soft_wrap=True)

@@ -105,7 +105,8 @@ def _digest(tx: Tx, context: JobContext, before: datetime, now: datetime) -> int
     for agent in policy.agents:
         sections = digest.for_agent(agent, still_open, counts, policy, now)
         if sections:
-            request = NoticeRequest(Notice.AGENT_DIGEST, Address(agent.address, agent.name), Audience.AGENT, "digest")
+            subject = digest.summary(agent, still_open, policy, now)
+            request = NoticeRequest(Notice.AGENT_DIGEST, Address(agent.address, agent.name), Audience.AGENT, subject)
             sent += _send_sections(tx, context.desk, request, sections, now)
     return sent
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Self
 
-from gateway.core import commands, outgoing_text, sides, token
 from gateway.core import formatted as formatting
+from gateway.core import language as tongue
+from gateway.core import outgoing_text, sheet, sides, token
 from gateway.core.case import Case
 from gateway.core.commands import Verb
 from gateway.core.decision import EntryDraft, Reason
@@ -177,8 +178,7 @@ def entry(
 
 
 def help_for(agent: Agent, box: Mailbox, case: Case) -> tuple[str, ...]:
-    forms = (code("commands_are"), *commands.FORMS.values())
-    return (*forms, *own_address(agent, box, case))
+    return (*own_address(agent, box, case), *sheet.paragraphs(tongue.of_agent(agent, box, case.policy)))
 
 
 def own_address(agent: Agent, box: Mailbox, case: Case) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from gateway.core.notice import Notice
 from gateway.mail.sentence import code
 from gateway.mail.subject import base_subject
 from gateway.texts import Catalogs, mark_in
+from gateway.texts import mark as _
 
 
 class Verb(StrEnum):
@@ -56,34 +57,35 @@ class Verb(StrEnum):
 _VERBS = {verb.value: verb for verb in Verb}
 
 FORMS: dict[Verb, str] = {
-    Verb.CLOSE: "#close [silent]",
-    Verb.SOLVED: "#solved",
-    Verb.WAIT: "#wait",
-    Verb.NOTE: "#note",
-    Verb.ASSIGN: "#assign NAME|me|nobody",
-    Verb.STATUS: "#status NAME",
-    Verb.FOLLOW: "#follow",
-    Verb.UNFOLLOW: "#unfollow",
-    Verb.SPLIT: "#split",
-    Verb.MERGE: "#merge N",
-    Verb.MOVE: "#move N",
-    Verb.FROM: "#from ADDRESS",
-    Verb.TO: "#to ADDRESS",
-    Verb.MAILBOX: "#mailbox ADDRESS",
-    Verb.FOR: "#for ADDRESS",
-    Verb.LANGUAGE: "#language en|de",
-    Verb.SPAM: "#spam",
-    Verb.BLOCK: "#block [ADDRESS|DOMAIN]",
-    Verb.UNBLOCK: "#unblock [ADDRESS|DOMAIN]",
-    Verb.UNDO: "#undo",
-    Verb.SEND: "#send [N]",
-    Verb.DRAFTS: "#drafts",
-    Verb.REOPEN: "#reopen [N]",
-    Verb.REQUESTER: "#requester ADDRESS",
-    Verb.CC: "#cc ADDRESS",
-    Verb.ONLY: "#only",
-    Verb.HELP: "#help",
+    Verb.CLOSE: _("#close [silent]"),
+    Verb.SOLVED: _("#solved"),
+    Verb.WAIT: _("#wait"),
+    Verb.NOTE: _("#note"),
+    Verb.ASSIGN: _("#assign NAME|me|nobody"),
+    Verb.STATUS: _("#status NAME"),
+    Verb.FOLLOW: _("#follow"),
+    Verb.UNFOLLOW: _("#unfollow"),
+    Verb.SPLIT: _("#split"),
+    Verb.MERGE: _("#merge N"),
+    Verb.MOVE: _("#move N"),
+    Verb.FROM: _("#from ADDRESS"),
+    Verb.TO: _("#to ADDRESS"),
+    Verb.MAILBOX: _("#mailbox ADDRESS"),
+    Verb.FOR: _("#for ADDRESS"),
+    Verb.LANGUAGE: _("#language en|de"),
+    Verb.SPAM: _("#spam"),
+    Verb.BLOCK: _("#block [ADDRESS|DOMAIN]"),
+    Verb.UNBLOCK: _("#unblock [ADDRESS|DOMAIN]"),
+    Verb.UNDO: _("#undo"),
+    Verb.SEND: _("#send [N]"),
+    Verb.DRAFTS: _("#drafts"),
+    Verb.REOPEN: _("#reopen [N]"),
+    Verb.REQUESTER: _("#requester ADDRESS"),
+    Verb.CC: _("#cc ADDRESS"),
+    Verb.ONLY: _("#only"),
+    Verb.HELP: _("#help"),
 }
+"""How each is written, in English; catalogs have it in other languages."""
 
 _COMMAND_WORDS: dict[Verb, str] = {
     Verb.CLOSE: mark_in("command", "close|closed"),

@@ -13,11 +13,13 @@ from datetime import datetime
 from gateway import texts
 from gateway.core import hours, known_quotes, sides, statuses, token
 from gateway.core import language as tongue
-from gateway.core.buttons import CLOSABLE, button_of, choices_of, mailbox_of, plain_subject
+from gateway.core.buttons import CLOSABLE, button_of, choices_of, mailbox_of, order, plain_subject
 from gateway.core.labels import HEADLINES, SUBJECTS
+from gateway.core.lifecycle import Status
 from gateway.core.notice import (
     AttachedFile,
     Audience,
+    Button,
     Line,
     ListedTicket,
     Notice,
@@ -32,7 +34,7 @@ from gateway.core.sentences import text_of
 from gateway.core.signature import closing
 from gateway.core.ticket import Entry, EntryKind, Role, Ticket
 from gateway.core.token import Named
-from gateway.mail.message import NULL_REVERSE_PATH, Address
+from gateway.mail.message import NULL_REVERSE_PATH, Address, address_key
 from gateway.mail.new_text import marker
 from gateway.mail.sentence import code
 from gateway.texts import mark as _
@@ -265,12 +267,24 @@ def _words(request: NoticeRequest, scene: Scene, policy: Policy, box: Mailbox, l
         mailto,
         closes_at=_closes_at(request, scene, policy),
         omitted=max(0, len(_earlier(request, scene)) - CONVERSATION_LINES),
+        acts=_acts(request, ticket, policy, language),
         brief=request.brief,
         sections=scene.sections,
         listed=tuple(_listed(t, policy, language) for t in scene.listed[:LISTED]),
         choices=choices_of(request, scene, policy, language),
         statuses=statuses.meanings(policy, language) if request.notice is Notice.REQUEST_RECEIVED else (),
     )
+
+
+def _acts(request: NoticeRequest, ticket: Ticket | None, policy: Policy, language: str) -> tuple[Button, ...]:
+    """What an agent may do with a touch; nothing where all that is left is to know it."""
+    agent = policy.agent_for(request.recipient.address)
+    if request.notice is not Notice.AGENT_NOTICE or ticket is None or agent is None or ticket.status is Status.CLOSED:
+        return ()
+    taken = address_key(ticket.assignee) in agent.keys
+    names = (*(() if taken else ("take",)), *(() if request.brief else ("solved", "wait", "note")))
+    made = (order(ticket, agent, policy, name, language) for name in names)
+    return tuple(button for button in made if button)
 
 
 def _also_to(request: NoticeRequest, scene: Scene) -> tuple[str, ...]:

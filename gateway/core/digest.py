@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from gateway import texts
-from gateway.core import language
+from gateway.core import buttons, language
 from gateway.core.lifecycle import Status
-from gateway.core.notice import Audience, Section
+from gateway.core.notice import Audience, Item, Section
 from gateway.core.policy import Agent, Policy
 from gateway.core.statuses import label
 from gateway.core.ticket import Ticket
@@ -20,7 +20,7 @@ from gateway.mail.message import address_key
 from gateway.texts import Catalog
 from gateway.texts import mark as _
 
-LINES = 50
+LINES = 10
 """Tickets named in one section; the rest is counted."""
 
 _ORDER = (Status.NEW, Status.WAITING_ON_US, Status.WAITING_ON_CONTACT, Status.SOLVED)
@@ -43,13 +43,14 @@ def for_agent(
 ) -> tuple[Section, ...]:
     """Open tickets by whose they are, status and age, and what went wrong; empty when there is nothing."""
     words = texts.catalog(language.of_agent(agent, None, policy))
-    team = [t for t in tickets if agent in policy.agents_for(t.mailbox) and not t.spam and not t.merged_into]
-    ordered = sorted(team, key=lambda t: (_ORDER.index(t.status), t.status_at or t.created_at))
-    mine = [t for t in ordered if t.assignee and t.assignee.casefold() in agent.keys]
+    ordered = sorted(
+        _of_team(agent, tickets, policy), key=lambda t: (_ORDER.index(t.status), t.status_at or t.created_at)
+    )
+    mine = [t for t in ordered if _is_mine(t, agent)]
     nobodys = [t for t in ordered if not t.assignee]
     others = [t for t in ordered if t.assignee and t not in mine]
     sections = [
-        Section(title, _lines(chosen, policy, words, now))
+        Section(title, _items(chosen, agent, policy, words, now))
         for title, chosen in (
             (words.gettext("With you"), mine),
             (words.gettext("Not assigned yet"), nobodys),
@@ -59,7 +60,7 @@ def for_agent(
     ]
     own = counts.drafts.get(address_key(agent.address), 0)
     besides = tuple(
-        words.gettext(line, count=n)
+        Item(words.gettext(line, count=n))
         for line, n in (
             (_("Mails of ours that did not arrive since the last digest: {count}"), counts.bounced),
             (_("Mails the operator holds: {count}"), counts.held),
@@ -82,37 +83,63 @@ def for_agent(
 def review(lead: Agent, closed: Sequence[Ticket], policy: Policy) -> tuple[Section, ...]:
     """Tickets their customers closed although nobody had said that they were solved."""
     words = texts.catalog(language.of_agent(lead, None, policy))
-    again = _("#{number} {subject} ({who}). To open it again: #reopen {number}")
     seen = [t for t in closed if lead in policy.agents_for(t.mailbox)]
-    lines = [words.gettext(again, number=t.number, subject=t.subject[:80], who=t.requester.shown) for t in seen]
-    return (Section(words.gettext("Closed without our having proposed it"), _cut(lines, words)),) if lines else ()
-
-
-def _lines(tickets: Sequence[Ticket], policy: Policy, words: Catalog, now: datetime) -> tuple[str, ...]:
-    lines = []
-    for t in tickets:
-        late = t.due_at is not None and t.due_at < now
-        line = (
-            _("#{number} {status}, late, {age}: {subject} ({who})")
-            if late
-            else _("#{number} {status}, {age}: {subject} ({who})")
+    items = [
+        Item(
+            t.subject[:80],
+            f"{t.requester.shown} · {words.gettext('Ticket {number}', number=t.number)}",
+            buttons.order(t, lead, policy, "reopen", words.language),
         )
-        lines.append(
-            words.gettext(
-                line,
-                number=t.number,
-                status=label(t, policy, words.language, Audience.AGENT),
-                age=_age(now, t.status_at or t.created_at, words),
-                subject=t.subject[:80],
-                who=t.requester.shown,
-            )
-        )
-    return _cut(lines, words)
+        for t in seen
+    ]
+    if not items:
+        return ()
+    hint = Item(words.gettext("To open one again, answer this mail with a line #reopen and its number for each."))
+    return (Section(words.gettext("Closed without our having proposed it"), (*_cut(items, words), hint)),)
 
 
-def _cut(lines: list[str], words: Catalog) -> tuple[str, ...]:
-    more = len(lines) - LINES
-    return (*lines[:LINES], words.gettext("… and {count} more", count=more)) if more > 0 else tuple(lines)
+def summary(agent: Agent, tickets: Sequence[Ticket], policy: Policy, now: datetime) -> str:
+    """`3 overdue, 1 with you, 41 not assigned`: the subject."""
+    words = texts.catalog(language.of_agent(agent, None, policy))
+    team = _of_team(agent, tickets, policy)
+    counted = (
+        (words.gettext(_("{count} overdue"), count=(late := sum(_late(t, now) for t in team))), late),
+        (words.gettext(_("{count} with you"), count=(mine := sum(_is_mine(t, agent) for t in team))), mine),
+        (words.gettext(_("{count} not assigned"), count=(free := sum(not t.assignee for t in team))), free),
+    )
+    return ", ".join(text for text, count in counted if count) or words.gettext("What is open")
+
+
+def _of_team(agent: Agent, tickets: Sequence[Ticket], policy: Policy) -> list[Ticket]:
+    return [t for t in tickets if agent in policy.agents_for(t.mailbox) and not t.spam and not t.merged_into]
+
+
+def _is_mine(ticket: Ticket, agent: Agent) -> bool:
+    return bool(ticket.assignee) and ticket.assignee.casefold() in agent.keys
+
+
+def _late(ticket: Ticket, now: datetime) -> bool:
+    return ticket.due_at is not None and ticket.due_at < now
+
+
+def _items(tickets: Sequence[Ticket], agent: Agent, policy: Policy, words: Catalog, now: datetime) -> tuple[Item, ...]:
+    """The late ones first."""
+    items = []
+    for t in sorted(tickets, key=lambda t: not _late(t, now)):
+        name = words.gettext("Ticket {number}", number=t.number)
+        age = _age(now, t.status_at or t.created_at, words)
+        facts = [t.requester.shown, name, f"{label(t, policy, words.language, Audience.AGENT)} {age}"]
+        if t.due_at is not None:
+            text = _("answer overdue since {moment}") if _late(t, now) else _("answer due {moment}")
+            facts.append(words.gettext(text, moment=words.short_moment(t.due_at, policy.hours.zone)))
+        act = None if t.assignee else buttons.order(t, agent, policy, "take", words.language)
+        items.append(Item(t.subject[:80] or name, " · ".join(facts), act))
+    return _cut(items, words)
+
+
+def _cut(items: list[Item], words: Catalog) -> tuple[Item, ...]:
+    more = len(items) - LINES
+    return (*items[:LINES], Item(words.gettext("… and {count} more", count=more))) if more > 0 else tuple(items)
 
 
 def _age(now: datetime, since: datetime, words: Catalog) -> str:

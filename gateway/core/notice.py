@@ -105,11 +105,22 @@ class TicketWords:
 
 
 @dataclass(frozen=True, slots=True)
+class Item:
+    """A ticket in a digest, or something else it tells."""
+
+    text: str
+    facts: str = ""
+    """In small letters below."""
+    act: Button | None = None
+    """A mail that does what is next."""
+
+
+@dataclass(frozen=True, slots=True)
 class Section:
-    """A part of a digest: a title and its lines."""
+    """A part of a digest."""
 
     title: str
-    lines: tuple[str, ...]
+    items: tuple[Item, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +183,8 @@ class Words:
     """Every status a ticket may have, in the mail that introduces them."""
     omitted: int = 0
     """How many older entries `conversation` leaves out."""
+    acts: tuple[Button, ...] = ()
+    """Orders an agent can give by a touch: mails that are already written."""
     brief: bool = False
     """It only says that something happened: no text, no conversation, no list of commands."""
 

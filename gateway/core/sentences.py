@@ -140,9 +140,9 @@ SENTENCES: dict[str, str] = {
         "Your text could not be told from the notice it quotes, so nothing was sent. Please delete the quoted notice "
         "and send it again."
     ),
-    "commands_are": _("Commands, each on a line of its own before your text:"),
     "own_address": _(
-        "Your own address for forwards with #from and new mails with #to or #for, do not give it away: {0}"
+        "Orders stand each on a line of its own before your text. For forwards with #from and new mails with #to or "
+        "#for there is an address of your own; do not give it away:\n{0}"
     ),
     "stands_alone": _("{0} stands alone: send other commands in a mail of their own."),
     "to_begins": _(
@@ -260,6 +260,9 @@ def text_of(sentence: str, language: str) -> str:
         arguments = [_status(a, language) for a in arguments]
     if name == "rated":
         arguments = [words.gettext(_RATINGS.get(a, _OF_FIVE), a) for a in arguments]
+    if name.startswith("needs_"):
+        # The form of an order, in the reader's words.
+        arguments = [words.gettext(a) if a.startswith("#") else a for a in arguments]
     try:
         return words.gettext(SENTENCES[name], *arguments)
     except IndexError:

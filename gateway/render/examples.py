@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from gateway.core.compose import Scene, compose
 from gateway.core.lifecycle import Status
-from gateway.core.notice import Audience, Notice, NoticeRequest, Outbound, Section, Words
+from gateway.core.notice import Audience, Button, Item, Notice, NoticeRequest, Outbound, Section, Words
 from gateway.core.policy import Agent, Mailbox, Policy
 from gateway.core.ticket import Entry, EntryKind, Evidence, Participant, Role, Ticket
 from gateway.core.token import Keys
@@ -108,8 +108,12 @@ def _scene(notice: Notice, texts: dict[str, str]) -> Scene:
     if notice in (Notice.OPERATOR_ALARM, Notice.CANARY):
         return Scene(NOW, "example", text=texts["probe"] if notice is Notice.CANARY else "")
     if notice is Notice.AGENT_DIGEST:
-        lines = (f"#{NUMBER} {texts['subject']}", f"#998 {texts['other']}")
-        return Scene(NOW, "example", sections=(Section(texts["open"], lines),))
+        take = Button(texts["take"], "mailto:support+a1042-example@example.com?body=%23assign%20me")
+        items = (
+            Item(texts["subject"], f"Erika Beispiel · {NUMBER}", take),
+            Item(texts["other"], "Erika Beispiel · 998"),
+        )
+        return Scene(NOW, "example", sections=(Section(texts["open"], items),))
     ticket = Ticket(
         number=NUMBER,
         status=_STATUSES.get(notice, Status.WAITING_ON_US),
@@ -162,6 +166,7 @@ _TEXTS: dict[str, str] = {
     "subject": _("Printer has stopped since the update"),
     "other": _("Offer for a second device"),
     "open": _("Waiting on us"),
+    "take": _("Take it"),
     "hours": _("We answer from Monday to Friday between 9 and 17, usually within one working day."),
     "question": _(
         "Good morning,\n\nSince the update on Friday our printer has printed nothing, it only blinks.\n"

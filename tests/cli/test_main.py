@@ -187,3 +187,19 @@ def test_every_noun_has_its_two_functions() -> None:
     for noun in NOUNS:
         assert (PROJECT / "gateway" / "cli" / f"{noun.replace('-', '_')}.py").is_file()
         assert main([noun, "--help"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["tikcet"], "there is no 'tikcet'. Did you mean 'ticket'?"),
+        (["ticket", "shwo", "1"], "there is no 'shwo'. Did you mean 'show'?"),
+        (["xyzzy"], "there is no 'xyzzy'. `replydesk --help` names what there is."),
+    ],
+)
+def test_a_mistyped_word_is_answered_with_the_nearest(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And not with the list of all."""
+    assert main(words) == 2
+    assert said in capsys.readouterr().err

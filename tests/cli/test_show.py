@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+from rich.cells import cell_len
 
 from gateway.cli import show
 
@@ -19,15 +21,35 @@ class Terminal(io.StringIO):
         return True
 
 
+def plain(terminal: Terminal) -> str:
+    """Without colours."""
+    return re.sub(r"\x1b\[[\d;]*m", "", terminal.getvalue())
+
+
 def test_a_terminal_gets_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With a line below the headings; what looks like rich's markup is shown as it is."""
+    """What looks like rich's markup is shown as it is; a column with nothing in it is left out."""
     monkeypatch.setenv("COLUMNS", "80")
     terminal = Terminal()
     monkeypatch.setattr(sys, "stdout", terminal)
-    show.table(("number", "subject"), [("1", "[red]alert[/red] \x1b[2J:smile:")])
-    shown = terminal.getvalue()
+    show.table(("number", "due", "subject"), [("1", "", "[red]alert[/red] \x1b[2J:smile:")])
+    shown = plain(terminal)
     assert "[red]alert[/red] [2J:smile:" in shown
-    assert "───" in shown
+    assert shown.splitlines()[0].split() == ["number", "subject"]
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_a_row_is_one_line_of_a_terminal(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+    """The longest cells are cut first, and say so; wide letters count twice."""
+    monkeypatch.setenv("COLUMNS", str(width))
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    row = ("1042", "Waiting on us", "2026-11-28 08:54", "erika.beispiel@example.net", "印刷機が動かない" * 9)
+    show.table(("number", "status", "last activity", "requester", "subject"), [row, row])
+    lines = plain(terminal).splitlines()
+    assert len(lines) == 3
+    assert all(cell_len(line) <= width for line in lines)
+    assert "2026-11-28 08:54" in lines[1] or width < 80
+    assert lines[1].endswith("…")
 
 
 def test_a_pipe_gets_aligned_text(capsys: pytest.CaptureFixture[str]) -> None:

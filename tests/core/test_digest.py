@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from gateway.core import digest
 from gateway.core.digest import Counts
+from gateway.core.notice import Section
 from gateway.core.policy import Agent
 from tests.conftest import NOW
 from tests.core.build import ANNA, BOX, KIM, LEE, POLICY, ticket
@@ -17,8 +20,16 @@ ALL = Counts(bounced=1, held=2, silenced=3, blocked=4, spam=5, drafts={"anna@exa
 OPEN = [ticket(1), replace(ticket(2, requester=LEE), assignee=ANNA.address)]
 
 
+def _said(sections: Iterable[Section]) -> str:
+    return "\n".join(line for s in sections for line in (s.title, *(f"{i.text} {i.facts}".strip() for i in s.items)))
+
+
 def _lines(counts: Counts, agent: Agent = ANNAS) -> str:
-    return "\n".join(line for s in digest.for_agent(agent, (), counts, POLICY, NOW) for line in (s.title, *s.lines))
+    return "\n".join(
+        line
+        for s in digest.for_agent(agent, (), counts, POLICY, NOW)
+        for line in (s.title, *(f"{i.text} {i.facts}".strip() for i in s.items))
+    )
 
 
 def test_mails_nobody_hears_of_are_counted_with_the_way_to_them() -> None:
@@ -52,9 +63,30 @@ def test_a_digest_has_one_language(own: str, box: str, other: str, title: str) -
     agent = replace(ANNAS, language=own, mailboxes=(mine.address,))
     policy = replace(POLICY, mailboxes=(mine, others), agents=(agent,), default_language="en")
     sections = digest.for_agent(agent, OPEN, ALL, policy, NOW)
-    words = "\n".join(line for s in sections for line in (s.title, *s.lines))
+    words = _said(sections)
     german = ("Nicht zugewiesen", "Wartet auf uns", "seit 3 Tagen", "Zurückgehaltene", "Gesperrte")
     english = ("With you", "Not assigned yet", "Waiting on us", "for 3 days", "blocked senders", "Replies to spam")
     assert title in words
     assert [w for w in (german if title == "With you" else english) if w in words] == []
     assert KIM.shown in words
+
+
+def test_the_late_come_first_and_the_rest_is_counted() -> None:
+    """Ten of a section by name; the subject says how many are late, with whom; who is free can be taken."""
+    tickets = [replace(OPEN[0], number=n, assignee="", subject=f"No {n}", due_at=None) for n in range(1, 14)]
+    tickets[8] = replace(tickets[8], due_at=NOW - timedelta(hours=1))
+    (section,) = digest.for_agent(ANNAS, tickets, Counts(), POLICY, NOW)
+    assert section.items[0].text == "No 9"
+    assert "overdue since" in section.items[0].facts
+    assert [item.text for item in section.items[-2:]] == ["No 10", "… and 3 more"]
+    act = section.items[0].act
+    assert act is not None
+    assert act.url.endswith("&body=%23assign%20me%0A")
+    assert digest.summary(ANNAS, tickets, POLICY, NOW) == "1 overdue, 13 not assigned"
+
+
+def test_a_touch_is_offered_only_where_it_proves_the_agent() -> None:
+    """Without plus-addressing there is no address of the agent's own."""
+    plain = replace(POLICY, mailboxes=tuple(replace(box, reply_address="") for box in POLICY.mailboxes))
+    (section,) = digest.for_agent(ANNAS, [replace(OPEN[0], assignee="")], Counts(), plain, NOW)
+    assert section.items[0].act is None
