@@ -130,7 +130,8 @@ class Sink:
             while len(self.received) < count:
                 await asyncio.sleep(0.005)
 
-        await asyncio.wait_for(enough(), patience)
+        async with asyncio.timeout(patience):
+            await enough()
 
     # --- for the peers ------------------------------------------------------------------
 

@@ -52,7 +52,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_for(true: Callable[[], Any], seconds: float = START_SECONDS, every: float = 0.05) -> Any:
+def until(true: Callable[[], Any], seconds: float = START_SECONDS, every: float = 0.05) -> Any:
     """The first true answer; a test fails when there is none in time."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -81,7 +81,7 @@ class Site:
         """Start the daemon and wait until its portal says that it is well."""
         log = self.folder / "daemon.log"
         self.process = Process("run", "--config", str(self.config), stdout=log, stderr=log)
-        wait_for(self._ready)
+        until(self._ready)
 
     def _ready(self) -> bool:
         assert self.process is not None

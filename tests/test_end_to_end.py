@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from tests.sink import Sink
-from tests.site import Site, mail, running, wait_for
+from tests.site import Site, mail, running, until
 
 CORPUS = Path(__file__).resolve().parents[2] / "shared" / "corpus"
 
@@ -50,7 +50,7 @@ class BackgroundSink:
             found: list[Any] = [message_from_bytes(r.content, policy=email_policy.default) for r in mails]
             return found if len(found) >= count else None
 
-        return list(wait_for(there))
+        return list(until(there))
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def test_a_case_from_the_first_mail_to_the_reopening(tmp_path: Path, sink: Backg
         assert site.run("ticket", "close", "1").returncode == 0
         sink.got("kim@customer.example", 4)
         site.send(mail("again", "It burns again.", In_Reply_To=str(reply["Message-ID"])))
-        wait_for(lambda: site.json("ticket", "show", "1")["status"] == "waiting_on_us")
+        until(lambda: site.json("ticket", "show", "1")["status"] == "waiting_on_us")
         audit = site.run("audit")
         assert audit.returncode == 0, audit.stdout
         assert {r["state"] for r in site.json("journal", "list")} == {"settled"}
@@ -100,9 +100,9 @@ def test_sigterm_drains_and_a_second_start_goes_on(tmp_path: Path, sink: Backgro
         assert site.stop() == 0
         assert time.monotonic() - began < 10
         site.start()
-        wait_for(lambda: len({m.recipients[0] for m in list(sink.sink.received)} - {"anna@example.com"}) == 40)
+        until(lambda: len({m.recipients[0] for m in list(sink.sink.received)} - {"anna@example.com"}) == 40)
         assert len(site.json("ticket", "list", "--limit", "100")) == 40
-        wait_for(lambda: {r["state"] for r in site.json("outbox", "list", "--limit", "500")} == {"sent"})
+        until(lambda: {r["state"] for r in site.json("outbox", "list", "--limit", "500")} == {"sent"})
         received = [m.message_id for m in list(sink.sink.received)]
         assert len(received) == len(set(received))
         assert site.run("audit").returncode == 0
@@ -131,13 +131,13 @@ def test_a_power_cut_loses_nothing_that_was_accepted(tmp_path: Path) -> None:
             feeder = threading.Thread(target=feed)
             feeder.start()
             before = len(accepted)
-            wait_for(lambda before=before: len(accepted) >= before + 5)  # type: ignore[misc]
+            until(lambda before=before: len(accepted) >= before + 5)  # type: ignore[misc]
             site.kill()
             stop.set()
             feeder.join()
             site.start()
-        wait_for(lambda: site.run("stats", "--json").returncode == 0)
-        wait_for(lambda: not site.json("journal", "list", "--state", "pending"))
+        until(lambda: site.run("stats", "--json").returncode == 0)
+        until(lambda: not site.json("journal", "list", "--state", "pending"))
         subjects = [t["subject"] for t in site.json("ticket", "list", "--limit", "5000")]
         assert set(accepted) <= set(subjects)
         assert len(subjects) == len(set(subjects))
@@ -162,7 +162,7 @@ def test_real_mails_end_settled_or_held(tmp_path: Path) -> None:
             data = (CORPUS / record["file"]).read_bytes().replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
             site.send(data, "" if record["expect"].get("is_bounce") else "someone@customer.example")
             fed += 1
-        wait_for(lambda: not site.json("journal", "list", "--state", "pending"), 120)
+        until(lambda: not site.json("journal", "list", "--state", "pending"), 120)
         rows = site.json("journal", "list", "--limit", "2000")
         assert len(rows) == fed
         assert {r["state"] for r in rows} <= {"settled", "held"}

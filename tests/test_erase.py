@@ -27,7 +27,7 @@ from storage.tables import metadata
 from storage.tx import Tx
 from tests.conftest import SECRET, Clock
 from tests.room import ANNA, KARL, Room, room
-from tests.site import Site, mail, running, wait_for
+from tests.site import Site, mail, running, until
 
 ERIKA, NAME = "erika@customer.example", "Erika Müßig"
 OURS = {"Example Support", "Anna Agent", "Bob Lead"}
@@ -476,19 +476,19 @@ def test_while_the_daemon_runs(tmp_path: Path) -> None:
         for n in range(3):
             site.send(mail(f"Geheimzeug {n}", "rotes Kästchen", f"{NAME} <{ERIKA}>"), ERIKA)
             site.send(mail(f"Lamp {n}", "a lamp", f"Karl Kunde <{KARL}>"), KARL)
-        tickets = wait_for(lambda: len(t := site.json("ticket", "list")) == 6 and t)
+        tickets = until(lambda: len(t := site.json("ticket", "list")) == 6 and t)
         mine = [str(t["number"]) for t in tickets if t["requester"]["address"] == ERIKA]
         refused = site.run("contact", "erase", ERIKA, "--yes")
         assert (refused.returncode, "open tickets" in refused.stderr) == (1, True)
         for number in mine:
             assert site.run("ticket", "close", number).returncode == 0
-        wait_for(lambda: all(row["state"] == "sent" for row in site.json("outbox", "list")))
+        until(lambda: all(row["state"] == "sent" for row in site.json("outbox", "list")))
         done = site.run("contact", "erase", ERIKA, "--yes", "--json")
         assert done.returncode == 0, done.stdout + done.stderr
         assert in_files(tmp_path / "var", ERIKA, "Müßig", "rotes Kästchen", "Geheimzeug") == set()
         assert site.json("audit")["ok"]
         site.send(mail("Lamp 4", "another lamp", f"Karl Kunde <{KARL}>"), KARL)
-        wait_for(lambda: len(site.json("ticket", "list")) == 4)
+        until(lambda: len(site.json("ticket", "list")) == 4)
     connection = sqlite3.connect(tmp_path / "var" / "replydesk.sqlite3")
     rows: list[Any] = connection.execute("SELECT address FROM contact").fetchall()
     connection.close()

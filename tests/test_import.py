@@ -30,7 +30,7 @@ from storage.database import Database
 from storage.tx import Tx
 from tests.conftest import NOW, Clock
 from tests.process import Process
-from tests.site import Site, running, wait_for
+from tests.site import Site, running, until
 
 KIM, ANNA, US = "kim@customer.example", "anna@example.com", "support@example.com"
 DAY = datetime(2024, 6, 3, 8, 0, tzinfo=UTC)
@@ -390,7 +390,7 @@ def test_stopped_and_started_again_beside_the_daemon(tmp_path: Path) -> None:
         for end in (signal.SIGKILL, signal.SIGINT):
             began = Process("import", str(box), "--config", str(site.config), stderr=said)
             before = len(site.json("journal", "list", "--limit", "1000"))
-            wait_for(lambda before=before: len(site.json("journal", "list", "--limit", "1000")) > before)
+            until(lambda before=before: len(site.json("journal", "list", "--limit", "1000")) > before)
             began.send_signal(end)
             assert began.wait(30) in (-signal.SIGKILL, 130, 0)
             assert said.read_bytes() == b"" or b"run it again to go on" in said.read_bytes()
@@ -398,7 +398,7 @@ def test_stopped_and_started_again_beside_the_daemon(tmp_path: Path) -> None:
         done = site.run("import", str(box), "--json")
         result = json.loads(done.stdout)
         assert (result["imported"] + result["present"], result["failed"]) == (240, [])
-        wait_for(lambda: len(site.json("ticket", "list", "--limit", "1000")) == 81)
+        until(lambda: len(site.json("ticket", "list", "--limit", "1000")) == 81)
         entries = [len(t["entries"]) for t in site.json("ticket", "list", "--limit", "1000")]
         assert sorted(entries) == [1] + [4] * 80
         assert {r["recipient"] for r in site.json("outbox", "list")} == {"live@x.example", ANNA}

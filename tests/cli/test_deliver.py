@@ -14,7 +14,7 @@ from gateway.mail.message import KindName
 from storage import database
 from storage.journal import JournalEntry
 from tests.cli.conftest import Shop
-from tests.site import Site, running, wait_for
+from tests.site import Site, running, until
 
 PROJECT = Path(__file__).resolve().parents[2]
 MAIL = "From: kim@customer.example\nTo: support@example.com\nSubject: Piped\n\nHello\n"
@@ -212,11 +212,11 @@ def test_the_daemon_takes_it_from_there(tmp_path: Path) -> None:
     site = Site(tmp_path)
     with running(site):
         assert site.run(*TO, stdin=MAIL).returncode == 0
-        wait_for(lambda: len(site.json("ticket", "list")) == 1)
+        until(lambda: len(site.json("ticket", "list")) == 1)
         assert site.stop() == 0
         piped = site.run(*TO, "--sender", "kim@customer.example", stdin=MAIL.replace("Piped", "While it was down"))
         assert (piped.returncode, piped.stderr) == (0, "")
         site.start()
-        wait_for(lambda: len(site.json("ticket", "list")) == 2)
+        until(lambda: len(site.json("ticket", "list")) == 2)
         assert site.run("audit").returncode == 0
         assert site.stop() == 0

@@ -21,7 +21,7 @@ from pathlib import Path
 import trustme
 
 from tests.recipes import recipe
-from tests.site import free_port, wait_for
+from tests.site import free_port, until
 
 MISSING = "" if shutil.which("dovecot") else "Debian's dovecot-imapd and dovecot-lmtpd are not installed"
 USER, PASSWORD = "support@example.com", "correct horse"
@@ -175,7 +175,7 @@ class Dovecot:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        wait_for(self._answers)
+        until(self._answers)
 
     def _answers(self) -> bool:
         assert self.process is not None
@@ -189,7 +189,7 @@ class Dovecot:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self.process.wait(10)
-        wait_for(lambda: not _open(self.imap))
+        until(lambda: not _open(self.imap))
 
     def stop(self) -> None:
         if self.process is not None and self.process.poll() is None:

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.site import free_port, wait_for
+from tests.site import free_port, until
 
 UNPACKED = Path(__file__).resolve().parents[2] / ".exim"
 """Where `make interop` puts it: as a package it would take the place of Postfix."""
@@ -102,7 +102,7 @@ class Exim:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        wait_for(lambda: "daemon started" in self.log() or self._ended())
+        until(lambda: "daemon started" in self.log() or self._ended())
 
     def _ended(self) -> bool:
         assert self.process is not None

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import trustme
 
-from tests.site import free_port, wait_for
+from tests.site import free_port, until
 
 if not shutil.which("postfix"):
     MISSING = "Debian's postfix is not installed"
@@ -131,7 +131,7 @@ class Postfix:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        wait_for(lambda: "daemon started" in self.log() or self._ended())
+        until(lambda: "daemon started" in self.log() or self._ended())
 
     def _ended(self) -> bool:
         assert self.process is not None

@@ -11,7 +11,7 @@ import pytest
 import trustme
 
 from tests.recipes import recipe
-from tests.site import Site, free_port, running, wait_for
+from tests.site import Site, free_port, running, until
 
 CLIENTS = ("swaks", "msmtp")
 MISSING = ", ".join(client for client in CLIENTS if not shutil.which(client))
@@ -151,7 +151,7 @@ def test_eight_bit_mail(door: Door) -> None:
     assert done.returncode == 0, done.stderr
     row, raw = newest(door)
     assert "Äpfel und Öl" in raw
-    wait_for(lambda: "Grüße" in [ticket["subject"] for ticket in door.site.json("ticket", "list")])
+    until(lambda: "Grüße" in [ticket["subject"] for ticket in door.site.json("ticket", "list")])
     assert row["source"] == "smtp"
 
 

@@ -24,7 +24,7 @@ import pytest
 from tests.interop import dovecot as dovecot_module
 from tests.interop.dovecot import PASSWORD, USER, Dovecot
 from tests.recipes import recipe
-from tests.site import Site, free_port, mail, running, wait_for
+from tests.site import Site, free_port, mail, running, until
 
 IMAP = """
 [[receive.imap]]
@@ -66,7 +66,7 @@ def subjects(site: Site) -> Counter[str]:
 
 def tickets(site: Site, count: int, seconds: float = 60) -> Counter[str]:
     """The subjects, once there are so many tickets."""
-    return wait_for(lambda: (found := subjects(site)).total() >= count and found, seconds, 0.3)
+    return until(lambda: (found := subjects(site)).total() >= count and found, seconds, 0.3)
 
 
 # --- the everyday -----------------------------------------------------------------------------
@@ -79,10 +79,10 @@ def test_mail_is_taken_over_every_kind_of_line(tmp_path: Path, dovecot: Dovecot,
     site = site_of(tmp_path, dovecot, security, 'backlog = "new"\nmove_to = "Geprüft & gut"')
     with running(site):
         tickets(site, 1)
-        wait_for(lambda: dovecot.count() == 0)
+        until(lambda: dovecot.count() == 0)
         dovecot.deliver(request(2))
         tickets(site, 2)
-        wait_for(lambda: dovecot.count('"Gepr&APw-ft &- gut"') == 2)
+        until(lambda: dovecot.count('"Gepr&APw-ft &- gut"') == 2)
         assert site.stop() == 0
 
 
@@ -92,11 +92,11 @@ def test_nothing_but_a_mailbox(tmp_path: Path, dovecot: Dovecot) -> None:
     dovecot.deliver(request(1))
     with running(site):
         tickets(site, 1)
-        (told,) = wait_for(lambda: outgoing(site, "kim1@customer.example")[:1])
+        (told,) = until(lambda: outgoing(site, "kim1@customer.example")[:1])
         address = parseaddr(message_from_string(told)["Reply-To"])[1]
         assert address.startswith("support+")
         dovecot.deliver(request(2), address)
-        entries = wait_for(lambda: (found := site.json("ticket", "show", "1")["entries"])[1:] and found)
+        entries = until(lambda: (found := site.json("ticket", "show", "1")["entries"])[1:] and found)
         assert [e["evidence"] for e in entries if e["kind"] == "correspondence"][1] == "reply-address"
         assert len(subjects(site)) == 1
         assert site.stop() == 0
@@ -108,7 +108,7 @@ def test_from_push_to_ticket(tmp_path: Path, dovecot: Dovecot) -> None:
     site = site_of(tmp_path, dovecot, more='after = "leave"')
     delivered: dict[str, float] = {}
     with running(site):
-        wait_for(lambda: "watching" in site.read_log())
+        until(lambda: "watching" in site.read_log())
         for n in range(15):
             time.sleep(0.8)
             dovecot.deliver(request(n))
@@ -145,7 +145,7 @@ def test_mail_that_stays(tmp_path: Path, dovecot: Dovecot, after: str) -> None:
     site = site_of(tmp_path, dovecot, more=f'after = "{after}"')
     with running(site):
         tickets(site, 1)
-        wait_for(lambda: after == "leave" or dovecot.count(keys="SEEN FLAGGED") == 1)
+        until(lambda: after == "leave" or dovecot.count(keys="SEEN FLAGGED") == 1)
         assert site.stop() == 0
         site.start()
         dovecot.deliver(request(2))
@@ -164,7 +164,7 @@ def test_only_unread_mail_at_first(tmp_path: Path, dovecot: Dovecot) -> None:
     site = site_of(tmp_path, dovecot, more='backlog = "new"')
     with running(site):
         assert set(tickets(site, 2)) == {"Request 1", "Request 3"}
-        wait_for(lambda: dovecot.count() == 2)
+        until(lambda: dovecot.count() == 2)
         assert site.stop() == 0
 
 
@@ -174,13 +174,13 @@ def test_an_answer_from_the_sent_folder(tmp_path: Path, dovecot: Dovecot) -> Non
     dovecot.deliver(request(1))
     with running(site):
         tickets(site, 1)
-        wait_for(lambda: site.read_log().count("watching") == 2)
+        until(lambda: site.read_log().count("watching") == 2)
         before = {row["id"] for row in site.json("outbox", "list")}
         answer = mail("Re: Request 1", "It is on its way.", USER, In_Reply_To="<1@customer.example>")
         answer.replace_header("To", "kim1@customer.example")
         with dovecot.client() as client:
             client.append("Sent", r"(\Seen)", imaplib.Time2Internaldate(time.time()), answer.as_bytes())
-        wait_for(lambda: site.json("ticket", "show", "1")["status"] == "waiting_on_contact")
+        until(lambda: site.json("ticket", "show", "1")["status"] == "waiting_on_contact")
         entry = site.json("ticket", "show", "1")["entries"][-1]
         assert (entry["author"]["role"], entry["reply_text"].strip()) == ("agent", "It is on its way.")
         since = [row for row in site.json("outbox", "list") if row["id"] not in before]
@@ -202,8 +202,8 @@ def test_a_mail_of_25_megabytes(tmp_path: Path, dovecot: Dovecot) -> None:
     site = site_of(tmp_path, dovecot)
     with running(site):
         assert set(tickets(site, 2, 120)) == {"Request 1", "Request 3"}
-        wait_for(lambda: dovecot.count() == 1)
-        wait_for(lambda: any("limits.max_message_bytes" in text for text in outgoing(site, "root@example.com")))
+        until(lambda: dovecot.count() == 1)
+        until(lambda: any("limits.max_message_bytes" in text for text in outgoing(site, "root@example.com")))
         assert site.stop() == 0
 
 
@@ -221,13 +221,13 @@ def test_five_thousand_waiting_mails(tmp_path: Path, dovecot: Dovecot) -> None:
     site = site_of(tmp_path, dovecot)
     with running(site):
         began = time.monotonic()
-        wait_for(lambda: site.read_log().count(" journaled ") >= 5000, LONG, 0.1)
+        until(lambda: site.read_log().count(" journaled ") >= 5000, LONG, 0.1)
         journaled = time.monotonic() - began
         found = tickets(site, 5000, LONG)
         print(f"\n5,000 waiting mails: journaled in {journaled:.1f} s ({5000 / journaled:.0f}/s), "
               f"tickets in {time.monotonic() - began:.1f} s")  # fmt: skip
         assert set(found.values()) == {1}
-        wait_for(lambda: dovecot.count() == 0)
+        until(lambda: dovecot.count() == 0)
         assert site.stop() == 0
     assert dovecot.count("Replydesk") == 5000
 
@@ -243,11 +243,11 @@ def test_a_restart_in_mid_fetch(tmp_path: Path, dovecot: Dovecot) -> None:
     site = site_of(tmp_path, dovecot)
     with running(site):
         for _ in range(3):
-            wait_for(lambda: " journaled " in site.read_log())
+            until(lambda: " journaled " in site.read_log())
             dovecot.kill()
             dovecot.start()
         assert set(tickets(site, 8, 120).values()) == {1}
-        wait_for(lambda: dovecot.count() == 0)
+        until(lambda: dovecot.count() == 0)
         assert site.stop() == 0
     assert dovecot.count("Replydesk") == 8
 
@@ -266,7 +266,7 @@ def test_a_rebuilt_mailbox(tmp_path: Path, dovecot: Dovecot) -> None:
         dovecot.start()
         dovecot.deliver(request(5))
         assert set(tickets(site, 6).values()) == {1}
-        wait_for(lambda: {row["state"] for row in site.json("journal", "list")} == {"settled"})
+        until(lambda: {row["state"] for row in site.json("journal", "list")} == {"settled"})
         reasons = Counter(row["reason"] for row in site.json("journal", "list"))
         assert reasons == {"new-request": 6, "duplicate": 5}
         assert site.run("audit").returncode == 0
@@ -283,14 +283,14 @@ def test_a_wrong_password(tmp_path: Path, dovecot: Dovecot) -> None:
     site.config.write_text(site.config.read_text() + f'\n[metrics]\nlisten = "127.0.0.1:{port}"\n')
     (tmp_path / "password").write_text("wrong\n")
     with running(site):
-        wait_for(lambda: len(outgoing(site, "root@example.com")) == 1, 120, 1)
+        until(lambda: len(outgoing(site, "root@example.com")) == 1, 120, 1)
         assert "Authentication failed" in outgoing(site, "root@example.com")[0]
         with urlopen(f"http://127.0.0.1:{site.portal}/healthz", timeout=5) as answer:
             assert json.load(answer) == {"status": "degraded", "failing": ["imap"]}
         assert 'replydesk_source_failing{source="imap:support@example.com"} 1.0' in figures(port)
         (tmp_path / "password").write_text(PASSWORD + "\n")
         tickets(site, 1, 400)
-        wait_for(lambda: len(outgoing(site, "root@example.com")) == 2)
+        until(lambda: len(outgoing(site, "root@example.com")) == 2)
         assert 'replydesk_source_failing{source="imap:support@example.com"} 0.0' in figures(port)
         assert site.stop() == 0
     assert "wrong" not in site.read_log().replace("wrong password", "")
@@ -414,8 +414,8 @@ def test_a_thousand_mails_through_fifteen_deaths(tmp_path: Path, dovecot: Doveco
         early = not handed_over.is_set()
         assert handed_over.wait(300)
         found = tickets(site, count, 300)
-        wait_for(lambda: dovecot.count() == 0, 120)
-        wait_for(lambda: {row["state"] for row in site.json("journal", "list", "--limit", "5000")} == {"settled"}, 120)
+        until(lambda: dovecot.count() == 0, 120)
+        until(lambda: {row["state"] for row in site.json("journal", "list", "--limit", "5000")} == {"settled"}, 120)
         rows = site.json("journal", "list", "--limit", "5000")
         audit = site.run("audit")
         assert audit.returncode == 0, audit.stdout

@@ -13,7 +13,7 @@ from tests.interop import exim as exim_module
 from tests.interop.exim import Exim
 from tests.interop.unprivileged import NOBODY, UnprivilegedSite
 from tests.recipes import recipe
-from tests.site import Site, free_port, mail, running, wait_for
+from tests.site import Site, free_port, mail, running, until
 from tests.test_listeners import started
 
 pytestmark = pytest.mark.usefixtures("needs_exim")
@@ -29,14 +29,14 @@ def post(exim: Exim, subject: str, recipient: str = "support@example.com", sende
 
 def taken(site: Site, count: int) -> list[dict[str, str]]:
     """The journal, oldest first, once it holds so many."""
-    wait_for(lambda: not site.run("journal", "list").returncode)
-    rows = wait_for(lambda: len(found := site.json("journal", "list")) >= count and found, 60)
+    until(lambda: not site.run("journal", "list").returncode)
+    rows = until(lambda: len(found := site.json("journal", "list")) >= count and found, 60)
     return sorted(rows, key=lambda row: row["id"])
 
 
 def well(exim: Exim) -> None:
     """Nothing waits and nothing came back."""
-    wait_for(lambda: not exim.waiting)
+    until(lambda: not exim.waiting)
     assert exim.bounces == 0, exim.log()
 
 
@@ -53,7 +53,7 @@ def test_in_by_lmtp(tmp_path: Path) -> None:
         well(exim)
         site.kill()
         post(exim, "While it was down")
-        wait_for(lambda: "defer" in exim.log())
+        until(lambda: "defer" in exim.log())
         site.start()
         assert taken(site, 3)[2]["state"] in ("pending", "settled")
         well(exim)
@@ -92,7 +92,7 @@ def test_in_by_pipe(common: Path) -> None:
         assert site.stop() == 0
         moved = site.config.rename(common / "away")
         post(exim, "While nothing was set up")
-        wait_for(lambda: "75" in exim.log() and exim.waiting == 1)
+        until(lambda: "75" in exim.log() and exim.waiting == 1)
         moved.rename(site.config)
         site.start()
         taken(site, 3)

@@ -16,7 +16,7 @@ import trustme
 from tests.interop import unprivileged
 from tests.interop.unprivileged import GROUP, NOBODY, UnprivilegedSite
 from tests.recipes import recipe
-from tests.site import mail, wait_for
+from tests.site import mail, until
 
 ACTIVATE = shutil.which("systemd-socket-activate")
 PORT = 25
@@ -52,14 +52,14 @@ def test_port_25(common: Path) -> None:
     words += [f"--regid={GROUP}", "--clear-groups", "--no-new-privs", "--bounding-set=-all", *unprivileged.command()]
     process = subprocess.Popen([*words, "run", "--config", str(site.config)], stderr=subprocess.PIPE, cwd="/")
     try:
-        wait_for(lambda: _open() or process.poll() is not None)
+        until(lambda: _open() or process.poll() is not None)
         with smtplib.SMTP("localhost", PORT, timeout=30) as client:
             assert client.ehlo_resp or client.ehlo()[0] == 250
             client.starttls(context=ssl.create_default_context(cadata=authority.cert_pem.bytes().decode()))
             client.sendmail("kim@customer.example", ["support+more@example.com"], mail("Woken").as_bytes())
             with pytest.raises(smtplib.SMTPRecipientsRefused):
                 client.sendmail("kim@customer.example", ["kim@elsewhere.example"], mail("Relayed").as_bytes())
-        wait_for(lambda: [t["subject"] for t in site.json("ticket", "list")] == ["Woken"])
+        until(lambda: [t["subject"] for t in site.json("ticket", "list")] == ["Woken"])
         process.terminate()
         assert process.wait(20) == 0
     finally:

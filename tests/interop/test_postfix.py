@@ -23,7 +23,7 @@ from tests.interop.postfix import Postfix
 from tests.interop.unprivileged import NOBODY, UnprivilegedSite
 from tests.recipes import recipe
 from tests.sink import Received, Sink
-from tests.site import Site, free_port, mail, running, wait_for
+from tests.site import Site, free_port, mail, running, until
 from tests.test_listeners import started
 
 pytestmark = pytest.mark.usefixtures("needs_postfix")
@@ -60,7 +60,7 @@ def reply_address(site: Site) -> str:
         found = (message_from_bytes(path.read_bytes()) for path in site.outgoing.glob("**/*.eml"))
         return next((m for m in found if KIM in m["To"]), None)
 
-    return parseaddr(wait_for(acknowledgement)["Reply-To"])[1]
+    return parseaddr(until(acknowledgement)["Reply-To"])[1]
 
 
 def answered_by_plus_address(site: Site, postfix: Postfix) -> None:
@@ -68,13 +68,13 @@ def answered_by_plus_address(site: Site, postfix: Postfix) -> None:
     address = reply_address(site)
     assert address.startswith("support+")
     post(postfix, "Something else", address)
-    entries = wait_for(lambda: (found := site.json("ticket", "show", "1")["entries"])[1:] and found)
+    entries = until(lambda: (found := site.json("ticket", "show", "1")["entries"])[1:] and found)
     assert [e["evidence"] for e in entries if e["kind"] == "correspondence"][1] == "reply-address"
 
 
 def well(postfix: Postfix) -> None:
     """Nothing waits and nothing came back."""
-    wait_for(lambda: not postfix.queue())
+    until(lambda: not postfix.queue())
     assert postfix.bounces == 0, postfix.log()
 
 
@@ -91,12 +91,12 @@ def test_in_by_a_port(tmp_path: Path, way: str) -> None:
         main = recipe("postfix/smtp.main.cf", {SMTP: f"[127.0.0.1]:{site.smtp}"})
     with running(site), postfix_module.running(main) as postfix:
         post(postfix, "First")
-        wait_for(lambda: subjects(site) == ["First"])
+        until(lambda: subjects(site) == ["First"])
         assert site.json("journal", "list")[0]["source"] == way
         answered_by_plus_address(site, postfix)
         with smtplib.SMTP("127.0.0.1", postfix.smtp, timeout=30) as client:
             client.sendmail(KIM, "support@example.com", EIGHT_BIT.encode(), mail_options=["BODY=8BITMIME"])
-        wait_for(lambda: "Äpfel" in subjects(site))
+        until(lambda: "Äpfel" in subjects(site))
         # Postfix would have rewritten it as quoted-printable for a server without 8BITMIME.
         raw = site.run("journal", "show", "--raw", "3").stdout
         assert EIGHT_BIT.partition("\n\n")[2] in raw
@@ -116,8 +116,8 @@ def test_in_by_a_socket_in_its_jail(tmp_path: Path) -> None:
         path.chmod(0o660)
         with started(site, {"lmtp": [bound]}):
             post(postfix, "First")
-            wait_for(lambda: site.run("ticket", "list").returncode == 0)
-            wait_for(lambda: subjects(site) == ["First"])
+            until(lambda: site.run("ticket", "list").returncode == 0)
+            until(lambda: subjects(site) == ["First"])
             answered_by_plus_address(site, postfix)
             well(postfix)
 
@@ -128,7 +128,7 @@ def test_a_virtual_alias(tmp_path: Path) -> None:
     with running(site), postfix_module.running(main + recipe("postfix/alias.main.cf", {})) as postfix:
         post(postfix, "For help", "help@example.com")
         post(postfix, "For help with more", "help+more@example.com")
-        wait_for(lambda: subjects(site) == ["For help", "For help with more"])
+        until(lambda: subjects(site) == ["For help", "For help with more"])
         rows = site.json("journal", "list")
         assert sorted(r["recipients"][0] for r in rows) == ["support+more@example.com", "support@example.com"]
         well(postfix)
@@ -146,13 +146,13 @@ def test_two_recipients(tmp_path: Path) -> None:
     anybody = "virtual_alias_maps =\nlocal_recipient_maps =\n"
     with running(site), postfix_module.running(whole_domain + anybody) as postfix:
         post(postfix, "For both", "support@example.com", "sales@example.com")
-        wait_for(lambda: subjects(site) == ["For both"])
+        until(lambda: subjects(site) == ["For both"])
         (row,) = site.json("journal", "list")
         assert sorted(row["recipients"]) == ["sales@example.com", "support@example.com"]
         well(postfix)
         post(postfix, "For one", "support@example.com", "nobody@example.com")
-        wait_for(lambda: subjects(site) == ["For both", "For one"])
-        wait_for(lambda: postfix.count("bounced"))
+        until(lambda: subjects(site) == ["For both", "For one"])
+        until(lambda: postfix.count("bounced"))
         assert postfix.count("bounced") == 1
         (line,) = [line for line in postfix.log().splitlines() if "status=bounced" in line]
         assert "to=<nobody@example.com>" in line
@@ -170,22 +170,22 @@ def test_in_by_pipe(common: Path) -> None:
     master = recipe("postfix/pipe.master.cf", here)
     with running(site), postfix_module.running(recipe("postfix/pipe.main.cf", {}), master) as postfix:
         post(postfix, "First")
-        wait_for(lambda: subjects(site) == ["First"])
+        until(lambda: subjects(site) == ["First"])
         assert site.json("journal", "show", "1")["reverse_path"] == KIM
         answered_by_plus_address(site, postfix)
         assert site.stop() == 0
         post(postfix, "While it was down")
-        wait_for(lambda: len(site.json("journal", "list")) == 3)
+        until(lambda: len(site.json("journal", "list")) == 3)
         moved = site.config.rename(common / "away")
         post(postfix, "While nothing was set up")
-        wait_for(lambda: postfix.count("deferred"))
+        until(lambda: postfix.count("deferred"))
         moved.rename(site.config)
         site.start()
-        wait_for(lambda: subjects(site) == ["First", "While it was down", "While nothing was set up"], 60)
+        until(lambda: subjects(site) == ["First", "While it was down", "While nothing was set up"], 60)
         well(postfix)
         with smtplib.SMTP("127.0.0.1", postfix.smtp, timeout=30) as client:
             client.sendmail(KIM, ["support@example.com"], mail("Large").as_bytes() + (b"x" * 75 + b"\r\n") * 360_000)
-        wait_for(lambda: postfix.count("bounced") == 1)
+        until(lambda: postfix.count("bounced") == 1)
         assert "message too big" in postfix.log()
         assert site.stop() == 0
         assert site.run("audit").returncode == 0
@@ -201,7 +201,7 @@ def test_a_minute_without_the_daemon(tmp_path: Path) -> None:
     site, main = by_lmtp(tmp_path)
     with running(site), postfix_module.running(main) as postfix:
         post(postfix, "Before")
-        wait_for(lambda: subjects(site) == ["Before"])
+        until(lambda: subjects(site) == ["Before"])
         site.kill()
         began = time.monotonic()
         for n in range(30):
@@ -210,7 +210,7 @@ def test_a_minute_without_the_daemon(tmp_path: Path) -> None:
         waited = len(postfix.queue())
         site.start()
         expected = ["Before", *(f"During {n:02}" for n in range(30))]
-        wait_for(lambda: subjects(site) == expected, 60, 0.5)
+        until(lambda: subjects(site) == expected, 60, 0.5)
         well(postfix)
         print(
             f"\ndown for {OUTAGE:.0f} s: 30 mails came, {waited} waited at Postfix, {postfix.count('deferred')} "
@@ -251,13 +251,13 @@ def test_a_fault_of_ours_is_never_a_bounce(
     site, main = by_lmtp(tmp_path)
     with running(site), postfix_module.running(main) as postfix:
         post(postfix, "Before")
-        wait_for(lambda: subjects(site) == ["Before"])
+        until(lambda: subjects(site) == ["Before"])
         with fault(tmp_path / "var" / "replydesk.sqlite3"):
             post(postfix, "During")
-            wait_for(lambda: postfix.count("deferred"), 60)
+            until(lambda: postfix.count("deferred"), 60)
             assert "said: 4" in postfix.log()
             assert len(postfix.queue()) == 1
-        wait_for(lambda: subjects(site) == ["Before", "During"], 60)
+        until(lambda: subjects(site) == ["Before", "During"], 60)
         well(postfix)
         assert site.stop() == 0
 
@@ -297,14 +297,14 @@ def test_out_by_a_smarthost(tmp_path: Path, relay: Postfix, world: Sink) -> None
     assert USER == "support@example.com"
     with running(site):
         site.send(mail("Outward"))
-        sent = wait_for(lambda: sent_to(world, KIM, "auto-replied"))
+        sent = until(lambda: sent_to(world, KIM, "auto-replied"))
         assert (sent.reverse_path, sent.recipients) == ("<>", [KIM])
         assert "with ESMTPSA" in str(sent.message["Received"])
         assert f"sasl_username={USER}" in relay.log()
         site.run("ticket", "reply", "1", stdin="Here you are.")
-        assert wait_for(lambda: sent_to(world, KIM, None)).reverse_path.startswith("support+")
+        assert until(lambda: sent_to(world, KIM, None)).reverse_path.startswith("support+")
         (row,) = [r for r in site.json("outbox", "list") if r["notice"] == "reply"]
-        wait_for(lambda: site.json("outbox", "show", str(row["id"]))["state"] == "sent")
+        until(lambda: site.json("outbox", "show", str(row["id"]))["state"] == "sent")
         assert site.stop() == 0
     assert PASSWORD not in site.read_log()
 
@@ -314,7 +314,7 @@ def test_a_refused_password_keeps_the_mail(tmp_path: Path, relay: Postfix, world
     site = sending_by(relay, tmp_path, "wrong")
     with running(site):
         site.send(mail("Outward"))
-        wait_for(lambda: "535 5.7.8" in site.read_log())
+        until(lambda: "535 5.7.8" in site.read_log())
         checked = site.run("check", "--connect")
         assert checked.returncode == 1
         assert "535" in next(line for line in checked.stdout.splitlines() if " relay " in line)
@@ -322,8 +322,8 @@ def test_a_refused_password_keeps_the_mail(tmp_path: Path, relay: Postfix, world
         assert world.received == []
         (tmp_path / "relay-password").write_text(PASSWORD + "\n")
         site.start()
-        wait_for(lambda: {r["state"] for r in site.json("outbox", "list")} == {"sent"})
-        wait_for(lambda: len(world.received) == 3)
+        until(lambda: {r["state"] for r in site.json("outbox", "list")} == {"sent"})
+        until(lambda: len(world.received) == 3)
         assert site.stop() == 0
 
 
@@ -335,14 +335,14 @@ def test_there_and_back(tmp_path: Path, relay: Postfix, world: Sink) -> None:
         config.write("\n" + recipe("postfix/lmtp.toml", {LMTP: here}))
     with running(site), postfix_module.running(recipe("postfix/lmtp.main.cf", {LMTP: here})) as postfix:
         post(postfix, "Round trip")
-        asked = wait_for(lambda: sent_to(world, KIM, "auto-replied")).message
+        asked = until(lambda: sent_to(world, KIM, "auto-replied")).message
         answer = EmailMessage()
         answer["From"], answer["To"], answer["Subject"] = KIM, str(asked["Reply-To"]), f"Re: {asked['Subject']}"
         answer["In-Reply-To"], answer["Message-ID"] = str(asked["Message-ID"]), "<answer@customer.example>"
         answer.set_content("Thank you")
         with smtplib.SMTP("127.0.0.1", postfix.smtp, timeout=30) as client:
             client.send_message(answer)
-        wait_for(lambda: len(site.json("ticket", "show", "1")["entries"]) >= 2)
+        until(lambda: len(site.json("ticket", "show", "1")["entries"]) >= 2)
         assert subjects(site) == ["Round trip"]
         well(postfix)
         assert site.stop() == 0

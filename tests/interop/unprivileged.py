@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.site import Site, wait_for
+from tests.site import Site, until
 
 NOBODY, GROUP = "nobody", "nogroup"
 
@@ -54,7 +54,7 @@ class UnprivilegedSite(Site):
             self.process = subprocess.Popen(
                 words, stdout=log, stderr=subprocess.STDOUT, user=NOBODY, group=GROUP, cwd="/"
             )
-        wait_for(self._ready)
+        until(self._ready)
 
 
 @contextlib.contextmanager

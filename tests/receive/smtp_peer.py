@@ -33,7 +33,8 @@ async def until(condition: Callable[[], object]) -> None:
         while not condition():
             await asyncio.sleep(0.005)
 
-    await asyncio.wait_for(poll(), PATIENCE)
+    async with asyncio.timeout(PATIENCE):
+        await poll()
 
 
 @contextlib.contextmanager
@@ -92,7 +93,8 @@ class Peer:
 
     async def line(self) -> str:
         """One line without its CRLF; empty when the server closed the connection."""
-        line = await asyncio.wait_for(self.reader.readline(), PATIENCE)
+        async with asyncio.timeout(PATIENCE):
+            line = await self.reader.readline()
         assert not line or line.endswith(b"\r\n"), line
         return line[:-2].decode()
 
@@ -117,13 +119,15 @@ class Peer:
     async def closed(self) -> bytes:
         """What comes until the server closes the connection."""
         try:
-            return await asyncio.wait_for(self.reader.read(), PATIENCE)
+            async with asyncio.timeout(PATIENCE):
+                return await self.reader.read()
         except ConnectionError:
             return b""
 
     async def start_tls(self, context: ssl.SSLContext) -> None:
         assert (await self.ask("STARTTLS")).startswith("220 2.0.0")
-        await asyncio.wait_for(self.writer.start_tls(context, server_hostname="desk.test"), PATIENCE)
+        async with asyncio.timeout(PATIENCE):
+            await self.writer.start_tls(context, server_hostname="desk.test")
 
     async def close(self) -> None:
         self.writer.close()

@@ -64,7 +64,8 @@ async def until(condition: Callable[[], Awaitable[object]]) -> None:
         while not await condition():
             await asyncio.sleep(0.01)
 
-    await asyncio.wait_for(poll(), PATIENCE)
+    async with asyncio.timeout(PATIENCE):
+        await poll()
 
 
 @dataclass

@@ -544,7 +544,8 @@ async def test_draining_without_a_database_ends(
     database.out = True
     await sink.until(1)
     await flaky.sender.drain(0.5)
-    await asyncio.wait_for(task, 5)
+    async with asyncio.timeout(5):
+        await task
     assert events(caplog, "ended without the database: these mails will be in doubt")
     database.out = False
     assert (await flaky.row(id)).state == "claimed"
@@ -580,7 +581,8 @@ async def test_the_relay_may_go_while_we_drain(house: House) -> None:
     await until(lambda: asyncio.sleep(0, house.sender._line.qsize() == 4 and not house.sender._line.empty()))
     relay.gone.set()
     await draining
-    await asyncio.wait_for(task, 5)
+    async with asyncio.timeout(5):
+        await task
     assert {(await house.row(id)).state for id in ids} <= {"pending", "deferred"}
 
 

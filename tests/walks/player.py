@@ -1,7 +1,8 @@
 """Plays a story: mails in, clicks, days passing; writes down everything that happened as a transcript.
 
-A story is `NN-name/story.toml`; what it must lead to is `NN-name/golden.txt`. Ids, tokens and
-codes are numbered in the order they appear, so a golden file reads like the conversation it is.
+A story is `NN-name/story.toml`; what it must lead to is `NN-name/golden.txt`, and of a long one `golden-CHAPTER.txt`
+from each step on that begins a chapter. Ids, tokens and codes are numbered in the order they appear, so the files
+read like the conversation they are.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ from storage.outbox import OutboxEntry, State
 from storage.tx import Tx
 from tests.conftest import Clock, named
 
+CHAPTER = "\f"
+"""Begins a line that names a chapter."""
 ATTACHED = 15 * 1024 * 1024
 """Bytes of files on one mail, as by default."""
 SHOWN_HEADERS = (
@@ -65,14 +68,19 @@ class Player:
         self.names: dict[str, str] = {}
         self.last_out = 0
 
-    def play(self) -> str:
+    def play(self) -> dict[str, str]:
+        """The transcript, by the name of the file it belongs in."""
         for number, step in enumerate(self.story["step"], 1):
             self.clock.forward(minutes=step.get("minutes", 5), days=step.get("days", 0))
+            if chapter := step.get("chapter"):
+                self._say(f"{CHAPTER}{chapter}")
             self._say("", f"== {number}. {step.get('what', '')}".rstrip())
             getattr(self, f"_do_{step.get('do', 'mail')}")(step)
             self._show_out()
         self._show_tickets()
-        return self._masked("\n".join(self.lines)) + "\n"
+        first, *more = self._masked("\n".join(self.lines)).split(f"\n{CHAPTER}")
+        chapters = (part.partition("\n") for part in more)
+        return {"golden.txt": f"{first}\n"} | {f"golden-{name}.txt": text[1:] + "\n" for name, _, text in chapters}
 
     # --- what can happen ----------------------------------------------------------------
 

@@ -16,6 +16,8 @@ from storage.database import Database
 from tests.conftest import Clock
 from tests.walks.player import Player, load
 
+LONGEST = 400
+"""Lines that can be read at one sitting."""
 STORIES = sorted(p.parent for p in Path(__file__).parent.glob("*/story.toml"))
 
 
@@ -23,12 +25,17 @@ STORIES = sorted(p.parent for p in Path(__file__).parent.glob("*/story.toml"))
 def test_story(folder: Path, database_url: str, policy: Policy, clock: Clock, tmp_path: Path) -> None:
     """The mails in lead to exactly these mails out, and to these tickets; every promise of the audit holds."""
     database = Database(database_url, tmp_path)
-    transcript = Player(database, policy, clock, load(folder)).play()
+    told = Player(database, policy, clock, load(folder)).play()
     report = database.read_now(audit)
     database.close_now()
-    golden = folder / "golden.txt"
     if os.environ.get("REWRITE"):
-        golden.write_text(transcript, "utf-8")
-    assert transcript == golden.read_text("utf-8")
+        for golden in folder.glob("golden*.txt"):
+            golden.unlink()
+        for name, text in told.items():
+            (folder / name).write_text(text, "utf-8")
+    assert sorted(told) == sorted(golden.name for golden in folder.glob("golden*.txt"))
+    for name, text in told.items():
+        assert text == (folder / name).read_text("utf-8")
+        assert text.count("\n") <= LONGEST, f"{folder.name}/{name}: begin a chapter (chapter = ...) at one of its steps"
     assert [(b.rule.name, b.examples) for b in report.broken] == []
     assert report.counts["journal"]["settled"] > 0

@@ -19,7 +19,8 @@ async def flood(client: Peer, chunk: bytes, total: int) -> int:
     sent = 0
     with contextlib.suppress(ConnectionError):
         while sent < total:
-            await asyncio.wait_for(client.send(chunk), 20)
+            async with asyncio.timeout(20):
+                await client.send(chunk)
             sent += len(chunk)
             if client.reader.at_eof():
                 break
@@ -165,7 +166,8 @@ async def test_peer_that_does_not_read_cannot_stay() -> None:
         with contextlib.suppress(ConnectionError, TimeoutError):
             for _ in range(400):
                 client.writer.write(b"HELP\r\n" * 5000)
-                await asyncio.wait_for(client.writer.drain(), 5)
+                async with asyncio.timeout(5):
+                    await client.writer.drain()
         await until(lambda: not smtp._listening[server].sessions)
         client.writer.transport.abort()
 
