@@ -84,7 +84,6 @@ def of_reader(ticket: Ticket, own: Ticket, key: str) -> Ticket:
         solved_at=ticket.solved_at,
         closed_at=ticket.closed_at,
         due_at=ticket.due_at,
-        merged_into=0,
         people=tuple(p for p in ticket.people if p.address.key in near and p.address.key != own.requester.key),
     )
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from gateway.core import customers, rating
+from gateway.core import customers, rating, sides
 from gateway.core.compose import Scene
 from gateway.core.decision import Reason
 from gateway.core.notice import Audience, Notice, NoticeRequest
@@ -36,7 +36,10 @@ def reply(desk: Desk, tx: Tx, number: int, text: str, solved: bool, now: datetim
 
 
 def _close(desk: Desk, tx: Tx, number: int, how: str, cause: str, now: datetime) -> bool:
-    decision = customers.close_by_requester(tx.reads.current(number), desk.policy, Reason.CLOSED_BY_LINK, how)
+    ticket = tx.reads.current(number)
+    # A link from before a merge does not close what is somebody else's now.
+    theirs = sides.requesters_differ(tx.reads.get(number), ticket)
+    decision = None if theirs else customers.close_by_requester(ticket, desk.policy, Reason.CLOSED_BY_LINK, how)
     if decision is None:
         return False
     desk.effects.apply(tx, decision, cause, now)

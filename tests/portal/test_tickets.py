@@ -13,6 +13,7 @@ from gateway.core.decision import EntryDraft
 from gateway.core.lifecycle import Status, label, meaning
 from gateway.core.ticket import EntryKind, Role
 from gateway.mail.message import Address
+from gateway.portal import acts
 from storage.tx import Tx
 from tests.conftest import named
 from tests.portal.conftest import ERIKA, MAX, Opened, Site
@@ -269,6 +270,9 @@ async def test_a_merged_ticket_shows_the_own_side(open_site: Opened) -> None:
         assert "Pump of Erika" not in page.text or who == ERIKA
         # What was merged is answered by mail: a text on this page would have no ticket to go to.
         assert ("textarea" in page.html) is (who == MAX)
+    at = site.clock.now
+    assert not await site.database.write(lambda tx: acts.close_by_link(site.desk, tx, mine, at))
+    assert await site.database.write(lambda tx: acts.close_by_link(site.desk, tx, theirs, at))
 
 
 async def test_an_answer_point_by_point_shows_the_questions_everybody_knows(site: Site) -> None:
