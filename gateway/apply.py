@@ -168,7 +168,7 @@ class Effects:
             source = Applied(tx.reads.get(decision.undoes.undo.moved_from), None, created=False)
             apart = _scene(tx, source, decision, self._policy, cause, now)
         for request in decision.notices:
-            waits = later if request.audience is Audience.CUSTOMER else None
+            waits = later if request.audience in (Audience.CUSTOMER, Audience.ADVISER) else None
             seen = apart if request.notice is Notice.MERGED else scene
             self._notices.send(tx, request, seen, entry=entry, journal=journal_id, not_before=waits)
         return applied
@@ -198,7 +198,8 @@ def _scene(tx: Tx, applied: Applied | None, decision: Decision, policy: Policy, 
         return Scene(now, cause, listed=decision.listed)
     ticket = applied.ticket
     shows_history = any(n.notice is not Notice.REQUEST_RECEIVED for n in decision.notices) and not applied.created
-    keys = {n.recipient.key: n.recipient.address for n in decision.notices if n.audience is Audience.CUSTOMER}
+    outside = (n.recipient for n in decision.notices if n.audience in (Audience.CUSTOMER, Audience.ADVISER))
+    keys = {a.key: a.address for a in outside}
     contacts = {key: tx.contacts.find(address) for key, address in keys.items()}
     if applied.created and applied.entry and applied.entry.role is Role.AGENT:
         # The agent's own mail, which no customer ever had.

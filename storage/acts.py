@@ -70,7 +70,7 @@ class Acts:
             return True
         left = select(OUTBOX.c.id).where(
             OUTBOX.c.journal_id == journal_id,
-            OUTBOX.c.audience == Audience.CUSTOMER.value,
+            OUTBOX.c.audience.in_((Audience.CUSTOMER.value, Audience.ADVISER.value)),
             OUTBOX.c.state.not_in(RECALLABLE),
         )
         return self._connection.execute(left.limit(1)).first() is not None

@@ -206,12 +206,12 @@ class Outbox:
         self._set(id, state=State.FAILED, last_reply="dropped by the operator")
 
     def recall(self, journal_id: int) -> int:
-        """Take back the customers' mails a mail caused, as far as they were not sent yet; how many."""
+        """Take back the mails to people outside that a mail caused, as far as they were not sent yet; how many."""
         statement = (
             update(OUTBOX)
             .where(
                 OUTBOX.c.journal_id == journal_id,
-                OUTBOX.c.audience == Audience.CUSTOMER.value,
+                OUTBOX.c.audience.in_((Audience.CUSTOMER.value, Audience.ADVISER.value)),
                 OUTBOX.c.state.in_(RECALLABLE),
                 OUTBOX.c.attempts + OUTBOX.c.doubts == 0,
             )

@@ -194,7 +194,9 @@ class TicketReads:
             found = self._connection.execute(_PEOPLE, {"numbers": numbers})
             for p in found:
                 people.setdefault(p.ticket, []).append(
-                    Participant(Address(p.address, p.name), bool(p.confirmed), bool(p.follower), tuple(p.sees))
+                    Participant(
+                        Address(p.address, p.name), bool(p.confirmed), bool(p.follower), tuple(p.sees), bool(p.adviser)
+                    )
                 )
         return [ticket_of(row, tuple(people.get(row.number, ()))) for row in rows]
 

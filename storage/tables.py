@@ -179,6 +179,8 @@ class ParticipantRow(TableRow, table=True):
     added_at: datetime
     sees: list[int] = Field(default_factory=list, sa_column=Column(JSON, nullable=False, server_default="[]"))
     """Sides of the conversation (`core.sides`); empty: the ticket's own."""
+    adviser: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default=false()))
+    """Asked by an agent (`core.advisers`); not confirmed, unless they are a customer as well."""
 
 
 class EntryRow(TableRow, table=True):

@@ -19,7 +19,8 @@ from storage.tables import ENTRY, MESSAGE_ID, OUTBOX, TICKET
 REOPENED = "reopened"
 _ANSWERS = (Notice.REPLY.value, Notice.CLOSE_CONFIRMATION.value)
 _KNOWN = (
-    select(MESSAGE_ID.c.message_id, MESSAGE_ID.c.ticket, MESSAGE_ID.c.sha256, MESSAGE_ID.c.outbox_id)
+    select(MESSAGE_ID.c.message_id, MESSAGE_ID.c.ticket, MESSAGE_ID.c.sha256, MESSAGE_ID.c.outbox_id, ENTRY.c.kind)
+    .select_from(MESSAGE_ID.outerjoin(ENTRY, ENTRY.c.id == MESSAGE_ID.c.entry_id))
     .where(MESSAGE_ID.c.message_id.in_(bindparam("ids", expanding=True)), MESSAGE_ID.c.ticket.is_not(None))
     .order_by(MESSAGE_ID.c.id)
 )
@@ -87,11 +88,14 @@ class Threads:
         """Everything the store has about the keys of one mail."""
         messages: dict[str, int] = {}
         expected: dict[str, int] = {}
+        inner: set[str] = set()
         ids = keys.message_ids
         if ids:
             for row in self._connection.execute(_KNOWN, {"ids": list(ids)}):
                 there = messages if row.sha256 or row.outbox_id else expected
                 there[str(row.message_id)] = row.ticket
+                if row.sha256 and row.kind == EntryKind.COMMENT.value:
+                    inner.add(str(row.message_id))
         sent = self._sent(keys)
         numbers = {*keys.numbers, *messages.values(), *expected.values()} | (
             {sent.ticket} if sent and sent.ticket else set()
@@ -100,7 +104,7 @@ class Threads:
         # A merged ticket leads to another one, which must be known too.
         while missing := {t.merged_into for t in tickets.values() if t.merged_into} - tickets.keys():
             tickets |= {t.number: t for t in self._reads.numbered(missing)}
-        return Known(tickets, messages, sent, expected)
+        return Known(tickets, messages, sent, expected, frozenset(inner))
 
     def seen(self, message_id: str, content: str) -> Seen | None:
         """Whether a mail with this Message-ID came before: the newest, one with the same content preferred."""

@@ -85,7 +85,7 @@ class Tickets:
         mine = ENTRY.c.ticket == moved.source
         chosen = ENTRY.c.id.in_(moved.entries) if moved.entries else ENTRY.c.kind != EntryKind.EVENT.value
         ids = tuple(self._connection.execute(select(ENTRY.c.id).where(mine, chosen).order_by(ENTRY.c.id)).scalars())
-        self._place(ids, number, own=moved.side)
+        self._place(ids, number, own=moved.side, was=moved.was)
         if not moved.entries:
             self._connection.execute(
                 update(TICKET)
@@ -108,7 +108,8 @@ class Tickets:
         """Undo what an order did to entries: moved ones return, a recalled answer becomes a comment."""
         before = act.undo
         if before.moved:
-            self._place(before.moved, before.moved_from, was=before.side or before.moved_from)
+            own, was = (before.side, 0) if before.opened else (0, before.side or before.moved_from)
+            self._place(before.moved, before.moved_from, own, was)
         if before.merged:
             self._connection.execute(
                 update(TICKET)
@@ -237,6 +238,8 @@ class Tickets:
         key = joined.address.key
         where = (PARTICIPANT.c.ticket == number, PARTICIPANT.c.key == key)
         found = self._connection.execute(select(PARTICIPANT.c.confirmed).where(*where)).first()
+        if found and joined.adviser:
+            self._connection.execute(update(PARTICIPANT).where(*where).values(adviser=True))
         if found and joined.sees:
             self._connection.execute(update(PARTICIPANT).where(*where).values(sees=list(joined.sees)))
         if found is None:
@@ -250,6 +253,7 @@ class Tickets:
                     follower=joined.follower,
                     added_at=now,
                     sees=list(joined.sees),
+                    adviser=joined.adviser,
                 )
             )
         elif joined.confirmed and not found.confirmed:

@@ -73,10 +73,13 @@ def _tickets(site: Site, tx: Tx, found: Survey, language: str) -> tuple[Exported
 def _ticket(site: Site, tx: Tx, ticket: Ticket, found: Survey, language: str) -> ExportedTicket:
     policy = site.policy
     own = ticket.requester.key == found.key
-    entries = tx.reads.entries(ticket.number, [EntryKind.CORRESPONDENCE, EntryKind.AUTOMATIC])
+    entries = tx.reads.entries(ticket.number, [EntryKind.CORRESPONDENCE, EntryKind.AUTOMATIC, EntryKind.COMMENT])
     rated = tx.ratings.find(ticket.number) if own else None
     mine = sides.sees(ticket, found.key) if own else frozenset()
-    shown = (e for e in entries if e.id in found.entries or (e.side in mine and _visible(site, e)))
+    own_words = {
+        e.id for e in entries if e.id in found.entries and (e.kind is not EntryKind.COMMENT or e.role is Role.ADVISER)
+    }
+    shown = (e for e in entries if e.id in own_words or (e.side in mine and _visible(site, e)))
     return ExportedTicket(
         ticket.number,
         policy.reference(ticket),

@@ -35,7 +35,8 @@ def ticket(found: Ticket, entries: Iterable[Entry], policy: Policy) -> Json:
         "created_at": iso(found.created_at),
         "last_activity_at": iso(found.last_activity_at),
         "closed_by": found.closed_by,
-        "participants": [address(a) for a in (*found.participants, *found.unconfirmed)],
+        "participants": [address(a) for a in found.company],
+        "advisers": [address(a) for a in found.advisers],
         "entries": [entry(e) for e in entries],
     }
 

@@ -1,4 +1,4 @@
-"""`replydesk ticket list|show|reply|note|status|close …`: the verbs and their words.
+"""`replydesk ticket list|show|reply|note|ask|status|close …`: the verbs and their words.
 
 Replying and setting a status go through the same act as an agent's mail does, so history,
 notices and rules are the same; only the proof is another one: the shell.
@@ -40,7 +40,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
     reply = verbs.add_parser("reply", help="answer the customer with the text on standard input")
     note = verbs.add_parser("note", help="a comment for agents only, from standard input; the customer gets nothing")
-    for verb in (reply, note):
+    ask = verbs.add_parser(
+        "ask", help="ask somebody who is no customer; they get the text on standard input, only that"
+    )
+    for verb in (reply, note, ask):
         verb.add_argument("--file", default="-", help="take the text from a file")
         verb.add_argument("--agent", default="", metavar="ADDRESS", help="in whose name; needed when there are several")
         verb.add_argument("--status", default="", help="set this status as well")
@@ -49,10 +52,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
     status = verbs.add_parser("status", help="set a status; solved asks the customer to confirm")
     close = verbs.add_parser("close", help="close; the customer is told")
-    for verb in (show, reply, note, status, close):
+    for verb in (show, reply, note, ask, status, close):
         verb.add_argument("number", type=_number, metavar="N", help="number or reference of the ticket")
     ours = ", ".join(s.value for s in Status if s is not Status.NEW)
     status.add_argument("status", metavar="STATUS", help=f"{ours}, or one of your own")
+    ask.add_argument("address", metavar="ADDRESS", help="whom")
+    ask.add_argument("--attach", action="append", default=[], metavar="NAME", help="a file of the ticket goes along")
     close.add_argument("--silent", action="store_true", help="the customer gets no mail of it")
     for verb in (status, close):
         verb.add_argument("--agent", default="", metavar="ADDRESS", help="who did it; else it was the operator")
@@ -89,7 +94,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     by_name["split"].add_argument("--subject", default="", help="of the new ticket (default: its first line)")
     for verb in (by_name["merge"], by_name["move"]):
         verb.add_argument("into", type=_number, metavar="INTO", help="number or reference of the other ticket")
-    for verb in (listing, drafts, show, reply, note, status, close, *orders):
+    for verb in (listing, drafts, show, reply, note, ask, status, close, *orders):
         verb.add_argument("--json", action="store_true", help="for programs")
 
 
@@ -104,7 +109,7 @@ def run(args: argparse.Namespace) -> int:
         return ticket_drafts.run(args)
     from gateway.cli import ticket_acts
 
-    if args.verb in ("reply", "note", "status", "close"):
+    if args.verb in ("reply", "note", "ask", "status", "close"):
         return ticket_acts.run(args)
     from gateway.cli import ticket_orders
 

@@ -1,4 +1,4 @@
-"""`replydesk ticket reply|note|status|close`: orders given at the shell.
+"""`replydesk ticket reply|note|ask|status|close`: orders given at the shell.
 
 Each is one transaction: the ticket's change, its history and the mails it leads to. A running
 daemon finds the mails in the outbox.
@@ -9,13 +9,13 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gateway.cli import WrongUsage
 from gateway.cli.site import Site, new_cause, now, opened
 from gateway.cli.ticket_words import print_ticket
-from gateway.core import commands, orders, sides, statuses
+from gateway.core import advisers, commands, orders, sides, statuses
 from gateway.core.commands import Order, Verb
 from gateway.core.decision import Decision, EntryDraft, Reason
 from gateway.core.notice import Audience
@@ -41,7 +41,7 @@ class Done:
 
 def run(args: argparse.Namespace) -> int:
     with opened(args) as site:
-        if args.verb in ("reply", "note"):
+        if args.verb in ("reply", "note", "ask"):
             return _reply(site, args)
         agent = named(site.policy, args.agent) if args.agent else None
         if args.verb == "close":
@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
             wish = order(site.policy, Verb.STATUS, args.status)
         wanted = orders.wanted_status(wish, site.policy)
 
-        def decide(ticket: Ticket) -> Decision | None:
+        def decide(ticket: Ticket, _: Tx) -> Decision | None:
             if (ticket.status, ticket.sub_status) == wanted:
                 return None
             return orders.carry_out(orders.OrderContext(ticket, agent, site.policy, now()), wish, None, PROOF)
@@ -64,9 +64,10 @@ def _reply(site: Site, args: argparse.Namespace) -> int:
     if not text:
         raise ReplydeskError("there is no text to send; give it on standard input or with --file")
     wish = order(site.policy, Verb.STATUS, args.status) if args.status else Order()
-    kind = EntryKind.COMMENT if args.note else EntryKind.CORRESPONDENCE
+    asks = args.verb == "ask"
+    kind = EntryKind.COMMENT if asks or args.note else EntryKind.CORRESPONDENCE
 
-    def decide(ticket: Ticket) -> Decision:
+    def decide(ticket: Ticket, tx: Tx) -> Decision:
         by = orders.OrderContext(ticket, agent, site.policy, now())
         box = site.policy.mailbox_for(ticket.mailbox) or site.policy.mailboxes[0]
         author = Address(agent.address, agent.name) if agent else Address(box.address, box.name)
@@ -74,6 +75,13 @@ def _reply(site: Site, args: argparse.Namespace) -> int:
             kind, author, Role.AGENT, text, text, reason=Reason.COMMAND_LINE.value,
             side=sides.of_entry(ticket, author.key, Role.AGENT),
         )  # fmt: skip
+        if asks:
+            whom, history = Address(args.address), tx.reads.entries(ticket.number)
+            files, missing = advisers.files_named(args.attach, history)
+            if refused := (*advisers.problems(by, whom), *missing):
+                raise ReplydeskError(text_of(refused[0], "en"))
+            entry = replace(entry, reason=Reason.AGENT_ASKED.value)
+            return advisers.ask(by, wish, whom, entry, files=files, proof=PROOF)
         if args.note:
             return orders.note(by, wish, entry, PROOF)
         return orders.carry_out(by, wish, orders.Answer(text, entry), PROOF)
@@ -89,13 +97,13 @@ def order(policy: Policy, verb: Verb, argument: str) -> Order:
     return found
 
 
-def _act(site: Site, number: int, decide: Callable[[Ticket], Decision | None]) -> Done:
+def _act(site: Site, number: int, decide: Callable[[Ticket, Tx], Decision | None]) -> Done:
     """Decide and store in one transaction; a merged ticket leads to the one it went into."""
 
     def work(tx: Tx) -> Done:
         tx.threads.serialise([f"ticket:{number}"])
         ticket = tx.reads.current(number)
-        decision = decide(ticket)
+        decision = decide(ticket, tx)
         if decision is not None:
             site.desk.effects.apply(tx, decision, new_cause(), now())
         return Done(ticket.number, decision)

@@ -15,7 +15,7 @@ from gateway.core import move_entries, orders, passed_on
 from gateway.core.commands import Order, Verb
 from gateway.core.decision import Decision
 from gateway.core.sentences import text_of
-from gateway.core.ticket import Entry, Ticket
+from gateway.core.ticket import Entry, EntryKind, Role, Ticket
 from gateway.errors import ReplydeskError
 from gateway.mail.sentence import code
 from storage.tx import Tx
@@ -87,7 +87,10 @@ def _undo(args: argparse.Namespace, by: orders.OrderContext, tx: Tx, site: Site)
 
 def _split(args: argparse.Namespace, by: orders.OrderContext, tx: Tx, site: Site) -> Decision:
     order = _understood(by, Verb.ASSIGN, args.assign, site) if args.assign else None
-    return move_entries.split(by, _entry(tx, by, args.entry), args.subject, order)
+    entry = _entry(tx, by, args.entry)
+    if entry.role is Role.AGENT or entry.kind is not EntryKind.CORRESPONDENCE:
+        raise ReplydeskError(f"entry {entry.id} is no customer's mail: nobody could have a ticket of it")
+    return move_entries.split(by, entry, args.subject, order)
 
 
 def _move(args: argparse.Namespace, by: orders.OrderContext, tx: Tx, site: Site) -> Decision:

@@ -68,6 +68,7 @@ def _facts(ticket: Ticket, links: Sequence[tuple[str, int, int]], site: Site) ->
         ("Requester", show.person(ticket.requester)),
         ("Participants", ", ".join(show.person(a) for a in ticket.participants)),
         ("Unconfirmed", ", ".join(show.person(a) for a in ticket.unconfirmed)),
+        ("Advisers", ", ".join(show.person(a) for a in ticket.advisers)),
         ("Mailbox", ticket.mailbox),
         ("Assignee", ticket.assignee or "nobody"),
         ("Followers", followed),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from gateway.core import agent_mail, blocking, move_entries, orders, outgoing_text, passed_on, sides, stale
+from gateway.core import advisers, agent_mail, blocking, move_entries, orders, outgoing_text, passed_on, sides, stale
 from gateway.core.agent_mail import AgentCase
 from gateway.core.case import Case
 from gateway.core.commands import Verb
@@ -17,7 +17,7 @@ from gateway.core.notice import Notice, fitting
 from gateway.core.refusal import PACE, about_drafts, answers_draft, hold, is_lifted, refuse, seems_automatic, unsent
 from gateway.core.ticket import EntryKind, Role, Ticket
 from gateway.errors import IllegalTransition
-from gateway.mail.message import Address
+from gateway.mail.message import Address, address_key
 from gateway.mail.sentence import code
 from gateway.mail.subject import is_forward
 
@@ -47,7 +47,13 @@ def decide(case: Case) -> Decision:
         return _misunderstood(on, misunderstood)
     if order.has(Verb.UNDO):
         return _undo(on)
-    for verb, answer in ((Verb.NOTE, _note), (Verb.SPLIT, _split), (Verb.MERGE, _merge), (Verb.MOVE, _move)):
+    for verb, answer in (
+        (Verb.NOTE, _note),
+        (Verb.SPLIT, _split),
+        (Verb.MERGE, _merge),
+        (Verb.MOVE, _move),
+        (Verb.ASK, _ask),
+    ):
         if order.has(verb):
             return _with_remarks(answer(on), blocking.hits(case))
     done = _aside(on) if _is_aside(on) else seems_automatic(on) or _unasked(on) or _answer(on)
@@ -85,6 +91,8 @@ def _answer(on: AgentCase) -> Decision:
             reached,
             joined,
         )
+    if answer is not None and (doubt := _answers_adviser(on, answer)):
+        return hold(on, Doubt.ADVISER, doubt)
     target = ticket
     if order.has(Verb.REOPEN) and order.argument(Verb.REOPEN):
         if case.facts.named is None:
@@ -136,14 +144,58 @@ def _kept_back(case: Case, out: outgoing_text.Outgoing) -> tuple[str, ...]:
 def _is_aside(on: AgentCase) -> bool:
     """Addressed to others, such as a colleague or a supplier, with the mailbox in copy: no answer to the customer."""
     case, ticket, to = on.case, on.ticket, on.case.message.to
-    people = {ticket.requester.key, *(p.address.key for p in ticket.people if not p.follower)}
+    people = {a.key for a in (ticket.requester, *ticket.company)}
     reached = {a.key for a in (*to, *case.message.cc)}
     return bool(to) and not any(case.policy.is_own(a.address) for a in to) and not people & reached
 
 
 def _aside(on: AgentCase) -> Decision:
-    remark = code("aside", ", ".join(a.address for a in on.case.message.to[:5]))
-    return _with_remarks(_note(on, (remark,)), (remark,))
+    """Whoever it is written to advises the agents from now on."""
+    message = on.case.message
+    remark = code("aside", ", ".join(a.address for a in message.to[:5]))
+    noted = _with_remarks(_note(on, (remark,)), (remark,))
+    new = advisers.joined((*message.to, *message.cc), on.ticket, on.case.policy) if noted.entry else ()
+    return replace(noted, change=replace(noted.change, joined=(*noted.change.joined, *new)))
+
+
+def _ask(on: AgentCase) -> Decision:
+    """The agent's words, and only they, go to somebody outside; in reply to an adviser's mail to its author."""
+    case, order, history, parent = on.case, on.case.order, on.case.facts.history, on.case.facts.parent
+    address, _, names = order.argument(Verb.ASK).partition(" ")
+    theirs = parent.author if parent and parent.role is Role.ADVISER else Address("")
+    whom = Address(address) if address and address_key(address) != theirs.key else theirs
+    named, missing = advisers.files_named(names.split(","), history)
+    if refused := (*advisers.problems(on.by, whom), *missing):
+        return refuse(on, Reason.AGENT_MISUNDERSTOOD, (*refused, *unsent(case)))
+    box = case.policy.mailbox_for(on.ticket.mailbox) or case.mailbox
+    out = outgoing_text.for_customers(order.text, box, case.policy, advisers.read_by(history, whom))
+    if kept_back := _kept_back(case, out):
+        return refuse(on, Reason.AGENT_MISUNDERSTOOD, kept_back)
+    files = fitting((*agent_mail.files(case), *named), case.policy.max_attachment_bytes)
+    if not out.text and not files:
+        return refuse(on, Reason.AGENT_EMPTY, (code("ask_form"),))
+    html, files = agent_mail.formatted(case, out.text, files, box)
+    entry = agent_mail.entry(case, on.agent, EntryKind.COMMENT, out.text, Reason.AGENT_ASKED)
+    rest = replace(order, commands=tuple(c for c in order.commands if c.verb is not Verb.ASK))
+    try:
+        asked = advisers.ask(on.by, rest, whom, entry, html=html, files=files, proof=agent_mail.proof(case))
+    except IllegalTransition:
+        return _no_move(on)
+    if changed := stale.since(on, asked):
+        return hold(on, Doubt.STALE, changed)
+    cut = (code("cut_lines", outgoing_text.named(out.cut)),) if out.cut else ()
+    return _with_remarks(asked, (*cut, *agent_mail.left_out(case, files)))
+
+
+_ASKED_SINCE = frozenset({Doubt.ADVISER, Doubt.STALE})
+
+
+def _answers_adviser(on: AgentCase, answer: orders.Answer) -> tuple[str, ...]:
+    """That the agent answered an adviser's mail and customers would get it; empty when that is meant."""
+    parent, resumed, people = on.case.facts.parent, on.case.facts.resumed, orders.recipients(on.ticket, answer)
+    if parent is None or parent.role is not Role.ADVISER or not people or (resumed and resumed.doubt in _ASKED_SINCE):
+        return ()
+    return (code("answers_adviser", parent.author.address, ", ".join(a.address for a in people)),)
 
 
 def _note(on: AgentCase, remarks: tuple[str, ...] = ()) -> Decision:
@@ -269,7 +321,7 @@ def _newly_confirmed(case: Case, ticket: Ticket) -> tuple[Joined, ...]:
     named = [*agent_mail.outside(case), *(Address(c.argument) for c in case.order.commands if c.verb is Verb.CC)]
     known = {a.key: a for a in ticket.unconfirmed}
     wanted = {a.key: known.get(a.key, a) for a in named}
-    return tuple(Joined(a) for a in wanted.values() if not ticket.knows(a.address))
+    return tuple(Joined(a) for a in wanted.values() if not ticket.knows(a.address) and not ticket.is_adviser(a.key))
 
 
 def _with_remarks(decision: Decision, remarks: tuple[str, ...]) -> Decision:

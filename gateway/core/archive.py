@@ -78,7 +78,7 @@ def ours(case: Case) -> Decision:
             entry=draft.entry(case, EntryKind.COMMENT, Role.AGENT, Reason.RECORDED),
         )
     move = Move.AGENT_REPLIED
-    joined = tuple(Joined(a) for a in outside if not ticket.knows(a.address))
+    joined = tuple(Joined(a) for a in outside if not (ticket.knows(a.address) or ticket.is_adviser(a.key)))
     return Decision(
         Reason.RECORDED,
         why,

@@ -100,6 +100,7 @@ def _both(c: Circle) -> Agents:
 AUDIENCE: dict[str, Told] = {
     "new_request": Told(lambda c: c.holders),
     "reply": Told(lambda c: c.holders),
+    "adviser": Told(lambda c: c.holders),
     "reopened": Told(lambda c: c.holders),
     "closed_by_requester": Told(lambda c: c.holders),
     "bounce": Told(lambda c: c.holders),

@@ -29,6 +29,7 @@ class Verb(StrEnum):
     SOLVED = "solved"
     WAIT = "wait"
     NOTE = "note"
+    ASK = "ask"
     ASSIGN = "assign"
     STATUS = "status"
     FOLLOW = "follow"
@@ -61,6 +62,7 @@ FORMS: dict[Verb, str] = {
     Verb.SOLVED: _("#solved"),
     Verb.WAIT: _("#wait"),
     Verb.NOTE: _("#note"),
+    Verb.ASK: _("#ask ADDRESS [FILE, FILE]"),
     Verb.ASSIGN: _("#assign NAME|me|nobody"),
     Verb.STATUS: _("#status NAME"),
     Verb.FOLLOW: _("#follow"),
@@ -92,6 +94,7 @@ _COMMAND_WORDS: dict[Verb, str] = {
     Verb.SOLVED: mark_in("command", "solved|solve"),
     Verb.WAIT: mark_in("command", "wait"),
     Verb.NOTE: mark_in("command", "note"),
+    Verb.ASK: mark_in("command", "ask"),
     Verb.ASSIGN: mark_in("command", "assign"),
     Verb.STATUS: mark_in("command", "status"),
     Verb.FOLLOW: mark_in("command", "follow"),
@@ -331,6 +334,16 @@ def _address(verb: Verb, argument: str, *_: Sequence[str]) -> Command | str:
     return Command(verb, found.pop()) if len(found) == 1 else code("needs_address", FORMS[verb], f"#{verb.value}")
 
 
+def _asked(verb: Verb, argument: str, *_: Sequence[str]) -> Command | str:
+    """An address, or none in reply to an adviser, and names of files that go along: `ADDRESS name, name`."""
+    argument = argument.replace("mailto:", " ")
+    found = {a.rstrip(".:") for a in _ADDRESS.findall(argument)}
+    names = re.sub(rf"<?{_ADDRESS.pattern}>?:?", " ", argument).strip()
+    if len(found) > 1:
+        return code("needs_address", FORMS[verb], f"#{verb.value}")
+    return Command(verb, f"{''.join(found)} {names}".rstrip())
+
+
 def sender(text: str) -> str:
     """What an order names, as it is kept: an address key, or a domain; empty when it is neither."""
     text = text.lower().replace("mailto:", " ").replace("*@", "@")
@@ -374,6 +387,7 @@ def _language(verb: Verb, argument: str, languages: Sequence[str], _: Sequence[s
 _ARGUMENTS: dict[Verb, Callable[[Verb, str, Sequence[str], Sequence[str]], Command | str]] = {
     Verb.CLOSE: _silent,
     Verb.NOTE: _rest,
+    Verb.ASK: _asked,
     Verb.ASSIGN: _name,
     Verb.STATUS: _status,
     Verb.MERGE: _number,
@@ -402,7 +416,7 @@ _ALONE = (*_MOVES, Verb.UNDO, Verb.DRAFTS)
 def _contradictions(commands: Sequence[Command]) -> list[str]:
     """Two orders that cannot both be meant; the same order twice with different words is one too."""
     problems = []
-    for group in (_ENDINGS, _MOVES, PEOPLE):
+    for group in (_ENDINGS, _MOVES, (*PEOPLE, Verb.ASK), (Verb.ASK, Verb.NOTE)):
         verbs = list(dict.fromkeys(c.verb for c in commands if c.verb in group))
         if len(verbs) > 1:
             problems.append(code("contradiction", " & ".join(f"#{v.value}" for v in verbs)))

@@ -115,28 +115,28 @@ def compose(request: NoticeRequest, scene: Scene, policy: Policy) -> Outbound:
     box = mailbox_of(ticket, policy)
     named = ticket.named if ticket else token.NOTHING
     agent = policy.agent_for(request.recipient.address) if request.audience is Audience.AGENT else None
-    if request.audience is Audience.CUSTOMER:
+    if request.audience in (Audience.CUSTOMER, Audience.ADVISER):
         language = tongue.of_customer(scene.languages.get(request.recipient.key, ""), ticket, box, policy)
     else:
         language = tongue.of_agent(agent, box if ticket else None, policy)
     holder = request.recipient.key if agent else ""
-    audience = "a" if agent else "c"
+    audience = "a" if agent else "b" if request.audience is Audience.ADVISER else "c"
     identity = f"{request.notice}\0{scene.cause}\0{request.recipient.key}\0{request.headline}"
     message_id = token.message_id(policy.keys, named, audience, holder, identity, box.domain)
     root = token.message_id(policy.keys, named, audience, holder, "root", box.domain)
-    heard = scene.refers_to if request.audience is Audience.CUSTOMER else ()
+    heard = scene.refers_to if request.audience in (Audience.CUSTOMER, Audience.ADVISER) else ()
     by_agent = _human(request, scene)
     # A conversation that we begin answers nothing: there is no mail the customer could have.
-    begins = by_agent and not heard and not scene.conversation and request.audience is Audience.CUSTOMER
+    begins = by_agent and not heard and not scene.conversation
     root_id = [root] if ticket and not begins else []
     return Outbound(
         request.notice,
         request.audience,
         request.recipient,
         _from(request, scene, box, by_agent),
-        _reply_to(request, box, policy, named, holder),
+        _reply_to(request, box, policy, named, holder, audience),
         _reverse_path(request, box, policy, by_agent),
-        _subject(request, ticket, policy, language, begins=begins),
+        _subject(request, ticket, box, policy, language, begins=begins),
         message_id,
         heard[-1] if heard else "".join(root_id),
         tuple(dict.fromkeys((*heard, *root_id, message_id))),
@@ -149,8 +149,12 @@ def compose(request: NoticeRequest, scene: Scene, policy: Policy) -> Outbound:
 
 
 def _as_read(request: NoticeRequest, scene: Scene) -> Scene:
-    """The scene as its reader may see it: of customers whose tickets were merged each has the own side only."""
+    """The scene as its reader may see it: of customers whose tickets were merged each has the own side only, an
+    adviser nothing but what they wrote."""
     ticket, key = scene.ticket, request.recipient.key
+    if request.audience is Audience.ADVISER:
+        theirs = (e.message_id for e in scene.conversation if e.role is Role.ADVISER and e.author.key == key)
+        return replace(scene, conversation=(), refers_to=tuple(filter(None, theirs)))
     if request.audience is not Audience.CUSTOMER or ticket is None:
         return scene
     if not sides.is_shared(ticket):
@@ -189,11 +193,13 @@ def _from(request: NoticeRequest, scene: Scene, box: Mailbox, by_agent: bool) ->
     return Address(box.address, box.name)
 
 
-def _reply_to(request: NoticeRequest, box: Mailbox, policy: Policy, ticket: Named, holder: str) -> Address | None:
+def _reply_to(
+    request: NoticeRequest, box: Mailbox, policy: Policy, ticket: Named, holder: str, audience: str
+) -> Address | None:
     drafts = request.notice is Notice.AGENT_RECEIPT and request.headline in _ASKING
     if not box.reply_address or not (drafts or (ticket.number and request.notice not in _NEVER_ANSWERED)):
         return None
-    mark = token.address_token(policy.keys, "a" if holder else "t", ticket, holder)
+    mark = token.address_token(policy.keys, "t" if audience == "c" else audience, ticket, holder)
     return Address(box.reply_address.replace("{token}", mark), box.name)
 
 
@@ -204,7 +210,9 @@ def _reverse_path(request: NoticeRequest, box: Mailbox, policy: Policy, by_agent
     return box.address
 
 
-def _subject(request: NoticeRequest, ticket: Ticket | None, policy: Policy, language: str, *, begins: bool) -> str:
+def _subject(
+    request: NoticeRequest, ticket: Ticket | None, box: Mailbox, policy: Policy, language: str, *, begins: bool
+) -> str:
     """The customer's subject with the reference once; for agents the headline before it."""
     own = SUBJECTS.get(request.notice)
     if own and request.headline == "all_clear":
@@ -214,6 +222,10 @@ def _subject(request: NoticeRequest, ticket: Ticket | None, policy: Policy, lang
     if ticket is None:
         return _headline(request.headline, language) or "Replydesk"
     reference = f"[{policy.reference(ticket)}]"
+    if request.audience is Audience.ADVISER:
+        # The ticket's own subject is a customer's.
+        asked = texts.catalog(language).gettext(_("Question from {name}"), name=box.name or box.address)
+        return f"{'' if begins else 'Re: '}{asked} {reference}"
     base = plain_subject(ticket, policy) or texts.catalog(language).gettext("Your request")
     if request.audience is Audience.CUSTOMER:
         return f"{'' if begins else 'Re: '}{base[:180]} {reference}"
@@ -229,7 +241,7 @@ def _headline(word: str, language: str) -> str:
 
 def _words(request: NoticeRequest, scene: Scene, policy: Policy, box: Mailbox, language: str) -> Words:
     entry, ticket = scene.entry, scene.ticket
-    to_agent = request.audience is not Audience.CUSTOMER
+    to_agent = request.audience in (Audience.AGENT, Audience.OPERATOR)
     text, html, author, signature, names = "", "", "", "", tuple[str, ...]()
     if request.brief:
         entry = None
@@ -249,7 +261,9 @@ def _words(request: NoticeRequest, scene: Scene, policy: Policy, box: Mailbox, l
         request.recipient,
         box.name or box.address,
         box.address,
-        None if ticket is None else _ticket_words(ticket, policy, language, to_agent),
+        None
+        if ticket is None or request.audience is Audience.ADVISER
+        else _ticket_words(ticket, policy, language, to_agent),
         button,
         text,
         html,
@@ -263,6 +277,7 @@ def _words(request: NoticeRequest, scene: Scene, policy: Policy, box: Mailbox, l
         policy.public_url,
         expires,
         entry.evidence if entry and to_agent else "",
+        _adviser(request, scene),
         (),
         mailto,
         closes_at=_closes_at(request, scene, policy),
@@ -287,15 +302,21 @@ def _acts(request: NoticeRequest, ticket: Ticket | None, policy: Policy, languag
     return tuple(button for button in made if button)
 
 
+def _adviser(request: NoticeRequest, scene: Scene) -> str:
+    """Whose mail an agent is told of, where that is no customer's."""
+    told = request.notice is Notice.AGENT_NOTICE and not request.brief and scene.entry
+    return told.author.address if told and told.role is Role.ADVISER else ""
+
+
 def _also_to(request: NoticeRequest, scene: Scene) -> tuple[str, ...]:
     """For a customer: who else gets this. For an agent: who gets the answer, when that is more than the requester."""
     ticket, notice = scene.ticket, request.notice
-    if ticket is None:
+    if ticket is None or request.audience is Audience.ADVISER:
         return ()
     people = (ticket.requester, *ticket.participants)
     if notice is Notice.AGENT_NOTICE:
         stranger = scene.entry is not None and scene.entry.role is Role.STRANGER
-        told = (bool(ticket.participants) or stranger) and not request.brief
+        told = (bool(ticket.participants) or stranger) and not (request.brief or _adviser(request, scene))
         return tuple(a.address for a in people if "@" in a.key) if told else ()
     if notice is Notice.REPLY or (notice is Notice.CLOSE_CONFIRMATION and scene.text):
         return tuple(a.address for a in people if a.key != request.recipient.key and "@" in a.key)

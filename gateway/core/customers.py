@@ -297,7 +297,8 @@ def _company(case: Case, ticket: Ticket | None) -> tuple[Joined, ...]:
     """
     openly = any(case.policy.is_own(a.address) for a in (*case.message.to, *case.message.cc))
     confirmed = openly and (ticket is None or case.proven)
-    there = {ticket.requester.key, *(p.address.key for p in ticket.people if p.confirmed)} if ticket else set()
+    # Whom an agent asked stays what they are, whoever names them.
+    there = {a.key for a in (ticket.requester, *ticket.participants, *ticket.advisers)} if ticket else set()
     known = there | {case.author.key}
     # Whoever is brought along reads what the author reads.
     mine = sides.given(ticket, case.author.key) if ticket else ()

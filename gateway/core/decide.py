@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from gateway.core import (
+    advisers,
     agents,
     agents_begin,
     archive,
@@ -178,6 +179,13 @@ TABLE: tuple[Row, ...] = (
         refusal.stray,
         "an agent wrote about no ticket: an order without proof, text in answer to a digest or receipt, a forward "
         "without `#from` | no: a draft | – | receipt with the right form | no",
+    ),
+    Row(
+        "adviser",
+        advisers.writes,
+        advisers.decide,
+        "is of somebody an agent asked (`#ask`, or a mail with the mailbox in copy), or answers such a mail | as a "
+        "comment | no | no | yes",
     ),
     Row(
         "agent's mark, unknown account",

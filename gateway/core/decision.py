@@ -44,6 +44,8 @@ class Reason(StrEnum):
     AGENT_COMMAND = "agent-command"
     AGENT_BLOCKS = "agent-blocks-a-sender"
     AGENT_NOTE = "agent-note"
+    AGENT_ASKED = "agent-asked-adviser"
+    ADVISER = "adviser"
     AGENT_UNPROVEN = "agent-without-proof"
     AGENT_BREATHLESS = "agent-writes-too-fast"
     AGENT_MISUNDERSTOOD = "agent-command-not-understood"
@@ -99,6 +101,8 @@ SENTENCES: dict[Reason, str] = {
     Reason.AGENT_COMMAND: "A proven agent's command was carried out.",
     Reason.AGENT_BLOCKS: "A proven agent's order about a sender, and about no ticket.",
     Reason.AGENT_NOTE: "A proven agent's note for agents only.",
+    Reason.AGENT_ASKED: "A proven agent asked somebody who is no customer of the ticket: a comment for agents.",
+    Reason.ADVISER: "Its author is no customer of the ticket but advises an agent: for agents only.",
     Reason.AGENT_UNPROVEN: "It names an agent as its author but proves nothing: kept as a comment.",
     Reason.AGENT_BREATHLESS: "An agent's mails on one ticket come so fast that a robot must write them.",
     Reason.AGENT_MISUNDERSTOOD: "An agent's command was not understood, so nothing was done.",
@@ -186,6 +190,7 @@ class Joined:
     confirmed: bool = True
     follower: bool = False
     sees: tuple[int, ...] = ()
+    adviser: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +228,9 @@ class Change:
         """The ticket after it, as far as it is asked who is told: its people and its status."""
         there = {p.address.key for p in ticket.people}
         joined = (
-            Participant(j.address, j.confirmed, j.follower, j.sees) for j in self.joined if j.address.key not in there
+            Participant(j.address, j.confirmed, j.follower, j.sees, j.adviser)
+            for j in self.joined
+            if j.address.key not in there
         )
         return replace(
             ticket,
@@ -242,7 +249,9 @@ class Moved:
     source: int
     entries: tuple[int, ...] = ()
     side: int = 0
-    """The side of these entries on the other ticket (`sides`), where they had none."""
+    """The side of these entries on the other ticket (`sides`), …"""
+    was: int = 0
+    """… as far as they had this one before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,6 +331,7 @@ class Doubt(StrEnum):
     MARKED_AUTOMATIC = "marked-automatic"
     NOT_SENT_BEFORE = "answers-a-draft"
     STALE = "stale-view"
+    ADVISER = "answers-an-adviser"
     DIFFERENT_CUSTOMERS = "different-customers"
     BY_PROGRAM = "by-a-program"
 

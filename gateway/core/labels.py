@@ -35,6 +35,7 @@ RATINGS = {
 HEADLINES: dict[str, str] = {
     "new_request": _("New request"),
     "reply": _("New reply"),
+    "adviser": _("Answer from an adviser"),
     "reopened": _("Reopened"),
     "bounce": _("Our mail was not delivered"),
     "closed_by_requester": _("Closed by the requester"),

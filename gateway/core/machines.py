@@ -153,7 +153,7 @@ def undelivered(ticket: Ticket, policy: Policy, sent: SentFacts, written_for: st
     moved = Move.REPLY_UNDELIVERABLE if lacks_answer(ticket, sent) else None
     told = (
         audience.tell("undeliverable", policy, ticket, remarks=(remark,))
-        if written_for == Audience.CUSTOMER.value
+        if written_for in (Audience.CUSTOMER.value, Audience.ADVISER.value)
         else ()
     )
     return Decision(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from gateway.core import audience, orders, sides
+from gateway.core import advisers, audience, orders, sides
 from gateway.core.commands import Order
 from gateway.core.decision import Act, Change, Decision, Joined, Moved, NewTicket, Reason, Undo, Why
 from gateway.core.lifecycle import Status
@@ -27,7 +27,9 @@ def split(by: orders.OrderContext, parent: Entry, subject: str, order: Order | N
     events = (code("split_off", ticket.number, by.name), *assigned)
     remarks = (*events, code("told_received"), code("undo_hint"))
     mine = (orders.receipt(by.agent, "done", remarks),) if by.agent else ()
-    new = NewTicket(subject or first[:120] or ticket.subject, parent.author, ticket.mailbox, ticket.language)
+    # A subject of other customers is not for this one.
+    known = "" if sides.is_shared(ticket) else ticket.subject
+    new = NewTicket(subject or first[:120] or known, parent.author, ticket.mailbox, ticket.language)
     begun = replace(ticket, number=0, requester=parent.author, people=(), assignee=assignment or "")
     told = audience.tell("split", by.policy, begun, before=ticket, remarks=events, but=by.agent)
     return Decision(
@@ -42,9 +44,15 @@ def split(by: orders.OrderContext, parent: Entry, subject: str, order: Order | N
         events=events,
         source_events=(code("split_to", "{new}", by.name),),
         notices=(NoticeRequest(Notice.REQUEST_RECEIVED, parent.author, Audience.CUSTOMER), *told, *mine),
-        moved=Moved(ticket.number, (parent.id,)),
+        moved=Moved(ticket.number, (parent.id,), was=parent.side),
         undo=replace(
-            before, label="#split", status=Status.NEW, moved_from=ticket.number, moved=(parent.id,), opened=True
+            before,
+            label="#split",
+            status=Status.NEW,
+            moved_from=ticket.number,
+            moved=(parent.id,),
+            opened=True,
+            side=parent.side,
         )
         if before
         else None,
@@ -61,6 +69,7 @@ def merge(by: orders.OrderContext, into: Ticket) -> Decision:
         if not into.knows(a.address) or (apart and a.key != into.requester.key)
     )
     new = tuple(j for j in joined if not into.knows(j.address.address))
+    asked = tuple(advisers.made(a) for a in ticket.advisers if not into.is_adviser(a.key))
     told = tuple(NoticeRequest(Notice.MERGED, a, Audience.CUSTOMER) for a in sides.people(ticket))
     undo = orders.before(replace(by, ticket=into), Order(), None, into.status)
     return _moved(
@@ -69,7 +78,7 @@ def merge(by: orders.OrderContext, into: Ticket) -> Decision:
         into,
         Moved(ticket.number, side=ticket.number if apart else 0),
         Change(
-            joined=joined,
+            joined=(*joined, *asked),
             links=(("merged", ticket.number),),
             # Whoever had the merged one has both, where nobody had the other.
             assignee=ticket.assignee if ticket.assignee and not into.assignee else None,
@@ -82,7 +91,7 @@ def merge(by: orders.OrderContext, into: Ticket) -> Decision:
             merged=True,
             source_status=ticket.status.value,
             given_to=ticket.assignee if ticket.assignee and not into.assignee else None,
-            joined=tuple(j.address.key for j in new),
+            joined=tuple(j.address.key for j in (*new, *asked) if not (j.adviser and into.knows(j.address.address))),
         )
         if undo
         else None,

@@ -39,6 +39,8 @@ class Notice(StrEnum):
 class Audience(StrEnum):
     CUSTOMER = "customer"
     AGENT = "agent"
+    ADVISER = "adviser"
+    """Reads the words an agent sends them, and nothing else of the ticket."""
     OPERATOR = "operator"
 
 
@@ -168,6 +170,8 @@ class Words:
     expires: datetime | None = None
     """When `button` stops acting."""
     evidence: str = ""
+    adviser: str = ""
+    """For agents: who wrote `text`, where that is no customer."""
     flags: tuple[str, ...] = ()
     close_mailto: str = ""
     """Agents and customers without a browser: a mailto: link that does what the button does."""

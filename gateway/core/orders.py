@@ -307,7 +307,7 @@ def _ordered(by: OrderContext, order: Order) -> tuple[Change, tuple[str, ...]]:
 
 def _is_participant(ticket: Ticket, order: Order) -> bool:
     """Whoever is the requester now takes part already, as somebody else."""
-    return any(p.address.key == address_key(new_requester(order)) for p in ticket.people if not p.follower)
+    return any(a.key == address_key(new_requester(order)) for a in ticket.company)
 
 
 def assignment(by: OrderContext, order: Order) -> tuple[str | None, tuple[str, ...]]:

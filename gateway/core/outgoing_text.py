@@ -145,4 +145,4 @@ def _agents(policy: Policy) -> re.Pattern[str] | None:
 def _made_for_agents(address: str, policy: Policy) -> bool:
     if token.is_agents_message_id(address):
         return True
-    return any(mark.startswith("a") for mark in policy.tokens_in(address_key(address)))
+    return any(mark.startswith(("a", "b")) for mark in policy.tokens_in(address_key(address)))

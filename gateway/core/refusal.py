@@ -122,8 +122,8 @@ def lets_go(case: Case) -> bool:
     found, order = case.facts.draft, case.order
     if found is None or order.problems or not found.waits(case.now) or not agent_mail.proof(case):
         return False
-    names = any(order.has(verb) for verb in PEOPLE) and not found.ticket and not unsent(case)
-    return order.has(Verb.SEND) or names
+    meant = (Verb.ASK,) if found.ticket else PEOPLE
+    return order.has(Verb.SEND) or (any(order.has(verb) for verb in meant) and not unsent(case))
 
 
 def about_drafts(on: AgentCase) -> Decision | None:

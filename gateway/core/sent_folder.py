@@ -6,7 +6,7 @@ it; what Replydesk sent itself, and what concerns no ticket, is settled quietly.
 
 from __future__ import annotations
 
-from gateway.core import audience, draft, orders
+from gateway.core import advisers, audience, draft, orders
 from gateway.core.case import Case
 from gateway.core.decision import Change, Decision, EntryDraft, Joined, Reason, Why
 from gateway.core.lifecycle import Move, transition
@@ -40,7 +40,7 @@ def decide(case: Case) -> Decision:
     if ticket is None:
         return _elsewhere(Reason.SENT_ELSEWHERE, "it shows no mark of a ticket")
     written_to = _written_to(case)
-    customers = {ticket.requester.key, *(p.address.key for p in ticket.people if not p.follower)}
+    customers = {a.key for a in (ticket.requester, *ticket.company)}
     if customers & set(written_to):
         return _answer(case, ticket, written_to)
     return _aside(case, ticket, written_to)
@@ -51,7 +51,8 @@ def _answer(case: Case, ticket: Ticket, written_to: dict[str, Address]) -> Decis
     author = _author(case)
     move = Move.AGENT_REPLIED
     outside = [a for key, a in written_to.items() if not case.policy.is_own(key) and not case.policy.agent_for(key)]
-    joined = tuple(Joined(a) for a in outside if not ticket.knows(a.address) and not is_role(a.key))
+    others = [a for a in outside if not (ticket.knows(a.address) or ticket.is_adviser(a.key) or is_role(a.key))]
+    joined = tuple(Joined(a) for a in others)
     remark = code("sent_around", author.shown)
     taker = case.agent.address if case.agent and orders.is_taken_by_answering(case.policy, ticket) else None
     change = Change(move=move, status=transition(ticket.status, move), joined=joined, assignee=taker)
@@ -77,7 +78,8 @@ def _aside(case: Case, ticket: Ticket, written_to: dict[str, Address]) -> Decisi
     whom = ", ".join(list(written_to)[:5]) or "nobody it names"
     why = Why("yes: as a comment, for its recipients have no part in the ticket", "no", _NOT_SENT, "no")
     entry = _entry(case, EntryKind.COMMENT, Reason.SENT_ASIDE, _author(case), code("sent_aside", whom))
-    return Decision(Reason.SENT_ASIDE, why, ticket=ticket.number, entry=entry)
+    change = Change(joined=advisers.joined(written_to.values(), ticket, case.policy))
+    return Decision(Reason.SENT_ASIDE, why, ticket=ticket.number, entry=entry, change=change)
 
 
 def _elsewhere(reason: Reason, because: str) -> Decision:

@@ -81,6 +81,8 @@ SENTENCES: dict[str, str] = {
     "claims_ticket": _("Claims to belong to #{0}, but its author has no part in it and shows no signed mark."),
     "lost_mark": _("It answers {0}, which this desk does not hold (any more)."),
     "on_behalf": _("Opened by {0} on the requester's behalf."),
+    "asked": _("Sent to {0}, who is no customer."),
+    "adviser_wrote": _("{0} is no customer: nothing of this mail reaches one."),
     "forwarded_by": _("Forwarded by {0}."),
     "around": _("{0} wrote to the customer directly, with the mailbox in copy."),
     "sent_around": _("{0} answered from the mailbox itself; it was found in its Sent folder."),
@@ -204,6 +206,10 @@ SENTENCES: dict[str, str] = {
     ),
     "marked_automatic": _("Your mail program marked the mail as written by a machine (Auto-Submitted)."),
     "answers_draft": _("You answered a receipt: it is not clear whether this is for the customer."),
+    "answers_adviser": _(
+        "You answered {0}, who is no customer, so it is not clear whom your words are for. To send them to {0}, reply "
+        "with #ask; they would go to {1} otherwise."
+    ),
     "merge_differs": _(
         "{0} and {1} are requests of different customers. Answers would go to all of them; nobody would read what the "
         "others wrote before."
@@ -224,6 +230,7 @@ SENTENCES: dict[str, str] = {
     "answers-a-draft": _("It answers a receipt."),
     "by-a-program": _("It looks as if a program had written it."),
     "stale-view": _("The request went on since the mail it answers."),
+    "answers-an-adviser": _("It answers somebody who is no customer."),
     "different-customers": _("It joins requests of different customers."),
     # commands that were not understood
     "unknown_command": _("#{0} is not a command. #help lists them all."),
@@ -231,6 +238,10 @@ SENTENCES: dict[str, str] = {
     "takes_nothing": _("{0} takes nothing after it; put your text on the next line."),
     "needs_number": _("{0} needs a ticket number, such as {1} 1042."),
     "needs_address": _("{0} needs one e-mail address, such as {1} customer@example.com."),
+    "ask_form": _("#ask needs the address of whom you ask, and your question below it."),
+    "ask_agent": _("{0} is an agent: #note and their name with an @ tell them."),
+    "ask_customer": _("{0} takes part as a customer: answer without #ask."),
+    "no_such_file": _("No file of this ticket is called {0}. There are: {1}"),
     "needs_name": _("{0} needs a name, “me” or “nobody”."),
     "no_such_status": _("#status {0}: there is no such status. Use one of: {1}."),
     "no_such_language": _("#language takes one of: {0}."),

@@ -20,6 +20,9 @@ GROUPS: dict[str, dict[Verb, str]] = {
     },
     _("Among yourselves"): {
         Verb.NOTE: _("your text is for agents only; @name in it tells that colleague"),
+        Verb.ASK: _(
+            "your text goes to a supplier or colleague outside, with files of the ticket; no customer reads it"
+        ),
         Verb.ASSIGN: _("hand the ticket over, take it, or give it back"),
         Verb.FOLLOW: _("hear of everything about this ticket"),
         Verb.UNFOLLOW: _("hear no more of it"),

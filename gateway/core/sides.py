@@ -3,6 +3,7 @@
 A merge keeps the customers apart. Each entry is on a side: 0 is the ticket's own, the number of a merged
 ticket that of its customers, minus the ticket's number what was written for all since the merge. A person
 who came by a merge has the sides they may read, the own one first; everybody else reads 0 and what is for all.
+A single mail that was moved to a ticket of somebody else has the side of the ticket it came from.
 """
 
 from __future__ import annotations

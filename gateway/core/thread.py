@@ -41,6 +41,8 @@ class Key:
     """Of the ticket or outbox row; empty in a mark from before there were births, and in a reference."""
     code: str = ""
     """Of a reference: whether it is right is known beside the ticket."""
+    adviser: bool = False
+    """The mark was made for an adviser."""
 
     def is_of(self, ticket: Ticket, secrets: token.Keys) -> bool:
         """It was made for this very ticket."""
@@ -101,6 +103,8 @@ class Known:
     """For a report: the mail of ours it is about."""
     expected: Mapping[str, int] = field(default_factory=dict)
     """Message-ID → ticket number, for mails an earlier one referred to and that did not come yet."""
+    inner: frozenset[str] = frozenset()
+    """Those of the mails seen that are comments for agents."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +115,8 @@ class Match:
     evidence: Evidence
     holder: str = ""
     """The agent's address key the mark was made for."""
+    inner: bool = False
+    """What it answers was written for an adviser, or for agents."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +196,7 @@ def choose(keys: ThreadKeys, known: Known, secrets: token.Keys) -> Choice:
             awaited = follow(known.expected.get(key.message_id, 0), known)
             ticket = awaited if awaited and awaited.requester.key in keys.people else None
         if ticket:
-            match = Match(ticket, key.evidence, key.holder)
+            match = Match(ticket, key.evidence, key.holder, key.adviser or key.message_id in known.inner)
         if ticket or (key.holder and key.number):
             break
     numbered = [k for k in (*keys.found, *keys.leaked) if k.number]
@@ -244,9 +250,10 @@ def _tokens(message: Message, envelope: Envelope, policy: Policy) -> tuple[list[
     addresses = [*envelope.recipients, *(a.address for a in (*message.to, *message.cc))]
     for address in dict.fromkeys(addresses[:200]):
         for mark in policy.marks_in(address):
-            if mark.purpose in "tca":
-                named = mark.named
-                found[Key(Evidence.REPLY_ADDRESS, named.number, holder=mark.holder, birth=named.birth)] = None
+            if mark.purpose in "tcab":
+                named, adviser = mark.named, mark.purpose == "b"
+                key = Key(Evidence.REPLY_ADDRESS, named.number, holder=mark.holder, birth=named.birth, adviser=adviser)
+                found[key] = None
                 close = close or mark.purpose == "c"
     return list(found), close
 
@@ -273,7 +280,9 @@ def of_outbox(row: Named) -> Key:
 
 
 def _of_own_id(own: token.OwnMessageId) -> Key:
-    return Key(Evidence.OWN_MESSAGE_ID, own.named.number, own.message_id, own.holder, birth=own.named.birth)
+    adviser = own.audience == "b"
+    named = own.named
+    return Key(Evidence.OWN_MESSAGE_ID, named.number, own.message_id, own.holder, birth=named.birth, adviser=adviser)
 
 
 def _end(text: str) -> str:

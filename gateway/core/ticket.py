@@ -43,6 +43,8 @@ class Role(StrEnum):
     PARTICIPANT = "participant"
     STRANGER = "stranger"
     """Joined by a signed mark, not confirmed yet."""
+    ADVISER = "adviser"
+    """Asked by an agent: a supplier, a colleague without agent rights."""
     AGENT = "agent"
     SYSTEM = "system"
 
@@ -55,6 +57,8 @@ class Participant:
     """An agent who follows the ticket, not a person on the customer's side."""
     sees: tuple[int, ...] = ()
     """Sides of the conversation (`sides`), the own one first; empty: the ticket's own."""
+    adviser: bool = False
+    """Asked by an agent (`advisers`). Who only advises is not confirmed; a customer of a merged ticket may do both."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +113,19 @@ class Ticket:
 
     @property
     def unconfirmed(self) -> tuple[Address, ...]:
-        return tuple(p.address for p in self.people if not p.confirmed and not p.follower)
+        return tuple(p.address for p in self.people if not (p.confirmed or p.follower or p.adviser))
+
+    @property
+    def company(self) -> tuple[Address, ...]:
+        """Everybody beside the requester on the customer's side, confirmed or not."""
+        return (*self.participants, *self.unconfirmed)
+
+    @property
+    def advisers(self) -> tuple[Address, ...]:
+        return tuple(p.address for p in self.people if p.adviser)
+
+    def is_adviser(self, key: str) -> bool:
+        return any(key == a.key for a in self.advisers)
 
     @property
     def followers(self) -> tuple[Address, ...]:

@@ -120,7 +120,7 @@ def _reference_pattern(prefix: str) -> str:
 # --- our Message-IDs: <rd.1042.c.BIRTH.NONCE.MAC@example.com> ---------------------------
 
 _MESSAGE_ID = re.compile(
-    r"rd\.(\d{1,12})\.([ca])\.(?:([0-9a-z]{13})\.)?([0-9a-z]{16}|[0-9a-z]{20})\.([0-9a-z]{16})@[^@\s<>]+", re.I
+    r"rd\.(\d{1,12})\.([cab])\.(?:([0-9a-z]{13})\.)?([0-9a-z]{16}|[0-9a-z]{20})\.([0-9a-z]{16})@[^@\s<>]+", re.I
 )
 _NONCE_LENGTH = 16
 """20 in ids given out before there were births."""
@@ -134,7 +134,7 @@ class OwnMessageId:
     named: Named
     """The ticket; 0 for a mail that belongs to none."""
     audience: str
-    """`c`: went to a customer; `a`: went to an agent."""
+    """`c`: went to a customer; `a`: to an agent; `b`: to an adviser."""
     holder: str
     """For audience `a` the key of the agent's address it was made for, else empty."""
 
@@ -172,8 +172,8 @@ def is_agents_message_id(value: str) -> bool:
 
 # --- tokens in addresses: support+t1042-BIRTHMAC@example.com -----------------------------
 
-_ADDRESS_TOKEN = re.compile(r"([tcavp])(\d{1,12})-([0-9a-z]{13})?([0-9a-z]{12})", re.I)
-ADDRESS_PURPOSES = {"t": "reply", "c": "close", "a": "agent", "v": "verp", "p": "probe"}
+_ADDRESS_TOKEN = re.compile(r"([tcavpb])(\d{1,12})-([0-9a-z]{13})?([0-9a-z]{12})", re.I)
+ADDRESS_PURPOSES = {"t": "reply", "c": "close", "a": "agent", "v": "verp", "p": "probe", "b": "adviser"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +183,7 @@ class AddressMark:
     purpose: str
     """A key of ADDRESS_PURPOSES."""
     named: Named
-    """The ticket (t, c, a; 0 in an agent's own address), the outbox row (v) or the probe (p)."""
+    """The ticket (t, c, a, b; 0 in an agent's own address), the outbox row (v) or the probe (p)."""
     holder: str = ""
     """Key of the agent's address it was made for."""
 

@@ -29,7 +29,7 @@ MARGIN = {"sqlite": 0, "postgresql": 1000}
 COMMON = 20
 """A name that stands on more tickets of others than this is none."""
 _STREAM = {"yield_per": 500, "stream_results": True}
-_OTHER_SIDE = (Role.AGENT.value, Role.SYSTEM.value)
+_OTHER_SIDE = (Role.AGENT.value, Role.SYSTEM.value, Role.ADVISER.value)
 
 Progress = Callable[[int, int], None]
 """Told how many of how many raw mails are looked at."""

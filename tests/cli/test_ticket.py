@@ -146,6 +146,22 @@ def test_a_note_stays_inside(shop: Shop, typed: Type) -> None:
     assert mails(shop)[len(before) :] == [("agent_receipt", "bob@example.com"), ("agent_notice", "anna@example.com")]
 
 
+def test_somebody_outside_is_asked(shop: Shop, typed: Type) -> None:
+    """They get the text alone; agents find it as a comment. A customer cannot be asked, nor a file be made up."""
+    typed("Have you got one?")
+    shop.out("ticket", "ask", "1", "sales@supplier.example", "--agent", "bob@example.com")
+    found = shop.json("ticket", "show", "1")
+    assert (found["status"], found["entries"][-1]["kind"]) == ("new", "comment")
+    assert [a["address"] for a in found["advisers"]] == ["sales@supplier.example"]
+    assert ("reply", "sales@supplier.example") in mails(shop)
+    typed("Have you got one?")
+    refused = shop.refused("ticket", "ask", "1", "erika@customer.example", "--agent", "bob@example.com")
+    assert "takes part as a customer" in refused
+    typed("Have you got one?")
+    there = ("ticket", "ask", "1", "sales@supplier.example", "--agent", "bob@example.com", "--attach", "plan.pdf")
+    assert "No file of this ticket is called plan.pdf" in shop.refused(*there)
+
+
 def test_whoever_is_given_a_ticket_at_the_shell_hears_of_it(shop: Shop) -> None:
     """And the former assignee."""
     before = len(mails(shop))

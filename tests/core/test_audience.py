@@ -32,6 +32,7 @@ NOBODY, HAD, FOLLOWED = on(), on(MINE.address, FAR.address), on(follower=FAR.add
 ROWS = [
     ("new_request", TEAM, {"Mine", "Far"}, {*TEAM, "Far"}),
     ("reply", TEAM, {"Mine", "Far"}, {*TEAM, "Far"}),
+    ("adviser", TEAM, {"Mine", "Far"}, {*TEAM, "Far"}),
     ("reopened", TEAM, {"Mine", "Far"}, {*TEAM, "Far"}),
     ("closed_by_requester", TEAM, {"Mine", "Far"}, {*TEAM, "Far"}),
     ("bounce", TEAM, {"Mine", "Far"}, {*TEAM, "Far"}),

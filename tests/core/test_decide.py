@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core import thread, token
+from gateway.core import advisers, thread, token
 from gateway.core.case import Case
 from gateway.core.decide import TABLE, decide, document
 from gateway.core.decision import SENTENCES, Decision, Doubt, Reason
@@ -20,7 +20,7 @@ from gateway.core.lifecycle import Move, Status
 from gateway.core.notice import Audience, Notice
 from gateway.core.sentences import text_of
 from gateway.core.thread import Key, SentFacts
-from gateway.core.ticket import EntryKind, Evidence, Ticket
+from gateway.core.ticket import EntryKind, Evidence, Participant, Role, Ticket
 from gateway.core.token import Named
 from gateway.core.window import Budget
 from gateway.mail.message import Action, Address, DeliveryReport, Envelope, KindName, Report, ReportType
@@ -286,6 +286,36 @@ def test_row_agent_s_mark_unknown_account() -> None:
     assert (decision.ticket, decision.entry and decision.entry.kind) == (7, EntryKind.COMMENT)
     assert notices(decision) == [ANNA.address, BOB.address]
     assert row_of(replace(c, known=thread.Known({7: ticket(7, requester=MALLORY)}))) == "new request"
+
+
+def test_row_adviser() -> None:
+    """Whom an agent asked, and whoever answers such a mail: a comment for agents, and nothing else changes."""
+    asked = ticket(people=(Participant(MALLORY, confirmed=False, adviser=True),))
+    by_name = case(message(MALLORY), on=asked, evidence=Evidence.SUBJECT_REFERENCE)
+    answers = case(message(MALLORY), on=ticket(), evidence=Evidence.KNOWN_MESSAGE_ID)
+    answers = replace(answers, choice=thread.Choice(thread.Match(ticket(), Evidence.KNOWN_MESSAGE_ID, inner=True)))
+    to_agents_mark = case(message(MALLORY), tickets={7: asked})
+    leaked = (thread.Key(Evidence.REPLY_ADDRESS, 7, holder=ANNA.key),)
+    to_agents_mark = replace(to_agents_mark, keys=thread.ThreadKeys(leaked=leaked))
+    for c in (by_name, answers, to_agents_mark):
+        assert row_of(c) == "adviser"
+        decision = decide(c)
+        assert decision.entry is not None
+        assert (decision.ticket, decision.entry.kind, decision.entry.role) == (7, EntryKind.COMMENT, Role.ADVISER)
+        assert notices(decision) == AGENTS
+        assert decision.change.status is None
+    assert decide(by_name).change.joined == ()
+    assert decide(answers).change.joined == (advisers.made(MALLORY),)
+
+
+@pytest.mark.parametrize(
+    ("inner", "advises", "row"), [(True, False, "reply"), (False, True, "reply"), (True, True, "adviser")]
+)
+def test_a_customer_stays_one(inner: bool, advises: bool, row: str) -> None:
+    """After a merge somebody may be a customer and an adviser: what answers a question to them is the adviser's."""
+    people = (Participant(KIM, confirmed=False, adviser=True),) if advises else ()
+    match = thread.Match(ticket(people=people), Evidence.OWN_MESSAGE_ID, inner=inner)
+    assert row_of(replace(case(on=match.ticket), choice=thread.Choice(match))) == row
 
 
 def test_row_asks_for_own_tickets() -> None:

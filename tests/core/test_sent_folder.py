@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from gateway.core import advisers
 from gateway.core.case import Case
 from gateway.core.decide import decide
 from gateway.core.decision import Reason
@@ -90,12 +91,13 @@ def test_a_blind_copy_counts_as_written_to() -> None:
 
 
 def test_a_mail_to_others_about_the_ticket_is_no_customers_business() -> None:
-    """To a supplier: a comment, the status stays, and the supplier does not take part."""
+    """To a supplier: a comment, the status stays, and the supplier advises."""
     decision = decide(found(answer(to=(SUPPLIER,)), on=ticket()))
     assert decision.reason is Reason.SENT_ASIDE
     assert decision.entry is not None
     assert decision.entry.kind is EntryKind.COMMENT
-    assert (decision.change.status, decision.change.joined, decision.notices) == (None, (), ())
+    assert (decision.change.status, decision.notices) == (None, ())
+    assert decision.change.joined == (advisers.made(SUPPLIER),)
 
 
 def quiet(c: Case) -> Reason:

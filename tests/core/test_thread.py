@@ -77,6 +77,18 @@ def test_known_message_id() -> None:
     assert evidence(mail, known()) is None
 
 
+def test_an_answer_to_what_was_written_for_an_adviser_is_known() -> None:
+    """By the mark of the question, or because the mail it answers is a comment; a customer's mark says otherwise."""
+    comment = Known({7: TICKET}, {FOREIGN: 7}, inner=frozenset({FOREIGN}))
+    found = [
+        find(message(in_reply_to=(own_id(7, "b"),))),
+        find(message(references=(FOREIGN,)), comment),
+        find(message(to=(Address(reply_address(7, "b")),))),
+        find(message(in_reply_to=(own_id(),), references=(FOREIGN,)), comment),
+    ]
+    assert [choice.match and choice.match.inner for choice in found] == [True, True, True, False]
+
+
 def test_known_by_its_own_id() -> None:
     """A mail that was seen before under this id, with other content: the copy of a mailing list."""
     mail = message(message_id=FOREIGN)

@@ -249,7 +249,7 @@ class Player:
             for t in sorted(tx.reads.search(limit=200), key=lambda t: t.number):
                 people = ", ".join(
                     p.address.address
-                    + ("" if p.confirmed else " (unconfirmed)")
+                    + (" (adviser)" if p.adviser else "" if p.confirmed else " (unconfirmed)")
                     + (" (follower)" if p.follower else "")
                     for p in t.people
                 )
@@ -278,9 +278,9 @@ class Player:
             return self.names.setdefault(m[0], f"{kind}-{1 + sum(v.startswith(kind) for v in self.names.values())}")
 
         for kind, pattern in (
-            ("own-id", r"rd\.\d+\.[ca]\.(?:[0-9a-z]{13}\.)?[0-9a-z]{16}\.[0-9a-z]{16}@[a-z.]+"),
+            ("own-id", r"rd\.\d+\.[cab]\.(?:[0-9a-z]{13}\.)?[0-9a-z]{16}\.[0-9a-z]{16}@[a-z.]+"),
             ("link", r"(?<=/)(?:WyJ|[A-Za-z0-9_-]{20,}\.)[A-Za-z0-9_.-]{20,}"),
-            ("token", r"(?<=\+)[tcav]\d+-(?:[0-9a-z]{13})?[0-9a-z]{12}(?=@|%40)"),
+            ("token", r"(?<=\+)[tcavb]\d+-(?:[0-9a-z]{13})?[0-9a-z]{12}(?=@|%40)"),
         ):
             text = re.sub(pattern, lambda m, k=kind: number(k, m), text)  # type: ignore[misc]
         for ticket in self.database.read_now(lambda tx: tx.reads.search(limit=200)):

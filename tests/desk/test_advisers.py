@@ -1,0 +1,124 @@
+"""People an agent asks about a ticket: what they write stays with the agents, and they get nothing but the question."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from gateway.core.ticket import EntryKind, Role
+from gateway.mail.message import Envelope
+from storage.database import Database
+from storage.tx import Tx
+from tests.conftest import Clock
+from tests.room import ANNA, ERIKA, KARL, LEAD, Room
+from tests.room import room as make_room
+
+SUPPLIER = "sales@supplier.example"
+
+
+@pytest.fixture
+async def room(sqlite_url: str, clock: Clock, tmp_path: Path) -> AsyncIterator[Room]:
+    database = Database(sqlite_url, tmp_path)
+    yield make_room(database, clock, tmp_path)
+    await database.close()
+
+
+async def asked(room: Room, text: str = "Have you got one?") -> str:
+    """Anna asks the supplier about Erika's ticket; the Message-ID of the question."""
+    await room.answer(1, f"#ask {SUPPLIER}\n\n{text}")
+    return (await room.outbox("reply", SUPPLIER))[-1].message_id
+
+
+class PowerCut(Exception):
+    """The process is gone before the commit."""
+
+
+async def test_a_crash_while_somebody_is_asked_asks_nobody(database: Database, clock: Clock, tmp_path: Path) -> None:
+    """The question, the adviser and the note are one commit; after it the mail is asked once."""
+    room = make_room(database, clock, tmp_path)
+    await room.mail(ERIKA)
+    (notice,) = await room.outbox("agent_notice", ANNA)
+    data = (
+        f"From: {ANNA}\r\nTo: support@example.com\r\nIn-Reply-To: <{notice.message_id}>\r\nSubject: Re: x\r\n\r\n"
+        f"#ask {SUPPLIER}\r\n\r\nHave you got one?\r\n"
+    ).encode()
+    id = await room.journal(data, ANNA)
+    read = room.desk.read(data, Envelope("smtp", ANNA, ("support@example.com",), "192.0.2.7"))
+
+    def dies(tx: Tx) -> None:
+        room.desk.handle(tx, id, read, clock.now)
+        raise PowerCut
+
+    with pytest.raises(PowerCut):
+        await room.write(dies)
+    assert await room.outbox("reply", SUPPLIER) == []
+    assert (await room.read(lambda tx: tx.reads.get(1))).advisers == ()
+    await room.write(lambda tx: room.desk.handle(tx, id, read, clock.now))
+    assert len(await room.outbox("reply", SUPPLIER)) == 1
+    assert [a.address for a in (await room.read(lambda tx: tx.reads.get(1))).advisers] == [SUPPLIER]
+    assert await room.broken() == {}
+    await database.close()
+
+
+@pytest.mark.parametrize("mark", ["In_Reply_To", "to", "subject"])
+async def test_an_answer_is_a_comment_by_whatever_mark(room: Room, mark: str) -> None:
+    """By Message-ID, by the address it came from, by the reference alone; a closed ticket stays closed."""
+    await room.mail(ERIKA)
+    question = await asked(room)
+    await room.close(1)
+    row = (await room.outbox("reply", SUPPLIER))[-1]
+    head = await room.read(lambda tx: tx.outbox.message(row.id))
+    fields = dict(line.split(": ", 1) for line in head.decode().split("\r\n\r\n")[0].split("\r\n") if ": " in line)
+    known = {"In_Reply_To": f"<{question}>", "to": fields["Reply-To"], "subject": f"Re: {fields['Subject']}"}
+    got = await room.mail(SUPPLIER, "12 euro.", **{mark: known[mark]})
+    assert (got.reason, got.ticket) == ("adviser", 1)
+    entry = (await room.read(lambda tx: tx.reads.entries(1)))[-1]
+    assert (entry.kind, entry.role) == (EntryKind.COMMENT, Role.ADVISER)
+    assert (await room.read(lambda tx: tx.reads.get(1))).status.value == "closed"
+    assert [r.notice for r in await room.outbox(recipient=SUPPLIER)] == ["reply"]
+    assert len([r for r in await room.outbox("agent_notice", LEAD) if r.entry_id == entry.id]) == 1
+
+
+async def test_a_question_that_waits_can_be_taken_back(sqlite_url: str, clock: Clock, tmp_path: Path) -> None:
+    """Like an answer, while it is held back."""
+    database = Database(sqlite_url, tmp_path)
+    room = make_room(database, clock, tmp_path, send={"hold_minutes": 5})
+    await room.mail(ERIKA)
+    await asked(room)
+    await room.answer(1, "#undo")
+    assert [r.state for r in await room.outbox("reply", SUPPLIER)] == ["recalled"]
+    await database.close()
+
+
+async def test_a_question_that_does_not_arrive_is_told(room: Room) -> None:
+    """It is no answer to the customer: the status stays."""
+    await room.mail(ERIKA)
+    question = await asked(room)
+    report = (
+        "From: MAILER-DAEMON@supplier.example\r\nTo: support@example.com\r\nSubject: Undelivered\r\n"
+        'Content-Type: multipart/report; report-type=delivery-status; boundary="b"\r\n\r\n'
+        "--b\r\nContent-Type: text/plain\r\n\r\nNo such user.\r\n"
+        "--b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; supplier.example\r\n\r\n"
+        f"Final-Recipient: rfc822; {SUPPLIER}\r\nAction: failed\r\nStatus: 5.1.1\r\n\r\n"
+        f"--b\r\nContent-Type: text/rfc822-headers\r\n\r\nMessage-ID: <{question}>\r\n\r\n--b--\r\n"
+    )
+    before = (await room.read(lambda tx: tx.reads.get(1))).status
+    row = await room.raw_mail(report.encode(), "")
+    assert (row.reason, row.ticket) == ("bounce", 1)
+    assert (await room.read(lambda tx: tx.reads.get(1))).status is before
+    assert len(await room.outbox("agent_notice", ANNA)) == 2
+
+
+async def test_the_requester_may_become_an_adviser_elsewhere(room: Room) -> None:
+    """Karl has a request of his own and is asked about Erika's: merged, his answer is still for agents only."""
+    await room.mail(ERIKA, "Well?")
+    await room.mail(KARL, "And mine?")
+    await room.answer(1, f"#ask {KARL}\n\nIs hers like yours?")
+    question = (await room.outbox("reply", KARL))[-1].message_id
+    await room.answer(1, "#merge 2")
+    await room.answer(1, "#send")
+    said = await room.mail(KARL, "Hers is worse.", In_Reply_To=f"<{question}>")
+    assert (said.reason, said.ticket) == ("adviser", 2)
+    assert (await room.reply(KARL, 2, "And mine is well.")).reason == "reply"
