@@ -12,7 +12,7 @@ UNPACKED := exim4-daemon-light exim4-base
 # Tests start some hundred daemons and commands; without cached bytecode each of them compiles the house anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup demo test interop lint format messages corpus bench lock clean
+.PHONY: setup demo test audit-lab crash faults hostile interop lint format messages corpus bench lock clean
 
 setup: $(VENV)/ready
 
@@ -42,6 +42,20 @@ interop: setup
 		fi; \
 	fi
 	$(BIN)/python -m pytest $(if $(LONG),-m interop -s,-m "interop and not long" -n $(WORKERS)) --timeout 1200
+
+# Laboratories (docs/reliability.md); LONG=1 is the long form, whose figures are printed.
+audit-lab: setup
+	$(BIN)/python -m pytest -n $(WORKERS) tests/cli/test_audit_lab.py tests/cli/test_audit.py tests/storage/test_seals.py
+
+crash: setup
+	$(if $(LONG),LONG=1) $(BIN)/python -m pytest -s tests/crash --timeout 7200
+
+faults: setup
+	$(BIN)/python -m pytest -n $(WORKERS) tests/send tests/test_vitals.py tests/test_clock_daemon.py
+
+hostile: setup
+	$(BIN)/python -m pytest -n $(WORKERS) tests/mail/test_hostile.py tests/portal/test_hostile.py tests/portal/test_guessing.py \
+		tests/walks/test_attacks.py tests/walks/test_from_tricks.py tests/receive/test_receive_limits.py
 
 lint: setup
 	$(BIN)/ruff format --check .

@@ -12,6 +12,7 @@ from gateway.core.lifecycle import Status
 from gateway.core.notice import Audience
 from gateway.core.ticket import Role
 from storage.outbox import RECALLABLE
+from storage.seals import added
 from storage.tables import ACT, ENTRY, OUTBOX
 
 NEWEST = 200
@@ -23,16 +24,16 @@ class Acts:
         self._connection = connection
 
     def record(self, ticket: int, undo: Undo, entry: int | None, journal_id: int | None, now: datetime) -> None:
-        self._connection.execute(
-            insert(ACT).values(
-                ticket=ticket,
-                agent=undo.agent,
-                at=now,
-                journal_id=journal_id,
-                entry_id=entry,
-                before=asdict(undo) | {"moved": list(undo.moved)},
-            )
-        )
+        row = {
+            "ticket": ticket,
+            "agent": undo.agent,
+            "at": now,
+            "journal_id": journal_id,
+            "entry_id": entry,
+            "before": asdict(undo) | {"moved": list(undo.moved)},
+        }
+        self._connection.execute(insert(ACT).values(**row))
+        added(self._connection, ACT, row)
 
     def newest(self, ticket: int, agents: frozenset[str], journal_id: int = 0) -> Act | None:
         """What an agent may take back: the order a receipt was about, else the newest one on the ticket."""

@@ -12,6 +12,9 @@ from storage.tables import ALARM
 AGAIN_AFTER = timedelta(hours=1)
 NO_RELAY, REFUSED_US = "relay-unavailable", "relay-refuses"
 """Keys of alarms about sending."""
+DISK, AUDIT = "disk", "audit"
+JOB, CANARY = "job:", "canary:"
+"""Begin keys of alarms about the jobs and the probes."""
 
 
 @dataclass(frozen=True, slots=True)

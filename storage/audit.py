@@ -6,64 +6,29 @@ is one snapshot, read in a stream: memory does not grow with the database.
 
 from __future__ import annotations
 
-import hashlib
-import io
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import cache
-from string import Formatter
-from typing import Any
+from dataclasses import asdict, dataclass
 
-import zstandard
-from sqlalchemy import ColumnElement, Connection, Select, Table, and_, exists, func, select, text
+from sqlalchemy import (
+    Connection,
+    Table,
+    func,
+    insert,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.exc import DatabaseError, OperationalError
 
-from gateway.core.decision import Reason
-from gateway.core.lifecycle import Status
-from storage.journal import HELD, PENDING, SETTLED
-from storage.outbox import OPEN, State
-from storage.tables import CONTACT, ENTRY, JOURNAL, MESSAGE_ID, OUTBOX, RAW, TICKET, metadata
+from gateway.errors import StorageUnavailable
+from storage.audit_rules import RULES, AuditRule, Since
+from storage.tables import CHAIN, CONTACT, ENTRY, JOURNAL, OUTBOX, RAW
 from storage.tx import Tx
 
+__all__ = ["EXAMPLES", "RULES", "AuditReport", "AuditRule", "Broken", "Since", "audit", "damaged", "remember", "wreck"]
+
+SEEN = "audited:"
 EXAMPLES = 20
 """Rows named per broken rule; the others are counted."""
-CHUNK = 1 << 20
-_STREAM = {"yield_per": 500, "stream_results": True}
-
-DROPPED = frozenset({"dropped-by-operator", "dropped-by-retention", "dropped-by-erasure"})
-NEEDS_NO_TICKET = frozenset(
-    {
-        Reason.AUTOMATIC_NO_TICKET,
-        Reason.REPORT_NO_TICKET,
-        Reason.LOOP,
-        Reason.DUPLICATE,
-        Reason.STATUS_ASKED,
-        Reason.PROBE,
-        Reason.BLOCKED,
-        Reason.AGENT_BLOCKS,
-        Reason.AGENT_MISUNDERSTOOD,
-        Reason.AGENT_HELD_BACK,
-        Reason.AGENT_DRAFTS,
-        Reason.DRAFT_DROPPED,
-        Reason.SENT_BY_US,
-        Reason.SENT_ELSEWHERE,
-        *DROPPED,
-    }
-)
-"""Reasons by which a mail is settled without a ticket."""
-NEEDS_NO_ENTRY = NEEDS_NO_TICKET | {Reason.AGENT_COMMAND, Reason.AGENT_EMPTY, Reason.AGENT_UNDOES, Reason.DRAFT_SENT}
-"""Reasons by which a mail concerns a ticket and is not kept on it: there is nothing in it to keep."""
-
-Find = Callable[[Connection], Iterator[str]]
-
-
-@dataclass(frozen=True, slots=True)
-class AuditRule:
-    name: str
-    """Stable."""
-    promise: str
-    find: Find
-    """One sentence for each row that breaks the promise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,36 +45,77 @@ class AuditReport:
     counts: dict[str, dict[str, int]]
     """Empty when the database is too damaged to count."""
     broken: tuple[Broken, ...]
+    seen: Since
 
 
-def audit(tx: Tx) -> AuditReport:
-    """Look at every row. It must be all that is done in its transaction, which it begins and ends."""
+def audit(tx: Tx, *, since_last: bool = False) -> AuditReport:
+    """Look at every row. It must be all that is done in its transaction, which it begins and ends.
+
+    `since_last`: bytes, chain and sums only of what came since the last audit that found nothing.
+    """
     connection = tx.connection
     if connection.dialect.name == "postgresql":
         connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
-    broken = tuple(found for rule in RULES if (found := _applied(rule, connection)))
+    since = _seen(connection, last=True) if since_last else Since()
+    broken = tuple(found for rule in RULES if (found := _applied(rule, connection, since)))
     try:
-        counts = _counts(tx)
-    except OperationalError:
-        raise
-    except DatabaseError:
-        counts = {}
+        counts, seen = _counts(tx), _seen(connection)
+    except DatabaseError as error:
+        if not damaged(error):
+            raise
+        counts, seen = {}, Since()
     # Nothing was written, and a damaged file refuses even an empty commit.
     connection.rollback()
-    return AuditReport(counts, broken)
+    return AuditReport(counts, broken, seen)
 
 
-def _applied(rule: AuditRule, connection: Connection) -> Broken | None:
+def _seen(connection: Connection, *, last: bool = False) -> Since:
+    """The newest rows there are, or those of the last audit."""
+    found: dict[str, int] = {}
+    for table in (JOURNAL, ENTRY, OUTBOX):
+        mark = select(CHAIN.c.number).where(CHAIN.c.name == SEEN + table.name)
+        newest = mark if last else select(func.max(table.c.id))
+        found[table.name] = connection.execute(newest).scalar() or 0
+    return Since(**found)
+
+
+def remember(tx: Tx, report: AuditReport) -> None:
+    """The next audit since the last may begin where this one, which found nothing, ended."""
+    for name, count in asdict(report.seen).items():
+        row = {"name": SEEN + name, "number": count, "digest": ""}
+        known = update(CHAIN).where(CHAIN.c.name == row["name"]).values(number=count)
+        if not tx.connection.execute(known).rowcount:
+            tx.connection.execute(insert(CHAIN).values(**row))
+
+
+def damaged(error: BaseException) -> str:
+    """What a damaged database said; empty when the error is another one, as of a database that is locked or away."""
+    said = str(getattr(error, "orig", None) or error)
+    wrecked = any(
+        words in said for words in ("malformed", "not a database", "no such", "disk I/O", "file is encrypted")
+    )
+    operational = isinstance(error, OperationalError | StorageUnavailable)
+    return said if wrecked or (isinstance(error, DatabaseError) and not operational) else ""
+
+
+def wreck(said: str) -> AuditReport:
+    """The report on a database that cannot even be opened."""
+    pages = next(rule for rule in RULES if rule.name == "pages")
+    return AuditReport({}, (Broken(pages, 1, (said,)),), Since())
+
+
+def _applied(rule: AuditRule, connection: Connection, since: Since) -> Broken | None:
     examples: list[str] = []
     count = 0
     try:
-        for sentence in rule.find(connection):
-            count += 1
-            if count <= EXAMPLES:
-                examples.append(sentence)
-    except OperationalError:
-        raise
+        with connection.begin_nested():
+            for sentence in rule.find(connection, since):
+                count += 1
+                if count <= EXAMPLES:
+                    examples.append(sentence)
     except DatabaseError as error:
+        if not damaged(error):
+            raise
         # A damaged file: that is a finding, and the other rules may still find more.
         count += 1
         examples.append(f"the database cannot be read: {error.orig}")
@@ -129,248 +135,3 @@ def _counts(tx: Tx) -> dict[str, dict[str, int]]:
         "outbox": tx.outbox.counts(),
         "contacts": {"all": total(CONTACT)},
     }
-
-
-# --- how rules look --------------------------------------------------------------------------
-
-
-def _rows(table: Table, sentence: str, *where: ColumnElement[bool]) -> Find:
-    """The rows a condition picks, each put into a sentence that names some of its columns."""
-    names = [name for _, name, _, _ in Formatter().parse(sentence) if name]
-    statement = select(*(table.c[name] for name in names)).where(*where)
-
-    def find(connection: Connection) -> Iterator[str]:
-        for row in connection.execute(statement, execution_options=_STREAM):
-            yield sentence.format_map(row._mapping)
-
-    return find
-
-
-def _altered_bytes(connection: Connection) -> Iterator[str]:
-    kept = select(RAW.c.sha256, RAW.c.size).where(RAW.c.data.is_not(None))
-    for sha256, size in connection.execute(kept, execution_options=_STREAM):
-        # One mail at a time, in pieces: neither many nor one that was tampered with fills the memory.
-        packed = connection.execute(select(RAW.c.data).where(RAW.c.sha256 == sha256)).scalar_one()
-        digest, length = hashlib.sha256(), 0
-        try:
-            for piece in _unpacked(packed):
-                digest.update(piece)
-                length += len(piece)
-        except zstandard.ZstdError as error:
-            yield f"the mail {sha256} cannot be unpacked: {error}"
-            continue
-        if digest.hexdigest() != sha256 or length != size:
-            yield f"the mail {sha256} ({size} bytes) is kept as {length} other bytes"
-
-
-def _unreadable_mails(connection: Connection) -> Iterator[str]:
-    waiting = select(OUTBOX.c.id).where(OUTBOX.c.state.in_(OPEN))
-    for (id,) in connection.execute(waiting, execution_options=_STREAM):
-        packed = connection.execute(select(OUTBOX.c.data).where(OUTBOX.c.id == id)).scalar_one()
-        if packed is None:
-            yield f"outbox entry {id} waits and has no text"
-            continue
-        try:
-            for _ in _unpacked(packed):
-                pass
-        except zstandard.ZstdError as error:
-            yield f"outbox entry {id} cannot be unpacked: {error}"
-
-
-def _missing_files(connection: Connection) -> Iterator[str]:
-    statement = select(OUTBOX.c.id, OUTBOX.c.files).where(OUTBOX.c.state.in_(OPEN))
-    for id, files in connection.execute(statement, execution_options=_STREAM):
-        for file in files:
-            there = select(RAW.c.size).where(RAW.c.sha256 == file["raw"], RAW.c.data.is_not(None))
-            if connection.execute(there).first() is None:
-                yield f"outbox entry {id} is to carry {file['filename']} of mail {file['raw']}, which is not there"
-
-
-def _unpacked(packed: bytes) -> Iterator[bytes]:
-    with zstandard.ZstdDecompressor().stream_reader(io.BytesIO(packed), read_across_frames=False) as reader:
-        while piece := reader.read(CHUNK):
-            yield piece
-
-
-def _shared_message_ids(connection: Connection) -> Iterator[str]:
-    twice = select(OUTBOX.c.message_id).group_by(OUTBOX.c.message_id).having(func.count() > 1)
-    for (message_id,) in connection.execute(twice, execution_options=_STREAM):
-        yield f"more than one mail of ours is <{message_id}>"
-
-
-@cache
-def _references() -> list[tuple[str, str, Select[Any]]]:
-    """Table, column, and the rows of it that name one which is not there."""
-    found = []
-    for table in metadata.sorted_tables:
-        (key, *_) = table.primary_key.columns
-        for foreign in (f for column in table.columns for f in column.foreign_keys):
-            # A table may name rows of its own kind.
-            other = foreign.column.table.alias("other")
-            target = other.c[foreign.column.name]
-            missing = and_(foreign.parent.is_not(None), ~exists().where(target == foreign.parent))
-            found.append((table.name, foreign.parent.name, select(key, foreign.parent).where(missing)))
-    return found
-
-
-def _broken_references(connection: Connection) -> Iterator[str]:
-    for table, column, statement in _references():
-        for id, value in connection.execute(statement, execution_options=_STREAM):
-            yield f"{table} {id}: its {column} is {value}, and there is none such"
-
-
-def _damaged_pages(connection: Connection) -> Iterator[str]:
-    if connection.dialect.name == "sqlite":
-        for (said,) in connection.execute(text("PRAGMA integrity_check")):
-            if said != "ok":
-                yield said
-
-
-_SETTLED = JOURNAL.c.state == SETTLED
-_NOT_ERASED = JOURNAL.c.erased_at.is_(None)
-_HAS_BYTES = exists().where(RAW.c.sha256 == JOURNAL.c.sha256, RAW.c.data.is_not(None))
-_OF_ERASED_MAIL = exists().where(JOURNAL.c.id == ENTRY.c.journal_id, JOURNAL.c.erased_at.is_not(None))
-_ON_TICKET = exists().where(ENTRY.c.journal_id == JOURNAL.c.id)
-_TWIN = exists().where(
-    MESSAGE_ID.c.message_id == JOURNAL.c.message_id,
-    MESSAGE_ID.c.sha256 != "",
-    MESSAGE_ID.c.journal_id != JOURNAL.c.id,
-)
-_RECOGNISED = exists().where(MESSAGE_ID.c.message_id == OUTBOX.c.message_id, MESSAGE_ID.c.outbox_id == OUTBOX.c.id)
-
-RULES: tuple[AuditRule, ...] = (
-    AuditRule(
-        "journal-state",
-        "Every accepted mail is pending, settled or held.",
-        _rows(JOURNAL, "journal entry {id} is {state!r}", JOURNAL.c.state.not_in((PENDING, SETTLED, HELD))),
-    ),
-    AuditRule(
-        "settled-reason",
-        "Every settled mail has a reason.",
-        _rows(JOURNAL, "journal entry {id} has none", _SETTLED, JOURNAL.c.reason == ""),
-    ),
-    AuditRule(
-        "held-cause",
-        "Every held mail has a cause.",
-        _rows(JOURNAL, "journal entry {id} has none", JOURNAL.c.state == HELD, JOURNAL.c.cause == ""),
-    ),
-    AuditRule(
-        "settled-ticket",
-        "Every settled mail has its ticket, or a reason that needs none.",
-        _rows(
-            JOURNAL,
-            "journal entry {id} is settled as {reason}, without a ticket",
-            _SETTLED,
-            _NOT_ERASED,
-            JOURNAL.c.ticket.is_(None),
-            JOURNAL.c.reason.not_in(sorted(NEEDS_NO_TICKET)),
-        ),
-    ),
-    AuditRule(
-        "settled-entry",
-        "Every settled mail is kept on its ticket, or has a reason that needs no entry.",
-        _rows(
-            JOURNAL,
-            "journal entry {id} is settled as {reason} on ticket {ticket}, without an entry",
-            _SETTLED,
-            _NOT_ERASED,
-            JOURNAL.c.ticket.is_not(None),
-            JOURNAL.c.reason.not_in(sorted(NEEDS_NO_ENTRY)),
-            ~_ON_TICKET,
-        ),
-    ),
-    AuditRule(
-        "duplicate-twin",
-        "Every mail settled as a duplicate has its twin, which was handled.",
-        _rows(
-            JOURNAL,
-            "journal entry {id} is a duplicate of a mail <{message_id}> that nobody remembers",
-            _SETTLED,
-            _NOT_ERASED,
-            JOURNAL.c.reason == Reason.DUPLICATE,
-            ~_TWIN,
-        ),
-    ),
-    AuditRule(
-        "waiting-bytes",
-        "Every mail that is pending or held has its bytes.",
-        _rows(JOURNAL, "journal entry {id} is {state} and has none", JOURNAL.c.state != SETTLED, ~_HAS_BYTES),
-    ),
-    AuditRule(
-        "settled-bytes",
-        "Every settled mail names its bytes, or was erased.",
-        _rows(JOURNAL, "journal entry {id} names none", _SETTLED, _NOT_ERASED, JOURNAL.c.sha256.is_(None)),
-    ),
-    AuditRule(
-        "deleted-bytes",
-        "Bytes that are gone were deleted by retention, or on request.",
-        _rows(
-            RAW,
-            "the mail {sha256} ({size} bytes) has none, and nothing says that they were deleted",
-            RAW.c.data.is_(None),
-            RAW.c.deleted_at.is_(None),
-        ),
-    ),
-    AuditRule("raw-bytes", "The bytes of every mail are those that were received.", _altered_bytes),
-    AuditRule(
-        "raw-owner",
-        "All bytes kept are those of an accepted mail.",
-        _rows(
-            RAW,
-            "the mail {sha256} ({size} bytes) has neither a journal entry nor an entry on a ticket",
-            ~exists().where(JOURNAL.c.sha256 == RAW.c.sha256),
-            ~exists().where(ENTRY.c.sha256 == RAW.c.sha256),
-        ),
-    ),
-    AuditRule(
-        "entry-raw",
-        "Every entry that came by mail names the bytes of its mail.",
-        _rows(
-            ENTRY,
-            "entry {id} of ticket {ticket} came with journal entry {journal_id} and names none",
-            ENTRY.c.journal_id.is_not(None),
-            ENTRY.c.sha256.is_(None),
-            ~_OF_ERASED_MAIL,
-        ),
-    ),
-    AuditRule(
-        "ticket-entry",
-        "Every ticket that was not merged has an entry.",
-        _rows(
-            TICKET,
-            "ticket {number} has none",
-            TICKET.c.merged_into.is_(None),
-            ~exists().where(ENTRY.c.ticket == TICKET.c.number),
-        ),
-    ),
-    AuditRule(
-        "ticket-status",
-        "Every ticket has a status.",
-        _rows(TICKET, "ticket {number} is {status!r}", TICKET.c.status.not_in([s.value for s in Status])),
-    ),
-    AuditRule(
-        "outbox-state",
-        "Every mail of ours has a state.",
-        _rows(OUTBOX, "outbox entry {id} is {state!r}", OUTBOX.c.state.not_in([s.value for s in State])),
-    ),
-    AuditRule(
-        "sent-time",
-        "Every mail that was sent has a time.",
-        _rows(OUTBOX, "outbox entry {id} has none", OUTBOX.c.state == State.SENT, OUTBOX.c.sent_at.is_(None)),
-    ),
-    AuditRule(
-        "failed-reply",
-        "Every mail that failed says why.",
-        _rows(OUTBOX, "outbox entry {id} does not", OUTBOX.c.state == State.FAILED, OUTBOX.c.last_reply == ""),
-    ),
-    AuditRule("outbox-bytes", "Every mail that waits can be read.", _unreadable_mails),
-    AuditRule("outbox-files", "Every file that is to go along is there.", _missing_files),
-    AuditRule("message-id", "No two mails of ours share a Message-ID.", _shared_message_ids),
-    AuditRule(
-        "message-id-kept",
-        "The Message-ID of every mail of ours is kept, so that a reply to it is recognised.",
-        _rows(OUTBOX, "outbox entry {id}: <{message_id}> is not", ~_RECOGNISED),
-    ),
-    AuditRule("references", "Whatever a row names is there: ticket, entry, mail, contact.", _broken_references),
-    AuditRule("pages", "The database file is whole.", _damaged_pages),
-)

@@ -27,6 +27,7 @@ from sqlalchemy.exc import InterfaceError as SAInterfaceError
 from sqlalchemy.pool import QueuePool
 
 from gateway.errors import ConfigError, StorageFull, StorageUnavailable
+from storage import seals
 from storage.tx import Tx
 
 T = TypeVar("T")
@@ -68,6 +69,7 @@ class Database:
                 pool_recycle=1800,
             )
             self._read_engine = self.engine
+        seals.listen(self.engine)
         self._writers = [
             _Writer(self.engine, GROUP if self.is_sqlite else 1, f"writer-{n}")
             for n in range(1 if self.is_sqlite else POSTGRESQL_WRITERS)
@@ -200,7 +202,7 @@ class _Writer:
             for work in batch:
                 savepoint = connection.begin_nested()
                 try:
-                    work.result = work.run(Tx(connection))
+                    work.result = _sealed(connection, work.run)
                 except (DBAPIError, SAInterfaceError) as error:
                     if _is_outage(error):
                         raise
@@ -220,7 +222,15 @@ def _resolve(done: list[_Work[Any]]) -> None:
 
 def _one(engine: Engine, work: Callable[[Tx], T]) -> T:
     with engine.begin() as connection:
-        return work(Tx(connection))
+        return _sealed(connection, work)
+
+
+def _sealed(connection: Connection, work: Callable[[Tx], T]) -> T:
+    """A piece of work, and the sums of what it changed."""
+    seals.begin(connection)
+    result = work(Tx(connection))
+    seals.finish(connection)
+    return result
 
 
 def _with_retry(run: Callable[[], T]) -> T:

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Row, func, insert, or_, select, text, update
 from gateway.errors import UnknownEntry
 from gateway.mail.message import Envelope
 from storage import raw
+from storage.seals import next_link
 from storage.tables import JOURNAL
 
 PENDING, SETTLED, HELD = "pending", "settled", "held"
@@ -81,6 +82,7 @@ class Journal:
             "why": [],
             "message_id": "",
         }
+        row |= next_link(self._connection, row)
         return int(self._connection.execute(_APPEND, row).scalar_one())
 
     def waiting(self, before: datetime, limit: int) -> list[int]:

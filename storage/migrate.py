@@ -12,9 +12,12 @@ from sqlalchemy.exc import DBAPIError
 
 from gateway.errors import StorageUnavailable
 from storage.database import Database, translated
+from storage.seals import seal_all
 
-HEAD = "0007"
+HEAD = "0008"
 """The newest revision in storage/migrations/versions; a test keeps it true."""
+FIRST_SEALED = "0008"
+"""What older versions wrote is sealed when it is upgraded."""
 MOVING = "moving-"
 """Begins what stands in place of the revision while everything of another database is copied into this one."""
 OLD_MARKS_FIT_NOTHING = (
@@ -59,6 +62,8 @@ def migrate(database: Database) -> bool:
             _lock(connection)
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+            if found and found < FIRST_SEALED:
+                seal_all(connection)
             connection.commit()
     except DBAPIError as error:
         raise StorageUnavailable(f"database: cannot be migrated: {error.orig}") from error

@@ -22,6 +22,7 @@ from gateway.errors import UnknownEntry
 from gateway.mail.message import address_key
 from storage import raw
 from storage.drafts import read_view, write_view
+from storage.seals import added
 from storage.tables import MESSAGE_ID, OUTBOX, OUTBOX_WAITING
 
 
@@ -177,15 +178,15 @@ class Outbox:
         if id is None:
             return None
         # Every id we send is stored, acknowledgements too: some clients keep only the last one.
-        self._connection.execute(
-            _ADD_ID,
-            {
-                "message_id": outbound.message_id,
-                "ticket": outbound.ticket or None,
-                "outbox_id": id,
-                "sha256": "",
-            },
-        )
+        name = {
+            "message_id": outbound.message_id,
+            "ticket": outbound.ticket or None,
+            "outbox_id": id,
+            "sha256": "",
+        }
+        self._connection.execute(_ADD_ID, name)
+        added(self._connection, OUTBOX, row | {"id": id})
+        added(self._connection, MESSAGE_ID, name)
         return id
 
     def retry(self, id: int, now: datetime) -> None:

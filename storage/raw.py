@@ -35,7 +35,7 @@ def pack(raw: bytes) -> Packed:
 
 
 def compress(data: bytes) -> bytes:
-    return zstandard.compress(data, LEVEL)
+    return zstandard.ZstdCompressor(level=LEVEL, write_checksum=True).compress(data)
 
 
 def decompress(data: bytes) -> bytes:

@@ -91,6 +91,12 @@ class JournalRow(TableRow, table=True):
     message_id: str = _text()
     ticket: int | None = _ref("ticket.number", optional=True)
     settled_at: datetime | None = None
+    lane: str = _text()
+    """Which chain it is in (`storage.seals`), at which place, and its link."""
+    place: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    link: str = _text()
+    seal: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
+    """Hash of what was erased or changed later."""
     erased_at: datetime | None = None
     """Since then the row says that a mail came and was handled, and nothing of the people in it."""
 
@@ -154,6 +160,8 @@ class TicketRow(TableRow, table=True):
     old_marks: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default=false()))
     """Opened before tickets had a birth: marks of its number alone lead to it as well."""
     anonymised_at: datetime | None = None
+    sum: int = Field(default=0, sa_column=Column(BigInteger, nullable=False, server_default="0"))
+    """Over hashes of whatever hangs on it (`storage.seals`)."""
 
     __table_args__ = (
         Index("ix_ticket_requester", "requester_key", "last_activity_at"),
@@ -408,6 +416,14 @@ class AlarmRow(TableRow, table=True):
     cleared_at: datetime | None = None
 
 
+class ChainRow(TableRow, table=True):
+    """The ends of the chains through the journal, and what else the audit compares with (`storage.seals`)."""
+
+    name: str = Field(primary_key=True)
+    number: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
+    digest: str = _text()
+
+
 class BlockRow(TableRow, table=True):
     """A sender nobody wants to hear: an address key, or a domain."""
 
@@ -420,28 +436,14 @@ class BlockRow(TableRow, table=True):
 metadata = SQLModel.metadata
 
 
-def _table(model: type[SQLModel]) -> Table:
+def _table(model: Any) -> Table:
     """The SQLAlchemy table of a model: the hot path speaks to it directly, which halves its cost."""
-    found: Table = model.__table__  # type: ignore[attr-defined]  # set by SQLModel's metaclass
+    found: Table = model.__table__
     return found
 
 
-ACT = _table(ActRow)
-ALARM = _table(AlarmRow)
-BLOCK = _table(BlockRow)
-CONTACT = _table(ContactRow)
-DRAFT = _table(DraftRow)
-ENTRY = _table(EntryRow)
-JOB = _table(JobRow)
-JOURNAL = _table(JournalRow)
-LINK = _table(LinkRow)
-MESSAGE_ID = _table(MessageIdRow)
-OUTBOX = _table(OutboxRow)
-PARTICIPANT = _table(ParticipantRow)
-PLACE = _table(PlaceRow)
-PROBE = _table(ProbeRow)
-RATING = _table(RatingRow)
-RAW = _table(RawRow)
-SESSION = _table(SessionRow)
-TICKET = _table(TicketRow)
-UNFETCHED = _table(UnfetchedRow)
+ACT, ALARM, BLOCK, CHAIN = map(_table, (ActRow, AlarmRow, BlockRow, ChainRow))
+CONTACT, DRAFT, ENTRY, JOB = map(_table, (ContactRow, DraftRow, EntryRow, JobRow))
+JOURNAL, LINK, MESSAGE_ID, OUTBOX = map(_table, (JournalRow, LinkRow, MessageIdRow, OutboxRow))
+PARTICIPANT, PLACE, PROBE, RATING = map(_table, (ParticipantRow, PlaceRow, ProbeRow, RatingRow))
+RAW, SESSION, TICKET, UNFETCHED = map(_table, (RawRow, SessionRow, TicketRow, UnfetchedRow))

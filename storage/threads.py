@@ -14,6 +14,7 @@ from gateway.core.ticket import EntryKind, Role
 from gateway.core.token import Named, names_outbox
 from gateway.mail.message import address_key
 from storage.reads import TicketReads
+from storage.seals import added
 from storage.tables import ENTRY, MESSAGE_ID, OUTBOX, TICKET
 
 REOPENED = "reopened"
@@ -116,17 +117,16 @@ class Threads:
 
     def remember(self, message_id: str, content: str, ticket: int | None, entry: int | None, journal_id: int) -> None:
         """Store a Message-ID we saw, so that a reply to that mail, or the same mail again, is recognised."""
-        self._connection.execute(
-            _ADD_ID,
-            {
-                "message_id": message_id,
-                "sha256": content,
-                "ticket": ticket,
-                "entry_id": entry,
-                "outbox_id": None,
-                "journal_id": journal_id,
-            },
-        )
+        row = {
+            "message_id": message_id,
+            "sha256": content,
+            "ticket": ticket,
+            "entry_id": entry,
+            "outbox_id": None,
+            "journal_id": journal_id,
+        }
+        self._connection.execute(_ADD_ID, row)
+        added(self._connection, MESSAGE_ID, row)
 
     def expect(self, message_ids: Sequence[str], ticket: int, journal_id: int) -> None:
         """Ids a mail refers to lead to its ticket, unless they lead somewhere already."""

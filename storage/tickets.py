@@ -19,6 +19,7 @@ from gateway.mail.sentence import code
 from storage.births import new_birth
 from storage.contacts import Contacts
 from storage.reads import TicketReads, entry_of
+from storage.seals import added
 from storage.tables import ENTRY, LINK, MESSAGE_ID, PARTICIPANT, TICKET
 from storage.threads import REOPENED
 
@@ -243,26 +244,28 @@ class Tickets:
         if found and joined.sees:
             self._connection.execute(update(PARTICIPANT).where(*where).values(sees=list(joined.sees)))
         if found is None:
-            self._connection.execute(
-                insert(PARTICIPANT).values(
-                    ticket=number,
-                    key=key,
-                    address=joined.address.address,
-                    name=joined.address.name[:200],
-                    confirmed=joined.confirmed,
-                    follower=joined.follower,
-                    added_at=now,
-                    sees=list(joined.sees),
-                    adviser=joined.adviser,
-                )
-            )
+            row = {
+                "ticket": number,
+                "key": key,
+                "address": joined.address.address,
+                "name": joined.address.name[:200],
+                "confirmed": joined.confirmed,
+                "follower": joined.follower,
+                "added_at": now,
+                "sees": list(joined.sees),
+                "adviser": joined.adviser,
+            }
+            self._connection.execute(insert(PARTICIPANT).values(**row))
+            added(self._connection, PARTICIPANT, row)
         elif joined.confirmed and not found.confirmed:
             self._connection.execute(update(PARTICIPANT).where(*where).values(confirmed=True))
 
     def _link(self, number: int, other: int, kind: str, now: datetime) -> None:
         where = (LINK.c.ticket == number, LINK.c.other == other, LINK.c.kind == kind)
         if self._connection.execute(select(LINK.c.kind).where(*where)).first() is None:
-            self._connection.execute(insert(LINK).values(ticket=number, other=other, kind=kind, created_at=now))
+            row = {"ticket": number, "other": other, "kind": kind, "created_at": now}
+            self._connection.execute(insert(LINK).values(**row))
+            added(self._connection, LINK, row)
         if kind == "follows":
             self._connection.execute(update(TICKET).where(TICKET.c.number == number).values(follows=other))
 
@@ -289,6 +292,7 @@ class Tickets:
             "side": draft.side,
         }
         id = int(self._connection.execute(_ADD_ENTRY, row).scalar_one())
+        added(self._connection, ENTRY, row | {"id": id})
         return entry_of(id, row)
 
     def set_target(self, number: int, target: Target | None) -> None:

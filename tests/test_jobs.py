@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from gateway.clock import jobs, tickets
 from gateway.clock.context import JobContext
@@ -46,7 +47,7 @@ async def test_each_is_written_down(database: Database, clock: Clock, tmp_path: 
     r = room(database, clock, tmp_path, **EVERYTHING)
     await look(r)
     found = await rows(r)
-    assert sorted(found) == ["canary", "digest", "ratings", "retention", "review", "sessions", "tickets"]
+    assert sorted(found) == ["audit", "canary", "digest", "ratings", "retention", "review", "sessions", "tickets"]
     assert {j.name: found[j.name].due_at - clock.now for j in JOBS if not j.daily} == {
         j.name: j.every for j in JOBS if not j.daily
     }
@@ -69,7 +70,7 @@ async def test_each_is_written_down(database: Database, clock: Clock, tmp_path: 
 
     off = room(database, clock, tmp_path)
     await look(off)
-    assert sorted(await rows(off)) == sorted(off.site.status.jobs) == ["sessions", "tickets"]
+    assert sorted(await rows(off)) == sorted(off.site.status.jobs) == ["audit", "sessions", "tickets"]
 
 
 async def test_one_that_fails(
@@ -163,9 +164,18 @@ async def test_fired_twice_at_once_by_two_daemons(database_url: str, clock: Cloc
     # No two clocks agree; with the same time in them, two mails would have one Message-ID and count as one.
     late = [replace(one.site, clock=lambda n=n: clock() + timedelta(milliseconds=n)) for n, one in enumerate(rooms)]
     await asyncio.gather(*(jobs.look(job, site) for site in late for _ in range(3)))
-    expected = {"tickets": 1, "digest": 2, "review": 1, "ratings": 1, "canary": 2, "retention": 0, "sessions": 0}
+    expected = {
+        "tickets": 1,
+        "digest": 2,
+        "review": 1,
+        "ratings": 1,
+        "canary": 2,
+        "retention": 0,
+        "sessions": 0,
+        "audit": 0,
+    }
     made = [o.notice for o in (await r.outbox())[before:]]
-    assert len(made) == expected[name], made
+    assert len(made) == expected.get(name, 0), made
     assert (await rows(r))[name].failing_since is None
     for one in rooms:
         await one.database.close()
@@ -195,3 +205,30 @@ def test_the_table() -> None:
     names = [job.name for job in JOBS]
     assert len(set(names)) == len(names)
     assert all(timedelta(0) < job.every <= timedelta(hours=1) for job in JOBS)
+
+
+async def test_the_nightly_audit(database: Database, clock: Clock, tmp_path: Path) -> None:
+    """Once a night, over what is new; the operator hears of what it finds, and that it is over."""
+    r = room(database, clock, tmp_path)
+    job = next(j for j in JOBS if j.name == "audit")
+    await jobs.look(job, r.site)
+    await r.mail(ERIKA)
+    assert (await rows(r))["audit"].ran_at is None
+
+    async def night() -> str:
+        clock.forward(days=1)
+        await jobs.look(job, r.site)
+        return (await rows(r))["audit"].outcome
+
+    assert await night() == "nothing found"
+    await r.mail(KARL)
+    with database.engine.begin() as connection:
+        connection.execute(text("UPDATE journal SET remote = 'x' WHERE id = 2"))
+    assert await night() == "1 promises do not hold"
+    assert await told(r) == [ALARM]
+    (alarm,) = await r.read(lambda tx: tx.alarms.open())
+    assert "journal entry 2 is not what was written down" in alarm.text
+    with database.engine.begin() as connection:
+        connection.execute(text("UPDATE journal SET remote = (SELECT remote FROM journal WHERE id = 1) WHERE id = 2"))
+    assert await night() == "nothing found"
+    assert await told(r) == [ALARM, CLEAR]

@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+
+from gateway.errors import StorageUnavailable
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--since-last", action="store_true", help="bytes, chain and sums only of what is new")
     parser.add_argument("--json", action="store_true", help="for programs")
 
 
 def run(args: argparse.Namespace) -> int:
     from gateway.cli import show
     from gateway.cli.site import opened
-    from storage.audit import RULES, audit
+    from storage.audit import RULES, audit, damaged, remember, wreck
 
-    with opened(args) as site:
-        report = site.database.read_now(audit)
+    try:
+        with opened(args) as site:
+            report = site.database.read_now(lambda tx: audit(tx, since_last=args.since_last))
+            if not report.broken:
+                # A database that cannot be written now has been looked at all the same.
+                with contextlib.suppress(StorageUnavailable):
+                    site.database.write_now(lambda tx: remember(tx, report))
+    except Exception as error:
+        said = damaged(error)
+        if not said:
+            raise
+        report = wreck(said)
     if args.json:
         show.as_json(
             {

@@ -24,7 +24,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from gateway.cli import show
     from gateway.cli.site import now, opened
-    from gateway.clock.vitals import backlog, disk
+    from storage.standing import backlog, disk
 
     with opened(args) as site:
         moment = now()

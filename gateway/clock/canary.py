@@ -21,6 +21,7 @@ from gateway.core.probe import Probe
 from gateway.core.token import Named
 from gateway.flow import Desk
 from gateway.mail.message import Address
+from storage.alarms import CANARY
 from storage.tx import Tx
 
 log = logging.getLogger("replydesk.canary")
@@ -28,8 +29,6 @@ log = logging.getLogger("replydesk.canary")
 EVERY = timedelta(minutes=1)
 """How often it is looked whether a probe is due, back, or missing."""
 KEPT = timedelta(days=7)
-ALARM = "canary:"
-"""Begins the key of every alarm about probes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +68,7 @@ async def _refresh(context: JobContext, boxes: Sequence[Mailbox], now: datetime)
     newest, standing = await context.database.read(lambda tx: (tx.probes.latest(), [a.key for a in tx.alarms.open()]))
     watched = {_alarm_key(box.address): box.address for box in boxes}
     for key in standing:
-        if key.startswith(ALARM) and key not in watched:
+        if key.startswith(CANARY) and key not in watched:
             await context.database.write(partial(_forget_alarm, key=key, now=now))
     took = {one.mailbox: one.round_trip for one in newest}
     shown = context.status.canaries
@@ -140,7 +139,7 @@ def _alarm(tx: Tx, desk: Desk, verdict: ProbeVerdict, now: datetime) -> None:
 
 
 def _alarm_key(mailbox: str) -> str:
-    return f"{ALARM}{mailbox}"
+    return f"{CANARY}{mailbox}"
 
 
 def _tell(verdict: ProbeVerdict) -> None:

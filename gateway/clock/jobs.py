@@ -25,14 +25,15 @@ from gateway.core.notice import Audience, Notice, NoticeRequest, Section
 from gateway.errors import StorageUnavailable
 from gateway.flow import Desk
 from gateway.mail.message import Address
+from storage.alarms import AUDIT, JOB
+from storage.audit import AuditReport, audit, remember
 from storage.jobs import JobState
 from storage.reads import Wanted
 from storage.tx import Tx
 
 log = logging.getLogger("replydesk.jobs")
 
-ALARM = "job:"
-"""Begins the key of every alarm about jobs."""
+AUDIT_AT = time(3, 10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +129,37 @@ def _send_sections(tx: Tx, desk: Desk, request: NoticeRequest, sections: tuple[S
     return desk.notices.send(tx, request, scene) is not None
 
 
+async def audit_nightly(context: JobContext) -> str:
+    """Whether anything was lost or altered since the night before; the operator hears of it."""
+    now, hours = context.clock(), context.desk.policy.hours
+    tonight = hours.at(now, AUDIT_AT)
+    next_at = tonight if tonight > now else hours.at(now + timedelta(hours=24), AUDIT_AT)
+
+    def take(tx: Tx) -> datetime | None:
+        tx.jobs.introduce("audit", next_at)
+        tx.jobs.no_later("audit", next_at)
+        return tx.jobs.claim("audit", now, next_at)
+
+    if await context.database.write(take) is None:
+        return ""
+    report = await context.database.read(partial(audit, since_last=True))
+    await context.database.write(partial(_audited, desk=context.desk, report=report, now=now))
+    if report.broken:
+        log.error("audit found something", extra={"rules": [b.rule.name for b in report.broken]})
+        context.wake()
+    return f"{len(report.broken)} promises do not hold" if report.broken else "nothing found"
+
+
+def _audited(tx: Tx, desk: Desk, report: AuditReport, now: datetime) -> None:
+    if not report.broken:
+        remember(tx, report)
+        desk.operator.all_clear(tx, AUDIT, "The nightly audit finds nothing any more.", now)
+        return
+    found = "; ".join(f"{b.rule.promise} {b.examples[0]}" for b in report.broken[:5])
+    text = f"The nightly audit found what should not be ({found}). `replydesk audit` names every row."
+    desk.operator.alarm(tx, AUDIT, text, now)
+
+
 async def sweep_sessions(context: JobContext) -> str:
     """Browser sessions that ended by themselves are removed."""
     now = context.clock()
@@ -140,6 +172,7 @@ JOBS: tuple[Job, ...] = (
     Job("tickets", timedelta(minutes=1), tickets.tick_tickets),
     Job("digest", timedelta(minutes=1), send_digest, daily=True),
     Job("review", timedelta(minutes=1), send_review, daily=True),
+    Job("audit", timedelta(minutes=1), audit_nightly, daily=True),
     Job("ratings", timedelta(minutes=5), tickets.ask_for_ratings),
     Job("canary", canary.EVERY, canary.send_probe),
     Job("retention", retention.EVERY, retention.apply_retention),
@@ -234,4 +267,4 @@ def _went_well(tx: Tx, job: Job, desk: Desk, outcome: str | None, now: datetime)
 
 
 def _alarm_key(job: Job) -> str:
-    return ALARM + job.name
+    return JOB + job.name

@@ -8,21 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from gateway.clock import canary, jobs
 from gateway.clock.liveness import Sources
 from gateway.errors import StorageFull, StorageUnavailable
 from gateway.flow import Desk
-from storage.alarms import NO_RELAY, REFUSED_US
+from storage.alarms import DISK
 from storage.database import Database
-from storage.jobs import JobState
-from storage.journal import HELD
+from storage.standing import Disk, Standing, backlog, disk
 from storage.tx import Tx
 
 log = logging.getLogger("replydesk.vitals")
@@ -31,75 +28,6 @@ LOOK_SECONDS = 15.0
 SHARED_SECONDS = 1.0
 """So long a look is good enough for the next who asks."""
 ANSWER_SECONDS = 4.0
-FULL, NEARLY_LEAST, NEARLY_MOST = 4 << 20, 64 << 20, 1 << 30
-"""Free bytes: no mail is safe to be taken; and the bounds of that twentieth of the disk at which the operator hears."""
-STUCK = timedelta(minutes=10)
-"""No mail waits so long to be decided about."""
-LATE = timedelta(minutes=5)
-"""A job may be late by two of its looks, and by so much."""
-DISK = "disk"
-ROOMS = {NO_RELAY: "relay", REFUSED_US: "relay", DISK: "disk", canary.ALARM: "canary", jobs.ALARM: "jobs"}
-"""Alarms that stand until their cause is gone, by how their keys begin, and what the health page calls them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Disk:
-    """In bytes."""
-
-    free: int
-    total: int
-
-    @property
-    def is_full(self) -> bool:
-        return self.free < FULL
-
-    @property
-    def is_nearly_full(self) -> bool:
-        return self.free < min(max(self.total // 20, NEARLY_LEAST), NEARLY_MOST)
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """What waits and since when, which alarms stand, which jobs are late or fail."""
-
-    at: datetime
-    journal: dict[str, int]
-    """Mails that are not settled, by state."""
-    journal_oldest: datetime | None
-    outbox: dict[str, int]
-    """Mails of ours that are not through, by state."""
-    outbox_oldest: datetime | None
-    alarms: tuple[str, ...]
-    """Their keys."""
-    late: tuple[str, ...]
-
-    @property
-    def rooms(self) -> set[str]:
-        """Those a health page calls degraded."""
-        found = {room for key in self.alarms for begins, room in ROOMS.items() if key.startswith(begins)}
-        stuck = self.journal_oldest is not None and self.at - self.journal_oldest > STUCK
-        more = {"held": self.journal[HELD], "jobs": self.late, "journal": stuck}
-        return found | {room for room, true in more.items() if true}
-
-
-def backlog(tx: Tx, now: datetime) -> Standing:
-    late = tuple(job.name for job in tx.jobs.all() if job.failing_since is not None or _is_late(job, now))
-    alarms = tuple(alarm.key for alarm in tx.alarms.open())
-    return Standing(now, *tx.journal.backlog(), *tx.outbox.backlog(), alarms, late)
-
-
-def _is_late(row: JobState, now: datetime) -> bool:
-    every = next((job.every for job in jobs.JOBS if job.name == row.name), None)
-    return every is not None and now - row.due_at > 2 * every + LATE
-
-
-def disk(folder: Path) -> Disk | None:
-    """None when nothing can be found out about it."""
-    try:
-        found = shutil.disk_usage(folder)
-    except OSError:
-        return None
-    return Disk(found.free, found.total)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from gateway.mail.message import Address
 from storage.contacts import Contacts
 from storage.journal import SETTLED
 from storage.outbox import OPEN, State
+from storage.seals import count_gone
 from storage.tables import (
     ACT,
     BLOCK,
@@ -211,7 +212,9 @@ class Erasure:
     def empty_raw(self, sha256s: Collection[str], now: datetime) -> int:
         """Raw mails without their bytes; hash and size stay as proof of what was received. How many."""
         kept = and_(RAW.c.sha256.in_(sha256s), RAW.c.data.is_not(None))
-        return self._run(update(RAW).where(kept).values(data=None, deleted_at=now))
+        rows = self._run(update(RAW).where(kept).values(data=None, deleted_at=now))
+        count_gone(self._connection, rows)
+        return rows
 
     def delete_contacts(self, ids: Collection[int]) -> int:
         self._run(delete(SESSION).where(SESSION.c.contact_id.in_(ids)))
