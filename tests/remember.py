@@ -1,7 +1,8 @@
-"""What is compiled from unchanged text is compiled once in a test run: page and mail templates, SQL statements.
+"""What would only cost a test run time: compiling the same text again, and waiting for a disk nobody takes away.
 
-A test opens a site and a database of its own, as a process of the product does once in its life; compiling
-again for each of them took most of the suite's time. Keys are all that the result depends on.
+A test opens a site and a database of its own, as a process of the product does once in its life; compiling page and
+mail templates and SQL statements again for each of them took most of the suite's time. Keys are all that the result
+depends on. A daemon that a test starts is a process of its own and compiles, and waits for its disk, as ever.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Any
 
 from jinja2 import BytecodeCache, Environment
 from jinja2.bccache import Bucket
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event
 from sqlalchemy.engine.default import DefaultDialect
 
 from gateway.render import templates
@@ -58,6 +59,15 @@ class _Environment(Environment):
 
 def _engine_created(dialect: type[DefaultDialect], engine: Engine) -> None:
     engine.update_execution_options(compiled_cache=_STATEMENTS)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "checkout", _no_waiting)
+
+
+def _no_waiting(connection: Any, record: Any, _: Any) -> None:
+    """No test takes the power from this process: a commit need not be on the disk, as with PostgreSQL's here."""
+    if not record.info.get("no_waiting"):
+        connection.execute("PRAGMA synchronous=OFF")
+        record.info["no_waiting"] = True
 
 
 templates.Environment = _Environment  # type: ignore[misc]  # for the rest of the run

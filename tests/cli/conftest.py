@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -91,7 +92,12 @@ class Shop:
     file: Path
     database: Database
     desk: Desk
-    capsys: pytest.CaptureFixture[str]
+    said: pytest.CaptureFixture[str] | None
+
+    @property
+    def capsys(self) -> pytest.CaptureFixture[str]:
+        assert self.said is not None  # for mypy: only a template has none
+        return self.said
 
     def feed(self, mail: str, envelope: Envelope = ERIKA) -> Decision:
         """Let a mail go the whole way, as the daemon does."""
@@ -126,7 +132,7 @@ class Shop:
         return said.err
 
 
-def make(tmp_path: Path, url: str, capsys: pytest.CaptureFixture[str]) -> Shop:
+def make(tmp_path: Path, url: str, capsys: pytest.CaptureFixture[str] | None = None) -> Shop:
     file = tmp_path / "replydesk.toml"
     file.write_text(CONFIG.format(url=url), "utf-8")
     settings = config.load(file)
@@ -143,12 +149,26 @@ def empty_shop(tmp_path: Path, sqlite_url: str, capsys: pytest.CaptureFixture[st
     shop.database.close_now()
 
 
-@pytest.fixture
-def shop(empty_shop: Shop) -> Shop:
-    """One ticket, an automatic answer, a duplicate and a held mail."""
+@pytest.fixture(scope="session")
+def _filled(tmp_path_factory: pytest.TempPathFactory, _sqlite_template: Path) -> Path:
+    """The data folder of `shop`, filled once."""
+    folder = tmp_path_factory.mktemp("shop")
+    (folder / "var").mkdir()
+    file = shutil.copy(_sqlite_template, folder / "var" / "replydesk.sqlite3")
+    shop = make(folder, f"sqlite:///{file}")
     for mail, envelope in ((REQUEST, ERIKA), (AWAY, BOUNCER), (REQUEST, ERIKA), ("\n", ERIKA)):
-        empty_shop.feed(mail, envelope)
-    return empty_shop
+        shop.feed(mail, envelope)
+    shop.database.close_now()
+    return folder / "var"
+
+
+@pytest.fixture
+def shop(tmp_path: Path, _filled: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Shop]:
+    """One ticket, an automatic answer, a duplicate and a held mail."""
+    shutil.copytree(_filled, tmp_path / "var")
+    shop = make(tmp_path, f"sqlite:///{tmp_path / 'var' / 'replydesk.sqlite3'}", capsys)
+    yield shop
+    shop.database.close_now()
 
 
 @pytest.fixture
