@@ -25,10 +25,11 @@ from gateway.core.forward import Forwarded, Inside
 from gateway.core.notice import Notice
 from gateway.core.policy import Agent, Policy
 from gateway.core.proof import authentic, disproven
-from gateway.core.ticket import Entry
+from gateway.core.ticket import Entry, Ticket
 from gateway.errors import UnknownEntry
 from gateway.mail.message import Envelope, Kind, KindName, Message
 from gateway.mail.parse import nested, parse
+from gateway.mail.subject import base_subject
 from gateway.render.mail import Templates
 from storage.reads import Wanted
 from storage.tx import Tx
@@ -244,12 +245,12 @@ class Desk:
         if case.holder:
             return replace(facts, drafts=tuple(tx.drafts.waiting(facts.now, case.holder.keys)))
         if case.agent is None:
-            own = (
-                tx.reads.search(Wanted("open", requester=case.author.address), limit=MOST) if asks_status(case) else ()
-            )
+            most = MOST if asks_status(case) else 0 if case.knows_author or not case.author.address else HINTED
+            own = tx.reads.search(Wanted("open", requester=case.author.address), limit=most) if most else ()
             quotes = ticket is not None and case.message.reply_text != case.message.body_text
             history = tx.reads.entries(ticket.number, limit=QUOTABLE) if ticket and quotes else ()
-            return replace(facts, own_tickets=tuple(own), history=tuple(history))
+            twin = next((t.number for t in own if self._is_twin(tx, case, t)), 0) if most == HINTED else 0
+            return replace(facts, own_tickets=tuple(own), twin=twin, history=tuple(history))
         number = next((int(c.argument) for c in case.order.commands if c.verb in NUMBERED and c.argument), 0)
         named = tx.threads.known(thread.ThreadKeys(claims=(number,))).tickets.get(number) if number else None
         domain = blocking.named_domain(case.order.commands)
@@ -277,6 +278,13 @@ class Desk:
             act=act,
             undone_from=tx.reads.get(act.undo.moved_from) if act and act.undo.moved_from else None,
         )
+
+    @staticmethod
+    def _is_twin(tx: Tx, case: Case, ticket: Ticket) -> bool:
+        """The same text under the same subject, a moment before: somebody pressed twice."""
+        if case.now - ticket.created_at > TWICE or base_subject(ticket.subject) != base_subject(case.message.subject):
+            return False
+        return tx.reads.entries(ticket.number)[0].body_text == case.message.body_text
 
     @staticmethod
     def keep_inside(tx: Tx, decision: Decision, forwards: Iterable[bytes], now: datetime) -> None:
@@ -324,6 +332,9 @@ class Desk:
 
 MOST = 5_000
 """Tickets of one person that are counted."""
+HINTED = 6
+"""Other open tickets of the author a notice names."""
+TWICE = timedelta(minutes=10)
 QUOTABLE = 200
 """Entries of a ticket a quotation is compared with."""
 NUMBERED = (Verb.MERGE, Verb.MOVE, Verb.REOPEN)

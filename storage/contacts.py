@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, func, insert, or_, select, update
 
+from gateway.core.roles import is_shared
 from gateway.errors import UnknownContact
 from gateway.mail.message import Address, address_key
 from storage.tables import CONTACT, SESSION
@@ -63,16 +64,22 @@ class Contacts:
             row = {
                 "key": who.key,
                 "address": who.address,
-                "name": who.name[:200],
+                "name": "" if is_shared(who) else who.name[:200],
                 "language": "",
                 "created_at": now,
                 "password_hash": "",
             }
             return _row(self._connection.execute(_ADD, row).one())
-        if who.name and not found.name:
+        if who.name and not found.name and not is_shared(who):
             self._set(found.id, name=who.name[:200])
             return self.get(who.address)
         return found
+
+    def rename(self, who: Address) -> None:
+        """A contact is called as in the newest mail; an address that many use has no name."""
+        name = "" if is_shared(who) else who.name[:200]
+        where = (CONTACT.c.key == who.key, CONTACT.c.name != name)
+        self._connection.execute(update(CONTACT).where(*where).values(name=name))
 
     def invite(self, id: int, now: datetime) -> None:
         """A registration mail goes out."""

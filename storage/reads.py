@@ -20,9 +20,24 @@ from storage.tables import CONTACT, ENTRY, LINK, PARTICIPANT, TICKET
 MAX_NUMBER = 2**31 - 1
 """PostgreSQL's integer. People write longer numbers, and it would not even compare them."""
 
-_TICKET = select(TICKET, CONTACT.c.address.label("requester_address"), CONTACT.c.name.label("requester_name")).join(
-    CONTACT, CONTACT.c.id == TICKET.c.requester_id
+_NAMED_IN_MAIL = (
+    select(ENTRY.c.author_name)
+    .where(
+        ENTRY.c.ticket == TICKET.c.number,
+        func.lower(ENTRY.c.author_address) == TICKET.c.requester_key,
+        ENTRY.c.author_name != "",
+    )
+    .order_by(ENTRY.c.id.desc())
+    .limit(1)
+    .correlate(TICKET)
+    .scalar_subquery()
 )
+"""A name belongs to a mail: one address may be many people's, of a form or a telephone system."""
+_TICKET = select(
+    TICKET,
+    CONTACT.c.address.label("requester_address"),
+    func.coalesce(_NAMED_IN_MAIL, CONTACT.c.name).label("requester_name"),
+).join(CONTACT, CONTACT.c.id == TICKET.c.requester_id)
 _TICKETS = _TICKET.where(TICKET.c.number.in_(bindparam("numbers", expanding=True)))
 _PEOPLE = (
     select(PARTICIPANT)

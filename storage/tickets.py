@@ -25,6 +25,7 @@ from storage.threads import REOPENED
 
 _LOCK = select(TICKET.c.number).where(TICKET.c.number == bindparam("number")).with_for_update()
 _ADD_TICKET = insert(TICKET).returning(TICKET.c.number)
+_CUSTOMERS = (Role.REQUESTER, Role.PARTICIPANT, Role.STRANGER)
 _ADD_ENTRY = insert(ENTRY).returning(ENTRY.c.id)
 
 
@@ -67,6 +68,8 @@ class Tickets:
             self._add_entry(number, also, journal_id, happened_at)
         entry = self._add_entry(number, decision.entry, journal_id, happened_at) if decision.entry else None
         self._people(number, decision.change, happened_at)
+        if decision.entry and decision.entry.role in _CUSTOMERS and decision.entry.author.name:
+            self._rename(number, decision.entry.author)
         for kind, other in decision.change.links:
             self._link(number, other, kind, happened_at)
         event = REOPENED if decision.change.reopened else ""
@@ -259,6 +262,12 @@ class Tickets:
             added(self._connection, PARTICIPANT, row)
         elif joined.confirmed and not found.confirmed:
             self._connection.execute(update(PARTICIPANT).where(*where).values(confirmed=True))
+
+    def _rename(self, number: int, author: Address) -> None:
+        """Who writes is called as in this mail from now on."""
+        where = (PARTICIPANT.c.ticket == number, PARTICIPANT.c.key == author.key)
+        self._connection.execute(update(PARTICIPANT).where(*where).values(name=author.name[:200]))
+        Contacts(self._connection).rename(author)
 
     def _link(self, number: int, other: int, kind: str, now: datetime) -> None:
         where = (LINK.c.ticket == number, LINK.c.other == other, LINK.c.kind == kind)

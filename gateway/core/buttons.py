@@ -29,8 +29,12 @@ def mailbox_of(ticket: Ticket | None, policy: Policy) -> Mailbox:
 
 
 def plain_subject(ticket: Ticket, policy: Policy) -> str:
-    """The customer's subject without marks; a reference of another ticket would lead an answer there."""
-    return subject.base_subject(token.cut_references(policy.reference_prefix, ticket.subject))
+    """The customer's subject without marks of ours, for a reference of another ticket would lead an answer there; with
+    those by which another desk finds its own ticket."""
+    theirs = token.cut_references(policy.reference_prefix, ticket.subject)
+    base = subject.base_subject(theirs)
+    marks = " ".join(mark for mark in subject.foreign_references(theirs) if mark not in base)
+    return f"{base[: 150 - len(marks)]} {marks}".strip() if marks else base
 
 
 def button_of(

@@ -11,6 +11,7 @@ from gateway.core.decision import Act, AgentView, Draft, Said
 from gateway.core.forward import Forwarded, Inside
 from gateway.core.notice import AttachedFile
 from gateway.core.policy import Agent, Mailbox, Policy
+from gateway.core.roles import is_known_form, is_role
 from gateway.core.thread import Choice, Known, SentFacts, ThreadKeys, follow, leads_to
 from gateway.core.ticket import SIGNED, Entry, Ticket
 from gateway.mail.message import Address, Envelope, Kind, KindName, Message, address_key
@@ -70,7 +71,9 @@ class Facts:
     """This mail is a draft, let go by its agent."""
     resumed_by: Agent | None = None
     own_tickets: tuple[Ticket, ...] = ()
-    """The author's open tickets, looked up when the mail asks for them."""
+    """The author's open tickets: all when the mail asks for them, the latest when it opens another one."""
+    twin: int = 0
+    """Of these, the one with the same text, opened a moment before."""
     authentic: str = ""
     """How the author's address is proven (`smtp-auth`, `dmarc`), empty when it is not."""
     disproven: bool = False
@@ -196,4 +199,18 @@ def author_of(message: Message, policy: Policy) -> Address:
     forms = {address_key(f) for f in policy.trusted_form_senders}
     if author.key in forms and message.reply_to:
         return message.reply_to[0]
-    return author
+    if is_known_form(message) or (" via " in author.name and any(n.startswith("list-") for n in message.headers)):
+        return next(iter(asked_at(message, policy)), author)
+    # Other desks tell their tickets apart by a detail of the address (RFC 5233).
+    local, _, domain = author.key.rpartition("@")
+    detailed = (
+        a for a in message.reply_to[:1] if local and a.key.startswith(f"{local}+") and a.key.endswith(f"@{domain}")
+    )
+    return next((Address(a.address, author.name or a.name) for a in detailed), author)
+
+
+def asked_at(message: Message, policy: Policy) -> tuple[Address, ...]:
+    """Where else a mail asks for answers (Reply-To): addresses of people outside, other than its author's."""
+    author = message.author.key if message.author else ""
+    found = {a.key: a for a in message.reply_to if "@" in a.key and a.key != author and not is_role(a.key)}
+    return tuple(a for key, a in found.items() if not policy.is_own(key) and policy.agent_for(key) is None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+from gateway import texts
 from gateway.core import (
     acknowledge,
     agent_mail,
@@ -19,18 +20,23 @@ from gateway.core import (
     token,
     window,
 )
-from gateway.core.case import Case
+from gateway.core.case import Case, asked_at
 from gateway.core.commands import Verb
 from gateway.core.decision import Change, Decision, EntryDraft, Joined, NewTicket, Reason, Why
+from gateway.core.labels import SUBJECTS
 from gateway.core.lifecycle import Move, Status, transition
 from gateway.core.notice import Audience, Notice, NoticeRequest
 from gateway.core.policy import Mailbox, Policy
-from gateway.core.roles import is_role
+from gateway.core.roles import is_role, is_shared
 from gateway.core.ticket import EntryKind, Evidence, Role, Ticket
 from gateway.mail.quotation import is_forward_mark
 from gateway.mail.sentence import code
-from gateway.mail.subject import base_subject, is_forward
+from gateway.mail.subject import base_subject, foreign_references, is_forward, without_gateway_tags
 
+MARKED = 300
+"""Characters of a subject up to which marks of other desks are added."""
+COMPANY = 50
+"""People in To and Cc of one mail who take part."""
 LOOKED_AT = 500
 """Lines of a mail among which a mark that it passes another one on is looked for."""
 
@@ -172,7 +178,7 @@ def _attach(case: Case, ticket: Ticket, role: Role, reason: Reason, remarks: tup
     reopened = was_done and not spent
     headline = "reopened" if reopened else "reply"
     boxes = _boxes(case, ticket)
-    remarks = (*remarks, *machines.both_mailboxes(boxes), *_oddities(case))
+    remarks = (*remarks, *machines.both_mailboxes(boxes), *_new_subject(case, ticket), *_oddities(case))
     told = [draft.tell(case, ticket, headline, remarks)]
     told += [
         audience.tell(headline, case.policy, None, mailbox=b.address, remarks=remarks, but=case.agent)
@@ -187,6 +193,7 @@ def _attach(case: Case, ticket: Ticket, role: Role, reason: Reason, remarks: tup
             move=move,
             status=status,
             reopened=reopened,
+            subject=_with_theirs(case, ticket) if role is not Role.STRANGER else None,
             joined=_company(case, ticket) if role is not Role.STRANGER else (),
         ),
         events=(code("reopened", case.author.shown),) if reopened else (),
@@ -212,7 +219,7 @@ def _new(case: Case, reason: Reason, links: tuple[tuple[str, int], ...], subject
     if flood:
         no_answer = f"{flood.count} new tickets of this author in {flood.minutes} minutes"
     both = machines.both_mailboxes(case.mailboxes)
-    remarks = (*_link_remarks(reason, links), *both, *_lost(case), *_oddities(case))
+    remarks = (*_link_remarks(reason, links), *both, *_lost(case), *_own_open(case), *_oddities(case))
     notices: list[NoticeRequest] = []
     invite = False
     if not no_answer:
@@ -240,9 +247,7 @@ def _new(case: Case, reason: Reason, links: tuple[tuple[str, int], ...], subject
     return Decision(
         reason,
         why,
-        new=NewTicket(
-            subject or case.message.subject, case.author, box.address, language.hinted(case.message, case.policy)
-        ),
+        new=NewTicket(subject or _subject(case), case.author, box.address, language.hinted(case.message, case.policy)),
         entry=draft.entry(case, EntryKind.CORRESPONDENCE, Role.REQUESTER, reason, remarks=remarks, begins=True),
         change=Change(joined=_company(case, None), links=links),
         notices=tuple(notices),
@@ -251,7 +256,32 @@ def _new(case: Case, reason: Reason, links: tuple[tuple[str, int], ...], subject
         alarm=f"{case.author.address} opened {flood.count} tickets in {flood.minutes} minutes; more are kept but "
         "neither acknowledged nor announced."
         if flood
-        else "",
+        else _unknown_form(case),
+    )
+
+
+def _subject(case: Case) -> str:
+    """As its author wrote it; a scan without one is known by its file."""
+    files = (a.filename for a in case.message.attachments if not a.inline)
+    return without_gateway_tags(case.message.subject) or next(files, "")
+
+
+def _own_open(case: Case) -> tuple[str, ...]:
+    """Other open tickets of the same address, one of which this may belong to."""
+    if case.facts.twin:
+        return (code("same_again", case.facts.twin),)
+    named = "; ".join(f"#{t.number} {t.subject[:60]}".strip() for t in case.facts.own_tickets)
+    return (code("own_open", named),) if named and not is_shared(case.author) else ()
+
+
+def _unknown_form(case: Case) -> str:
+    """The second mail of an address whose mails ask for answers elsewhere: a form the operator may know."""
+    if case.author is not case.message.author or len(case.facts.new_tickets) != 1 or not is_shared(case.author):
+        return ""
+    asked = ", ".join(a.address for a in asked_at(case.message, case.policy))
+    return asked and (
+        f"Mails of {case.author.address} ask for answers at other addresses ({asked}). If it is a form of yours, "
+        "name it in gateway.trusted_form_senders: then who filled it in is the requester."
     )
 
 
@@ -266,6 +296,15 @@ def _oddities(case: Case) -> tuple[str, ...]:
     said = []
     if case.facts.same_id_other_content:
         said.append(code("same_id"))
+    if others := asked_at(case.message, case.policy) if case.author is case.message.author else ():
+        said.append(code("reply_to", ", ".join(a.address for a in others), others[0].address))
+    if not case.message.body_text.strip():
+        said += [
+            code("invited", e.summary or "–", ", ".join(filter(None, (e.when, e.where))))
+            for e in case.message.events[:5]
+        ]
+    if dropped := (*case.message.to, *case.message.cc)[COMPANY:]:
+        said.append(code("too_many", len(dropped), ", ".join(a.address for a in dropped[:200])))
     if case.message.encryption:
         said.append(code("encrypted"))
     if case.keys.close and case.ticket and not case.proven:
@@ -273,6 +312,29 @@ def _oddities(case: Case) -> tuple[str, ...]:
     if case.agent and case.order.commands and not agent_mail.proof(case):
         said.append(code("order_unproven"))
     return tuple(said)
+
+
+def _new_subject(case: Case, ticket: Ticket) -> tuple[str, ...]:
+    """Whoever has something else to say often answers an old mail under a new subject."""
+    # Customers of a ticket that was merged into it go on under their own subject.
+    subjects = (case.message.subject, ticket.subject, *(t.subject for t in case.known.tickets.values()))
+    now, *known = (_folded(case, s) for s in subjects)
+    ours = {_folded(case, words.gettext(s)) for words in texts.catalogs().every() for s in SUBJECTS.values()}
+    if not now or now in ours or any(now in was or was in now for was in known):
+        return ()
+    return (code("new_subject", case.message.subject[:200]),)
+
+
+def _with_theirs(case: Case, ticket: Ticket) -> str | None:
+    """The ticket's subject with the mark another desk knows it by, where the mail shows a new one."""
+    shown = foreign_references(token.cut_references(case.policy.reference_prefix, case.message.subject))
+    new = [mark for mark in shown if mark not in ticket.subject]
+    return " ".join((ticket.subject, *new[:2])) if new and len(ticket.subject) < MARKED else None
+
+
+def _folded(case: Case, subject: str) -> str:
+    bare = base_subject(token.cut_references(case.policy.reference_prefix, subject))
+    return "".join(sign for sign in bare.casefold() if sign.isalnum())
 
 
 def _link_remarks(reason: Reason, links: tuple[tuple[str, int], ...]) -> tuple[str, ...]:
@@ -303,7 +365,7 @@ def _company(case: Case, ticket: Ticket | None) -> tuple[Joined, ...]:
     # Whoever is brought along reads what the author reads.
     mine = sides.given(ticket, case.author.key) if ticket else ()
     joined: dict[str, Joined] = {}
-    for address in (*case.message.to, *case.message.cc)[:50]:
+    for address in (*case.message.from_[1:], *(*case.message.to, *case.message.cc)[:COMPANY]):
         key = address.key
         if key in known or key in joined or case.policy.is_own(key) or case.policy.agent_for(key) or is_role(key):
             continue

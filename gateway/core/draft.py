@@ -9,6 +9,7 @@ from gateway.core.notice import NoticeRequest
 from gateway.core.thread import Key, leads_to
 from gateway.core.ticket import EntryKind, Evidence, Role, Ticket
 from gateway.mail.message import Address
+from gateway.mail.new_text import without_banner
 
 
 def entry(
@@ -44,8 +45,8 @@ def entry(
 
 
 def _shown(case: Case) -> str:
-    message = case.message
-    if message.reply_text == message.body_text or case.ticket is None or case.holder:
+    message, body = case.message, without_banner(case.message.body_text)
+    if message.reply_text == body or case.ticket is None or case.holder:
         return message.reply_text
 
     def is_ours(text: str) -> bool:
@@ -53,7 +54,7 @@ def _shown(case: Case) -> str:
         keys = (Key(Evidence.BODY_REFERENCE, number, code=code) for number, code in found if number)
         return any(leads_to(key, case.known, case.policy.keys) for key in keys)
 
-    return known_quotes.with_unknown(message.body_text, message.reply_text, case.facts.history, is_ours)
+    return known_quotes.with_unknown(body, message.reply_text, case.facts.history, is_ours)
 
 
 def tell(case: Case, ticket: Ticket | None, headline: str, remarks: tuple[str, ...]) -> tuple[NoticeRequest, ...]:

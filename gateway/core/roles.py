@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from gateway.mail.message import Address, Message
+
 _LOCAL_PARTS = re.compile(
     # They say themselves that nobody reads there, alone or as a part: `billing.no-reply`, `bounce+7`.
     r"(?:.*[-_.+])?(?:no[-_.]?reply\d*|do[-_.]?not[-_.]?reply|nicht-?antworten|keine-?antwort|ne-?pas-?repondre"
@@ -25,3 +27,26 @@ _LOCAL_PARTS = re.compile(
 def is_role(address: str) -> bool:
     """Whether an address, or the key of one, is a role's; something without `@` is none."""
     return _LOCAL_PARTS.fullmatch(address.rpartition("@")[0]) is not None
+
+
+_SHARED = re.compile(
+    r"(?:web-?|contact-?|kontakt-?)?(?:form|formular|formulare|forms)|wordpress|www|scan(?:ner)?|mfp|copier|kopierer"
+    r"|fax|voice-?mail|anrufbeantworter|mailbox|mailer|mailbot",
+    re.I,
+)
+_CALLER = re.compile(r"[+\d][\d ()/.-]{4,}")
+_FORMS = re.compile(
+    r"wpcf7|wordpress|shopify|typeform|jotform|formresponse\.|wufoo|gravity-?forms|formspree|ninja-?forms|wpforms", re.I
+)
+
+
+def is_shared(who: Address) -> bool:
+    """Whether mails of many people come from an address: a form, a scanner, a telephone system."""
+    local = who.address.partition("@")[0]
+    return is_role(who.address) or bool(_SHARED.fullmatch(local) or _CALLER.fullmatch(who.name)) or " via " in who.name
+
+
+def is_known_form(message: Message) -> bool:
+    """Whether a well-known form sent it, by a field only it writes, its program or its address."""
+    said = (message.author.address if message.author else "", message.header("x-mailer"), *message.headers)
+    return any(_FORMS.search(word) for word in said)

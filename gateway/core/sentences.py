@@ -74,6 +74,14 @@ SENTENCES: dict[str, str] = {
         "Passes on a mail of #{0}, in which its author has no part: a request of its own, and your answer goes to them "
         "alone."
     ),
+    "own_open": _("Other open requests of the same address: {0}. #merge N joins them."),
+    "same_again": _(
+        "The same text as #{0}, sent a moment before: somebody may have pressed twice. #merge {0} joins them."
+    ),
+    "new_subject": _("Its subject is “{0}” now. If it is another matter, #split makes this mail a ticket of its own."),
+    "reply_to": _("It asks for answers at {0} (Reply-To). Yours goes to the author; to answer there: #requester {1}"),
+    "too_many": _("{0} more people in To and Cc are too many to take part, and get no answers: {1}"),
+    "invited": _("An invitation: {0}. When and where: {1}."),
     "same_id": _("A different mail with the same Message-ID was received before."),
     "encrypted": _("The content is encrypted and cannot be read without a key; it is attached."),
     "close_unproven": _("It asks for closing, but does not prove that the requester sent it."),

@@ -90,6 +90,46 @@ def new_text(body_text: str, lines: Sequence[TextLine] = (), above: Sequence[str
     return re.sub(r"\n{3,}", "\n\n", "\n".join(kept)).strip() or body_text
 
 
+_WARNS = re.compile(
+    r"[\W_]*(?:caution|warning|attention|external|extern\w*|achtung|vorsicht|warnung|sicherheitshinweis|security notice"
+    r"|th(?:is|e following) (?:e-?mail|message|mail)|diese (?:e-?mail|nachricht|mail)|you don.?t often get"
+    r"|sie erhalten nicht (?:oft|häufig))\b",
+    re.I,
+)
+_OF_OUTSIDE = re.compile(r"\b(?:outside|external|extern\w*|außerhalb|unknown|unbekannt\w*|often|häufig|oft)\b", re.I)
+_OF_MAIL = re.compile(r"\b(?:e-?mails?|messages?|mail|nachricht|sender|absender)\b", re.I)
+_ADVISES = re.compile(
+    r"originat|came from|sent from|stammt|kommt von|wurde von|recogni[sz]|\b(?:links?|attachments?)\b|anh[aä]ng|vertrau"
+    r"|trust|often get|learn why|erhalten nicht|external (?:sender|e-?mail|source)|externe[nr]? (?:absender|e-?mail)",
+    re.I,
+)
+_BANNER_LINES, _BANNER_LENGTH = 8, 700
+
+
+def without_banner(text: str) -> str:
+    """The text without the warning a mail gateway put on top ("CAUTION: This email originated from outside …"), known
+    by its shape: one paragraph that begins with a warning and speaks of the mail and of outside."""
+    lines = text.split("\n")
+    start = next((i for i, line in enumerate(lines) if line.strip() and not is_separator(line)), len(lines))
+    if start == len(lines) or not _WARNS.match(lines[start]):
+        return text
+    end, said = start, ""
+    while end < len(lines) and end - start < _BANNER_LINES and (line := lines[end].strip()):
+        if line.startswith("#") or is_separator(line):
+            break
+        if _is_banner(said) and said[-1] in ".!" and not _ADVISES.search(line):
+            break
+        said, end = f"{said} {line}".strip(), end + 1
+    while end < len(lines) and (not lines[end].strip() or is_separator(lines[end])):
+        end += 1
+    return "\n".join(lines[end:]) if end < len(lines) and _is_banner(said) else text
+
+
+def _is_banner(said: str) -> bool:
+    shapes = (_OF_OUTSIDE, _OF_MAIL, _ADVISES)
+    return 40 < len(said) < _BANNER_LENGTH and all(shape.search(said) for shape in shapes)
+
+
 def pictures_outside(html: str, ends: Callable[[str], str]) -> frozenset[str]:
     """Content-IDs of the mail's pictures that stand in its markup, but not in its new text: quoted, or in a signature.
 

@@ -48,8 +48,8 @@ def parse(raw: bytes, envelope: Envelope | None = None) -> Message:
 
 def _parse(raw: bytes, envelope: Envelope | None) -> Message:
     tree = mime.read(raw)
-    content = read(tree)
-    header = _header(tree, content.hint)
+    content, letter = _read(tree)
+    header = _header(letter, content.hint)
     defects = [*header.defects, *dict.fromkeys(content.defects)]
     fields = header.fields
     message_id = next(iter(_ids(fields, "message-id")), "")
@@ -58,7 +58,7 @@ def _parse(raw: bytes, envelope: Envelope | None) -> Message:
     author = header.author or _from_envelope(fields, envelope)
     # A lone CR ends a line for some programs and not for others: they see other fields than we do.
     lone = raw.count(b"\r", 0, _header_end(raw)) != raw.count(b"\r\n", 0, _header_end(raw))
-    unsure = lone or not people.is_plain(fields.untouched("from"), header.author)
+    unsure = lone or letter is not tree or not people.is_plain(fields.untouched("from"), header.author)
     if not header.from_:
         defects.append("no usable From")
     elif unsure:
@@ -94,6 +94,20 @@ def _parse(raw: bytes, envelope: Envelope | None) -> Message:
     )
 
 
+def _read(tree: MimeMessage) -> tuple[Content, MimeMessage]:
+    """What a mail holds, and whose header names its author: of a certified one (PEC) the mail inside, for the wrapper
+    is the provider's. The wrapper's own files come behind it."""
+    content = read(tree)
+    part = unwrap.certified(tree.get("x-trasporto"), content.leaves)
+    if part is None:
+        return content, tree
+    letter = mime.read(part.data())
+    inner = read(letter, f"{part.number}/", unwrap.UNWRAP_DEPTH)
+    inner.files += content.files
+    inner.nested += content.nested
+    return inner, letter
+
+
 @dataclass(frozen=True, slots=True)
 class _Header:
     fields: Fields
@@ -107,7 +121,9 @@ class _Header:
 
     @property
     def author(self) -> Address | None:
-        return self.from_[0] if self.from_ else self.sender
+        """A From field without an address still says that somebody wrote, and Reply-To whom to answer."""
+        written = bool(self.fields.raw("from").strip())
+        return next(iter((*self.from_, *(self.reply_to if written else ()))), self.sender)
 
 
 def _header(tree: MimeMessage, hint: str) -> _Header:
@@ -182,8 +198,8 @@ def _header_end(raw: bytes) -> int:
 
 def _reply_text(content: Content, title: str) -> str:
     if subject.is_forward(title):
-        return content.text
-    return new_text.new_text(content.text, content.lines)
+        return new_text.without_banner(content.text)
+    return new_text.without_banner(new_text.new_text(content.text, content.lines))
 
 
 def _events(content: Content) -> tuple[Event, ...]:
@@ -233,13 +249,13 @@ def extract_all(raw: bytes, parts: Collection[str]) -> dict[str, bytes]:
     whole = {WHOLE: raw} if WHOLE in parts else {}
     if set(parts) <= whole.keys():
         return whole
-    content = read(mime.read(raw))
+    content, _ = _read(mime.read(raw))
     return whole | {file.path: file.bytes() for file in content.files if file.path in parts}
 
 
 def nested(raw: bytes, part: str) -> bytes:
     """The raw bytes of a `message/rfc822` part by `NestedMessage.part`. KeyError when there is none."""
-    for path, found in read(mime.read(raw)).nested:
+    for path, found in _read(mime.read(raw))[0].nested:
         if path == part:
             return found.data()
     raise KeyError(part)

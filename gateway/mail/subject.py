@@ -12,6 +12,21 @@ _FORWARD = r"fw|fwd|wg|weitergeleitet|tr|rv|enc|i|doorst|vb|vl|pd|转发|轉寄|
 _PREFIX = re.compile(rf"(?:(?:{_REPLY}|{_FORWARD})\s*(?:\[\d{{1,3}}\]|\(\d{{1,3}}\)|\^\d{{1,3}})?\s*[:：]\s*)+", re.I)
 _FORWARDED = re.compile(r"(?:fw|fwd|wg|weitergeleitet|tr|rv|enc|doorst|vb|vl|pd|转发|轉寄)\s*[:：]", re.I)
 _TAG = re.compile(r"\[[^\[\]]{1,60}\]\s*")
+_GATEWAY = re.compile(
+    r"(?:\[\s*(?:extern(?:al|e|er)?|ext|(?:suspected |possible |probable )?spam|junk|bulk|caution|achtung|disarmed)"
+    r"(?:[ -](?:e-?mail|mail|sender|absender))?\s*[?!]?\s*\]"
+    r"|\*{2,}\s*(?:suspected |possible |probable )?(?:spam|junk|bulk|extern(?:al)?)\s*\*{2,}"
+    r"|\{\s*(?:definitely )?(?:spam|disarmed|virus|fraud|dangerous content|blocked content|filename)\s*\??\s*\}"
+    r"|(?:extern(?:al)?|spam)(?:[ -](?:e-?mail|mail))?\s*:)\s*",
+    re.I,
+)
+"""What mail gateways put in front of a subject; no part of it."""
+_FOREIGN = re.compile(
+    r"\[(?:[A-Z][A-Z0-9]{1,9}-\d{1,12}|#\s?[\w.-]*\d[\w.-]*#?"
+    r"|(?:ticket|case|request|incident|anfrage|vorgang|ref|id)\b[^\[\]]{0,12}\d[^\[\]]{0,20})\]"
+    r"|\bref:[\w.!-]{3,60}:ref\b|##\s?\d{3,12}\s?##",
+    re.I,
+)
 _TRAILER = re.compile(r"\s*\((?:fwd|weitergeleitet)\)\s*$", re.I)
 
 
@@ -22,16 +37,33 @@ def base_subject(subject: str) -> str:
         before = base
         base = _TRAILER.sub("", base)
         base = base[found.end() :] if (found := _PREFIX.match(base)) else base
-        tag = _TAG.match(base)
+        tag = _GATEWAY.match(base) or _TAG.match(base)
         if tag and base[tag.end() :].strip():
             base = base[tag.end() :]
         if base == before:
             return base.strip()
 
 
+def foreign_references(subject: str) -> tuple[str, ...]:
+    """By which marks another desk finds its own ticket again: `[SUP-1]`, `[#4711]`, `ref:_00D:ref`."""
+    return tuple(dict.fromkeys(_FOREIGN.findall(subject)))
+
+
+def without_gateway_tags(subject: str) -> str:
+    """`Re: ***SPAM*** [EXTERN] Printer` → `Re: Printer`: as its author wrote it."""
+    head, rest = "", subject.strip()
+    while True:
+        if found := _GATEWAY.match(rest):
+            rest = rest[found.end() :]
+        elif found := _PREFIX.match(rest):
+            head, rest = head + found[0], rest[found.end() :]
+        else:
+            return (head + rest).strip() if rest else subject
+
+
 def is_forward(subject: str) -> bool:
     """True when the mail passes another one on, so that what it quotes is what it says."""
     rest = subject.strip()
-    while tag := _TAG.match(rest):
+    while tag := _GATEWAY.match(rest) or _TAG.match(rest):
         rest = rest[tag.end() :]
     return bool(_FORWARDED.match(rest))

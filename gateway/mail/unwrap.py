@@ -7,9 +7,11 @@ its content in the clear). A signature is not verified here, and nothing says it
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gateway.mail import charset
+from gateway.mail.mime import NESTED, Part
 from gateway.mail.text import clean
 
 SIZE_LIMIT = 40_000_000
@@ -48,6 +50,13 @@ def wrapper(content_type: str, smime_type: str, filename: str) -> str:
     if content_type == "application/octet-stream" and filename.lower().endswith(".p7m"):
         return "smime"
     return ""
+
+
+def certified(transport: object, leaves: Sequence[Part]) -> Part | None:
+    """The mail a provider of certified mail wrapped (PEC, RFC 6109 section 3.1.2); None when it is no such mail."""
+    if str(transport or "").strip().casefold() != "posta-certificata":
+        return None
+    return next((p for p in leaves if p.content_type in NESTED and p.filename.casefold() == "postacert.eml"), None)
 
 
 def tnef(data: bytes) -> Tnef:

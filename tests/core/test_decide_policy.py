@@ -12,6 +12,7 @@ from gateway.core.decide import decide
 from gateway.core.decision import Decision, Reason
 from gateway.core.lifecycle import Status
 from gateway.core.notice import Notice
+from gateway.core.sentences import text_of
 from gateway.core.thread import Key, SentFacts
 from gateway.core.ticket import Evidence, Role
 from gateway.core.window import Budget
@@ -391,6 +392,28 @@ def test_the_registration_goes_out_once(fact: str) -> None:
     decision = decide(case(**{fact: True}))
     assert notices(decision) == [KIM.address, *AGENTS]
     assert not decision.invite
+
+
+def test_a_known_form_is_the_person_it_names() -> None:
+    """Forms that say what they are work at once; of other Reply-To addresses agents are told."""
+    form = Address("wordpress@site.example", "Site")
+    mail = with_headers(message(form, reply_to=(KIM,)), x_wpcf7_content_type="text/plain")
+    assert decide(case(mail)).new is not None
+    assert case(mail).author == KIM
+    other = message(MALLORY, reply_to=(Address("no-reply@shop.example"), LEE))
+    assert case(other).author == MALLORY
+    told = [text_of(r, "en") for n in decide(case(other)).notices for r in n.remarks]
+    assert "It asks for answers at lee@customer.example (Reply-To)" in told[0]
+    desk = message(Address("help@vendor.example", "Vendor"), reply_to=(Address("help+id7@vendor.example"),))
+    assert case(desk).author == Address("help+id7@vendor.example", "Vendor")
+
+
+def test_everybody_a_mail_leaves_out_is_named() -> None:
+    """Of very many people in copy the first take part; the agents read who does not. A second author takes part."""
+    many = tuple(Address(f"p{n}@customer.example") for n in range(60))
+    decision = decide(case(message(KIM, from_=(KIM, LEE), cc=many)))
+    assert LEE in [j.address for j in decision.change.joined]
+    assert any("p59@customer.example" in text_of(r, "en") for n in decision.notices for r in n.remarks)
 
 
 def test_a_form_is_the_person_it_names() -> None:

@@ -9,7 +9,7 @@ from email.utils import getaddresses
 import pytest
 
 from gateway.mail.message import Address, address_key
-from gateway.mail.parse import parse
+from gateway.mail.parse import extract, parse
 from tests.mails import crlf
 
 ANNA, MALLORY = "anna@desk.test", "mallory@evil.test"
@@ -150,3 +150,31 @@ def test_whoever_is_sure_is_read_so_by_others() -> None:
                 continue  # a fault of that reader: a name that begins or ends with a dot
             assert [a.addr_spec for a in read.addresses] == [mail.author.address], field
     assert sure > 100
+
+
+def test_a_certified_mail_is_from_whom_the_mail_inside_is_from() -> None:
+    """The provider's wrapper says nothing of its own; its author proves nobody (PEC, RFC 6109)."""
+    raw = (
+        b'From: "Per conto di: rossi@pec.example" <posta-certificata@provider.example>\nSubject: POSTA CERTIFICATA: x\n'
+        b"X-Trasporto: posta-certificata\nMessage-ID: <o@provider.example>\nMIME-Version: 1.0\n"
+        b"Content-Type: multipart/mixed; boundary=m\n\n--m\nContent-Type: text/plain\n\nMessaggio\n--m\n"
+        b'Content-Type: message/rfc822; name="postacert.eml"\n\nFrom: Rossi <rossi@pec.example>\nSubject: Fattura\n'
+        b"Message-ID: <i@pec.example>\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=i\n\n--i\n"
+        b"Content-Type: text/plain\n\nBuongiorno\n--i\nContent-Type: application/pdf; name=f.pdf\n\nPDF\n--i--\n--m--\n"
+    )
+    mail = parse(raw)
+    assert (mail.author, mail.subject, mail.message_id) == (
+        Address("rossi@pec.example", "Rossi"),
+        "Fattura",
+        "i@pec.example",
+    )
+    assert (mail.body_text.strip(), mail.author_unsure) == ("Buongiorno", True)
+    files = {a.filename: extract(raw, a.part) for a in mail.attachments}
+    assert files["f.pdf"].strip() == b"PDF"
+    assert "postacert.eml" in files
+
+
+def test_a_from_without_an_address_leads_to_reply_to() -> None:
+    """It is the only address in the header that names whom to answer."""
+    mail = parse(b'From: "Web Form"\nReply-To: Tara <tara@c.example>\nSender: www@host.example\n\nhi\n')
+    assert (mail.author, mail.author_unsure) == (Address("tara@c.example", "Tara"), True)

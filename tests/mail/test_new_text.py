@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.mail import html_text
-from gateway.mail.new_text import LINES_LIMIT, marker, new_text
+from gateway.mail.new_text import LINES_LIMIT, marker, new_text, without_banner
 
 GERMAN, ENGLISH = marker("de"), marker("en")
 US = "Support <support@replydesk.example>"
@@ -197,3 +197,35 @@ def test_a_book_is_left_whole() -> None:
     """Past the limit nothing is guessed."""
     text = "line\n" * (LINES_LIMIT + 1) + "> quoted"
     assert new_text(text) == text
+
+
+_CAUTION = "CAUTION: This email originated from outside of the organization. Do not click links you do not know."
+
+
+@pytest.mark.parametrize(
+    "banner",
+    [
+        f"{_CAUTION}\n\n",
+        f"{_CAUTION}\n",
+        f"________\n{_CAUTION}\n________\n\n",
+        "ACHTUNG: Diese E-Mail stammt von einem externen Absender.\nBitte öffnen Sie keine unbekannten Anhänge.\n\n",
+        "You don't often get email from kim@x.example. Learn why this is important<https://x.example>\n\n",
+    ],
+)
+def test_a_gateways_warning_goes(banner: str) -> None:
+    """An order below it is an order, and an answer is sent on without it."""
+    assert without_banner(f"{banner}#note Ask Bert.") == "#note Ask Bert."
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "External drive broke and nobody answers my mail\n\nPlease help",
+        "Warning lamp is on\n\nWhat now?",
+        "This mail is about the outside lamp.\n\nIt is dark.",
+        _CAUTION,
+    ],
+)
+def test_what_people_warn_of_stays(text: str) -> None:
+    """Only one paragraph of that shape goes, and never all there is."""
+    assert without_banner(text) == text

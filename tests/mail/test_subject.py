@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.mail.subject import base_subject, is_forward
+from gateway.mail.subject import base_subject, foreign_references, is_forward, without_gateway_tags
 
 
 @pytest.mark.parametrize(
@@ -34,3 +34,33 @@ def test_base_subject(given: str, want: str) -> None:
 def test_is_forward(given: str, want: bool) -> None:
     """Only the outermost mark says that a mail passes another one on."""
     assert is_forward(given) is want
+
+
+@pytest.mark.parametrize(
+    ("given", "want"),
+    [
+        ("***SPAM*** Drucker", "Drucker"),
+        ("Re: [EXTERN] {Disarmed} Drucker", "Re: Drucker"),
+        ("EXTERN: WG: Drucker", "WG: Drucker"),
+        ("[SUP-1] Drucker", "[SUP-1] Drucker"),
+        ("Externe Festplatte", "Externe Festplatte"),
+        ("***SPAM***", "***SPAM***"),
+    ],
+)
+def test_a_gateways_tag_is_no_part_of_a_subject(given: str, want: str) -> None:
+    """What a filter put in front goes, wherever it stands among the marks; what people write in brackets stays."""
+    assert without_gateway_tags(given) == want
+
+
+@pytest.mark.parametrize(
+    ("given", "want"),
+    [
+        ("[SUP-1] Pump", ("[SUP-1]",)),
+        ("Re: Pump [#4711] ref:_00D_7:ref", ("[#4711]", "ref:_00D_7:ref")),
+        ("[Ticket 815] [Liste] [EXTERN] Pump", ("[Ticket 815]",)),
+        ("Pump 5", ()),
+    ],
+)
+def test_marks_of_other_desks_are_known_by_their_number(given: str, want: tuple[str, ...]) -> None:
+    """What another desk needs to find its own ticket is no decoration."""
+    assert foreign_references(given) == want
