@@ -275,6 +275,13 @@ class Outbox:
             raise UnknownEntry(f"there is no outbox entry {id}")
         return read(row)
 
+    def sent_as(self, message_id: str) -> OutboxEntry:
+        """The one mail with this id. Raises `UnknownEntry` when it is not here."""
+        row = self._connection.execute(_ROW.where(OUTBOX.c.message_id == message_id)).one_or_none()
+        if row is None:
+            raise UnknownEntry(f"there is no outbox entry <{message_id}>")
+        return read(row)
+
     def message(self, id: int) -> bytes:
         """The message as it was written, without its files."""
         row = self._connection.execute(select(OUTBOX.c.data).where(OUTBOX.c.id == id)).one_or_none()

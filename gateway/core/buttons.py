@@ -9,7 +9,16 @@ from urllib.parse import quote
 from gateway import texts
 from gateway.core import rating, token
 from gateway.core.labels import BUTTONS, RATINGS
-from gateway.core.notice import Audience, Button, Notice, NoticeRequest
+from gateway.core.notice import (
+    FILE_LINK_DAYS,
+    FILE_PATH,
+    AttachedFile,
+    Audience,
+    Button,
+    Download,
+    Notice,
+    NoticeRequest,
+)
 from gateway.core.policy import Agent, Mailbox, Policy
 from gateway.core.ticket import Ticket
 from gateway.mail import subject
@@ -116,6 +125,23 @@ def order(ticket: Ticket, agent: Agent, policy: Policy, name: str, language: str
     said, line = ORDERS[name]
     return Button(
         texts.catalog(language).gettext(said), f"mailto:{address}?subject={subject_line}&body={quote(line)}%0A"
+    )
+
+
+def downloads(
+    files: tuple[AttachedFile, ...], message_id: str, policy: Policy, language: str, *, now: datetime
+) -> tuple[Download, ...]:
+    """The links to those of the mail's files that are too large for it."""
+    until, words = now + timedelta(days=FILE_LINK_DAYS), texts.catalog(language)
+    return tuple(
+        Download(
+            file.filename,
+            words.number(round(max(file.size / 1_000_000, 0.1), 1), "0.0") + " MB",
+            policy.public_url + FILE_PATH + token.link_token(policy.keys, "file", f"{at}.<{message_id}>", until),
+            until,
+        )
+        for at, file in enumerate(files)
+        if file.linked
     )
 
 

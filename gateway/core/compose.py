@@ -13,7 +13,7 @@ from datetime import datetime
 from gateway import texts
 from gateway.core import hours, known_quotes, sides, statuses, token
 from gateway.core import language as tongue
-from gateway.core.buttons import CLOSABLE, button_of, choices_of, mailbox_of, order, plain_subject
+from gateway.core.buttons import CLOSABLE, button_of, choices_of, downloads, mailbox_of, order, plain_subject
 from gateway.core.labels import HEADLINES, SUBJECTS
 from gateway.core.lifecycle import Status
 from gateway.core.notice import (
@@ -44,7 +44,6 @@ CONVERSATION_LINES = 12
 LISTED = 100
 """Tickets named in one mail; the rest is counted."""
 _ERASED = _("(erased)")
-_LINKED = _("{name} (by the link at the end of this mail)")
 LINE_LENGTH, ENTRY_LENGTH = 6_000, 100_000
 """Characters of one entry repeated in a mail, and of the one it is about; the status page has the whole."""
 _MORE = _("{count} more characters: the notice about that mail and the status page have them")
@@ -142,7 +141,7 @@ def compose(request: NoticeRequest, scene: Scene, policy: Policy) -> Outbound:
         tuple(dict.fromkeys((*heard, *root_id, message_id))),
         "" if by_agent else "auto-replied" if request.notice in _AUTO_REPLIED else "auto-generated",
         scene.now,
-        _words(request, scene, policy, box, language),
+        _words(request, scene, policy, box, language, message_id),
         scene.files if _carries_text(request, scene) else (),
         named.number,
     )
@@ -239,7 +238,7 @@ def _headline(word: str, language: str) -> str:
 # --- words -------------------------------------------------------------------------------
 
 
-def _words(request: NoticeRequest, scene: Scene, policy: Policy, box: Mailbox, language: str) -> Words:
+def _words(request: NoticeRequest, scene: Scene, policy: Policy, box: Mailbox, language: str, message_id: str) -> Words:
     entry, ticket = scene.entry, scene.ticket
     to_agent = request.audience in (Audience.AGENT, Audience.OPERATOR)
     text, html, author, signature, names = "", "", "", "", tuple[str, ...]()
@@ -247,9 +246,9 @@ def _words(request: NoticeRequest, scene: Scene, policy: Policy, box: Mailbox, l
         entry = None
     if entry is not None and request.notice is Notice.AGENT_NOTICE:
         text = _for_agents(entry, language, ENTRY_LENGTH)
-        author, names = entry.author.shown, _names(entry, scene.files, language)
+        author, names = entry.author.shown, _names(entry, scene.files)
     elif entry is not None and _answer(request, scene):
-        text, html, names = scene.text, scene.html, _names(entry, scene.files, language)
+        text, html, names = scene.text, scene.html, _names(entry, scene.files)
         author, signature = closing(text, entry.author, box, policy)
     elif request.notice is Notice.CANARY:
         text = scene.text
@@ -280,6 +279,9 @@ def _words(request: NoticeRequest, scene: Scene, policy: Policy, box: Mailbox, l
         _adviser(request, scene),
         (),
         mailto,
+        downloads=downloads(scene.files, message_id, policy, language, now=scene.now)
+        if _carries_text(request, scene)
+        else (),
         closes_at=_closes_at(request, scene, policy),
         omitted=max(0, len(_earlier(request, scene)) - CONVERSATION_LINES),
         acts=_acts(request, ticket, policy, language),
@@ -406,12 +408,10 @@ def _line(entry: Entry, box: Mailbox, text: str, language: str) -> Line:
     return Line(name, role, entry.created_at, text, _names(entry), internal)
 
 
-def _names(entry: Entry, files: tuple[AttachedFile, ...] = (), language: str = "en") -> tuple[str, ...]:
-    """The files of an entry; of `files`, which go with the mail, it is said which of them go as a link."""
+def _names(entry: Entry, files: tuple[AttachedFile, ...] = ()) -> tuple[str, ...]:
+    """The files of an entry; those of `files` that go as a link are named with it."""
     linked = {f.part for f in files if f.linked}
-    words = texts.catalog(language)
-    shown = (a for a in entry.attachments if not a.inline)
-    return tuple(words.gettext(_LINKED, name=a.filename) if a.part in linked else a.filename for a in shown)
+    return tuple(a.filename for a in entry.attachments if not a.inline and a.part not in linked)
 
 
 def _shortened(text: str, language: str, most: int = LINE_LENGTH) -> str:

@@ -89,6 +89,17 @@ class Button:
 
 
 @dataclass(frozen=True, slots=True)
+class Download:
+    """A file that is fetched by a link."""
+
+    name: str
+    size: str
+    """`16.8 MB`, in the reader's language."""
+    url: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class TicketWords:
     """The key facts of a ticket, in the reader's language."""
 
@@ -187,6 +198,8 @@ class Words:
     """Every status a ticket may have, in the mail that introduces them."""
     omitted: int = 0
     """How many older entries `conversation` leaves out."""
+    downloads: tuple[Download, ...] = ()
+    """Files too large for a mail."""
     acts: tuple[Button, ...] = ()
     """Orders an agent can give by a touch: mails that are already written."""
     brief: bool = False
@@ -195,6 +208,7 @@ class Words:
 
 FILE_PATH = "/file/"
 """Where on the portal files are fetched that are too large for a mail."""
+FILE_LINK_DAYS = 30
 
 
 @dataclass(frozen=True, slots=True)

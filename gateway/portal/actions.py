@@ -21,6 +21,7 @@ from gateway.mail.message import Attachment
 from gateway.portal import acts, original, pages, views
 from gateway.portal.refusal import Refusal
 from gateway.portal.request import PageRequest
+from storage.outbox import OutboxEntry
 from storage.tx import Tx
 
 log = logging.getLogger("replydesk.portal")
@@ -151,6 +152,8 @@ def _file_of_link(tx: Tx, link: Link) -> tuple[AttachedFile, bytes | None] | Non
     None when it names no file. Raises `UnknownEntry` when it was made for a mail that is not here.
     """
     first, _, rest = link.subject.partition(".")
+    if rest.startswith("<") and first.isdecimal():
+        return _file_of_row(tx, tx.outbox.sent_as(rest[1:-1]), int(first))
     # Before rows had a birth it was the row that stood first.
     index, text = (first, rest) if "." in rest else (rest, first)
     named = read_named(text)
@@ -159,9 +162,13 @@ def _file_of_link(tx: Tx, link: Link) -> tuple[AttachedFile, bytes | None] | Non
     row = tx.outbox.get(named.number)
     if not names_outbox(named, row.id, row.message_id):
         raise UnknownEntry(f"outbox entry {row.id} is not the one the link was made for")
-    if int(index) >= len(row.files):
+    return _file_of_row(tx, row, int(index))
+
+
+def _file_of_row(tx: Tx, row: OutboxEntry, index: int) -> tuple[AttachedFile, bytes | None] | None:
+    if index >= len(row.files):
         return None
-    file = row.files[int(index)]
+    file = row.files[index]
     return file, tx.outbox.file(file.raw_sha256)
 
 

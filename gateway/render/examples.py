@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from gateway.core.compose import Scene, compose
 from gateway.core.lifecycle import Status
-from gateway.core.notice import Audience, Button, Item, Notice, NoticeRequest, Outbound, Section, Words
+from gateway.core.notice import AttachedFile, Audience, Button, Item, Notice, NoticeRequest, Outbound, Section, Words
 from gateway.core.policy import Agent, Mailbox, Policy
 from gateway.core.ticket import Entry, EntryKind, Evidence, Participant, Role, Ticket
 from gateway.core.token import Keys
@@ -135,11 +135,13 @@ def _scene(notice: Notice, texts: dict[str, str]) -> Scene:
     scene = Scene(NOW, "example", ticket, conversation=(question, note), refers_to=("CAF3x9=first@mail.example.net",))
     match notice:
         case Notice.REPLY | Notice.CLOSE_CONFIRMATION:
-            return replace(scene, entry=answer, text=answer.new_text)
+            film = AttachedFile("0" * 64, "9", texts["guide"], "video/mp4", size=41_000_000, linked=True)
+            return replace(scene, entry=answer, text=answer.new_text, files=(film,))
         case Notice.WAITING_REMINDER | Notice.SOLVED_REMINDER | Notice.STATUS_CHANGED:
             return replace(scene, conversation=(question, note, answer))
         case Notice.AGENT_NOTICE:
-            return replace(scene, entry=back, conversation=(question, note, answer))
+            film = AttachedFile("0" * 64, "9", texts["file"], "video/mp4", size=41_000_000, linked=True)
+            return replace(scene, entry=back, conversation=(question, note, answer), files=(film,))
         case _:
             return scene
 

@@ -12,10 +12,12 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from email import message_from_bytes
+from email import policy as email_policy
 
 from gateway import texts
 from gateway.core import language
-from gateway.core.notice import FILE_PATH, AttachedFile, Audience
+from gateway.core.notice import FILE_LINK_DAYS, FILE_PATH, AttachedFile, Audience
 from gateway.core.policy import Policy
 from gateway.core.token import link_token
 from gateway.errors import UnknownTicket
@@ -26,7 +28,6 @@ from storage.database import Database
 from storage.outbox import OutboxEntry
 from storage.tx import Tx
 
-LINK_DAYS = 30
 _TOO_LARGE = _("{size} MB, too large for a mail. Download it here for the next {days} days:")
 
 
@@ -44,7 +45,7 @@ async def enclose(database: Database, policy: Policy, row: OutboxEntry, message:
 
 def link(policy: Policy, row: OutboxEntry, index: int) -> str:
     """Where whoever got the mail can fetch a file of it. The same at every attempt to send it."""
-    expires = row.created_at + timedelta(days=LINK_DAYS)
+    expires = row.created_at + timedelta(days=FILE_LINK_DAYS)
     return f"{policy.public_url}{FILE_PATH}{link_token(policy.keys, 'file', f'{index}.{row.named}', expires)}"
 
 
@@ -85,6 +86,7 @@ def _enclose(message: bytes, files: Sequence[AttachedFile], sources: _RawMails, 
     words = texts.catalog(sources.language)
     found = {sha256: _extracted(raw, sha256, files) for sha256, raw in sources.raws.items() if raw is not None}
     room = limit
+    told = _tells(message, sum(file.linked for file in files))
     enclosed: list[Enclosed] = []
     left_out: list[str] = []
     for file, url in zip(files, sources.links, strict=True):
@@ -93,15 +95,25 @@ def _enclose(message: bytes, files: Sequence[AttachedFile], sources: _RawMails, 
             kept = sources.raws[file.raw_sha256] is not None
             why = words.gettext("cannot be read") if kept else words.gettext("no longer kept")
             left_out.append(f"- {file.filename}: {why}")
+        elif file.linked and told:
+            continue
         elif file.linked or len(content) > room:
             size = words.number(round(max(len(content) / 1_000_000, 0.1), 1), "0.0")
-            why = words.gettext(_TOO_LARGE, size=size, days=LINK_DAYS)
+            why = words.gettext(_TOO_LARGE, size=size, days=FILE_LINK_DAYS)
             left_out.append(f"- {file.filename}: {why}\n  {url}")
         else:
             room -= len(content)
             enclosed.append(Enclosed(file.filename, file.content_type, content, file.content_id))
     note = "\n".join([words.gettext("Not sent along:"), *left_out, ""]) if left_out else ""
     return attach(message, enclosed, note)
+
+
+def _tells(message: bytes, links: int) -> bool:
+    """The mail's own text has the links; that of a site's own templates need not."""
+    if not links:
+        return True
+    body = message_from_bytes(message, policy=email_policy.default).get_body(("plain",))
+    return body is not None and body.get_content().count(FILE_PATH) >= links
 
 
 def _extracted(raw: bytes, sha256: str, files: Sequence[AttachedFile]) -> dict[str, bytes]:
