@@ -77,12 +77,18 @@ class Site:
         files: tuple[tuple[str, str, bytes], ...] = (),
         inline: tuple[tuple[str, str, bytes], ...] = (),
         name: str = "",
+        answers: str = "",
     ) -> int:
-        """Let a mail come in; the number of its ticket. Files are (name, type, bytes), inline (cid, type, bytes)."""
+        """Let a mail come in; the number of its ticket. Files are (name, type, bytes), inline (cid, type, bytes).
+
+        `answers` is the Message-ID it replies to.
+        """
         m = EmailMessage(policy=email_policy.SMTP)
         m["From"] = f"{name} <{author}>" if name else author
         m["To"], m["Subject"], m["Date"] = to, subject, format_datetime(self.clock.now)
         m["Message-ID"] = f"<{self.clock.now.timestamp()}.{subject.encode().hex()[:40]}@mail.example.net>"
+        if answers:
+            m["In-Reply-To"] = f"<{answers}>"
         m.set_content(text)
         if html:
             m.add_alternative(html, subtype="html")
@@ -108,10 +114,20 @@ class Site:
         return number
 
     async def answer(self, number: int, text: str, **mail: Any) -> None:
-        """An agent answers by mail, with a mark that proves who it is."""
+        """An agent answers the newest notice of the ticket, with a mark that proves who it is."""
+        rows = await self.database.read(lambda tx: tx.outbox.recent(limit=1000))
+        mine = (r.message_id for r in rows if r.recipient == ANNA and r.ticket == number and r.notice == "agent_notice")
         mark = token.address_token(self.policy.keys, "a", named(self.database, number), ANNA)
         reference = token.reference(self.policy.keys, self.policy.reference_prefix, named(self.database, number))
-        await self.mail(ANNA, f"Re: [{reference}]", text, to=f"support+{mark}@example.com", name="Anna Agent", **mail)
+        await self.mail(
+            ANNA,
+            f"Re: [{reference}]",
+            text,
+            to=f"support+{mark}@example.com",
+            name="Anna Agent",
+            answers=next(mine, ""),
+            **mail,
+        )
 
     async def reply(self, author: str, number: int, text: str, **mail: Any) -> None:
         """A customer answers by mail."""

@@ -127,7 +127,7 @@ async def test_the_older_question_is_over_when_there_is_a_newer(site: Site) -> N
     """After the ticket was closed a second time, the link of the first mail says so."""
     number, path = await asked(site)
     await site.reply(ERIKA, number, "again")
-    await site.answer(number, "#close silent")
+    await site.answer(number, "#close")
     site.clock.forward(hours=2)
     await ask_for_ratings(JobContext(site.database, site.desk, site.clock, site.settings))
     assert (await site.browser().get(f"{path}/3")).status == 410
