@@ -46,6 +46,7 @@ NEEDS_NO_TICKET = frozenset(
         Reason.STATUS_ASKED,
         Reason.PROBE,
         Reason.BLOCKED,
+        Reason.SPAM_MARKED,
         Reason.AGENT_BLOCKS,
         Reason.AGENT_MISUNDERSTOOD,
         Reason.AGENT_HELD_BACK,

@@ -32,6 +32,7 @@ NOUNS: dict[str, str] = {
     "outbox": "list and show our mails; retry or drop those that wait or failed",
     "contact": "list and show people; invite, export or erase them",
     "agent": "make the line that lets an agent sign in by SMTP",
+    "dkim": "print the DNS record for the key that signs our mail, or make the key",
     "explain": "say what would happen to a mail, and why; nothing is changed",
     "preview": "show a notice as it would be sent",
     "audit": "prove that no accepted mail was lost",

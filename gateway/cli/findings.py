@@ -69,6 +69,7 @@ def look_at_secrets(settings: Settings) -> Iterator[Finding]:
         "gateway.secret_file": settings.gateway.secret_file or str(settings.data_dir / "secret"),
         "gateway.database_password_file": settings.gateway.database_password_file,
         "send.password_file": settings.send.password_file,
+        "send.dkim.key_file": settings.send.dkim.key_file,
     }
     for number, imap in enumerate(settings.receive.imap):
         for name in ("password_file", "oauth_client_secret_file", "oauth_refresh_token_file"):

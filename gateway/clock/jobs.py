@@ -100,6 +100,7 @@ def _digest(tx: Tx, context: JobContext, before: datetime, now: datetime) -> int
         tx.contacts.undeliverable_count(),
         tx.journal.decided_since(Reason.BLOCKED.value, before),
         tx.journal.decided_since(Reason.SPAM_REPLY.value, before),
+        tx.journal.decided_since(Reason.SPAM_MARKED.value, before),
         Counter(draft.agent for draft in tx.drafts.waiting(now)),
     )
     sent = 0

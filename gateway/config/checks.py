@@ -25,6 +25,11 @@ def check(settings: Settings) -> None:
         raise settings.error("receive.smtp.tls_key", "certificate and key belong together", "Set both or none.")
     _check_imap(settings, own)
     _check_send(settings)
+    signing = settings.send.dkim
+    if any((signing.domain, signing.selector, signing.key_file)) and not all(
+        (signing.domain, signing.selector, signing.key_file)
+    ):
+        raise settings.error("send.dkim", "domain, selector and key_file belong together", "Set all or none.")
 
 
 def _check_mailboxes(settings: Settings) -> set[str]:

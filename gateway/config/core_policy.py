@@ -47,6 +47,7 @@ def policy(settings: Settings, keys: Keys) -> Policy:
         reference_prefix=gateway.reference_prefix,
         trusted_authserv_ids=tuple(gateway.trusted_authserv_ids),
         trusted_form_senders=tuple(gateway.trusted_form_senders),
+        trusted_spam_fields=tuple(name.casefold() for name in gateway.trusted_spam_fields),
         reopen_window_days=life.reopen_window_days,
         close_after_days=life.close_after_days,
         remind_after_days=life.remind_after_days,

@@ -168,6 +168,7 @@ class GatewaySettings(_Section):
     templates_dir: str = ""
     trusted_authserv_ids: list[str] = []
     trusted_form_senders: list[EmailAddress] = []
+    trusted_spam_fields: list[str] = []
     log_format: Literal["text", "json"] = "text"
 
 
@@ -250,7 +251,14 @@ class ReceiveSettings(_Section):
     imap: list[ImapSettings] = []
 
 
+class DkimSettings(_Section):
+    domain: Hostname = ""
+    selector: str = ""
+    key_file: str = ""
+
+
 class SendSettings(_Section):
+    dkim: DkimSettings = DkimSettings()
     transport: Literal["smtp", "file"] = "smtp"
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535)] = 25

@@ -94,3 +94,17 @@ def decide(case: Case) -> Decision:
     return Decision(
         Reason.BLOCKED, Why(f"no: {what} is blocked", "no: blocked", "no: never", "no: counted in the digest")
     )
+
+
+def is_marked(case: Case) -> bool:
+    """Our own filter calls it spam. Whoever takes part in the ticket it answers, and agents, are heard all the same."""
+    fields = (value for name in case.policy.trusted_spam_fields for value in case.message.headers.get(name, ()))
+    if case.agent is not None or case.envelope.archived or (case.ticket is not None and case.knows_author):
+        return False
+    return any(value.strip().casefold().startswith("yes") for value in fields)
+
+
+def marked(case: Case) -> Decision:
+    """It is in the journal, and nobody hears of it."""
+    said = "no: our own filter marked it as spam"
+    return Decision(Reason.SPAM_MARKED, Why(said, "no: spam", "no: never", "no: counted in the digest"))

@@ -114,6 +114,13 @@ TABLE: tuple[Row, ...] = (
         "is from a blocked sender (`#block`), whatever mark it shows | no, only in the journal | no | no | no (digest)",
     ),
     Row(
+        "marked as spam",
+        blocking.is_marked,
+        blocking.marked,
+        "our own filter marked as spam (`gateway.trusted_spam_fields`), from nobody who takes part in its ticket | "
+        "no, only in the journal | no | no | no (digest)",
+    ),
+    Row(
         "automatic, generated, no ticket",
         lambda c: c.generated and c.ticket is None,
         customers.new_automatic,

@@ -37,6 +37,7 @@ class Reason(StrEnum):
     LOOP = "own-mail-came-back"
     BLOCKED = "sender-blocked"
     SPAM_REPLY = "reply-to-spam"
+    SPAM_MARKED = "marked-as-spam"
     DUPLICATE = "duplicate"
     UNREADABLE = "unreadable"
     REQUESTER_CLOSES = "requester-closes"
@@ -93,6 +94,7 @@ SENTENCES: dict[Reason, str] = {
     Reason.REPORT_NO_TICKET: "A report about no mail of ours is kept in the journal only.",
     Reason.LOOP: "It is a mail of our own that came back; answering it would start a loop.",
     Reason.BLOCKED: "Its sender is blocked: it is kept in the journal, and nobody hears of it.",
+    Reason.SPAM_MARKED: "Our own filter marked it as spam: it is kept in the journal, and nobody hears of it.",
     Reason.SPAM_REPLY: "It answers a ticket that is marked as spam: kept there, and nobody hears of it.",
     Reason.DUPLICATE: "The same mail, by Message-ID and content, was handled before.",
     Reason.UNREADABLE: "The mail could not be read; it is held for the operator.",

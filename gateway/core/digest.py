@@ -34,6 +34,8 @@ class Counts:
     blocked: int = 0
     spam: int = 0
     """Replies to spam."""
+    marked: int = 0
+    """Mails our own filter marked as spam."""
     drafts: Mapping[str, int] = field(default_factory=dict)
     """Key of an agent's address → drafts that wait for that agent."""
 
@@ -72,6 +74,10 @@ def for_agent(
             (
                 _("Mails of blocked senders: {count}. To see them: replydesk journal list --reason sender-blocked"),
                 counts.blocked,
+            ),
+            (
+                _("Mails marked as spam: {count}. To see them: replydesk journal list --reason marked-as-spam"),
+                counts.marked,
             ),
             (_("Replies to spam: {count}. To see them: replydesk journal list --reason reply-to-spam"), counts.spam),
         )

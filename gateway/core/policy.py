@@ -85,6 +85,8 @@ class Policy:
     trusted_authserv_ids: tuple[str, ...] = ()
     """Only these hosts' Authentication-Results count (RFC 8601 section 5)."""
     trusted_form_senders: tuple[str, ...] = ()
+    trusted_spam_fields: tuple[str, ...] = ()
+    """Fields, in lower case, in which our own filter says `Yes`."""
     """Reply-To of these becomes the requester."""
     reopen_window_days: int = 0
     """0: a closed ticket is always reopened."""

@@ -23,6 +23,7 @@ from gateway.mail.message import NULL_REVERSE_PATH
 from gateway.send.enclose import enclose
 from gateway.send.relay import Transport
 from gateway.send.settle import Clock, Settlement
+from gateway.send.signing import signer
 from storage.database import Database
 from storage.outbox import OutboxEntry
 
@@ -102,6 +103,7 @@ class Sender:
         self._settlement = Settlement(database, desk, clock, holder, timedelta(hours=send.give_up_after_hours))
         self._workers = send.connections
         self._attachment_limit = send.max_attachment_bytes
+        self._signer = signer(settings)
         self._breaker = Breaker()
         self._line: asyncio.Queue[Claimed | None] = asyncio.Queue()
         self._in_hand: dict[int, OutboxEntry] = {}
@@ -264,6 +266,8 @@ class Sender:
 
         try:
             whole = await enclose(self._database, self._policy, row, message, self._attachment_limit)
+            if self._signer is not None:
+                whole = await asyncio.to_thread(self._signer.sign, whole)
             path = reverse_path(row, self._policy)
             return await self._transport.deliver(path, row.recipient, whole, row.notice, begin)
         except StorageUnavailable:

@@ -513,6 +513,23 @@ def test_row_sender_blocked() -> None:
     assert row_of(case(kind=AUTOMATIC, blocked="customer.example")) == "sender blocked"
 
 
+def test_row_marked_as_spam() -> None:
+    """By our own filter, in a field the operator named; not who takes part in the ticket, nor an agent, nor a field
+    anybody may write."""
+    trusting = replace(POLICY, trusted_spam_fields=("x-spam-flag", "x-spam"))
+    marked = with_headers(message(), x_spam_flag="YES")
+    for mail in (marked, with_headers(message(), x_spam="Yes, score=12.1")):
+        c = case(mail, policy=trusting)
+        assert row_of(c) == "marked as spam"
+        decision = decide(c)
+        assert (decision.reason, decision.entry, decision.notices) == (Reason.SPAM_MARKED, None, ())
+    assert row_of(case(with_headers(message(MALLORY), x_spam="yes"), on=ticket(), policy=trusting)) == "marked as spam"
+    assert opened(decide(case(marked)))
+    assert opened(decide(case(with_headers(message(), x_spam="no, score=-1"), policy=trusting)))
+    assert attached(decide(case(marked, on=ticket(), policy=trusting)))
+    assert row_of(case(with_headers(message(ANNA), x_spam="yes"), policy=trusting)) != "marked as spam"
+
+
 def test_row_reply_to_spam() -> None:
     """Kept and folded: it does not reopen, and nobody hears of it; a stranger's unsigned mail is a new request."""
     spam = ticket(status=Status.CLOSED, spam=True)

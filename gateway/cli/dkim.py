@@ -1,0 +1,46 @@
+"""`replydesk dkim`: the DNS record that goes with the key of [send.dkim]; `--make` makes the key first."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+
+from gateway.errors import ReplydeskError
+
+BITS = 2048
+PIECE = 255
+"""Bytes in one string of a TXT record (RFC 1035 section 3.3)."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--make", action="store_true", help="make the key; one that is there is never replaced")
+
+
+def run(args: argparse.Namespace) -> int:
+    from gateway import config
+    from gateway.config import Settings
+    from gateway.config.secret_files import read_secret
+    from gateway.send.signing import dns_record
+
+    def make(settings: Settings) -> None:
+        path = settings.path(settings.send.dkim.key_file)
+        if path.exists():
+            raise ReplydeskError(f"{path} is there already; take another name, and another selector with it")
+        words = ["openssl", "genpkey", "-algorithm", "RSA", "-pkeyopt", f"rsa_keygen_bits:{BITS}"]
+        try:
+            made = subprocess.run(words, capture_output=True, check=True, timeout=60).stdout  # noqa: S603  # fixed words
+        except (OSError, subprocess.SubprocessError) as error:
+            raise ReplydeskError(f"openssl made no key ({error}); install it, or put a PEM file there") from None
+        path.touch(0o600, exist_ok=False)
+        path.write_bytes(made)
+
+    settings = config.load(args.config)
+    asked = settings.send.dkim
+    if not asked.domain:
+        raise ReplydeskError("set domain, selector and key_file in [send.dkim] first")
+    if args.make:
+        make(settings)
+    record = dns_record(settings, read_secret(settings, "send.dkim.key_file", asked.key_file))
+    pieces = " ".join(f'"{record[n : n + PIECE]}"' for n in range(0, len(record), PIECE))
+    print(f"{asked.selector}._domainkey.{asked.domain}. IN TXT ( {pieces} )")
+    return 0
