@@ -27,6 +27,7 @@ from gateway.config import Settings
 from gateway.config.only_one import only_one
 from gateway.errors import StorageUnavailable
 from gateway.flow import Desk
+from gateway.memory import Memory, settle
 from gateway.portal import app as portal
 from gateway.portal import server as portal_server
 from gateway.portal.app import Health
@@ -70,6 +71,7 @@ async def run(settings: Settings) -> None:
 @contextlib.asynccontextmanager
 async def serving(settings: Settings) -> AsyncIterator[None]:
     """Everything started on entry; everything drained and closed on exit, last opened first."""
+    settle()
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(only_one(settings))
         older_secret = config.has_secret(settings)
@@ -79,9 +81,10 @@ async def serving(settings: Settings) -> AsyncIterator[None]:
         if await asyncio.to_thread(migrate, database) and older_secret:
             log.warning("empty database beside an older secret", extra={"meaning": OLD_MARKS_FIT_NOTHING})
 
-        sender = Sender(database, transport(settings), desk, settings, _now, _holder(settings))
+        memory, limits = Memory(settings.limits.memory_bytes), settings.limits
+        sender = Sender(database, transport(settings), desk, settings, _now, _holder(settings), memory)
         worker = Worker(
-            database, desk, _now, settings.limits.max_message_bytes, settings.limits.parse_seconds, sender.wake
+            database, desk, _now, limits.max_message_bytes, limits.parse_seconds, sender.wake, memory=memory
         )
         await worker.recover()
 
@@ -103,7 +106,7 @@ async def serving(settings: Settings) -> AsyncIterator[None]:
         serve = partial(portal_server.serve, app, connections=room.portal)
         for server in await listeners.open_portal(settings, serve, given):
             stack.push_async_callback(partial(server.stop, 1.0))
-        receivers = await listeners.open_receivers(settings, worker, given, room.mail)
+        receivers = await listeners.open_receivers(settings, worker, given, room.mail, memory)
         stack.push_async_callback(partial(_drain_doors, receivers))
         await _watch_folders(stack, watch.watches(settings, worker, sources, _now))
         yield

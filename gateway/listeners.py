@@ -19,6 +19,7 @@ from typing import TypedDict
 
 from gateway.config import Settings, agent_addresses
 from gateway.config.settings import LmtpSettings, SmtpSettings, host_and_port
+from gateway.memory import Memory
 from gateway.portal.server import Server
 from gateway.receive.intake import Intake
 from gateway.receive.smtp import server
@@ -85,12 +86,13 @@ def capacity(settings: Settings, portal: int) -> Capacity:
 
 
 async def open_receivers(
-    settings: Settings, intake: Intake, given: Given, connections: int | None = None
+    settings: Settings, intake: Intake, given: Given, connections: int | None = None, memory: Memory | None = None
 ) -> list[asyncio.Server]:
     """Listen for mail, each for at most so many connections; give each server to `server.drain` at the end."""
     servers: list[asyncio.Server] = []
     try:
-        for door in _doors(settings, given, connections or settings.receive.smtp.max_connections):
+        memory = memory or Memory(settings.limits.memory_bytes)
+        for door in _doors(settings, given, connections or settings.receive.smtp.max_connections, memory):
             with named(settings, door.key, door.listener):
                 servers.append(await server.serve(door.listener, intake, door.options, door.dialect))
             log.info("listening", extra={"for": door.key, "address": _told(door.listener)})
@@ -120,7 +122,7 @@ def listener(address: str, *, implicit_tls: bool = False) -> Listener:
     return Listener(*host_and_port(address), implicit_tls=implicit_tls)
 
 
-def _doors(settings: Settings, given: Given, connections: int) -> Iterator[_Door]:
+def _doors(settings: Settings, given: Given, connections: int, memory: Memory) -> Iterator[_Door]:
     s = settings.receive.smtp
     tls = _tls_context(settings, wanted=bool(given.get("smtps") or s.implicit_tls_listen))
     by_smtp = Options(
@@ -130,6 +132,8 @@ def _doors(settings: Settings, given: Given, connections: int) -> Iterator[_Door
         timeout_seconds=s.timeout_seconds,
         connections_per_ip=s.connections_per_ip,
         max_connections=connections,
+        memory=memory,
+        spool=settings.data_dir,
         tls=tls,
         credentials=_logins(settings) if s.passwords_file else None,
         **_proxies(s),

@@ -15,10 +15,12 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from gateway.errors import OversizeMail, StorageUnavailable
 from gateway.flow import Desk, Read, names_of
 from gateway.mail.message import Envelope
+from gateway.memory import LARGE, Memory
 from storage import raw as raw_mail
 from storage.database import Database
 from storage.tx import Tx
@@ -29,7 +31,7 @@ READERS = 2
 """Threads that parse; more would only fight for the interpreter lock."""
 AHEAD = 32
 """Mails being read or waiting for their decision at once."""
-IN_MEMORY = 32 * 1024 * 1024
+IN_MEMORY = 8 * 1024 * 1024
 """Bytes of waiting mails kept beside the database; beyond, they are read from it again."""
 SMALL = 64 * 1024
 """Bytes up to which compressing in the loop is quicker than a thread."""
@@ -46,6 +48,8 @@ GRACE_SECONDS = 15.0
 @dataclass(frozen=True, slots=True)
 class Waiting:
     id: int
+    size: int
+    """In bytes."""
     mail: tuple[bytes, Envelope] | None
     """None: read it from the journal."""
 
@@ -61,9 +65,11 @@ class Worker:
         max_message_bytes: int,
         parse_seconds: float,
         on_decided: Callable[[], None],
+        memory: Memory | None = None,
     ) -> None:
         self._database, self._desk, self._clock = database, desk, clock
         self._max_bytes, self._parse_seconds, self._on_decided = max_message_bytes, parse_seconds, on_decided
+        self._memory = memory or Memory()
         self._queue: asyncio.Queue[Waiting] = asyncio.Queue()
         self._known: set[int] = set()
         self._idle = asyncio.Event()
@@ -95,17 +101,17 @@ class Worker:
             "journaled",
             extra={"journal": id, "source": envelope.source, "remote": envelope.remote, "size": len(raw)},
         )
-        self._enqueue(id, (raw, envelope))
+        self._enqueue(id, len(raw), (raw, envelope))
 
-    def _enqueue(self, id: int, mail: tuple[bytes, Envelope] | None) -> None:
+    def _enqueue(self, id: int, size: int, mail: tuple[bytes, Envelope] | None = None) -> None:
         if id in self._known:
             return
-        if mail and self._bytes + len(mail[0]) > IN_MEMORY:
+        if size > LARGE or self._bytes + size > IN_MEMORY:
             mail = None
         self._bytes += len(mail[0]) if mail else 0
         self._known.add(id)
         self._idle.clear()
-        self._queue.put_nowait(Waiting(id, mail))
+        self._queue.put_nowait(Waiting(id, size, mail))
 
     # --- life -----------------------------------------------------------------------------
 
@@ -113,20 +119,20 @@ class Worker:
         """Take up what an earlier run left pending; how many. Call it once, before anything is received."""
         now = self._clock()
 
-        def take(tx: Tx) -> list[int]:
+        def take(tx: Tx) -> list[tuple[int, int]]:
             taken = []
-            for id in tx.journal.waiting(now, 1_000_000):
+            for id, size in tx.journal.waiting(now, 1_000_000):
                 if tx.journal.count_attempt(id) > LIVES:
                     cause = f"the daemon ended {LIVES} times while this mail was in hand"
                     tx.journal.hold(id, "fatal", cause, now)
                     self._desk.operator.held(tx, id, cause, now)
                 else:
-                    taken.append(id)
+                    taken.append((id, size))
             return taken
 
         ids = await self._database.write(take)
-        for id in ids:
-            self._enqueue(id, None)
+        for id, size in ids:
+            self._enqueue(id, size)
         if ids:
             log.info("recovered", extra={"mails": len(ids)})
         return len(ids)
@@ -138,11 +144,13 @@ class Worker:
             while True:
                 await self._slots.acquire()
                 waiting = await self._queue.get()
-                reading = asyncio.ensure_future(self._read(waiting))
+                await self._memory.take(waiting.size)
                 # Begun in this order, so `_handle` decides in this order.
-                task = asyncio.create_task(self._handle(waiting, reading, self._turn()))
+                task = asyncio.create_task(
+                    self._handle(waiting, asyncio.ensure_future(self._read(waiting)), self._turn())
+                )
                 self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
+                task.add_done_callback(partial(self._handled, waiting.size))
         finally:
             looker.cancel()
 
@@ -161,12 +169,12 @@ class Worker:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             try:
-                for id in await self._database.read(self._strays):
-                    self._enqueue(id, None)
+                for id, size in await self._database.read(self._strays):
+                    self._enqueue(id, size)
             except StorageUnavailable as error:
                 log.warning("journal cannot be searched", extra={"cause": str(error)})
 
-    def _strays(self, tx: Tx) -> list[int]:
+    def _strays(self, tx: Tx) -> list[tuple[int, int]]:
         return tx.journal.waiting(self._clock() - YOUNG, 500)
 
     # --- one mail -------------------------------------------------------------------------
@@ -229,6 +237,11 @@ class Worker:
                 self._idle.set()
             self._bytes -= len(waiting.mail[0]) if waiting.mail else 0
             self._slots.release()
+
+    def _handled(self, size: int, task: asyncio.Task[None]) -> None:
+        """Only now nothing of the mail is left."""
+        self._tasks.discard(task)
+        self._memory.give(size)
 
     def _join_line(self, names: list[str], done: asyncio.Future[None]) -> set[asyncio.Future[None]]:
         """Stand behind every mail in hand that shares a name with this one."""

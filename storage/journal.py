@@ -85,17 +85,20 @@ class Journal:
         row |= next_link(self._connection, row)
         return int(self._connection.execute(_APPEND, row).scalar_one())
 
-    def waiting(self, before: datetime, limit: int) -> list[int]:
-        """Ids of pending rows in nobody's hands, oldest first: from before a moment, or of a process that is gone."""
+    def waiting(self, before: datetime, limit: int) -> list[tuple[int, int]]:
+        """Pending rows in nobody's hands, oldest first, (id, size in bytes).
+
+        They are from before a moment, or of a process that is gone.
+        """
         found = self._connection.execute(
-            select(JOURNAL.c.id)
+            select(JOURNAL.c.id, JOURNAL.c.size)
             .where(
                 _UNSETTLED, JOURNAL.c.state == PENDING, or_(JOURNAL.c.received_at < before, JOURNAL.c.source == PIPED)
             )
             .order_by(JOURNAL.c.id)
             .limit(limit)
         )
-        return [row[0] for row in found]
+        return [(id, size) for id, size in found]
 
     def has(self, sha256: str) -> bool:
         """Whether a mail of these very bytes was written down before."""

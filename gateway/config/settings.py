@@ -346,6 +346,7 @@ class LimitsSettings(_Section):
     new_tickets: list[BudgetText] = ["20/1h"]
     reopens: list[BudgetText] = ["10/1h"]
     parse_seconds: Positive = 20
+    memory_bytes: Annotated[int, Field(ge=4194304)] = 67108864
 
 
 class MetricsSettings(_Section):

@@ -20,6 +20,7 @@ from gateway.core.token import address_token
 from gateway.errors import StorageUnavailable, fault
 from gateway.flow import Desk
 from gateway.mail.message import NULL_REVERSE_PATH
+from gateway.memory import Memory
 from gateway.send.enclose import enclose
 from gateway.send.relay import Transport
 from gateway.send.settle import Clock, Settlement
@@ -96,9 +97,17 @@ class Sender:
     """
 
     def __init__(
-        self, database: Database, transport: Transport, desk: Desk, settings: Settings, clock: Clock, holder: str
+        self,
+        database: Database,
+        transport: Transport,
+        desk: Desk,
+        settings: Settings,
+        clock: Clock,
+        holder: str,
+        memory: Memory | None = None,
     ) -> None:
         send = settings.send
+        self._memory = memory or Memory()
         self._database, self._transport, self._policy, self._clock = database, transport, desk.policy, clock
         self._settlement = Settlement(database, desk, clock, holder, timedelta(hours=send.give_up_after_hours))
         self._workers = send.connections
@@ -265,9 +274,7 @@ class Sender:
             return begun
 
         try:
-            whole = await enclose(self._database, self._policy, row, message, self._attachment_limit)
-            if self._signer is not None:
-                whole = await asyncio.to_thread(self._signer.sign, whole)
+            whole = await self._whole(row, message)
             path = reverse_path(row, self._policy)
             return await self._transport.deliver(path, row.recipient, whole, row.notice, begin)
         except StorageUnavailable:
@@ -276,6 +283,16 @@ class Sender:
             log.error("fault while sending", extra={"outbox": row.id} | fault(error))
             result = Result.UNCERTAIN if begun else Result.DEFERRED
             return Outcome(result, f"not finished, by a fault of ours ({type(error).__name__})")
+
+    async def _whole(self, row: OutboxEntry, message: bytes) -> bytes:
+        # Files are taken out of the mail they came in, however large that is.
+        size = self._attachment_limit if row.files else 0
+        await self._memory.take(size)
+        try:
+            whole = await enclose(self._database, self._policy, row, message, self._attachment_limit)
+            return whole if self._signer is None else await asyncio.to_thread(self._signer.sign, whole)
+        finally:
+            self._memory.give(size)
 
     async def _end(self, row: OutboxEntry, outcome: Outcome | None) -> None:
         """Write down how it ended; without an outcome nothing was sent."""

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 from smtp_peer import memory_stays_below
 
+from gateway.mail.message import Envelope
+from gateway.memory import LARGE, SMALL, Memory
+from gateway.receive.smtp import replies
 from gateway.receive.smtp.data import MailData
 
 # Few bytes, but those that matter, so that lookalikes of the end are frequent.
@@ -66,3 +70,49 @@ def test_the_end_is_found_after_much_was_thrown_away() -> None:
         rest = data.feed(wire[:cut])
         assert (rest if rest is not None else data.feed(wire[cut:])) is not None
         assert data.mail() is None
+
+
+LINES = b"x" * 70 + b"\r\n..and a dot\r\n"
+
+
+def test_a_large_mail_waits_on_disk(tmp_path: Path) -> None:
+    """However much comes, memory has little of it; it comes out as it went in, and leaves no file."""
+    memory = Memory()
+    data = MailData(100 * LARGE, memory, tmp_path)
+    wire = LINES * (3 * LARGE // len(LINES)) + b".\r\n"
+    with memory_stays_below(2 * LARGE):
+        for start in range(0, len(wire), 100_000):
+            rest = data.feed(wire[start : start + 100_000])
+            assert memory.buffered <= LARGE + 100_000
+    assert rest == b""
+    assert data.mail() == wire[:-3].replace(b"\r\n.", b"\r\n")
+    data.close()
+    assert memory.buffered == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+@given(TRICKY, CHUNKS)
+def test_a_mail_on_disk_is_the_same_mail(content: bytes, sizes: list[int]) -> None:
+    """Wherever it was cut when it went there; and it is known again."""
+    crowded, mail = Memory(0), b"." + b"a" * SMALL + b"\r\n" + content + b"\r\n"
+    crowded.buffered = 1
+    data, other = MailData(10 * SMALL, crowded), MailData(10 * SMALL)
+    wire = stuffed(mail)
+    assert data.feed(wire[:SMALL]) is None
+    assert feed(data, wire[SMALL:] + b"QUIT\r\n", sizes) == b"QUIT\r\n"
+    assert other.feed(wire) == b""
+    assert data.mail() == other.mail() == mail
+    envelope = Envelope("smtp", "a@peer.test", ("support@desk.test",))
+    assert data.digest(envelope) == other.digest(envelope)
+    data.close()
+
+
+def test_a_full_disk_is_told_at_the_end_of_the_mail(tmp_path: Path) -> None:
+    """Temporarily refused, and the rest is read so that the peer can hear it."""
+    memory, gone = Memory(0), tmp_path / "gone"
+    memory.buffered = 1
+    data = MailData(10 * SMALL, memory, gone)
+    assert data.feed(b"x" * 2 * SMALL) is None
+    assert data.feed(b"\r\n.\r\nNOOP\r\n") == b"NOOP\r\n"
+    assert data.refusal == replies.FAULT
+    assert data.mail() is None

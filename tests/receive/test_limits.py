@@ -8,6 +8,7 @@ import contextlib
 import pytest
 from smtp_peer import Desk, Peer, memory_stays_below, options, peer, serving, until
 
+from gateway.memory import Memory
 from gateway.receive.smtp import admission
 from gateway.receive.smtp import server as smtp
 
@@ -192,3 +193,39 @@ async def test_everybody_has_a_turn(command: bytes) -> None:
         assert answered < 5000
         counting.cancel()
     assert len(desk.accepted) == 1
+
+
+async def test_a_mail_that_never_ends_leaves_nothing() -> None:
+    """Hung up in the middle of DATA, its bytes are gone at once and not when a collector comes."""
+    memory = Memory()
+    async with serving(Desk(), memory=memory) as server:
+        async with peer(server) as client:
+            await client.begin_data()
+            await client.send(b"x" * 100_000)
+            await until(lambda: memory.buffered >= 100_000)
+            client.writer.transport.abort()
+        await until(lambda: memory.buffered == 0)
+
+
+async def test_large_mails_wait_for_one_another() -> None:
+    """One more than there is room for is taken after the other; all are."""
+    most, now = 0, 0
+
+    async def commit() -> None:
+        nonlocal most, now
+        now += 1
+        most = max(most, now)
+        await asyncio.sleep(0.05)
+        now -= 1
+
+    desk = Desk(commit)
+    async with serving(desk, memory=Memory(4 * MIB)) as server:
+
+        async def deliver() -> None:
+            async with peer(server) as client:
+                await client.begin_data()
+                await client.send(b"x" * 2 * MIB + b"\r\n.\r\n")
+                assert (await client.line()).startswith("250")
+
+        await asyncio.gather(*(deliver() for _ in range(3)))
+    assert (most, len(desk.accepted)) == (1, 3)

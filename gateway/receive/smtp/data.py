@@ -12,58 +12,118 @@ twice. This memory lasts as long as the process; the journal's own check for dup
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import logging
 import re
+import tempfile
 from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
+from io import BufferedRandom
 from ipaddress import IPv6Address, ip_address
+from pathlib import Path
 
 from gateway.errors import fault
 from gateway.mail.message import Envelope
+from gateway.memory import LARGE, SMALL, Memory
 from gateway.receive.intake import Intake
 from gateway.receive.smtp import replies
 from gateway.receive.smtp.replies import Reply
+
+log = logging.getLogger("replydesk.receive")
 
 _END = b"\r\n.\r\n"
 
 
 class MailData:
-    """Collects one mail.
+    """Collects one mail, on disk what is too much for memory. `close` it.
 
     `limit` is in bytes of the mail as it was before dots were stuffed (RFC 1870 section 5).
     """
 
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
+    def __init__(self, limit: int, memory: Memory | None = None, spool: Path | None = None) -> None:
+        self._limit, self._memory, self._spool = limit, memory or Memory(), spool
         # Stuffing makes a third more at most: a line of one dot is three bytes before and four after.
         self._ceiling = limit * 4 // 3 + len(_END)
         # The line end before the first line, for a mail may be empty or begin with a dot.
         self._buffer = bytearray(b"\r\n")
-        self._too_big = False
+        self._file: BufferedRandom | None = None
+        self._memory.buffered += len(self._buffer)
+        self._put_away = 0
+        self.refusal: Reply | None = None
+        """Why it cannot be taken, whatever it is; the rest is only read."""
+
+    @property
+    def size(self) -> int:
+        """In bytes, as it came."""
+        return self._put_away + len(self._buffer)
 
     def feed(self, chunk: bytes) -> bytes | None:
         """Take the next chunk. None while the mail goes on, else what follows the lone dot."""
-        known = max(0, len(self._buffer) - len(_END) + 1)
+        before = len(self._buffer)
         self._buffer += chunk
-        end = self._buffer.find(_END, known)
-        if end < 0:
-            if len(self._buffer) > self._ceiling:
-                self._too_big = True
-                del self._buffer[: 1 - len(_END)]
-            return None
-        rest = bytes(self._buffer[end + len(_END) :])
-        del self._buffer[end + 2 :]
+        end = self._buffer.find(_END, max(0, before - len(_END) + 1))
+        rest = None
+        if end >= 0:
+            rest = bytes(self._buffer[end + len(_END) :])
+            del self._buffer[end + 2 :]
+        elif self.size > self._ceiling:
+            self.refusal = replies.TOO_BIG
+        if self.refusal is not None:
+            del self._buffer[: 1 - len(_END)]
+        elif self._file is not None or len(self._buffer) > (SMALL if self._memory.is_crowded else LARGE):
+            self._to_disk(len(self._buffer) if rest is not None else len(self._buffer) - len(_END))
+        self._memory.buffered += len(self._buffer) - before
         return rest
+
+    def _to_disk(self, size: int) -> None:
+        """The first bytes of the buffer; what may be the beginning of the end stays."""
+        try:
+            self._file = self._file or _nameless(self._spool)
+            with memoryview(self._buffer) as whole:
+                self._file.write(whole[: max(0, size)])
+        except OSError as error:
+            log.warning("mail cannot be kept", extra=fault(error))
+            self.refusal = replies.for_fault(error)
+        del self._buffer[: max(0, size)]
+        self._put_away += max(0, size)
 
     def mail(self) -> bytes | None:
         """The whole mail without the dots that were stuffed; None when it is over the limit."""
-        if self._too_big:
+        if self.refusal is not None:
             return None
-        mail = bytes(self._buffer.replace(b"\r\n.", b"\r\n"))[2:]
+        if self._file is None:
+            mail = bytes(self._buffer.replace(b"\r\n.", b"\r\n"))[2:]
+        else:
+            self._file.seek(2)
+            mail = self._file.read().removeprefix(b".").replace(b"\r\n.", b"\r\n")
         return mail if len(mail) <= self._limit else None
+
+    def digest(self, envelope: Envelope) -> bytes:
+        """The same for the very same transaction."""
+        whole = hashlib.sha256(self._buffer)
+        if self._file is not None:
+            self._file.seek(0)
+            whole = hashlib.file_digest(self._file, "sha256")
+        whole.update(repr((envelope.reverse_path, envelope.recipients, envelope.authenticated_as)).encode())
+        return whole.digest()
+
+    def close(self) -> None:
+        """Let go of it at once: a collector would come late."""
+        self._memory.buffered -= len(self._buffer)
+        self._buffer = bytearray()
+        if self._file is not None:
+            with contextlib.suppress(OSError):
+                self._file.close()
+
+
+def _nameless(folder: Path | None) -> BufferedRandom:
+    """A file that is gone with its last user, also when that is killed."""
+    file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - MailData.close is its end
+    assert isinstance(file, BufferedRandom)
+    return file
 
 
 _HELO_LENGTH = 255
@@ -117,8 +177,6 @@ def _literal(remote: str) -> str:
     return f"[IPv6:{remote}]" if isinstance(ip_address(remote), IPv6Address) else f"[{remote}]"
 
 
-log = logging.getLogger("replydesk.receive")
-
 REMEMBERED = 1000
 """How many unanswered commits are kept in mind."""
 
@@ -126,43 +184,51 @@ REMEMBERED = 1000
 class Commits:
     """The commits of one listener: those running, and those whose peer went away."""
 
-    def __init__(self, intake: Intake) -> None:
-        self._intake = intake
+    def __init__(self, intake: Intake, memory: Memory) -> None:
+        self._intake, self._memory = intake, memory
         self._unanswered: OrderedDict[bytes, asyncio.Task[Reply]] = OrderedDict()
         self.running: set[asyncio.Task[Reply]] = set()
         """Held here because the loop holds tasks weakly, and a cancelled handler lets go of its own."""
 
-    async def commit(self, mail: bytes, trace: bytes, envelope: Envelope, id: str) -> Reply:
-        """Commit and tell the reply. Cancelling this call does not cancel the commit."""
-        task = self._missed(mail, envelope)
+    async def commit(self, data: MailData, trace: bytes, envelope: Envelope, id: str) -> Reply:
+        """Commit, close it and tell the reply. Cancelling this call does not cancel the commit."""
+        task = self._missed(data, envelope)
         if task is None:
-            task = asyncio.create_task(self._store(trace + mail, envelope, id))
+            task = asyncio.create_task(self._store(data, trace, envelope, id))
             self.running.add(task)
             task.add_done_callback(self.running.discard)
         try:
             await asyncio.wait({task})
         except asyncio.CancelledError:
-            log.info("peer left before the reply", extra=_fields(envelope, len(mail)))
-            self._unanswered[_fingerprint(mail, envelope)] = task
+            log.info("peer left before the reply", extra=_fields(envelope, data.size))
+            self._unanswered[data.digest(envelope)] = task
             if len(self._unanswered) > REMEMBERED:
                 self._unanswered.popitem(last=False)
+            task.add_done_callback(lambda _: data.close())
             raise
+        data.close()
         return replies.FAULT if task.cancelled() else task.result()
 
-    def _missed(self, mail: bytes, envelope: Envelope) -> asyncio.Task[Reply] | None:
+    def _missed(self, data: MailData, envelope: Envelope) -> asyncio.Task[Reply] | None:
         """The earlier commit of the very same transaction, unless it came to nothing."""
         if not self._unanswered:
             return None
-        task = self._unanswered.pop(_fingerprint(mail, envelope), None)
+        task = self._unanswered.pop(data.digest(envelope), None)
         if task is None or (task.done() and (task.cancelled() or not task.result().accepted)):
             return None
-        log.info("sent again after a missed reply", extra=_fields(envelope, len(mail)))
+        log.info("sent again after a missed reply", extra=_fields(envelope, data.size))
         return task
 
-    async def _store(self, raw: bytes, envelope: Envelope, id: str) -> Reply:
-        fields = {**_fields(envelope, len(raw)), "id": id}
+    async def _store(self, data: MailData, trace: bytes, envelope: Envelope, id: str) -> Reply:
+        fields = {**_fields(envelope, len(trace) + data.size), "id": id}
         try:
-            await self._intake.accept(raw, envelope)
+            async with self._memory.hold(data.size):
+                mail = await asyncio.to_thread(data.mail) if data.size > LARGE else data.mail()
+                if mail is None:
+                    return data.refusal or replies.TOO_BIG
+                mail = trace + mail
+                await self._intake.accept(mail, envelope)
+                mail = None
         except Exception as error:
             reply = replies.for_fault(error)
             event = "deferred" if reply.reply_code < 500 else "refused"
@@ -181,9 +247,3 @@ def _fields(envelope: Envelope, size: int) -> dict[str, object]:
         "authenticated_as": envelope.authenticated_as,
         "size": size,
     }
-
-
-def _fingerprint(mail: bytes, envelope: Envelope) -> bytes:
-    digest = hashlib.sha256(mail)
-    digest.update(repr((envelope.reverse_path, envelope.recipients, envelope.authenticated_as)).encode())
-    return digest.digest()

@@ -6,8 +6,11 @@ import re
 import socket as sockets
 import ssl
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+
+from gateway.memory import Memory
 
 CredentialCheck = Callable[[str, str], str | None]
 """(login, password) → the address they prove, or None. May block: it runs in a thread."""
@@ -75,6 +78,10 @@ class Options:
     max_commands: int = 1000
     """Replies that brought no mail nearer (NOOP, RSET, a recipient too many), without an accepted mail between them.
     From a tenth of it on each has to wait a little; 0: no limit."""
+    memory: Memory = field(default_factory=Memory)
+    """How much mail may be held at once, with all others who have a part in it."""
+    spool: Path | None = None
+    """Folder for large mails while they come in; None: the system's."""
     tls: ssl.SSLContext | None = None
     credentials: CredentialCheck | None = None
     """None: AUTH is not offered."""

@@ -308,9 +308,9 @@ class SmtpSession(aiosmtpd.SMTP):
         transaction = self._transactions.ready_for_data(argument)
         with self._mail_under_way():
             await self.answer(replies.START_MAIL_INPUT)
-            mail = await self._read_mail()
+            data = await self._read_mail()
             self._set_post_data_state()
-            reply = replies.TOO_BIG if mail is None else await self._commit(mail, transaction)
+            reply = await self._commit(data, transaction)
             if reply.accepted:
                 self._conduct = admission.Conduct(self._options)
             await self.answer(*[reply] * (len(transaction.forward_paths) if self._dialect.is_lmtp else 1))
@@ -326,19 +326,21 @@ class SmtpSession(aiosmtpd.SMTP):
         finally:
             self._in_mail = False
 
-    async def _read_mail(self) -> bytes | None:
-        data = MailData(self._options.max_message_bytes)
-        while True:
-            chunk = await self._reader.read(_ALL_THERE_IS)
-            if not chunk:
-                raise ConnectionResetError
-            rest = data.feed(chunk)
-            if rest is not None:
-                # The stream is empty now, so what was pipelined behind the mail is next again.
-                self._reader.feed_data(rest)
-                return data.mail()
+    async def _read_mail(self) -> MailData:
+        data = MailData(self._options.max_message_bytes, self._options.memory, self._options.spool)
+        try:
+            while chunk := await self._reader.read(_ALL_THERE_IS):
+                rest = data.feed(chunk)
+                if rest is not None:
+                    # The stream is empty now, so what was pipelined behind the mail is next again.
+                    self._reader.feed_data(rest)
+                    return data
+            raise ConnectionResetError
+        except BaseException:
+            data.close()
+            raise
 
-    async def _commit(self, mail: bytes, transaction: Transaction) -> Reply:
+    async def _commit(self, data: MailData, transaction: Transaction) -> Reply:
         self._mails += 1
         id = f"{self._id}{self._mails:04x}"
         trace, envelope = self._trace(transaction, id), transaction.envelope(self.peer)
@@ -346,19 +348,15 @@ class SmtpSession(aiosmtpd.SMTP):
         self._timeout_suspended = True
         if self._timeout_handle is not None:
             self._timeout_handle.cancel()
-        reply = await self._listening.commits.commit(mail, trace, envelope, id)
+        reply = await self._listening.commits.commit(data, trace, envelope, id)
         self._timeout_suspended = False
         self._reset_timeout()
         return reply
 
     def _trace(self, transaction: Transaction, id: str) -> bytes:
         assert self.session is not None
-        protocol = protocol_name(
-            self._dialect.keyword if self.session.extended_smtp else "SMTP",
-            tls=self.over_tls,
-            authenticated=bool(self.peer.authenticated_as),
-            smtputf8=transaction.smtputf8,
-        )
+        base, signed_in = self._dialect.keyword if self.session.extended_smtp else "SMTP", self.peer.authenticated_as
+        protocol = protocol_name(base, tls=self.over_tls, authenticated=bool(signed_in), smtputf8=transaction.smtputf8)
         hop = Hop(self.session.host_name or "", self.peer.remote, self.hostname, protocol, id, datetime.now(UTC))
         return trace_lines(hop, transaction.reverse_path)
 

@@ -1,0 +1,114 @@
+"""How much mail is in memory at once: one budget, in bytes, for all connections and readers together.
+
+Small mails pass beside large ones, so that a few of these never stop the others; who finds no room waits in line.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+from collections import deque
+from collections.abc import AsyncIterator
+
+SMALL = 64 * 1024
+"""Bytes that are not worth counting: the number of connections bounds them."""
+LARGE = 1024 * 1024
+"""From here on a mail is kept on disk until its turn comes, and memory is given back to the system after it."""
+TIMES = 4
+"""So many times its size a large mail counts: reading it makes copies."""
+WAIT_SECONDS = 120.0
+"""Then the peer is told to come later."""
+
+
+class _Pool:
+    def __init__(self, size: int) -> None:
+        self._size, self._held = size, 0
+        self._line: deque[tuple[int, asyncio.Future[None]]] = deque()
+
+    async def take(self, size: int) -> None:
+        # What is larger than the whole pool has it alone.
+        place = (min(size, self._size), asyncio.get_running_loop().create_future())
+        self._line.append(place)
+        self._let_in()
+        try:
+            await place[1]
+        except asyncio.CancelledError:
+            if place in self._line:
+                self._line.remove(place)
+                self._let_in()
+            else:
+                self.give(size)
+            raise
+
+    def give(self, size: int) -> None:
+        self._held -= min(size, self._size)
+        self._let_in()
+
+    def _let_in(self) -> None:
+        while self._line and self._held + self._line[0][0] <= self._size:
+            size, turn = self._line.popleft()
+            if not turn.done():
+                self._held += size
+                turn.set_result(None)
+
+
+class Memory:
+    """The budget; `limit` is in bytes. A mail that is larger than all of it passes alone."""
+
+    def __init__(self, limit: int = 64 * 1024 * 1024) -> None:
+        self._large, self._small = _Pool(limit * 3 // 4), _Pool(limit // 4)
+        self._room = limit // 4
+        self.buffered = 0
+        """Bytes of mails that are still coming in; whoever keeps them counts them here."""
+
+    @property
+    def is_crowded(self) -> bool:
+        """What comes in should go to disk at once."""
+        return self.buffered > self._room
+
+    async def take(self, size: int) -> None:
+        """Wait until a mail of this size may be held; `give` it back, also when it is cancelled later."""
+        if size > SMALL:
+            await self._pool(size).take(_cost(size))
+
+    def give(self, size: int) -> None:
+        if size > SMALL:
+            self._pool(size).give(_cost(size))
+        if size > LARGE:
+            _give_back()
+
+    @contextlib.asynccontextmanager
+    async def hold(self, size: int) -> AsyncIterator[None]:
+        """Hold a mail of this size. Raises TimeoutError when there was no room for long."""
+        async with asyncio.timeout(WAIT_SECONDS):
+            await self.take(size)
+        try:
+            yield
+        finally:
+            self.give(size)
+
+    def _pool(self, size: int) -> _Pool:
+        return self._large if size > LARGE else self._small
+
+
+def _cost(size: int) -> int:
+    return size * TIMES if size > LARGE else size
+
+
+_MMAP_THRESHOLD, _ARENA_MAX = -3, -8
+"""Parameters of mallopt(3)."""
+
+
+def settle() -> None:
+    """Have large blocks returned when they are freed, and few heaps; before the first thread begins."""
+    with contextlib.suppress(OSError, AttributeError):
+        libc = ctypes.CDLL(None)
+        libc.mallopt(_MMAP_THRESHOLD, 256 * 1024)
+        libc.mallopt(_ARENA_MAX, 2)
+
+
+def _give_back() -> None:
+    """Free memory goes to the system at once; other C libraries than glibc do it by themselves."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
