@@ -16,6 +16,8 @@ from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
+from sqlalchemy import NullPool, create_engine, text
+
 from tests.process import Process
 
 START_SECONDS = 30.0
@@ -69,8 +71,9 @@ class Site:
     def __init__(self, folder: Path, database_url: str = "", send: str = 'transport = "file"', extra: str = "") -> None:
         self.folder, self.smtp, self.portal = folder, free_port(), free_port()
         self.config = folder / "replydesk.toml"
-        text = CONFIG.format(smtp=self.smtp, portal=self.portal, send=send, database_url=database_url)
-        self.config.write_text(text + extra, "utf-8")
+        self.database_url = database_url or f"sqlite:///{folder / 'var' / 'replydesk.sqlite3'}"
+        written = CONFIG.format(smtp=self.smtp, portal=self.portal, send=send, database_url=database_url)
+        self.config.write_text(written + extra, "utf-8")
         self.process: Process | subprocess.Popen[bytes] | None = None
 
     @property
@@ -125,6 +128,13 @@ class Site:
         code = Process(*words, "--config", str(self.config), **files).wait(60)
         said = (files[name].read_text("utf-8") for name in ("stdout", "stderr"))
         return subprocess.CompletedProcess(words, code, *said)
+
+    def count(self, rows: str) -> int:
+        """How many rows there are, such as `journal WHERE state = 'pending'`. Whoever waits asks often, and a command
+        costs a process each time."""
+        engine = create_engine(self.database_url, poolclass=NullPool)
+        with engine.connect() as connection:
+            return int(connection.execute(text(f"SELECT count(*) FROM {rows}")).scalar_one())
 
     def json(self, *words: str) -> Any:
         done = self.run(*words, "--json")

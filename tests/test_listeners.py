@@ -99,7 +99,7 @@ def test_lmtp_by_port_and_by_path(tmp_path: Path) -> None:
                 replies = deliver_by_lmtp(peer, str(address))
             assert replies == ["250", "550", "250", "354", "250", "250", "221"]
         assert path.stat().st_mode & 0o777 == 0o660
-        until(lambda: len(site.json("ticket", "list")) == 2)
+        until(lambda: site.count("ticket") == 2)
         rows = site.json("journal", "list")
         assert [r["source"] for r in rows] == ["lmtp", "lmtp"]
         assert rows[0]["recipients"] == ["support@example.com", "postmaster@example.com"]
@@ -140,7 +140,7 @@ def test_behind_a_balancer(tmp_path: Path) -> None:
             assert peer.line() == ""
         with dialled(str(path)) as peer:
             assert "250" in deliver_by_lmtp(peer, "two")
-        until(lambda: len(site.json("ticket", "list")) == 2)
+        until(lambda: site.count("ticket") == 2)
         raw = site.run("journal", "show", "--raw", "1").stdout
         assert "Received: from mx ([198.51.100.9])" in raw
         assert site.stop() == 0
@@ -160,7 +160,7 @@ def test_a_balancer_before_lmtp(tmp_path: Path) -> None:
             assert peer.line() == ""
         with dialled(str(path)) as peer:
             assert "250" in deliver_by_lmtp(peer, "two")
-        until(lambda: len(site.json("ticket", "list")) == 2)
+        until(lambda: site.count("ticket") == 2)
         assert site.stop() == 0
         rewrite(site, 'proxies = ["127.0.0.1"]', 'proxies = ["192.0.2.0/24"]')
         rewrite(site, str(ours), str(others))
@@ -314,7 +314,7 @@ def test_every_kind_of_socket_may_be_handed_over(tmp_path: Path, certificate: Pa
         for portal in (first, second):
             with urlopen(f"http://127.0.0.1:{portal.getsockname()[1]}/healthz", timeout=10) as answer:
                 assert answer.status == 200
-        until(lambda: len(site.json("ticket", "list")) == 3)
+        until(lambda: site.count("ticket") == 3)
         assert not (tmp_path / "unused").exists()
         for port in (site.smtp, site.portal):
             with socket.socket() as probe:
@@ -383,7 +383,7 @@ def test_as_systemd_itself_does_it(tmp_path: Path) -> None:
             assert "250" in deliver_by_lmtp(peer, "two")
         with urlopen(f"http://127.0.0.1:{portal}/healthz", timeout=10) as answer:
             assert answer.status == 200
-        until(lambda: len(site.json("ticket", "list")) == 2)
+        until(lambda: site.count("ticket") == 2)
         process.terminate()
         assert process.wait(20) == 0
     finally:

@@ -212,11 +212,11 @@ def test_the_daemon_takes_it_from_there(tmp_path: Path) -> None:
     site = Site(tmp_path)
     with running(site):
         assert site.run(*TO, stdin=MAIL).returncode == 0
-        until(lambda: len(site.json("ticket", "list")) == 1)
+        until(lambda: site.count("ticket") == 1)
         assert site.stop() == 0
         piped = site.run(*TO, "--sender", "kim@customer.example", stdin=MAIL.replace("Piped", "While it was down"))
         assert (piped.returncode, piped.stderr) == (0, "")
         site.start()
-        until(lambda: len(site.json("ticket", "list")) == 2)
+        until(lambda: site.count("ticket") == 2)
         assert site.run("audit").returncode == 0
         assert site.stop() == 0
