@@ -66,10 +66,12 @@ class Room:
         to: str = "support@example.com",
         files: tuple[tuple[str, str, bytes], ...] = (),
         html: str = "",
+        inline: tuple[tuple[str, str, bytes], ...] = (),
         reverse_path: str | None = None,
         **headers: str,
     ) -> JournalEntry:
-        """A mail comes in and is decided about; its row in the journal."""
+        """A mail comes in and is decided about; its row in the journal. Files are (name, type, bytes), those inline
+        (cid, type, bytes)."""
         self.count += 1
         m = EmailMessage(policy=email_policy.SMTP)
         m["From"] = f"{name} <{author}>" if name else author
@@ -81,6 +83,11 @@ class Room:
         m.set_content(text)
         if html:
             m.add_alternative(html, subtype="html")
+            for cid, kind, data in inline:
+                part = m.get_body(("html",))
+                assert part is not None
+                main, _, sub = kind.partition("/")
+                part.add_related(data, main, sub, cid=f"<{cid}>")  # type: ignore[attr-defined]
         for filename, kind, data in files:
             main, _, sub = kind.partition("/")
             m.add_attachment(data, maintype=main, subtype=sub, filename=filename)

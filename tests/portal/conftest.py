@@ -8,8 +8,6 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from email import message_from_bytes
 from email import policy as email_policy
-from email.message import EmailMessage
-from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +16,19 @@ from argon2 import PasswordHasher
 from starlette.applications import Starlette
 
 from gateway import config
-from gateway.core import token
+from gateway.clock.context import JobContext
 from gateway.core.policy import Policy
 from gateway.core.token import Keys
 from gateway.flow import Desk
-from gateway.mail.message import Envelope
 from gateway.portal.app import Health, app
 from gateway.portal.passwords import Passwords
 from gateway.portal.server import Server, serve
 from gateway.render.mail import Templates
-from storage import raw
 from storage.database import Database
-from tests.conftest import SECRET, Clock, named
+from storage.journal import JournalEntry
+from tests.conftest import SECRET, Clock
 from tests.portal.browser import Browser
+from tests.room import Room
 
 PASSWORD = "correct horse battery"
 ERIKA, MAX, ANNA = "erika@example.net", "max@example.org", "anna@example.com"
@@ -66,73 +64,31 @@ class Site:
 
     # --- mail -------------------------------------------------------------------------
 
-    async def mail(
-        self,
-        author: str,
-        subject: str,
-        text: str = "It burns.",
-        *,
-        to: str = "support@example.com",
-        html: str = "",
-        files: tuple[tuple[str, str, bytes], ...] = (),
-        inline: tuple[tuple[str, str, bytes], ...] = (),
-        name: str = "",
-        answers: str = "",
-    ) -> int:
-        """Let a mail come in; the number of its ticket. Files are (name, type, bytes), inline (cid, type, bytes).
+    @property
+    def room(self) -> Room:
+        return Room(JobContext(self.database, self.desk, self.clock, self.settings), self.clock)
 
-        `answers` is the Message-ID it replies to.
-        """
-        m = EmailMessage(policy=email_policy.SMTP)
-        m["From"] = f"{name} <{author}>" if name else author
-        m["To"], m["Subject"], m["Date"] = to, subject, format_datetime(self.clock.now)
-        m["Message-ID"] = f"<{self.clock.now.timestamp()}.{subject.encode().hex()[:40]}@mail.example.net>"
-        if answers:
-            m["In-Reply-To"] = f"<{answers}>"
-        m.set_content(text)
-        if html:
-            m.add_alternative(html, subtype="html")
-            for cid, kind, data in inline:
-                part = m.get_body(("html",))
-                assert part is not None
-                main, _, sub = kind.partition("/")
-                part.add_related(data, main, sub, cid=f"<{cid}>")  # type: ignore[attr-defined]
-        for filename, kind, data in files:
-            main, _, sub = kind.partition("/")
-            m.add_attachment(data, maintype=main, subtype=sub, filename=filename)
-        return await self.raw_mail(m.as_bytes(), author, to)
+    async def mail(self, author: str, subject: str, text: str = "It burns.", **mail: Any) -> int:
+        """Let a mail come in; the number of its ticket."""
+        return self._ticket(await self.room.mail(author, text, subject=subject, **mail))
 
     async def raw_mail(self, data: bytes, author: str, to: str = "support@example.com") -> int:
-        envelope = Envelope("smtp", author, (to,), "192.0.2.1")
-        now = self.clock.forward(seconds=61)
-        id = await self.database.write(lambda tx: tx.journal.append(envelope, raw.pack(data), now))
-        read = self.desk.read(data, envelope)
-        decision = await self.database.write(lambda tx: self.desk.handle(tx, id, read, now))
-        assert decision is not None
-        number = await self.database.read(lambda tx: tx.journal.get(id).ticket)
-        assert number, decision.reason
-        return number
+        return self._ticket(await self.room.raw_mail(data, author, to))
+
+    @staticmethod
+    def _ticket(row: JournalEntry) -> int:
+        assert row.ticket, row.reason
+        return row.ticket
 
     async def answer(self, number: int, text: str, **mail: Any) -> None:
         """An agent answers the newest notice of the ticket, with a mark that proves who it is."""
-        rows = await self.database.read(lambda tx: tx.outbox.recent(limit=1000))
-        mine = (r.message_id for r in rows if r.recipient == ANNA and r.ticket == number and r.notice == "agent_notice")
-        mark = token.address_token(self.policy.keys, "a", named(self.database, number), ANNA)
-        reference = token.reference(self.policy.keys, self.policy.reference_prefix, named(self.database, number))
-        await self.mail(
-            ANNA,
-            f"Re: [{reference}]",
-            text,
-            to=f"support+{mark}@example.com",
-            name="Anna Agent",
-            answers=next(mine, ""),
-            **mail,
-        )
+        rows = await self.room.outbox("agent_notice", ANNA)
+        told = [{"In_Reply_To": f"<{r.message_id}>"} for r in rows if r.ticket == number]
+        await self.room.answer(number, text, name="Anna Agent", **(told[-1] if told else {}), **mail)
 
     async def reply(self, author: str, number: int, text: str, **mail: Any) -> None:
         """A customer answers by mail."""
-        mark = token.address_token(self.policy.keys, "t", named(self.database, number))
-        await self.mail(author, f"Re: {number}", text, to=f"support+{mark}@example.com", **mail)
+        await self.room.reply(author, number, text, **mail)
 
     async def sent(self, recipient: str, notice: str = "") -> list[str]:
         """Plain texts of the mails in line for somebody, oldest first."""
