@@ -38,6 +38,8 @@ POSTGRESQL_WRITERS = 4
 BUSY_SECONDS = 30
 """How long SQLite waits for another process (the command line) to finish its write."""
 DEADLOCK_TRIES = 5
+STALLED_SECONDS = 60
+"""PostgreSQL ends a transaction in which nothing happens for so long, and gives its locks away."""
 
 
 class Database:
@@ -69,6 +71,13 @@ class Database:
                 pool_recycle=1800,
             )
             self._read_engine = self.engine
+
+            @event.listens_for(self.engine, "connect")
+            def _connect(connection: Any, _record: object) -> None:
+                # A daemon that stands still in the middle of its work must not keep the others from theirs.
+                connection.execute(f"SET idle_in_transaction_session_timeout = '{STALLED_SECONDS}s'")
+                connection.commit()
+
         seals.listen(self.engine)
         self._writers = [
             _Writer(self.engine, GROUP if self.is_sqlite else 1, f"writer-{n}")

@@ -1,10 +1,12 @@
-"""A process that sends what is in an outbox until it is killed: `python -m tests.crash.sending FOLDER PORT`."""
+"""A process that sends what is in an outbox until it is killed: `… tests.crash.sending FOLDER PORT [URL HOLDER]`.
+
+With a URL it is one of several on that database, whose claims last for two seconds."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from gateway import config
@@ -12,19 +14,21 @@ from gateway.core.policy import Mailbox, Policy
 from gateway.core.token import Keys
 from gateway.flow import Desk
 from gateway.render.mail import Templates
-from gateway.send import Sender, transport
-from storage.database import Database
+from gateway.send import Sender, loop, settle, transport
+from storage import database
 
 HOLDER = "the one daemon"
 
 
-async def send(folder: Path, port: int) -> None:
+async def send(folder: Path, port: int, url: str = "", holder: str = HOLDER) -> None:
+    if url:
+        settle.CLAIM_SECONDS, loop.LOOK_AFTER, database.STALLED_SECONDS = 2, timedelta(seconds=0.5), 2
     settings = config.build({"send": {"port": port, "connections": 3}}, folder / "replydesk.toml")
     policy = Policy(Keys(b"x" * 32), (Mailbox("support@example.com", "Support", "en", "support+{token}@example.com"),))
-    database = Database("", folder)
+    store = database.Database(url, folder)
     desk = Desk(policy, Templates())
-    await Sender(database, transport(settings), desk, settings, lambda: datetime.now(UTC), HOLDER).run()
+    await Sender(store, transport(settings), desk, settings, lambda: datetime.now(UTC), holder).run()
 
 
 if __name__ == "__main__":
-    asyncio.run(send(Path(sys.argv[1]), int(sys.argv[2])))
+    asyncio.run(send(Path(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:]))
