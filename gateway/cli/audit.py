@@ -43,7 +43,10 @@ def run(args: argparse.Namespace) -> int:
         )
         return 1 if report.broken else 0
     broken = {b.rule.name: b for b in report.broken}
-    for rule in RULES:
+    print(f"{len(broken)} of {len(RULES)} promises do not hold." if broken else "Every accepted mail is accounted for.")
+    print()
+    # What is broken is read first.
+    for rule in sorted(RULES, key=lambda rule: rule.name not in broken):
         print(f"{'BROKEN' if rule.name in broken else 'holds '}  {rule.promise}")
         if found := broken.get(rule.name):
             for sentence in found.examples:
@@ -55,9 +58,4 @@ def run(args: argparse.Namespace) -> int:
         (what, ", ".join(f"{count} {state}" for state, count in states.items()))
         for what, states in report.counts.items()
     )
-    print()
-    if broken:
-        print(f"{len(broken)} of {len(RULES)} promises do not hold.")
-        return 1
-    print("Every accepted mail is accounted for.")
-    return 0
+    return 1 if broken else 0

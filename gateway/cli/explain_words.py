@@ -48,7 +48,7 @@ def _lines(case: Case, decision: Decision) -> Iterator[str]:
         yield f"It says of {report.final_recipient}: {report.action.value} {report.status}".rstrip() + "."
     claims = dict.fromkeys((*case.keys.claims, *case.choice.claims))
     marks = [*_marks(case), *(f"it names #{n} without a valid signature" for n in claims)]
-    yield f"Marks: {'; '.join(marks)}." if marks else "It shows no mark of a ticket."
+    yield "\n  ".join(("Marks:", *marks)) if marks else "It shows no mark of a ticket."
     yield _matched(case)
     yield f"What would happen: {sentence(decision.reason)}" if not decision.hold else "It would be held."
     if decision.hold:

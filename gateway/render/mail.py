@@ -171,9 +171,10 @@ def reflow(text: str) -> str:
     return "".join("\n".join(_fill(p, WIDTH)) + "\n\n" for p in paragraphs if p)
 
 
-def filled(text: str, width: int = WIDTH) -> str:
-    """A text with its own line breaks and, in lines that are too long, some more."""
-    return "\n".join(part for line in text.strip("\n").split("\n") for part in _fill(line.rstrip(), width))
+def filled(text: str, width: int = WIDTH, hang: int = 0) -> str:
+    """A text with its own line breaks and, in lines that are too long, some more; what they break off is indented."""
+    lines = ([*_fill(line.rstrip(), width - hang)] for line in text.strip("\n").split("\n"))
+    return "\n".join(("\n" + " " * hang).join(parts) for parts in lines)
 
 
 def quoted(text: str) -> str:

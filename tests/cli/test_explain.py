@@ -151,7 +151,7 @@ def test_in_sentences(shop: Shop, tmp_path: Path) -> None:
     for sentence in (
         "It is from Mallory <mallory@elsewhere.example>, to support@example.com",
         "It is a person's mail. Nothing says that a machine wrote this. (rule: human)",
-        "Marks: its subject holds the signed reference of ticket 1; it names #77 without a valid signature.",
+        "Marks:\n  its subject holds the signed reference of ticket 1\n  it names #77 without a valid signature",
         "It belongs to ticket 1 (“Der Drucker druckt nicht über WLAN”, new), by subject-reference.",
         "What would happen: The author has no part in the ticket and no signed mark of it: a new request.",
         "acknowledge: yes: a human's first mail",
