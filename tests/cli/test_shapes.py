@@ -15,7 +15,7 @@ from tests.conftest import NOW
 ENTRY = "id kind author body_text reply_text attachments message_id created_at reason evidence"
 TICKET = (
     "number reference subject status requester mailbox assignee created_at last_activity_at closed_by "
-    "participants entries"
+    "participants advisers entries"
 )
 JOURNAL = "id state reason cause received_at source reverse_path recipients size sha256 ticket"
 OUTBOX = "id state notice recipient ticket message_id attempts last_reply next_attempt_at"
@@ -40,7 +40,7 @@ DECISION = "reason attach reopen acknowledge notify ticket new_ticket status ent
         ("outbox show 1", OUTBOX),
         ("contact list", CONTACT),
         ("contact show erika@customer.example", CONTACT),
-        ("stats", "tickets journal outbox ratings probes jobs alarms"),
+        ("stats", "tickets journal outbox failing late_jobs oldest_waiting disk ratings probes jobs alarms"),
         ("audit", "ok counts findings"),
     ],
 )
