@@ -71,12 +71,13 @@ def test_what_is_folded_can_be_shown(shop: Shop) -> None:
     reference = shop.json("ticket", "show", "1")["reference"]
     shop.feed(
         f"From: erika@customer.example\nTo: support@example.com\nSubject: Re: [{reference}]\nMessage-ID: <2@c>\n"
-        "\nEs geht wieder.\n\nAm Mo., 2. März 2026 um 10:30 Uhr schrieb Support:\n> Haben Sie Papier eingelegt?\n"
+        "\nEs geht wieder.\n\nAm Mo., 2. März 2026 um 10:30 Uhr schrieb Erika:\n"
+        "> unser Drucker druckt [bold]nicht[/bold].\n"
     )
     short, full = shop.out("ticket", "show", "1"), shop.out("ticket", "show", "1", "--full")
-    assert "Papier" not in short
+    assert short.count("unser Drucker druckt") == 1
     assert "--full" in short
-    assert "> Haben Sie Papier eingelegt?" in full
+    assert "> unser Drucker druckt" in full
 
 
 def test_nothing_a_stranger_wrote_reaches_the_terminal_as_a_control(shop: Shop) -> None:

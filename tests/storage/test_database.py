@@ -86,7 +86,7 @@ async def test_held_mails_can_be_retried_and_dropped(database: Database) -> None
     assert (await database.read(lambda tx: tx.journal.get(id))).cause == "too deep"
     assert await database.read(lambda tx: tx.journal.waiting(Clock().forward(days=1), 10)) == []
     await database.write(lambda tx: tx.journal.retry(id))
-    assert await database.read(lambda tx: tx.journal.waiting(Clock().forward(days=1), 10)) == [id]
+    assert await database.read(lambda tx: tx.journal.waiting(Clock().forward(days=1), 10)) == [(id, 37)]
     await database.write(lambda tx: tx.journal.hold(id, "unreadable", "again", NOW))
     await database.write(lambda tx: tx.journal.drop(id, NOW))
     assert (await database.read(lambda tx: tx.journal.get(id))).reason == "dropped-by-operator"
