@@ -16,10 +16,10 @@ unexport PYTHONDONTWRITEBYTECODE
 
 setup: $(VENV)/ready
 
-$(VENV)/ready: requirements.lock pyproject.toml
+$(VENV)/ready: requirements-dev.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --require-hashes -r requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --require-hashes -r requirements-dev.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@
 
@@ -77,10 +77,11 @@ corpus: setup
 bench: setup
 	@for b in tests/bench/bench_*.py; do echo "== $$b"; $(BIN)/python $$b || exit 1; done
 
-# The lock names versions and hashes, no registry: uv.lock would name one.
+# What production needs, and what developers need. Locks name versions and hashes, no registry: uv.lock would name one.
 lock: setup
 	$(BIN)/uv lock --quiet --upgrade
-	$(BIN)/uv export --quiet --no-emit-project --all-groups --format requirements-txt --no-header > requirements.lock
+	$(BIN)/uv export --quiet --no-emit-project --no-default-groups --no-annotate --no-header > requirements.lock
+	$(BIN)/uv export --quiet --no-emit-project --all-groups --format requirements-txt --no-header > requirements-dev.lock
 	rm -f uv.lock
 
 clean:

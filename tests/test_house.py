@@ -198,10 +198,25 @@ def test_the_version_is_one() -> None:
     assert gateway.__version__ in (ROOT / "CHANGELOG.md").read_text("utf-8")
 
 
-def test_the_lock_names_hashes_and_no_registry() -> None:
+@pytest.mark.parametrize("file", ["requirements.lock", "requirements-dev.lock"])
+def test_a_lock_names_hashes_and_no_registry(file: str) -> None:
     """Every package is pinned to bytes, wherever they come from."""
-    lock = (ROOT / "requirements.lock").read_text("utf-8")
+    lock = (ROOT / file).read_text("utf-8")
     assert "://" not in lock
     packages = re.findall(r"(?m)^[a-z0-9_.-]+==", lock)
     assert len(packages) > 40
     assert lock.count("--hash=sha256:") >= len(packages)
+
+
+def test_production_gets_what_was_tested_and_no_workshop() -> None:
+    """The same versions as developers have, all the program names, and nothing that only they need."""
+    found = [
+        set(re.findall(r"(?m)^([a-z0-9_.-]+==\S+)", (ROOT / f"requirements{kind}.lock").read_text("utf-8")))
+        for kind in ("", "-dev")
+    ]
+    assert found[0] < found[1]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    named = {re.split(r"[\[<>=]", one)[0] for one in project["project"]["dependencies"]}
+    locked = {one.partition("==")[0] for one in found[0]}
+    assert named <= locked
+    assert not {re.split(r"[\[<>=]", one)[0] for one in project["dependency-groups"]["dev"]} & locked
