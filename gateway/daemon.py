@@ -12,12 +12,14 @@ import logging
 import os
 import signal
 import socket
+import sys
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from functools import partial
 from zoneinfo import ZoneInfo
 
-from gateway import config, listeners, systemd
+from gateway import config, listeners, systemd, texts
 from gateway.clock import jobs
 from gateway.clock.context import JobContext, JobStatus
 from gateway.clock.liveness import Sources
@@ -25,12 +27,13 @@ from gateway.clock.metrics import Metrics
 from gateway.clock.vitals import Vitals
 from gateway.config import Settings
 from gateway.config.only_one import only_one
-from gateway.errors import StorageUnavailable
+from gateway.errors import ConfigError, ReplydeskError, StorageUnavailable
 from gateway.flow import Desk
 from gateway.memory import Memory, settle
 from gateway.portal import app as portal
 from gateway.portal import server as portal_server
 from gateway.portal.app import Health
+from gateway.portal.templates import PageTemplates
 from gateway.receive.imap import watch
 from gateway.receive.imap.watch import Watch
 from gateway.receive.smtp.server import drain
@@ -49,67 +52,137 @@ JOB_SECONDS = 0.5
 FLOW_SECONDS = 3.0
 SEND_SECONDS = 2.0
 """What draining may take, together less than the ten seconds the operator waits."""
+END_SECONDS = 4.0
+"""After a start that failed."""
+END_SECONDS = 4.0
+"""After a start that failed."""
 ANSWER_SECONDS = 5.0
 
 Stop = Callable[[], Awaitable[object]]
 
 
 async def run(settings: Settings) -> None:
-    """Run until SIGTERM or SIGINT. Raises `ConfigError` or `StorageUnavailable` when it cannot start."""
-    stop = asyncio.Event()
+    """Run until SIGTERM or SIGINT; at SIGHUP go on with the settings as they are then, if they can be used.
+
+    Raises `ConfigError` or `StorageUnavailable` when it cannot start.
+    """
+    stop, changed = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    async with serving(settings):
-        systemd.notify("READY=1")
-        log.info("ready", extra={"pid": os.getpid()})
-        await stop.wait()
-        systemd.notify("STOPPING=1")
-        log.info("stopping")
+    for number, event in ((signal.SIGTERM, stop), (signal.SIGINT, stop), (signal.SIGHUP, changed)):
+        loop.add_signal_handler(number, event.set)
+    given, proven = systemd.listen_sockets(), None
+    while not stop.is_set():
+        try:
+            ours = {kind: [sock.dup() for sock in sockets] for kind, sockets in given.items()}
+            async with serving(settings, ours, _end_soon if proven is None else None):
+                proven = settings
+                systemd.notify("READY=1")
+                log.info("ready", extra={"pid": os.getpid()})
+                settings = await _until(stop, changed, settings)
+                systemd.notify("STOPPING=1" if stop.is_set() else systemd.reloading())
+                log.info("stopping" if stop.is_set() else "reloading")
+        except (ConfigError, StorageUnavailable) as error:
+            if proven is None or settings is proven:
+                raise
+            log.error("reload refused", extra={"cause": str(error)})
+            settings = proven
+            texts.use(settings.templates_dir)
+
+
+async def _until(stop: asyncio.Event, changed: asyncio.Event, settings: Settings) -> Settings:
+    """Wait for a signal; the settings to go on with."""
+    while not stop.is_set():
+        waiting = [asyncio.ensure_future(event.wait()) for event in (stop, changed)]
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        for task in waiting:
+            task.cancel()
+        if changed.is_set() and not stop.is_set():
+            changed.clear()
+            try:
+                return _read_again(settings)
+            except ReplydeskError as error:
+                log.error("reload refused", extra={"cause": str(error)})
+                texts.use(settings.templates_dir)
+    return settings
+
+
+def _read_again(settings: Settings) -> Settings:
+    """The settings as they are now, and all files they name tried. Raises what a start would."""
+    new = config.load(settings.file)
+    build_desk(new)
+    PageTemplates(new.templates_dir, ZoneInfo(new.gateway.timezone)).check()
+    transport(new)
+    listeners.tried(new)
+    return new
+
+
+def _end_soon(error: BaseException) -> None:
+    """A start that failed ends and says why, even if a part of it does not end."""
+
+    def end() -> None:
+        print(f"replydesk: {error}", file=sys.stderr, flush=True)
+        os._exit(75 if isinstance(error, StorageUnavailable) else 1)
+
+    timer = threading.Timer(END_SECONDS, end)
+    timer.daemon = True
+    timer.start()
 
 
 @contextlib.asynccontextmanager
-async def serving(settings: Settings) -> AsyncIterator[None]:
-    """Everything started on entry; everything drained and closed on exit, last opened first."""
+async def serving(
+    settings: Settings,
+    given: listeners.Given | None = None,
+    on_failure: Callable[[BaseException], None] | None = None,
+) -> AsyncIterator[None]:
+    """Everything started on entry; everything drained and closed on exit, last opened first.
+
+    `on_failure` is told why it cannot start, before the parts that had started are ended.
+    """
     settle()
     async with contextlib.AsyncExitStack() as stack:
-        stack.enter_context(only_one(settings))
-        older_secret = config.has_secret(settings)
-        desk = build_desk(settings)
-        database = Database(config.database_url(settings), settings.data_dir)
-        stack.push_async_callback(database.close)
-        if await asyncio.to_thread(migrate, database) and older_secret:
-            log.warning("empty database beside an older secret", extra={"meaning": OLD_MARKS_FIT_NOTHING})
-
-        memory, limits = Memory(settings.limits.memory_bytes), settings.limits
-        sender = Sender(database, transport(settings), desk, settings, _now, _holder(settings), memory)
-        worker = Worker(
-            database, desk, _now, limits.max_message_bytes, limits.parse_seconds, sender.wake, memory=memory
-        )
-        await worker.recover()
-
-        await stack.enter_async_context(_running(sender.run(), partial(sender.drain, SEND_SECONDS)))
-        await stack.enter_async_context(_running(worker.run(), partial(worker.drain, FLOW_SECONDS)))
-        context = JobContext(database, desk, _now, settings, sender.wake)
-        stack.push_async_callback(jobs.Timetable(context).stop, JOB_SECONDS)
-        await stack.enter_async_context(_running(_watch(database)))
-        sources = Sources(database, desk, _now, sender.wake, watch.alarm_after(settings))
-        await stack.enter_async_context(_running(sources.watch()))
-        vitals = Vitals(database, desk, settings.data_dir, _now, sender.wake, sources)
-        await stack.enter_async_context(_running(vitals.watch()))
-        await _open_metrics(stack, settings, sources, context.status, vitals)
-
-        given = systemd.listen_sockets()
-        listeners.check(settings, given)
-        app = portal.app(desk, database, settings, _now, partial(_health, vitals), sender.wake)
-        room = listeners.capacity(settings, portal_server.CONNECTIONS)
-        serve = partial(portal_server.serve, app, connections=room.portal)
-        for server in await listeners.open_portal(settings, serve, given):
-            stack.push_async_callback(partial(server.stop, 1.0))
-        receivers = await listeners.open_receivers(settings, worker, given, room.mail, memory)
-        stack.push_async_callback(partial(_drain_doors, receivers))
-        await _watch_folders(stack, watch.watches(settings, worker, sources, _now))
+        try:
+            await _start(stack, settings, given or {})
+        except BaseException as error:
+            if on_failure is not None:
+                on_failure(error)
+            raise
         yield
+
+
+async def _start(stack: contextlib.AsyncExitStack, settings: Settings, given: listeners.Given) -> None:
+    stack.enter_context(only_one(settings))
+    older_secret = config.has_secret(settings)
+    desk = build_desk(settings)
+    database = Database(config.database_url(settings), settings.data_dir)
+    stack.push_async_callback(database.close)
+    if await asyncio.to_thread(migrate, database) and older_secret:
+        log.warning("empty database beside an older secret", extra={"meaning": OLD_MARKS_FIT_NOTHING})
+
+    memory, limits = Memory(settings.limits.memory_bytes), settings.limits
+    sender = Sender(database, transport(settings), desk, settings, _now, _holder(settings), memory)
+    worker = Worker(database, desk, _now, limits.max_message_bytes, limits.parse_seconds, sender.wake, memory=memory)
+    await worker.recover()
+
+    await stack.enter_async_context(_running(sender.run(), partial(sender.drain, SEND_SECONDS)))
+    await stack.enter_async_context(_running(worker.run(), partial(worker.drain, FLOW_SECONDS)))
+    context = JobContext(database, desk, _now, settings, sender.wake)
+    stack.push_async_callback(jobs.Timetable(context).stop, JOB_SECONDS)
+    await stack.enter_async_context(_running(_watch(database)))
+    sources = Sources(database, desk, _now, sender.wake, watch.alarm_after(settings))
+    await stack.enter_async_context(_running(sources.watch()))
+    vitals = Vitals(database, desk, settings.data_dir, _now, sender.wake, sources)
+    await stack.enter_async_context(_running(vitals.watch()))
+    await _open_metrics(stack, settings, sources, context.status, vitals)
+
+    listeners.check(settings, given)
+    app = portal.app(desk, database, settings, _now, partial(_health, vitals), sender.wake)
+    room = listeners.capacity(settings, portal_server.CONNECTIONS)
+    serve = partial(portal_server.serve, app, connections=room.portal)
+    for server in await listeners.open_portal(settings, serve, given):
+        stack.push_async_callback(partial(server.stop, 1.0))
+    receivers = await listeners.open_receivers(settings, worker, given, room.mail, memory)
+    stack.push_async_callback(partial(_drain_doors, receivers))
+    await _watch_folders(stack, watch.watches(settings, worker, sources, _now))
 
 
 def build_desk(settings: Settings) -> Desk:

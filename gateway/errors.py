@@ -19,7 +19,7 @@ class ConfigError(ReplydeskError):
         self.key, self.problem, self.remedy, self.file = key, problem, remedy, file
         where = f"{file}: " if file else ""
         what = f"{key}: " if key else ""
-        super().__init__(f"{where}{what}{problem}. {remedy}".rstrip())
+        super().__init__(f"{where}{what}{problem.rstrip('.')}. {remedy}".rstrip())
 
 
 class IllegalTransition(ReplydeskError):

@@ -138,7 +138,7 @@ class Desk:
             message_id=message.message_id,
             now=now,
         )
-        return decision
+        return replace(decision, ticket=number or 0)
 
     def _let_go(self, tx: Tx, case: Case) -> Read | None:
         """The draft a mail lets go, read anew."""

@@ -18,6 +18,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import TypedDict
 
 from gateway.config import Settings, agent_addresses
+from gateway.config.checks import check_relay
 from gateway.config.settings import LmtpSettings, SmtpSettings, host_and_port
 from gateway.memory import Memory
 from gateway.portal.server import Server
@@ -61,6 +62,9 @@ def check(settings: Settings, given: Given) -> None:
                 raise settings.error(
                     "", f"systemd hands over a {kind} socket that does not listen", "Set Accept=no in its .socket unit."
                 )
+            name = sock.getsockname()
+            if kind == "smtp" and isinstance(name, tuple):
+                check_relay(settings, name[0], name[1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +124,12 @@ def listener(address: str, *, implicit_tls: bool = False) -> Listener:
     if address.startswith("unix:"):
         return Listener(path=address.removeprefix("unix:"))
     return Listener(*host_and_port(address), implicit_tls=implicit_tls)
+
+
+def tried(settings: Settings) -> None:
+    """Certificate and logins can be used. Raises `ConfigError`."""
+    for _ in _doors(settings, {}, 1, Memory()):
+        pass
 
 
 def _doors(settings: Settings, given: Given, connections: int, memory: Memory) -> Iterator[_Door]:

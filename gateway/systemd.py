@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 
 _FIRST_FD = 3
 
@@ -25,6 +26,11 @@ def notify(state: str) -> None:
         except OSError:
             # The manager is gone; the daemon goes on without it.
             return
+
+
+def reloading() -> str:
+    """For `notify`, until the next `READY=1`."""
+    return f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}"
 
 
 def watchdog_seconds() -> float:

@@ -52,6 +52,12 @@ class Waiting:
     """In bytes."""
     mail: tuple[bytes, Envelope] | None
     """None: read it from the journal."""
+    again: bool = False
+    """An earlier run left it: each time it is begun is counted."""
+
+
+class FatalMail(Exception):
+    """Handling it ends the daemon, as it seems."""
 
 
 class Worker:
@@ -79,6 +85,7 @@ class Worker:
         self._readers = ThreadPoolExecutor(READERS, "reader")
         self._last: OrderedDict[str, asyncio.Future[None]] = OrderedDict()
         self._slots = asyncio.Semaphore(AHEAD)
+        self._blamed = asyncio.Semaphore(READERS)
         self._tasks: set[asyncio.Task[None]] = set()
         self.accepted = 0
         self.decided = 0
@@ -103,7 +110,7 @@ class Worker:
         )
         self._enqueue(id, len(raw), (raw, envelope))
 
-    def _enqueue(self, id: int, size: int, mail: tuple[bytes, Envelope] | None = None) -> None:
+    def _enqueue(self, id: int, size: int, mail: tuple[bytes, Envelope] | None = None, *, again: bool = False) -> None:
         if id in self._known:
             return
         if size > LARGE or self._bytes + size > IN_MEMORY:
@@ -111,28 +118,16 @@ class Worker:
         self._bytes += len(mail[0]) if mail else 0
         self._known.add(id)
         self._idle.clear()
-        self._queue.put_nowait(Waiting(id, size, mail))
+        self._queue.put_nowait(Waiting(id, size, mail, again))
 
     # --- life -----------------------------------------------------------------------------
 
     async def recover(self) -> int:
         """Take up what an earlier run left pending; how many. Call it once, before anything is received."""
         now = self._clock()
-
-        def take(tx: Tx) -> list[tuple[int, int]]:
-            taken = []
-            for id, size in tx.journal.waiting(now, 1_000_000):
-                if tx.journal.count_attempt(id) > LIVES:
-                    cause = f"the daemon ended {LIVES} times while this mail was in hand"
-                    tx.journal.hold(id, "fatal", cause, now)
-                    self._desk.operator.held(tx, id, cause, now)
-                else:
-                    taken.append((id, size))
-            return taken
-
-        ids = await self._database.write(take)
+        ids = await self._database.read(lambda tx: tx.journal.waiting(now, 1_000_000))
         for id, size in ids:
-            self._enqueue(id, size)
+            self._enqueue(id, size, again=True)
         if ids:
             log.info("recovered", extra={"mails": len(ids)})
         return len(ids)
@@ -187,6 +182,15 @@ class Worker:
 
     async def _read(self, waiting: Waiting) -> Read:
         loop = asyncio.get_running_loop()
+        if waiting.again:
+            # A few at a time, so that few are blamed when one of them ends the daemon.
+            async with self._blamed:
+                if await self._database.write(lambda tx: tx.journal.count_attempt(waiting.id)) > LIVES:
+                    raise FatalMail(f"the daemon ended {LIVES} times while this mail was in hand")
+                return await self._read_now(loop, waiting)
+        return await self._read_now(loop, waiting)
+
+    async def _read_now(self, loop: asyncio.AbstractEventLoop, waiting: Waiting) -> Read:
         if waiting.mail is None:
             row, raw = await self._database.read(lambda tx: tx.journal.load(waiting.id))
             mail = (raw, row.envelope)
@@ -224,6 +228,9 @@ class Worker:
         except StorageUnavailable as error:
             log.warning("deferred", extra={"journal": waiting.id, "cause": str(error)})
             await asyncio.sleep(1)
+        except FatalMail as error:
+            log.error("held", extra={"journal": waiting.id, "cause": str(error)})
+            await self._hold(waiting.id, str(error), "fatal")
         except TimeoutError:
             await self._hold(waiting.id, f"reading it took longer than {self._parse_seconds:g} seconds")
         except Exception as error:
@@ -259,7 +266,8 @@ class Worker:
         if decision is None:
             return
         self.decided += 1
-        log.info(
+        log.log(
+            logging.WARNING if decision.hold else logging.INFO,
             "held" if decision.hold else "decided",
             extra={
                 "journal": id,
@@ -271,12 +279,12 @@ class Worker:
         self.held += bool(decision.hold)
         self._on_decided()
 
-    async def _hold(self, id: int, cause: str) -> None:
+    async def _hold(self, id: int, cause: str, reason: str = "fault") -> None:
         now = self._clock()
 
         def hold(tx: Tx) -> None:
             if tx.journal.take(id) is not None:
-                tx.journal.hold(id, "fault", cause, now)
+                tx.journal.hold(id, reason, cause, now)
                 self._desk.operator.held(tx, id, cause, now)
 
         try:

@@ -31,7 +31,7 @@ from storage.tables import OUTBOX, OUTBOX_CLAIMED, OUTBOX_WAITING
 
 LOOK_AHEAD = 256
 """Due rows among which recipients are chosen; bounds the work of one claim."""
-PAUSE_AFTER_DEATHS = timedelta(minutes=15)
+PAUSE_AFTER_DEATHS = timedelta(minutes=1)
 FURTHEST = timedelta(hours=24)
 """No mail waits for its next attempt so long, and no claim lasts so long."""
 DIED_SENDING = "whoever was sending it stopped without saying how far it came"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, or_, select, text, update
+from sqlalchemy import Connection, Row, Text, cast, func, insert, or_, select, text, update
 
 from gateway.errors import UnknownEntry
 from gateway.mail.message import Envelope
@@ -169,9 +169,29 @@ class Journal:
             raise UnknownEntry(f"there is no journal entry {id}")
         return _row(row)
 
-    def recent(self, state: str = "", limit: int = 100, reason: str = "") -> list[JournalEntry]:
-        """Newest first; all states and reasons when none is named."""
+    def recent(
+        self,
+        state: str = "",
+        limit: int = 100,
+        reason: str = "",
+        *,
+        sender: str = "",
+        recipient: str = "",
+        message_id: str = "",
+        ticket: int = 0,
+        since: datetime | None = None,
+    ) -> list[JournalEntry]:
+        """Newest first, of all that is named; of sender (reverse path) and recipients a part does."""
         statement = _ROW.order_by(JOURNAL.c.id.desc()).limit(limit)
+        for column, part in ((JOURNAL.c.reverse_path, sender), (cast(JOURNAL.c.recipients, Text), recipient)):
+            if part:
+                statement = statement.where(func.lower(column).contains(part.lower(), autoescape=True))
+        if message_id:
+            statement = statement.where(JOURNAL.c.message_id == message_id.strip("<> "))
+        if ticket:
+            statement = statement.where(JOURNAL.c.ticket == ticket)
+        if since:
+            statement = statement.where(JOURNAL.c.received_at >= since)
         if state:
             statement = statement.where(JOURNAL.c.state == state)
         if reason:

@@ -299,9 +299,15 @@ class Outbox:
         """The raw mail a file is taken from."""
         return raw.load(self._connection, sha256)
 
-    def recent(self, state: str = "", ticket: int = 0, limit: int = 100) -> list[OutboxEntry]:
-        """Newest first."""
+    def recent(
+        self, state: str = "", ticket: int = 0, limit: int = 100, *, recipient: str = "", since: datetime | None = None
+    ) -> list[OutboxEntry]:
+        """Newest first, of all that is named; of the recipient a part does."""
         statement = _ROW.order_by(OUTBOX.c.id.desc()).limit(limit)
+        if recipient:
+            statement = statement.where(func.lower(OUTBOX.c.recipient).contains(recipient.lower(), autoescape=True))
+        if since:
+            statement = statement.where(OUTBOX.c.created_at >= since)
         if state:
             statement = statement.where(OUTBOX.c.state == state)
         if ticket:

@@ -235,7 +235,8 @@ class _Peer(SMTP):
 
     def cut(self) -> None:
         if self.transport is not None:
-            self.transport.abort()
+            with contextlib.suppress(AttributeError):  # TLS that is closing already, on Python 3.11.2
+                self.transport.abort()
 
     async def misbehave(self, act: str) -> None:
         if act == DROP:

@@ -188,7 +188,7 @@ def test_a_secret_is_read_without_its_newline(tmp_path: Path) -> None:
 
 
 def test_a_secret_comes_from_the_credentials_of_the_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """systemd's LoadCredential=; a file of that name beside the settings comes first."""
+    """systemd's LoadCredential= comes before a file of that name, which may be root's alone."""
     credentials = tmp_path / "credentials"
     credentials.mkdir()
     (credentials / "relay").write_text("from systemd\n")
@@ -196,7 +196,39 @@ def test_a_secret_comes_from_the_credentials_of_the_service(tmp_path: Path, monk
     settings = written(tmp_path)
     assert config.read_secret(settings, "send.password_file", "relay") == "from systemd"
     (tmp_path / "relay").write_text("beside\n")
-    assert config.read_secret(settings, "send.password_file", "relay") == "beside"
+    assert config.read_secret(settings, "send.password_file", "relay") == "from systemd"
+
+
+def test_a_service_keeps_its_data_where_systemd_lets_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And what is run beside it with the same file looks there too; a folder that is named counts before all."""
+    assert written(tmp_path).data_dir == tmp_path / "var"
+    assert config.build({}, Path("/etc/replydesk/replydesk.toml")).data_dir == Path("/var/lib/replydesk")
+    monkeypatch.setenv("STATE_DIRECTORY", "/var/lib/private/desk:/var/lib/other")
+    assert written(tmp_path).data_dir == Path("/var/lib/private/desk")
+    assert config.build({"gateway": {"data_dir": "own"}}, tmp_path / "x.toml").data_dir == tmp_path / "own"
+
+
+@pytest.mark.parametrize(
+    ("listen", "host", "refused"),
+    [
+        ("0.0.0.0:25", "127.0.0.1", True),
+        ("0.0.0.0:25", "mx.example.com", True),
+        ("[::]:25", "localhost", True),
+        ("127.0.0.1:25", "localhost", True),
+        ("192.0.2.1:25", "192.0.2.1", True),
+        ("192.0.2.1:25", "127.0.0.1", False),
+        ("127.0.0.1:2525", "127.0.0.1", False),
+        ("0.0.0.0:25", "relay.example.com", False),
+    ],
+)
+def test_our_own_door_is_no_relay(listen: str, host: str, refused: bool, tmp_path: Path) -> None:
+    """Every mail of ours would be refused there for good."""
+    data = {"receive": {"smtp": {"listen": [listen], "hostname": "mx.example.com"}}, "send": {"host": host}}
+    if refused:
+        with pytest.raises(ConfigError, match=r"send\.host: .*:25 is Replydesk itself"):
+            config.build(data, tmp_path / "x.toml")
+    else:
+        config.build(data, tmp_path / "x.toml")
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     if argv is None and not _LASTING.intersection(words):
         _expect_a_short_life()
     if "deliver" in words[:3]:
-        return _for_a_mail_server(words)
+        code = _for_a_mail_server(words)
+        if argv is None:
+            # The interpreter would end with 120 when nobody reads what it still has to say.
+            for stream in (sys.stdout, sys.stderr):
+                with contextlib.suppress(OSError, ValueError):
+                    stream.flush()
+            os._exit(code)
+        return code
     try:
         code = _dispatch(words)
         # A reader that went away must be noticed here, not by the interpreter at its end.

@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         show.json_array({"about": f.about, "level": f.level, "text": f.text, "remedy": f.remedy} for f in found)
     else:
-        rows = [(f.level, f.about, f"{f.text}. {f.remedy}" if f.remedy else f.text) for f in found]
+        rows = [(f.level, f.about, f"{f.text.rstrip('.')}. {f.remedy}" if f.remedy else f.text) for f in found]
         show.table(("level", "about", "finding"), rows)
     return 1 if any(f.level == ERROR for f in found) else 0
 
@@ -70,11 +70,13 @@ def _looks(connect: bool, selectors: Sequence[str]) -> Mapping[str, Look]:
 
 
 def _looked_over(settings: Settings, looks: Mapping[str, Look]) -> Iterator[Finding]:
-    from gateway.cli.findings import ERROR, Finding
+    from gateway.cli.findings import ERROR, Finding, eyes_of_the_service
 
     for about, look in looks.items():
         try:
-            yield from look(settings)
+            with eyes_of_the_service(settings):
+                found = list(look(settings))
+            yield from found
         except ConfigError as error:
             yield Finding(about, ERROR, f"{error.key}: {error.problem}", error.remedy)
         except ReplydeskError as error:

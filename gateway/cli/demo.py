@@ -8,10 +8,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import os
 import shutil
 import signal
 import smtplib
 import socket
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -74,6 +76,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    os.umask(0o077)
     asyncio.run(_run(args.directory, stay=not args.exit))
     return 0
 
@@ -204,6 +207,7 @@ def _play(site: DemoSite) -> None:
     _send(site, _reply(received, CUSTOMER, "Leider druckt er seit heute wieder nur ß.\n"))
     _shown(_await(site, "agent_notice"))
 
+    program = f"{sys.executable} -m gateway" if sys.argv[0].endswith("__main__.py") else sys.argv[0]
     command = f"--config {site.config}"
     print(
         f"""
@@ -211,9 +215,9 @@ What to look at now
   Portal            {site.url}/  (sign in as juergen@kunde.example with the password {PASSWORD})
   Mails it sent     {site.mails}/*.eml
   The daemon's log  {site.directory / "daemon.log"}
-  The ticket        replydesk ticket show 1 {command}
-  Every decision    replydesk journal list {command}
-  Nothing was lost  replydesk audit {command}
+  The ticket        {program} ticket show 1 {command}
+  Every decision    {program} journal list {command}
+  Nothing was lost  {program} audit {command}
   Write yourself    any mail client, server 127.0.0.1 port {site.smtp}, to {MAILBOX}""",
         flush=True,
     )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
+import grp
 import os
+import pwd
 import socket
 import ssl
 import stat
@@ -36,6 +39,40 @@ class Finding:
     remedy: str = ""
 
 
+@contextlib.contextmanager
+def eyes_of_the_service(settings: Settings) -> Iterator[None]:
+    """Root sees everything; what counts is what the owner of data_dir sees, for the daemon runs as that user."""
+    folder = settings.data_dir
+    if os.geteuid() != 0 or not folder.exists() or folder.stat().st_uid == 0:
+        yield
+        return
+    owner, groups, group = folder.stat(), os.getgroups(), os.getegid()
+    try:
+        os.initgroups(pwd.getpwuid(owner.st_uid).pw_name, owner.st_gid)
+    except KeyError:
+        os.setgroups([owner.st_gid])
+    os.setegid(owner.st_gid)
+    os.seteuid(owner.st_uid)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(group)
+        os.setgroups(groups)
+
+
+def _hidden(path: Path, settings: Settings) -> str:
+    """The command that lets nobody but the service read a file, whoever owns it."""
+    service = settings.data_dir.stat() if settings.data_dir.exists() else None
+    if service is None or service.st_uid == path.stat().st_uid:
+        return f"chmod 600 {path}"
+    try:
+        group = grp.getgrgid(service.st_gid).gr_name
+    except KeyError:
+        group = str(service.st_gid)
+    return f"chgrp {group} {path} && chmod 640 {path}"
+
+
 def look_at_people(settings: Settings) -> Iterator[Finding]:
     if not settings.agents:
         yield Finding("agents", WARNING, "there are none: nobody is told of new mail", "Add an [[agents]] table.")
@@ -57,7 +94,7 @@ def look_at_folders(settings: Settings) -> Iterator[Finding]:
         folders["send.directory"] = settings.outgoing_dir
     for key, folder in folders.items():
         nearest = next(p for p in (folder, *folder.parents) if p.exists())
-        if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK, effective_ids=True):
             yield Finding("folders", ERROR, f"{key}: {nearest} cannot be written", "Give it to the service's user.")
         else:
             made = "" if folder == nearest else ", made at the first start"
@@ -86,7 +123,9 @@ def look_at_secrets(settings: Settings) -> Iterator[Finding]:
         else:
             config.read_secret(settings, key, value)
         if path.exists() and path.stat().st_mode & (stat.S_IROTH | stat.S_IWOTH):
-            yield Finding("secrets", WARNING, f"{key}: everybody on this machine can read {path}", f"chmod 600 {path}")
+            yield Finding(
+                "secrets", WARNING, f"{key}: everybody on this machine can read {path}", _hidden(path, settings)
+            )
         else:
             yield Finding("secrets", OK, f"{key}: {path}")
 
@@ -189,7 +228,7 @@ def look_at_addresses(settings: Settings) -> Iterator[Finding]:
         elif error.errno == errno.EADDRINUSE and runs:
             yield Finding("addresses", OK, f"{key}: {address} is held by the running daemon")
         else:
-            remedy = "Use a free address, or stop what listens there."
+            remedy = "Use a free address, or stop what listens there. Is it a socket of systemd, empty the setting."
             if error.errno in (errno.EACCES, errno.EPERM):
                 remedy = "Let the service bind low ports (AmbientCapabilities=CAP_NET_BIND_SERVICE), or use one above."
             yield Finding("addresses", ERROR, f"{key}: {address}: {error.strerror or error}", remedy)

@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from gateway.cli.words import count
+from gateway.cli.words import count, moment
 
 if TYPE_CHECKING:
     from gateway.cli.site import Site
@@ -21,6 +21,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     listing = verbs.add_parser("list", help="accepted mails, newest first")
     listing.add_argument("--state", choices=STATES, default="")
     listing.add_argument("--reason", default="", help="what was decided, such as sender-blocked")
+    listing.add_argument("--from", dest="sender", default="", metavar="PART", help="of the reverse path")
+    listing.add_argument("--to", dest="recipient", default="", metavar="PART", help="of a recipient")
+    listing.add_argument("--message-id", default="", metavar="ID")
+    listing.add_argument("--ticket", type=count, default=0, metavar="N")
+    listing.add_argument("--since", type=moment, metavar="DATE", help="received then or later: 2026-03-02T09:30")
     listing.add_argument("--limit", type=count, default=100, help="at most so many (default: 100)")
     show = verbs.add_parser("show", help="one mail: its envelope, and what was decided and why")
     show.add_argument("--raw", action="store_true", help="print the mail's bytes as they were received")
@@ -45,7 +50,18 @@ def run(args: argparse.Namespace) -> int:
 def _list(site: Site, args: argparse.Namespace) -> None:
     from gateway.cli import shapes, show
 
-    rows = site.database.read_now(lambda tx: tx.journal.recent(args.state, args.limit, args.reason))
+    rows = site.database.read_now(
+        lambda tx: tx.journal.recent(
+            args.state,
+            args.limit,
+            args.reason,
+            sender=args.sender,
+            recipient=args.recipient,
+            message_id=args.message_id,
+            ticket=args.ticket,
+            since=show.at(args.since, site.zone),
+        )
+    )
     if args.json:
         show.json_array(shapes.journal(row) for row in rows)
         return

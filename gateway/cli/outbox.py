@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from gateway.cli.words import count
+from gateway.cli.words import count, moment
 
 if TYPE_CHECKING:
     from gateway.cli.site import Site
@@ -20,6 +20,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     listing = verbs.add_parser("list", help="our mails, newest first")
     listing.add_argument("--state", choices=STATES, default="")
     listing.add_argument("--ticket", type=count, default=0, metavar="N")
+    listing.add_argument("--recipient", default="", metavar="PART", help="of the recipient")
+    listing.add_argument("--since", type=moment, metavar="DATE", help="decided then or later: 2026-03-02T09:30")
     listing.add_argument("--limit", type=count, default=100, help="at most so many (default: 100)")
     show = verbs.add_parser("show", help="one mail: how its delivery stands, and its source without its files")
     show.add_argument("id", type=count, metavar="ID")
@@ -43,7 +45,10 @@ def run(args: argparse.Namespace) -> int:
 def _list(site: Site, args: argparse.Namespace) -> None:
     from gateway.cli import shapes, show
 
-    rows = site.database.read_now(lambda tx: tx.outbox.recent(args.state, args.ticket, args.limit))
+    since = show.at(args.since, site.zone)
+    rows = site.database.read_now(
+        lambda tx: tx.outbox.recent(args.state, args.ticket, args.limit, recipient=args.recipient, since=since)
+    )
     if args.json:
         show.json_array(shapes.outbox(row) for row in rows)
         return

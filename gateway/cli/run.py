@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -13,6 +14,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from gateway import config, daemon, log
 
+    os.umask(0o077)
     settings = config.load(args.config)
     log.set_up(settings.gateway.log_format)
     asyncio.run(daemon.run(settings))

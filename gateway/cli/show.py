@@ -77,6 +77,11 @@ def when(moment: datetime | None, zone: tzinfo) -> str:
     return "" if moment is None else moment.astimezone(zone).strftime("%Y-%m-%d %H:%M")
 
 
+def at(given: datetime | None, zone: tzinfo) -> datetime | None:
+    """A moment somebody named on the command line."""
+    return given.replace(tzinfo=zone) if given is not None and given.tzinfo is None else given
+
+
 def person(who: Address) -> str:
     return f"{who.name} <{who.address}>" if who.name else who.address
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentTypeError
+from datetime import datetime
 
 LARGEST = 2**31 - 1
 """What both databases take as a number of a row."""
@@ -13,3 +14,11 @@ def count(word: str) -> int:
     if not (word.isascii() and word.isdigit() and 0 < int(word[:12]) <= LARGEST and len(word) <= 12):
         raise ArgumentTypeError(f"{word!r} is not a number from 1 to {LARGEST}")
     return int(word)
+
+
+def moment(word: str) -> datetime:
+    """`2026-03-02` or `2026-03-02T09:30`, of the site's time zone where it names none."""
+    try:
+        return datetime.fromisoformat(word)
+    except ValueError:
+        raise ArgumentTypeError(f"{word!r} is no date such as 2026-03-02 or 2026-03-02T09:30") from None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gateway.config.core_policy import policy
-from gateway.config.settings import ImapSettings, SendSettings, Settings
+from gateway.config.settings import ImapSettings, SendSettings, Settings, host_and_port
 from gateway.core.commands import status_words
 from gateway.core.token import Keys
 from gateway.mail.message import address_key
@@ -25,6 +25,9 @@ def check(settings: Settings) -> None:
         raise settings.error("receive.smtp.tls_key", "certificate and key belong together", "Set both or none.")
     _check_imap(settings, own)
     _check_send(settings)
+    for key, address in settings.listens():
+        if key.startswith("receive.smtp."):
+            check_relay(settings, *host_and_port(address))
     signing = settings.send.dkim
     if any((signing.domain, signing.selector, signing.key_file)) and not all(
         (signing.domain, signing.selector, signing.key_file)
@@ -132,6 +135,21 @@ def _check_send(settings: Settings) -> None:
         _check_oauth(settings, "send", send)
     elif send.username and not send.password_file:
         raise settings.error("send.password_file", "is missing for send.username", "Name the file with the password.")
+
+
+_HERE = frozenset(("127.0.0.1", "::1", "localhost"))
+_EVERYWHERE = frozenset(("0.0.0.0", "::"))  # noqa: S104 - what is listened on, not where we listen
+
+
+def check_relay(settings: Settings, host: str, port: int) -> None:
+    """We listen here. Raises `ConfigError` when our own mails would come to this door: they would all be refused."""
+    send, host = settings.send, host.strip("[]")
+    reached = host == send.host or {host, send.host} <= _HERE
+    if host in _EVERYWHERE:
+        reached = send.host in _HERE | {settings.hostname}
+    if send.transport == "smtp" and port == send.port and reached:
+        problem = f"{send.host}:{send.port} is Replydesk itself, which takes mail for its own mailboxes only"
+        raise settings.error("send.host", problem, "Name the server that takes your outgoing mail.")
 
 
 def _check_oauth(settings: Settings, key: str, account: ImapSettings | SendSettings) -> None:

@@ -18,14 +18,16 @@ def read_secret(settings: Settings, key: str, value: str) -> str:
     """The content of a secret's file, without the newline at its end."""
     path = settings.path(value)
     credentials = os.environ.get("CREDENTIALS_DIRECTORY")
-    if credentials and not path.exists() and (Path(credentials) / value).exists():
+    if credentials and (Path(credentials) / value).exists():
         path = Path(credentials) / value
     try:
         found = path.read_text("utf-8").rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
         cause = getattr(error, "strerror", None) or "not UTF-8 text"
         raise settings.error(
-            key, f"{path} cannot be read ({cause})", "Make it readable for the service's user."
+            key,
+            f"{path} cannot be read ({cause})",
+            "Make it readable for the service's user (chgrp, chmod 640), or hand it over with LoadCredential=.",
         ) from None
     if not found:
         raise settings.error(key, f"{path} is empty", "Put the secret into it.")

@@ -6,6 +6,7 @@ the sentence for the operator of it.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from datetime import date, datetime
@@ -21,6 +22,7 @@ from gateway.errors import ConfigError
 
 _ADDRESS = re.compile(r"[^\s@<>,;:\"]+@[^\s@<>,;:\"]+")
 _LISTEN = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\s:\[\]]+):(\d{1,5})")
+_SYSTEM = Path("/etc/replydesk")
 BUDGET = re.compile(r"(\d{1,6})/(\d{1,6})([mhd])")
 
 
@@ -380,6 +382,11 @@ class Settings(_Section):
 
     @property
     def data_dir(self) -> Path:
+        if "data_dir" not in self.gateway.model_fields_set:
+            given = os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
+            if given or self.file.parent == _SYSTEM:
+                # The service may write nowhere else, and what an operator runs beside it must look there too.
+                return Path(given or "/var/lib/replydesk")
         return self.path(self.gateway.data_dir)
 
     @property

@@ -143,7 +143,7 @@ class Conversation:
             if isinstance(error, aiosmtplib.SMTPAuthenticationError) and self._relay.tokens:
                 # A kept token may have been withdrawn: the next connection asks for a new one.
                 self._relay.tokens.rejected()
-            raise NoConnection(f"{_step(error)}: {error.code} {error.message}") from error
+            raise NoConnection(f"{_step(error, self._relay)}: {error.code} {error.message}") from error
         except TROUBLE as error:
             self.abort()
             raise NoConnection(self._describe(error)) from error
@@ -278,11 +278,13 @@ def _is_yes(reply: SMTPResponse) -> bool:
     return 200 <= reply.code < 300
 
 
-def _step(error: aiosmtplib.SMTPResponseException) -> str:
+def _step(error: aiosmtplib.SMTPResponseException, relay: Relay) -> str:
     if isinstance(error, aiosmtplib.SMTPAuthenticationError):
         return "sign-in refused (see send.username, and send.password_file or the token's rights)"
     if isinstance(error, aiosmtplib.SMTPHeloError):
         return "EHLO refused (see send.hostname)"
     if isinstance(error, aiosmtplib.SMTPConnectResponseError):
         return "connection refused"
+    if error.code < 0 or relay.security != "starttls":
+        return "no mail server answers there (see send.host, send.port and send.security)"
     return "STARTTLS refused"

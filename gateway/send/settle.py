@@ -36,6 +36,9 @@ DATABASE_PAUSES = 0.5, 30.0
 """The first and the longest wait for a database that is away, in seconds."""
 
 
+WARN_AGAIN = timedelta(minutes=10)
+
+
 class Settlement:
     """The outbox as one holder of claims sees it."""
 
@@ -46,6 +49,7 @@ class Settlement:
         self._down = False
         # What an earlier life raised is cleared by the first mail that goes out.
         self._raised = {NO_RELAY, REFUSED_US}
+        self._warned_at: datetime | None = None
         self._refused: set[int] = set()
         """Mails the relay does not let us send as it is set up."""
 
@@ -187,7 +191,12 @@ class Settlement:
         elif state is State.SENT:
             log.info("sent", extra=fields)
         elif state is State.DEFERRED:
-            log.info("deferred", extra=fields | {"again_at": again_at, "about": outcome.about.value})
+            # A relay that defers mail after mail is told of now and then, not for each.
+            now = self._clock()
+            again = self._warned_at is not None and timedelta(0) <= now - self._warned_at < WARN_AGAIN
+            self._warned_at = self._warned_at if again else now
+            level = logging.INFO if again else logging.WARNING
+            log.log(level, "deferred", extra=fields | {"again_at": again_at, "about": outcome.about.value})
         else:
             log.warning(state.value, extra=fields | {"again_at": again_at})
 

@@ -33,6 +33,34 @@ def test_every_accepted_mail_is_listed_with_its_reason(shop: Shop) -> None:
     assert [r["id"] for r in shop.json("journal", "list", "--state", "settled", "--limit", "2")] == [3, 2]
 
 
+@pytest.mark.parametrize(
+    ("words", "ids"),
+    [
+        (["--from", "ERIKA@", "--state", "settled"], [1]),
+        (["--to", "nobody%"], []),
+        (["--ticket", "1", "--from", "erika"], [1]),
+        (["--since", "2999-01-01"], []),
+        (["--since", "2026-01-01T00:00", "--state", "held"], [4]),
+    ],
+)
+def test_the_journal_can_be_searched(shop: Shop, words: list[str], ids: list[int]) -> None:
+    """Whether somebody's mail came is one question."""
+    found = [r["id"] for r in shop.json("journal", "list", *words)]
+    assert [id for id in found if id in (1, 4)] == ids
+    named = re.search(r"(?im)^message-id: (.*)$", REQUEST)
+    assert named
+    assert 1 in [r["id"] for r in shop.json("journal", "list", "--message-id", named[1])]
+
+
+def test_the_outbox_can_be_searched(shop: Shop) -> None:
+    """By a part of the recipient, and by time."""
+    rows = shop.json("outbox", "list", "--recipient", "ERIKA")
+    assert rows
+    assert {r["recipient"] for r in rows} == {"erika@customer.example"}
+    assert shop.json("outbox", "list", "--since", "2999-01-01") == []
+    assert shop.run("outbox", "list", "--since", "yesterday") == 2
+
+
 def test_one_mail_says_why(shop: Shop) -> None:
     """Envelope, and the decision in sentences."""
     shown = shop.out("journal", "show", "1")

@@ -221,6 +221,19 @@ async def test_a_relay_that_does_not_let_us_burns_no_mail(house: House, sink: Si
     assert await house.alarms() == {}
 
 
+async def test_a_relay_that_defers_mail_after_mail_is_told_of(
+    house: House, sink: Sink, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As a warning now and then, and not for each mail."""
+    caplog.set_level(logging.INFO, "replydesk.send")
+    async with house.running():
+        for n in range(3):
+            sink.script("rcpt", "451 4.3.0 not now", to=f"{n}@customer.example")
+            await house.state(await house.put(f"{n}@customer.example"), "deferred")
+    levels = [r.levelname for r in caplog.records if r.getMessage() == "deferred"]
+    assert levels[:3] == ["WARNING", "INFO", "INFO"]
+
+
 # --- the end is unknown -----------------------------------------------------------------
 
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import ssl
 from pathlib import Path
+from typing import Literal
 
+import aiosmtplib
 import pytest
 
 from gateway.config.oauth import OAuthClient, Tokens
 from gateway.core.retry import About, Result
 from gateway.send import conversation as conversation_module
 from gateway.send import smtp as smtp_module
-from gateway.send.relay import RelayUnavailable
+from gateway.send.relay import Relay, RelayUnavailable
 from gateway.send.smtp import SmtpTransport
 from tests.endpoint import Endpoint
 from tests.send.conftest import Certificates, relay
@@ -452,3 +454,17 @@ async def test_check_says_what_failed(sink: Sink) -> None:
     sink.script("connect", "554 5.7.1 not from here")
     with pytest.raises(RelayUnavailable, match=r"554 5\.7\.1 not from here"):
         await transport.check()
+
+
+@pytest.mark.parametrize(
+    ("code", "security", "said"),
+    [
+        (-1, "none", "no mail server answers there"),
+        (-1, "starttls", "no mail server answers there"),
+        (454, "starttls", "STARTTLS refused"),
+    ],
+)
+def test_the_step_that_failed_is_named(code: int, security: Literal["none", "starttls"], said: str) -> None:
+    """A greeting that is none is not called a refused STARTTLS."""
+    error = aiosmtplib.SMTPResponseException(code, "what is this")
+    assert conversation_module._step(error, Relay("relay.test", 25, security)).startswith(said)

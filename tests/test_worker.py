@@ -1,0 +1,67 @@
+"""What the worker takes up after a death, and whom it blames for it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from pathlib import Path
+
+from gateway.core.policy import Policy
+from gateway.flow import Desk, Read
+from gateway.mail.message import Envelope
+from gateway.render.mail import Templates
+from gateway.worker import LIVES, READERS, Worker
+from storage import raw
+from storage.database import Database
+from storage.tx import Tx
+from tests.conftest import Clock
+
+MAILS = 8
+
+
+class Deadly(Desk):
+    """Reading a mail never ends, until it is told to go on."""
+
+    def __init__(self, policy: Policy) -> None:
+        super().__init__(policy, Templates())
+        self.reading, self.go_on = threading.Semaphore(0), threading.Event()
+
+    def read(self, raw: bytes, envelope: Envelope) -> Read:
+        self.reading.release()
+        self.go_on.wait(60)
+        return super().read(raw, envelope)
+
+
+async def test_only_what_was_begun_is_blamed(sqlite_url: str, policy: Policy, clock: Clock, tmp_path: Path) -> None:
+    """Those in hand at every death are held in the end; those that waited in line are handled as ever."""
+    database = Database(sqlite_url, tmp_path)
+
+    def fill(tx: Tx) -> list[int]:
+        mails = [f"From: k{n}@customer.example\r\nMessage-ID: <{n}@x>\r\n\r\nHello\r\n".encode() for n in range(MAILS)]
+        envelope = Envelope("smtp", "kim@customer.example", ("support@example.com",))
+        return [tx.journal.append(envelope, raw.pack(mail), clock.now) for mail in mails]
+
+    ids = await database.write(fill)
+    clock.forward(minutes=1)
+    for _ in range(LIVES):
+        desk = Deadly(policy)
+        worker = Worker(database, desk, clock, 10**7, 20.0, lambda: None)
+        assert await worker.recover() == MAILS
+        running = asyncio.create_task(worker.run())
+        for _ in range(READERS):
+            assert await asyncio.to_thread(desk.reading.acquire, timeout=30)
+        # It dies: nothing of this is finished.
+        running.cancel()
+        await worker.drain(0)
+        desk.go_on.set()
+    rows = await database.read(lambda tx: [tx.journal.get(id) for id in ids])
+    assert [row.attempts for row in rows] == [LIVES] * READERS + [0] * (MAILS - READERS)
+    worker = Worker(database, Desk(policy, Templates()), clock, 10**7, 20.0, lambda: None)
+    await worker.recover()
+    running = asyncio.create_task(worker.run())
+    assert await worker.drain(60) == 0
+    running.cancel()
+    rows = await database.read(lambda tx: [tx.journal.get(id) for id in ids])
+    assert [row.state for row in rows] == ["held"] * READERS + ["settled"] * (MAILS - READERS)
+    assert {row.reason for row in rows[:READERS]} == {"fatal"}
+    await database.close()
