@@ -73,6 +73,7 @@ messages: setup
 
 corpus: setup
 	$(BIN)/python -m tests.corpus
+	$(BIN)/python -m tests.replies
 
 bench: setup
 	@for b in tests/bench/bench_*.py; do echo "== $$b"; $(BIN)/python $$b || exit 1; done

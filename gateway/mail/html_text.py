@@ -27,7 +27,8 @@ _BLOCKS = frozenset(
 _PARAGRAPHS = frozenset("p h1 h2 h3 h4 h5 h6 blockquote ul ol pre dl".split())
 _WRITTEN_IN = re.compile(r"data:[a-z/+;=]{0,60}base64,[A-Za-z0-9+/=%\s]{500,}", re.I)
 _WHITE = re.compile(r"[ \t\r\n\f\v]+")
-_INVISIBLE = re.compile("[\u200b\u200c\u2060\ufeff\u00ad\u034f\u2007]+")
+_INVISIBLE = re.compile("[\u200b\u2060\ufeff\u00ad\u034f\u2007]+|(?<!\\w)\u200c+|\u200c+(?!\\w)")
+"""Signs without a shape; the non-joiner between letters is part of Persian and Indian spelling."""
 
 _FONT_SIZE = re.compile(r"(?i)(?<![\w-])font-size\s*:\s*(0(?:\.0*)?(?:px|pt|em|rem|%)?\s*(?:;|!|$))?")
 _STRUCK = re.compile(r"(?i)text-decoration[^;:]*:[^;]*line-through")
@@ -42,6 +43,12 @@ _TIGHT = re.compile(r"(?i)margin(?:-top|-bottom)?\s*:\s*0")
 _QUOTE_CLASS = re.compile(
     r"(?i)(?:^|[\s_])(?:gmail_quote(?:_container)?|gmail_attr|yahoo_quoted|protonmail_quote|tutanota_quote|zmail_extra"
     r"|moz-cite-prefix)(?=$|\s)"
+)
+_QUOTE_NAMES = frozenset(("quote", "quoted-content"))
+"""Of the frames GMX and Web.de draw around what they quote."""
+_MARKS = re.compile(
+    r"(?i)[a-z]_quote|yahoo_quoted|zmail_extra|moz-cite|reference-message|divRplyFwdMsg|appendonsend|stopSpelling|OLK_SRC"
+    r"|separator-line|replySplit|isForwardContent|border-top|<blockquote[^>]{0,300}\bcite|name=.quote"
 )
 _QUOTE_START_ID = re.compile(
     r"(?i)^(?:x_)*(?:divRplyFwdMsg|appendonsend|stopSpelling|OLK_SRC_BODY_SECTION|yahoo_quoted_.*"
@@ -146,6 +153,11 @@ def lines(html: str, *, pictures: bool = False) -> tuple[TextLine, ...]:
     return _spaced(state.lines)
 
 
+def marks_quotation(html: str) -> bool:
+    """A cheap first look: False for markup in which no mail program marks a quotation."""
+    return bool(_MARKS.search(html))
+
+
 def to_text(html: str) -> str:
     """The document as readable text: links as `text <url>`, quotations with `> `, cells with ` | `."""
     return from_lines(lines(html))
@@ -209,7 +221,11 @@ def _open(state: _State, name: str, found: dict[str, str]) -> None:
         _flush(state)
     if name in _PARAGRAPHS and not _is_tight(name, found):
         _space(state)
-    marked = _QUOTE_START_ID.match(found.get("id", "")) or _OUTLOOK_RULE.search(found.get("style", ""))
+    marked = (
+        "mobile-reference-message" in found.get("class", "")
+        or _QUOTE_START_ID.match(found.get("id", ""))
+        or _OUTLOOK_RULE.search(found.get("style", ""))
+    )
     if name == "hr":
         state.lines.append(replace(_line(state, ""), rule=True))
         state.rest_quoted = state.rest_quoted or bool(marked)
@@ -221,8 +237,8 @@ def _open(state: _State, name: str, found: dict[str, str]) -> None:
         cite = found.get("type", "").lower() == "cite" or "cite" in found
         by_hand = "gmail_quote" in found.get("class", "")
         _quote(state, _Quotation(name, state.depth[name], cite and not by_hand, by_hand))
-    elif _QUOTE_CLASS.search(found.get("class", "")):
-        _quote(state, _Quotation(name, state.depth[name], True, gmail="gmail_quote" in found["class"]))
+    elif _QUOTE_CLASS.search(found.get("class", "")) or found.get("name") in _QUOTE_NAMES:
+        _quote(state, _Quotation(name, state.depth[name], True, gmail="gmail_quote" in found.get("class", "")))
     if name == "pre":
         state.pre += 1
     elif name in ("ul", "ol"):

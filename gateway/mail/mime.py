@@ -184,12 +184,11 @@ def _complete(mime: MimeMessage) -> None:
         last = max((m.start() for m in marks if not m[1]), default=-1)
         if last < 0:
             return
-        first = min(m.start() for m in marks if not m[1])
-        between = f"{text[:first]}\n{delimiter}\n" if text[:first].strip() else ""
         closings = rf"^({re.escape(delimiter)})--(?=[ \t]*\r?$)"
-        text = between + re.sub(closings, r"\1", text[first:last], flags=re.M) + text[last:]
+        text = re.sub(closings, r"\1", text[:last], flags=re.M) + text[last:]
+        if text[: marks[0].start()].strip():
+            text = f"{delimiter}\n\n{text}"
         boundary = delimiter[2:]
-        text = f"{delimiter}\n\n{text}" if between else text
     else:
         text = _payload(mime)
         found = _GUESSED_BOUNDARY.search(text[:20_000])

@@ -20,10 +20,12 @@ from gateway.texts import Catalogs, catalog, catalogs
 from gateway.texts import mark as _
 
 LINES_LIMIT = 5_000
+BEGINNING, ALIKE = 8, 24
+"""Lines, and letters of them, by which the beginning of a quotation in HTML is found in the plain form."""
 LOOKS_LIMIT = 1_000
 """Lines whose wording is looked at closely. People write less; whatever follows is kept."""
 _QUOTE = re.compile(r"^ {0,3}((?:>[ \t]?)+)")
-_NO_QUOTE = re.compile(r"<\s*$|^> ?(?:wrote|schrieb|a écrit|escribió):\s*$")
+_NO_QUOTE = re.compile(r"<<\s*$|^>[^>@\d]*<\s*$|^> ?(?:wrote|schrieb|a écrit|escribió):\s*$")
 """Decoration such as `>>> offer <<<`, and the end of an address that was broken before its bracket."""
 _WORDS = re.compile(r"\w+")
 _NOT_SIGNS = re.compile(r"[\W_]+")
@@ -71,11 +73,11 @@ class _Row:
         return f"{'> ' * self.depth}{_QUOTE.sub('', self.text)}".rstrip()
 
 
-def new_text(body_text: str, lines: Sequence[TextLine] = (), above: Sequence[str] = ()) -> str:
+def new_text(body_text: str, lines: Sequence[TextLine] = (), above: Sequence[str] = (), title: str = "") -> str:
     """What the sender wrote now; equal to `body_text` when nothing tells it from what is quoted.
 
     `lines` are given when the text was made from HTML: what mail programs mark there counts as quoted.
-    `above` are marker lines of ours; those of every language when none is given.
+    `above` are marker lines of ours; those of every language when none is given. `title` is the mail's subject.
     """
     if lines and all(line.level for line in lines if line.text):
         return body_text
@@ -83,7 +85,7 @@ def new_text(body_text: str, lines: Sequence[TextLine] = (), above: Sequence[str
     if len(lines or plain) > LINES_LIMIT:
         return body_text
     rows = _above_marker(_html_rows(lines) if lines else _plain_rows(plain), above or markers())
-    kept, stretches = _kept(rows)
+    kept, stretches = _kept(rows, title)
     if len(kept) == len(rows) == len(plain):
         return body_text
     kept = with_questions(kept, stretches)
@@ -236,7 +238,7 @@ def _without_preheader(rows: list[_Row]) -> list[_Row]:
     return rows[:end]
 
 
-def _kept(rows: list[_Row]) -> tuple[list[str], list[Stretch]]:
+def _kept(rows: list[_Row], title: str) -> tuple[list[str], list[Stretch]]:
     """The new rows, and the quoted ones between them."""
     texts = [row.text for row in rows]
     quoted = [row.quoted for row in rows]
@@ -251,6 +253,16 @@ def _kept(rows: list[_Row]) -> tuple[list[str], list[Stretch]]:
             stretches[-1].lines.append(rows[index].marked)
             index += 1
             continue
+        if quotation.closes(text) and quotation.inline_attribution(texts, quoted, index) < 0:
+            marked = _marked_next(texts, quoted, index + 1)
+            last = stretches[-1].at if stretches else 0
+            if count := quotation.by_shape([*kept[max(last, len(kept) - 4) :], text], marked):
+                kept = _without_separator(kept[: len(kept) + 1 - count])
+                if not marked:
+                    return kept, stretches
+                begins = len(kept) + 1
+                index += 1
+                continue
         if not rows[index].rule and not quotation.may_announce(text):
             kept.append(text)
             index += 1
@@ -258,7 +270,7 @@ def _kept(rows: list[_Row]) -> tuple[list[str], list[Stretch]]:
         looks += 1
         if looks > LOOKS_LIMIT or quotation.is_forward_mark(text):
             return kept + texts[index:], stretches
-        if _all_below_is_quoted(rows, texts, index):
+        if _all_below_is_quoted(rows, texts, index, title):
             kept = _without_separator(kept)
             if not _marked_next(texts, quoted, index + 1):
                 return kept, stretches
@@ -282,12 +294,14 @@ def _kept(rows: list[_Row]) -> tuple[list[str], list[Stretch]]:
     return kept, stretches
 
 
-def _all_below_is_quoted(rows: Sequence[_Row], texts: Sequence[str], index: int) -> bool:
+def _all_below_is_quoted(rows: Sequence[_Row], texts: Sequence[str], index: int, title: str) -> bool:
     if rows[index].rule:
         below = next((text for text in texts[index + 1 : index + 4] if text.strip()), "")
         return quotation.opens_quotation(below)
-    text = texts[index]
-    return quotation.is_original_mark(text) or quotation.is_header_block(texts[index : index + quotation.BLOCK_LINES])
+    block = texts[index : index + quotation.BLOCK_LINES]
+    if quotation.is_original_mark(block[0]) or quotation.is_header_block(block):
+        return True
+    return quotation.is_block_by_shape(block, title)
 
 
 def _marked_next(texts: Sequence[str], quoted: Sequence[bool], index: int) -> bool:
@@ -300,6 +314,38 @@ def _marked_next(texts: Sequence[str], quoted: Sequence[bool], index: int) -> bo
 def _without_separator(kept: list[str]) -> list[str]:
     """Without the line, if any, that was drawn above the quotation."""
     end = len(kept)
-    while end and (not kept[end - 1].strip() or is_separator(kept[end - 1])):
+    while end and (not kept[end - 1].strip() or is_separator(kept[end - 1]) or quotation.is_drawn_mark(kept[end - 1])):
         end -= 1
     return kept[:end] if end or not kept else kept
+
+
+def told_by_markup(text: str, html: str) -> str:
+    """The new text of a plain form whose HTML form marks what it quotes: cut where that begins. The whole text where
+    nothing is marked, where something stands below it, or where the two forms differ."""
+    if not html_text.marks_quotation(html) or len(html) > html_text.SIZE_LIMIT:
+        return text
+    rows = _html_rows(html_text.lines(html))
+    begins = next((i for i, row in enumerate(rows) if row.quoted and _letters(row.text)), len(rows))
+    quoted = rows[begins:]
+    if not all(row.quoted or not _letters(row.text) for row in quoted):
+        return text
+    if any(quotation.is_forward_mark(row.text) for row in quoted[:4]):
+        return text
+    new, old = (_letters("".join(row.text for row in part)) for part in (rows[:begins], quoted[:BEGINNING]))
+    plain = text.split("\n")
+    before, above = 0, ""
+    for index, line in enumerate(plain):
+        letters = _letters(line)
+        if letters and before >= len(new) and above.startswith(new):
+            rest = letters + _letters("".join(plain[index + 1 : index + BEGINNING]))
+            if old and rest[:ALIKE] == old[:ALIKE]:
+                return "\n".join(_without_separator(plain[:index])).strip() or text
+        above += letters
+        before += len(letters)
+        if before > len(new) + 2 * ALIKE:
+            break
+    return text
+
+
+def _letters(text: str) -> str:
+    return _NOT_SIGNS.sub("", text).casefold()

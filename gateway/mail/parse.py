@@ -199,7 +199,10 @@ def _header_end(raw: bytes) -> int:
 def _reply_text(content: Content, title: str) -> str:
     if subject.is_forward(title):
         return new_text.without_banner(content.text)
-    return new_text.without_banner(new_text.new_text(content.text, content.lines))
+    found = new_text.new_text(content.text, content.lines, title=title)
+    if found == content.text and not content.lines and content.html:
+        found = new_text.told_by_markup(found, content.html)
+    return new_text.without_banner(found)
 
 
 def _events(content: Content) -> tuple[Event, ...]:

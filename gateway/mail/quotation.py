@@ -16,10 +16,16 @@ from gateway.texts import Catalogs, catalogs, mark_in
 ATTRIBUTION_LINES = 6
 ATTRIBUTION_LENGTH = 400
 BLOCK_LINES = 14
+BY_SHAPE_LINES, BY_SHAPE_WORDS, BY_SHAPE_LETTERS = 4, 14, 100
+"""Of an attribution in an unknown language; words and letters beside its address."""
+WRAPPED = 60
+"""Characters of a line that was wrapped, with the word below it."""
 
 _MONTHS = (
-    "jan|feb|mar|mär|mrz|apr|may|mai|maj|jun|jul|aug|sep|oct|okt|ott|out|nov|dec|dez|dic|janv|févr|mars|avr|juin|juil|août"
-    "|ene|abr|ago|gen|mag|giu|lug|set|cze|lip|sie|wrz|paź|lis|gru|sty|lut|kwi|янв|фев|мар|апр|мая|июн|июл|авг|сен|окт|ноя|дек"
+    "jan|feb|mar|mär|mrz|apr|may|mai|maj|jun|jul|aug|sep|oct|okt|ott|out|nov|dec|dez|dic|janv|févr|mars|avr"
+    "|juin|juil|août"
+    "|ene|abr|ago|gen|mag|giu|lug|set|cze|lip|sie|wrz|paź|lis|gru|sty|lut|kwi|янв|фев|мар|апр|мая|июн|июл|авг"
+    "|сен|окт|ноя|дек"
     "|tháng"
 )
 _DATE = re.compile(
@@ -35,11 +41,31 @@ _ADDRESS = re.compile(r"(?<![\w.+=-])[\w.+=-]{1,64}@[\w-]{1,63}|\[mailto:|<mailt
 
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)|\b\d{1,2}[./-]\d{1,2}[./-]\d\d\b")
 _INLINE = re.compile(r"(?:(?<=\s)|-{2,}\s*)(?=(?:On|Am|Le) \w{2,10}[.,]? .{4,200}$)")
+_BRACKETED = re.compile(r"[<(\[]\W{0,3}(?:mailto:)?[\w.+=-]{1,64}@[\w.-]{1,200}\W{0,3}[>)\]]", re.I)
+_ANY_DATE = re.compile(
+    r"(?<!\d)\d{4}(?!\d).{0,40}(?<![\d:.])\d{1,2}(?![\d:])|(?<![\d:])\d{1,2}(?![\d:]).{0,40}(?<!\d)\d{4}(?!\d)"
+)
+"""A year and a day, whatever stands between them; digits of any script."""
+_ANY_TIME = re.compile(r"(?<![\d./])(?<!\d-)\d{1,2}[:.h]\d{2}(?![\d/-]|\.\d)|\b\d{1,2} ?[ap]\.?m\b", re.I)
+_SENTENCE = re.compile(
+    r"\b(?:I|[Ww]e|[Ii]ch|[Ww]ir|Je|[Nn]ous|[Yy]o|was|were|is|are|had|will|would|can|could|should|our|my|this"
+    r"|that|she|he|they"
+    r"|war|waren|ist|sind|hat|hatte|haben|wird|wurde|kann|soll|unser|mein|dass|est|était|sera|fue|è|and|und|et)\b"
+)
+"""Words of people who tell something, which no mail program puts in front of a quotation."""
+_SECOND_PERSON = re.compile(r"(?i)\b(?:you wrote|schrieben sie|schriebst du|vous avez écrit|usted escribió)\W*$")
+_LETTERS = re.compile(r"[^\W\d_]+")
+_COLON = (":", "：")
+_CLOSINGS = " \t*_\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+_REPLIES = re.compile(r"\s*[^\W\d_][\w-]{0,11}(?: ?\[\d+\])? ?[:：]")
+_DRAWN = re.compile(r"^\W*[-–—_]{3,}\s*[^\W\d_][^<>@:\d]{2,40}?\s*[-–—_]{3,}\W*$")
 _PLACEHOLDER = re.compile(
     r"^\s*[-–—]{2,}\s*(?:On )?(?P<who>.{2,200}?)\s*\b(?:wrote|schrieb|a écrit|escribió)\s*:?\s*[-–—]{2,}\s*$", re.I
 )
 _DASHED = re.compile(r"^[\s>*]*[-_–—]{2,}|[:：]\s*$")
-_FIELD = re.compile(r"^[\s>|]*[*_]{0,3}([^\W\d_][^:：*\n]{0,20}?)\s*[*_]{0,3}\s*[:：][*_]{0,3}\s*(.*)$")
+_FIELD = re.compile(
+    r"^[\s>|\u200e\u200f\u202a-\u202e]*[*_]{0,3}([^\W\d_][^:：*\n]{0,20}?)\s*[*_]{0,3}\s*[:：][*_]{0,3}\s*(.*)$"
+)
 
 # What the catalogs say, English here. Below it, what programs write in languages that need have no catalog.
 _VERBS = mark_in("quoting", "wrote|writes|sent")
@@ -69,25 +95,38 @@ _OTHER_OPENINGS = (
 )
 _OTHER_SOURCES = "Citando|Citat från"
 _OTHER_ORIGINALS = (
+    r"oryginalna wiadomość|pôvodná správa|eredeti üzenet|mesaj(?:ul)? original|оригинално съобщение"
+    r"|вихідне повідомлення"
+    r"|αρχικό μήνυμα|özgün ileti|orijinal (?:mesaj|ileti)|元のメッセージ|原始邮件|原始郵件|원본 메(?:시지|일)"
+    r"|izvorna poruka|izvirno sporočilo|algne kiri|הודעה מקורית|الرسالة الأصلية|"
     r"message d['’]origine|message original|mensaje original|oorspronkelijk bericht|ursprungligt meddelande"
     r"|oprindelig meddelelse|opprinnelig melding|messaggio originale|mensagem original|исходное сообщение"
     r"|wiadomość oryginalna|původní zpráva|alkuperäinen viesti"
 )
 _OTHER_FORWARDS = (
+    r"preposlaná správa|továbbított üzenet|mesaj redirecționat|препратено съобщение|переслане повідомлення"
+    r"|iletilen mesaj"
+    r"|προωθημένο μήνυμα|転送メッセージ|转发的邮件|轉寄郵件|전달된 메시지|proslijeđena poruka|posredovano sporočilo"
+    r"|הודעה שהועברה|رسالة معاد توجيهها|välitetty viesti|edastatud kiri|przekazywana wiadomość|"
     r"message (?:transféré|réexpédié)|début du message (?:transféré|réexpédié)"
     r"|mensaje reenviado|inicio del mensaje reenviado|doorgestuurd bericht|begin doorgestuurd bericht"
     r"|vidarebefordrat (?:brev|meddelande)|videresendt (?:besked|melding)|пересылаемое сообщение|messaggio inoltrato"
     r"|mensagem encaminhada|przekazana wiadomość|přeposlaná zpráva|转发邮件信息|转发的邮件"
 )
 _OTHER_FIELDS = {
-    "from": "de|da|od|van|från|fra|от|от кого|expéditeur|mittente|remitente|nadawca|odesílatel|发件人|寄件者"
+    "from": "від|de la|kimden|šalje|saatja|寄件人|发信人|de|da|od|van|från|fra|от|от кого|expéditeur|mittente"
+    "|remitente|nadawca|odesílatel|发件人|寄件者"
     "|差出人|보낸 사람|kimden|feladó|lähettäjä",
-    "sent": "envoyé|envoyé le|enviado|enviado el|enviada em|inviato|verzonden|skickat|sendt|wysłano"
+    "sent": "enviada|odoslané|elküldve|trimis|изпратено|надіслано|στάλθηκε|gönderildi|gönderme tarihi|寄件日期|寄件时间"
+    "|poslano|saadetud|נשלח|تم الإرسال|ส่งเมื่อ|đã gửi|dikirim|envoyé|envoyé le|enviado|enviado el|enviada em"
+    "|inviato|verzonden|skickat|sendt|wysłano"
     "|wysłane|odesláno|отправлено|发送时间|送信日時|보낸 날짜|gönderilen|lähetetty|küldve",
     "date": "datum|fecha|data|dato|dátum|дата|日期|päivämäärä|tarih|date d'envoi",
-    "to": "à|a|para|aan|till|til|do|komu|кому|收件人|宛先|받는 사람|kime|vastaanottaja|címzett|pour",
+    "to": "către|до|προς|收件者|prima|za|adressaat|à|a|para|aan|till|til|do|komu|кому|收件人|宛先|받는 사람|kime"
+    "|vastaanottaja|címzett|pour",
     "cc": "kopie|kopia|copia|копия|抄送",
-    "subject": "objet|sujet|asunto|oggetto|onderwerp|ämne|emne|temat|předmět|тема|主题|主旨|件名|제목"
+    "subject": "predmet|subiect|относно|θέμα|主旨|zadeva|teema|objet|sujet|asunto|oggetto|onderwerp|ämne|emne"
+    "|temat|předmět|тема|主题|主旨|件名|제목"
     "|konu|aihe|tárgy|assunto",
 }
 
@@ -178,10 +217,86 @@ def is_header_block(lines: Sequence[str]) -> bool:
         seen = {n: f"{value} {line}" if n == next(reversed(seen)) else value for n, value in seen.items()}
     if len(seen) < 2 or not ({"from", "date"} & seen.keys()):
         return False
+    if {"from", "to", "subject"} <= seen.keys() and _is_when(seen.get("sent", seen.get("date", ""))):
+        return True
     if {"from", "sent"} <= seen.keys():
         return len(seen) > 2 or _is_moment(seen["sent"]) or bool(_ADDRESS.search(seen["from"]))
     people = " ".join(seen.get(n, "") for n in ("from", "to"))
     return "date" in seen and bool(_ADDRESS.search(people)) and (_is_moment(seen["date"]) or "from" in seen)
+
+
+def is_block_by_shape(lines: Sequence[str], title: str) -> bool:
+    """The same in a language nobody knows: four to seven lines `Word: value` that begin with a person or a moment;
+    one holds an address, another a date with time, and a third the subject of a reply. `title` is the mail's own."""
+    values: dict[str, str] = {}
+    for line in lines[:8]:
+        found = _FIELD.match(line)
+        if not found or found[1] in values:
+            break
+        values[found[1]] = found[2]
+    if not 4 <= len(values) <= 7:
+        return False
+    rest = list(values.values())
+    people = [v for v in rest if _ADDRESS.search(v)]
+    moments = [v for v in rest if v not in people and _is_when(v)]
+    if not people or not moments or rest[0] not in (*people, *moments):
+        return False
+    others = [v for v in rest if v not in people and v not in moments]
+    return any(_REPLIES.match(v) or (v.strip() and _REPLIES.match(title) and title.endswith(v.strip())) for v in others)
+
+
+def is_drawn_mark(line: str) -> bool:
+    """Words between two drawn lines: above a header, they name the mail below."""
+    return len(line) < 120 and bool(_DRAWN.match(line))
+
+
+def _is_when(value: str) -> bool:
+    """A date with its time, in any language."""
+    return bool(_ANY_TIME.search(value)) and bool(_DATE.search(value) or _ANY_DATE.search(value))
+
+
+def closes(line: str) -> bool:
+    """Whether a line ends like an attribution."""
+    return line.rstrip(_CLOSINGS).endswith(_COLON)
+
+
+def by_shape(lines: Sequence[str], before_quotation: bool) -> int:
+    """How many of the last lines are an attribution, in any language and wherever it was wrapped; 0 when they are none.
+
+    It names an address or a date with its time, and ends in a colon. Where no marked quotation follows, both.
+    """
+    joined, found = "", 0
+    for count, line in enumerate(reversed(lines[-BY_SHAPE_LINES:]), 1):
+        text = line.strip()
+        if not text or (joined and not _wraps(text, joined)):
+            break
+        joined = f"{text} {joined}".strip()
+        if len(joined) > ATTRIBUTION_LENGTH:
+            break
+        if _has_shape(joined, before_quotation):
+            found = count
+    return found
+
+
+def _wraps(text: str, below: str) -> bool:
+    """Whether a line is so long that the next word had to go below, or was broken inside an address."""
+    if text.count("<") > text.count(">"):
+        return True
+    long = len(text) + len(below.split(maxsplit=1)[0]) >= WRAPPED
+    return long and not re.search(r"[^\W\d]{4,}[.?!…]$|[?!…:：]$", text)
+
+
+def _has_shape(text: str, before_quotation: bool) -> bool:
+    around = _BRACKETED.sub(" ", text)
+    words = _LETTERS.findall(around)
+    if len(words) > BY_SHAPE_WORDS or len("".join(words)) > BY_SHAPE_LETTERS:
+        return False
+    if not _SECOND_PERSON.search(text) and (_SENTENCE.search(around) or _patterns().prose.search(text)):
+        return False
+    addressed, when = around != text, _is_when(around)
+    if before_quotation:
+        return when or (addressed and (len(words) <= BY_SHAPE_WORDS // 2 or bool(_DATE.search(around))))
+    return addressed and when
 
 
 def _is_moment(value: str) -> bool:
