@@ -22,6 +22,7 @@ from gateway.core.customers import asks_status
 from gateway.core.decide import decide
 from gateway.core.decision import Decision, Draft, Reason
 from gateway.core.forward import Forwarded, Inside
+from gateway.core.known_quotes import folded
 from gateway.core.notice import Notice
 from gateway.core.policy import Agent, Policy
 from gateway.core.proof import authentic, disproven
@@ -195,8 +196,6 @@ class Desk:
 
     def case(self, tx: Tx, read: Read, now: datetime) -> Case:
         """The mail beside everything the store knows that matters for it."""
-        known = tx.threads.known(read.keys)
-        choice = thread.choose(read.keys, known, self.policy.keys)
         author = author_of(read.message, self.policy).address
         since = now - BUDGET_WINDOW
         seen = tx.threads.seen(read.message.message_id, read.content)
@@ -205,6 +204,14 @@ class Desk:
             seen = seen if now - tx.journal.get(seen.journal_id).received_at < REPEATED_WITHIN else None
         if read.resumed:
             seen = None
+        if seen and not seen.same_content and (earlier := self._earlier(tx, seen.journal_id)):
+            if is_copy(earlier, read.message):
+                seen = replace(seen, same_content=True)
+            elif earlier.date != read.message.date and _author_key(earlier) == _author_key(read.message):
+                # A program that gives each of its mails the same id: that makes no two matters one.
+                read = replace(read, keys=thread.without_own(read.keys))
+        known = tx.threads.known(read.keys)
+        choice = thread.choose(read.keys, known, self.policy.keys)
         contact = tx.contacts.find(author) if author else None
         before = tx.journal.get(seen.journal_id) if seen and seen.same_content and seen.journal_id else None
         facts = Facts(
@@ -245,11 +252,14 @@ class Desk:
         if case.holder:
             return replace(facts, drafts=tuple(tx.drafts.waiting(facts.now, case.holder.keys)))
         if case.agent is None:
-            most = MOST if asks_status(case) else 0 if case.knows_author or not case.author.address else HINTED
-            own = tx.reads.search(Wanted("open", requester=case.author.address), limit=most) if most else ()
+            author, hinted = case.author.address, not case.knows_author
+            if asks_status(case):
+                own, hinted = tx.reads.search(Wanted("open", requester=author), limit=MOST), False
+            else:
+                own = tx.reads.open_of(author, HINTED) if author and hinted else []
             quotes = ticket is not None and case.message.reply_text != case.message.body_text
             history = tx.reads.entries(ticket.number, limit=QUOTABLE) if ticket and quotes else ()
-            twin = next((t.number for t in own if self._is_twin(tx, case, t)), 0) if most == HINTED else 0
+            twin = next((t.number for t in own if self._is_twin(tx, case, t)), 0) if hinted else 0
             return replace(facts, own_tickets=tuple(own), twin=twin, history=tuple(history))
         number = next((int(c.argument) for c in case.order.commands if c.verb in NUMBERED and c.argument), 0)
         named = tx.threads.known(thread.ThreadKeys(claims=(number,))).tickets.get(number) if number else None
@@ -278,6 +288,15 @@ class Desk:
             act=act,
             undone_from=tx.reads.get(act.undo.moved_from) if act and act.undo.moved_from else None,
         )
+
+    @staticmethod
+    def _earlier(tx: Tx, journal_id: int) -> Message | None:
+        """The mail of a journal entry; None when its text is not kept any more."""
+        try:
+            row, data = tx.journal.load(journal_id)
+        except UnknownEntry:
+            return None
+        return parse(data, row.envelope)
 
     @staticmethod
     def _is_twin(tx: Tx, case: Case, ticket: Ticket) -> bool:
@@ -323,11 +342,8 @@ class Desk:
     @staticmethod
     def subject(tx: Tx, draft: Draft) -> str:
         """Of the mail that is the draft; empty when its text is not kept any more."""
-        try:
-            row, data = tx.journal.load(draft.id)
-        except UnknownEntry:
-            return ""
-        return parse(data, row.envelope).subject
+        mail = Desk._earlier(tx, draft.id)
+        return mail.subject if mail else ""
 
 
 MOST = 5_000
@@ -352,9 +368,22 @@ def _forwarded(raw: bytes, message: Message, wanted: str, policy: Policy) -> tup
 def content_hash(raw: bytes, message: Message) -> str:
     """Hash of a mail's content without what transport adds on its way (trace fields, line ends)."""
     body = raw.replace(b"\r\n", b"\n").partition(b"\n\n")[2]
-    author = message.author.key if message.author else ""
-    head = f"{author}\0{message.subject}\0{message.date}\0".encode()
+    head = f"{_author_key(message)}\0{message.subject}\0{message.date}\0".encode()
     return hashlib.sha256(head + body.rstrip(b"\n")).hexdigest()
+
+
+def _author_key(message: Message) -> str:
+    return message.author.key if message.author else ""
+
+
+def is_copy(earlier: Message, message: Message) -> bool:
+    """Two mails of one id and one date are the same one where a list or a gateway only added to it: a footer, a banner,
+    a tag in the subject."""
+    if message.date is None or earlier.date != message.date or _author_key(earlier) != _author_key(message):
+        return False
+    a, b = (folded(m.body_text) for m in (earlier, message))
+    alike = a in b or b in a
+    return alike and base_subject(earlier.subject) == base_subject(message.subject)
 
 
 def names_of(read: Read, policy: Policy) -> list[str]:

@@ -33,11 +33,17 @@ _NAMED_IN_MAIL = (
     .scalar_subquery()
 )
 """A name belongs to a mail: one address may be many people's, of a form or a telephone system."""
-_TICKET = select(
-    TICKET,
-    CONTACT.c.address.label("requester_address"),
-    func.coalesce(_NAMED_IN_MAIL, CONTACT.c.name).label("requester_name"),
-).join(CONTACT, CONTACT.c.id == TICKET.c.requester_id)
+_NAMES = select(TICKET.c.number, _NAMED_IN_MAIL).where(TICKET.c.number.in_(bindparam("numbers", expanding=True)))
+"""Apart from the tickets: where many are sorted, only those that are shown need it."""
+_TICKET = select(TICKET, CONTACT.c.address.label("requester_address"), CONTACT.c.name.label("requester_name")).join(
+    CONTACT, CONTACT.c.id == TICKET.c.requester_id
+)
+_OPEN_OF = (
+    select(TICKET.c.number)
+    .where(TICKET.c.requester_key == bindparam("key"), TICKET.c.status != Status.CLOSED.value)
+    .order_by(TICKET.c.number.desc())
+    .limit(bindparam("most"))
+)
 _TICKETS = _TICKET.where(TICKET.c.number.in_(bindparam("numbers", expanding=True)))
 _PEOPLE = (
     select(PARTICIPANT)
@@ -78,6 +84,11 @@ class TicketReads:
         if not found:
             raise UnknownTicket(f"there is no ticket {number}")
         return found[0]
+
+    def open_of(self, address: str, most: int) -> list[Ticket]:
+        """The newest open tickets of an address, the newest first."""
+        rows = self._connection.execute(_OPEN_OF, {"key": address_key(address), "most": most})
+        return self.numbered(row[0] for row in rows)[::-1]
 
     def marked(self, named: Named) -> Ticket:
         """The ticket a mark was made for, or the one it was merged into. Raises `UnknownTicket` for any other."""
@@ -205,7 +216,9 @@ class TicketReads:
     def _with_people(self, rows: Sequence[Row[Any]]) -> list[Ticket]:
         numbers = [row.number for row in rows]
         people: dict[int, list[Participant]] = {}
+        names: dict[int, str] = {}
         if numbers:
+            names = {row[0]: row[1] for row in self._connection.execute(_NAMES, {"numbers": numbers}) if row[1]}
             found = self._connection.execute(_PEOPLE, {"numbers": numbers})
             for p in found:
                 people.setdefault(p.ticket, []).append(
@@ -213,15 +226,15 @@ class TicketReads:
                         Address(p.address, p.name), bool(p.confirmed), bool(p.follower), tuple(p.sees), bool(p.adviser)
                     )
                 )
-        return [ticket_of(row, tuple(people.get(row.number, ()))) for row in rows]
+        return [ticket_of(row, tuple(people.get(row.number, ())), names.get(row.number, "")) for row in rows]
 
 
-def ticket_of(row: Row[Any], people: tuple[Participant, ...]) -> Ticket:
+def ticket_of(row: Row[Any], people: tuple[Participant, ...], name: str) -> Ticket:
     return Ticket(
         number=row.number,
         status=Status(row.status),
         subject=row.subject,
-        requester=Address(row.requester_address, row.requester_name),
+        requester=Address(row.requester_address, name or row.requester_name),
         mailbox=row.mailbox,
         created_at=row.created_at,
         last_activity_at=row.last_activity_at,

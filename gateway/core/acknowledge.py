@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gateway.core.case import Case
-from gateway.core.roles import is_role
+from gateway.core.roles import is_shared
 from gateway.core.window import spent
 from gateway.mail.message import KindName
 
@@ -25,7 +25,7 @@ def no_acknowledgement(case: Case) -> str:
         return "it has no author to answer"
     if case.policy.is_own(case.author.address):
         return "its author is one of our own addresses"
-    if is_role(case.author.key):
+    if is_shared(case.author):
         return "role-address: nobody reads there"
     if case.facts.undeliverable and not lives(case):
         return "mail to this address failed for good lately"

@@ -160,13 +160,13 @@ class Case:
 
     @property
     def mailbox(self) -> Mailbox:
-        """Which of our mailboxes the mail is for: by its header, then by its envelope, else the first."""
+        """Which of our mailboxes the mail is for: by its envelope, then by its header, else the first."""
         return (*self.mailboxes, self.policy.mailboxes[0])[0]
 
     @property
     def mailboxes(self) -> tuple[Mailbox, ...]:
         """All of our mailboxes it was written or delivered to."""
-        return self.boxes(*self._named, *self.envelope.recipients)
+        return self.boxes(*self.envelope.recipients, *self._named)
 
     @property
     def mailboxes_not_told(self) -> tuple[Mailbox, ...]:

@@ -276,9 +276,10 @@ def _own_open(case: Case) -> tuple[str, ...]:
 
 def _unknown_form(case: Case) -> str:
     """The second mail of an address whose mails ask for answers elsewhere: a form the operator may know."""
-    if case.author is not case.message.author or len(case.facts.new_tickets) != 1 or not is_shared(case.author):
+    if case.author is not case.message.author or len(case.facts.new_tickets) != 1:
         return ""
-    asked = ", ".join(a.address for a in asked_at(case.message, case.policy))
+    domain = case.author.key.rpartition("@")[2]
+    asked = ", ".join(a.address for a in asked_at(case.message, case.policy) if not a.key.endswith(f"@{domain}"))
     return asked and (
         f"Mails of {case.author.address} ask for answers at other addresses ({asked}). If it is a form of yours, "
         "name it in gateway.trusted_form_senders: then who filled it in is the requester."

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from gateway.core import token
 from gateway.core.policy import Agent, Policy
@@ -179,6 +179,11 @@ def keys(message: Message, envelope: Envelope, policy: Policy, agent: Agent | No
         reported=reported,
         people=people,
     )
+
+
+def without_own(keys: ThreadKeys) -> ThreadKeys:
+    """The keys of a mail whose own Message-ID says nothing."""
+    return replace(keys, found=tuple(key for key in keys.found if not key.own))
 
 
 def choose(keys: ThreadKeys, known: Known, secrets: token.Keys) -> Choice:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 
 _KELVIN = "\u212a"
 NULL_REVERSE_PATH = ""
@@ -35,12 +36,26 @@ class Address:
 
 
 def address_key(address: str) -> str:
-    """Fold an addr-spec for comparison. Local parts are compared without case, as mailbox providers do.
+    """Fold an addr-spec for comparison, its domain as people write it (RFC 5890 U-labels). Local parts are compared
+    without case, as mailbox providers do.
 
     Lower case and no more: `straße.example` and `strasse.example` are two domains (RFC 5891), and two people.
     So are the letter k and the Kelvin sign, the one sign beyond ASCII whose lower case is within.
     """
-    return _KELVIN.join(part.lower() for part in address.strip().split(_KELVIN))
+    key = _KELVIN.join(part.lower() for part in address.strip().split(_KELVIN))
+    return _unicode_domain(key) if "xn--" in key else key
+
+
+@lru_cache(maxsize=1024)
+def _unicode_domain(key: str) -> str:
+    """A domain in its ASCII form (RFC 5891 A-labels) is the one people write; what is none stays as it is."""
+    import idna
+
+    local, at, domain = key.rpartition("@")
+    try:
+        return f"{local}{at}{idna.decode(domain)}"
+    except (idna.IDNAError, UnicodeError):
+        return key
 
 
 @dataclass(frozen=True, slots=True)

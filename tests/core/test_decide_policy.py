@@ -428,9 +428,10 @@ def test_a_form_is_the_person_it_names() -> None:
 
 
 def test_the_mailbox_is_the_one_written_to() -> None:
-    """By header, else by envelope, else the first."""
+    """By envelope, else by header, else the first."""
     for mail, path, box in (
-        (message(to=(Address("Hilfe@example.de"),)), envelope(), "hilfe@example.de"),
+        (message(to=(Address("Hilfe@example.de"),)), envelope(), "support@example.com"),
+        (message(to=(Address("Hilfe@example.de"),)), envelope(KIM.address, "all@example.de"), "hilfe@example.de"),
         (message(to=(KIM,)), envelope(KIM.address, "hilfe@example.de"), "hilfe@example.de"),
         (message(to=()), envelope(KIM.address, "postmaster@example.de"), "support@example.com"),
     ):

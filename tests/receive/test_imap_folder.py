@@ -79,6 +79,27 @@ async def test_the_raw_bytes_are_kept_as_they_came(house: House, server: Server)
     assert (await house.database.read(lambda tx: tx.journal.load(row.id)))[1] == raw
 
 
+async def test_a_blind_copy_is_for_whom_it_was_delivered_to(house: House, server: Server) -> None:
+    """In a catch-all account X-Original-To says which of our addresses a mail came to, before the account's own."""
+    server.deliver(b"X-Original-To: hilfe@example.de\r\nDelivered-To: catchall@example.com\r\n" + mail(1))
+    await house.look(server, house.folder(errand()))
+    (row,) = await house.settled()
+    assert row.recipients[0] == "hilfe@example.de"
+    ticket = await house.database.read(lambda tx: tx.reads.get(1))
+    assert ticket.mailbox == "hilfe@example.de"
+
+
+async def test_a_servers_note_is_no_mail(house: House, server: Server) -> None:
+    """Exchange gives a note where it cannot convert a mail: that stays where it is and is written down."""
+    note = b"From: Microsoft Exchange Server\r\nSubject: Retrieval using the IMAP4 protocol failed for the following "
+    server.deliver(note + b"message: 6\r\n\r\nThe server couldn't retrieve it.\r\n")
+    folder = house.folder(errand())
+    await house.look(server, folder)
+    assert await house.settled() == []
+    (left,) = await house.sources.unfetched(errand().source)
+    assert "note of its own" in left.cause
+
+
 async def test_the_envelope_tells_the_source_and_our_addresses(house: House, server: Server) -> None:
     """A token in Delivered-To finds its ticket although To names only the mailbox."""
     server.deliver(mail(1))
@@ -94,7 +115,7 @@ async def test_the_envelope_tells_the_source_and_our_addresses(house: House, ser
         ("support@example.com",),
         "",
     )
-    assert second.recipients == ("support@example.com", f"support+{mark}@example.com")
+    assert second.recipients == (f"support+{mark}@example.com", "support@example.com")
     assert second.reverse_path == "stranger@else.example"
     assert second.ticket == 1
 

@@ -376,7 +376,7 @@ def test_one_mail_to_two_mailboxes_is_one_ticket(build_on_both: Build) -> None:
 
 
 def test_a_copy_by_a_mailing_list_is_on_the_same_ticket(build: Build) -> None:
-    """The list puts its name into the subject and a line under the text."""
+    """The list puts its name into the subject and a line under the text: it is the same mail, and says nothing new."""
     stage = build()
     stage.arrive(PLAIN % (b"support@example.com", b"1", b"Printer", b"It burns."))
     footer = b"It burns.\n_______\nlist@customer.example"
@@ -384,7 +384,7 @@ def test_a_copy_by_a_mailing_list_is_on_the_same_ticket(build: Build) -> None:
         b"List-Id: <list.customer.example>\n" + PLAIN % (b"support@example.com", b"1", b"[list] Printer", footer)
     )
     assert stage.tickets() == 1
-    assert stage.newest == ("settled", "reply", 1)
+    assert stage.newest == ("settled", "duplicate", 1)
 
 
 def test_a_mail_without_an_id_is_one_mail_however_often_it_is_retried(build: Build) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -35,6 +36,11 @@ RECIPIENTS = 20
 """Addresses of ours in one mail that count, beside the mailbox."""
 OVERLAP = timedelta(days=2)
 """How far before the last look mails of a rebuilt folder are read again; search knows days only, in unknown zones."""
+STUB_BYTES = 8 * 1024
+_STUB = re.compile(
+    rb"^Subject:\s*Retrieval using the (?:IMAP4|POP3) protocol failed for the following message", re.M | re.I
+)
+"""What Exchange gives in place of a mail it cannot convert; the mail itself stays where it is."""
 FIRST_RETRY, LAST_RETRY = timedelta(minutes=1), timedelta(hours=1)
 
 
@@ -193,6 +199,10 @@ class Folder:
             self._in_hand.discard(uids[0])
             return []
         mails = await self._fetch(server, uids, size)
+        notes = [uid for uid, raw in mails.items() if _STUB.search(raw[:STUB_BYTES])]
+        for uid in notes:
+            await self._miss(uid, sizes[uid], "the server gave a note of its own in place of it (Exchange)")
+            del mails[uid]
         results = await asyncio.gather(*(self._accept(mails[uid]) for uid in mails), return_exceptions=True)
         taken = []
         for uid, result in zip(mails, results, strict=True):
@@ -203,7 +213,7 @@ class Folder:
             else:
                 await self._miss(uid, sizes[uid], f"{type(result).__name__}: {result}")
         for uid in uids:
-            if uid not in mails:
+            if uid not in mails and uid not in notes:
                 await self._explain(server, uid, sizes[uid])
         return taken
 
@@ -227,11 +237,15 @@ class Folder:
         await self._intake.accept(raw, self._envelope(raw))
 
     def _envelope(self, raw: bytes) -> Envelope:
-        """For the mailbox it was found in, and every other address of ours its header names."""
-        found, mailbox = envelope_of(raw, self.source, ADDRESSED_TO), self._errand.mailbox
-        others = {address_key(a): a for a in found.recipients if self._intake.is_ours(a)}
-        others.pop(address_key(mailbox), None)
-        return replace(found, recipients=(mailbox, *list(others.values())[:RECIPIENTS]))
+        """For whom it was delivered to as far as its header tells, the mailbox it was found in, and every other address
+        of ours it names."""
+        found = envelope_of(raw, self.source, ADDRESSED_TO, self._errand.mailbox)
+        mine = address_key(self._errand.mailbox)
+        ours: dict[str, str] = {}
+        for address in found.recipients:
+            if address_key(address) == mine or self._intake.is_ours(address):
+                ours.setdefault(address_key(address), address)
+        return replace(found, recipients=tuple(ours.values())[: RECIPIENTS + 1])
 
     # --- what stays behind --------------------------------------------------------------------
 
