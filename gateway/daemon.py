@@ -70,6 +70,7 @@ async def run(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number, event in ((signal.SIGTERM, stop), (signal.SIGINT, stop), (signal.SIGHUP, changed)):
         loop.add_signal_handler(number, event.set)
+    _faults.clear()
     given, proven = systemd.listen_sockets(), None
     while not stop.is_set():
         try:
@@ -87,6 +88,8 @@ async def run(settings: Settings) -> None:
             log.error("reload refused", extra={"cause": str(error)})
             settings = proven
             texts.use(settings.templates_dir)
+    if _faults:
+        raise RuntimeError("a part of the daemon died") from _faults[0]
 
 
 async def _until(stop: asyncio.Event, changed: asyncio.Event, settings: Settings) -> Settings:
@@ -244,10 +247,15 @@ async def _running(work: Awaitable[object], drain: Stop | None = None) -> AsyncI
         await asyncio.gather(task, return_exceptions=True)
 
 
+_faults: list[BaseException] = []
+"""What ended parts of this process."""
+
+
 def _died(task: asyncio.Future[object]) -> None:
     """A loop that ends by itself is a fault: better a restart by systemd than half a daemon."""
     if not task.cancelled() and task.exception() is not None:
         log.critical("a part of the daemon died; stopping", exc_info=task.exception())
+        _faults.append(task.exception() or RuntimeError())
         os.kill(os.getpid(), signal.SIGTERM)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import socket
@@ -12,6 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from gateway import config, daemon
+from gateway.cli import main
+from gateway.worker import Worker
 from tests.site import Site, mail, running, until
 
 
@@ -58,3 +62,33 @@ def test_a_failed_start_says_why_and_ends(tmp_path: Path, watchdog: str) -> None
         ended = subprocess.run(command, capture_output=True, text=True, timeout=100, env=environment)
     assert ended.returncode == 1
     assert f"metrics.listen: cannot listen on 127.0.0.1:{port}" in ended.stderr
+
+
+async def test_a_part_that_dies_is_no_clean_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Better started again by systemd than half a daemon, and for that it must not end with 0."""
+
+    async def run(self: Worker) -> None:
+        raise ValueError("a fault")
+
+    monkeypatch.setattr(Worker, "run", run)
+    with pytest.raises(RuntimeError, match="a part of the daemon died"):
+        await daemon.run(config.load(Site(tmp_path).config))
+
+
+def test_a_fault_has_an_exit_code_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """systemd repeats a start after it, and not after a wrong setting, as the unit says."""
+
+    async def run(settings: config.Settings) -> None:
+        raise ValueError("a fault")
+
+    monkeypatch.setattr(daemon, "run", run)
+    umask, handlers = os.umask(0o077), list(logging.getLogger().handlers)
+    try:
+        code = main(["run", "--config", str(Site(tmp_path).config)])
+    finally:
+        os.umask(umask)
+        logging.getLogger().handlers[:] = handlers
+    unit = (Path(__file__).parent.parent / "deploy" / "replydesk.service").read_text("utf-8")
+    (prevented,) = [line for line in unit.splitlines() if line.startswith("RestartPreventExitStatus=")]
+    assert str(code) not in prevented.partition("=")[2].split()
+    assert "1" in prevented.partition("=")[2].split()

@@ -169,7 +169,12 @@ def look_at_database(settings: Settings) -> Iterator[Finding]:
         else:
             yield Finding("database", WARNING, problem)
     except StorageUnavailable as error:
-        yield Finding("database", ERROR, f"{database.safe_url}: {error}", "Start it, or correct gateway.database_url.")
+        yield Finding(
+            "database",
+            ERROR,
+            f"{database.safe_url}: {error}",
+            "Start it, or correct gateway.database_url or database_password_file.",
+        )
     finally:
         database.close_now()
 

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import os
+
+from gateway.errors import ReplydeskError
+
+FAULT = 70
+"""EX_SOFTWARE: unlike a wrong setting, systemd tries it again."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -17,5 +23,11 @@ def run(args: argparse.Namespace) -> int:
     os.umask(0o077)
     settings = config.load(args.config)
     log.set_up(settings.gateway.log_format)
-    asyncio.run(daemon.run(settings))
+    try:
+        asyncio.run(daemon.run(settings))
+    except ReplydeskError:
+        raise
+    except Exception:
+        logging.getLogger("replydesk").critical("ended by a fault", exc_info=True)
+        return FAULT
     return 0
