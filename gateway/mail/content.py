@@ -228,8 +228,8 @@ def _is_text(part: Part, content: Content) -> bool:
         return not part.cut  # its boundary is nowhere to be found: what is there is shown
     if part.main_type != "text":
         return False
-    if part.disposition.value == "attachment":
-        return False
+    if part.disposition.value == "attachment" and (part.filename or set(part.number) - {"1", "."}):
+        return False  # without a name and in front it is the text, whatever it is marked as
     subtype = part.content_type.partition("/")[2]
     if subtype in _SHOWN_AS_FILES:
         return False

@@ -408,6 +408,16 @@ def test_a_known_form_is_the_person_it_names() -> None:
     assert case(desk).author == Address("help+id7@vendor.example", "Vendor")
 
 
+def test_the_operator_hears_of_a_form_that_is_not_known() -> None:
+    """At the second mail of an address whose mails ask for answers elsewhere, at another domain."""
+    mail = message(Address("web@site.example", "Site"), reply_to=(KIM,))
+    again = case(mail, new_tickets=(NOW,))
+    assert "trusted_form_senders" in decide(again).alarm
+    assert decide(case(mail)).alarm == ""
+    same = message(Address("kim@customer.example"), reply_to=(Address("kim.c@customer.example"),))
+    assert decide(case(same, new_tickets=(NOW,))).alarm == ""
+
+
 def test_everybody_a_mail_leaves_out_is_named() -> None:
     """Of very many people in copy the first take part; the agents read who does not. A second author takes part."""
     many = tuple(Address(f"p{n}@customer.example") for n in range(60))

@@ -58,3 +58,12 @@ def test_an_attached_mail_has_its_whole_subject_as_name() -> None:
     inner = b"Content-Type: message/rfc822\n\nSubject: Offer 12/2024\n\nx\n"
     raw = b"Content-Type: multipart/mixed; boundary=b\n\n--b\n" + inner + b"--b--"
     assert attachments(read(taken_apart(raw)))[0].filename == "Offer 12-2024.eml"
+
+
+def test_a_text_without_a_name_in_front_is_the_text_whatever_it_is_marked_as() -> None:
+    """Some programs mark the words themselves as an attachment; a text with a name, or behind others, is a file."""
+    marked = b"Content-Type: text/plain\nContent-Disposition: attachment\n\nHello\n"
+    assert read(taken_apart(marked)).text.strip() == "Hello"
+    raw = b"Content-Type: multipart/mixed; boundary=b\n\n--b\n" + marked + b"--b\n" + marked + b"--b--"
+    found = read(taken_apart(raw))
+    assert (found.text.strip(), len(found.files)) == ("Hello", 1)
