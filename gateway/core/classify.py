@@ -63,6 +63,10 @@ class Mail:
         """A field's keyword: without comments and parameters, case-folded (RFC 3834 section 5)."""
         return _COMMENT.sub("", self.message.header(field)).partition(";")[0].strip().casefold()
 
+    def precedes(self, *words: str) -> bool:
+        """Whether any of its Precedence fields, for lists add a second one, is one of these."""
+        return any(value.strip().casefold() in words for value in self.message.headers.get("precedence", ()))
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
@@ -153,7 +157,7 @@ RULES: tuple[Rule, ...] = (
         "precedence-auto-reply",
         KindName.AUTOMATIC,
         "Its Precedence is auto_reply.",
-        lambda m: m.says("precedence") in ("auto_reply", "auto-reply"),
+        lambda m: m.precedes("auto_reply", "auto-reply"),
     ),
     Rule("null-reverse-path", KindName.AUTOMATIC, "It was sent from the null address (RFC 5321).", _null_reverse_path),
     Rule("multipart-report", KindName.AUTOMATIC, "It is a report of a kind we do not know.", _report_type),
@@ -200,7 +204,7 @@ SILENCERS: tuple[Silencer, ...] = (
     Silencer(
         "precedence",
         "Its Precedence says bulk, junk or list.",
-        lambda m: m.says("precedence") in ("bulk", "junk", "list"),
+        lambda m: m.precedes("bulk", "junk", "list"),
     ),
     Silencer("list", "It came through a mailing list.", _is_list),
     Silencer("role-address", "An answer would go to an address that nobody reads.", _is_role),

@@ -18,7 +18,25 @@ SENTENCE = 3
 """Words that whoever quotes by hand quotes at least."""
 BEFORE = 12
 """Lines kept of the beginning of a quoted mail, in front of the first answer."""
+POINTER = 250
+"""Characters of a text that only points below."""
 _TORN_LENGTH = 60
+_POINTER = re.compile(
+    r"(?i)\b(?:see|answer(?:s|ed)?|comment(?:s|ed)?|repl(?:y|ies|ied)|respon(?:se|ses|ded)|remarks)\b.{0,40}"
+    r"\b(?:below|in-?line|in (?:red|blue|green|bold|colou?r))\b"
+    r"|\b(?:siehe|antwort(?:en)?|kommentare?|anmerkung(?:en)?|beantwortet)\b.{0,40}"
+    r"\b(?:unten|im text|in (?:rot|blau|grün|farbe|fett)|darunter|inline)\b|\banbei meine (?:kommentare|antworten)"
+    r"|\bs\. ?u\.|\b(?:voir|réponses?|commentaires?)\b.{0,40}\b(?:ci-dessous|plus bas|en (?:rouge|bleu|vert))\b"
+    r"|\b(?:ver|vea|respuestas?|comentarios?)\b.{0,40}\b(?:abajo|en (?:rojo|azul|verde))\b"
+    r"|\b(?:vedi|risposte|commenti)\b.{0,40}\b(?:sotto|in (?:rosso|blu|verde))\b"
+    r"|\b(?:zie|antwoord(?:en)?|opmerkingen)\b.{0,40}\b(?:hieronder|onder|in (?:het )?(?:rood|blauw|groen))\b"
+    r"|\b(?:ver|respostas?|comentários?)\b.{0,40}\b(?:abaixo|em (?:vermelho|azul|verde))\b"
+    r"|\bponiżej\b|\bna (?:czerwono|niebiesko)\b|\bse (?:nedan|nedenfor)\b|\b(?:i|med) (?:rött|rødt|blått|blåt)\b"
+    r"|\bviz níže\b|\b(?:červeně|modře)\b|\bkatso alla\b|\bpunaisella\b|\blásd (?:alább|lent)\b|\bpirossal\b"
+    r"|\bmai jos\b|\başağıda|\bсм(?:\.|отри) ниже\b|\b(?:ответы|ответ) (?:ниже|красным)\b|\bвідповіді нижче\b"
+    r"|παρακάτω|下記|以下に|赤字|见下|見下|如下|红色|紅色|아래"
+)
+"""How people say it; there is no shape to know it by."""
 _SEPARATOR = re.compile(r"^\s*(?:[-_=*–—]{3,}|-- ?)\s*$")
 _MARKS = re.compile(r"^(?:> ?)+")
 _WORD = re.compile(r"\w+")
@@ -46,6 +64,11 @@ class _Run:
     @property
     def answered(self) -> bool:
         return any(row.strip() for row in self.rows)
+
+
+def points_below(text: str) -> bool:
+    """Whether a text is short and says no more than that the answers stand in what is quoted below it."""
+    return len(text) <= POINTER and bool(_POINTER.search(text))
 
 
 def is_separator(row: str) -> bool:

@@ -39,6 +39,9 @@ _NOT_CHARSETS = frozenset({"idna", "punycode", "unicode_escape", "raw_unicode_es
 
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:+()-]{0,39}")
 _WESTERN = frozenset({"cp1252", "iso8859-15", "mac_roman", "cp850", "cp1254"})
+_SINGLE_BYTE = re.compile(r"iso8859-|cp12|cp8|koi8|mac_")
+_CONTROLS = re.compile("[\x80-\x9f]")
+_ISO_2022_JP_TEXT = re.compile(rb"\x1b\$[@B][!-~]{2}")
 _STATEFUL = re.compile(rb"[\x80-\xff\x00\x0e\x1b]|~\{")
 """What can make bytes mean something else than ASCII; UTF-7 alone needs less."""
 _MULTI_BYTE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
@@ -71,12 +74,20 @@ def decode(data: bytes, declared: str = "", hint: str = "") -> tuple[str, str]:
     codec = _codec_for(declared)
     if not codec:
         return _guess(data, hint), f"unknown charset {declared[:40]!r}" if declared.strip() else _undeclared(data)
-    if codec in _WESTERN and not data.isascii():
+    if codec.startswith("iso2022_jp") and not data.isascii():
+        # It has no 8-bit bytes, so they prove the label wrong.
+        return _eight_bit_japanese(data), f"not valid {declared[:40]}"
+    if codec == "utf-8" and data.isascii() and _ISO_2022_JP_TEXT.search(data):
+        return _iso_2022_jp(data), f"declared {declared[:40]}, is iso-2022-jp"
+    if (codec in _WESTERN or _SINGLE_BYTE.match(codec)) and not data.isascii():
         # Every byte string is valid here, so a valid multi-byte UTF-8 text proves the label wrong.
         try:
-            return data.decode("utf-8"), f"declared {declared[:40]}, is utf-8"
+            text = data.decode("utf-8")
+            if codec in _WESTERN or not _CONTROLS.search(text):
+                return text, f"declared {declared[:40]}, is utf-8"
         except UnicodeDecodeError:
-            return (_western(data) if codec == "cp1252" else data.decode(codec, "replace")), ""
+            if codec in _WESTERN:
+                return (_western(data) if codec == "cp1252" else data.decode(codec, "replace")), ""
     try:
         return _strict(data, codec), ""
     except (UnicodeError, LookupError):
@@ -113,6 +124,16 @@ def _strict(data: bytes, codec: str) -> str:
     text = data.decode(codec)
     text.encode("utf-8")  # some codecs fabricate lone surrogates
     return text
+
+
+def _eight_bit_japanese(data: bytes) -> str:
+    """The charset that decodes all of the bytes; Shift JIS decodes much of EUC-JP, as half-width kana nobody sends."""
+    for codec in ("utf-8", "euc_jp", "cp932"):
+        try:
+            return data.decode(codec)
+        except UnicodeDecodeError:
+            continue
+    return _iso_2022_jp(data)
 
 
 def _nearest(data: bytes, codec: str) -> str:

@@ -45,6 +45,8 @@ _MARKUP = re.compile(
 """HTML that says it is plain text."""
 _CID = re.compile(r"""(?i)cid:([^"'\s>)]+)""")
 _SIGNATURE_LINE = "-- "
+_BLANK_LINES = re.compile(r"\n(?:[ \t\u00a0\u200b\ufeff]*\n){3,}")
+"""Three and more; two divide what belongs apart."""
 
 _WRITTEN_IN_LIMIT = 100
 """Files taken out of one text."""
@@ -389,7 +391,7 @@ def _compose(content: Content) -> None:
     shown: list[str] = []
     for index, piece in enumerate(content.pieces):
         if piece.text.strip() and not (piece.html and _is_stub(piece.text)):
-            shown.append(piece.text.strip("\n"))
+            shown.append(_BLANK_LINES.sub("\n\n\n", piece.text).strip("\n"))
             continue
         lines = html_text.lines(piece.html)
         if len(content.pieces) == 1:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from gateway.mail import html_text, quotation
-from gateway.mail.answers import Stretch, is_separator, with_questions
+from gateway.mail.answers import Stretch, is_separator, points_below, with_questions
 from gateway.mail.html_text import TextLine
 from gateway.texts import Catalogs, catalog, catalogs
 from gateway.texts import mark as _
@@ -88,8 +88,9 @@ def new_text(body_text: str, lines: Sequence[TextLine] = (), above: Sequence[str
     kept, stretches = _kept(rows, title)
     if len(kept) == len(rows) == len(plain):
         return body_text
-    kept = with_questions(kept, stretches)
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(kept)).strip() or body_text
+    answered = with_questions(kept, stretches)
+    found = re.sub(r"\n{3,}", "\n\n", "\n".join(answered)).strip() or body_text
+    return body_text if answered is kept and points_below(found) else found
 
 
 _WARNS = re.compile(
@@ -339,7 +340,8 @@ def told_by_markup(text: str, html: str) -> str:
         if letters and before >= len(new) and above.startswith(new):
             rest = letters + _letters("".join(plain[index + 1 : index + BEGINNING]))
             if old and rest[:ALIKE] == old[:ALIKE]:
-                return "\n".join(_without_separator(plain[:index])).strip() or text
+                found = "\n".join(_without_separator(plain[:index])).strip()
+                return text if points_below(found) else found or text
         above += letters
         before += len(letters)
         if before > len(new) + 2 * ALIKE:

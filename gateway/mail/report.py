@@ -27,7 +27,7 @@ LINES_LIMIT = 4_000
 LINE_LIMIT = 1_000
 _GUESSES_LIMIT = 20
 _DAEMON = re.compile(
-    r"(?i)\b(?:mailer|mail|m)[-_. ]?d(?:ae|e|ea)mon|postmaster|mail (?:delivery|administrator|system)|mailadm"
+    r"(?i)\b(?:mailer|mail|m)[-_. ]?d(?:ae|e|ea)mon|post[-_]?master|mail (?:delivery|administrator|system)|mailadm"
 )
 _RETURNED_SUBJECT = re.compile(
     r"(?i)undeliver|returned mail|return(?:ed)? to sender|mail (?:delivery )?(?:system )?(?:fail|error|status|returned)"
@@ -61,6 +61,11 @@ _ADDRESS = re.compile(r"(?<![\w.+=/-])([\w.!#$%&'*+/=?^`{|}~-]{1,64}@[A-Za-z0-9]
 _STATUS_IN_WORDS = re.compile(r"\b([45]\.\d{1,3}\.\d{1,3})\b")
 _EXPANDED = re.compile(r"\(expanded from:?\s*<?([^\s<>()@]{1,64}@[^\s<>()@]{1,250})>?\)", re.I)
 """Sendmail and Postfix: where a forward led to, and the address that was written to."""
+_CONTACT = re.compile(
+    r"(?i)(?:contact|ask|mail to|write to|help from|wenden sie sich an|kontaktieren sie)\s[^@\n]{0,60}?"
+    r"<?([\w.!#$%&'*+/=?^`{|}~-]{1,64}@[A-Za-z0-9.-]{1,250}[A-Za-z0-9])"
+)
+"""Whom a provider offers for questions."""
 _QUOTED_ID = re.compile(r"(?im)^[ \t>|]*message-id:\s*(<[^<>\n]{3,300}>)")
 _QUOTED_PARENTS = re.compile(r"(?im)^[ \t>|]*(?:in-reply-to|references):\s*((?:<[^<>\n]{3,300}>\s*)+)")
 
@@ -92,6 +97,9 @@ def told_in_words(tree: MimeMessage, fields: Fields, text: str) -> tuple[Deliver
         temporary, permanent = _known_wordings(tree, fields, text)
     if not temporary and not permanent and _is_from_system(fields):
         permanent = _refused(said, fields)
+    if not fields.raw("x-failed-recipients"):
+        never = _not_recipients(tree, fields, text)
+        permanent, temporary = ([a for a in found if a.casefold() not in never] for found in (permanent, temporary))
     if _is_delay(said, fields):
         temporary, permanent = [*temporary, *permanent], []
     written_to = _written_to(said)
@@ -101,6 +109,20 @@ def told_in_words(tree: MimeMessage, fields: Fields, text: str) -> tuple[Deliver
             address = written_to.get(named_address.casefold(), named_address)
             found.setdefault(address.casefold(), _report(action, address, said))
     return tuple(found.values())
+
+
+def _not_recipients(tree: MimeMessage, fields: Fields, text: str) -> set[str]:
+    """Addresses a bounce names that did not bounce: whom it is sent to, who wrote the mail that came back, its
+    Message-ID, and whom to ask about it."""
+    found = {i.casefold() for i in quoted_ids(text)} | {a.key for a in people.found_in(fields.raw("to"))}
+    for part in mime.tree(tree)[1]:
+        if part.content_type in _RETURNED:
+            header = _returned_header(part)
+            found |= {i.casefold() for i in _ids_of(header)}
+            written = (mime.field(header, name) for name in ("from", "reply-to", "sender"))
+            found |= {a.key for value in written for a in people.found_in(value)}
+            found -= {a.key for a in people.found_in(mime.field(header, "to"))}
+    return found | {m[1].casefold() for m in _CONTACT.finditer(text[:TEXT_LIMIT])}
 
 
 def _written_to(said: str) -> dict[str, str]:

@@ -95,3 +95,22 @@ def test_a_wrong_declaration_is_a_defect(declared: str, says: str) -> None:
 def test_ascii_needs_no_defect() -> None:
     """Where every charset agrees nothing is wrong, even when nothing was declared."""
     assert charset.decode(b"plain", "") == ("plain", "")
+
+
+@pytest.mark.parametrize(
+    "label", ["iso-8859-2", "windows-1250", "windows-1251", "koi8-r", "iso-8859-7", "windows-1256"]
+)
+def test_utf_8_under_any_label_of_single_bytes(label: str) -> None:
+    """Text that is valid UTF-8 proves the label wrong; text of the label stays what it is."""
+    assert charset.decode("Zażółć gęślą jaźń".encode(), label) == ("Zażółć gęślą jaźń", f"declared {label}, is utf-8")
+    assert charset.decode("Привет".encode("koi8-r"), "koi8-r") == ("Привет", "")
+
+
+@pytest.mark.parametrize("codec", ["euc_jp", "cp932", "utf-8"])
+def test_iso_2022_jp_has_no_8_bit_bytes(codec: str) -> None:
+    """Where there are some, the label is wrong; where it is not declared, its escapes tell."""
+    assert charset.decode("こんにちは、世界。".encode(codec), "iso-2022-jp") == (
+        "こんにちは、世界。",
+        "not valid iso-2022-jp",
+    )
+    assert charset.decode("こんにちは".encode("iso2022_jp"), "us-ascii")[0] == "こんにちは"

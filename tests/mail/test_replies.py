@@ -39,3 +39,15 @@ def test_a_form_is_no_quoted_header() -> None:
     """What a web form mails has fields, an address and a moment, but answers nothing."""
     form = "Nome: Kim\nIndirizzo: kim@x.example\nQuando: 6.5.2024 10:12\nMotivo: Lampada\n\nNon funziona."
     assert new_text(form, title="Lampada") == form
+
+
+HEADER = "From: Support <a@b.example>\nSent: Monday, May 6, 2024 10:15 AM\nTo: Anna\nSubject: Lamp\n\nWhich?\nThe blue."
+
+
+@pytest.mark.parametrize(
+    "pointer", ["See below.", "Hallo,\n\nsiehe unten.", "Meine Antworten in Rot.", "Voir mes réponses en bleu"]
+)
+def test_an_answer_that_stands_below_is_seen(pointer: str) -> None:
+    """A short text that only points below shows the whole mail; any other is its new text."""
+    assert new_text(f"{pointer}\n\n{HEADER}") == f"{pointer}\n\n{HEADER}"
+    assert new_text(f"The lamp stands below the desk.\n\n{HEADER}") == "The lamp stands below the desk."

@@ -165,3 +165,19 @@ def test_receipts_and_complaints() -> None:
     """RFC 8098 and RFC 5965: what was read, and what was called spam; no recipients."""
     assert report(MAILS["read receipt"]) == Report(ReportType.DISPOSITION, (), ("rd.5@replydesk.example",))
     assert report(MAILS["complaint"]) == Report(ReportType.FEEDBACK, (), ("rd.6@replydesk.example",))
+
+
+def test_who_did_not_bounce() -> None:
+    """Neither we, nor a Message-ID, nor the provider's contact are recipients that failed."""
+    head = (
+        "From: mailer-daemon@x.example\nTo: support@replydesk.example\nSubject: Undelivered Mail Returned to Sender\n"
+    )
+    said = (
+        "Unable to deliver message to: <carla@example.com>\nDelivery failed for the following reason:\n"
+        "550 <carla@example.com> No such user here\nFor help, please contact help@provider.example\n"
+    )
+    returned = "Message-ID: <2024.1@example.org>\nFrom: support@replydesk.example\nTo: carla@example.com\n\nHello"
+    parts = f"--b\n\n{said}--b\nContent-Type: message/rfc822\n\n{returned}\n--b--\n"
+    found = parse(f"{head}Content-Type: multipart/mixed; boundary=b\n\n{parts}".encode()).report
+    assert found is not None
+    assert [r.final_recipient for r in found.recipients] == ["carla@example.com"]
