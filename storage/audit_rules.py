@@ -52,6 +52,7 @@ NEEDS_NO_TICKET = frozenset(
         Reason.AGENT_HELD_BACK,
         Reason.AGENT_DRAFTS,
         Reason.DRAFT_DROPPED,
+        Reason.LOST_MARK,
         Reason.SENT_BY_US,
         Reason.SENT_ELSEWHERE,
         *DROPPED,

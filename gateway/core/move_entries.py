@@ -130,8 +130,6 @@ def _moved(
     undo: Undo | None,
     customers: tuple[NoticeRequest, ...] = (),
 ) -> Decision:
-    # The state to come back to is the target's: that is the ticket the undo will be about.
-    undo = replace(undo, status=into.status, assignee=into.assignee, language=into.language) if undo else None
     after = change.applied_to(into)
     told = audience.tell(headline, by.policy, after, before=by.ticket, remarks=events, but=by.agent)
     said = code("told_merged", ", ".join(n.recipient.address for n in customers)) if customers else code("nothing_sent")
@@ -145,6 +143,8 @@ def _moved(
         ticket=into.number,
         change=change,
         events=events,
+        # Where its only mail went a ticket would have no line at all.
+        source_events=(code("moved_to", into.number, by.name),) if moved.entries else (),
         notices=(*customers, *told, *mine),
         moved=moved,
         undo=undo,

@@ -54,6 +54,7 @@ SENTENCES: dict[str, str] = {
     "requester_out": _("{0} takes no part any more and gets no answers."),
     "split_off": _("Split off #{0} by {1}."),
     "split_to": _("A mail was split off to #{0} by {1}."),
+    "moved_to": _("A mail was moved to #{0} by {1}."),
     "moved_here": _("A mail was moved here from #{0} by {1}."),
     "kept_apart": _("{0} does not get to read it, for it belongs to another customer."),
     "merged_here": _("#{0} was merged into this ticket by {1}."),

@@ -1,0 +1,364 @@
+"""Whatever customers, suppliers and agents do in whatever order, nobody reads a word that was not written for them.
+
+Every text is a token with its audience: the people around one customer, those an agent asked, or agents alone. After
+each step every mail that leaves, and in the end every page and export, is searched for tokens of others.
+`REPLYDESK_EXAMPLES=500 pytest tests/walks/test_audiences.py` tries more than `make test` does.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+from datetime import UTC, timedelta
+from email import message_from_bytes
+from email import policy as email_policy
+from email.message import EmailMessage
+from email.utils import format_datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from gateway.cli.contact_export import export
+from gateway.core import thread
+from gateway.core.decision import Decision, Reason
+from gateway.core.policy import Policy
+from gateway.core.ticket import Ticket
+from gateway.flow import Desk
+from gateway.mail.message import Envelope
+from gateway.mail.parse import parse
+from gateway.portal import pages
+from gateway.render.mail import Templates
+from gateway.send.enclose import enclosed_now
+from storage import raw
+from storage.audit import audit
+from storage.database import Database
+from storage.outbox import OutboxEntry
+from storage.reads import Wanted
+from tests.conftest import NOW
+from tests.core.build import POLICY
+
+CUSTOMERS = ("ines@north.example", "uwe@south.example", "dan@west.example")
+COLLEAGUES = {"ines@north.example": "olaf@north.example", "uwe@south.example": "vera@south.example"}
+ADVISERS = ("sam@supplier.example", "pia@supplier.example")
+AGENTS = ("anna@example.com", "bob@example.com")
+OUTSIDE = (*CUSTOMERS, *COLLEAGUES.values(), *ADVISERS)
+TOKEN = re.compile(r"tok\d+q")
+TEMPLATES = Templates()
+EXAMPLES = int(os.environ.get("REPLYDESK_EXAMPLES", "6"))
+
+
+def party(address: str) -> str:
+    """Who may read what each other wrote: a customer with the colleagues they brought, the suppliers among them."""
+    return address.rpartition("@")[2]
+
+
+ACTS = {
+    ("request", "ask", "advise", "send", "merge"): 2,
+    ("reply", "answer"): 3,
+    ("aside", "note", "move", "split", "undo", "backup", "restore"): 1,
+}
+"""What somebody does, and how often beside the others."""
+STEPS = st.tuples(
+    st.sampled_from([act for acts, often in ACTS.items() for act in acts for _ in range(often)]),
+    st.integers(0, 1_000),
+    st.integers(0, 1_000),
+)
+
+
+class World:
+    """One desk and everybody around it."""
+
+    def __init__(self, folder: Path, empty: Path, policy: Policy = POLICY) -> None:
+        self.folder, self.policy = folder, policy
+        self.file = folder / "desk.db"
+        shutil.copy(empty, self.file)
+        self.database = Database(f"sqlite:///{self.file}", folder)
+        self.desk = Desk(policy, TEMPLATES)
+        self.now, self.count, self.last_out = NOW, 0, 0
+        self.audience: dict[str, set[str]] = {}
+        self.inbox: dict[str, list[tuple[str, str, str, str]]] = {a: [] for a in (*OUTSIDE, *AGENTS)}
+        """Message-ID, where an answer goes, subject and text of what somebody got."""
+        self.waits: dict[int, str] = {}
+        """Draft → its token."""
+        self.marks: dict[str, str] = {}
+        """Message-IDs and addresses we gave out → birth of the ticket they name."""
+
+    # --- what people do -------------------------------------------------------------------
+
+    def request(self, who: int, also: int) -> None:
+        author = CUSTOMERS[who % len(CUSTOMERS)]
+        text = self.token({party(author)})
+        cc = COLLEAGUES.get(author, "") if also % 2 else ""
+        self.mail(author, text, subject=self.token({party(author)}), cc=cc, file=self.token({party(author)}))
+
+    def reply(self, who: int, which: int) -> None:
+        people = [a for a in OUTSIDE if self.inbox[a]]
+        if people:
+            author = people[who % len(people)]
+            self.answered(author, which, self.token({party(author)}), style=which % 3)
+
+    def answer(self, who: int, which: int) -> None:
+        """An agent answers a notice or a receipt; their program quotes it, in one of several ways."""
+        agent = AGENTS[who % 2]
+        if self.inbox[agent]:
+            self.answered(agent, which, self.token(set()), style=(who // 2) % 4)
+
+    def send(self, who: int, which: int) -> None:
+        self.order(who, which, "#send", kept=True)
+
+    def ask(self, who: int, which: int) -> None:
+        name = "" if which % 3 == 0 else f" {ADVISERS[which % 2]}"
+        self.order(who, which, f"#ask{name}\n\n{self.token(set())}")
+
+    def note(self, who: int, which: int) -> None:
+        self.order(who, which, f"#note\n{self.token(set())}")
+
+    def merge(self, who: int, which: int) -> None:
+        self.order(who, which, f"#merge {1 + which % 4}")
+
+    def move(self, who: int, which: int) -> None:
+        self.order(who, which, f"#move {1 + which % 4}")
+
+    def split(self, who: int, which: int) -> None:
+        self.order(who, which, "#split")
+
+    def undo(self, who: int, which: int) -> None:
+        self.order(who, which, "#undo")
+
+    def order(self, who: int, which: int, text: str, *, kept: bool = False) -> None:
+        agent = AGENTS[who % 2]
+        notices = [n for n in self.inbox[agent] if ("Kept as a draft" in n[2]) is kept]
+        if notices:
+            self.answered(agent, which, text, style=(who // 2) % 4, among=notices)
+
+    def aside(self, who: int, which: int) -> None:
+        """An agent passes a notice on, the desk in copy."""
+        agent, adviser = AGENTS[who % 2], ADVISERS[which % 2]
+        if not self.inbox[agent]:
+            return
+        id, back, subject, text = self.inbox[agent][which % len(self.inbox[agent])]
+        said = self.token({party(adviser)})
+        own = self.mail(agent, f"{said}\n\n{_quoted(text)}", to=adviser, cc=back, subject=f"Fwd: {subject}", answers=id)
+        self.inbox[adviser].append((own, back, f"Fwd: {subject}", f"{said}\n{_quoted(text)}"))
+
+    def advise(self, who: int, which: int) -> None:
+        adviser = ADVISERS[who % 2]
+        if self.inbox[adviser]:
+            self.answered(adviser, which, self.token({party(adviser)}), style=0)
+
+    def backup(self, *_: int) -> None:
+        self.database.close_now()
+        shutil.copy(self.file, self.folder / "backup.db")
+        self.database = Database(f"sqlite:///{self.file}", self.folder)
+
+    def restore(self, *_: int) -> None:
+        """The desk goes on as it was; what people have in their mail programs stays there."""
+        if (self.folder / "backup.db").exists():
+            self.database.close_now()
+            for name in ("desk.db-wal", "desk.db-shm"):
+                (self.folder / name).unlink(missing_ok=True)
+            shutil.copy(self.folder / "backup.db", self.file)
+            self.database = Database(f"sqlite:///{self.file}", self.folder)
+            self.last_out = max((r.id for r in self.outbox()), default=0)
+            self.waits.clear()
+
+    # --- a mail ---------------------------------------------------------------------------
+
+    def token(self, audience: set[str]) -> str:
+        word = f"tok{len(self.audience)}q"
+        self.audience[word] = audience
+        return word
+
+    def answered(
+        self, author: str, which: int, text: str, *, style: int, among: list[tuple[str, str, str, str]] | None = None
+    ) -> None:
+        """By the header and the address, by one of them, or by the reference alone; with what it answers below."""
+        mails = among or self.inbox[author]
+        id, back, subject, quoted = mails[-1 - which % len(mails)]
+        below = ("", _quoted(quoted), _outlook(quoted), f"-----Original Message-----\n{quoted}")[style]
+        self.mail(
+            author,
+            f"{text}\n\n{below}",
+            to=back if which % 4 else "support@example.com",
+            subject=f"Re: {subject}",
+            answers="" if which % 5 == 4 else id,
+        )
+
+    def mail(
+        self, author: str, text: str, *, subject: str, to: str = "support@example.com", cc: str = "", answers: str = "",
+        file: str = "",
+    ) -> str:  # fmt: skip
+        self.count += 1
+        self.now += timedelta(minutes=11)
+        m = EmailMessage(policy=email_policy.SMTP)
+        m["From"], m["To"], m["Subject"], m["Date"] = author, to, subject, format_datetime(self.now)
+        m["Message-ID"] = f"<{self.count}.{author}>"
+        if cc:
+            m["Cc"] = cc
+        if answers:
+            m["In-Reply-To"] = m["References"] = f"<{answers}>"
+        m.set_content(text)
+        m.add_alternative(f"<pre>{text.replace('<', '&lt;')}</pre>", subtype="html")
+        if file:
+            m.add_attachment(file.encode(), maintype="text", subtype="plain", filename=f"{file}.txt")
+        ours = tuple(a for a in (to, *filter(None, [cc])) if a.startswith("support"))
+        self.handle(m.as_bytes(), Envelope("smtp", author, ours, "192.0.2.1"), text)
+        return f"{self.count}.{author}"
+
+    def handle(self, data: bytes, envelope: Envelope, text: str) -> None:
+        id = self.write(lambda tx: tx.journal.append(envelope, raw.pack(data), self.now))
+        read = self.desk.read(data, envelope)
+        before = {t.number: t for t in self.read(lambda tx: tx.reads.search(limit=200))}
+        decision = self.write(lambda tx: self.desk.handle(tx, id, read, self.now))
+        said = next(iter(TOKEN.findall(text.split("\n\n>")[0])), "")
+        if decision:
+            self.heard(decision, before, said, id)
+        self.look()
+
+    def heard(self, decision: Decision, before: dict[int, Ticket], said: str, id: int) -> None:
+        """Who may read an agent's text: whoever took part when it left."""
+        said = self.waits.get(decision.sends, said)
+        if decision.keep:
+            self.waits[id] = said
+        if said not in self.audience:
+            return
+        if decision.reason is Reason.AGENT_ASKED:
+            self.audience[said] |= {party(ADVISERS[0])}
+        if decision.reason is Reason.AGENT_ANSWER:
+            ticket = before[decision.ticket]
+            joined = (j.address for j in decision.change.joined if not j.follower)
+            people = (ticket.requester, *ticket.participants, *joined)
+            self.audience[said] |= {party(a.address) for a in people}
+
+    # --- what is looked at ------------------------------------------------------------------
+
+    def look(self) -> None:
+        for row in self.outbox():
+            if row.id <= self.last_out:
+                continue
+            self.last_out = row.id
+            message = self.read(lambda tx, id=row.id: tx.outbox.message(id))
+            m = message_from_bytes(enclosed_now(self.database, self.policy, row, message), policy=email_policy.default)
+            plain = m.get_body(("plain",))
+            text = str(plain.get_content()) if plain else ""
+            reply_to = str(m["Reply-To"].addresses[0].addr_spec) if m["Reply-To"] else "support@example.com"
+            if row.recipient in self.inbox:
+                self.inbox[row.recipient].append((row.message_id, reply_to, str(m["Subject"]), text))
+            if row.audience in ("customer", "adviser"):
+                everything = "\n".join([*(f"{k}: {v}" for k, v in m.items()), *_parts(m)])
+                self.check(everything, row.recipient, f"{row.notice} {row.id}")
+                self.remember_marks(row, reply_to)
+
+    def check(self, text: str, reader: str, where: str) -> None:
+        """No token and no address of others."""
+        mine = party(reader)
+        wrong = {word for word in TOKEN.findall(text) if mine not in self.audience.get(word, set())}
+        assert not wrong, f"{reader} reads {wrong} in {where}:\n{text}"
+        for other in (*OUTSIDE, *AGENTS):
+            assert other not in text or party(other) == mine, f"{reader} reads {other} in {where}:\n{text}"
+
+    def remember_marks(self, row: OutboxEntry, reply_to: str) -> None:
+        for mark in (row.message_id, reply_to):
+            found = re.search(r"(?:rd\.|\+[tb])(\d+)", mark)
+            if found and int(found[1]):
+                self.marks[mark] = self.read(lambda tx, n=int(found[1]): tx.reads.get(n)).birth
+
+    def marks_lead_home(self) -> None:
+        """To the ticket they were made for, or the one that went into; nowhere when it is gone."""
+        for mark, birth in self.marks.items():
+            field = f"To: {mark}" if "+" in mark else f"In-Reply-To: <{mark}>"
+            data = f"From: mallory@elsewhere.example\r\n{field}\r\nMessage-ID: <m@elsewhere.example>\r\n\r\nx\r\n"
+            keys = thread.keys(parse(data.encode()), Envelope("smtp", "", ()), self.policy)
+            known = self.read(lambda tx, keys=keys: tx.threads.known(keys))
+            match = thread.choose(keys, known, self.policy.keys).match
+            own = {t.birth: t for t in known.tickets.values()}.get(birth)
+            assert (match.ticket if match else None) == (thread.follow(own.number, known) if own else None), mark
+
+    def pages_and_exports(self) -> None:
+        site = SimpleNamespace(
+            database=self.database,
+            policy=self.policy,
+            settings=SimpleNamespace(gateway=SimpleNamespace(default_language="en")),
+            zone=UTC,
+        )
+        for n, reader in enumerate(OUTSIDE):
+            contact = self.read(lambda tx, reader=reader: tx.contacts.find(reader))
+            if contact is None:
+                continue
+            for ticket in self.read(lambda tx, reader=reader: tx.reads.search(Wanted(requester=reader))):
+                request = self.visit(contact)
+                found, entries = self.read(
+                    lambda tx, request=request, number=ticket.number: pages.conversation(request, tx, number, 0)
+                )
+                self.check(repr(pages.view_of_ticket(request, found, entries)), reader, f"page {ticket.number}")
+            folder = self.folder / f"export{n}"
+            export(site, reader, folder)  # type: ignore[arg-type]  # what it asks of a site, and no more
+            for file in ("data.json", "index.html"):
+                self.check((folder / file).read_text("utf-8"), reader, file)
+
+    def visit(self, contact: Any) -> Any:
+        """What a page asks of a request, and no more."""
+        portal = SimpleNamespace(desk=self.desk, settings=SimpleNamespace(portal=SimpleNamespace(allow_replies=True)))
+        return SimpleNamespace(
+            contact=contact,
+            portal=portal,
+            now=self.now,
+            words=SimpleNamespace(language="en"),
+            href=str,
+            reference=self.policy.reference,
+        )
+
+    # --- the store --------------------------------------------------------------------------
+
+    def outbox(self) -> list[OutboxEntry]:
+        return list(reversed(self.read(lambda tx: tx.outbox.recent(limit=1_000))))
+
+    def read(self, work: Any) -> Any:
+        return self.database.read_now(work)
+
+    def write(self, work: Any) -> Any:
+        return self.database.write_now(work)
+
+
+def _quoted(text: str) -> str:
+    return "On Monday, Example Support wrote:\n" + "\n".join(f"> {line}" for line in text.splitlines())
+
+
+def _outlook(text: str) -> str:
+    return (
+        f"From: Example Support <support@example.com>\nSent: Monday, 2 March 2026 10:35\nTo: You\nSubject: x\n\n{text}"
+    )
+
+
+def _parts(m: Any) -> list[str]:
+    """Every text in a mail, files too."""
+    return [p.get_payload(decode=True).decode("utf-8", "replace") for p in m.walk() if not p.is_multipart()]
+
+
+@settings(max_examples=EXAMPLES, derandomize=True, deadline=None, database=None, phases=[Phase.generate])
+@given(steps=st.lists(STEPS, min_size=6, max_size=22))
+def test_no_text_reaches_somebody_it_was_not_written_for(
+    _sqlite_template: Path,  # noqa: PT019 - the empty database itself is wanted
+    steps: list[tuple[str, int, int]],
+) -> None:
+    """In a mail, on a page, in an export; and no mark of one ticket is taken for another's."""
+    with tempfile.TemporaryDirectory() as folder:
+        world = World(Path(folder), _sqlite_template)
+        world.request(0, 1)
+        world.request(1, 1)
+        # What Dan got is of a ticket that is gone; its number is another's now.
+        world.backup()
+        world.request(2, 0)
+        world.restore()
+        world.request(0, 0)
+        for name, one, two in steps:
+            getattr(world, name)(one, two)
+        world.marks_lead_home()
+        world.pages_and_exports()
+        assert [b.rule.name for b in world.read(audit).broken] == []
+        world.database.close_now()
