@@ -177,8 +177,8 @@ def _complete(mime: MimeMessage) -> None:
     of the same boundary writes too early, and those of a part whose `boundary=` is missing, wrong, or not indented."""
     kind, payload = mime.get_content_type(), mime.get_payload()
     if isinstance(payload, list):
-        text, delimiter = mime.epilogue or "", f"--{mime.get_boundary('')}"
-        if delimiter not in text:
+        text = mime.epilogue or ""
+        if "--" not in text or (delimiter := f"--{mime.get_boundary('')}") not in text:
             return
         marks = list(re.finditer(rf"^{re.escape(delimiter)}(--)?[ \t]*\r?$", text, re.M))
         last = max((m.start() for m in marks if not m[1]), default=-1)

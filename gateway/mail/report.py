@@ -97,7 +97,7 @@ def told_in_words(tree: MimeMessage, fields: Fields, text: str) -> tuple[Deliver
         temporary, permanent = _known_wordings(tree, fields, text)
     if not temporary and not permanent and _is_from_system(fields):
         permanent = _refused(said, fields)
-    if not fields.raw("x-failed-recipients"):
+    if (permanent or temporary) and not fields.raw("x-failed-recipients"):
         never = _not_recipients(tree, fields, text)
         permanent, temporary = ([a for a in found if a.casefold() not in never] for found in (permanent, temporary))
     if _is_delay(said, fields):
