@@ -21,9 +21,15 @@ _BRACKETS = re.compile(r"<(?:<(?![a-zA-Z!?/]))*")
 
 _HIDDEN = re.compile(
     r"(?i)display\s*:\s*none|mso-hide\s*:\s*all|visibility\s*:\s*hidden|(?<![\w-])opacity\s*:\s*0(?:\.0*)?\s*(?:;|!|$)"
-    r"|(?=.*overflow\s*:\s*hidden)(?:^|.*[;\s])(?:max-)?height\s*:\s*[01](?:px)?\s*(?:;|!|$)"
-    r"|(?=.*(?<![\w-])color\s*:\s*(?:white|#fff(?:fff)?)\b)(?:^|.*[;\s])font-size\s*:\s*1px"
 )
+_HIDDEN_TOGETHER = (
+    (
+        re.compile(r"(?i)overflow\s*:\s*hidden"),
+        re.compile(r"(?i)(?<![\w-])(?:max-)?height\s*:\s*[01](?:px)?\s*(?:;|!|$)"),
+    ),
+    (re.compile(r"(?i)(?<![\w-])color\s*:\s*(?:white|#fff(?:fff)?)\b"), re.compile(r"(?i)font-size\s*:\s*1px")),
+)
+"""Two that hide only together."""
 _HIDDEN_ATTRIBUTE = re.compile(r"""(?i)(?:^|\s)hidden(?=$|[\s/]|=\s*["']?(?:hidden|true|["']))""")
 _QUOTED_VALUE = re.compile(r"""=\s*(?:"[^"]*"|'[^']*')""")
 _STYLE = re.compile(r"(?is)<style[^>]*>(.*?)</style")
@@ -98,6 +104,10 @@ def attributes_of(value: str) -> dict[str, str]:
     return found
 
 
+def _hides(style: str) -> bool:
+    return bool(_HIDDEN.search(style)) or any(a.search(style) and b.search(style) for a, b in _HIDDEN_TOGETHER)
+
+
 def hidden_classes(html: str) -> frozenset[str]:
     """Classes a `<style>` hides on every screen."""
     if ".no" not in html and "none" not in html:
@@ -105,14 +115,14 @@ def hidden_classes(html: str) -> frozenset[str]:
     found: set[str] = set()
     for style in _STYLE.findall(html[:100_000]):
         for name, rules in _HIDING_RULE.findall(_AT_BLOCK.sub("", style)):
-            if _HIDDEN.search(rules):
+            if _hides(rules):
                 found.add(name.lower())
     return frozenset(found)
 
 
 def is_hidden(found: dict[str, str], attributes: str, classes: frozenset[str]) -> bool:
     style = found.get("style", "")
-    if style and _HIDDEN.search(style):
+    if style and _hides(style):
         return True
     if classes and not _OWN_DISPLAY.search(style) and not classes.isdisjoint(found.get("class", "").lower().split()):
         return True
