@@ -32,6 +32,8 @@ _HIDDEN_TOGETHER = (
 """Two that hide only together."""
 _HIDDEN_ATTRIBUTE = re.compile(r"""(?i)(?:^|\s)hidden(?=$|[\s/]|=\s*["']?(?:hidden|true|["']))""")
 _QUOTED_VALUE = re.compile(r"""=\s*(?:"[^"]*"|'[^']*')""")
+STYLES_LIMIT = 16_000
+"""Characters at the beginning of a document in which its styles are looked for; the patterns look ahead."""
 _STYLE = re.compile(r"(?is)<style[^>]*>(.*?)</style")
 _AT_BLOCK = re.compile(r"@[^{};]*\{(?:[^{}]*\{[^{}]*\})*[^{}]*\}")
 _HIDING_RULE = re.compile(r"(?:^|[},\s])[a-z]*\.([\w-]+)\s*(?:,[^{}]*)?\{([^{}]*)\}", re.I)
@@ -113,7 +115,7 @@ def hidden_classes(html: str) -> frozenset[str]:
     if ".no" not in html and "none" not in html:
         return frozenset()
     found: set[str] = set()
-    for style in _STYLE.findall(html[:100_000]):
+    for style in _STYLE.findall(html[:STYLES_LIMIT]):
         for name, rules in _HIDING_RULE.findall(_AT_BLOCK.sub("", style)):
             if _hides(rules):
                 found.add(name.lower())
