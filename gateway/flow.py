@@ -13,22 +13,24 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from gateway.apply import Effects, Notices, Operator, pauses
-from gateway.core import archive, blocking, commands, forward, passed_on, refusal, statuses, thread
+from gateway.core import archive, blocking, commands, forward, machines, passed_on, refusal, statuses, thread
 from gateway.core.acknowledge import lives
 from gateway.core.case import Case, Facts, author_of
 from gateway.core.classify import classify
 from gateway.core.commands import Order, Verb
 from gateway.core.customers import asks_status
 from gateway.core.decide import decide
-from gateway.core.decision import Decision, Draft, Reason
+from gateway.core.decision import Decision, Draft
 from gateway.core.forward import Forwarded, Inside
 from gateway.core.known_quotes import folded
 from gateway.core.notice import Notice
 from gateway.core.policy import Agent, Policy
 from gateway.core.proof import authentic, disproven
+from gateway.core.reason import Reason
+from gateway.core.storms import Storms
 from gateway.core.ticket import Entry, Ticket
 from gateway.errors import UnknownEntry
-from gateway.mail.message import Envelope, Kind, KindName, Message
+from gateway.mail.message import Envelope, Kind, KindName, Message, address_key
 from gateway.mail.parse import nested, parse
 from gateway.mail.subject import base_subject
 from gateway.render.mail import Templates
@@ -37,7 +39,13 @@ from storage.tx import Tx
 
 BUDGET_WINDOW = timedelta(days=31)
 REPEATED_WITHIN = timedelta(hours=6)
-"""A mail without id and date that comes again within this is the same one, sent again."""
+"""A mail of a sender without a clock that comes again within this is the same one, sent again."""
+ABSURD = timedelta(days=30)
+"""A date so far from the day a mail came is none."""
+REPORTED_WITHIN = timedelta(days=14)
+"""A failure that names only whom it is about concerns a mail that was sent lately."""
+KNOWN_AFTER = timedelta(days=1)
+"""Whoever wrote so long ago is known here."""
 SAID_WITHIN = timedelta(days=1)
 """An agent's earlier orders a new one is compared with."""
 LET_GO = Kind(KindName.CORRESPONDENCE, "let-go", "An agent let it go with #send.")
@@ -72,6 +80,7 @@ class Desk:
         self.notices = Notices(policy, templates)
         self.operator = Operator(policy, self.notices)
         self.effects = Effects(policy, self.notices, self.operator)
+        self.storms = Storms(policy)
 
     def read(self, raw: bytes, envelope: Envelope) -> Read:
         """The part without a database: pure, but not quick."""
@@ -122,6 +131,8 @@ class Desk:
             self.effects.apply(tx, also, f"journal:{journal_id}:{n}", now, journal_id=journal_id)
         number = applied.ticket.number if applied else decision.ticket or None
         entry = applied.entry.id if applied and applied.entry else None
+        if not archived:
+            self.storms.note(message, read.envelope, case.author.key, decision, number or 0, now)
         if decision.reason is not Reason.DUPLICATE:
             tx.threads.remember(message.message_id, read.content, number, entry, journal_id)
             if number and (decision.new is not None or case.knows_author):
@@ -199,8 +210,8 @@ class Desk:
         author = author_of(read.message, self.policy).address
         since = now - BUDGET_WINDOW
         seen = tx.threads.seen(read.message.message_id, read.content)
-        if seen and read.message.message_id_derived and read.message.date is None:
-            # Without id and date nothing but the time tells tomorrow's alarm from a repetition of today's.
+        if seen and _has_no_clock(read, now):
+            # Without a date nothing but the time tells tomorrow's alarm from a repetition of today's.
             seen = seen if now - tx.journal.get(seen.journal_id).received_at < REPEATED_WITHIN else None
         if read.resumed:
             seen = None
@@ -210,9 +221,16 @@ class Desk:
             elif earlier.date != read.message.date and _author_key(earlier) == _author_key(read.message):
                 # A program that gives each of its mails the same id: that makes no two matters one.
                 read = replace(read, keys=thread.without_own(read.keys))
-        known = tx.threads.known(read.keys)
+        known = self._known(tx, read.keys, now)
         choice = thread.choose(read.keys, known, self.policy.keys)
         contact = tx.contacts.find(author) if author else None
+        since_known = contact.created_at if contact else now
+        familiar = now - since_known > KNOWN_AFTER or bool(contact and contact.password_hash)
+        robot = None if choice.match else self.storms.robot(read.message, read.envelope, address_key(author), now)
+        if robot:
+            known = _with_ticket(tx, known, robot.ticket)
+            alike = thread.follow(robot.ticket, known)
+            robot = replace(robot, ticket=alike.number) if alike else None
         before = tx.journal.get(seen.journal_id) if seen and seen.same_content and seen.journal_id else None
         facts = Facts(
             now,
@@ -225,6 +243,8 @@ class Desk:
             registered=bool(contact and contact.password_hash),
             undeliverable=contact is not None and pauses(contact, now),
             automatic_mail=tx.outbox.automatic_to(author, since) if author and contact else (),
+            spent=self.storms.spent(address_key(author), familiar, now),
+            robot=robot,
             new_tickets=tx.threads.opened_lately(author, since) if contact else (),
             reopens=tx.threads.reopened_lately(choice.match.ticket.number, since) if choice.match else (),
             authentic=authentic(read.message, read.envelope, self.policy),
@@ -252,15 +272,20 @@ class Desk:
         if case.holder:
             return replace(facts, drafts=tuple(tx.drafts.waiting(facts.now, case.holder.keys)))
         if case.agent is None:
+            facts = self._echo_facts(tx, case, facts)
+            if case.machine and ticket:
+                wrote = tx.threads.wrote_lately(ticket.number, facts.now - BUDGET_WINDOW)
+                facts = replace(facts, machines_entries=wrote)
             author, hinted = case.author.address, not case.knows_author
             if asks_status(case):
                 own, hinted = tx.reads.search(Wanted("open", requester=author), limit=MOST), False
             else:
                 own = tx.reads.open_of(author, HINTED) if author and hinted else []
             quotes = ticket is not None and case.message.reply_text != case.message.body_text
-            history = tx.reads.entries(ticket.number, limit=QUOTABLE) if ticket and quotes else ()
+            if ticket and quotes and not facts.history:
+                facts = replace(facts, history=tuple(tx.reads.entries(ticket.number, limit=QUOTABLE)))
             twin = next((t.number for t in own if self._is_twin(tx, case, t)), 0) if hinted else 0
-            return replace(facts, own_tickets=tuple(own), twin=twin, history=tuple(history))
+            return replace(facts, own_tickets=tuple(own), twin=twin)
         number = next((int(c.argument) for c in case.order.commands if c.verb in NUMBERED and c.argument), 0)
         named = tx.threads.known(thread.ThreadKeys(claims=(number,))).tickets.get(number) if number else None
         domain = blocking.named_domain(case.order.commands)
@@ -288,6 +313,25 @@ class Desk:
             act=act,
             undone_from=tx.reads.get(act.undo.moved_from) if act and act.undo.moved_from else None,
         )
+
+    def _known(self, tx: Tx, keys: thread.ThreadKeys, now: datetime) -> thread.Known:
+        """What the store knows of a mail's marks; for a failure that names none of ours, of its recipient."""
+        known = tx.threads.known(keys)
+        if known.sent or not keys.failed:
+            return known
+        marked = {t.number for key in keys.reported if (t := thread.leads_to(key, known, self.policy.keys))}
+        sent = tx.threads.sent_lately(keys.failed, marked, now - REPORTED_WITHIN)
+        return replace(_with_ticket(tx, known, sent.ticket), sent=sent) if sent else known
+
+    def _echo_facts(self, tx: Tx, case: Case, facts: Facts) -> Facts:
+        """What we said last, for a mail that may only repeat it."""
+        if case.ticket is None or not machines.may_be_echo(case):
+            return facts
+        ids = [k.message_id for k in case.keys.found if k.message_id]
+        automatic, data = tx.outbox.answered_by(ids, case.ticket.number, case.author.address) or (False, b"")
+        text = parse(data).body_text if data else ""
+        history = tuple(tx.reads.entries(case.ticket.number))
+        return replace(facts, history=history, sent_text=text, sent_automatic=automatic)
 
     @staticmethod
     def _earlier(tx: Tx, journal_id: int) -> Message | None:
@@ -363,6 +407,20 @@ def _forwarded(raw: bytes, message: Message, wanted: str, policy: Policy) -> tup
         return found, b""
     data = nested(raw, found.part)
     return replace(forward.attached(parse(data)), inner=found.inner), data
+
+
+def _with_ticket(tx: Tx, known: thread.Known, number: int) -> thread.Known:
+    """Beside what a mail names, this ticket, and where it was merged into."""
+    more = tx.threads.known(thread.ThreadKeys(claims=(number,))).tickets
+    return replace(known, tickets={**more, **known.tickets})
+
+
+def _has_no_clock(read: Read, now: datetime) -> bool:
+    """Its date is missing or absurd, as of a device that was never set: constant, and so is all else it sends."""
+    date, archived = read.message.date, read.envelope.archived
+    if date is None:
+        return read.message.message_id_derived
+    return not archived and abs(now - date) > ABSURD
 
 
 def content_hash(raw: bytes, message: Message) -> str:

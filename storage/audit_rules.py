@@ -26,8 +26,9 @@ from sqlalchemy import (
     text,
 )
 
-from gateway.core.decision import Reason
 from gateway.core.lifecycle import Status
+from gateway.core.reason import Reason
+from gateway.mail.message import KindName
 from storage import seals
 from storage.journal import HELD, PENDING, SETTLED
 from storage.outbox import OPEN, State
@@ -37,6 +38,25 @@ CHUNK = 1 << 20
 _STREAM = {"yield_per": 500, "stream_results": True}
 
 DROPPED = frozenset({"dropped-by-operator", "dropped-by-retention", "dropped-by-erasure"})
+UNHEARD_BY_RIGHT = frozenset(
+    {
+        Reason.ECHO,
+        Reason.ROBOT,
+        Reason.BLOCKED,
+        Reason.SPAM_MARKED,
+        Reason.SPAM_REPLY,
+        Reason.DUPLICATE,
+        Reason.PROBE,
+        Reason.SENT_BY_US,
+        Reason.SENT_ELSEWHERE,
+        # Asked without end: an agent's mails are kept, and the operator heard of it.
+        Reason.STATUS_ASKED,
+        Reason.AGENT_HELD_BACK,
+        Reason.AGENT_UNPROVEN,
+        *DROPPED,
+    }
+)
+"""Reasons by which nobody need hear of a mail that reads like a person's: it was ordered, or says nothing new."""
 NEEDS_NO_TICKET = frozenset(
     {
         Reason.AUTOMATIC_NO_TICKET,
@@ -94,6 +114,20 @@ def _rows(table: Table, sentence: str, *where: ColumnElement[bool]) -> Find:
             yield sentence.format_map(row._mapping)
 
     return find
+
+
+def _unheard(connection: Connection, since: Since) -> Iterator[str]:
+    """Mail of people that is neither shown on a ticket nor told to anybody."""
+    shown = exists().where(ENTRY.c.journal_id == JOURNAL.c.id, ~ENTRY.c.collapsed)
+    told = exists().where(OUTBOX.c.journal_id == JOURNAL.c.id)
+    by_right = JOURNAL.c.reason.in_(sorted(UNHEARD_BY_RIGHT))
+    statement = select(JOURNAL.c.id, JOURNAL.c.reason, JOURNAL.c.why).where(
+        _SETTLED, _NOT_ERASED, JOURNAL.c.source != "import", ~by_right, ~shown, ~told
+    )
+    for id, reason, why in connection.execute(statement, execution_options=_STREAM):
+        # Its first line is the kind, as the flow wrote it down.
+        if why and str(why[0]).startswith(KindName.CORRESPONDENCE.value):
+            yield f"journal entry {id} ({reason}) reads like a person's and reached nobody"
 
 
 def _altered_bytes(connection: Connection, since: Since) -> Iterator[str]:
@@ -253,6 +287,7 @@ RULES: tuple[AuditRule, ...] = (
         "Every held mail has a cause.",
         _rows(JOURNAL, "journal entry {id} has none", JOURNAL.c.state == HELD, JOURNAL.c.cause == ""),
     ),
+    AuditRule("heard", "Every mail that reads like a person's reached somebody.", _unheard),
     AuditRule(
         "settled-ticket",
         "Every settled mail has its ticket, or a reason that needs none.",

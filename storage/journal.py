@@ -6,7 +6,7 @@ A row is `pending` until its effects are stored in the same transaction that set
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -173,7 +173,7 @@ class Journal:
         self,
         state: str = "",
         limit: int = 100,
-        reason: str = "",
+        reasons: Collection[str] = (),
         *,
         sender: str = "",
         recipient: str = "",
@@ -194,13 +194,16 @@ class Journal:
             statement = statement.where(JOURNAL.c.received_at >= since)
         if state:
             statement = statement.where(JOURNAL.c.state == state)
-        if reason:
-            statement = statement.where(JOURNAL.c.reason == reason)
+        if reasons:
+            statement = statement.where(JOURNAL.c.reason.in_(sorted(reasons)))
         return [_row(row) for row in self._connection.execute(statement)]
 
-    def decided_since(self, reason: str, since: datetime) -> int:
-        """How many mails were settled for a reason since then."""
-        statement = select(func.count()).where(JOURNAL.c.settled_at > since, JOURNAL.c.reason == reason)
+    def decided_since(self, reasons: Collection[str], since: datetime) -> int:
+        """How many live mails were settled for one of these reasons since then."""
+        live = JOURNAL.c.source != "import"
+        statement = select(func.count()).where(
+            JOURNAL.c.settled_at > since, JOURNAL.c.reason.in_(sorted(reasons)), live
+        )
         return int(self._connection.execute(statement).scalar_one())
 
     def counts(self) -> dict[str, int]:

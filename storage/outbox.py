@@ -242,6 +242,22 @@ class Outbox:
                 return found
         return None
 
+    def answered_by(self, message_ids: Sequence[str], ticket: int, recipient: str) -> tuple[bool, bytes] | None:
+        """The mail of ours that is answered, else the newest about the ticket to this address: whether it was
+        automatic, and its bytes. None when none is kept."""
+        row = OUTBOX.c.message_id.in_(list(message_ids)), OUTBOX.c.ticket == ticket
+        newest = OUTBOX.c.recipient_key == address_key(recipient), OUTBOX.c.ticket == ticket
+        for chosen in (row, newest):
+            found = self._connection.execute(
+                select(OUTBOX.c.id, OUTBOX.c.automatic)
+                .where(*chosen, OUTBOX.c.data.is_not(None))
+                .order_by(OUTBOX.c.id.desc())
+                .limit(1)
+            ).first()
+            if found is not None:
+                return bool(found.automatic), self.message(found.id)
+        return None
+
     def view(
         self, message_ids: Sequence[str], tickets: Collection[int], agents: frozenset[str], written: datetime
     ) -> AgentView | None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, select, text
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, text
 
 from gateway.core.notice import Notice
 from gateway.core.thread import Known, SentFacts, ThreadKeys
@@ -52,6 +53,18 @@ _CUSTOMERS_IDS = (
         ENTRY.c.message_id != "",
     )
     .order_by(ENTRY.c.id.desc())
+    .limit(bindparam("most"))
+)
+_SENT = select(OUTBOX.c.id, OUTBOX.c.message_id, OUTBOX.c.ticket, OUTBOX.c.notice, OUTBOX.c.recipient)
+_WROTE = (
+    select(ENTRY.c.created_at)
+    .where(
+        ENTRY.c.ticket == bindparam("number"),
+        ENTRY.c.created_at > bindparam("since"),
+        ENTRY.c.author_role != Role.AGENT.value,
+        ENTRY.c.kind == EntryKind.CORRESPONDENCE.value,
+    )
+    .order_by(ENTRY.c.created_at.desc())
     .limit(bindparam("most"))
 )
 _ADD_ID = insert(MESSAGE_ID)
@@ -153,22 +166,35 @@ class Threads:
     def _sent(self, keys: ThreadKeys) -> SentFacts | None:
         """The first mail of ours a report names."""
         for key in keys.reported:
+            if not (key.outbox or key.message_id):
+                continue
             column = OUTBOX.c.id == key.outbox if key.outbox else OUTBOX.c.message_id == key.message_id
-            row = self._connection.execute(
-                select(OUTBOX.c.id, OUTBOX.c.message_id, OUTBOX.c.ticket, OUTBOX.c.notice, OUTBOX.c.recipient).where(
-                    column
-                )
-            ).first()
+            row = self._connection.execute(_SENT.where(column)).first()
             if row and (not key.outbox or names_outbox(Named(key.outbox, key.birth), row.id, row.message_id)):
-                newest = self._connection.execute(
-                    select(func.max(OUTBOX.c.id)).where(
-                        OUTBOX.c.ticket == row.ticket,
-                        OUTBOX.c.notice.in_(_ANSWERS),
-                        OUTBOX.c.recipient == row.recipient,
-                    )
-                ).scalar_one_or_none()
-                return SentFacts(row.message_id, row.ticket or 0, row.notice, row.recipient, newest == row.id)
+                return self._facts(row, guessed=False)
         return None
+
+    def sent_lately(self, recipients: Iterable[str], tickets: Collection[int], since: datetime) -> SentFacts | None:
+        """The newest mail to one of these address keys; about one of the tickets, where any is named."""
+        mine = (OUTBOX.c.recipient_key.in_(sorted(recipients)), OUTBOX.c.created_at > since, OUTBOX.c.ticket > 0)
+        about = (OUTBOX.c.ticket.in_(sorted(tickets)),) if tickets else ()
+        row = self._connection.execute(_SENT.where(*mine, *about).order_by(OUTBOX.c.id.desc()).limit(1)).first()
+        return self._facts(row, guessed=True) if row else None
+
+    def _facts(self, row: Row[Any, Any, Any, Any, Any], *, guessed: bool) -> SentFacts:
+        newest = self._connection.execute(
+            select(func.max(OUTBOX.c.id)).where(
+                OUTBOX.c.ticket == row.ticket,
+                OUTBOX.c.notice.in_(_ANSWERS),
+                OUTBOX.c.recipient == row.recipient,
+            )
+        ).scalar_one_or_none()
+        return SentFacts(row.message_id, row.ticket or 0, row.notice, row.recipient, newest == row.id, guessed)
+
+    def wrote_lately(self, number: int, since: datetime, limit: int = 200) -> tuple[datetime, ...]:
+        """When customers wrote on a ticket, newest first: what the budget for machines counts."""
+        rows = self._connection.execute(_WROTE, {"number": number, "since": since, "most": limit})
+        return tuple(row[0] for row in rows)
 
     def customer_ids(self, number: int, limit: int = 20) -> list[str]:
         """Message-IDs of correspondence from the customer's side, oldest first: what an answer refers to."""

@@ -7,7 +7,7 @@ import argparse
 from gateway.cli import WrongUsage, show
 from gateway.cli.site import Site, now
 from gateway.core import blocking, commands
-from gateway.core.decision import Reason
+from gateway.core.reason import Reason
 from gateway.core.sentences import text_of
 from gateway.errors import ReplydeskError
 from storage.blocks import Block

@@ -129,7 +129,8 @@ def _by_itself(policy: Policy) -> Look:
 
 def _decided(case: Case) -> Decision:
     from gateway.core.decide import decide
-    from gateway.core.decision import Decision, Reason, Why
+    from gateway.core.decision import Decision, Why
+    from gateway.core.reason import Reason
 
     try:
         return decide(case)

@@ -20,7 +20,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     listing = verbs.add_parser("list", help="accepted mails, newest first")
     listing.add_argument("--state", choices=STATES, default="")
-    listing.add_argument("--reason", default="", help="what was decided, such as sender-blocked")
+    chosen = listing.add_mutually_exclusive_group()
+    chosen.add_argument("--reason", default="", help="what was decided, such as sender-blocked")
+    chosen.add_argument(
+        "--quiet-only", action="store_true", help="what was folded or settled without a ticket, as a machine's"
+    )
     listing.add_argument("--from", dest="sender", default="", metavar="PART", help="of the reverse path")
     listing.add_argument("--to", dest="recipient", default="", metavar="PART", help="of a recipient")
     listing.add_argument("--message-id", default="", metavar="ID")
@@ -49,12 +53,14 @@ def run(args: argparse.Namespace) -> int:
 
 def _list(site: Site, args: argparse.Namespace) -> None:
     from gateway.cli import shapes, show
+    from gateway.core.reason import QUIET
 
+    reasons = QUIET if args.quiet_only else [args.reason] if args.reason else ()
     rows = site.database.read_now(
         lambda tx: tx.journal.recent(
             args.state,
             args.limit,
-            args.reason,
+            reasons,
             sender=args.sender,
             recipient=args.recipient,
             message_id=args.message_id,

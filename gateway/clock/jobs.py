@@ -20,8 +20,8 @@ from gateway.clock import canary, retention, tickets
 from gateway.clock.context import JobContext
 from gateway.core import digest
 from gateway.core.compose import Scene
-from gateway.core.decision import Reason
 from gateway.core.notice import Audience, Notice, NoticeRequest, Section
+from gateway.core.reason import QUIET, Reason
 from gateway.errors import StorageUnavailable
 from gateway.flow import Desk
 from gateway.mail.message import Address
@@ -98,9 +98,10 @@ def _digest(tx: Tx, context: JobContext, before: datetime, now: datetime) -> int
         tx.outbox.failed_since(before),
         tx.journal.counts()["held"],
         tx.contacts.undeliverable_count(),
-        tx.journal.decided_since(Reason.BLOCKED.value, before),
-        tx.journal.decided_since(Reason.SPAM_REPLY.value, before),
-        tx.journal.decided_since(Reason.SPAM_MARKED.value, before),
+        tx.journal.decided_since([Reason.BLOCKED], before),
+        tx.journal.decided_since([Reason.SPAM_REPLY], before),
+        tx.journal.decided_since([Reason.SPAM_MARKED], before),
+        tx.journal.decided_since(QUIET, before),
         Counter(draft.agent for draft in tx.drafts.waiting(now)),
     )
     sent = 0

@@ -12,7 +12,8 @@ def lives(case: Case) -> bool:
     """Somebody writes from the author's mailbox, so it lives, whatever bounced before: a person's mail, which no
     trusted host calls forged, and which no form sent in their name."""
     own = case.message.author is not None and case.message.author.key == case.author.key
-    return case.kind.name is KindName.CORRESPONDENCE and not case.facts.disproven and own and "@" in case.author.key
+    person = case.kind.name is KindName.CORRESPONDENCE and not case.machine
+    return person and not case.facts.disproven and own and "@" in case.author.key
 
 
 def no_acknowledgement(case: Case) -> str:
@@ -29,7 +30,12 @@ def no_acknowledgement(case: Case) -> str:
         return "role-address: nobody reads there"
     if case.facts.undeliverable and not lives(case):
         return "mail to this address failed for good lately"
-    full = spent(case.policy.acknowledgement_budgets, case.facts.automatic_mail, case.now)
-    if full:
-        return f"{full.count} automatic mails went to this address in {full.minutes} minutes"
-    return ""
+    return over_budget(case)
+
+
+def over_budget(case: Case) -> str:
+    """So much automatic mail went there lately that it smells of a loop; empty while it is not."""
+    full, where = spent(case.policy.acknowledgement_budgets, case.facts.automatic_mail, case.now), "this address"
+    if full is None and case.facts.spent:
+        where, full = case.facts.spent
+    return f"{full.count} automatic mails went to {where} in {full.minutes} minutes" if full else ""

@@ -12,9 +12,10 @@ from dataclasses import replace
 from gateway.core import draft, orders
 from gateway.core.case import Case
 from gateway.core.commands import Order
-from gateway.core.decision import Decision, EntryDraft, Joined, Reason, Why
+from gateway.core.decision import Decision, EntryDraft, Joined, Why
 from gateway.core.notice import AttachedFile, Audience, Notice, NoticeRequest
 from gateway.core.policy import Policy
+from gateway.core.reason import Reason
 from gateway.core.thread import leads_to
 from gateway.core.ticket import Entry, EntryKind, Role, Ticket
 from gateway.mail.message import Address

@@ -10,11 +10,12 @@ from gateway.core import language as tongue
 from gateway.core import outgoing_text, sheet, sides, token
 from gateway.core.case import Case
 from gateway.core.commands import Verb
-from gateway.core.decision import EntryDraft, Reason
+from gateway.core.decision import EntryDraft
 from gateway.core.lifecycle import Status
 from gateway.core.notice import AttachedFile
 from gateway.core.orders import OrderContext
 from gateway.core.policy import Agent, Mailbox
+from gateway.core.reason import Reason
 from gateway.core.roles import is_role
 from gateway.core.thread import Key, leads_to
 from gateway.core.ticket import EntryKind, Evidence, Role, Ticket

@@ -12,8 +12,9 @@ from gateway.core import advisers, agent_mail, blocking, move_entries, orders, o
 from gateway.core.agent_mail import AgentCase
 from gateway.core.case import Case
 from gateway.core.commands import Verb
-from gateway.core.decision import Decision, Doubt, Joined, Reason, Why
+from gateway.core.decision import Decision, Doubt, Joined, Why
 from gateway.core.notice import Notice, fitting
+from gateway.core.reason import Reason
 from gateway.core.refusal import PACE, about_drafts, answers_draft, hold, is_lifted, refuse, seems_automatic, unsent
 from gateway.core.ticket import EntryKind, Role, Ticket
 from gateway.errors import IllegalTransition

@@ -12,9 +12,10 @@ from gateway.core import agent_mail, audience, blocking, commands, orders, outgo
 from gateway.core.agent_mail import AgentCase
 from gateway.core.case import Case, files_of
 from gateway.core.commands import PEOPLE, Verb
-from gateway.core.decision import Change, Decision, EntryDraft, Joined, NewTicket, Reason, Why
+from gateway.core.decision import Change, Decision, EntryDraft, Joined, NewTicket, Why
 from gateway.core.lifecycle import Move, Status, transition
 from gateway.core.notice import AttachedFile, Audience, Notice, NoticeRequest
+from gateway.core.reason import Reason
 from gateway.core.refusal import about_drafts, refuse
 from gateway.core.ticket import EntryKind
 from gateway.mail.message import Address

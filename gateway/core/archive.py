@@ -13,8 +13,9 @@ from datetime import UTC, datetime, timedelta
 
 from gateway.core import agent_mail, agents, draft
 from gateway.core.case import Case
-from gateway.core.decision import Change, Decision, Joined, NewTicket, Reason, Why
+from gateway.core.decision import Change, Decision, Joined, NewTicket, Why
 from gateway.core.lifecycle import Move, Status, transition
+from gateway.core.reason import Reason
 from gateway.core.ticket import EntryKind, Role, Ticket
 from gateway.mail.message import KindName, Message
 from gateway.mail.sentence import code
@@ -97,7 +98,9 @@ def _by_hand(message: Message) -> bool:
 
 def unhurried(case: Case) -> Case:
     """The mails of ten years come within a minute: that is no flood."""
-    return replace(case, facts=replace(case.facts, automatic_mail=(), new_tickets=(), reopens=()))
+    return replace(
+        case, facts=replace(case.facts, automatic_mail=(), new_tickets=(), reopens=(), spent=None, robot=None)
+    )
 
 
 def recorded(case: Case, decision: Decision) -> Decision:

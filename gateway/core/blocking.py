@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from gateway.core.case import Case
 from gateway.core.commands import Command, Order, Verb
-from gateway.core.decision import Decision, Reason, Why
+from gateway.core.decision import Decision, Why
 from gateway.core.policy import Policy, plain_address
+from gateway.core.reason import Reason
 from gateway.mail.message import Address
 from gateway.mail.sentence import code
 

@@ -6,15 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from gateway.core.classify import MACHINES, is_form
 from gateway.core.commands import Order
-from gateway.core.decision import Act, AgentView, Draft, Said
+from gateway.core.decision import Act, AgentView, Draft, Robot, Said
 from gateway.core.forward import Forwarded, Inside
 from gateway.core.notice import AttachedFile
 from gateway.core.policy import Agent, Mailbox, Policy
 from gateway.core.roles import is_known_form, is_role
 from gateway.core.thread import Choice, Known, SentFacts, ThreadKeys, follow, leads_to
 from gateway.core.ticket import SIGNED, Entry, Ticket
-from gateway.mail.message import Address, Envelope, Kind, KindName, Message, address_key
+from gateway.core.window import Budget
+from gateway.mail.message import Address, Envelope, Kind, Message
+from gateway.mail.people import found_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +40,22 @@ class Facts:
     undeliverable: bool = False
     automatic_mail: tuple[datetime, ...] = ()
     """Automatic mail to the author lately, newest first."""
+    spent: tuple[str, Budget] | None = None
+    """Where too much automatic mail went lately: the author's address without its detail, the domain, `all`."""
+    robot: Robot | None = None
+    """The machine that wrote it, from one of many addresses."""
     new_tickets: tuple[datetime, ...] = ()
     """New tickets of the author lately, newest first."""
     reopens: tuple[datetime, ...] = ()
     """Reopens of the matched ticket lately, newest first."""
+    machines_entries: tuple[datetime, ...] = ()
+    """What the author wrote on the matched ticket lately, newest first; for a machine's mail."""
     history: tuple[Entry, ...] = ()
-    """For an agent's mail, or one that quotes: the entries of the matched ticket, oldest first."""
+    """For an agent's mail, one that quotes, or what may be an echo: entries of the matched ticket, oldest first."""
+    sent_text: str = ""
+    """For what may be an echo: the text of the mail of ours it answers, or of the newest one to its author."""
+    sent_automatic: bool = False
+    """No person of ours wrote that mail."""
     parent: Entry | None = None
     """For an agent's mail: what the notice it answers was about."""
     named: Ticket | None = None
@@ -137,15 +150,9 @@ class Case:
         return self.knows_author or (self.ticket is not None and self.signed)
 
     @property
-    def generated(self) -> bool:
-        """A machine wrote on its own (RFC 3834 `auto-generated`): a form, a monitor; not an answer to us."""
-        return (
-            self.kind.name is KindName.AUTOMATIC
-            and self.message.header("auto-submitted").split(";")[0].strip().lower().startswith("auto-generated")
-            and bool(self.envelope.reverse_path)
-            and not self.message.in_reply_to
-            and not self.message.references
-        )
+    def machine(self) -> bool:
+        """Its header says that a program sent it; a person's words may be in it, and it is heard."""
+        return self.kind.no_acknowledgement in MACHINES
 
     @property
     def sent(self) -> SentFacts | None:
@@ -194,11 +201,17 @@ def files_of(message: Message) -> tuple[AttachedFile, ...]:
 
 
 def author_of(message: Message, policy: Policy) -> Address:
-    """The person a mail is from; an empty address when it names nobody."""
+    """The person a mail is from; an empty address when it names nobody.
+
+    A list in front of us writes under our own address, and says whose mail it is in fields of its own.
+    """
     author = message.author or Address("")
-    forms = {address_key(f) for f in policy.trusted_form_senders}
-    if author.key in forms and message.reply_to:
+    if is_form(message, policy):
         return message.reply_to[0]
+    if policy.is_own(author.address):
+        named = (a for field in ("x-original-from", "x-original-sender") for a in found_in(message.header(field)))
+        others = (a for a in (*named, *message.reply_to) if "@" in a.key and not policy.is_own(a.address))
+        return next((a for a in others if policy.agent_for(a.address) is None), author)
     if is_known_form(message) or (" via " in author.name and any(n.startswith("list-") for n in message.headers)):
         return next(iter(asked_at(message, policy)), author)
     # Other desks tell their tickets apart by a detail of the address (RFC 5233).

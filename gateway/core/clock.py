@@ -11,10 +11,11 @@ from datetime import datetime, timedelta
 from enum import Enum
 
 from gateway.core import audience, orders
-from gateway.core.decision import Change, Decision, Reason, Why
+from gateway.core.decision import Change, Decision, Why
 from gateway.core.lifecycle import Move, Status, transition
 from gateway.core.notice import Audience, Notice, NoticeRequest
 from gateway.core.policy import Policy
+from gateway.core.reason import Reason
 from gateway.core.ticket import EntryKind, Role, Ticket
 from gateway.mail.sentence import code
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from gateway import texts
 from gateway.core import (
     acknowledge,
-    agent_mail,
     audience,
     commands,
     draft,
@@ -16,27 +14,23 @@ from gateway.core import (
     machines,
     orders,
     sides,
-    thread,
     token,
     window,
 )
-from gateway.core.case import Case, asked_at
+from gateway.core import remarks as about_mail
+from gateway.core.case import Case
 from gateway.core.commands import Verb
-from gateway.core.decision import Change, Decision, EntryDraft, Joined, NewTicket, Reason, Why
-from gateway.core.labels import SUBJECTS
+from gateway.core.decision import Change, Decision, EntryDraft, Joined, NewTicket, Why
 from gateway.core.lifecycle import Move, Status, transition
 from gateway.core.notice import Audience, Notice, NoticeRequest
 from gateway.core.policy import Mailbox, Policy
-from gateway.core.roles import is_role, is_shared
+from gateway.core.reason import Reason
+from gateway.core.roles import is_role
 from gateway.core.ticket import EntryKind, Evidence, Role, Ticket
 from gateway.mail.quotation import is_forward_mark
 from gateway.mail.sentence import code
-from gateway.mail.subject import base_subject, foreign_references, is_forward, without_gateway_tags
+from gateway.mail.subject import base_subject, is_forward, without_gateway_tags
 
-MARKED = 300
-"""Characters of a subject up to which marks of other desks are added."""
-COMPANY = 50
-"""People in To and Cc of one mail who take part."""
 LOOKED_AT = 500
 """Lines of a mail among which a mark that it passes another one on is looked for."""
 
@@ -82,6 +76,8 @@ def stranger_signed(case: Case) -> Decision:
     people = ", ".join(a.address for a in (ticket.requester, *ticket.participants) if "@" in a.key)
     flag = code("not_named", case.author.address, people)
     decision = _attach(case, ticket, Role.STRANGER, Reason.STRANGER_SIGNED, (flag,))
+    if case.policy.is_own(case.author.address):
+        return decision
     joined = (Joined(case.author, confirmed=False, sees=_side_of_mark(case, ticket)), *decision.change.joined)
     return replace(decision, change=replace(decision.change, joined=joined))
 
@@ -132,6 +128,11 @@ def new_request(case: Case) -> Decision:
     return _new(case, Reason.NEW_REQUEST, tuple(("claims", n) for n in case.choice.claims))
 
 
+def is_machines_request(case: Case) -> bool:
+    """About no ticket. An agent's order is looked at first, whatever its header says."""
+    return case.ticket is None and case.machine and not (case.agent and case.order.commands)
+
+
 def new_automatic(case: Case) -> Decision:
     return _new(case, Reason.NEW_AUTOMATIC, ())
 
@@ -140,6 +141,9 @@ def asks_status(case: Case) -> bool:
     """A customer wants the list of own open tickets. Under a ticket, "Status?" is asked of a human."""
     if case.ticket is not None and not case.message.reply_text.lstrip().startswith("#"):
         return False
+    if case.kind.no_acknowledgement:
+        # Nobody would get the list: then a person reads it.
+        return False
     return not case.message.attachments and commands.asks_status(case.message.subject, case.message.reply_text)
 
 
@@ -147,8 +151,8 @@ def status_asked(case: Case) -> Decision:
     """Everybody who asks gets the same kind of answer, whether we know the address or not."""
     why = Why(attach="no: it asks for own tickets", acknowledge="yes: with the list", notify="no: nothing to do")
     spent = window.spent(case.policy.acknowledgement_budgets, case.facts.automatic_mail, case.now)
-    if spent or case.kind.no_acknowledgement or is_role(case.author.key):
-        refused = case.kind.no_acknowledgement or "too much automatic mail went to this address lately"
+    if spent or is_role(case.author.key):
+        refused = "nobody reads there" if not spent else "too much automatic mail went to this address lately"
         return Decision(Reason.STATUS_ASKED, replace(why, acknowledge=f"no: {refused}"))
     request = NoticeRequest(Notice.TICKET_LIST, case.author, Audience.CUSTOMER)
     return Decision(Reason.STATUS_ASKED, why, notices=(request,), listed=case.facts.own_tickets)
@@ -169,6 +173,11 @@ def _attach(case: Case, ticket: Ticket, role: Role, reason: Reason, remarks: tup
         status, move = ticket.status, None
         reopen = f"no: it was reopened {spent.count} times in {spent.minutes} minutes, which smells of a loop"
         alarm = f"Ticket {ticket.number} is not reopened any more: {spent.count} reopens in {spent.minutes} minutes."
+    elif case.machine and (spent := window.spent(case.policy.reopen_budgets, case.facts.machines_entries, case.now)):
+        alarm = (
+            f"A machine wrote {spent.count} times on ticket {ticket.number} in {spent.minutes} minutes; more is kept "
+            "there and not announced."
+        )
     why = Why(
         attach=f"yes: {draft.evidence(case)}",
         reopen=reopen,
@@ -178,7 +187,12 @@ def _attach(case: Case, ticket: Ticket, role: Role, reason: Reason, remarks: tup
     reopened = was_done and not spent
     headline = "reopened" if reopened else "reply"
     boxes = _boxes(case, ticket)
-    remarks = (*remarks, *machines.both_mailboxes(boxes), *_new_subject(case, ticket), *_oddities(case))
+    remarks = (
+        *remarks,
+        *machines.both_mailboxes(boxes),
+        *about_mail.new_subject(case, ticket),
+        *about_mail.oddities(case),
+    )
     told = [draft.tell(case, ticket, headline, remarks)]
     told += [
         audience.tell(headline, case.policy, None, mailbox=b.address, remarks=remarks, but=case.agent)
@@ -193,7 +207,7 @@ def _attach(case: Case, ticket: Ticket, role: Role, reason: Reason, remarks: tup
             move=move,
             status=status,
             reopened=reopened,
-            subject=_with_theirs(case, ticket) if role is not Role.STRANGER else None,
+            subject=about_mail.with_theirs(case, ticket) if role is not Role.STRANGER else None,
             joined=_company(case, ticket) if role is not Role.STRANGER else (),
         ),
         events=(code("reopened", case.author.shown),) if reopened else (),
@@ -218,8 +232,15 @@ def _new(case: Case, reason: Reason, links: tuple[tuple[str, int], ...], subject
     flood = window.spent(case.policy.new_ticket_budgets, case.facts.new_tickets, case.now)
     if flood:
         no_answer = f"{flood.count} new tickets of this author in {flood.minutes} minutes"
+    over = "" if flood else acknowledge.over_budget(case)
     both = machines.both_mailboxes(case.mailboxes)
-    remarks = (*_link_remarks(reason, links), *both, *_lost(case), *_own_open(case), *_oddities(case))
+    remarks = (
+        *about_mail.link_remarks(reason, links),
+        *both,
+        *about_mail.lost_mark(case),
+        *about_mail.own_open(case),
+        *about_mail.oddities(case),
+    )
     notices: list[NoticeRequest] = []
     invite = False
     if not no_answer:
@@ -256,7 +277,10 @@ def _new(case: Case, reason: Reason, links: tuple[tuple[str, int], ...], subject
         alarm=f"{case.author.address} opened {flood.count} tickets in {flood.minutes} minutes; more are kept but "
         "neither acknowledged nor announced."
         if flood
-        else _unknown_form(case),
+        else f"{case.author.address} is not acknowledged: {over}. Is it a machine? The ticket is announced as ever."
+        if over and over == no_answer
+        else about_mail.unknown_form(case),
+        alarm_about=case.facts.spent[0] if over and case.facts.spent else case.author.key,
     )
 
 
@@ -266,90 +290,10 @@ def _subject(case: Case) -> str:
     return without_gateway_tags(case.message.subject) or next(files, "")
 
 
-def _own_open(case: Case) -> tuple[str, ...]:
-    """Other open tickets of the same address, one of which this may belong to."""
-    if case.facts.twin:
-        return (code("same_again", case.facts.twin),)
-    named = "; ".join(f"#{t.number} {t.subject[:60]}".strip() for t in case.facts.own_tickets)
-    return (code("own_open", named),) if named and not is_shared(case.author) else ()
-
-
-def _unknown_form(case: Case) -> str:
-    """The second mail of an address whose mails ask for answers elsewhere: a form the operator may know."""
-    if case.author is not case.message.author or len(case.facts.new_tickets) != 1:
-        return ""
-    domain = case.author.key.rpartition("@")[2]
-    asked = ", ".join(a.address for a in asked_at(case.message, case.policy) if not a.key.endswith(f"@{domain}"))
-    return asked and (
-        f"Mails of {case.author.address} ask for answers at other addresses ({asked}). If it is a form of yours, "
-        "name it in gateway.trusted_form_senders: then who filled it in is the requester."
-    )
-
-
 def _continues(case: Case) -> tuple[str, ...]:
     """The customer learns which number continues the one that was closed long ago."""
     assert case.ticket is not None
     return (code("continues", case.policy.reference(case.ticket)),)
-
-
-def _oddities(case: Case) -> tuple[str, ...]:
-    """What an agent should know of the mail itself."""
-    said = []
-    if case.facts.same_id_other_content:
-        said.append(code("same_id"))
-    if others := asked_at(case.message, case.policy) if case.author is case.message.author else ():
-        said.append(code("reply_to", ", ".join(a.address for a in others), others[0].address))
-    if not case.message.body_text.strip():
-        said += [
-            code("invited", e.summary or "–", ", ".join(filter(None, (e.when, e.where))))
-            for e in case.message.events[:5]
-        ]
-    if dropped := (*case.message.to, *case.message.cc)[COMPANY:]:
-        said.append(code("too_many", len(dropped), ", ".join(a.address for a in dropped[:200])))
-    if case.message.encryption:
-        said.append(code("encrypted"))
-    if case.keys.close and case.ticket and not case.proven:
-        said.append(code("close_unproven"))
-    if case.agent and case.order.commands and not agent_mail.proof(case):
-        said.append(code("order_unproven"))
-    return tuple(said)
-
-
-def _new_subject(case: Case, ticket: Ticket) -> tuple[str, ...]:
-    """Whoever has something else to say often answers an old mail under a new subject."""
-    # Customers of a ticket that was merged into it go on under their own subject.
-    subjects = (case.message.subject, ticket.subject, *(t.subject for t in case.known.tickets.values()))
-    now, *known = (_folded(case, s) for s in subjects)
-    ours = {_folded(case, words.gettext(s)) for words in texts.catalogs().every() for s in SUBJECTS.values()}
-    if not now or now in ours or any(now in was or was in now for was in known):
-        return ()
-    return (code("new_subject", case.message.subject[:200]),)
-
-
-def _with_theirs(case: Case, ticket: Ticket) -> str | None:
-    """The ticket's subject with the mark another desk knows it by, where the mail shows a new one."""
-    shown = foreign_references(token.cut_references(case.policy.reference_prefix, case.message.subject))
-    new = [mark for mark in shown if mark not in ticket.subject]
-    return " ".join((ticket.subject, *new[:2])) if new and len(ticket.subject) < MARKED else None
-
-
-def _folded(case: Case, subject: str) -> str:
-    bare = base_subject(token.cut_references(case.policy.reference_prefix, subject))
-    return "".join(sign for sign in bare.casefold() if sign.isalnum())
-
-
-def _link_remarks(reason: Reason, links: tuple[tuple[str, int], ...]) -> tuple[str, ...]:
-    numbers = ", #".join(str(n) for _, n in links)
-    if not numbers:
-        return ()
-    said = {Reason.FOLLOW_UP: "follows_ticket", Reason.STRANGER_PASSES_ON: "passes_on"}
-    return (code(said.get(reason, "claims_ticket"), numbers),)
-
-
-def _lost(case: Case) -> tuple[str, ...]:
-    """It answers something that is not here: erased, or given out by a database a restore took the place of."""
-    lost = case.choice.lost
-    return (code("lost_mark", thread.lost_names(lost, case.policy.reference_prefix)),) if lost else ()
 
 
 def _company(case: Case, ticket: Ticket | None) -> tuple[Joined, ...]:
@@ -366,7 +310,7 @@ def _company(case: Case, ticket: Ticket | None) -> tuple[Joined, ...]:
     # Whoever is brought along reads what the author reads.
     mine = sides.given(ticket, case.author.key) if ticket else ()
     joined: dict[str, Joined] = {}
-    for address in (*case.message.from_[1:], *(*case.message.to, *case.message.cc)[:COMPANY]):
+    for address in (*case.message.from_[1:], *(*case.message.to, *case.message.cc)[: about_mail.COMPANY]):
         key = address.key
         if key in known or key in joined or case.policy.is_own(key) or case.policy.agent_for(key) or is_role(key):
             continue

@@ -93,17 +93,19 @@ TABLE: tuple[Row, ...] = (
         "own mail coming back",
         lambda c: c.kind.name is KindName.LOOP,
         machines.loop,
-        "is our own mail coming back | no | no | no | the operator is told",
+        "is our own mail coming back, by its id, its reverse path or a mark of ours | no | no | no | "
+        "the operator is told; not where a list sent it",
     ),
     Row(
         "delivery failed",
         machines.is_failed,
         machines.failed_report,
-        "reports that a mail of ours failed | on the mail it reports | only if it killed our newest answer | no | yes",
+        "reports that a mail of ours failed | on the mail it reports, by id, address, reference or recipient | "
+        "only if it killed our newest answer | no | yes; the operator, when it fits no ticket",
     ),
     Row(
         "other report",
-        lambda c: c.kind.name is KindName.REPORT,
+        machines.is_report,
         machines.other_report,
         "reports a delay, a reading, a complaint | folded | no | no | no",
     ),
@@ -122,22 +124,31 @@ TABLE: tuple[Row, ...] = (
     ),
     Row(
         "automatic, generated, no ticket",
-        lambda c: c.generated and c.ticket is None,
+        customers.is_machines_request,
         customers.new_automatic,
-        "a machine wrote on its own (`auto-generated`), about no ticket | new ticket | – | no | yes",
+        "a machine sent (`auto-generated`, null reverse path, cron, monitor, fax, tracker), about no ticket | "
+        "new ticket | – | no | yes",
     ),
     Row(
         "agent's answer marked automatic",
         refusal.is_marked_automatic,
         refusal.marked_automatic,
-        "a proven agent's program marked an answer as `auto-generated` | no: a draft | no | receipt; `#send` lets it "
-        "go | no",
+        "a proven agent's program marked an answer as a machine's, or as a note of absence | no: a draft | no | "
+        "receipt; `#send` lets it go | no",
     ),
     Row(
         "automatic",
         machines.is_automatic,
         machines.automatic,
-        "a machine answered (out of office) | folded | **no** | no | no (digest)",
+        "a machine answered (`auto-replied`), somebody pressed a reaction, a program says that it was read | folded | "
+        "**no** | no | no (digest)",
+    ),
+    Row(
+        "echo",
+        machines.is_echo,
+        machines.echo,
+        "is a note of absence without a header that says so, or our own words and nothing else | folded | **no** | "
+        "no | the first absence that answers an agent; else no (digest)",
     ),
     Row(
         "agent's mark of no ticket",
@@ -173,6 +184,13 @@ TABLE: tuple[Row, ...] = (
         agents_begin.orphaned,
         "a proven agent ordered something that needs a ticket, about none | no | only `#reopen N` | "
         "receipt with the right form | no",
+    ),
+    Row(
+        "one of many alike",
+        machines.is_robot,
+        machines.robot,
+        "has the words of ten others from new addresses of one domain (`limits.alike_mails`) | folded, on the ticket "
+        "of the first | no | no | once, and the operator",
     ),
     Row(
         "asks for own tickets",
@@ -218,7 +236,8 @@ TABLE: tuple[Row, ...] = (
         "reply",
         lambda c: c.knows_author,
         customers.reply,
-        "the requester or a participant wrote, with any evidence | yes | → Waiting on us | no | yes",
+        "the requester or a participant wrote, with any evidence and whatever header | yes | → Waiting on us | "
+        "no | yes",
     ),
     Row(
         "stranger with a signed mark",
@@ -239,7 +258,7 @@ TABLE: tuple[Row, ...] = (
         lambda c: True,
         customers.new_request,
         "anything else a human wrote | new ticket | – | yes | "
-        "yes; flagged when it shows a mark of ours that fits no ticket here",
+        "yes; flagged when it shows a mark of ours that fits no ticket here, or comes under our own address",
     ),
 )
 """The policy of the house. Each row has a test of its own in tests/core/test_decide.py."""

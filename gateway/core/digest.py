@@ -36,6 +36,8 @@ class Counts:
     """Replies to spam."""
     marked: int = 0
     """Mails our own filter marked as spam."""
+    quiet: int = 0
+    """Folded, or settled without a ticket."""
     drafts: Mapping[str, int] = field(default_factory=dict)
     """Key of an agent's address → drafts that wait for that agent."""
 
@@ -78,6 +80,10 @@ def for_agent(
             (
                 _("Mails marked as spam: {count}. To see them: replydesk journal list --reason marked-as-spam"),
                 counts.marked,
+            ),
+            (
+                _("Folded or settled without a ticket: {count}. To see them: replydesk journal list --quiet-only"),
+                counts.quiet,
             ),
             (_("Replies to spam: {count}. To see them: replydesk journal list --reason reply-to-spam"), counts.spam),
         )

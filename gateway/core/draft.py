@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from gateway.core import audience, known_quotes, sides, token
 from gateway.core.case import Case
-from gateway.core.decision import EntryDraft, Reason
+from gateway.core.decision import EntryDraft
 from gateway.core.notice import NoticeRequest
+from gateway.core.reason import Reason
 from gateway.core.thread import Key, leads_to
 from gateway.core.ticket import EntryKind, Evidence, Role, Ticket
 from gateway.mail.message import Address

@@ -8,7 +8,8 @@ from __future__ import annotations
 from gateway.core import agents_begin, thread
 from gateway.core.agent_mail import AgentCase
 from gateway.core.case import Case
-from gateway.core.decision import Decision, Reason
+from gateway.core.decision import Decision
+from gateway.core.reason import Reason
 from gateway.core.refusal import refuse, unsent
 from gateway.mail.sentence import code
 

@@ -1,19 +1,23 @@
-"""Rows of machines: the same mail again, loops, reports about mail of ours, automatic answers."""
+"""Rows of machines: the same mail again, loops, reports about mail of ours, automatic answers, echoes, robots."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from gateway.core import audience, draft
 from gateway.core.case import Case
-from gateway.core.decision import Change, Decision, Reason, Why
+from gateway.core.classify import Mail, is_absence, null_reverse_path
+from gateway.core.decision import Change, Decision, Why
 from gateway.core.lifecycle import Move, transition
 from gateway.core.notice import Audience, Notice, NoticeRequest
 from gateway.core.policy import Mailbox, Policy
+from gateway.core.reason import Reason
 from gateway.core.sentences import text_of
 from gateway.core.thread import SentFacts
 from gateway.core.ticket import EntryKind, Role, Ticket
-from gateway.mail.message import Action, KindName, ReportType, address_key
+from gateway.mail.message import Action, DeliveryReport, KindName, ReportType, address_key
+from gateway.mail.new_text import markers
 from gateway.mail.sentence import code
 
 _INNER = frozenset(n.value for n in (Notice.AGENT_NOTICE, Notice.AGENT_RECEIPT, Notice.OPERATOR_ALARM))
@@ -47,7 +51,12 @@ def unreadable(case: Case) -> Decision:
 
 
 def loop(case: Case) -> Decision:
-    why = Why(attach=f"no: {case.kind.reason}", acknowledge="no: it is our own mail", notify="no: the operator is told")
+    """A list sends our own mail to everybody, to us as well: that is no loop the operator must look for."""
+    by_list = "list-id" in case.message.headers
+    notify = "no: a list sent it" if by_list else "no: the operator is told"
+    why = Why(attach=f"no: {case.kind.reason}", acknowledge="no: it is our own mail", notify=notify)
+    if by_list:
+        return Decision(Reason.LOOP, why)
     return Decision(
         Reason.LOOP,
         why,
@@ -56,9 +65,21 @@ def loop(case: Case) -> Decision:
     )
 
 
+def is_report(case: Case) -> bool:
+    """A person who writes of a bounce is no mail system: nothing shows one at work, and it reports no mail of ours, or
+    comes from somebody of the very ticket."""
+    report = case.message.report
+    if case.kind.name is not KindName.REPORT or report is None:
+        return False
+    says_so = case.message.header("auto-submitted").casefold() not in ("", "no")
+    if report.by_system or says_so or null_reverse_path(Mail(case.message, case.envelope, case.policy)):
+        return True
+    return case.reported_ticket is not None and not case.knows_author
+
+
 def is_failed(case: Case) -> bool:
     report = case.message.report
-    if case.kind.name is not KindName.REPORT or report is None or report.type is not ReportType.DELIVERY:
+    if not is_report(case) or report is None or report.type is not ReportType.DELIVERY:
         return False
     # A bounce that names nobody is taken as failed: to hide a failure is worse than to show one.
     return not report.recipients or any(r.action is Action.FAILED for r in report.recipients)
@@ -69,10 +90,10 @@ def failed_report(case: Case) -> Decision:
     sent, ticket = case.sent, case.reported_ticket
     report = case.message.report
     assert report is not None
-    dead = tuple(r.final_recipient for r in report.recipients if r.action is Action.FAILED and r.status.startswith("5"))
+    failures = [r for r in report.recipients if r.action is Action.FAILED]
+    dead = tuple(r.final_recipient for r in failures if _NO_SUCH_ADDRESS.fullmatch(r.status))
     if ticket is None:
-        why = Why(attach="no: the mail it reports is none of ours", acknowledge="no: reports are never answered")
-        return Decision(Reason.REPORT_NO_TICKET, why, undeliverable=())
+        return _of_no_ticket(case, failures)
     kills = sent is not None and lacks_answer(ticket, sent)
     # A notice about a notice that bounced would bounce as well, for ever.
     inner = sent.notice in _INNER if sent else any(k.holder for k in case.keys.reported)
@@ -88,7 +109,8 @@ def failed_report(case: Case) -> Decision:
         notify="no: it was for an agent; the operator is told" if inner else "yes: somebody must find another way",
     )
     # Only the address we wrote to can be called undeliverable by a report, or anybody could silence anybody.
-    silenced = tuple(a for a in dead if sent and address_key(a) == address_key(sent.recipient))
+    named = sent is not None and not sent.guessed
+    silenced = tuple(a for a in dead if named and sent and address_key(a) == address_key(sent.recipient))
     return Decision(
         Reason.BOUNCE_OF_ANSWER if kills else Reason.BOUNCE,
         why,
@@ -99,6 +121,25 @@ def failed_report(case: Case) -> Decision:
         undeliverable=silenced,
         alarm=text_of(remark, "en") if inner else "",
     )
+
+
+def _of_no_ticket(case: Case, failures: list[DeliveryReport]) -> Decision:
+    """The operator looks what it may be; not when it is the operator who got nothing, or it would never end."""
+    whom = ", ".join(r.final_recipient for r in failures) or "somebody it does not name"
+    alarm = (
+        f"A mail to {whom} was not delivered, says {case.author.address or 'a mail system'} (“"
+        f"{case.message.subject[:80]}”), but nothing tells which of ours it was. To read it: "
+        f"replydesk journal list --reason {Reason.REPORT_NO_TICKET.value}"
+    )
+    to_operator = address_key(case.policy.operator) in {address_key(r.final_recipient) for r in failures}
+    if to_operator or (case.sent and case.sent.notice == Notice.OPERATOR_ALARM.value):
+        alarm = ""
+    why = Why(
+        attach="no: it names no mail of a ticket here",
+        acknowledge="no: reports are never answered",
+        notify="no: the operator is told" if alarm else "no: the operator cannot be reached",
+    )
+    return Decision(Reason.REPORT_NO_TICKET, why, alarm=alarm)
 
 
 def other_report(case: Case) -> Decision:
@@ -116,9 +157,9 @@ def other_report(case: Case) -> Decision:
 
 
 def is_automatic(case: Case) -> bool:
-    """Also an agent's note of absence that only its subject gives away: no customer must get it as an answer."""
-    away = case.kind.no_acknowledgement == "subject-hint" and case.agent is not None and case.ticket is not None
-    return case.kind.name is KindName.AUTOMATIC or away
+    """Also what calls itself an automatic answer in a field of its own, and answers us."""
+    answers = case.kind.no_acknowledgement == "precedence-auto-reply" and case.ticket is not None and case.signed
+    return case.kind.name is KindName.AUTOMATIC or (answers and case.agent is None)
 
 
 def automatic(case: Case) -> Decision:
@@ -136,6 +177,110 @@ def automatic(case: Case) -> Decision:
         replace(why, attach=f"yes: {draft.evidence(case)}"),
         ticket=ticket.number,
         entry=entry,
+    )
+
+
+# --- what only repeats what is known -----------------------------------------------------------
+
+
+def is_away(case: Case) -> bool:
+    """Its subject says that a program wrote it in its owner's absence; not where the ticket's own subject says so,
+    for everybody who answers repeats that, nor with an order."""
+    ticket = case.ticket
+    if ticket is None or case.order.commands or case.keys.close or case.envelope.archived:
+        return False
+    return is_absence(case.message) and not is_absence(replace(case.message, subject=ticket.subject))
+
+
+def may_be_echo(case: Case) -> bool:
+    """Whether it is worth looking up what we sent: a note of absence, or a text that begins as ours do."""
+    message, ticket = case.message, case.ticket
+    if ticket is None or case.agent or case.kind.name is not KindName.CORRESPONDENCE or case.envelope.archived:
+        return False
+    ours = not message.attachments and not case.order.commands and any(m in message.body_text for m in markers())
+    return ours or is_away(case)
+
+
+def is_echo(case: Case) -> bool:
+    """A note of absence by somebody of the ticket, or our own words and nothing else, as lists send them back."""
+    if not may_be_echo(case) or case.ticket is None:
+        return False
+    return (is_away(case) and draft.belongs(case, case.ticket)) or _only_our_words(case)
+
+
+def echo(case: Case) -> Decision:
+    """Folded. Agents hear of the first absence that answers a person of ours, in one line."""
+    ticket = case.ticket
+    assert ticket is not None
+    before = any(e.reason == Reason.ECHO.value and e.author.key == case.author.key for e in case.facts.history)
+    away = is_away(case) and not _only_our_words(case)
+    tells = away and not (before or case.facts.sent_automatic)
+    because = "it was said before, or answers an automatic mail" if away else "they are our own words"
+    remark = (code("away", case.author.shown),) if away else ()
+    told = audience.tell("reply", case.policy, ticket, remarks=remark) if tells else ()
+    why = Why(
+        attach=f"yes: {draft.evidence(case)}",
+        reopen="no: it asks nobody to act",
+        acknowledge="no: a program wrote it",
+        notify="yes: who may wait for an answer" if tells else f"no: {because}",
+    )
+    entry = draft.entry(
+        case, EntryKind.AUTOMATIC, draft.role_of(case, ticket), Reason.ECHO, remarks=remark, collapsed=True
+    )
+    return Decision(Reason.ECHO, why, ticket=ticket.number, entry=entry, notices=told)
+
+
+def _only_our_words(case: Case) -> bool:
+    """Every line of the mail stands in the one of ours it answers; what a list adds at the end does not count."""
+    sent = _lines(case.facts.sent_text)
+    found = _lines(_FOOTER.split(case.message.body_text)[0])
+    if not sent or not found or case.message.attachments:
+        return False
+    whole = " ".join(sent)
+    return all(line in sent or (len(line) >= _LONG and line in whole) for line in found)
+
+
+_FOOTER = re.compile(r"\n(?:-- ?|_{5,}.*)\n")
+_LONG = 20
+"""Letters of a line that may be a part of one of ours, wrapped otherwise."""
+_NO_SUCH_ADDRESS = re.compile(r"5\.1\.(?:[012346]|10)")
+"""RFC 3463 section 3.2: the address itself is wrong. A full mailbox and a policy (5.2.2, 5.7.x) are no dead address."""
+
+
+def _lines(text: str) -> list[str]:
+    return [" ".join(line.split()) for line in text.splitlines() if line.strip()]
+
+
+def is_robot(case: Case) -> bool:
+    return case.facts.robot is not None and case.ticket is None and case.agent is None and not case.envelope.archived
+
+
+def robot(case: Case) -> Decision:
+    """It goes onto the ticket of the first mail with these words; agents and the operator hear of it once."""
+    found = case.facts.robot
+    assert found is not None
+    ticket, remark = case.known.tickets.get(found.ticket), code("robot", found.group, found.count)
+    told = audience.tell("reply", case.policy, ticket, remarks=(remark,)) if ticket and found.new else ()
+    why = Why(
+        attach=f"yes: {found.count} mails with the same words came from {found.group}",
+        acknowledge="no: a machine that answers from ever new addresses would go on for ever",
+        notify="yes: the first time" if told else "no: they were told",
+    )
+    alarm = (
+        f"{found.count} mails with the same words came from new addresses at {found.group} within an hour: a machine "
+        f"that answers each mail from another address. They are kept on ticket {found.ticket}, and nobody is answered. "
+        "It ends by itself once none came for an hour. If they are not wanted: replydesk contact block "
+        f"{found.group}. If they are different people: raise limits.alike_mails."
+    )
+    entry = draft.entry(case, EntryKind.AUTOMATIC, Role.STRANGER, Reason.ROBOT, remarks=(remark,), collapsed=True)
+    return Decision(
+        Reason.ROBOT,
+        why,
+        ticket=found.ticket,
+        entry=entry,
+        notices=told,
+        alarm=alarm if found.new else "",
+        alarm_about=found.group,
     )
 
 

@@ -10,9 +10,10 @@ from dataclasses import replace
 
 from gateway.core import advisers, audience, orders, sides
 from gateway.core.commands import Order
-from gateway.core.decision import Act, Change, Decision, Joined, Moved, NewTicket, Reason, Undo, Why
+from gateway.core.decision import Act, Change, Decision, Joined, Moved, NewTicket, Undo, Why
 from gateway.core.lifecycle import Status
 from gateway.core.notice import Audience, Notice, NoticeRequest
+from gateway.core.reason import Reason
 from gateway.core.ticket import Entry, EntryKind, Ticket
 from gateway.mail.message import Address
 from gateway.mail.sentence import code

@@ -10,19 +10,11 @@ from datetime import datetime
 
 from gateway.core import audience, blocking, sides, statuses
 from gateway.core.commands import PEOPLE, Order, Verb
-from gateway.core.decision import (
-    SENTENCES,
-    Change,
-    Decision,
-    EntryDraft,
-    Joined,
-    Reason,
-    Undo,
-    Why,
-)
+from gateway.core.decision import Change, Decision, EntryDraft, Joined, Undo, Why
 from gateway.core.lifecycle import STATUS_MOVES, Move, Status, transition
 from gateway.core.notice import AttachedFile, Audience, Notice, NoticeRequest
 from gateway.core.policy import Agent, Policy
+from gateway.core.reason import SENTENCES, Reason
 from gateway.core.roles import is_role
 from gateway.core.ticket import Ticket
 from gateway.errors import IllegalTransition

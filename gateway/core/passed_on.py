@@ -9,9 +9,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from gateway.core import commands, outgoing_text
-from gateway.core.decision import Decision, EntryDraft, Reason
+from gateway.core.decision import Decision, EntryDraft
 from gateway.core.forward import Forwarded, Inside
 from gateway.core.policy import Policy
+from gateway.core.reason import Reason
 from gateway.core.ticket import Entry, EntryKind, Role
 from gateway.mail.message import Address, Attachment, Message
 from gateway.mail.quotation import is_forward_mark

@@ -98,6 +98,12 @@ class Policy:
     """Send auto-replied mail from `<>` (RFC 3834 section 3.3)."""
     acknowledgement_budgets: tuple[Budget, ...] = (Budget(5, 10), Budget(20, 60 * 24))
     """Automatic mail to one address."""
+    domain_budgets: tuple[Budget, ...] = (Budget(200, 60),)
+    """Automatic mail to addresses of one domain that are new here; providers for everybody are no domain."""
+    total_budgets: tuple[Budget, ...] = (Budget(5000, 60),)
+    """Automatic mail to addresses that are new here, in all."""
+    alike_budgets: tuple[Budget, ...] = (Budget(10, 60),)
+    """Mails with the same words from so many addresses of one domain are people; what is more is a machine's."""
     new_ticket_budgets: tuple[Budget, ...] = (Budget(20, 60),)
     """New tickets of one address that are still announced and acknowledged."""
     reopen_budgets: tuple[Budget, ...] = (Budget(10, 60),)

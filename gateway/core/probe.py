@@ -12,9 +12,10 @@ from datetime import datetime, timedelta
 
 from gateway.core import token
 from gateway.core.case import Case
-from gateway.core.decision import Decision, Reason, Returned, Why
+from gateway.core.decision import Decision, Returned, Why
 from gateway.core.policy import Mailbox, Policy
 from gateway.core.proof import trusted_results
+from gateway.core.reason import Reason
 from gateway.core.token import Named
 from gateway.mail.message import Envelope, Message
 

@@ -10,10 +10,11 @@ from datetime import datetime, timedelta
 from statistics import median
 
 from gateway.core import audience, orders
-from gateway.core.decision import Change, Decision, Reason, Why
+from gateway.core.decision import Change, Decision, Why
 from gateway.core.lifecycle import Status
 from gateway.core.notice import Audience, Notice, NoticeRequest
 from gateway.core.policy import Policy
+from gateway.core.reason import Reason
 from gateway.core.roles import is_role
 from gateway.core.ticket import Ticket
 from gateway.mail.sentence import code

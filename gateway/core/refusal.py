@@ -9,12 +9,13 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from gateway.core import agent_mail, audience, draft, forward, orders, outgoing_text
+from gateway.core import agent_mail, audience, draft, forward, machines, orders, outgoing_text
 from gateway.core.agent_mail import AgentCase
 from gateway.core.case import Case
 from gateway.core.commands import PEOPLE, Verb
-from gateway.core.decision import Decision, Doubt, Draft, NewDraft, Reason, Why
+from gateway.core.decision import Decision, Doubt, Draft, NewDraft, Why
 from gateway.core.policy import Agent
+from gateway.core.reason import Reason
 from gateway.core.thread import leads_to
 from gateway.core.ticket import EntryKind, Role, Ticket
 from gateway.core.window import Budget
@@ -223,13 +224,12 @@ def _marked(case: Case) -> Ticket | None:
 
 
 def is_marked_automatic(case: Case) -> bool:
-    """A proven agent's answer whose program says that a machine wrote it; an absence note says `auto-replied`."""
-    said = case.message.header("auto-submitted").strip().casefold()
+    """A proven agent's answer whose header or subject says that a machine wrote it; most notes of absence say
+    `auto-replied`."""
     return (
-        said.startswith("auto-generated")
-        and case.agent is not None
+        case.agent is not None
         and case.ticket is not None
-        and bool(case.envelope.reverse_path)
+        and (case.machine or machines.is_away(case))
         and _says_something(case)
         and bool(agent_mail.proof(case))
         and not (is_lifted(case) or case.envelope.archived)
@@ -237,8 +237,12 @@ def is_marked_automatic(case: Case) -> bool:
 
 
 def marked_automatic(case: Case) -> Decision:
+    """A note of absence gets no receipt: only its subject gives the program away, which may answer that as well."""
     on = AgentCase.of(case)
-    return _not_too_often(hold(on, Doubt.MARKED_AUTOMATIC, (code("marked_automatic"),)), on.agent, case, ONCE)
+    held = hold(on, Doubt.MARKED_AUTOMATIC, (code("marked_automatic"),))
+    if not case.machine:
+        return replace(held, notices=(), why=replace(held.why, acknowledge="no: counted in the digest"))
+    return _not_too_often(held, on.agent, case, ONCE)
 
 
 def _not_too_often(held: Decision, agent: Agent, case: Case, budget: Budget) -> Decision:

@@ -17,7 +17,9 @@ _LOCAL_PARTS = re.compile(
     r"|(?:no-?reply|do-?not-?reply).*"
     # Offices and programs, alone or with a detail (RFC 5233).
     r"|(?:postmaster|mailer-?daemon|root|daemon|cron|abuse|hostmaster|webmaster|notifications|majordomo|listserv"
-    r"|listmaster|mailman|nobody|undisclosed-recipients|www-data)(?:\+.*)?"
+    r"|listmaster|mailman|nobody|undisclosed-recipients|www-data|mailer|wordpress|forms?|web-?form|contact-?form"
+    r"|kontakt-?formular|voice-?mail|mailbox-?messaging|anonymous|anonymer-?anrufer|(?:tele)?fax|scan(?:ner)?|scan-?to-?mail|copier"
+    r"|kopierer|printer|drucker|monitor(?:ing)?|nagios|icinga|zabbix|jenkins|alerts?)(?:\+.*)?"
     # The machinery of mailing lists.
     r"|owner-.*|.*-(?:owner|request|bounces)",
     re.I,
@@ -25,8 +27,11 @@ _LOCAL_PARTS = re.compile(
 
 
 def is_role(address: str) -> bool:
-    """Whether an address, or the key of one, is a role's; something without `@` is none."""
-    return _LOCAL_PARTS.fullmatch(address.rpartition("@")[0]) is not None
+    """Whether an address, or the key of one, is a role's; something without `@` is none. `.invalid` is no domain at
+    all (RFC 2606)."""
+    local, at, domain = address.rpartition("@")
+    nowhere = bool(at) and domain.casefold().rpartition(".")[2] == "invalid"
+    return nowhere or _LOCAL_PARTS.fullmatch(local) is not None
 
 
 _SHARED = re.compile(

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from gateway.core import advisers, audience, draft, orders
 from gateway.core.case import Case
-from gateway.core.decision import Change, Decision, EntryDraft, Joined, Reason, Why
+from gateway.core.decision import Change, Decision, EntryDraft, Joined, Why
 from gateway.core.lifecycle import Move, transition
+from gateway.core.reason import Reason
 from gateway.core.roles import is_role
 from gateway.core.ticket import EntryKind, Role, Ticket
 from gateway.mail.message import Address

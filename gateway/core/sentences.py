@@ -83,6 +83,16 @@ SENTENCES: dict[str, str] = {
     "reply_to": _("It asks for answers at {0} (Reply-To). Yours goes to the author; to answer there: #requester {1}"),
     "too_many": _("{0} more people in To and Cc are too many to take part, and get no answers: {1}"),
     "invited": _("An invitation: {0}. When and where: {1}."),
+    "away": _("{0} is away: a program wrote this, and the ticket stays as it was."),
+    "robot": _(
+        "The same words came from {0} under {1} new addresses: a machine, it seems. Further ones are kept here, "
+        "folded, and nobody is answered."
+    ),
+    "own_author": _("It came under our own address {0}; its header names {1} as its author."),
+    "own_author_only": _(
+        "It came under our own address {0} and names nobody else, so an answer reaches nobody. Reply with #from "
+        "ADDRESS to name the customer."
+    ),
     "same_id": _("A different mail with the same Message-ID was received before."),
     "encrypted": _("The content is encrypted and cannot be read without a key; it is attached."),
     "close_unproven": _("It asks for closing, but does not prove that the requester sent it."),
@@ -213,7 +223,7 @@ SENTENCES: dict[str, str] = {
         "{0} is no address we know, and the mail shows a mark that was made for an agent: either the agent's own, from "
         "another account, or of somebody who was passed a notice. Nothing was sent to anybody outside."
     ),
-    "marked_automatic": _("Your mail program marked the mail as written by a machine (Auto-Submitted)."),
+    "marked_automatic": _("Its header or subject says that a program wrote your mail, as in your absence."),
     "answers_draft": _("You answered a receipt: it is not clear whether this is for the customer."),
     "answers_adviser": _(
         "You answered {0}, who is no customer, so it is not clear whom your words are for. To send them to {0}, reply "

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from gateway.core import token
 from gateway.core.agent_mail import AgentCase
-from gateway.core.decision import AgentView, Decision, Reason
+from gateway.core.decision import AgentView, Decision
 from gateway.core.lifecycle import Status
 from gateway.core.notice import Audience
 from gateway.core.policy import Policy
+from gateway.core.reason import Reason
 from gateway.core.ticket import Entry, EntryKind, Role, Ticket
 from gateway.mail.sentence import code
 

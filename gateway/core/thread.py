@@ -16,7 +16,7 @@ from gateway.core import token
 from gateway.core.policy import Agent, Policy
 from gateway.core.ticket import SIGNED, Evidence, Ticket
 from gateway.core.token import Named
-from gateway.mail.message import Envelope, Message
+from gateway.mail.message import Action, Envelope, Message, address_key
 
 MAX_IDS = 60
 """Ids, and references in a text, looked at in one mail; hostile ones hold thousands."""
@@ -65,6 +65,8 @@ class ThreadKeys:
     """It was sent to a `close+…` address of ours."""
     reported: tuple[Key, ...] = ()
     """For a report: which of our mails it is about."""
+    failed: tuple[str, ...] = ()
+    """For a mail system's report: whom a mail did not reach."""
     people: frozenset[str] = frozenset()
     """Keys of the author and of everybody in To and Cc."""
 
@@ -90,6 +92,8 @@ class SentFacts:
     recipient: str
     newest_answer: bool
     """It carried the newest answer of an agent on its ticket."""
+    guessed: bool = False
+    """The report does not name it: it is the newest mail to the recipient that is named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +181,7 @@ def keys(message: Message, envelope: Envelope, policy: Policy, agent: Agent | No
         tuple(leaked),
         close=close,
         reported=reported,
+        failed=_failed(message),
         people=people,
     )
 
@@ -276,7 +281,20 @@ def _reported(message: Message, envelope: Envelope, policy: Policy) -> tuple[Key
         for mark in policy.marks_in(address):
             if mark.purpose == "v":
                 found[of_outbox(mark.named)] = None
+    # Some return no header at all, but quote the subject.
+    for text in (message.subject, _end(message.body_text)):
+        for number, code in token.find_references(policy.reference_prefix, text)[:MAX_IDS]:
+            if number:
+                found[Key(Evidence.BODY_REFERENCE, number, code=code)] = None
     return tuple(found)
+
+
+def _failed(message: Message) -> tuple[str, ...]:
+    report = message.report
+    if report is None or not report.by_system:
+        return ()
+    failures = (r.final_recipient for r in report.recipients if r.action is Action.FAILED)
+    return tuple(dict.fromkeys(address_key(a) for a in failures))[:MAX_CLAIMS]
 
 
 def of_outbox(row: Named) -> Key:

@@ -42,7 +42,9 @@ class Window:
         self._seen: OrderedDict[str, deque[float]] = OrderedDict()
 
     def is_full(self, key: str, now: float) -> bool:
-        return _within(self._seen.get(key, ()), now, self.seconds) >= self.count
+        seen = self._seen.get(key, ())
+        # Only so many are kept, in order: when the oldest of them counts, all do.
+        return len(seen) >= self.count and (not seen or now - seen[0] < self.seconds)
 
     def add(self, key: str, now: float) -> None:
         """Count one, whether the window is full or not."""

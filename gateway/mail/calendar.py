@@ -15,6 +15,7 @@ SIZE_LIMIT = 300_000
 _PROPERTY = re.compile(r'([A-Za-z-]+)((?:;[A-Za-z-]+=(?:"[^"]*"|[^":;]*))*):(.*)')
 _MOMENT = re.compile(r"(\d{4})(\d\d)(\d\d)(?:T(\d\d)(\d\d)(?:\d\d)?(Z)?)?$")
 _ZONE = re.compile(r';TZID=(?:"([^"]*)"|([^":;]*))', re.I)
+_ANSWER = re.compile(r";PARTSTAT=([A-Z-]+)", re.I)
 _DURATION = re.compile(r"P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:\d+S)?)?$")
 
 
@@ -45,6 +46,7 @@ def read(text: str, declared_method: str = "") -> Event | None:
         one_line(_unescape(found.get("SUMMARY", ("", ""))[1])),
         one_line(_when(found), 300),
         one_line(_unescape(found.get("LOCATION", ("", ""))[1])),
+        m[1].upper() if (m := _ANSWER.search(found.get("ATTENDEE", ("", ""))[0])) else "",
     )
 
 

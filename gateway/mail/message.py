@@ -122,6 +122,8 @@ class Report:
     reported_ids: tuple[str, ...] = ()
     """Message-IDs (without angle brackets) of the returned mail, and of the mails it names."""
     envelope_id: str = ""
+    by_system: bool = True
+    """The mail shows a mail system at work; otherwise only its subject and words read like a report."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +170,8 @@ class Event:
     summary: str
     when: str
     where: str
+    answer: str = ""
+    """For a `REPLY`: how its attendee answers, `ACCEPTED`, `DECLINED`, … (PARTSTAT)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,6 +207,8 @@ class Message:
     nested: tuple[NestedMessage, ...] = ()
     events: tuple[Event, ...] = ()
     report: Report | None = None
+    reaction: bool = False
+    """It is a sign somebody pressed under a mail."""
     headers: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Lower-cased name → decoded values in order. Bounded; enough for `classify`."""
     encryption: str = ""

@@ -31,6 +31,8 @@ NESTED_LIMIT = 20
 WHOLE = "0"
 """The part number that stands for the mail itself."""
 
+_REACTION = "text/vnd.google.email-reaction+json"
+"""As Gmail sends it, beside the sign as text."""
 _PEOPLE = ("from", "to", "cc", "reply-to")
 
 
@@ -85,6 +87,7 @@ def _parse(raw: bytes, envelope: Envelope | None) -> Message:
         nested=tuple(_nested(path, part) for path, part in content.nested[:NESTED_LIMIT]),
         events=_events(content),
         report=report.read(tree, content.leaves, fields, content.text),
+        reaction=any(part.content_type == _REACTION for part in content.leaves),
         headers={name: fields.texts(name) for name in fields.names()},
         encryption=content.encryption,
         omissions=tuple(dict.fromkeys(content.omissions)),

@@ -277,7 +277,7 @@ def read(tree: MimeMessage, leaves: tuple[Part, ...], fields: Fields, text: str)
         return read(wrapped, mime.tree(wrapped)[1], fields, text)
     recipients = told_in_words(tree, fields, text)
     ids = _returned_ids(leaves, text)
-    return Report(ReportType.DELIVERY, recipients, ids) if recipients else None
+    return Report(ReportType.DELIVERY, recipients, ids, by_system=_is_from_system(fields)) if recipients else None
 
 
 def _wrapped(leaves: tuple[Part, ...]) -> MimeMessage | None:

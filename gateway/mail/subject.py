@@ -11,6 +11,7 @@ _REPLY = r"re|aw|antw|antwort|sv|vs|odp|ref|r|rif|ynt|res|回复|回覆|答复|H
 _FORWARD = r"fw|fwd|wg|weitergeleitet|tr|rv|enc|i|doorst|vb|vl|pd|转发|轉寄|пересл"
 _PREFIX = re.compile(rf"(?:(?:{_REPLY}|{_FORWARD})\s*(?:\[\d{{1,3}}\]|\(\d{{1,3}}\)|\^\d{{1,3}})?\s*[:：]\s*)+", re.I)
 _FORWARDED = re.compile(r"(?:fw|fwd|wg|weitergeleitet|tr|rv|enc|doorst|vb|vl|pd|转发|轉寄)\s*[:：]", re.I)
+_ANSWERED = re.compile(rf"(?:{_REPLY})\s*(?:\[\d{{1,3}}\]|\(\d{{1,3}}\)|\^\d{{1,3}})?\s*[:：]", re.I)
 _TAG = re.compile(r"\[[^\[\]]{1,60}\]\s*")
 _GATEWAY = re.compile(
     r"(?:\[\s*(?:extern(?:al|e|er)?|ext|(?:suspected |possible |probable )?spam|junk|bulk|caution|achtung|disarmed)"
@@ -61,9 +62,18 @@ def without_gateway_tags(subject: str) -> str:
             return (head + rest).strip() if rest else subject
 
 
+def is_reply(subject: str) -> bool:
+    """True when a mail program marked it as an answer."""
+    return bool(_ANSWERED.match(_untagged(subject)))
+
+
 def is_forward(subject: str) -> bool:
     """True when the mail passes another one on, so that what it quotes is what it says."""
+    return bool(_FORWARDED.match(_untagged(subject)))
+
+
+def _untagged(subject: str) -> str:
     rest = subject.strip()
     while tag := _GATEWAY.match(rest) or _TAG.match(rest):
         rest = rest[tag.end() :]
-    return bool(_FORWARDED.match(rest))
+    return rest

@@ -9,9 +9,9 @@ from datetime import datetime
 
 from gateway.core import customers, rating, sides
 from gateway.core.compose import Scene
-from gateway.core.decision import Reason
 from gateway.core.notice import Audience, Notice, NoticeRequest
 from gateway.core.rating import CustomerRating
+from gateway.core.reason import Reason
 from gateway.flow import Desk
 from storage.contacts import Contact
 from storage.reads import Wanted

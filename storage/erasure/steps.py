@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, delete, exists, not_, or_, select, update
 from sqlalchemy.sql.dml import Delete, Update
 
-from gateway.core.decision import Reason
+from gateway.core.reason import Reason
 from gateway.mail.message import Address
 from storage.contacts import Contacts
 from storage.journal import SETTLED

@@ -55,6 +55,7 @@ POLICY = Policy(
 
 HUMAN = Kind(KindName.CORRESPONDENCE, "human", "Nothing says that a machine wrote this.")
 AUTOMATIC = Kind(KindName.AUTOMATIC, "auto-submitted", "Its Auto-Submitted field says so (RFC 3834).")
+MACHINE = replace(HUMAN, no_acknowledgement="auto-generated")
 REPORT = Kind(KindName.REPORT, "report", "It is a report about a mail that was sent.")
 LOOP = Kind(KindName.LOOP, "own-message-id", "Its Message-ID is one of ours: our own mail came back.")
 OWN_ADDRESS = Kind(KindName.LOOP, "own-address", "Its author is one of our own addresses.")

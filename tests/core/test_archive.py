@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from gateway.core import archive
 from gateway.core.case import Case
 from gateway.core.decide import decide
-from gateway.core.decision import Decision, Reason
+from gateway.core.decision import Decision
 from gateway.core.lifecycle import Status
+from gateway.core.reason import Reason
 from gateway.core.ticket import EntryKind, Role, Ticket
 from gateway.core.window import Budget
 from gateway.mail.message import Address, Kind, KindName, Message

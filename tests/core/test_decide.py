@@ -15,15 +15,17 @@ from hypothesis import strategies as st
 from gateway.core import advisers, thread, token
 from gateway.core.case import Case
 from gateway.core.decide import TABLE, decide, document
-from gateway.core.decision import SENTENCES, Decision, Doubt, Reason
+from gateway.core.decision import Decision, Doubt, Robot
 from gateway.core.lifecycle import Move, Status
 from gateway.core.notice import Audience, Notice
+from gateway.core.reason import SENTENCES, Reason
 from gateway.core.sentences import text_of
 from gateway.core.thread import Key, SentFacts
 from gateway.core.ticket import EntryKind, Evidence, Participant, Role, Ticket
 from gateway.core.token import Named
 from gateway.core.window import Budget
 from gateway.mail.message import Action, Address, DeliveryReport, Envelope, KindName, Report, ReportType
+from gateway.mail.new_text import markers
 from tests.conftest import NOW
 from tests.core.build import (
     AGENTS,
@@ -35,6 +37,7 @@ from tests.core.build import (
     KIM,
     LEE,
     LOOP,
+    MACHINE,
     MALLORY,
     OWN_ADDRESS,
     POLICY,
@@ -45,6 +48,7 @@ from tests.core.build import (
     attached,
     attachment,
     case,
+    entry,
     envelope,
     failed,
     follower,
@@ -162,12 +166,133 @@ def test_row_other_report() -> None:
 
 
 def test_row_automatic_generated_no_ticket() -> None:
-    """A form or a monitor wrote on its own: a request, announced and not acknowledged."""
-    c = case(with_headers(message(), auto_submitted="auto-generated; x=y"), kind=AUTOMATIC)
+    """A form, a monitor or a fax: a request, announced and not acknowledged; an agent's order is an order."""
+    c = case(with_headers(message(), auto_submitted="auto-generated; x=y"), kind=MACHINE)
     assert row_of(c) == "automatic, generated, no ticket"
     decision = decide(c)
     assert opened(decision)
     assert notices(decision) == AGENTS
+    assert row_of(case(message(ANNA), kind=MACHINE)) == "automatic, generated, no ticket"
+    ordered = case(message(ANNA, body_text=f"#for {KIM.address}\nBurns."), kind=MACHINE, authentic="dmarc")
+    assert row_of(ordered) == "agent on a customer's behalf"
+
+
+def test_a_person_behind_a_machine_s_header_is_heard_on_a_ticket() -> None:
+    """A vendor's help desk, a fax, a rule: their words are announced, until so many come that it is a storm."""
+    for kind in (MACHINE, replace(MACHINE, no_acknowledgement="null-reverse-path")):
+        c = case(on=ticket(7, Status.WAITING_ON_CONTACT), kind=kind)
+        assert row_of(c) == "reply"
+        assert (decide(c).change.status, told(decide(c))) == (Status.WAITING_ON_US, AGENTS)
+    storm = decide(replace(c, policy=TIGHT, facts=replace(c.facts, machines_entries=LATELY)))
+    assert (attached(storm), told(storm)) == (True, [])
+    assert "machine wrote 2 times" in storm.alarm
+
+
+def test_row_echo() -> None:
+    """A note of absence without a header, and our own words again: folded; the first absence that answers a person
+    of ours is told."""
+    note = message(subject="Abwesenheitsnotiz: Re: Printer is on fire", body_text="Ich bin bis Montag nicht da.")
+    c = case(note, on=ticket(7, Status.CLOSED))
+    assert row_of(c) == "echo"
+    decision = decide(c)
+    assert decision.entry is not None
+    assert (decision.reason, decision.entry.collapsed, decision.change.status) == (Reason.ECHO, True, None)
+    assert told(decision) == AGENTS
+    for known in ({"sent_automatic": True}, {"history": (entry(reason=Reason.ECHO.value),)}):
+        assert told(decide(replace(c, facts=replace(c.facts, **known)))) == []  # type: ignore[arg-type]  # any fact
+    marker = markers()[0]
+    sent = f"{marker}\n\nThe hall is booked for you until noon.\n\nAnna Agent\n"
+    back = message(body_text=f"{sent}-- \nBoard mailing list\n")
+    assert row_of(case(back, on=ticket(), sent_text=sent)) == "echo"
+    added = message(body_text=f"{sent}\nBut I need it until one.\n-- \nBoard mailing list\n")
+    assert row_of(case(added, on=ticket(), sent_text=sent)) == "reply"
+    assert row_of(case(back, on=ticket())) == "reply"
+
+
+@pytest.mark.parametrize(
+    ("subject", "of_ticket", "text"),
+    [
+        ("Re: Abwesenheitsnotiz: Printer", "Printer is on fire", "Who is there instead?"),
+        ("Out of office", "Out of office", "Does not work."),
+        ("Fwd: Out of office: Printer", "Printer is on fire", "He is away."),
+        ("Automatic reply: Printer", "Printer is on fire", "#close"),
+    ],
+)
+def test_a_person_s_words_are_no_absence(subject: str, of_ticket: str, text: str) -> None:
+    """Who answers such a note, or on a ticket about one, or orders something, wrote it by hand."""
+    c = case(message(subject=subject, body_text=text), on=ticket(subject=of_ticket))
+    assert row_of(c) == "reply"
+
+
+@pytest.mark.parametrize("subject", ["Undelivered Mail Returned to Sender", "Undeliverable", "Out of office"])
+def test_an_agent_s_mark_outranks_the_subject(subject: str) -> None:
+    """The subject is the customer's, and our notice repeats it: the answer goes out."""
+    hint = replace(HUMAN, no_acknowledgement="subject-hint")
+    c = case(
+        message(ANNA, subject=f"Re: New request: {subject}"), on=ticket(subject=subject), holder=ANNA.key, kind=hint
+    )
+    assert row_of(c) == "agent on a ticket"
+    assert notices(decide(c), Notice.REPLY) == [KIM.address]
+    away = case(message(ANNA, subject="Out of office: Printer"), on=ticket(), holder=ANNA.key, kind=hint)
+    assert row_of(away) == "agent's answer marked automatic"
+    assert (notices(decide(away)), decide(away).keep is not None) == ([], True)
+
+
+def test_row_one_of_many_alike() -> None:
+    """Onto the ticket of the first; agents and the operator hear of it once."""
+    robot = Robot("vendor.test", 9, 11, new=True)
+    c = case(robot=robot, tickets={9: ticket(9)})
+    assert row_of(c) == "one of many alike"
+    decision = decide(c)
+    assert (decision.ticket, told(decision)) == (9, AGENTS)
+    assert "vendor.test" in decision.alarm
+    again = decide(replace(c, facts=replace(c.facts, robot=replace(robot, new=False))))
+    assert (again.ticket, again.notices, again.alarm) == (9, (), "")
+    assert row_of(case(on=ticket(), robot=robot)) == "reply"
+
+
+def test_a_person_who_writes_of_a_bounce_is_heard() -> None:
+    """Only the subject and the words read like a report, and it reports nothing of ours, or is of the ticket's own."""
+    said = replace(failed(), by_system=False)
+    c = case(message(report=said), kind=REPORT)
+    assert row_of(c) == "new request"
+    assert notices(decide(c)) == AGENTS
+    assert row_of(case(message(report=said), kind=REPORT, on=ticket(), sent=SENT)) == "reply"
+    other = case(message(MALLORY, report=said), kind=REPORT, sent=SENT, tickets={7: ticket()})
+    assert row_of(other) == "delivery failed"
+    assert row_of(replace(c, envelope=envelope(""))) == "delivery failed"
+
+
+@pytest.mark.parametrize(("status", "dead"), [("5.1.1", True), ("5.1.10", True), ("5.7.1", False), ("5.2.2", False)])
+def test_only_a_wrong_address_is_dead(status: str, dead: bool) -> None:
+    """A full mailbox and a policy pass; and a report that does not name our mail silences nobody."""
+    c = case(message(None, report=failed(KIM.address, status)), kind=REPORT, sent=SENT, tickets={7: ticket()})
+    assert bool(decide(c).undeliverable) is dead
+    guessed = replace(c, known=replace(c.known, sent=replace(SENT, guessed=True)))
+    assert (decide(guessed).ticket, decide(guessed).undeliverable) == (7, ())
+
+
+def test_our_own_address_is_heard_as_whom_the_header_names() -> None:
+    """A list in front of us rewrites From; a colleague at another mailbox writes under it and means it."""
+    listed = replace(message(SUPPORT), headers={"x-original-from": (f"Nora <{MALLORY.address}>",)})
+    decision = decide(case(listed))
+    assert decision.new is not None
+    assert decision.new.requester.address == MALLORY.address
+    assert "names mallory@" in text_of(decision.notices[-1].remarks[0], "en")
+    assert decide(case(message(SUPPORT, reply_to=(SUPPORT, KIM)))).new.requester == KIM  # type: ignore[union-attr]  # opened
+    alone = decide(case(message(SUPPORT, reply_to=(ANNA,))))
+    assert alone.new is not None
+    assert (alone.new.requester, notices(alone)) == (SUPPORT, AGENTS)
+    assert "reaches nobody" in text_of(alone.notices[0].remarks[0], "en")
+
+
+def test_who_is_not_acknowledged_for_a_budget_is_told_of_once() -> None:
+    """By address, by address without its detail, by domain, or in all; the ticket is announced as ever."""
+    for facts in ({"automatic_mail": LATELY}, {"spent": ("customer.example", Budget(3, 60))}):
+        decision = decide(case(policy=TIGHT, **facts))
+        assert (notices(decision), opened(decision)) == (AGENTS, True)
+        assert "not acknowledged" in decision.alarm
+    assert decision.alarm_about == "customer.example"
 
 
 def test_row_automatic() -> None:
@@ -239,8 +364,7 @@ def test_row_agent_s_order_without_a_ticket() -> None:
 
 def test_row_agent_s_answer_marked_automatic() -> None:
     """A person's words whose program calls them a machine's wait for that person; nobody else hears of them."""
-    mail = message(ANNA, headers={"auto-submitted": ("auto-generated",)})
-    c = case(mail, kind=AUTOMATIC, on=ticket(), holder=ANNA.key)
+    c = case(message(ANNA), kind=MACHINE, on=ticket(), holder=ANNA.key)
     assert row_of(c) == "agent's answer marked automatic"
     decision = decide(c)
     assert decision.keep is not None

@@ -9,9 +9,10 @@ import pytest
 
 from gateway.core.case import Case
 from gateway.core.decide import decide
-from gateway.core.decision import Decision, Reason
+from gateway.core.decision import Decision
 from gateway.core.lifecycle import Status
 from gateway.core.notice import Notice
+from gateway.core.reason import Reason
 from gateway.core.sentences import text_of
 from gateway.core.thread import Key, SentFacts
 from gateway.core.ticket import Evidence, Role
@@ -276,7 +277,8 @@ def test_a_report_about_nothing_of_ours_is_kept_in_the_journal() -> None:
     """Whatever it says: no ticket, no notice, nobody silenced."""
     for said in (failed(), Report(ReportType.FEEDBACK)):
         decision = decide(case(message(None, report=said), kind=REPORT))
-        assert decision == Decision(Reason.REPORT_NO_TICKET, decision.why)
+        assert decision == Decision(Reason.REPORT_NO_TICKET, decision.why, alarm=decision.alarm)
+        assert bool(decision.alarm) is (said.type is ReportType.DELIVERY)
 
 
 def test_a_report_silences_only_the_address_we_wrote_to() -> None:

@@ -7,11 +7,12 @@ from dataclasses import replace
 import pytest
 
 from gateway.core import commands, customers, machines, move_entries, orders, sides
-from gateway.core.decision import Act, Decision, EntryDraft, Joined, Moved, Reason
+from gateway.core.decision import Act, Decision, EntryDraft, Joined, Moved
 from gateway.core.lifecycle import Move, Status
 from gateway.core.notice import Notice
 from gateway.core.orders import Answer, OrderContext
 from gateway.core.policy import Agent, Policy, SiteStatus
+from gateway.core.reason import Reason
 from gateway.core.sentences import text_of
 from gateway.core.thread import SentFacts
 from gateway.core.ticket import EntryKind, Participant, Role, Ticket

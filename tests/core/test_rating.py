@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 import pytest
 
 from gateway.core import rating
-from gateway.core.decision import Reason
 from gateway.core.lifecycle import Status
 from gateway.core.notice import Notice
 from gateway.core.policy import Policy
 from gateway.core.rating import CustomerRating
+from gateway.core.reason import Reason
 from gateway.core.ticket import Ticket
 from gateway.mail.message import Address
 from tests.conftest import NOW

@@ -9,9 +9,9 @@ import pytest
 from gateway.core import advisers
 from gateway.core.case import Case
 from gateway.core.decide import decide
-from gateway.core.decision import Reason
 from gateway.core.lifecycle import Status
 from gateway.core.notice import Audience, Notice
+from gateway.core.reason import Reason
 from gateway.core.ticket import EntryKind, Role
 from gateway.mail.message import Address, Message
 from tests.core.build import (

@@ -13,8 +13,9 @@ from sqlalchemy import delete, select
 from sqlmodel.sql.sqltypes import UTCDateTime
 
 from gateway.core import thread
-from gateway.core.decision import Change, Decision, EntryDraft, Joined, Moved, NewTicket, Reason
+from gateway.core.decision import Change, Decision, EntryDraft, Joined, Moved, NewTicket
 from gateway.core.lifecycle import Status
+from gateway.core.reason import Reason
 from gateway.core.ticket import EntryKind, Evidence, Role
 from gateway.errors import UnknownTicket
 from gateway.mail.message import Address, Envelope

@@ -261,7 +261,7 @@ def test_an_agent_whose_mailbox_is_full_is_not_told_of_it_by_mail(stage: Stage) 
 
 def test_a_bounce_of_the_alarm_raises_no_alarm(stage: Stage) -> None:
     """The operator's mailbox is full too."""
-    stage.mail(f"Example Support <{SUPPORT}>", "loop")
+    stage.mail(f"Example Support <{SUPPORT}>", "loop", reply_to="{reply-address:1}")
     row, _ = stage.out("operator_alarm to root@example.com")
     assert stage.arrive(bounce(row.message_id, "root@example.com", 1), sender="") == []
 
@@ -627,7 +627,7 @@ def test_a_customer_gives_no_orders(stage: Stage) -> None:
 def test_raw_mails_are_kept_for_all_that_was_tried(stage: Stage) -> None:
     """Whatever was decided: every mail that came is in the journal with its bytes."""
     stage.mail(MALLORY, subject="[{reference:1}]")
-    stage.mail(SUPPORT, "loop")
+    stage.mail(SUPPORT, "loop", reply_to="{reply-address:1}")
     rows = stage.database.read_now(lambda tx: tx.journal.recent())
     assert len(rows) == 4
     assert all(row.state == "settled" for row in rows)

@@ -25,8 +25,9 @@ from hypothesis import strategies as st
 
 from gateway.cli.contact_export import export
 from gateway.core import thread
-from gateway.core.decision import Decision, Reason
+from gateway.core.decision import Decision
 from gateway.core.policy import Policy
+from gateway.core.reason import Reason
 from gateway.core.ticket import Ticket
 from gateway.flow import Desk
 from gateway.mail.message import Envelope

@@ -1,0 +1,106 @@
+"""What an agent should know of a mail beside its text: sentences for the notice of it."""
+
+from __future__ import annotations
+
+from gateway import texts
+from gateway.core import agent_mail, thread, token
+from gateway.core.case import Case, asked_at
+from gateway.core.labels import SUBJECTS
+from gateway.core.reason import Reason
+from gateway.core.roles import is_shared
+from gateway.core.ticket import Ticket
+from gateway.mail.sentence import code
+from gateway.mail.subject import base_subject, foreign_references
+
+MARKED = 300
+"""Characters of a subject up to which marks of other desks are added."""
+COMPANY = 50
+"""People in To and Cc of one mail who take part."""
+
+
+def own_open(case: Case) -> tuple[str, ...]:
+    """Other open tickets of the same address, one of which this may belong to."""
+    if case.facts.twin:
+        return (code("same_again", case.facts.twin),)
+    named = "; ".join(f"#{t.number} {t.subject[:60]}".strip() for t in case.facts.own_tickets)
+    return (code("own_open", named),) if named and not is_shared(case.author) else ()
+
+
+def unknown_form(case: Case) -> str:
+    """The second mail of an address whose mails ask for answers elsewhere: a form the operator may know."""
+    if case.author is not case.message.author or len(case.facts.new_tickets) != 1:
+        return ""
+    domain = case.author.key.rpartition("@")[2]
+    asked = ", ".join(a.address for a in asked_at(case.message, case.policy) if not a.key.endswith(f"@{domain}"))
+    return asked and (
+        f"Mails of {case.author.address} ask for answers at other addresses ({asked}). If it is a form of yours, "
+        "name it in gateway.trusted_form_senders: then who filled it in is the requester."
+    )
+
+
+def oddities(case: Case) -> tuple[str, ...]:
+    """What an agent should know of the mail itself."""
+    said = []
+    written = case.message.author
+    if written and case.policy.is_own(written.address) and not case.envelope.archived:
+        instead = case.author.key != written.key
+        said.append(
+            code("own_author", written.address, case.author.address)
+            if instead
+            else code("own_author_only", written.address)
+        )
+    if case.facts.same_id_other_content:
+        said.append(code("same_id"))
+    if others := asked_at(case.message, case.policy) if case.author is case.message.author else ():
+        said.append(code("reply_to", ", ".join(a.address for a in others), others[0].address))
+    if not case.message.body_text.strip():
+        said += [
+            code("invited", e.summary or "–", ", ".join(filter(None, (e.when, e.where))))
+            for e in case.message.events[:5]
+        ]
+    if dropped := (*case.message.to, *case.message.cc)[COMPANY:]:
+        said.append(code("too_many", len(dropped), ", ".join(a.address for a in dropped[:200])))
+    if case.message.encryption:
+        said.append(code("encrypted"))
+    if case.keys.close and case.ticket and not case.proven:
+        said.append(code("close_unproven"))
+    if case.agent and case.order.commands and not agent_mail.proof(case):
+        said.append(code("order_unproven"))
+    return tuple(said)
+
+
+def new_subject(case: Case, ticket: Ticket) -> tuple[str, ...]:
+    """Whoever has something else to say often answers an old mail under a new subject."""
+    # Customers of a ticket that was merged into it go on under their own subject.
+    subjects = (case.message.subject, ticket.subject, *(t.subject for t in case.known.tickets.values()))
+    now, *known = (_folded(case, s) for s in subjects)
+    ours = {_folded(case, words.gettext(s)) for words in texts.catalogs().every() for s in SUBJECTS.values()}
+    if not now or now in ours or any(now in was or was in now for was in known):
+        return ()
+    return (code("new_subject", case.message.subject[:200]),)
+
+
+def with_theirs(case: Case, ticket: Ticket) -> str | None:
+    """The ticket's subject with the mark another desk knows it by, where the mail shows a new one."""
+    shown = foreign_references(token.cut_references(case.policy.reference_prefix, case.message.subject))
+    new = [mark for mark in shown if mark not in ticket.subject]
+    return " ".join((ticket.subject, *new[:2])) if new and len(ticket.subject) < MARKED else None
+
+
+def _folded(case: Case, subject: str) -> str:
+    bare = base_subject(token.cut_references(case.policy.reference_prefix, subject))
+    return "".join(sign for sign in bare.casefold() if sign.isalnum())
+
+
+def link_remarks(reason: Reason, links: tuple[tuple[str, int], ...]) -> tuple[str, ...]:
+    numbers = ", #".join(str(n) for _, n in links)
+    if not numbers:
+        return ()
+    said = {Reason.FOLLOW_UP: "follows_ticket", Reason.STRANGER_PASSES_ON: "passes_on"}
+    return (code(said.get(reason, "claims_ticket"), numbers),)
+
+
+def lost_mark(case: Case) -> tuple[str, ...]:
+    """It answers something that is not here: erased, or given out by a database a restore took the place of."""
+    lost = case.choice.lost
+    return (code("lost_mark", thread.lost_names(lost, case.policy.reference_prefix)),) if lost else ()
