@@ -224,8 +224,7 @@ class Desk:
         known = self._known(tx, read.keys, now)
         choice = thread.choose(read.keys, known, self.policy.keys)
         contact = tx.contacts.find(author) if author else None
-        since_known = contact.created_at if contact else now
-        familiar = now - since_known > KNOWN_AFTER or bool(contact and contact.password_hash)
+        familiar = contact is not None and (now - contact.created_at > KNOWN_AFTER or bool(contact.password_hash))
         robot = None if choice.match else self.storms.robot(read.message, read.envelope, address_key(author), now)
         if robot:
             known = _with_ticket(tx, known, robot.ticket)
