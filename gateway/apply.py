@@ -141,9 +141,8 @@ class Effects:
         for address in decision.undeliverable:
             tx.contacts.set_undeliverable(address, now)
         if decision.alarm:
-            about = decision.keep.agent if decision.keep else decision.alarm_about
-            key = ":".join(filter(None, (decision.reason.value, str(decision.ticket), about)))
-            self._operator.alarm(tx, key, decision.alarm, now)
+            about = decision.keep.agent if decision.keep else f"{decision.ticket}:{decision.alarm_about}".rstrip(":")
+            self._operator.alarm(tx, f"{decision.reason.value}:{about}", decision.alarm, now)
         if (
             applied
             and decision.change.language
