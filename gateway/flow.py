@@ -41,7 +41,8 @@ BUDGET_WINDOW = timedelta(days=31)
 REPEATED_WITHIN = timedelta(hours=6)
 """A mail of a sender without a clock that comes again within this is the same one, sent again."""
 ABSURD = timedelta(days=30)
-"""A date so far from the day a mail came is none."""
+CLOCKS_BEGIN = 2005
+"""A date before that year, or so far in the future, is none: clocks that were never set begin in 1970 or 2000."""
 REPORTED_WITHIN = timedelta(days=14)
 """A failure that names only whom it is about concerns a mail that was sent lately."""
 KNOWN_AFTER = timedelta(days=1)
@@ -211,7 +212,7 @@ class Desk:
         since = now - BUDGET_WINDOW
         seen = tx.threads.seen(read.message.message_id, read.content)
         if seen and _has_no_clock(read, now):
-            # Without a date nothing but the time tells tomorrow's alarm from a repetition of today's.
+            # Nothing but the time tells tomorrow's alarm from a repetition of today's.
             seen = seen if now - tx.journal.get(seen.journal_id).received_at < REPEATED_WITHIN else None
         if read.resumed:
             seen = None
@@ -415,11 +416,10 @@ def _with_ticket(tx: Tx, known: thread.Known, number: int) -> thread.Known:
 
 
 def _has_no_clock(read: Read, now: datetime) -> bool:
-    """Its date is missing or absurd, as of a device that was never set: constant, and so is all else it sends."""
-    date, archived = read.message.date, read.envelope.archived
-    if date is None:
-        return read.message.message_id_derived
-    return not archived and abs(now - date) > ABSURD
+    """It names no id, and no date or an absurd one, as a device that was never set: all it sends is the same. With an
+    id of its own it is the same mail however old it is: folders are read anew."""
+    date = read.message.date
+    return read.message.message_id_derived and (date is None or date.year < CLOCKS_BEGIN or date - now > ABSURD)
 
 
 def content_hash(raw: bytes, message: Message) -> str:

@@ -48,7 +48,7 @@ _TICKETS = _TICKET.where(TICKET.c.number.in_(bindparam("numbers", expanding=True
 _PEOPLE = (
     select(PARTICIPANT)
     .where(PARTICIPANT.c.ticket.in_(bindparam("numbers", expanding=True)))
-    .order_by(PARTICIPANT.c.added_at)
+    .order_by(PARTICIPANT.c.added_at, PARTICIPANT.c.key)
 )
 _NEWEST = (
     select(ENTRY).where(ENTRY.c.ticket == bindparam("number")).order_by(ENTRY.c.id.desc()).limit(bindparam("most"))
@@ -88,7 +88,7 @@ class TicketReads:
     def open_of(self, address: str, most: int) -> list[Ticket]:
         """The newest open tickets of an address, the newest first."""
         rows = self._connection.execute(_OPEN_OF, {"key": address_key(address), "most": most})
-        return self.numbered(row[0] for row in rows)[::-1]
+        return sorted(self.numbered(row[0] for row in rows), key=lambda t: t.number, reverse=True)
 
     def marked(self, named: Named) -> Ticket:
         """The ticket a mark was made for, or the one it was merged into. Raises `UnknownTicket` for any other."""

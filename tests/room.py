@@ -75,11 +75,13 @@ class Room:
         self.count += 1
         m = EmailMessage(policy=email_policy.SMTP)
         m["From"] = f"{name} <{author}>" if name else author
-        m["To"], m["Subject"], m["Date"] = to, subject, format_datetime(self.clock.now)
+        m["To"], m["Subject"] = to, subject
+        m["Date"] = headers.pop("Date", format_datetime(self.clock.now))
         if "Message_ID" not in headers:
             m["Message-ID"] = f"<{self.count}.{self.clock.now.timestamp()}@mail.customer.example>"
         for header, value in headers.items():
-            m[header.replace("_", "-")] = value
+            if value:
+                m[header.replace("_", "-")] = value
         m.set_content(text)
         if html:
             m.add_alternative(html, subtype="html")

@@ -172,8 +172,9 @@ class Case:
 
     @property
     def mailboxes(self) -> tuple[Mailbox, ...]:
-        """All of our mailboxes it was written or delivered to."""
-        return self.boxes(*self.envelope.recipients, *self._named)
+        """All of our mailboxes it was written or delivered to; mail of an archive was delivered elsewhere."""
+        delivered = self.envelope.recipients
+        return self.boxes(*((*self._named, *delivered) if self.envelope.archived else (*delivered, *self._named)))
 
     @property
     def mailboxes_not_told(self) -> tuple[Mailbox, ...]:

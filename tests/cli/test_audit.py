@@ -54,6 +54,11 @@ DAMAGE: list[tuple[str, str, str]] = [
     ("settled-reason", "UPDATE journal SET reason = '' WHERE id = 1", "journal entry 1 has none"),
     ("held-cause", "UPDATE journal SET cause = '' WHERE id = 4", "journal entry 4 has none"),
     (
+        "heard",
+        "UPDATE journal SET reason = 'new-request' WHERE id = 3",
+        "journal entry 3 (new-request) reads like a person's and reached nobody",
+    ),
+    (
         "settled-ticket",
         "UPDATE journal SET ticket = NULL WHERE id = 1",
         "journal entry 1 is settled as new-request, without a ticket",

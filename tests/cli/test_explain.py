@@ -151,7 +151,8 @@ def test_in_sentences(shop: Shop, tmp_path: Path) -> None:
     for sentence in (
         "It is from Mallory <mallory@elsewhere.example>, to support@example.com",
         "It is a person's mail. Nothing says that a machine wrote this. (rule: human)",
-        "Marks:\n  its subject holds the signed reference of ticket 1\n  it names #77 without a valid signature",
+        "its subject holds the signed reference of ticket 1\n",
+        "it names #77 without a valid signature\n",
         "It belongs to ticket 1 (“Der Drucker druckt nicht über WLAN”, new), by subject-reference.",
         "What would happen: The author has no part in the ticket and no signed mark of it: a new request.",
         "acknowledge: yes: a human's first mail",
@@ -168,7 +169,7 @@ def test_before_the_first_start_the_policy_is_asked_alone(shop: Shop, explain: C
     for file in var.iterdir():
         file.unlink()
     found = explain(REQUEST.replace("erika@customer.example", "help@example.com"), "--config", str(shop.file))
-    assert (found["kind"], found["rule"]) == ("loop", "own-address")
+    assert found["decision"]["acknowledge"] == "no: its author is one of our own addresses"
     assert list(var.iterdir()) == []
 
 
@@ -205,7 +206,7 @@ def test_the_envelope_is_read_from_what_delivery_wrote() -> None:
     """The first Return-Path, and every address it was delivered to (RFC 5321 section 4.4)."""
     raw = b"Return-Path: <a@x.example>\nDelivered-To: s@e.example\nX-Original-To: s+t@e.example\nReturn-Path: <b@x>\n\n"
     found = envelope_of(raw, "file")
-    assert (found.reverse_path, found.recipients) == ("a@x.example", ("s@e.example", "s+t@e.example"))
+    assert (found.reverse_path, found.recipients) == ("a@x.example", ("s+t@e.example", "s@e.example"))
     assert envelope_of(b"Return-Path: <>\n\n", "file").reverse_path == ""
     assert envelope_of(b"\xff\0", "file").recipients == ()
 
