@@ -12,7 +12,7 @@ UNPACKED := exim4-daemon-light exim4-base
 # Tests start some hundred daemons and commands; without cached bytecode each of them compiles the house anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup demo test audit-lab crash faults hostile interop lint format messages corpus bench lock clean
+.PHONY: loops setup demo test audit-lab crash faults hostile interop lint format messages corpus bench lock clean
 
 setup: $(VENV)/ready
 
@@ -53,9 +53,12 @@ crash: setup
 faults: setup
 	$(BIN)/python -m pytest -n $(WORKERS) tests/send tests/test_vitals.py tests/test_clock_daemon.py
 
+loops: setup
+	$(BIN)/python -m pytest -n $(WORKERS) tests/walks/test_attacks.py -k "machine or robot or desks or loop"
+
 hostile: setup
 	$(BIN)/python -m pytest -n $(WORKERS) tests/mail/test_hostile.py tests/portal/test_hostile.py tests/portal/test_guessing.py \
-		tests/walks/test_attacks.py tests/walks/test_from_tricks.py tests/receive/test_receive_limits.py
+		tests/walks/test_attacks.py tests/walks/test_from_tricks.py tests/receive/test_limits.py
 
 lint: setup
 	$(BIN)/ruff format --check .

@@ -135,12 +135,12 @@ def _scene(notice: Notice, texts: dict[str, str]) -> Scene:
     scene = Scene(NOW, "example", ticket, conversation=(question, note), refers_to=("CAF3x9=first@mail.example.net",))
     match notice:
         case Notice.REPLY | Notice.CLOSE_CONFIRMATION:
-            film = AttachedFile("0" * 64, "9", texts["guide"], "video/mp4", size=41_000_000, linked=True)
+            film = AttachedFile("0" * 64, "9", "film.mp4", "video/mp4", size=41_000_000, linked=True)
             return replace(scene, entry=answer, text=answer.new_text, files=(film,))
         case Notice.WAITING_REMINDER | Notice.SOLVED_REMINDER | Notice.STATUS_CHANGED:
             return replace(scene, conversation=(question, note, answer))
         case Notice.AGENT_NOTICE:
-            film = AttachedFile("0" * 64, "9", texts["file"], "video/mp4", size=41_000_000, linked=True)
+            film = AttachedFile("0" * 64, "9", "film.mp4", "video/mp4", size=41_000_000, linked=True)
             return replace(scene, entry=back, conversation=(question, note, answer), files=(film,))
         case _:
             return scene

@@ -284,6 +284,42 @@ def test_a_robot_that_says_nothing_of_itself_runs_dry(stage: Stage) -> None:
     assert stage.newest[:2] == ("settled", "new-request")
 
 
+MACHINES: dict[str, dict[str, Any]] = {
+    "says so": {"headers": {"Auto-Submitted": "auto-replied"}},
+    "says that it is generated": {"headers": {"Auto-Submitted": "auto-generated"}},
+    "of an old kind": {"headers": {"X-Autoreply": "yes"}},
+    "with Precedence": {"headers": {"Precedence": "auto_reply"}},
+    "null sender": {"reverse_path": ""},
+    "subject alone": {"subject": "Out of office: Re: Printer"},
+    "says nothing": {},
+    "says nothing, new words": {"text": "Your request number {n} was received."},
+    "another tool's ticket": {"subject": "[SUP-{n}] We have received your request"},
+    "of the robot kind": {"headers": {"X-Auto-Response-Suppress": "All"}},
+}
+"""How machines answer each mail of ours, by what they say of themselves."""
+
+
+@pytest.mark.parametrize("address", ["robot@other.example", "robot+{n}@other.example", "r{n}@other.example"])
+@pytest.mark.parametrize("machine", MACHINES)
+def test_every_talk_with_a_machine_ends(stage: Stage, machine: str, address: str) -> None:
+    """It answers whatever comes, from one address, from sub-addresses or from ever new ones; it never runs out of words
+    and we do. A person who writes meanwhile is answered."""
+    out = stage.mail(address.format(n=0), "Good morning.", id="0@other.example")
+    said = len(out)
+    for n in range(1, 40):
+        if not any("@other.example" in mail for mail in out):
+            break
+        step = {k: v.format(n=n) if isinstance(v, str) else v for k, v in MACHINES[machine].items()}
+        text = step.pop("text", "Thank you for your mail.")
+        out = stage.mail(address.format(n=n), text, id=f"{n}@other.example", minutes=0.1, **step)
+        said += sum("@other.example" in mail for mail in out)
+    else:
+        pytest.fail(f"it still goes on after {said} mails of ours")
+    assert said <= 40
+    answered = stage.mail(KIM, "Is anybody there?", subject="Invoice", id="kim@customer.example")
+    assert f"request_received to {KIM}" in answered
+
+
 def test_an_agents_holiday_note_goes_to_no_customer(stage: Stage) -> None:
     """From a program that marks it by nothing but its subject."""
     stage.answer(KIM, ACK, "Well?")
