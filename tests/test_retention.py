@@ -241,7 +241,10 @@ async def test_texts_of_sent_mails_go(database: Database, clock: Clock, tmp_path
 async def test_two_daemons_at_once(database_url: str, clock: Clock, tmp_path: Path) -> None:
     """Fired together they do it once, more than a batch of it, and the audit holds."""
     retention = {"tickets_days": 30, "tickets_mode": "delete", "raw_days": 10, "held_days": 10, "outbox_days": 10}
-    rooms = [room(Database(database_url, tmp_path), clock, tmp_path, retention=retention) for _ in range(2)]
+    rooms = [
+        room(Database(database_url, tmp_path), clock, tmp_path, retention=retention, limits={"alike_mails": []})
+        for _ in range(2)
+    ]
     first = rooms[0]
     for n in range(45):
         row = await first.mail(f"someone{n}@customer.example", f"text {n}", subject=f"s {n}")

@@ -122,13 +122,15 @@ def _own_envelope(mail: Mail) -> bool:
 
 
 def _own_author(mail: Mail) -> bool:
-    """One of our addresses wrote it, and a mark of ours shows that it is a mail of this desk. The address alone
-    proves nothing: lists, forms and scanners write under it, and so do colleagues. An archive is trusted."""
+    """One of our addresses wrote it, and a mark of ours shows that it is a mail of this desk, or both fields that all
+    our automatic mails bear, where a relay took the marks away. The address alone proves nothing: lists, forms and
+    scanners write under it, and so do colleagues. An archive is trusted."""
     author = mail.message.author
     if author is None or not mail.policy.is_own(author.address):
         return False
     written = (author, *mail.message.reply_to, *((mail.message.sender,) if mail.message.sender else ()))
-    return mail.envelope.archived or any(mail.policy.marks_in(a.address) for a in written)
+    automatic = mail.says("auto-submitted").startswith("auto-") and mail.says("x-auto-response-suppress") == "all"
+    return mail.envelope.archived or automatic or any(mail.policy.marks_in(a.address) for a in written)
 
 
 def _auto_replied(mail: Mail) -> bool:

@@ -81,8 +81,9 @@ def test_the_reverse_path(
     first = raw.splitlines()[0].decode()
     assert first == (f"Return-Path: {line}" if line is not None else "Received: from localhost")
     assert b"\nFrom x@y" not in raw
-    kind = empty_shop.desk.read(raw, row.envelope).kind.name
-    assert kind is (KindName.AUTOMATIC if line == "<>" else KindName.CORRESPONDENCE)
+    kind = empty_shop.desk.read(raw, row.envelope).kind
+    assert kind.name is KindName.CORRESPONDENCE
+    assert (kind.no_acknowledgement == "null-reverse-path") is (line == "<>")
 
 
 def test_several_recipients_are_one_mail(empty_shop: Shop, typed: Typed) -> None:

@@ -56,7 +56,7 @@ class House:
     """The rooms a mail goes through, without the doors and the outbox's way out."""
 
     def __init__(self, database: Database, policy: Policy, clock: Callable[[], datetime]) -> None:
-        self.database, self.desk, self.clock = database, Desk(policy, Templates()), clock
+        self.database, self.desk, self.clock = database, Desk(replace(policy, alike_budgets=()), Templates()), clock
         self.walk = Worker(database, self.desk, clock, LARGEST, 20, lambda: None)
         self.sources = Sources(database, self.desk, clock, lambda: None, {SOURCE: timedelta(minutes=15)})
 
