@@ -48,13 +48,20 @@ _MACHINE = re.compile(
 )
 """DMARC reports (RFC 7489 section 7.2.1.1) and bounces that name nobody: how their subjects begin."""
 _READ_SUBJECT = re.compile(r"\W*(?:gelesen|read|lu|leído|letto|gelezen|lida|przeczytano|läst|přečteno)\s?:", re.I)
-_READ_TEXT = re.compile(
-    r"\bgelesen\b|\bwas (?:read|displayed|opened)\b|\ba été (?:lu|affiché)|\bse ha leído|\bha sido leído|\bfue leído"
-    r"|è stato (?:letto|visualizzato)|\bis gelezen|\bfoi lid[ao]|przeczytan|přečten|har läst",
+_READ_FACTS = re.compile(
+    r"(?m)^\s*(?:an|betreff|gesendet|to|subject|sent|à|objet|envoyé|para|asunto|enviado|a|oggetto|inviato|aan|onderwerp"
+    r"|verzonden|assunto)\s?:.*$",
     re.I,
 )
-_NOTE = 600
-"""Characters of a note some program wrote in place of its owner; a person's mail may begin like one."""
+_READ_TEXT = re.compile(
+    r"\s*(?:ihre|deine|die|your|the|this|votre|ce|su|el|il|uw|je|a) (?:\w+ ){0,2}?(?:nachricht|e-?mail|mail|message"
+    r"|mensaje|messaggio|bericht|mensagem)\b(?:[^.!?]|(?<=\d)\.){0,200}?\b(?:gelesen|read|displayed|opened|lue?|affichée?"
+    r"|leído|letto|visualizzato|gelezen|lid[ao])(?:\s+(?:on|at|am|um|le|el|il|op|em)\b(?:[^.!?]|(?<=\d)\.){0,80})?\.?\s*",
+    re.I,
+)
+"""The whole of such a note, but for what it repeats of the mail's header: whoever adds a sentence wrote it by hand."""
+_NOTE = 1_000
+"""Characters of a note that are looked at."""
 _COMMENT = re.compile(r"\([^()]*\)")
 
 
@@ -122,15 +129,15 @@ def _own_envelope(mail: Mail) -> bool:
 
 
 def _own_author(mail: Mail) -> bool:
-    """One of our addresses wrote it, and a mark of ours shows that it is a mail of this desk, or both fields that all
-    our automatic mails bear, where a relay took the marks away. The address alone proves nothing: lists, forms and
-    scanners write under it, and so do colleagues. An archive is trusted."""
+    """One of our addresses wrote it, and a mark of ours shows that it is a mail of this desk, or it is a probe whose
+    marks a relay took away. The address alone proves nothing: lists, forms and scanners write under it, and so do
+    colleagues. An archive is trusted."""
     author = mail.message.author
     if author is None or not mail.policy.is_own(author.address):
         return False
     written = (author, *mail.message.reply_to, *((mail.message.sender,) if mail.message.sender else ()))
-    automatic = mail.says("auto-submitted").startswith("auto-") and mail.says("x-auto-response-suppress") == "all"
-    return mail.envelope.archived or automatic or any(mail.policy.marks_in(a.address) for a in written)
+    probe = mail.says("auto-submitted").startswith("auto-") and "replydesk probe" in mail.message.subject.casefold()
+    return mail.envelope.archived or probe or any(mail.policy.marks_in(a.address) for a in written)
 
 
 def _auto_replied(mail: Mail) -> bool:
@@ -148,9 +155,9 @@ def _reaction(mail: Mail) -> bool:
 
 def _read_note(mail: Mail) -> bool:
     """That a mail was read, in words (RFC 8098 says how to say it to programs)."""
-    text = mail.message.reply_text
-    short = len(text) <= _NOTE and not mail.message.attachments
-    return short and bool(_READ_SUBJECT.match(mail.message.subject) and _READ_TEXT.search(text))
+    if mail.message.attachments or not _READ_SUBJECT.match(mail.message.subject):
+        return False
+    return _READ_TEXT.fullmatch(_READ_FACTS.sub("", mail.message.reply_text[:_NOTE])) is not None
 
 
 def _autoresponder_class(mail: Mail) -> bool:

@@ -93,6 +93,14 @@ def test_a_rule_of_outlook_passes_on_what_a_person_wrote() -> None:
         ("Read: Your request", "Your message was read on Monday.", "read-note"),
         ("Lu : demande", "Votre message a été lu le 3 mai.", "read-note"),
         ("Read: my complaint", "Please look at it today!", "human"),
+        ("Gelesen: Kessel", "Ich habe es gelesen, aber der Kessel leckt weiter.", "human"),
+        ("Gelesen: Kessel", "Ihre Nachricht wurde am 3.5. gelesen. Der Kessel leckt weiter.", "human"),
+        (
+            "Read: Kettle",
+            "Your message\n\n   To: Support\n   Subject: Kettle\n\nwas read on Monday, 3 May 2026 10:00.",
+            "read-note",
+        ),
+        ("Leído: Pedido", "Su mensaje fue leído el lunes.", "read-note"),
         ("Gelesen: Vertrag", "Ich habe ihn gelesen." + " Bitte ändern Sie Absatz 3." * 40, "human"),
         ("Re: Gelesen", "Was haben Sie gelesen?", "human"),
     ],
@@ -215,6 +223,22 @@ def test_a_forged_id_of_ours_is_nobodys() -> None:
         classify(parse(crlf(f"{HEAD.replace('<one@', f'<{own}> <one@')}\nText")), FILE, POLICY).name
         is KindName.CORRESPONDENCE
     )
+
+
+@pytest.mark.parametrize(
+    ("fields", "want"),
+    [
+        ("Subject: Replydesk probe nothing\n", KindName.LOOP),
+        ("", KindName.CORRESPONDENCE),
+        ("X-Original-From: Vendor <care@vendor.example>\n", KindName.CORRESPONDENCE),
+        ("Reply-To: care@vendor.example\n", KindName.CORRESPONDENCE),
+        ("List-Id: <support.replydesk.example>\n", KindName.CORRESPONDENCE),
+    ],
+)
+def test_another_machine_s_mail_under_our_address_is_heard(fields: str, want: KindName) -> None:
+    """A vendor's desk that writes through the list in front of us. A probe is ours without its marks."""
+    both = "Auto-Submitted: auto-generated\nX-Auto-Response-Suppress: All\n"
+    assert kind(f"From: support@replydesk.example\n{both}{fields}").name is want
 
 
 def test_our_bounce_address_as_sender() -> None:
