@@ -38,20 +38,22 @@ alarm_after_minutes = 1
 {more}
 """
 LONG = 900
+MANY_ALIKE = "\n[limits]\nalike_mails = []\n"
+"""Here a thousand people of one firm say the same."""
 
 
 def site_of(folder: Path, dovecot: Dovecot, security: str = "none", more: str = 'backlog = "all"') -> Site:
     (folder / "password").write_text(PASSWORD + "\n")
     port = dovecot.imaps if security == "tls" else dovecot.imap
     extra = IMAP.format(host="localhost", port=port, security=security, ca_file=dovecot.ca_file, more=more)
-    return Site(folder, extra=extra)
+    return Site(folder, extra=extra + MANY_ALIKE)
 
 
 def by_recipe(folder: Path, dovecot: Dovecot) -> Site:
     """As docs/install.md has it, and what a private server needs besides."""
     (folder / "imap-password").write_text(PASSWORD + "\n")
     table = recipe("dovecot/imap.toml", {"mail.example.com": "localhost"})
-    return Site(folder, extra=f'\n{table}port = {dovecot.imap}\nca_file = "{dovecot.ca_file}"\n')
+    return Site(folder, extra=f'\n{table}port = {dovecot.imap}\nca_file = "{dovecot.ca_file}"\n{MANY_ALIKE}')
 
 
 def request(number: int, text: str = "Hello") -> bytes:
