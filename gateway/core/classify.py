@@ -249,8 +249,9 @@ def _sent_on(mail: Mail) -> bool:
 
 
 def _auto_reply_precedence(mail: Mail) -> bool:
-    said = {mail.says(name) for name in ("precedence", "x-precedence", "preference")}
-    return bool(said & {"auto_reply", "auto-reply"}) or "x-boxtrapper" in mail.message.headers
+    words = ("auto_reply", "auto-reply")
+    said = {mail.says(name) for name in ("x-precedence", "preference")}
+    return mail.precedes(*words) or bool(said & set(words)) or "x-boxtrapper" in mail.message.headers
 
 
 def _suppressed(mail: Mail) -> bool:

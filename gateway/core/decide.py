@@ -107,7 +107,7 @@ TABLE: tuple[Row, ...] = (
         "other report",
         machines.is_report,
         machines.other_report,
-        "reports a delay, a reading, a complaint | folded | no | no | no",
+        "reports a delay, a reading, a complaint, or figures about our domain (DMARC, TLS) | folded | no | no | no",
     ),
     Row(
         "sender blocked",

@@ -16,7 +16,7 @@ _LOCAL_PARTS = re.compile(
     r"|auto-?reply|autoresponder|bounces?)(?:[-_.+=].*)?"
     r"|(?:no-?reply|do-?not-?reply).*"
     # Offices and programs, alone or with a detail (RFC 5233).
-    r"|(?:postmaster|mailer-?daemon|root|daemon|cron|abuse|hostmaster|webmaster|notifications|majordomo|listserv"
+    r"|(?:post[-_.]?master|mailer-?daemon|root|daemon|cron|abuse|hostmaster|webmaster|notifications|majordomo|listserv"
     r"|listmaster|mailman|nobody|undisclosed-recipients|www-data|mailer|wordpress|forms?|web-?form|contact-?form"
     r"|kontakt-?formular|voice-?mail|mailbox-?messaging|anonymous|anonymer-?anrufer|(?:tele)?fax|scan(?:ner)?|scan-?to-?mail|copier"
     r"|kopierer|printer|drucker|monitor(?:ing)?|nagios|icinga|zabbix|jenkins|alerts?)(?:\+.*)?"

@@ -110,6 +110,8 @@ class ReportType(StrEnum):
     """RFC 8098: a read receipt."""
     FEEDBACK = "feedback-report"
     """RFC 5965 (ARF): a recipient pressed "this is spam"."""
+    AGGREGATE = "aggregate-report"
+    """RFC 7489 (DMARC) and RFC 8460 (TLS): what another provider saw of our domain."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -181,3 +181,136 @@ def test_who_did_not_bounce() -> None:
     found = parse(f"{head}Content-Type: multipart/mixed; boundary=b\n\n{parts}".encode()).report
     assert found is not None
     assert [r.final_recipient for r in found.recipients] == ["carla@example.com"]
+
+
+SERVICE = "From: Service <no-reply@service.example>\nTo: support@replydesk.example\nSubject: Notification\n\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"notificationType": "Bounce", "bounce": {"bouncedRecipients": [{"emailAddress": "weg@kunde.example", '
+        '"status": "5.1.1", "diagnosticCode": "no account"}]}, "mail": {"source": "support@replydesk.example", '
+        '"headers": [{"name": "Message-ID", "value": "<rd.9@replydesk.example>"}]}}\n\n--\nTo unsubscribe, click.',
+        '{"event-data": {"event": "failed", "severity": "permanent", "recipient": "weg@kunde.example", '
+        '"delivery-status": {"enhanced-code": "5.1.1", "message": "no account"}, "message": {"headers": {"message-id": '
+        '"rd.9@replydesk.example", "to": "Weg <weg@kunde.example>"}}}}',
+        '[{"email": "weg@kunde.example", "event": "bounce", "status": "5.1.1", "reason": "no account",\n"smtp-id": '
+        '"<rd.9@replydesk.example>"}]',
+        '{"Type": "Notification", "Message": "{\\"event\\": \\"bounce\\", \\"email\\": \\"weg@kunde.example\\", '
+        '\\"status\\": \\"5.1.1\\", \\"reason\\": \\"no account\\", \\"smtp-id\\": \\"<rd.9@replydesk.example>\\"}"}',
+    ],
+    ids=["an object", "nested", "a list", "a string in an envelope"],
+)  # fmt: skip
+def test_notifications_of_services(text: str) -> None:
+    """A service that sends for us writes JSON: whoever it names beside an event did not get the mail."""
+    failed = DeliveryReport(Action.FAILED, "weg@kunde.example", "5.1.1", "no account")
+    assert report(crlf(SERVICE + text)) == Report(ReportType.DELIVERY, (failed,), ("rd.9@replydesk.example",))
+
+
+@pytest.mark.parametrize(
+    ("text", "type", "actions"),
+    [
+        ('{"eventType": "Complaint", "complaint": {"recipients": ["a@b.example"]}}', ReportType.FEEDBACK, []),
+        ('{"event": "deferred", "recipient": "a@b.example"}', ReportType.DELIVERY, [Action.DELAYED]),
+        ('{"event": "failed", "severity": "temporary", "email": "a@b.example"}', ReportType.DELIVERY, [Action.DELAYED]),
+        ('{"type": "Delivery", "delivery": {"recipients": ["a@b.example"]}}', ReportType.DELIVERY, [Action.DELIVERED]),
+    ],
+)  # fmt: skip
+def test_what_else_services_notify_of(text: str, type: ReportType, actions: list[Action]) -> None:
+    """Complaints, delays and deliveries are no failures."""
+    found = report(crlf(SERVICE + text))
+    assert (found.type, [r.action for r in found.recipients]) == (type, actions)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"event": "bounce", "email": "a@b.example"}\n\nWhat does that mean?',
+        'See:\n{"event": "bounce", "email": "a@b.example"}',
+        '{"event": "bounce"}',
+        '{"event": "bounce", "email":',
+    ],
+)  # fmt: skip
+def test_json_of_a_person(text: str) -> None:
+    """Words around it are a person's."""
+    assert parse(mails.plain(text)).report is None
+
+
+TO_US = "To: support@replydesk.example\n"
+RETURNED_MAIL = (
+    "Message-ID: <rd.8@replydesk.example>\nFrom: Support <support@replydesk.example>\nTo: weg@kunde.example\n\nx"
+)
+
+
+@pytest.mark.parametrize(
+    ("head", "text"),
+    [
+        (DAEMON, "Sorry, it could not be done."),
+        (DAEMON, "Questions? hilfe@provider.example helps. Your mail was refused."),
+        (f"From: postmaster@x.example\n{TO_US}Subject: 系统退信\n", "收信人: weg@kunde.example 不存在"),
+        (f"Return-Path: <>\nFrom: post@x.example\n{TO_US}", "Adresa weg@kunde.example ne postoji."),
+        (f"{DAEMON}Delivered-To: b+weg=k@replydesk.example\n", "b+weg=k@replydesk.example: 550 weg@kunde.example"),
+    ],
+    ids=["nobody named", "a contact", "Chinese", "any language", "our bounce address"],
+)
+def test_the_mail_that_came_back_tells_whom_it_was_for(head: str, text: str) -> None:
+    """In whatever language a system refuses: a mail that is returned was written to somebody."""
+    raw = parts("mixed", text_part(text), crlf(f"Content-Type: message/rfc822\n\n{RETURNED_MAIL}"), head=head)
+    found = report(raw)
+    assert [r.final_recipient for r in found.recipients] == ["weg@kunde.example"]
+    assert found.reported_ids == ("rd.8@replydesk.example",)
+
+
+def test_a_postmaster_who_writes_by_hand() -> None:
+    """Nothing says that a program wrote it."""
+    head = "From: postmaster@x.example\nTo: support@replydesk.example\nSubject: Newsletter\n"
+    text = "Please take weg@kunde.example off your list, see the mail inside."
+    raw = parts("mixed", text_part(text), crlf(f"Content-Type: message/rfc822\n\n{RETURNED_MAIL}"), head=head)
+    assert parse(raw).report is None
+
+
+DMARC_FILE = "google.example!replydesk.example!1714950000!1715036399.xml.gz"
+
+
+@pytest.mark.parametrize(
+    ("subject", "more", "aggregate"),
+    [
+        ("Report domain: replydesk.example Submitter: google.example Report-ID: 7", "", True),
+        ("DMARC report for replydesk.example", "", True),
+        ("Fwd: Report domain: replydesk.example Submitter: google.example", "", False),
+        ("Re: DMARC report for replydesk.example", "In-Reply-To: <a@x>\n", False),
+        ("What is this report?", "", False),
+    ],
+)
+def test_dmarc_reports(subject: str, more: str, aggregate: bool) -> None:
+    """Figures about our domain, known by the subject and the file's name (RFC 7489). People who ask are heard."""
+    head = f"From: dmarc@google.example\nTo: support@replydesk.example\nSubject: {subject}\n{more}"
+    file = f'Content-Type: application/gzip; name="{DMARC_FILE}"\nContent-Transfer-Encoding: base64\n\nH4sI\n'
+    found = parse(parts("mixed", text_part("A report."), crlf(file), head=head)).report
+    assert (found is not None and found.type is ReportType.AGGREGATE) is aggregate
+
+
+def test_tls_reports() -> None:
+    """RFC 8460."""
+    file = "Content-Type: application/tlsrpt+gzip\nContent-Transfer-Encoding: base64\n\nH4sI\n"
+    raw = parts("report", text_part("A report."), crlf(file), more="; report-type=tlsrpt")
+    assert report(raw) == Report(ReportType.AGGREGATE)
+
+
+@pytest.mark.parametrize(
+    ("subject", "more", "complains"),
+    [
+        ("complaint about message from 192.0.2.1", "", True),
+        ("Abuse report for 192.0.2.1", "", True),
+        ("x", "X-HmXmrOriginalRecipient: a@kunde.example\n", True),
+        ("Complaint about a message from your colleague", "", False),
+        ("Re: complaint about message from 192.0.2.1", "", False),
+    ],
+)
+def test_complaints_without_a_report(subject: str, more: str, complains: bool) -> None:
+    """Providers that send back what was called spam, without RFC 5965."""
+    head = f"From: staff@x.example\nTo: support@replydesk.example\nSubject: {subject}\n{more}"
+    raw = parts("mixed", text_part("x"), crlf(f"Content-Type: message/rfc822\n\n{RETURNED_MAIL}"), head=head)
+    found = parse(raw).report
+    assert (found is not None and found.type is ReportType.FEEDBACK) is complains
