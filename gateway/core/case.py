@@ -208,7 +208,9 @@ def author_of(message: Message, policy: Policy) -> Address:
     """
     author = message.author or Address("")
     if is_form(message, policy):
-        return message.reply_to[0]
+        return next(
+            (a for a in message.reply_to if not is_role(a.key) and not policy.is_own(a.key)), message.reply_to[0]
+        )
     if policy.is_own(author.address):
         named = (a for field in ("x-original-from", "x-original-sender") for a in found_in(message.header(field)))
         others = (a for a in (*named, *message.reply_to) if "@" in a.key and not policy.is_own(a.address))

@@ -26,10 +26,11 @@ from gateway.core.notice import Audience, Notice, NoticeRequest
 from gateway.core.policy import Mailbox, Policy
 from gateway.core.reason import Reason
 from gateway.core.roles import is_role
+from gateway.core.thread import Match
 from gateway.core.ticket import EntryKind, Evidence, Role, Ticket
 from gateway.mail.quotation import is_forward_mark
 from gateway.mail.sentence import code
-from gateway.mail.subject import base_subject, is_forward, without_gateway_tags
+from gateway.mail.subject import base_subject, is_forward, is_reply, without_gateway_tags
 
 LOOKED_AT = 500
 """Lines of a mail among which a mark that it passes another one on is looked for."""
@@ -92,6 +93,36 @@ def _side_of_mark(case: Case, ticket: Ticket) -> tuple[int, ...]:
 def stranger_unsigned(case: Case) -> Decision:
     reason = Reason.STRANGER_PASSES_ON if case.signed else Reason.STRANGER_UNSIGNED
     return _new(case, reason, tuple(("claims", n) for n in _claimed(case)))
+
+
+def recalled(case: Case) -> Ticket | None:
+    """The open ticket of a mail its author wants to take back: `Recall: Printer`, and one line that names the mail.
+    Programs of no language do it otherwise."""
+    label, _, subject = case.message.subject.partition(":")
+    named, text = " ".join(subject.split()), " ".join(case.message.reply_text.split())
+    shape = label.strip() and named and is_naming(text, named) and not is_reply(case.message.subject)
+    if case.ticket is not None or not shape:
+        return None
+    same = (t for t in case.facts.own_tickets if base_subject(t.subject) == base_subject(named))
+    return next((t for t in same if t.requester.key == case.author.key), None)
+
+
+def is_naming(text: str, subject: str) -> bool:
+    """One sentence that ends with a subject in quotation marks, or has it there before its last word."""
+    before, found, after = text.rpartition(subject)
+    return bool(found) and before.rstrip()[-1:] in _QUOTED and len(before) + len(after) < RECALL
+
+
+_QUOTED = tuple("\"'“”„‟«»‹›‘’‚「『《")
+RECALL = 120
+"""Characters of such a sentence beside the subject."""
+
+
+def recall(case: Case) -> Decision:
+    ticket = recalled(case)
+    assert ticket is not None
+    case = replace(case, choice=replace(case.choice, match=Match(ticket, Evidence.CLAIM)))
+    return _attach(case, ticket, Role.REQUESTER, Reason.REPLY, (code("recalls"),))
 
 
 def answers_spam(case: Case) -> bool:

@@ -199,6 +199,12 @@ TABLE: tuple[Row, ...] = (
         "asks for `status` and nothing else | no | no | the list of own tickets | no",
     ),
     Row(
+        "recall",
+        lambda c: customers.recalled(c) is not None and c.agent is None,
+        customers.recall,
+        "asks for an earlier mail of its author back (`Recall: …`) | on the open ticket of that mail | – | no | yes",
+    ),
+    Row(
         "agent's mail that leads nowhere",
         refusal.is_stray,
         refusal.stray,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from gateway.core import audience, draft
+from gateway.core import absence, audience, draft, token
 from gateway.core.case import Case
-from gateway.core.classify import Mail, is_absence, null_reverse_path
+from gateway.core.classify import Mail, null_reverse_path
 from gateway.core.decision import Change, Decision, Why
 from gateway.core.lifecycle import Move, transition
 from gateway.core.notice import Audience, Notice, NoticeRequest
@@ -17,7 +17,7 @@ from gateway.core.sentences import text_of
 from gateway.core.thread import SentFacts
 from gateway.core.ticket import EntryKind, Role, Ticket
 from gateway.mail.message import Action, DeliveryReport, KindName, ReportType, address_key
-from gateway.mail.new_text import markers
+from gateway.mail.new_text import markers, without_banner
 from gateway.mail.sentence import code
 
 _INNER = frozenset(n.value for n in (Notice.AGENT_NOTICE, Notice.AGENT_RECEIPT, Notice.OPERATOR_ALARM))
@@ -157,9 +157,7 @@ def other_report(case: Case) -> Decision:
 
 
 def is_automatic(case: Case) -> bool:
-    """Also what calls itself an automatic answer in a field of its own, and answers us."""
-    answers = case.kind.no_acknowledgement == "precedence-auto-reply" and case.ticket is not None and case.signed
-    return case.kind.name is KindName.AUTOMATIC or (answers and case.agent is None)
+    return case.kind.name is KindName.AUTOMATIC
 
 
 def automatic(case: Case) -> Decision:
@@ -189,7 +187,9 @@ def is_away(case: Case) -> bool:
     ticket = case.ticket
     if ticket is None or case.order.commands or case.keys.close or case.envelope.archived:
         return False
-    return is_absence(case.message) and not is_absence(replace(case.message, subject=ticket.subject))
+    subject = token.cut_references(case.policy.reference_prefix, case.message.subject)
+    labelled = absence.is_label(subject, ticket.subject)
+    return labelled or (absence.is_note(subject) and not absence.is_note(ticket.subject))
 
 
 def may_be_echo(case: Case) -> bool:
@@ -198,14 +198,26 @@ def may_be_echo(case: Case) -> bool:
     if ticket is None or case.agent or case.kind.name is not KindName.CORRESPONDENCE or case.envelope.archived:
         return False
     ours = not message.attachments and not case.order.commands and any(m in message.body_text for m in markers())
-    return ours or is_away(case)
+    return ours or is_away(case) or _calls_itself_automatic(case)
 
 
 def is_echo(case: Case) -> bool:
-    """A note of absence by somebody of the ticket, or our own words and nothing else, as lists send them back."""
+    """A note of absence by somebody of the ticket, what calls itself an automatic answer and was said before, or our
+    own words and nothing else, as lists send them back."""
     if not may_be_echo(case) or case.ticket is None:
         return False
-    return (is_away(case) and draft.belongs(case, case.ticket)) or _only_our_words(case)
+    notes = is_away(case) or (_calls_itself_automatic(case) and _repeats(case))
+    return (notes and draft.belongs(case, case.ticket)) or _only_our_words(case)
+
+
+def _calls_itself_automatic(case: Case) -> bool:
+    """In a field some people's programs write as well: no proof, so that it is heard once."""
+    return case.kind.no_acknowledgement == "precedence-auto-reply"
+
+
+def _repeats(case: Case) -> bool:
+    said = case.message.reply_text.split()
+    return any(e.author.key == case.author.key and e.reply_text.split() == said for e in case.facts.history)
 
 
 def echo(case: Case) -> Decision:
@@ -233,7 +245,7 @@ def echo(case: Case) -> Decision:
 def _only_our_words(case: Case) -> bool:
     """Every line of the mail stands in the one of ours it answers; what a list adds at the end does not count."""
     sent = _lines(case.facts.sent_text)
-    found = _lines(_FOOTER.split(case.message.body_text)[0])
+    found = _lines(_FOOTER.split(without_banner(case.message.body_text))[0])
     if not sent or not found or case.message.attachments:
         return False
     whole = " ".join(sent)

@@ -98,7 +98,7 @@ class Policy:
     """Send auto-replied mail from `<>` (RFC 3834 section 3.3)."""
     acknowledgement_budgets: tuple[Budget, ...] = (Budget(5, 10), Budget(20, 60 * 24))
     """Automatic mail to one address."""
-    domain_budgets: tuple[Budget, ...] = (Budget(200, 60),)
+    domain_budgets: tuple[Budget, ...] = (Budget(200, 60), Budget(600, 1440))
     """Automatic mail to addresses of one domain that are new here; providers for everybody are no domain."""
     total_budgets: tuple[Budget, ...] = (Budget(5000, 60),)
     """Automatic mail to addresses that are new here, in all."""

@@ -16,6 +16,8 @@ MARKED = 300
 """Characters of a subject up to which marks of other desks are added."""
 COMPANY = 50
 """People in To and Cc of one mail who take part."""
+FEW = 5
+"""Of them, so many are nothing out of the way."""
 
 
 def own_open(case: Case) -> tuple[str, ...]:
@@ -58,8 +60,11 @@ def oddities(case: Case) -> tuple[str, ...]:
             code("invited", e.summary or "–", ", ".join(filter(None, (e.when, e.where))))
             for e in case.message.events[:5]
         ]
+    brought = {a.key for a in (*case.message.to, *case.message.cc)[:COMPANY] if not case.policy.is_own(a.key)}
+    if len(brought) > FEW:
+        said.append(code("many_people", len(brought)))
     if dropped := (*case.message.to, *case.message.cc)[COMPANY:]:
-        said.append(code("too_many", len(dropped), ", ".join(a.address for a in dropped[:200])))
+        said.append(code("too_many", len(dropped), ", ".join(a.address for a in dropped)))
     if case.message.encryption:
         said.append(code("encrypted"))
     if case.keys.close and case.ticket and not case.proven:

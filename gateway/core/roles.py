@@ -35,11 +35,16 @@ def is_role(address: str) -> bool:
 
 
 _SHARED = re.compile(
-    r"(?:web-?|contact-?|kontakt-?)?(?:form|formular|formulare|forms)|wordpress|www|scan(?:ner)?|mfp|copier|kopierer"
-    r"|fax|voice-?mail|anrufbeantworter|mailbox|mailer|mailbot",
+    r"(?:web-?|contact-?|kontakt-?)?(?:form|formular|formulare|forms)|wordpress|typo3|joomla|drupal|apache|httpd|php"
+    r"|w(?:ww|eb)(?:-?(?:site|server|host|page|seite|mail(?:er)?|app|shop|admin))?|cms|scan(?:ner)?|mfp|copier|kopierer"
+    r"|fax|voice-?mail|anrufbeantworter|mailbox|mailer|mailbot|(?:[\w-]+-)?(?:bot|robot|service-?account)",
     re.I,
 )
-_CALLER = re.compile(r"[+\d][\d ()/.-]{4,}")
+_CALLER = re.compile(
+    r"(?:(?:incoming |missed )?(?:call|fax|sms|voice-?mail|message)|(?:verpasster )?anruf|(?:sprach)?nachricht|appel"
+    r"|llamada|chiamata|oproep|po[lł]ączenie)?(?: (?:from|von|de|da|van|od))?:? ?[+\d][\d ()/.-]{4,}",
+    re.I,
+)
 _FORMS = re.compile(
     r"wpcf7|wordpress|shopify|typeform|jotform|formresponse\.|wufoo|gravity-?forms|formspree|ninja-?forms|wpforms", re.I
 )

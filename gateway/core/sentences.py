@@ -82,6 +82,8 @@ SENTENCES: dict[str, str] = {
     "new_subject": _("Its subject is “{0}” now. If it is another matter, #split makes this mail a ticket of its own."),
     "reply_to": _("It asks for answers at {0} (Reply-To). Yours goes to the author; to answer there: #requester {1}"),
     "too_many": _("{0} more people in To and Cc are too many to take part, and get no answers: {1}"),
+    "many_people": _("It went to {0} others, and so does your answer. With #only it goes to the requester alone."),
+    "recalls": _("Its author would like to take back an earlier mail on this ticket."),
     "invited": _("An invitation: {0}. When and where: {1}."),
     "away": _("{0} is away: a program wrote this, and the ticket stays as it was."),
     "robot": _(

@@ -17,6 +17,7 @@ from gateway.core.policy import Agent, Policy
 from gateway.core.ticket import SIGNED, Evidence, Ticket
 from gateway.core.token import Named
 from gateway.mail.message import Action, Envelope, Message, address_key
+from gateway.mail.subject import foreign_references
 
 MAX_IDS = 60
 """Ids, and references in a text, looked at in one mail; hostile ones hold thousands."""
@@ -171,7 +172,9 @@ def keys(message: Message, envelope: Envelope, policy: Policy, agent: Agent | No
     ):
         references = token.find_references(policy.reference_prefix, text)[:MAX_IDS]
         found += [Key(evidence, number, code=code) for number, code in references if number]
-    claims += [int(m) for m in _BARE_NUMBER.findall(message.subject)]
+    # `[#1]` is how another desk marks a ticket of its own, whatever it says of it elsewhere.
+    theirs = {n for mark in foreign_references(message.subject) for n in re.findall(r"\d+", mark)}
+    claims += [int(m) for m in _BARE_NUMBER.findall(message.subject) if m not in theirs]
 
     reported = _reported(message, envelope, policy)
     people = frozenset(a.key for a in (*message.from_, *message.to, *message.cc)[:200])

@@ -96,14 +96,30 @@ def new_text(body_text: str, lines: Sequence[TextLine] = (), above: Sequence[str
 _WARNS = re.compile(
     r"[\W_]*(?:caution|warning|attention|external|extern\w*|achtung|vorsicht|warnung|sicherheitshinweis|security notice"
     r"|th(?:is|e following) (?:e-?mail|message|mail)|diese (?:e-?mail|nachricht|mail)|you don.?t often get"
-    r"|sie erhalten nicht (?:oft|häufig))\b",
+    r"|sie erhalten nicht (?:oft|häufig)|prudence|mise en garde|avertissement|vous n.obtenez pas souvent|atención"
+    r"|precaución|advertencia|aviso|cuidado|atenção|attenzione|avviso|avvertenza|waarschuwing|let op|uwaga|ostrzeżenie"
+    r"|zewnętrzn\w+|upozornění|pozor|varning|advarsel|varoitus|huom\w*|figyelem|atenție|внимание|увага|προσοχή|dikkat"
+    r"|uyarı)\b|[\W_]*(?:注意|警告|外部|【外部|주의|경고|외부)",
     re.I,
 )
-_OF_OUTSIDE = re.compile(r"\b(?:outside|external|extern\w*|außerhalb|unknown|unbekannt\w*|often|häufig|oft)\b", re.I)
-_OF_MAIL = re.compile(r"\b(?:e-?mails?|messages?|mail|nachricht|sender|absender)\b", re.I)
+_OF_OUTSIDE = re.compile(
+    r"\b(?:outside|external|extern\w*|außerhalb|unknown|unbekannt\w*|often|häufig|oft|souvent|extérieure?|externa|fuera"
+    r"|fora|extern[ao]|estern[ao]|fuori|buiten|zewn\w+|spoza|mimo|utanför|utenfor|udenfor|ulkopuol\w+|külső|внешн\w+"
+    r"|зовнішн\w+|извне|εξωτερικ\w+|εκτός|harici|dışından|în afara)\b|外部|외부",
+    re.I,
+)
+_OF_MAIL = re.compile(
+    r"\b(?:e-?mails?|messages?|mail|nachricht|sender|absender|courriel|expéditeur|correo|mensaje|remitente|messaggio"
+    r"|mittente|mensagem|bericht|afzender|wiadomo\w+|nadawc\w+|zpráv\w+|správ\w+|meddelande|besked|melding|viesti"
+    r"|sähköposti|üzenet\w*|письм\w+|сообщени\w+|повідомлен\w+|μήνυμα|ileti|e-?posta|mesaj)\b|メール|邮件|郵件|메일",
+    re.I,
+)
 _ADVISES = re.compile(
     r"originat|came from|sent from|stammt|kommt von|wurde von|recogni[sz]|\b(?:links?|attachments?)\b|anh[aä]ng|vertrau"
-    r"|trust|often get|learn why|erhalten nicht|external (?:sender|e-?mail|source)|externe[nr]? (?:absender|e-?mail)",
+    r"|trust|often get|learn why|erhalten nicht|external (?:sender|e-?mail|source)|externe[nr]? (?:absender|e-?mail)"
+    r"|\b(?:liens?|pièces? jointes?|enlaces?|adjuntos?|anexos?|allegati|collegament\w|bijlagen?|koppeling\w*"
+    r"|link(?:i|ów)|załącznik\w*|odkaz\w*|příloh\w*|länkar|bilag\w*|bifogade|linkk\w+|liitt\w+|ссылк\w+|вложен\w+|посилан\w+"
+    r"|bağlantı\w*|linkek\w*|mellékl\w+|συνδέσμ\w+)\b|リンク|添付|链接|附件|連結|링크|첨부",
     re.I,
 )
 _BANNER_LINES, _BANNER_LENGTH = 8, 700
@@ -130,7 +146,8 @@ def without_banner(text: str) -> str:
 
 def _is_banner(said: str) -> bool:
     shapes = (_OF_OUTSIDE, _OF_MAIL, _ADVISES)
-    return 40 < len(said) < _BANNER_LENGTH and all(shape.search(said) for shape in shapes)
+    # Chinese and Japanese say it in a third of the signs.
+    return len(said.encode()) > 40 and len(said) < _BANNER_LENGTH and all(shape.search(said) for shape in shapes)
 
 
 def pictures_outside(html: str, ends: Callable[[str], str]) -> frozenset[str]:

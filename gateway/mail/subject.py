@@ -16,7 +16,7 @@ _TAG = re.compile(r"\[[^\[\]]{1,60}\]\s*")
 _GATEWAY = re.compile(
     r"(?:\[\s*(?:extern(?:al|e|er)?|ext|(?:suspected |possible |probable )?spam|junk|bulk|caution|achtung|disarmed)"
     r"(?:[ -](?:e-?mail|mail|sender|absender))?\s*[?!]?\s*\]"
-    r"|\*{2,}\s*(?:suspected |possible |probable )?(?:spam|junk|bulk|extern(?:al)?)\s*\*{2,}"
+    r"|[*#]{2,}\s*(?:suspected |possible |probable )?(?:spam|junk|bulk|extern(?:al)?|unchecked)\s*[*#]{2,}"
     r"|\{\s*(?:definitely )?(?:spam|disarmed|virus|fraud|dangerous content|blocked content|filename)\s*\??\s*\}"
     r"|(?:extern(?:al)?|spam)(?:[ -](?:e-?mail|mail))?\s*:)\s*",
     re.I,

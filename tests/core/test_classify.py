@@ -163,6 +163,7 @@ def test_calendar_answers(answer: str, text: str, want: str) -> None:
         ("From: postmaster@shop.example\n", "role-address"),
         ("From: owner-users@x.example\n", "role-address"),
         ("Reply-To: noreply@shop.example\n", "role-address"),
+        ("Reply-To: noreply@shop.example, anna@kunde.example\n", ""),
         ("From: noreply@shop.example\nReply-To: anna@kunde.example\n", ""),
         ("From: info@kunde.example\n", ""),
         ("From: arnold.root-meier@kunde.example\n", ""),
@@ -170,6 +171,8 @@ def test_calendar_answers(answer: str, text: str, want: str) -> None:
         ("Subject: Automatische Antwort: Drucker\n", "subject-hint"),
         ("Subject: AW: Automatic reply: Printer\n", "subject-hint"),
         ("Subject: Out of Office: back Monday\n", "subject-hint"),
+        ("Subject: Fuera de la oficina\n", "subject-hint"),
+        ("Subject: Automatic reply does not work\n", ""),
         ("Subject: Report Domain: x.example Submitter: y.example Report-ID: 1\n", "subject-hint"),
         ("Subject: Undelivered Mail Returned to Sender\n", "subject-hint"),
         ("Subject: Fwd: Undelivered Mail Returned to Sender\n", ""),
@@ -188,10 +191,20 @@ def test_mail_of_people(fields: str, silenced: str) -> None:
     assert found.reason
 
 
-def test_nobody_to_answer() -> None:
-    """A mail that names no author is a person's, and gets no acknowledgement."""
-    found = classify(parse(b"Subject: x\r\n\r\nText"), FILE, POLICY)
+@pytest.mark.parametrize("field", ["", "From: <unknown>\r\n", 'From: "Anonymous"\r\n'])
+@pytest.mark.parametrize("path", ["", "calls@tel.example"])
+def test_nobody_to_answer(field: str, path: str) -> None:
+    """A mail whose header names no author is heard, and gets no acknowledgement, whatever its envelope says."""
+    envelope = Envelope("file", path, FILE.recipients)
+    found = classify(parse(f"{field}Subject: x\r\n\r\nText".encode(), envelope), envelope, POLICY)
     assert (found.name, found.no_acknowledgement) == (KindName.CORRESPONDENCE, "no-author")
+
+
+@pytest.mark.parametrize("field", ["Sender: kim@kunde.example", 'From: "Form"\r\nReply-To: kim@kunde.example'])
+def test_somebody_else_in_the_header_is_answered(field: str) -> None:
+    """From is missing or without an address, and another field says who wrote."""
+    found = classify(parse(f"{field}\r\nSubject: x\r\n\r\nText".encode()), FILE, POLICY)
+    assert found.no_acknowledgement == ""
 
 
 @pytest.mark.parametrize(

@@ -209,6 +209,22 @@ def test_row_echo() -> None:
     assert row_of(case(back, on=ticket())) == "reply"
 
 
+def test_what_calls_itself_automatic_is_heard_once() -> None:
+    """A field that some programs of people write as well proves no echo; the same words a second time do."""
+    claims = replace(MACHINE, no_acknowledgement="precedence-auto-reply")
+    c = case(message(body_text="Please confirm: 4711."), on=ticket(7, Status.CLOSED), kind=claims)
+    assert row_of(c) == "reply"
+    assert told(decide(c)) == AGENTS
+    said = (entry(author=KIM, reply_text="Please confirm:\n4711."),)
+    assert row_of(replace(c, facts=replace(c.facts, history=said))) == "echo"
+
+
+def test_a_label_in_front_of_the_ticket_s_subject_is_an_absence() -> None:
+    """Whatever the language; a person who puts a word there is heard."""
+    for subject, row in (("Absence : Re: Printer is on fire", "echo"), ("Urgent: Printer is on fire", "reply")):
+        assert row_of(case(message(subject=subject), on=ticket(7, Status.CLOSED))) == row
+
+
 @pytest.mark.parametrize(
     ("subject", "of_ticket", "text"),
     [
@@ -360,6 +376,24 @@ def test_row_agent_s_order_without_a_ticket() -> None:
     decision = decide(c)
     assert not opened(decision)
     assert notices(decision) == [ANNA.address]
+
+
+def test_row_recall() -> None:
+    """In any language: the subject of an own open ticket behind a word, and one sentence that names it."""
+    own = (ticket(7, subject="Printer is on fire"),)
+    said = "Kim would like to recall the message, “Printer is on fire”."
+    c = case(message(subject="Recall: Printer is on fire", body_text=said), own_tickets=own)
+    assert row_of(c) == "recall"
+    decision = decide(c)
+    assert (decision.ticket, decision.new, told(decision)) == (7, None, AGENTS)
+    french = message(subject="Rappel : Printer is on fire", body_text="Kim voudrait rappeler « Printer is on fire ».")
+    assert row_of(case(french, own_tickets=own)) == "recall"
+    for subject, text in (
+        ("Recall: Printer is on fire", "Please do not send anybody."),
+        ("Re: Printer is on fire", said),
+        ("Recall: Lamp", "Kim would like to recall “Lamp”."),
+    ):
+        assert row_of(case(message(subject=subject, body_text=text), own_tickets=own)) == "new request"
 
 
 def test_row_agent_s_answer_marked_automatic() -> None:

@@ -10,7 +10,7 @@ from gateway.core import commands, orders
 from gateway.core.classify import classify
 from gateway.core.decide import decide
 from gateway.core.notice import Audience
-from gateway.core.roles import is_role
+from gateway.core.roles import is_role, is_shared
 from gateway.mail.message import Address
 from tests.conftest import NOW
 from tests.core.build import POLICY, case, envelope, message, ticket
@@ -71,3 +71,26 @@ def test_a_role_in_copy_takes_no_part(local: str) -> None:
     """A list's or a machine's address in To or Cc gets none of the answers."""
     mail = replace(message(), cc=(Address(f"{local}@shop.example"),))
     assert decide(case(mail)).change.joined == ()
+
+
+@pytest.mark.parametrize(
+    ("who", "shared"),
+    [
+        (Address("web@site.example", "Site"), True),
+        (Address("website@site.example"), True),
+        (Address("web-server@site.example"), True),
+        (Address("typo3@site.example"), True),
+        (Address("pbx@firm.example", "+49 30 1234567"), True),
+        (Address("pbx@firm.example", "Anruf von 030 1234567"), True),
+        (Address("pbx@firm.example", "Missed call from +49301234567"), True),
+        (Address("desk@shop.example", "Lea Roth via Shop"), True),
+        (Address("weber@site.example"), False),
+        (Address("webb@site.example", "Kim Webb"), False),
+        (Address("kim@firm.example", "Kim 2"), False),
+        (Address("anna.via@firm.example", "Anna Via"), False),
+    ],
+)
+def test_whose_address_many_people_write_from(who: Address, shared: bool) -> None:
+    """Forms, sites and telephone systems: neither acknowledged nor invited."""
+    assert is_shared(who) is shared
+    assert any(n.audience is Audience.CUSTOMER for n in decide(case(message(who))).notices) is not shared

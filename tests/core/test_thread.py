@@ -131,7 +131,9 @@ def test_claim(subject: str) -> None:
     assert [key.code for key in found.lost] == (["AAAAAA"] if "AAAAAA" in subject else [])
 
 
-@pytest.mark.parametrize("subject", ["7", "Order 7", "7 printers", "#7a", "ticket-7", "#", "Ticket 9999999999999"])
+@pytest.mark.parametrize(
+    "subject", ["7", "Order 7", "7 printers", "#7a", "ticket-7", "#", "Ticket 9999999999999", "[#7] On ticket 7"]
+)
 def test_a_number_is_not_always_a_claim(subject: str) -> None:
     """Only where people write ticket numbers."""
     assert find(message(subject=subject)) == Choice()

@@ -209,6 +209,14 @@ _CAUTION = "CAUTION: This email originated from outside of the organization. Do 
         f"{_CAUTION}\n",
         f"________\n{_CAUTION}\n________\n\n",
         "ACHTUNG: Diese E-Mail stammt von einem externen Absender.\nBitte öffnen Sie keine unbekannten Anhänge.\n\n",
+        "ATTENTION : Ce courriel provient de l'extérieur de l'organisation. Ne cliquez pas sur les liens.\n\n",
+        "PRECAUCIÓN: Este correo viene de fuera de la organización. No abra archivos adjuntos.\n\n",
+        "Attenzione: questo messaggio proviene dall'esterno. Mittente esterno, non aprire allegati.\n\n",
+        "LET OP: dit bericht komt van buiten de organisatie. Klik niet op koppelingen.\n\n",
+        "UWAGA: wiadomość spoza organizacji. Nie otwieraj załączników.\n\n",
+        "Varning: detta meddelande kommer utanför organisationen. Öppna inga länkar.\n\n",
+        "Внимание! Письмо от внешнего отправителя. Не открывайте вложения.\n\n",
+        "【外部】このメールは外部から送信されました。リンクに注意してください。\n\n",
         "You don't often get email from kim@x.example. Learn why this is important<https://x.example>\n\n",
     ],
 )
@@ -222,6 +230,8 @@ def test_a_gateways_warning_goes(banner: str) -> None:
     [
         "External drive broke and nobody answers my mail\n\nPlease help",
         "Warning lamp is on\n\nWhat now?",
+        "Attention, le courriel de mon voisin est arrivé chez moi\n\nQue faire?",
+        "Uwaga: pompa zewnętrzna przecieka\n\nProszę o pomoc.",
         "This mail is about the outside lamp.\n\nIt is dark.",
         _CAUTION,
     ],

@@ -45,6 +45,9 @@ def test_is_forward(given: str, want: bool) -> None:
         ("[SUP-1] Drucker", "[SUP-1] Drucker"),
         ("Externe Festplatte", "Externe Festplatte"),
         ("***SPAM***", "***SPAM***"),
+        ("***UNCHECKED*** Drucker", "Drucker"),
+        ("## EXTERN ## Drucker", "Drucker"),
+        ("***DRINGEND*** Drucker", "***DRINGEND*** Drucker"),
     ],
 )
 def test_a_gateways_tag_is_no_part_of_a_subject(given: str, want: str) -> None:

@@ -1,0 +1,56 @@
+"""Notes of absence are known by what programs put in front of a subject; people's subjects are theirs."""
+
+from __future__ import annotations
+
+import pytest
+
+from gateway.core.absence import is_hint, is_label, is_note
+
+TICKET = "Kettle leaks"
+LABELS = (
+    "Automatic reply|Out of Office|Abwesenheitsnotiz|Automatische Antwort|Urlaub|Absence|Absent du bureau|Afwezig"
+    "|Fuera de la oficina|Fuori sede|Assente|Poza biurem|Nieobecność|Frånvaro|Fravær|Poissa|Ausência|Mimo kancelář"
+    "|自动回复|自動返信|자동 회신|Автоответ|Отсутствую|Otomatik yanıt|Szabadságon|Automatikus válasz|Εκτός γραφείου"
+).split("|")
+
+
+@pytest.mark.parametrize("label", LABELS)
+@pytest.mark.parametrize("form", ["{}: Re: Kettle leaks", "{} : Kettle leaks", "{}：Re: Kettle leaks"])
+def test_a_label_in_front_of_our_subject(label: str, form: str) -> None:
+    """In whatever language, where what it answers follows."""
+    assert is_label(form.format(label), TICKET)
+
+
+@pytest.mark.parametrize(
+    "label",
+    "Urgent|Dringend|Erinnerung|Reminder|Question|2. Versuch|Nachtrag|Autoreparatur|Automat defekt|Vacature|Re|Vá|Odg"
+    "|Re: Automatic reply|Fwd: Out of office".split("|"),
+)
+def test_people_put_words_in_front_as_well(label: str) -> None:
+    """What they add to a subject is no label; nor is one that they answer or pass on."""
+    assert not is_label(f"{label}: Kettle leaks", TICKET)
+    assert not is_note(f"{label}: Kettle leaks")
+
+
+@pytest.mark.parametrize(
+    ("subject", "note"),
+    [
+        ("Out of Office: back Monday", True),
+        ("Out of office until 3 May", True),
+        ("AUTO: Kim is out of the office (returning 3 May)", True),
+        ("Ich bin im Urlaub", True),
+        ("Fuori sede dal 3 al 5 maggio", True),
+        ("Automatic reply does not work", False),
+        ("Out of office assistant broken", False),
+        ("Absence de pièces dans le colis", False),
+        ("Urlaub: bitte erst nach dem 3.5. liefern", False),
+        ("Vacation booking problem", False),
+        ("Bin ich zu spät?", False),
+        ("Auto springt nicht an", False),
+    ],
+)
+def test_a_subject_that_is_a_note(subject: str, note: bool) -> None:
+    """Alone it must be a program's words and end there: people's sentences go on."""
+    assert is_note(subject) is note
+    assert is_hint(f"Re: {subject}") is note
+    assert not is_note(f"Re: {subject}")
