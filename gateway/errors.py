@@ -13,13 +13,12 @@ class ReplydeskError(Exception):
 
 
 class ConfigError(ReplydeskError):
-    """A setting is wrong. The text names the key, the file and the remedy."""
+    """A setting is wrong. The text names the file, the line (0: none is to blame), the key and the remedy."""
 
-    def __init__(self, key: str, problem: str, remedy: str, file: str = "") -> None:
-        self.key, self.problem, self.remedy, self.file = key, problem, remedy, file
-        where = f"{file}: " if file else ""
-        what = f"{key}: " if key else ""
-        super().__init__(f"{where}{what}{problem.rstrip('.')}. {remedy}".rstrip())
+    def __init__(self, key: str, problem: str, remedy: str, file: str = "", line: int = 0) -> None:
+        self.key, self.problem, self.remedy, self.file, self.line = key, problem, remedy, file, line
+        said = [f"{file}:{line}" if file and line else file, key, f"{problem.rstrip('.')}. {remedy}".rstrip()]
+        super().__init__(": ".join(part for part in said if part))
 
 
 class IllegalTransition(ReplydeskError):

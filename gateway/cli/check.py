@@ -46,8 +46,9 @@ def run(args: argparse.Namespace) -> int:
         looks = _looks(args.connect, args.dkim_selector)
         found = [Finding("configuration", "ok", f"{settings.file} is understood"), *_looked_over(settings, looks)]
     except ConfigError as error:
-        where = f"{error.file}: {error.key}".strip(": ")
-        found = [Finding("configuration", ERROR, f"{where}: {error.problem}".strip(": "), error.remedy)]
+        where = f"{error.file}:{error.line}" if error.line else error.file
+        said = ": ".join(part for part in (where, error.key, error.problem) if part)
+        found = [Finding("configuration", ERROR, said, error.remedy)]
     if args.json:
         show.json_array({"about": f.about, "level": f.level, "text": f.text, "remedy": f.remedy} for f in found)
     else:
@@ -70,17 +71,28 @@ def _looks(connect: bool, selectors: Sequence[str]) -> Mapping[str, Look]:
 
 
 def _looked_over(settings: Settings, looks: Mapping[str, Look]) -> Iterator[Finding]:
-    from gateway.cli.findings import ERROR, Finding, eyes_of_the_service
+    from gateway.cli.findings import ERROR, OK, Finding, eyes_of_the_service
 
     for about, look in looks.items():
         try:
             with eyes_of_the_service(settings):
                 found = list(look(settings))
-            yield from found
+            yield from (finding if finding.level == OK else _placed(settings, finding) for finding in found)
         except ConfigError as error:
-            yield Finding(about, ERROR, f"{error.key}: {error.problem}", error.remedy)
+            yield _placed(settings, Finding(about, ERROR, f"{error.key}: {error.problem}", error.remedy))
         except ReplydeskError as error:
             yield Finding(about, ERROR, str(error))
+
+
+def _placed(settings: Settings, finding: Finding) -> Finding:
+    """After the line of the key it begins with, if it does."""
+    from dataclasses import replace
+
+    from gateway.config.lines import line_of
+
+    key, colon, _ = finding.text.partition(": ")
+    line = line_of(settings.file, key) if colon and "." in key and " " not in key else 0
+    return replace(finding, text=f"line {line}: {finding.text}") if line else finding
 
 
 def _dumped(settings: Settings) -> str:

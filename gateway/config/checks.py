@@ -8,6 +8,8 @@ from gateway.core.commands import status_words
 from gateway.core.token import Keys
 from gateway.mail.message import address_key
 
+NO_MAILBOX = 'Add a [[mailboxes]] table with address = "…", the support address.'
+
 
 def check(settings: Settings) -> None:
     own = _check_mailboxes(settings)
@@ -38,7 +40,7 @@ def check(settings: Settings) -> None:
 def _check_mailboxes(settings: Settings) -> set[str]:
     """The keys of every address of ours."""
     if not settings.mailboxes:
-        raise settings.error("mailboxes", "there is none", "Add a [[mailboxes]] table with the support address.")
+        raise settings.error("mailboxes", "there is none", NO_MAILBOX)
     own: set[str] = set()
     for n, box in enumerate(settings.mailboxes):
         for address in (box.address, *box.aliases):
@@ -117,6 +119,7 @@ def _check_imap(settings: Settings, own: set[str]) -> None:
                 f"{key}.mailbox", f"{account.mailbox} is there twice", "Name one of its aliases for a second account."
             )
         seen.add(name)
+        _check_port(settings, key, account)
         if account.auth == "xoauth2":
             _check_oauth(settings, key, account)
         elif not account.password_file:
@@ -129,12 +132,25 @@ def _check_imap(settings: Settings, own: set[str]) -> None:
 
 def _check_send(settings: Settings) -> None:
     send = settings.send
+    _check_port(settings, "send", send)
     if send.auth == "xoauth2":
         if not send.username:
             raise settings.error("send.username", 'is missing for auth = "xoauth2"', "Name the account that sends.")
         _check_oauth(settings, "send", send)
     elif send.username and not send.password_file:
         raise settings.error("send.password_file", "is missing for send.username", "Name the file with the password.")
+
+
+_SPOKEN = {25: ("none", "starttls"), 143: ("none", "starttls"), 465: ("tls",), 587: ("none", "starttls"), 993: ("tls",)}
+"""What is spoken on the ports of RFC 8314 and of old; anything may be on others."""
+
+
+def _check_port(settings: Settings, key: str, account: ImapSettings | SendSettings) -> None:
+    """Two sides of which one begins in TLS and one does not wait for each other until the time is up."""
+    spoken = _SPOKEN.get(account.port)
+    if spoken and account.security not in spoken:
+        problem = f'security = "{account.security}" is not spoken on port {account.port}'
+        raise settings.error(f"{key}.security", problem, f'Set security = "{spoken[-1]}", or the other port.')
 
 
 _HERE = frozenset(("127.0.0.1", "::1", "localhost"))

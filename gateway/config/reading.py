@@ -1,9 +1,10 @@
-"""Reading the settings, with errors that help: a wrong key names key, file and remedy."""
+"""Reading the settings, with errors that help: a wrong key names file, line, key and remedy."""
 
 from __future__ import annotations
 
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +13,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from gateway import texts
-from gateway.config.checks import check
+from gateway.config.checks import NO_MAILBOX, check
+from gateway.config.lines import line_of
+from gateway.config.plain import explained
 from gateway.config.settings import Settings
 from gateway.errors import ConfigError
 
@@ -32,14 +35,16 @@ def load(path: str | Path | None = None) -> Settings:
     except UnicodeDecodeError:
         raise ConfigError("", "is not UTF-8 text", "Save it as UTF-8.", str(file)) from None
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError("", f"is not valid TOML: {error}", "Correct that line.", str(file)) from None
+        raise _not_toml(error, file) from None
+    if "mailboxes" not in data:
+        raise ConfigError("mailboxes", "there is none", NO_MAILBOX, str(file))
     return build(data, file)
 
 
 def build(data: dict[str, Any], file: Path) -> Settings:
     """Settings from parsed TOML; `file` is named in errors and is what paths are relative to."""
     if "file" in data:
-        raise ConfigError("file", "unknown key", "Remove it.", str(file))
+        raise ConfigError("file", "unknown key", "Remove it.", str(file), line_of(file, "file"))
     # Before all else, for settings name languages.
     texts.use(_templates_dir(data, file))
     try:
@@ -74,20 +79,25 @@ def _find(path: str | Path | None) -> Path:
     )
 
 
+def _not_toml(error: tomllib.TOMLDecodeError, file: Path) -> ConfigError:
+    said, _, place = str(error).partition(" (at ")
+    found = re.match(r"line (\d+)", place)
+    line = int(found[1]) if found else len(file.read_text("utf-8").splitlines())
+    return ConfigError("", f"is not valid TOML: {said}", "Correct that line.", str(file), line)
+
+
 def _explained(error: ValidationError, file: Path) -> ConfigError:
     first = error.errors(include_url=False)[0]
     key = _key(first["loc"])
-    said = str(first["msg"]).removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
         name, known = str(first["loc"][-1]), _keys_at(first["loc"][:-1])
         near = difflib.get_close_matches(name, known, 1)
-        remedy = f"Did you mean {near[0]!r}?" if near else f"Known here: {', '.join(known)}."
-        return ConfigError(key, "unknown key", remedy, str(file))
-    if first["type"] == "missing":
-        return ConfigError(key, "is missing", "Set it.", str(file))
-    problem, _, remedy = said.partition("|")
-    shown = "" if remedy or isinstance(first["input"], dict | list) else f" (it is {first['input']!r})"
-    return ConfigError(key, problem + shown, remedy or "See config.example.toml.", str(file))
+        problem, remedy = "unknown key", f"Did you mean {near[0]!r}?" if near else f"Known here: {', '.join(known)}."
+    elif first["type"] == "missing":
+        problem, remedy = "is missing", "Set it."
+    else:
+        problem, remedy = explained(first)
+    return ConfigError(key, problem, remedy, str(file), line_of(file, key))
 
 
 def _key(location: Sequence[int | str]) -> str:

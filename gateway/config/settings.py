@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from gateway import texts
+from gateway.config.lines import line_of
 from gateway.errors import ConfigError
 
 _ADDRESS = re.compile(r"[^\s@<>,;:\"]+@[^\s@<>,;:\"]+")
@@ -104,6 +105,12 @@ def _network(value: str) -> str:
     return value
 
 
+def _prefix(value: str) -> str:
+    if not re.fullmatch(r"[A-Z][A-Z0-9]{0,9}", value):
+        raise ValueError(f'{value!r} is no prefix|Write one to ten capitals and digits, a capital first: "RD".')
+    return value
+
+
 def _reply_address(value: str) -> str:
     if value and (value.count("{token}") != 1 or not _ADDRESS.fullmatch(value.replace("{token}", "t"))):
         raise ValueError(f"{value!r} is not an address with {{token}}|Write it as support+{{token}}@example.com.")
@@ -166,7 +173,7 @@ class GatewaySettings(_Section):
     timezone: Annotated[str, AfterValidator(_timezone)] = "UTC"
     secret_file: str = ""
     operator: OptionalAddress = ""
-    reference_prefix: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9]{0,9}$")] = "RD"
+    reference_prefix: Annotated[str, AfterValidator(_prefix)] = "RD"
     templates_dir: str = ""
     trusted_authserv_ids: list[str] = []
     trusted_form_senders: list[EmailAddress] = []
@@ -290,7 +297,7 @@ class PortalSettings(_Section):
     session_hours: Positive = 12
     session_idle_minutes: Positive = 120
     link_days: Positive = 30
-    trusted_proxies: list[str] = []
+    trusted_proxies: list[Network] = []
 
 
 class BrandSettings(_Section):
@@ -416,7 +423,7 @@ class Settings(_Section):
                 yield key, address
 
     def error(self, key: str, problem: str, remedy: str) -> ConfigError:
-        return ConfigError(key, problem, remedy, str(self.file))
+        return ConfigError(key, problem, remedy, str(self.file), line_of(self.file, key))
 
 
 def host_and_port(address: str) -> tuple[str, int]:

@@ -87,15 +87,10 @@ def app(
 ) -> Starlette:
     """The portal as an ASGI application.
 
-    `wake` is called after a write that may have put mails in line. Raises `ConfigError` for a wrong
-    setting and `TemplateError` for a template that does not work.
+    `wake` is called after a write that may have put mails in line. Raises `TemplateError` for a
+    template that does not work.
     """
-    try:
-        trusted = networks(settings.portal.trusted_proxies)
-    except ValueError as error:
-        raise settings.error(
-            "portal.trusted_proxies", str(error), 'Write addresses or networks: "127.0.0.1", "10.0.0.0/8".'
-        ) from None
+    trusted = networks(settings.portal.trusted_proxies)
     logo = settings.path(settings.brand.logo_file) if settings.brand.logo_file else None
     templates = PageTemplates(settings.templates_dir, ZoneInfo(settings.gateway.timezone), brand.of(settings), logo)
     templates.check()

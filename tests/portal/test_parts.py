@@ -47,7 +47,7 @@ def test_who_the_client_is(peer: str, forwarded: str, trusted: list[str], found:
 
 async def test_a_proxy_that_is_no_address_stops_the_start(open_site: Opened) -> None:
     """The error names the key."""
-    with pytest.raises(ConfigError, match=r"portal\.trusted_proxies: 'proxy.example.com'"):
+    with pytest.raises(ConfigError, match=r"portal\.trusted_proxies\[0\]: .proxy.example.com."):
         await open_site(portal={"trusted_proxies": ["proxy.example.com"]})
 
 

@@ -1,0 +1,206 @@
+"""Wrong settings as people write them: each is refused with its file, its line, its key and what to write instead."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gateway import config
+from gateway.cli import main
+from gateway.errors import ConfigError
+
+BOX = '[[mailboxes]]\naddress = "support@example.com"\n'
+ANNA = '[[agents]]\naddress = "anna@example.com"\n'
+HERE = "  # here"
+"""Marks the line that is to be named."""
+
+# What is added to a file with one mailbox; the key, a part of the problem, a part of the remedy.
+IMAP = "[[receive.imap]]\nmailbox = 'support@example.com'\nhost = 'h'\npassword_file = 'p'\n"
+WRONG: list[tuple[str, str, str, str]] = [
+    # Words that are not known.
+    ("[gatway]  # here", "gatway", "unknown key", "Did you mean 'gateway'?"),
+    ("[gateway]\ndatadir = 'x'  # here", "gateway.datadir", "unknown key", "'data_dir'"),
+    ("[gateway]\npublicurl = 'x'  # here", "gateway.publicurl", "unknown key", "'public_url'"),
+    ("[gateway]\nxyzzy = 1  # here", "gateway.xyzzy", "unknown key", "Known here: data_dir, "),
+    ("[receive.smpt]  # here\nlisten = []", "receive.smpt", "unknown key", "'smtp'"),
+    ("[receive.smtp]\nlisen = []  # here", "receive.smtp.lisen", "unknown key", "'listen'"),
+    ("[send]\npasswort_file = 'x'  # here", "send.passwort_file", "unknown key", "'password_file'"),
+    ("[send]\npassword = 'x'  # here", "send.password", "unknown key", "'password_file'"),
+    ("[portal]\nport = 80  # here", "portal.port", "unknown key", "Known here: listen, "),
+    (f"{ANNA}adress = 'x'  # here", "agents[0].adress", "unknown key", "'address'"),
+    ("[[receive.imap]]  # here\nmailbox = 'support@example.com'", "receive.imap[0].host", "is missing", "Set it."),
+    ("[[agents]]  # here\nname = 'Anna'", "agents[0].address", "is missing", "Set it."),
+    # Values of the wrong kind.
+    ("[receive.smtp]\nlisten = '127.0.0.1:2525'  # here", "receive.smtp.listen", "one value", '["127.0.0.1:2525"]'),
+    ("[limits]\nreopens = '5/1h'  # here", "limits.reopens", "one value", '["5/1h"]'),
+    ("[send]\nport = '25'  # here", "send.port", '"25" is no whole number', "without quotation marks"),
+    ("[send]\nport = 25.0  # here", "send.port", "25.0 is no whole number", "in digits"),
+    ("[portal]\nallow_replies = 'yes'  # here", "portal.allow_replies", "neither true nor", "true or false"),
+    ("[portal]\nallow_replies = 1  # here", "portal.allow_replies", "neither true nor", "true or false"),
+    ("[gateway]\noperator = true  # here", "gateway.operator", "true is no text", "quotation marks"),
+    ("[gateway]\ntimezone = 1  # here", "gateway.timezone", "1 is no text", '"1"'),
+    ("[metrics]\nlisten = 9100  # here", "metrics.listen", "9100 is no text", "quotation marks"),
+    ("gateway = 'x'  # here", "mailboxes[0].gateway", "unknown key", "Known here: address"),
+    ("[brand]\nimprint = ['a']  # here", "brand.imprint", '["a"] is no text', "quotation marks"),
+    ("[[statuses]]\nname = 'x'\ncounts_as = 'waiting_on_us'\nlabels = 'y'  # here",
+     "statuses[0].labels", "table", "heading"),
+    # Values that cannot be meant.
+    ("[send]\nport = 70000  # here", "send.port", "70000 is too large", "65535 or less"),
+    ("[send]\nport = 0  # here", "send.port", "0 is too small", "1 or more"),
+    ("[send]\nconnections = 1000  # here", "send.connections", "too large", "100 or less"),
+    ("[send]\nsecurity = 'ssl'  # here", "send.security", '"ssl" is not known', "'none', 'starttls', 'tls'"),
+    ("[send]\ntransport = 'sendmail'  # here", "send.transport", "not known", "'smtp', 'file'"),
+    ("[gateway]\nlog_format = 'xml'  # here", "gateway.log_format", "not known", "'text', 'json'"),
+    ("[gateway]\nreference_prefix = 'rd-'  # here", "gateway.reference_prefix", "no prefix", "capitals"),
+    ("[gateway]\ndefault_language = 'german'  # here", "gateway.default_language", "no texts in", "Use one of: en, de"),
+    ("[gateway]\ntimezone = 'Berlin'  # here", "gateway.timezone", "no time zone", "Europe/Berlin"),
+    ("[gateway]\ntimezone = 'CEST'  # here", "gateway.timezone", "no time zone", "Europe/Berlin"),
+    ("[gateway]\npublic_url = 'support.example.com'  # here", "gateway.public_url", "not a web address", "https://"),
+    ("[gateway]\npublic_url = 'ftp://example.com'  # here", "gateway.public_url", "not a web address", "https://"),
+    ("[gateway]\noperator = 'root'  # here", "gateway.operator", "not an e-mail address", "name@example.com"),
+    ("[gateway]\noperator = 'support@example.com'  # here", "gateway.operator", "one of the mail", "another address"),
+    ("[gateway]\ntrusted_form_senders = ['form']  # here", "gateway.trusted_form_senders[0]", "not an e-mail", "name@"),
+    ("[receive.smtp]\nlisten = ['2525']  # here", "receive.smtp.listen[0]", 'not "host:port"', "127.0.0.1:2525"),
+    ("[receive.smtp]\nlisten = ['127.0.0.1']  # here", "receive.smtp.listen[0]", 'not "host:port"', "127.0.0.1:2525"),
+    ("[receive.smtp]\nlisten = ['::1:2525']  # here", "receive.smtp.listen[0]", 'not "host:port"', "[::1]:2525"),
+    ("[receive.smtp]\nlisten = ['*:25']\n[portal]\nlisten = '8025'  # here", "portal.listen", "host:port", "127.0.0.1"),
+    ("[receive.lmtp]\nlisten = ['/run/x.sock']  # here", "receive.lmtp.listen[0]", 'not "host:port"', "127.0.0.1:2525"),
+    ("[receive.smtp]\nhostname = 'mx example'  # here", "receive.smtp.hostname", "not a host name", "mail.example.com"),
+    ("[receive.smtp]\nproxies = ['lb.example.com']  # here", "receive.smtp.proxies[0]", "no address", "192.0.2.7"),
+    ("[portal]\ntrusted_proxies = ['proxy.local']  # here", "portal.trusted_proxies[0]", "no address", "10.0.0.0/8"),
+    ("[portal]\nsession_hours = 0  # here", "portal.session_hours", "too small", "1 or more"),
+    ("[lifecycle]\ncount = 'working'  # here", "lifecycle.count", "not known", "'calendar', 'business'"),
+    ("[lifecycle]\nclose_after_days = -1  # here", "lifecycle.close_after_days", "too small", "0 or more"),
+    ("[hours]\ndays = ['monday']  # here", "hours.days[0]", "not known", "'mon', 'tue'"),
+    ("[hours]\ndays = ['mon']\nopen = '9'  # here", "hours.open", "not a time of day", '"09:00"'),
+    ("[hours]\ndays = ['mon']\nopen = '9 am'  # here", "hours.open", "not a time of day", '"09:00"'),
+    ("[hours]\ndays = ['mon']\nholidays = ['25.12.']  # here", "hours.holidays[0]", "not a date", "2026-12-25"),
+    ("[digest]\nagents_at = '24:00'  # here", "digest.agents_at", "not a time of day", '"09:00"'),
+    ("[rating]\nscale = 'stars'  # here", "rating.scale", "not known", "'five', 'two'"),
+    ("[retention]\ntickets_mode = 'burn'  # here", "retention.tickets_mode", "not known", "'anonymise', 'delete'"),
+    ("[limits]\nreopens = ['5 per day']  # here", "limits.reopens[0]", 'not "count/time"', "5/10m"),
+    ("[limits]\nmax_message_bytes = 10  # here", "limits.max_message_bytes", "too small", "1024 or more"),
+    ("[brand]\ncolour = 'blue'  # here", "brand.colour", "not a colour", "#0a58ca"),
+    ("[brand]\ncolour = '#ffff00'  # here", "brand.colour", "too light", "darker"),
+    ("[brand]\nlogo_file = 'logo.bmp'  # here", "brand.logo_file", "no picture", ".png"),
+    ("[[statuses]]\nname = ''  # here\ncounts_as = 'waiting_on_us'", "statuses[0].name", "is empty", "Fill it in"),
+    ("[[statuses]]\nname = 'x'\ncounts_as = 'solved'  # here", "statuses[0].counts_as", "not known", "'waiting_on_us'"),
+    # What is right alone and wrong together.
+    ('[[mailboxes]]\naddress = "SUPPORT@example.com"  # here', "mailboxes[1].address", "is there twice", "Remove one"),
+    ('[[agents]]\naddress = "support@example.com"  # here', "agents[0].address", "is a mailbox", "of their own"),
+    (f'{ANNA}[[agents]]\naddress = "anna@example.com"  # here', "agents[1].address", "is there twice", "Remove one"),
+    (f"{ANNA}mailboxes = ['sales@example.com']  # here", "agents[0].mailboxes", "is no mailbox", "Name one of"),
+    ("[hours]  # here\nholidays = ['2026-12-25']", "hours.days", "is empty", "Name the weekdays"),
+    ("[hours]\ndays = ['mon']\nopen = '17:00'\nclose = '09:00'  # here", "hours.close", "not after", "09:00"),
+    ("[lifecycle]\nremind_after_days = 7  # here", "lifecycle.remind_after_days", "not before", "Make it smaller"),
+    ("[lifecycle]\nwaiting_solved_after_days = 3\nwaiting_remind_after_days = 3  # here",
+     "lifecycle.waiting_remind_after_days", "not before", "Make it smaller"),
+    ("[send]\ntransport = 'file'\n[canary]\nevery_minutes = 10  # here", "canary.every_minutes", "come back", "to 0"),
+    ("[receive.smtp]  # here\ntls_certificate = 'x.pem'", "receive.smtp.tls_key", "belong together", "Set both"),
+    ("[receive.smtp]\nlisten = ['0.0.0.0:25']\n[send]\nhost = '127.0.0.1'  # here", "send.host", "itself", ""),
+    ("[send]  # here\nusername = 'x'", "send.password_file", "is missing", "Name the file"),
+    ("[send]  # here\nauth = 'xoauth2'", "send.username", "is missing", "Name the account"),
+    ("[send]\nport = 465\nsecurity = 'starttls'  # here", "send.security", "not spoken on port 465", '"tls"'),
+    ("[send]\nport = 587\nsecurity = 'tls'  # here", "send.security", "not spoken on port 587", '"starttls"'),
+    ("[send.dkim]  # here\ndomain = 'example.com'", "send.dkim", "belong together", "Set all or none"),
+    ("[[receive.imap]]\nmailbox = 'sales@example.com'  # here\nhost = 'h'", "receive.imap[0].mailbox", "no mail", ""),
+    ("[[receive.imap]]  # here\nmailbox = 'support@example.com'\nhost = 'h'",
+     "receive.imap[0].password_file", "is missing", "Set it."),
+    (f"{IMAP}port = 993\nsecurity = 'starttls'  # here",
+     "receive.imap[0].security", "not spoken on port 993", '"tls"'),
+    (f"{IMAP}move_to = 'INBOX'\nfolder = 'INBOX'  # here",
+     "receive.imap[0].folder", "two purposes", "different folders"),
+]  # fmt: skip
+
+# Whole files.
+BROKEN = [
+    ("[gateway\n", 1, "", "Correct that line."),
+    (f"{BOX}[gateway]\npublic_url = https://support.example.com\n", 4, "", "Correct that line."),
+    (f"{BOX}[gateway]\noperator = 'a@b.example'\noperator = 'c@d.example'\n", 5, "", "Correct that line."),
+    (f"{BOX}[gateway]\noperator = 'a@b.example", 4, "", "Correct that line."),
+    (f"{BOX}[gateway]\ntimezone = „Europe/Berlin“\n", 4, "", "Correct that line."),
+    (f"{BOX}[gateway]\n{BOX}[gateway]\n", 6, "", "Correct that line."),
+    (f"{BOX}[gateway]\noperator: a@b.example\n", 4, "", "Correct that line."),
+    ('[mailboxes]\naddress = "support@example.com"\n', 1, "mailboxes", "[[mailboxes]]"),
+    ("mailboxes = []\n", 1, "mailboxes", "[[mailboxes]]"),
+    ('[[mailboxes]]\naddress = "nobody"\n', 2, "mailboxes[0].address", "name@example.com"),
+    ('[[mailboxes]]\nname = "x"\n', 1, "mailboxes[0].address", "Set it."),
+    (f'{BOX}reply_address = "support+x@example.com"\n', 3, "mailboxes[0].reply_address", "{token}"),
+    (f'{BOX}language = "klingon"\n', 3, "mailboxes[0].language", "Use one of"),
+    (f'{BOX}aliases = "help@example.com"\n', 3, "mailboxes[0].aliases", '["help@example.com"]'),
+    (f'{BOX}[limits]\nreopens = [\n  "5/1h",\n  "x",\n]\n', 4, "limits.reopens[1]", "5/10m"),
+]  # fmt: skip
+
+
+def refused(tmp_path: Path, text: str) -> ConfigError:
+    file = tmp_path / "replydesk.toml"
+    file.write_text(text, "utf-8")
+    with pytest.raises(ConfigError) as caught:
+        config.load(file)
+    error = caught.value
+    assert error.file == str(file)
+    assert "\n" not in str(error)
+    assert "Input should" not in str(error), "a library's words, not ours"
+    return error
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "problem", "remedy"), WRONG, ids=[case[1] + str(n) for n, case in enumerate(WRONG)]
+)
+def test_a_wrong_setting_names_its_line(tmp_path: Path, text: str, key: str, problem: str, remedy: str) -> None:
+    """The one that is marked, or that of the table in which something is missing."""
+    whole = BOX + text
+    error = refused(tmp_path, whole)
+    lines = [number for number, line in enumerate(whole.splitlines(), 1) if line.endswith(HERE)]
+    assert (error.key, [error.line]) == (key, lines)
+    assert problem in error.problem
+    assert remedy in error.remedy
+    assert str(error).startswith(f"{tmp_path}/replydesk.toml:{error.line}: {key}: ")
+
+
+@pytest.mark.parametrize(("text", "line", "key", "remedy"), BROKEN)
+def test_a_broken_file_names_its_line(tmp_path: Path, text: str, line: int, key: str, remedy: str) -> None:
+    """Also where it is no TOML at all."""
+    error = refused(tmp_path, text)
+    assert (error.line, error.key) == (line, key)
+    assert remedy in error.remedy
+
+
+def test_nobody_runs_a_desk_without_a_mailbox_of_their_own(tmp_path: Path) -> None:
+    """It would take mail for support@example.com and say nothing; there is no line to name."""
+    error = refused(tmp_path, '[gateway]\noperator = "me@firm.example"\n')
+    assert (error.key, error.line) == ("mailboxes", 0)
+    assert "[[mailboxes]]" in error.remedy
+
+
+def test_there_are_enough_of_them() -> None:
+    """A case that is taken out is missed."""
+    assert len(WRONG) + len(BROKEN) >= 42 + 30
+
+
+# What only `check` can see, for it is not in the file: key, problem, remedy; the line of the key.
+UNSEEN = [
+    ('[send]\nusername = "x"\npassword_file = "nothing"  # here', "send.password_file", "No such", "LoadCredential"),
+    ('[send.dkim]\ndomain = "example.com"\nselector = "a"\nkey_file = "nothing"  # here',
+     "send.dkim.key_file", "No such", "readable"),
+    ('[receive.smtp]\ntls_key = "k"\ntls_certificate = "c"  # here', "receive.smtp.tls_certificate", "No such", "PEM"),
+    ('[send]\nsecurity = "tls"\nport = 4465\nca_file = "nothing"  # here', "send.ca_file", "cannot be used", "PEM"),
+    ('[gateway]\nsecret_file = "nothing"  # here', "gateway.secret_file", "cannot be read", "readable"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "key", "problem", "remedy"), UNSEEN, ids=[case[1] for case in UNSEEN])
+def test_check_names_lines_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, key: str, problem: str, remedy: str
+) -> None:
+    """Of what a setting points at."""
+    whole = BOX + text
+    file = tmp_path / "replydesk.toml"
+    file.write_text(whole, "utf-8")
+    assert main(["--config", str(file), "check"]) == 1
+    line = next(number for number, line in enumerate(whole.splitlines(), 1) if line.endswith(HERE))
+    said = [row for row in capsys.readouterr().out.splitlines() if f"line {line}: {key}: " in row]
+    assert len(said) == 1, key
+    assert problem in said[0]
+    assert remedy in said[0]
