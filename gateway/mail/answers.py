@@ -23,9 +23,10 @@ POINTER = 250
 _TORN_LENGTH = 60
 _POINTER = re.compile(
     r"(?i)\b(?:see|answer(?:s|ed)?|comment(?:s|ed)?|repl(?:y|ies|ied)|respon(?:se|ses|ded)|remarks)\b.{0,40}"
-    r"\b(?:below|in-?line|in (?:red|blue|green|bold|colou?r))\b"
+    r"\b(?:below|in-?line|in (?:red|blue|green|bold|colou?r))\b(?! (?:the|an?|this|that|my|our|your) )"
     r"|\b(?:siehe|antwort(?:en)?|kommentare?|anmerkung(?:en)?|beantwortet)\b.{0,40}"
-    r"\b(?:unten|im text|in (?:rot|blau|grün|farbe|fett)|darunter|inline)\b|\banbei meine (?:kommentare|antworten)"
+    r"\b(?:unten|im text|in (?:rot|blau|grün|farbe|fett)|darunter|inline)\b(?! (?:am|im|in|auf|der|die|das) )"
+    r"|\banbei meine (?:kommentare|antworten)"
     r"|\bs\. ?u\.|\b(?:voir|réponses?|commentaires?)\b.{0,40}\b(?:ci-dessous|plus bas|en (?:rouge|bleu|vert))\b"
     r"|\b(?:ver|vea|respuestas?|comentarios?)\b.{0,40}\b(?:abajo|en (?:rojo|azul|verde))\b"
     r"|\b(?:vedi|risposte|commenti)\b.{0,40}\b(?:sotto|in (?:rosso|blu|verde))\b"
@@ -38,6 +39,9 @@ _POINTER = re.compile(
 )
 """How people say it; there is no shape to know it by."""
 _SEPARATOR = re.compile(r"^\s*(?:[-_=*–—]{3,}|-- ?)\s*$")
+_SIGNATURE = re.compile(r"^--[ \t]?$")
+SIGNATURE_LINES, SIGNATURE_WIDTH = 4, 80
+"""Of what RFC 3676 section 4.3 lets programs put below a mail."""
 _MARKS = re.compile(r"^(?:> ?)+")
 _WORD = re.compile(r"\w+")
 _ENDS = re.compile(r"[.?!:;,…)\"“”»]$")
@@ -73,6 +77,20 @@ def points_below(text: str) -> bool:
 
 def is_separator(row: str) -> bool:
     return bool(_SEPARATOR.match(row))
+
+
+def without_signature_below(kept: list[str], below: int) -> list[str]:
+    """The new rows without the signature a program put at the end of a mail whose last quotation ends above row
+    `below`: the mail that is answered shows that its writer is known here. One above a quotation stays."""
+    end = len(kept)
+    while end and not kept[end - 1].strip():
+        end -= 1
+    start = next((i for i in range(end - 1, below - 1, -1) if _SIGNATURE.match(kept[i])), -1)
+    signature = kept[start + 1 : end]
+    if start < 0 or not 0 < len(signature) <= SIGNATURE_LINES or not any(row.strip() for row in kept[:start]):
+        return kept
+    written = any(not row.strip() or len(row) > SIGNATURE_WIDTH or row.rstrip().endswith("?") for row in signature)
+    return kept if written else kept[:start]
 
 
 def with_questions(kept: list[str], stretches: Sequence[Stretch]) -> list[str]:

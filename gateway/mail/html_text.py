@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from html import unescape
 from urllib.parse import unquote
 
-from gateway.mail.markup import VOID, attributes_of, hidden_classes, is_hidden, tokens
+from gateway.mail.markup import VOID, attributes_of, colour_of, hidden_classes, is_hidden, is_paint, tokens
 from gateway.mail.text import clean
 
 SIZE_LIMIT = 600_000
@@ -32,6 +32,8 @@ _INVISIBLE = re.compile("[\u200b\u2060\ufeff\u00ad\u034f\u2007]+|(?<!\\w)\u200c+
 
 _FONT_SIZE = re.compile(r"(?i)(?<![\w-])font-size\s*:\s*(0(?:\.0*)?(?:px|pt|em|rem|%)?\s*(?:;|!|$))?")
 _STRUCK = re.compile(r"(?i)text-decoration[^;:]*:[^;]*line-through")
+_PAINT_SLACK = 2
+"""Letters of a painted line that may be plain: a full stop."""
 _STRUCK_TAGS = frozenset(("s", "strike", "del"))
 STRUCK = "~~"
 """Stands on both sides of what is struck out."""
@@ -72,6 +74,8 @@ class TextLine:
     """A horizontal rule."""
     indented: bool = False
     """Inside the `<blockquote>` Gmail makes when its user quotes or indents something by hand."""
+    painted: bool = False
+    """All of it is red, blue or green by hand, and no link."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,16 +120,21 @@ class _State:
     sizes: list[tuple[str, int, bool]] = field(default_factory=list)
     """Open elements with a font size (tag, depth, whether it is nothing), from the first that is nothing on."""
     struck: list[tuple[str, int]] = field(default_factory=list)
+    paints: list[tuple[str, int, bool]] | None = None
+    """Open elements with a colour of letters (tag, depth, whether a hand chose it); None where nobody asks."""
+    painted: int = 0
+    """Letters of the line in such a colour."""
 
 
-def lines(html: str, *, pictures: bool = False) -> tuple[TextLine, ...]:
+def lines(html: str, *, pictures: bool = False, paints: bool = False) -> tuple[TextLine, ...]:
     """The visible lines of a document; blank lines stand between paragraphs, never two in a row.
 
-    With `pictures` a picture of the mail itself stands as `[cid:ID]` in its place.
+    With `pictures` a picture of the mail itself stands as `[cid:ID]` in its place; with `paints` it is told which lines
+    are painted.
     """
     if len(html) > SIZE_LIMIT:
         html = _WRITTEN_IN.sub("", html)
-    state = _State(pictures=pictures)
+    state = _State(pictures=pictures, paints=[] if paints else None)
     hidden = ""
     hidden_depth = 0
     classes = hidden_classes(html)
@@ -195,6 +204,8 @@ def _word(state: _State, text: str) -> None:
     if not text:
         return
     state.words.append(text)
+    if state.paints and state.paints[-1][2] and not state.links:
+        state.painted += len(text)
 
 
 def _open(state: _State, name: str, found: dict[str, str]) -> None:
@@ -214,6 +225,8 @@ def _open(state: _State, name: str, found: dict[str, str]) -> None:
         style = found.get("style", "")
         if style and (sized := _FONT_SIZE.search(style)) and (sized[1] or state.sizes):
             state.sizes.append((name, state.depth[name], bool(sized[1])))
+        if state.paints is not None and (colour := colour_of(found)):
+            state.paints.append((name, state.depth[name], is_paint(colour)))
         if name in _STRUCK_TAGS or (style and _STRUCK.search(style)):
             state.struck.append((name, state.depth[name]))
             _word(state, STRUCK)
@@ -328,6 +341,8 @@ def _close(state: _State, name: str) -> None:
         _end_struck(state)
     if state.sizes and state.sizes[-1][:2] == (name, depth):
         state.sizes.pop()
+    if state.paints and state.paints[-1][:2] == (name, depth):
+        state.paints.pop()
     if name in ("tr", "table"):
         level = state.depth.get("table", 0)
         while state.rows and state.rows[-1].depth >= level:
@@ -410,7 +425,11 @@ def _flush(state: _State) -> bool:
         state.links = [(href, 0) for href, _ in state.links[-_LINKS_OPEN:]]
     if line and state.bullet:
         line, state.bullet = state.bullet + line, ""
-    state.lines.append(_line(state, line))
+    found = _line(state, line)
+    state.lines.append(
+        replace(found, painted=True) if state.painted and len(line) <= state.painted + _PAINT_SLACK else found
+    )
+    state.painted = 0
     return True
 
 

@@ -39,6 +39,15 @@ _AT_BLOCK = re.compile(r"@[^{};]*\{(?:[^{}]*\{[^{}]*\})*[^{}]*\}")
 _HIDING_RULE = re.compile(r"(?:^|[},\s])[a-z]*\.([\w-]+)\s*(?:,[^{}]*)?\{([^{}]*)\}", re.I)
 _OWN_DISPLAY = re.compile(r"(?i)(?<![\w-])display\s*:")
 
+_COLOURS = (
+    r"(?:red|blue|green|#f00|#00f|#ff0000|#c00000|#0000ff|#0070c0|#00b050|#008000|#7030a0"
+    r"|rgb\(\s*(?:255|192)\s*,\s*0\s*,\s*0\s*\)|rgb\(\s*0\s*,\s*(?:0|112)\s*,\s*(?:255|192)\s*\))"
+)
+"""What people take from the palettes of mail programs to answer in another colour."""
+_PAINT = re.compile(_COLOURS, re.I)
+_PAINTS = re.compile(rf"(?<![\w-])color\s*[:=]\s*[\"']?\s*{_COLOURS}", re.I)
+_COLOUR = re.compile(r"(?i)(?<![\w-])color\s*:\s*([^;!]+)")
+
 
 def tokens(html: str) -> Iterator[tuple[str, str, str]]:
     """(tag name, attributes, text): a start tag `b`, an end tag `/b`, or text with an empty name."""
@@ -129,3 +138,19 @@ def is_hidden(found: dict[str, str], attributes: str, classes: frozenset[str]) -
     if classes and not _OWN_DISPLAY.search(style) and not classes.isdisjoint(found.get("class", "").lower().split()):
         return True
     return "hidden" in attributes.lower() and bool(_HIDDEN_ATTRIBUTE.search(_QUOTED_VALUE.sub("=true", attributes)))
+
+
+def is_painted(html: str) -> bool:
+    """A cheap first look: False for markup without a letter in a colour people answer in."""
+    return bool(_PAINTS.search(html))
+
+
+def colour_of(found: dict[str, str]) -> str:
+    """The colour of an element's letters, empty where it sets none."""
+    style = found.get("style", "")
+    named = _COLOUR.search(style) if "olor" in style else None
+    return found.get("color") or (named[1] if named else "")
+
+
+def is_paint(colour: str) -> bool:
+    return bool(_PAINT.fullmatch(colour.strip()))

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from gateway.mail import html_text, quotation
-from gateway.mail.answers import Stretch, is_separator, points_below, with_questions
+from gateway.mail.answers import Stretch, is_separator, points_below, with_questions, without_signature_below
 from gateway.mail.html_text import TextLine
+from gateway.mail.markup import is_painted
 from gateway.texts import Catalogs, catalog, catalogs
 from gateway.texts import mark as _
 
@@ -73,11 +74,18 @@ class _Row:
         return f"{'> ' * self.depth}{_QUOTE.sub('', self.text)}".rstrip()
 
 
-def new_text(body_text: str, lines: Sequence[TextLine] = (), above: Sequence[str] = (), title: str = "") -> str:
+def new_text(
+    body_text: str,
+    lines: Sequence[TextLine] = (),
+    above: Sequence[str] = (),
+    title: str = "",
+    people: Sequence[str] = (),
+) -> str:
     """What the sender wrote now; equal to `body_text` when nothing tells it from what is quoted.
 
     `lines` are given when the text was made from HTML: what mail programs mark there counts as quoted.
-    `above` are marker lines of ours; those of every language when none is given. `title` is the mail's subject.
+    `above` are marker lines of ours; those of every language when none is given. `title` is the mail's subject,
+    `people` the names of whom it is written to: they wrote what it answers.
     """
     if lines and all(line.level for line in lines if line.text):
         return body_text
@@ -85,12 +93,15 @@ def new_text(body_text: str, lines: Sequence[TextLine] = (), above: Sequence[str
     if len(lines or plain) > LINES_LIMIT:
         return body_text
     rows = _above_marker(_html_rows(lines) if lines else _plain_rows(plain), above or markers())
-    kept, stretches = _kept(rows, title)
+    kept, stretches = _kept(rows, title, people)
     if len(kept) == len(rows) == len(plain):
         return body_text
     answered = with_questions(kept, stretches)
+    ordinary = answered is kept
+    if ordinary and stretches:
+        answered = without_signature_below(kept, stretches[-1].at)
     found = re.sub(r"\n{3,}", "\n\n", "\n".join(answered)).strip() or body_text
-    return body_text if answered is kept and points_below(found) else found
+    return body_text if ordinary and points_below(found) else found
 
 
 _WARNS = re.compile(
@@ -256,7 +267,7 @@ def _without_preheader(rows: list[_Row]) -> list[_Row]:
     return rows[:end]
 
 
-def _kept(rows: list[_Row], title: str) -> tuple[list[str], list[Stretch]]:
+def _kept(rows: list[_Row], title: str, people: Sequence[str]) -> tuple[list[str], list[Stretch]]:
     """The new rows, and the quoted ones between them."""
     texts = [row.text for row in rows]
     quoted = [row.quoted for row in rows]
@@ -274,7 +285,7 @@ def _kept(rows: list[_Row], title: str) -> tuple[list[str], list[Stretch]]:
         if quotation.closes(text) and quotation.inline_attribution(texts, quoted, index) < 0:
             marked = _marked_next(texts, quoted, index + 1)
             last = stretches[-1].at if stretches else 0
-            if count := quotation.by_shape([*kept[max(last, len(kept) - 4) :], text], marked):
+            if count := quotation.by_shape([*kept[max(last, len(kept) - 4) :], text], marked, people):
                 kept = _without_separator(kept[: len(kept) + 1 - count])
                 if not marked:
                     return kept, stretches
@@ -364,6 +375,23 @@ def told_by_markup(text: str, html: str) -> str:
         if before > len(new) + 2 * ALIKE:
             break
     return text
+
+
+def answered_in_colour(new: str, html: str) -> bool:
+    """Whether lines below the new text are painted and others are not: answers somebody wrote into what they quote.
+    Not where a mail of ours is quoted: whoever reads of it is shown what of it is new."""
+    if not is_painted(html) or len(html) > html_text.SIZE_LIMIT:
+        return False
+    rows = [row for row in html_text.lines(html, paints=True) if _letters(row.text)]
+    plain = [_Row(row.text, 0) for row in rows]
+    if _above_marker(plain, markers()) is not plain:
+        return False
+    rest, wanted = 0, len(_letters(new))
+    while rest < len(rows) and wanted > 0:
+        wanted -= len(_letters(rows[rest].text))
+        rest += 1
+    below = [row.painted and not quotation.may_announce(row.text) for row in rows[rest:]]
+    return any(painted and index for index, painted in enumerate(below)) and 2 * sum(below) <= len(below)
 
 
 def _letters(text: str) -> str:

@@ -81,7 +81,7 @@ def _parse(raw: bytes, envelope: Envelope | None) -> Message:
         references=_ids(fields, "references"),
         date=header.date,
         body_text=content.text,
-        reply_text=_reply_text(content, fields.text("subject")),
+        reply_text=_reply_text(content, fields.text("subject"), [a.name for a in (*header.to, *header.cc) if a.name]),
         body_html=content.html,
         attachments=attachments(content),
         nested=tuple(_nested(path, part) for path, part in content.nested[:NESTED_LIMIT]),
@@ -199,12 +199,14 @@ def _header_end(raw: bytes) -> int:
     return min((i + len(mark) for mark in (b"\n\n", b"\r\n\r\n") if (i := raw.find(mark)) >= 0), default=0)
 
 
-def _reply_text(content: Content, title: str) -> str:
+def _reply_text(content: Content, title: str, people: list[str]) -> str:
     if subject.is_forward(title):
         return new_text.without_banner(content.text)
-    found = new_text.new_text(content.text, content.lines, title=title)
+    found = new_text.new_text(content.text, content.lines, title=title, people=people)
     if found == content.text and not content.lines and content.html:
         found = new_text.told_by_markup(found, content.html)
+    if found != content.text and content.html and new_text.answered_in_colour(found, content.html):
+        found = content.text
     return new_text.without_banner(found)
 
 

@@ -18,6 +18,8 @@ ATTRIBUTION_LENGTH = 400
 BLOCK_LINES = 14
 BY_SHAPE_LINES, BY_SHAPE_WORDS, BY_SHAPE_LETTERS = 4, 14, 100
 """Of an attribution in an unknown language; words and letters beside its address."""
+BY_SHAPE_NAME, BY_SHAPE_OPENING = 4, 5
+"""Words of the name it begins with; letters of the word it opens with."""
 WRAPPED = 60
 """Characters of a line that was wrapped, with the word below it."""
 
@@ -167,9 +169,11 @@ def _compiled(languages: Catalogs) -> _Patterns:
         source=re.compile(rf"(?:{any_of(_SOURCES, _OTHER_SOURCES)})\b", re.I),
         opens=re.compile(rf"[-–—\s]{{0,20}}(?:{any_of(_OPENINGS, _OTHER_OPENINGS)})(?=[\s\d:,./-])", re.I),
         prose=re.compile(
-            r"(?i)\b(?:I|we|you|they|ich|wir|du|ihr|man|je|nous|vous) (?:have |had |habe |haben |hatte )?"
+            r"(?i)\b(?:I|we|you|they|ich|wir|du|ihr|man|je|nous|vous|yo|io|eu|jsem|jsme|som|sme|jag|jeg|vi|я|мы|ми"
+            r")(?: [^\W\d_]{1,4})? (?:have |had |habe |haben |hatte )?"
             rf"(?:also |already |auch |schon )?{verb}\b"
-            rf"|\b{verb}(?:en)? (?:ich|wir|man|mir|ihnen|dir|euch|sie|me|you|us|to|in|that|dass)\b"
+            rf"|\b{verb}(?:en)? (?:ich|wir|man|mir|ihnen|dir|euch|sie|me|you|us|to|in|that|dass"
+            r"|jag|jeg|vi|já|ja|я|мы)\b"
             rf"|\b(?:that|what|as|because|like|when|but|dass|was|wie|weil|als|denn|aber|que|comme)\b.{{0,80}}\b{verb}\b"
         ),
         original=re.compile(rf"^\W*(?:{originals}|{_OTHER_ORIGINALS})\W*$", re.I),
@@ -260,10 +264,12 @@ def closes(line: str) -> bool:
     return line.rstrip(_CLOSINGS).endswith(_COLON)
 
 
-def by_shape(lines: Sequence[str], before_quotation: bool) -> int:
+def by_shape(lines: Sequence[str], before_quotation: bool, people: Sequence[str] = ()) -> int:
     """How many of the last lines are an attribution, in any language and wherever it was wrapped; 0 when they are none.
 
-    It names an address or a date with its time, and ends in a colon. Where no marked quotation follows, both.
+    It ends in a colon and names an address, with the date and its time where no marked quotation follows; or, above
+    one, the date with its time and one of `people`, whom the mail is written to. A date alone stands in many a
+    sentence of the writer's.
     """
     joined, found = "", 0
     for count, line in enumerate(reversed(lines[-BY_SHAPE_LINES:]), 1):
@@ -273,7 +279,7 @@ def by_shape(lines: Sequence[str], before_quotation: bool) -> int:
         joined = f"{text} {joined}".strip()
         if len(joined) > ATTRIBUTION_LENGTH:
             break
-        if _has_shape(joined, before_quotation):
+        if _has_shape(joined, before_quotation, people):
             found = count
     return found
 
@@ -286,17 +292,40 @@ def _wraps(text: str, below: str) -> bool:
     return long and not re.search(r"[^\W\d]{4,}[.?!…]$|[?!…:：]$", text)
 
 
-def _has_shape(text: str, before_quotation: bool) -> bool:
+def _has_shape(text: str, before_quotation: bool, people: Sequence[str]) -> bool:
     around = _BRACKETED.sub(" ", text)
     words = _LETTERS.findall(around)
     if len(words) > BY_SHAPE_WORDS or len("".join(words)) > BY_SHAPE_LETTERS:
         return False
-    if not _SECOND_PERSON.search(text) and (_SENTENCE.search(around) or _patterns().prose.search(text)):
+    you = bool(_SECOND_PERSON.search(text))
+    if not you and (_SENTENCE.search(around) or _patterns().prose.search(text)):
         return False
-    addressed, when = around != text, _is_when(around)
-    if before_quotation:
-        return when or (addressed and (len(words) <= BY_SHAPE_WORDS // 2 or bool(_DATE.search(around))))
-    return addressed and when
+    when = _is_when(around)
+    if around != text:
+        return when or (before_quotation and (bool(_DATE.search(around)) or _begins_with_name(text)))
+    return before_quotation and when and (you or _names(text, words, people))
+
+
+def _begins_with_name(text: str) -> bool:
+    """`Anna Example <anna@example.com> wrote:`, in a script without capitals too."""
+    address = _BRACKETED.search(text)
+    before = _LETTERS.findall(text[: address.start()]) if address else []
+    return 0 < len(before) <= BY_SHAPE_NAME and (len(before) == 1 or not any(word[0].islower() for word in before))
+
+
+def _names(text: str, words: Sequence[str], people: Sequence[str]) -> bool:
+    """Whether it names one of the people, and begins as programs do: with the date, the day of the week, a short word
+    or the name."""
+    spoken = {word.casefold() for word in words}
+    for name in people:
+        parts = {part.casefold() for part in _LETTERS.findall(name)}
+        if not parts or not parts <= spoken or (len(parts) == 1 and len(words) > BY_SHAPE_WORDS // 2):
+            continue
+        first = _LETTERS.match(text.lstrip())
+        if first is None or len(first[0]) <= BY_SHAPE_OPENING or first[0].casefold() in parts:
+            return True
+        return bool(re.match(r"[.,]? ?\d|[.,]", text.lstrip()[first.end() :]))
+    return False
 
 
 def _is_moment(value: str) -> bool:

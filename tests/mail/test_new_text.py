@@ -111,7 +111,7 @@ def test_a_line_quoted_by_hand_stays(text: str, want: int | None) -> None:
         (f"On Mon, May 6, 2024 at 10:15 AM {US} wrote:\n> Which model?\n\nThe blue one.", "The blue one."),
         (f"Hi,\n\nOn Mon, May 6, 2024 at 10:15 AM {US} wrote:\n\n> old\n\nNew.", "Hi,\n\nNew."),
         ("> old\n> and older\n> and more\n> and yet more\n\nNew.", "New."),
-        ("New.\n\n> old\n> older\n-- \nAnna", "New.\n\n-- \nAnna"),
+        ("New.\n\n> old\n> older\n-- \nAnna", "New."),
         ("New.\n\n> old and older\n> more\n____________\nA list for all of you\nlist@x", None),
         (
             "New.\n\n> A long line of a mail that some program on the way had to break in two\npieces\n> and more.",
@@ -120,7 +120,7 @@ def test_a_line_quoted_by_hand_stays(text: str, want: int | None) -> None:
     ],
 )
 def test_an_ordinary_reply_keeps_no_quotation(text: str, want: str | None) -> None:
-    """All above or all below one quotation, with a greeting, a signature or a footer: as short as ever."""
+    """All above or all below one quotation, with a greeting or a footer: as short as ever."""
     assert new_text(text) == (want or text.replace("> old and older\n> more\n", ""))
 
 

@@ -35,6 +35,34 @@ def test_a_sentence_above_a_quotation_stays(text: str) -> None:
     assert new_text(text).startswith(text.partition("\n")[0])
 
 
+SENTENCES = (
+    "Call with Anna on 6 May 2024 10:12, her points:",
+    "Wie am 6. Mai 2024 um 10:12 Uhr besprochen, hier die Liste:",
+    "Telefonat mit Frau Maier am 06.05.2024, 10:12:",
+    "Comme convenu le 6 mai 2024 à 10:12, la liste:",
+    "Según su correo del 06/05/2024 10:12:",
+    "6 maja 2024 o 10:12 napisałem do Państwa:",
+    "Dne 6. května 2024 v 10:12 jsem vám napsal:",
+    "Kirjoitin teille 6.5.2024 klo 10.12:",
+    "Den 6 maj 2024 kl. 10:12 skrev jag:",
+    "6 мая 2024 в 10:12 я написал:",
+    "6 Mayıs 2024 10:12 tarihinde size yazdım:",
+    "2024年5月6日 10:12 に電話でお話しした件です:",
+    "כפי שסיכמנו ב-6 במאי 2024 בשעה 10:12, הנה הרשימה:",
+    "Sesuai kesepakatan 6 Mei 2024 pukul 10:12, berikut daftarnya:",
+    "Bitte an Anna Maier <anna@example.com> schreiben:",
+)
+
+
+@pytest.mark.parametrize("sentence", SENTENCES)
+def test_a_date_alone_makes_no_attribution(sentence: str) -> None:
+    """People name a day and an hour, too, in any language: whoever is meant by it must be named as well."""
+    found = new_text(f"Hello,\n\n{sentence}\n> the lamp\n> the desk\n\nKim", people=["Anna Example"])
+    assert sentence in found
+    announced = "Pada 6 Mei 2024 pukul 10:12, Anna Example menulis:"
+    assert new_text(f"New.\n\n{announced}\n> a\n> b", people=["Anna Example"]) == "New."
+
+
 def test_a_form_is_no_quoted_header() -> None:
     """What a web form mails has fields, an address and a moment, but answers nothing."""
     form = "Nome: Kim\nIndirizzo: kim@x.example\nQuando: 6.5.2024 10:12\nMotivo: Lampada\n\nNon funziona."
@@ -51,3 +79,43 @@ def test_an_answer_that_stands_below_is_seen(pointer: str) -> None:
     """A short text that only points below shows the whole mail; any other is its new text."""
     assert new_text(f"{pointer}\n\n{HEADER}") == f"{pointer}\n\n{HEADER}"
     assert new_text(f"The lamp stands below the desk.\n\n{HEADER}") == "The lamp stands below the desk."
+
+
+def _answer(text: str, style: str) -> str:
+    markup = (
+        f'<p>{text}</p><hr><div id="divRplyFwdMsg"><b>From:</b> a@b.example<br><b>Sent:</b> Mon, May 6, 2024 10:15 AM'
+        f"<br><b>To:</b> Kim</div><p>Which lamp?</p><p{style}>The <b>blue</b> one.</p><p>When?</p><p>Anna</p>"
+    )
+    return parse(f"From: Kim <k@x.example>\nContent-Type: text/html\n\n{markup}".encode()).reply_text
+
+
+@pytest.mark.parametrize("style", [' style="color:red"', ' style="margin:0; color: #0070C0"'])
+def test_an_answer_in_another_colour_is_seen(style: str) -> None:
+    """Written into an Outlook quotation, whatever stands above it."""
+    assert "The blue one." in _answer("Thanks, Anna.", style)
+
+
+@pytest.mark.parametrize("style", ["", ' style="background-color:red"', ' style="color:#1f1f1f"'])
+def test_a_colour_of_the_page_is_no_answer(style: str) -> None:
+    """Nor is a background."""
+    assert _answer("Thanks, Anna.", style) == "Thanks, Anna."
+
+
+def test_a_text_in_colour_is_new_text() -> None:
+    """Whoever always writes in blue has answered above."""
+    assert _answer('<font color="blue">Thanks, Anna.</font>', "") == "Thanks, Anna."
+
+
+@pytest.mark.parametrize(
+    ("text", "want"),
+    [
+        ("> Which?\n\nThe blue.\n\n-- \nKim\n+49 1234", "The blue."),
+        ("The blue.\n\n> Which?\n\n--\nKim", "The blue."),
+        ("The blue.\n-- \nKim\n\n> Which?", "The blue.\n-- \nKim"),
+        ("The blue.\n-- \nKim", "The blue.\n-- \nKim"),
+        ("> Which?\n\nThe blue.\n--\nAnd when?\n\nKim", "The blue.\n--\nAnd when?\n\nKim"),
+    ],
+)
+def test_a_signature_below_a_quotation(text: str, want: str) -> None:
+    """A program put it at the end of an answer; one above a quotation, or in a first mail, stays."""
+    assert new_text(text) == want
