@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import signal
@@ -58,6 +59,9 @@ END_SECONDS = 4.0
 """After a start that failed."""
 ANSWER_SECONDS = 5.0
 
+GARBAGE = 50_000, 20, 100
+"""Objects more than are let go, before the youngest are searched; and how often that comes before the older ones."""
+
 Stop = Callable[[], Awaitable[object]]
 
 
@@ -77,6 +81,7 @@ async def run(settings: Settings) -> None:
             ours = {kind: [sock.dup() for sock in sockets] for kind, sockets in given.items()}
             async with serving(settings, ours, _end_soon if proven is None else None):
                 proven = settings
+                _freeze()
                 systemd.notify("READY=1")
                 log.info("ready", extra={"pid": os.getpid()})
                 settings = await _until(stop, changed, settings)
@@ -90,6 +95,14 @@ async def run(settings: Settings) -> None:
             texts.use(settings.templates_dir)
     if _faults:
         raise RuntimeError("a part of the daemon died") from _faults[0]
+
+
+def _freeze() -> None:
+    """What is here now stays: it is not searched for garbage again and again, and the rest more rarely."""
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GARBAGE)
 
 
 async def _until(stop: asyncio.Event, changed: asyncio.Event, settings: Settings) -> Settings:

@@ -8,9 +8,10 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
+from storage.statement import Statement
 from storage.tables import BLOCK
 
-_FOUND = select(BLOCK.c.sender).where(BLOCK.c.sender.in_(bindparam("names", expanding=True))).limit(1)
+_FOUND = Statement(select(BLOCK.c.sender).where(BLOCK.c.sender.in_(bindparam("names", expanding=True))).limit(1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class Blocks:
 
     def found(self, names: Sequence[str]) -> str:
         """The first of these that is blocked; empty when none is."""
-        return self._connection.execute(_FOUND, {"names": list(names)}).scalar() or ""
+        return _FOUND.scalar(self._connection, {"names": list(names)}) or ""
 
     def add(self, sender: str, by: str, now: datetime) -> bool:
         """False: it was blocked already."""

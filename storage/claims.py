@@ -27,6 +27,7 @@ from sqlalchemy.sql.dml import Update
 
 from storage import raw
 from storage.outbox import COLUMNS, DOUBTS, DUE, OutboxEntry, State, read
+from storage.statement import Statement
 from storage.tables import OUTBOX, OUTBOX_CLAIMED, OUTBOX_WAITING
 
 LOOK_AHEAD = 256
@@ -42,25 +43,25 @@ _CLAIMED = text(OUTBOX_CLAIMED)
 _TRIABLE = and_(OUTBOX.c.state.in_(DUE), or_(OUTBOX.c.state != State.UNCERTAIN, OUTBOX.c.doubts <= DOUBTS))
 _TO_BE_REPEATED = and_(OUTBOX.c.doubts > 0, OUTBOX.c.doubts <= DOUBTS)
 _BUSY = select(OUTBOX.c.recipient_key).where(_CLAIMED)
-_NEXT = (
+_NEXT = Statement(
     select(OUTBOX.c.id, OUTBOX.c.recipient_key)
     .where(_WAITING, _TRIABLE, OUTBOX.c.not_before <= bindparam("now"), OUTBOX.c.recipient_key.not_in(_BUSY))
     .order_by(OUTBOX.c.not_before, OUTBOX.c.id)
     .limit(LOOK_AHEAD)
 )
-_TAKE = (
+_TAKE = Statement(
     update(OUTBOX)
     .where(OUTBOX.c.id.in_(bindparam("ids", expanding=True)), _TRIABLE)
     .values(state=State.CLAIMED, claimed_by=bindparam("holder"), claimed_until=bindparam("until"), begun_at=None)
     .returning(*COLUMNS, OUTBOX.c.data)
 )
 _OURS = and_(OUTBOX.c.id == bindparam("row"), OUTBOX.c.claimed_by == bindparam("holder"))
-_BEGIN = update(OUTBOX).where(_OURS, OUTBOX.c.state == State.CLAIMED).values(begun_at=bindparam("now"))
+_BEGIN = Statement(update(OUTBOX).where(_OURS, OUTBOX.c.state == State.CLAIMED).values(begun_at=bindparam("now")))
 _EXPIRED = OUTBOX.c.state != State.CLAIMED
 _COUNTED = case((_EXPIRED, 1), else_=0)
 """An attempt, and a doubt, that were written down when the claim expired."""
 _DOUBTED = case((and_(_EXPIRED, OUTBOX.c.begun_at.is_not(None)), 1), else_=0)
-_SETTLE = (
+_SETTLE = Statement(
     update(OUTBOX)
     .where(_OURS, OUTBOX.c.state.in_((State.CLAIMED, *DUE)))
     .values(
@@ -75,7 +76,9 @@ _SETTLE = (
         claimed_until=None,
     )
 )
-_NEXT_DUE = select(OUTBOX.c.not_before).where(_WAITING, _TRIABLE).order_by(OUTBOX.c.not_before, OUTBOX.c.id).limit(1)
+_NEXT_DUE = Statement(
+    select(OUTBOX.c.not_before).where(_WAITING, _TRIABLE).order_by(OUTBOX.c.not_before, OUTBOX.c.id).limit(1)
+)
 _ONE_CLAIM_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtextextended('outbox', 0))")
 
 
@@ -127,13 +130,13 @@ class Claims:
             # Rows skipped because another daemon is just locking them would break that order.
             self._connection.execute(_ONE_CLAIM_AT_A_TIME)
         first: dict[str, int] = {}
-        for id, recipient in self._connection.execute(_NEXT, {"now": now}):
+        for id, recipient in _NEXT.rows(self._connection, {"now": now}):
             first[recipient] = min(id, first.get(recipient, id))
         chosen = list(first.values())[:limit]
         if not chosen:
             return []
         until = now + timedelta(seconds=seconds)
-        taken = self._connection.execute(_TAKE, {"ids": chosen, "holder": holder, "until": until})
+        taken = _TAKE.rows(self._connection, {"ids": chosen, "holder": holder, "until": until})
         rows = {row.id: row for row in taken}
         return [(read(rows[id]), raw.decompress(rows[id].data)) for id in chosen if id in rows]
 
@@ -148,7 +151,7 @@ class Claims:
 
         False when the claim was lost: then it must not be sent.
         """
-        return self._connection.execute(_BEGIN, {"row": id, "holder": holder, "now": now}).rowcount == 1
+        return _BEGIN.run(self._connection, {"row": id, "holder": holder, "now": now}) == 1
 
     def settle(
         self, id: int, holder: str, state: State, reply: str, *, now: datetime, not_before: datetime | None = None
@@ -161,13 +164,13 @@ class Claims:
             "row": id,
             "holder": holder,
             "now": now,
-            "to": state,
+            "to": state.value,
             "reply": reply[:2000],
             "doubt": int(state is State.UNCERTAIN),
             "again_at": not_before or now,
             "sent": now if state is State.SENT else None,
         }
-        return self._connection.execute(_SETTLE, values).rowcount == 1
+        return _SETTLE.run(self._connection, values) == 1
 
     def release(self, ids: Sequence[int], holder: str) -> None:
         """Give claimed rows back as they were: nothing of them was sent."""
@@ -191,7 +194,8 @@ class Claims:
         )
 
     def next_due(self) -> datetime | None:
-        return self._connection.execute(_NEXT_DUE).scalar_one_or_none()
+        due: datetime | None = _NEXT_DUE.scalar(self._connection, {})
+        return due
 
     def _held(self, ids: Sequence[int], holder: str) -> Update:
         return update(OUTBOX).where(

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, bindparam, delete, func, insert, or_, se
 from gateway.core.roles import is_shared
 from gateway.errors import UnknownContact
 from gateway.mail.message import Address, address_key
+from storage.statement import Statement
 from storage.tables import CONTACT, SESSION
 
 
@@ -35,8 +36,14 @@ class Contact:
 
 
 _ROW = select(*(CONTACT.c[name] for name in Contact.__dataclass_fields__))
-_ADD = insert(CONTACT).returning(*(CONTACT.c[name] for name in Contact.__dataclass_fields__))
-_FIND = _ROW.where(CONTACT.c.key == bindparam("wanted"))
+_ADD = Statement(insert(CONTACT).returning(*(CONTACT.c[name] for name in Contact.__dataclass_fields__)))
+_FIND = Statement(_ROW.where(CONTACT.c.key == bindparam("wanted")))
+_RENAME = Statement(
+    update(CONTACT)
+    .where(CONTACT.c.key == bindparam("whose"), CONTACT.c.name != bindparam("called"))
+    .values(name=bindparam("called"))
+)
+_INVITE = Statement(update(CONTACT).where(CONTACT.c.id == bindparam("whose")).values(invited_at=bindparam("now")))
 
 
 class Contacts:
@@ -44,7 +51,7 @@ class Contacts:
         self._connection = connection
 
     def find(self, address: str) -> Contact | None:
-        row = self._connection.execute(_FIND, {"wanted": address_key(address)}).one_or_none()
+        row = _FIND.row(self._connection, {"wanted": address_key(address)})
         return None if row is None else _row(row)
 
     def get(self, address: str) -> Contact:
@@ -69,7 +76,7 @@ class Contacts:
                 "created_at": now,
                 "password_hash": "",
             }
-            return _row(self._connection.execute(_ADD, row).one())
+            return _row(_ADD.row(self._connection, row))
         if who.name and not found.name and not is_shared(who):
             self._set(found.id, name=who.name[:200])
             return self.get(who.address)
@@ -78,12 +85,11 @@ class Contacts:
     def rename(self, who: Address) -> None:
         """A contact is called as in the newest mail; an address that many use has no name."""
         name = "" if is_shared(who) else who.name[:200]
-        where = (CONTACT.c.key == who.key, CONTACT.c.name != name)
-        self._connection.execute(update(CONTACT).where(*where).values(name=name))
+        _RENAME.run(self._connection, {"whose": who.key, "called": name})
 
     def invite(self, id: int, now: datetime) -> None:
         """A registration mail goes out."""
-        self._set(id, invited_at=now)
+        _INVITE.run(self._connection, {"whose": id, "now": now})
 
     def set_password(self, id: int, password_hash: str, now: datetime) -> None:
         """A password was chosen: the contact is registered, and every open session of it ends."""

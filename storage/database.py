@@ -208,20 +208,17 @@ class _Writer:
 
     def _commit_group(self, batch: list[_Work[Any]]) -> None:
         with self.engine.begin() as connection:
+            driver: Any = connection.connection.dbapi_connection
             for work in batch:
-                savepoint = connection.begin_nested()
+                # None is released: the commit does that. A piece cannot be done twice, for some remember what they did.
+                driver.execute("SAVEPOINT piece")
                 try:
                     work.result = _sealed(connection, work.run)
-                except (DBAPIError, SAInterfaceError) as error:
-                    if _is_outage(error):
-                        raise
-                    savepoint.rollback()
-                    work.error = error
                 except Exception as error:
-                    savepoint.rollback()
+                    if isinstance(error, DBAPIError | SAInterfaceError) and _is_outage(error):
+                        raise
+                    driver.execute("ROLLBACK TO piece")
                     work.error = error
-                else:
-                    savepoint.commit()
 
 
 def _resolve(done: list[_Work[Any]]) -> None:

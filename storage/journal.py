@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Text, cast, func, insert, or_, select, text, update
+from sqlalchemy import Connection, Row, Text, bindparam, cast, func, insert, or_, select, text, update
 
 from gateway.errors import UnknownEntry
 from gateway.mail.message import Envelope
 from storage import raw
 from storage.seals import next_link
+from storage.statement import Statement
 from storage.tables import JOURNAL
 
 PENDING, SETTLED, HELD = "pending", "settled", "held"
@@ -55,8 +56,25 @@ class JournalEntry:
 
 _UNSETTLED = text("state <> 'settled'")
 """The words of the partial index: SQLite uses it for no others, and would read all mails there ever were."""
-_APPEND = insert(JOURNAL).returning(JOURNAL.c.id)
+_APPEND = Statement(insert(JOURNAL).returning(JOURNAL.c.id))
 _ROW = select(*(JOURNAL.c[name] for name in JournalEntry.__dataclass_fields__))
+_GET = Statement(_ROW.where(JOURNAL.c.id == bindparam("entry")))
+_TAKE = Statement(
+    _ROW.where(JOURNAL.c.id == bindparam("entry"), JOURNAL.c.state == PENDING).with_for_update(skip_locked=True)
+)
+_SETTLE = Statement(
+    update(JOURNAL)
+    .where(JOURNAL.c.id == bindparam("entry"))
+    .values(
+        state=SETTLED,
+        reason=bindparam("why_so"),
+        why=bindparam("lines"),
+        ticket=bindparam("number"),
+        message_id=bindparam("own_id"),
+        cause="",
+        settled_at=bindparam("now"),
+    )
+)
 
 
 class Journal:
@@ -83,7 +101,7 @@ class Journal:
             "message_id": "",
         }
         row |= next_link(self._connection, row)
-        return int(self._connection.execute(_APPEND, row).scalar_one())
+        return int(_APPEND.scalar(self._connection, row))
 
     def waiting(self, before: datetime, limit: int) -> list[tuple[int, int]]:
         """Pending rows in nobody's hands, oldest first, (id, size in bytes).
@@ -109,8 +127,7 @@ class Journal:
 
     def take(self, id: int) -> JournalEntry | None:
         """Lock a pending row for this transaction; None when it is settled, held, or in another's hands."""
-        statement = _ROW.where(JOURNAL.c.id == id, JOURNAL.c.state == PENDING).with_for_update(skip_locked=True)
-        row = self._connection.execute(statement).one_or_none()
+        row = _TAKE.row(self._connection, {"entry": id})
         return None if row is None else _row(row)
 
     def count_attempt(self, id: int) -> int:
@@ -137,16 +154,15 @@ class Journal:
         self, id: int, *, reason: str, why: Sequence[str], ticket: int | None, message_id: str, now: datetime
     ) -> None:
         """The decision about a mail is stored; call it in the transaction that stores its effects."""
-        self._set(
-            id,
-            state=SETTLED,
-            reason=reason,
-            why=list(why),
-            ticket=ticket,
-            message_id=message_id,
-            cause="",
-            settled_at=now,
-        )
+        values = {
+            "entry": id,
+            "why_so": reason,
+            "lines": tuple(why),
+            "number": ticket,
+            "own_id": message_id,
+            "now": now,
+        }
+        _SETTLE.run(self._connection, values)
 
     def hold(self, id: int, reason: str, cause: str, now: datetime) -> None:
         """Set a mail aside with the cause, until the operator retries or drops it."""
@@ -164,7 +180,7 @@ class Journal:
         self._set(id, state=SETTLED, reason="dropped-by-operator", settled_at=now)
 
     def get(self, id: int) -> JournalEntry:
-        row = self._connection.execute(_ROW.where(JOURNAL.c.id == id)).one_or_none()
+        row = _GET.row(self._connection, {"entry": id})
         if row is None:
             raise UnknownEntry(f"there is no journal entry {id}")
         return _row(row)

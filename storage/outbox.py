@@ -23,6 +23,7 @@ from gateway.mail.message import address_key
 from storage import raw
 from storage.drafts import read_view, write_view
 from storage.seals import added
+from storage.statement import Statement
 from storage.tables import MESSAGE_ID, OUTBOX, OUTBOX_WAITING
 
 
@@ -117,14 +118,14 @@ def _file(values: dict[str, Any]) -> AttachedFile:
 RECALLABLE = (State.PENDING, State.RECALLED)
 """Nothing of them was ever handed to a relay."""
 
-_ADD = {
-    "sqlite": sqlite.insert(OUTBOX).on_conflict_do_nothing(index_elements=["message_id"]).returning(OUTBOX.c.id),
-    "postgresql": postgresql.insert(OUTBOX)
-    .on_conflict_do_nothing(index_elements=["message_id"])
-    .returning(OUTBOX.c.id),
-}
-_ADD_ID = insert(MESSAGE_ID)
-_AUTOMATIC = (
+_ADD = Statement(
+    {
+        name: dialect.insert(OUTBOX).on_conflict_do_nothing(index_elements=["message_id"]).returning(OUTBOX.c.id)
+        for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))
+    }
+)
+_ADD_ID = Statement(insert(MESSAGE_ID))
+_AUTOMATIC = Statement(
     select(OUTBOX.c.created_at)
     .where(OUTBOX.c.recipient_key == bindparam("key"), OUTBOX.c.created_at > bindparam("since"), OUTBOX.c.automatic)
     .order_by(OUTBOX.c.created_at.desc())
@@ -153,7 +154,7 @@ class Outbox:
     ) -> int | None:
         """Put a mail in line. None when a mail with this Message-ID is there already: it is the same one."""
         row = {
-            "state": State.PENDING,
+            "state": State.PENDING.value,
             "notice": outbound.notice.value,
             "audience": outbound.audience.value,
             "recipient": outbound.recipient.address,
@@ -174,7 +175,7 @@ class Outbox:
             "not_before": not_before or now,
             "claimed_by": "",
         }
-        id: int | None = self._connection.execute(_ADD[self._connection.dialect.name], row).scalar_one_or_none()
+        id: int | None = _ADD.scalar(self._connection, row)
         if id is None:
             return None
         # Every id we send is stored, acknowledgements too: some clients keep only the last one.
@@ -184,7 +185,7 @@ class Outbox:
             "outbox_id": id,
             "sha256": "",
         }
-        self._connection.execute(_ADD_ID, name)
+        _ADD_ID.run(self._connection, name)
         added(self._connection, OUTBOX, row | {"id": id})
         added(self._connection, MESSAGE_ID, name)
         return id
@@ -349,7 +350,7 @@ class Outbox:
 
     def automatic_to(self, address: str, since: datetime, limit: int = 200) -> tuple[datetime, ...]:
         """When automatic mail to an address was decided lately, newest first: what budgets count."""
-        rows = self._connection.execute(_AUTOMATIC, {"key": address_key(address), "since": since, "most": limit})
+        rows = _AUTOMATIC.rows(self._connection, {"key": address_key(address), "since": since, "most": limit})
         return tuple(row[0] for row in rows)
 
     def _set(self, id: int, **values: Any) -> None:

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import zstandard
-from sqlalchemy import Connection, case, select
+from sqlalchemy import Connection, bindparam, case, select
 from sqlalchemy.dialects import postgresql, sqlite
 
+from storage.statement import Statement
 from storage.tables import RAW
 
 LEVEL = 3
@@ -50,19 +51,17 @@ def _keep(insert: sqlite.Insert | postgresql.Insert) -> sqlite.Insert | postgres
     return insert.on_conflict_do_update(index_elements=["sha256"], set_=renewed)
 
 
-_KEEP = {"sqlite": _keep(sqlite.insert(RAW)), "postgresql": _keep(postgresql.insert(RAW))}
-_LOAD = select(RAW.c.data)
+_KEEP = Statement({"sqlite": _keep(sqlite.insert(RAW)), "postgresql": _keep(postgresql.insert(RAW))})
+_LOAD = Statement(select(RAW.c.data).where(RAW.c.sha256 == bindparam("hash")))
 
 
 def keep(connection: Connection, packed: Packed, now: datetime) -> None:
     """Store the bytes unless they are there already; either way they are as if they came now."""
-    connection.execute(
-        _KEEP[connection.dialect.name],
-        {"sha256": packed.sha256, "data": packed.data, "size": packed.size, "created_at": now},
-    )
+    row = {"sha256": packed.sha256, "data": packed.data, "size": packed.size, "created_at": now}
+    _KEEP.run(connection, row)
 
 
 def load(connection: Connection, sha256: str) -> bytes | None:
     """The mail; None when it is not kept, or not any more."""
-    data = connection.execute(_LOAD.where(RAW.c.sha256 == sha256)).scalar_one_or_none()
+    data = _LOAD.scalar(connection, {"hash": sha256})
     return None if data is None else decompress(data)

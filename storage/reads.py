@@ -15,6 +15,7 @@ from gateway.core.ticket import Entry, EntryKind, Participant, Role, Ticket
 from gateway.core.token import Named
 from gateway.errors import UnknownTicket
 from gateway.mail.message import Address, Attachment, address_key
+from storage.statement import Statement
 from storage.tables import CONTACT, ENTRY, LINK, PARTICIPANT, TICKET
 
 MAX_NUMBER = 2**31 - 1
@@ -33,24 +34,27 @@ _NAMED_IN_MAIL = (
     .scalar_subquery()
 )
 """A name belongs to a mail: one address may be many people's, of a form or a telephone system."""
-_NAMES = select(TICKET.c.number, _NAMED_IN_MAIL).where(TICKET.c.number.in_(bindparam("numbers", expanding=True)))
+_NAMES = Statement(
+    select(TICKET.c.number, _NAMED_IN_MAIL).where(TICKET.c.number.in_(bindparam("numbers", expanding=True)))
+)
 """Apart from the tickets: where many are sorted, only those that are shown need it."""
 _TICKET = select(TICKET, CONTACT.c.address.label("requester_address"), CONTACT.c.name.label("requester_name")).join(
     CONTACT, CONTACT.c.id == TICKET.c.requester_id
 )
-_OPEN_OF = (
+_OPEN_OF = Statement(
     select(TICKET.c.number)
     .where(TICKET.c.requester_key == bindparam("key"), TICKET.c.status != Status.CLOSED.value)
     .order_by(TICKET.c.number.desc())
     .limit(bindparam("most"))
 )
-_TICKETS = _TICKET.where(TICKET.c.number.in_(bindparam("numbers", expanding=True)))
-_PEOPLE = (
+_TICKETS = Statement(_TICKET.where(TICKET.c.number.in_(bindparam("numbers", expanding=True))))
+_PEOPLE = Statement(
     select(PARTICIPANT)
     .where(PARTICIPANT.c.ticket.in_(bindparam("numbers", expanding=True)))
     .order_by(PARTICIPANT.c.added_at, PARTICIPANT.c.key)
 )
-_NEWEST = (
+_NEWEST_ID = Statement(select(func.max(ENTRY.c.id)).where(ENTRY.c.ticket == bindparam("number")))
+_NEWEST = Statement(
     select(ENTRY).where(ENTRY.c.ticket == bindparam("number")).order_by(ENTRY.c.id.desc()).limit(bindparam("most"))
 )
 
@@ -87,7 +91,7 @@ class TicketReads:
 
     def open_of(self, address: str, most: int) -> list[Ticket]:
         """The newest open tickets of an address, the newest first."""
-        rows = self._connection.execute(_OPEN_OF, {"key": address_key(address), "most": most})
+        rows = _OPEN_OF.rows(self._connection, {"key": address_key(address), "most": most})
         return sorted(self.numbered(row[0] for row in rows), key=lambda t: t.number, reverse=True)
 
     def marked(self, named: Named) -> Ticket:
@@ -108,7 +112,7 @@ class TicketReads:
     def entries(self, number: int, kinds: Sequence[EntryKind] = (), limit: int = 0) -> list[Entry]:
         """The history, oldest first; with a limit only the newest of it."""
         if limit and not kinds:
-            newest = self._connection.execute(_NEWEST, {"number": number, "most": limit}).all()
+            newest = _NEWEST.rows(self._connection, {"number": number, "most": limit})
             return [entry_of(row.id, row._mapping) for row in reversed(newest)]
         statement = select(ENTRY).where(ENTRY.c.ticket == number).order_by(ENTRY.c.id.desc())
         if kinds:
@@ -120,7 +124,7 @@ class TicketReads:
 
     def newest_entry(self, number: int) -> int:
         """Id of the newest entry of a ticket; 0 without one."""
-        return self._connection.execute(select(func.max(ENTRY.c.id)).where(ENTRY.c.ticket == number)).scalar_one() or 0
+        return _NEWEST_ID.scalar(self._connection, {"number": number}) or 0
 
     def entry(self, id: int) -> Entry | None:
         row = self._connection.execute(select(ENTRY).where(ENTRY.c.id == id)).one_or_none()
@@ -211,15 +215,15 @@ class TicketReads:
         wanted = sorted({n for n in numbers if 0 < n <= MAX_NUMBER})
         if not wanted:
             return []
-        return self._with_people(self._connection.execute(_TICKETS, {"numbers": wanted}).all())
+        return self._with_people(_TICKETS.rows(self._connection, {"numbers": wanted}))
 
     def _with_people(self, rows: Sequence[Row[Any]]) -> list[Ticket]:
         numbers = [row.number for row in rows]
         people: dict[int, list[Participant]] = {}
         names: dict[int, str] = {}
         if numbers:
-            names = {row[0]: row[1] for row in self._connection.execute(_NAMES, {"numbers": numbers}) if row[1]}
-            found = self._connection.execute(_PEOPLE, {"numbers": numbers})
+            names = {row[0]: row[1] for row in _NAMES.rows(self._connection, {"numbers": numbers}) if row[1]}
+            found = _PEOPLE.rows(self._connection, {"numbers": numbers})
             for p in found:
                 people.setdefault(p.ticket, []).append(
                     Participant(

@@ -35,6 +35,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
+from storage.statement import Statement
 from storage.tables import ACT, CHAIN, ENTRY, JOURNAL, LINK, MESSAGE_ID, OUTBOX, PARTICIPANT, TICKET
 
 CHAINED = (
@@ -115,12 +116,12 @@ def weight(table: Table, row: Row) -> int:
 # --- the chain -------------------------------------------------------------------------------------
 
 _HEADS = select(CHAIN.c.name, CHAIN.c.number, CHAIN.c.digest).where(CHAIN.c.name.like("journal:%"))
-_FREE = _HEADS.order_by(CHAIN.c.name).limit(1).with_for_update(skip_locked=True)
-_ADVANCE = (
+_FREE = Statement(_HEADS.order_by(CHAIN.c.name).limit(1).with_for_update(skip_locked=True))
+_ADVANCE = Statement(
     update(CHAIN).where(CHAIN.c.name == bindparam("lane")).values(number=bindparam("place"), digest=bindparam("made"))
 )
 _MORE = TICKET.c.sum + bindparam("more", type_=BigInteger)
-_ADD = (
+_ADD = Statement(
     update(TICKET)
     .where(TICKET.c.number == bindparam("ticket"))
     .values(sum=case((_MORE >= MODULUS, _MORE - MODULUS), else_=_MORE))
@@ -129,7 +130,7 @@ _ADD = (
 
 def next_link(connection: Connection, row: Row) -> dict[str, Any]:
     """Lane, place and link of a journal row that is about to be written; the lane is ours until the commit."""
-    head = connection.execute(_FREE).first()
+    head = _FREE.row(connection, {})
     if head is None:
         lanes = connection.execute(select(CHAIN.c.name).where(CHAIN.c.name.like("journal:%"))).all()
         name = JOURNAL_LANE.format(len(lanes) % LANES)
@@ -138,7 +139,7 @@ def next_link(connection: Connection, row: Row) -> dict[str, Any]:
         head = connection.execute(_HEADS.where(CHAIN.c.name == name).with_for_update()).one()
     place = head.number + 1
     made = link(head.digest, place, seal(row))
-    connection.execute(_ADVANCE, {"lane": head.name, "place": place, "made": made})
+    _ADVANCE.run(connection, {"lane": head.name, "place": place, "made": made})
     return {"lane": head.name, "place": place, "link": made}
 
 
@@ -184,7 +185,7 @@ def finish(connection: Connection) -> None:
     pending = _pending(connection)
     begin(connection)
     for number in sorted(pending.added.keys() - pending.touched):
-        connection.execute(_ADD, {"ticket": number, "more": pending.added[number]})
+        _ADD.run(connection, {"ticket": number, "more": pending.added[number]})
     recount(connection, pending.touched)
 
 

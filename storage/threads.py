@@ -16,35 +16,36 @@ from gateway.core.token import Named, names_outbox
 from gateway.mail.message import address_key
 from storage.reads import TicketReads
 from storage.seals import added
+from storage.statement import Statement
 from storage.tables import ENTRY, MESSAGE_ID, OUTBOX, TICKET
 
 REOPENED = "reopened"
 _ANSWERS = (Notice.REPLY.value, Notice.CLOSE_CONFIRMATION.value)
-_KNOWN = (
+_KNOWN = Statement(
     select(MESSAGE_ID.c.message_id, MESSAGE_ID.c.ticket, MESSAGE_ID.c.sha256, MESSAGE_ID.c.outbox_id, ENTRY.c.kind)
     .select_from(MESSAGE_ID.outerjoin(ENTRY, ENTRY.c.id == MESSAGE_ID.c.entry_id))
     .where(MESSAGE_ID.c.message_id.in_(bindparam("ids", expanding=True)), MESSAGE_ID.c.ticket.is_not(None))
     .order_by(MESSAGE_ID.c.id)
 )
-_SEEN = (
+_SEEN = Statement(
     select(MESSAGE_ID.c.sha256, MESSAGE_ID.c.ticket, MESSAGE_ID.c.journal_id)
     .where(MESSAGE_ID.c.message_id == bindparam("id"), MESSAGE_ID.c.sha256 != "")
     .order_by(MESSAGE_ID.c.id.desc())
     .limit(50)
 )
-_OPENED = (
+_OPENED = Statement(
     select(TICKET.c.created_at)
     .where(TICKET.c.requester_key == bindparam("key"), TICKET.c.created_at > bindparam("since"))
     .order_by(TICKET.c.created_at.desc())
     .limit(bindparam("most"))
 )
-_REOPENED = (
+_REOPENED = Statement(
     select(ENTRY.c.created_at)
     .where(ENTRY.c.ticket == bindparam("number"), ENTRY.c.created_at > bindparam("since"), ENTRY.c.event == REOPENED)
     .order_by(ENTRY.c.created_at.desc())
     .limit(bindparam("most"))
 )
-_CUSTOMERS_IDS = (
+_CUSTOMERS_IDS = Statement(
     select(ENTRY.c.message_id)
     .where(
         ENTRY.c.ticket == bindparam("number"),
@@ -56,7 +57,7 @@ _CUSTOMERS_IDS = (
     .limit(bindparam("most"))
 )
 _SENT = select(OUTBOX.c.id, OUTBOX.c.message_id, OUTBOX.c.ticket, OUTBOX.c.notice, OUTBOX.c.recipient)
-_WROTE = (
+_WROTE = Statement(
     select(ENTRY.c.created_at)
     .where(
         ENTRY.c.ticket == bindparam("number"),
@@ -67,7 +68,8 @@ _WROTE = (
     .order_by(ENTRY.c.created_at.desc())
     .limit(bindparam("most"))
 )
-_ADD_ID = insert(MESSAGE_ID)
+_ADD_ID = Statement(insert(MESSAGE_ID))
+_THERE = Statement(select(MESSAGE_ID.c.message_id).where(MESSAGE_ID.c.message_id.in_(bindparam("ids", expanding=True))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,7 @@ class Threads:
         inner: set[str] = set()
         ids = keys.message_ids
         if ids:
-            for row in self._connection.execute(_KNOWN, {"ids": list(ids)}):
+            for row in _KNOWN.rows(self._connection, {"ids": list(ids)}):
                 there = messages if row.sha256 or row.outbox_id else expected
                 there[str(row.message_id)] = row.ticket
                 if row.sha256 and row.kind == EntryKind.COMMENT.value:
@@ -122,7 +124,7 @@ class Threads:
 
     def seen(self, message_id: str, content: str) -> Seen | None:
         """Whether a mail with this Message-ID came before: the newest, one with the same content preferred."""
-        rows = self._connection.execute(_SEEN, {"id": message_id}).all()
+        rows = _SEEN.rows(self._connection, {"id": message_id})
         found = next((r for r in rows if r.sha256 == content), rows[0] if rows else None)
         if found is None:
             return None
@@ -138,29 +140,26 @@ class Threads:
             "outbox_id": None,
             "journal_id": journal_id,
         }
-        self._connection.execute(_ADD_ID, row)
+        _ADD_ID.run(self._connection, row)
         added(self._connection, MESSAGE_ID, row)
 
     def expect(self, message_ids: Sequence[str], ticket: int, journal_id: int) -> None:
         """Ids a mail refers to lead to its ticket, unless they lead somewhere already."""
         if not message_ids:
             return
-        rows = self._connection.execute(
-            select(MESSAGE_ID.c.message_id).where(MESSAGE_ID.c.message_id.in_(list(message_ids)))
-        )
-        there = {row[0] for row in rows}
+        there = {row[0] for row in _THERE.rows(self._connection, {"ids": list(message_ids)})}
         for message_id in message_ids:
             if message_id not in there:
                 self.remember(message_id, "", ticket, None, journal_id)
 
     def opened_lately(self, address: str, since: datetime, limit: int = 200) -> tuple[datetime, ...]:
         """When the author opened tickets, newest first: what the budget counts."""
-        rows = self._connection.execute(_OPENED, {"key": address_key(address), "since": since, "most": limit})
+        rows = _OPENED.rows(self._connection, {"key": address_key(address), "since": since, "most": limit})
         return tuple(row[0] for row in rows)
 
     def reopened_lately(self, number: int, since: datetime, limit: int = 200) -> tuple[datetime, ...]:
         """When a ticket was reopened, newest first."""
-        rows = self._connection.execute(_REOPENED, {"number": number, "since": since, "most": limit})
+        rows = _REOPENED.rows(self._connection, {"number": number, "since": since, "most": limit})
         return tuple(row[0] for row in rows)
 
     def _sent(self, keys: ThreadKeys) -> SentFacts | None:
@@ -193,10 +192,10 @@ class Threads:
 
     def wrote_lately(self, number: int, since: datetime, limit: int = 200) -> tuple[datetime, ...]:
         """When customers wrote on a ticket, newest first: what the budget for machines counts."""
-        rows = self._connection.execute(_WROTE, {"number": number, "since": since, "most": limit})
+        rows = _WROTE.rows(self._connection, {"number": number, "since": since, "most": limit})
         return tuple(row[0] for row in rows)
 
     def customer_ids(self, number: int, limit: int = 20) -> list[str]:
         """Message-IDs of correspondence from the customer's side, oldest first: what an answer refers to."""
-        rows = self._connection.execute(_CUSTOMERS_IDS, {"number": number, "most": limit})
+        rows = _CUSTOMERS_IDS.rows(self._connection, {"number": number, "most": limit})
         return [row[0] for row in rows][::-1]

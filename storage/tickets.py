@@ -20,13 +20,21 @@ from storage.births import new_birth
 from storage.contacts import Contacts
 from storage.reads import TicketReads, entry_of
 from storage.seals import added
+from storage.statement import Statement
 from storage.tables import ENTRY, LINK, MESSAGE_ID, PARTICIPANT, TICKET
 from storage.threads import REOPENED
 
-_LOCK = select(TICKET.c.number).where(TICKET.c.number == bindparam("number")).with_for_update()
-_ADD_TICKET = insert(TICKET).returning(TICKET.c.number)
+_LOCK = Statement(select(TICKET.c.number).where(TICKET.c.number == bindparam("number")).with_for_update())
+_ADD_TICKET = Statement(insert(TICKET).returning(TICKET.c.number))
 _CUSTOMERS = (Role.REQUESTER, Role.PARTICIPANT, Role.STRANGER)
-_ADD_ENTRY = insert(ENTRY).returning(ENTRY.c.id)
+_ADD_ENTRY = Statement(insert(ENTRY).returning(ENTRY.c.id))
+_CALLED_OTHERWISE = Statement(
+    select(PARTICIPANT.c.key).where(
+        PARTICIPANT.c.ticket == bindparam("number"),
+        PARTICIPANT.c.key == bindparam("who"),
+        PARTICIPANT.c.name != bindparam("called"),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +176,7 @@ class Tickets:
             "birth": new_birth(),
             "old_marks": False,
         }
-        return int(self._connection.execute(_ADD_TICKET, row).scalar_one())
+        return int(_ADD_TICKET.scalar(self._connection, row))
 
     def lock(self, number: int) -> bool:
         """Nobody else decides about this ticket until the transaction ends. True: somebody may have, a moment ago."""
@@ -176,7 +184,7 @@ class Tickets:
         return self._connection.dialect.name == "postgresql"
 
     def _lock(self, number: int) -> None:
-        if self._connection.execute(_LOCK, {"number": number}).first() is None:
+        if not _LOCK.rows(self._connection, {"number": number}):
             raise UnknownTicket(f"there is no ticket {number}")
 
     def _change(self, number: int, change: Change, now: datetime, since: datetime, *, touched: bool) -> None:
@@ -265,8 +273,10 @@ class Tickets:
 
     def _rename(self, number: int, author: Address) -> None:
         """Who writes is called as in this mail from now on."""
-        where = (PARTICIPANT.c.ticket == number, PARTICIPANT.c.key == author.key)
-        self._connection.execute(update(PARTICIPANT).where(*where).values(name=author.name[:200]))
+        called = author.name[:200]
+        if _CALLED_OTHERWISE.rows(self._connection, {"number": number, "who": author.key, "called": called}):
+            where = (PARTICIPANT.c.ticket == number, PARTICIPANT.c.key == author.key)
+            self._connection.execute(update(PARTICIPANT).where(*where).values(name=called))
         Contacts(self._connection).rename(author)
 
     def _link(self, number: int, other: int, kind: str, now: datetime) -> None:
@@ -300,7 +310,7 @@ class Tickets:
             "event": draft.event,
             "side": draft.side,
         }
-        id = int(self._connection.execute(_ADD_ENTRY, row).scalar_one())
+        id = int(_ADD_ENTRY.scalar(self._connection, row))
         added(self._connection, ENTRY, row | {"id": id})
         return entry_of(id, row)
 

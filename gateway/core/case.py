@@ -107,6 +107,8 @@ class Case:
     """The commands at the head of the new text."""
     forwarded: Forwarded | None = None
     """The customer's mail inside, when the order says `#from`."""
+    _author: list[Address] = field(default_factory=list, init=False, repr=False, compare=False)
+    """Found once: every rule asks for it."""
 
     @property
     def now(self) -> datetime:
@@ -115,7 +117,9 @@ class Case:
     @property
     def author(self) -> Address:
         """Who acts. For a trusted form sender that is whom the form names in Reply-To."""
-        return author_of(self.message, self.policy)
+        if not self._author:
+            self._author.append(author_of(self.message, self.policy))
+        return self._author[0]
 
     @property
     def agent(self) -> Agent | None:

@@ -59,4 +59,4 @@ def is_shared(who: Address) -> bool:
 def is_known_form(message: Message) -> bool:
     """Whether a well-known form sent it, by a field only it writes, its program or its address."""
     said = (message.author.address if message.author else "", message.header("x-mailer"), *message.headers)
-    return any(_FORMS.search(word) for word in said)
+    return _FORMS.search("\n".join(said)) is not None

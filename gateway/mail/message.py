@@ -35,6 +35,7 @@ class Address:
         return self.name if self.name and "@" not in self.name else self.address
 
 
+@lru_cache(maxsize=4096)
 def address_key(address: str) -> str:
     """Fold an addr-spec for comparison, its domain as people write it (RFC 5890 U-labels). Local parts are compared
     without case, as mailbox providers do.

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import event
 
 from gateway.errors import UnknownEntry
+from storage import statement
 from storage.database import Database
 from storage.outbox import OutboxEntry, State
 from storage.tx import Tx
@@ -241,16 +243,23 @@ def test_the_time_to_give_up_begins_with_the_first_attempt(box: Box) -> None:
     assert box.row(id).first_attempt_at is None
 
 
-def test_the_hot_questions_use_their_indexes(sqlite_url: str, clock: Clock) -> None:
+def test_the_hot_questions_use_their_indexes(sqlite_url: str, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     """Claims, expiry and the next due time never read the settled mails, of which there will be millions."""
     database = Database(sqlite_url, Path())
     asked: list[tuple[str, object]] = []
 
-    def listen(_c: object, _cursor: object, statement: str, parameters: object, *_: object) -> None:
-        if not statement.startswith("BEGIN"):
-            asked.append((statement, parameters))
+    def listen(_c: object, _cursor: object, sql: str, parameters: object, *_: object) -> None:
+        if not sql.startswith("BEGIN"):
+            asked.append((sql, parameters))
 
     event.listen(database.engine, "before_cursor_execute", listen)
+    given = statement.Plan.given
+
+    def hear(plan: statement.Plan, values: dict[str, Any]) -> Any:
+        asked.append((plan.sql, tuple(found := given(plan, values))))
+        return found
+
+    monkeypatch.setattr(statement.Plan, "given", hear)
 
     def ask(tx: Tx) -> None:
         tx.claims.take("here", 4, 300, clock.now)
@@ -259,12 +268,13 @@ def test_the_hot_questions_use_their_indexes(sqlite_url: str, clock: Clock) -> N
 
     database.write_now(ask)
     event.remove(database.engine, "before_cursor_execute", listen)
+    monkeypatch.undo()
     assert len(asked) == 4
 
     def explain(tx: Tx) -> list[str]:
         found = []
-        for statement, parameters in asked:
-            rows = tx.connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)  # type: ignore[arg-type]  # as recorded
+        for sql, parameters in asked:
+            rows = tx.connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", parameters)  # type: ignore[arg-type]  # as recorded
             found += [str(row[3]) for row in rows]
         return found
 

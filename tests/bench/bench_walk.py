@@ -1,0 +1,245 @@
+"""Whole daemons side by side: `python tests/bench/bench_walk.py [-n MAILS] [-r ROUNDS] [CHECKOUT…]`.
+
+Each checkout (default: this one) gets the same mails over eight SMTP connections and sends what follows from
+them to a relay here. Rounds are interleaved, so that whatever else the machine does falls on all alike. CPU time
+is of the daemon alone, with all its threads and processes; the load and the relay run in this process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import platform
+import random
+import shutil
+import signal
+import socket
+import sqlite3
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from tests.bench.bench_flow import mails
+
+CONFIG = """\
+[gateway]
+data_dir = "{folder}"
+[receive.smtp]
+listen = ["127.0.0.1:{door}"]
+[send]
+host = "127.0.0.1"
+port = {relay}
+security = "none"
+[portal]
+listen = ""
+[[mailboxes]]
+address = "support@example.com"
+reply_address = "support+{{token}}@example.com"
+[[agents]]
+address = "anna@example.com"
+name = "Anna"
+"""
+HERE = Path(__file__).resolve().parents[2]
+LONGEST = 300.0
+
+
+class Relay(asyncio.Protocol):
+    """Takes every mail at once, and counts them."""
+
+    taken = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport, self._bytes, self._data = transport, b"", False
+        transport.write(b"220 relay.example\r\n")
+
+    def data_received(self, data: bytes) -> None:
+        self._bytes += data
+        answers = b""
+        while True:
+            if self._data:
+                end = self._bytes.find(b"\r\n.\r\n")
+                if end < 0:
+                    break
+                self._bytes, self._data = self._bytes[end + 5 :], False
+                Relay.taken += 1
+                answers += b"250 2.0.0 taken\r\n"
+                continue
+            line, mark, rest = self._bytes.partition(b"\r\n")
+            if not mark:
+                break
+            self._bytes, verb = rest, line[:4].upper()
+            if verb == b"EHLO":
+                answers += (
+                    b"250-relay.example\r\n250-PIPELINING\r\n250-SIZE 50000000\r\n250-SMTPUTF8\r\n250 8BITMIME\r\n"
+                )
+            elif verb == b"DATA":
+                self._data = True
+                answers += b"354 go on\r\n"
+            else:
+                answers += b"221 2.0.0 bye\r\n" if verb == b"QUIT" else b"250 2.0.0 well\r\n"
+        self._transport.write(answers)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Of one run."""
+
+    accepted: float
+    """Mails a second, until the last 250."""
+    walked: float
+    """Mails a second, until the last mail of ours was settled."""
+    cpu: float
+    """Milliseconds a mail."""
+    sent: float
+    """Mails of ours for each."""
+    memory: float
+    """Peak, MB."""
+
+
+def _free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return int(s.getsockname()[1])
+
+
+def _family(pid: int) -> list[int]:
+    """A process and those it started."""
+    found = [pid]
+    with contextlib.suppress(OSError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            for child in (task / "children").read_text().split():
+                found += _family(int(child))
+    return found
+
+
+def _cpu_ms(pid: int) -> float:
+    total = 0.0
+    for one in _family(pid):
+        fields = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
+        spent = [int((t / "schedstat").read_text().split()[0]) for t in Path(f"/proc/{one}/task").iterdir()]
+        total += max(sum(spent) / 1e6, (int(fields[11]) + int(fields[12])) * 1000 / os.sysconf("SC_CLK_TCK"))
+    return total
+
+
+def _peak_mb(pid: int) -> float:
+    lines = (line for one in _family(pid) for line in Path(f"/proc/{one}/status").read_text().splitlines())
+    return sum(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
+
+
+async def _deliver(load: list[bytes], port: int) -> None:
+    """One connection that hands over its share, one mail after the other."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 20)
+
+    async def say(what: bytes, wanted: bytes) -> None:
+        writer.write(what)
+        await writer.drain()
+        while True:
+            line = await reader.readline()
+            if line[3:4] != b"-":
+                break
+        assert line.startswith(wanted), line
+
+    await say(b"", b"220")
+    await say(b"EHLO load.example\r\n", b"250")
+    for raw in load:
+        body = raw.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n").replace(b"\r\n.", b"\r\n..")
+        await say(b"MAIL FROM:<kim@customer.example>\r\n", b"250")
+        await say(b"RCPT TO:<support@example.com>\r\n", b"250")
+        await say(b"DATA\r\n", b"354")
+        await say(body + b"\r\n.\r\n", b"250")
+    await say(b"QUIT\r\n", b"221")
+    writer.close()
+
+
+def _waiting(database: Path) -> int:
+    """Mails that are not decided, or not sent."""
+    with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as base:
+        one = base.execute("SELECT count(*) FROM journal WHERE state <> 'settled'").fetchone()[0]
+        other = base.execute(
+            "SELECT count(*) FROM outbox WHERE state NOT IN ('sent', 'failed', 'recalled')"
+        ).fetchone()[0]
+    return int(one) + int(other)
+
+
+async def run(checkout: Path, load: list[bytes]) -> Figures:
+    """One daemon from its start to its last mail."""
+    folder = Path(tempfile.mkdtemp(prefix="walk-"))
+    relay = await asyncio.get_running_loop().create_server(Relay, "127.0.0.1", 0)
+    Relay.taken = 0
+    door = _free_port()
+    config = folder / "replydesk.toml"
+    config.write_text(CONFIG.format(folder=folder, door=door, relay=relay.sockets[0].getsockname()[1]))
+    with (folder / "log").open("wb") as log:
+        daemon = subprocess.Popen(
+            [sys.executable, "-m", "gateway", "run", "--config", str(config)], cwd=checkout, stdout=log, stderr=log
+        )
+    try:
+        for _ in range(200):
+            with contextlib.suppress(OSError):
+                _, writer = await asyncio.open_connection("127.0.0.1", door)
+                writer.close()
+                break
+            if daemon.poll() is not None:
+                raise SystemExit((folder / "log").read_text())
+            await asyncio.sleep(0.1)
+        await asyncio.sleep(1)
+        cpu, began = _cpu_ms(daemon.pid), time.perf_counter()
+        await asyncio.gather(*(_deliver(load[n::8], door) for n in range(8)))
+        accepted = time.perf_counter() - began
+        database = folder / "replydesk.sqlite3"
+        while _waiting(database):
+            if time.perf_counter() - began > LONGEST:
+                raise SystemExit(f"not done within {LONGEST:g} s: {_waiting(database)} wait, see {folder}")
+            await asyncio.sleep(0.1)
+        walked = time.perf_counter() - began
+        spent = _cpu_ms(daemon.pid) - cpu
+        return Figures(
+            len(load) / accepted, len(load) / walked, spent / len(load), Relay.taken / len(load), _peak_mb(daemon.pid)
+        )
+    finally:
+        daemon.send_signal(signal.SIGTERM)
+        await asyncio.to_thread(daemon.wait, 60)
+        relay.close()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def main() -> None:
+    words = argparse.ArgumentParser(description=__doc__)
+    words.add_argument("-n", type=int, default=500, help="mails of a run")
+    words.add_argument("-r", type=int, default=3, help="rounds")
+    words.add_argument("--json", type=Path, help="write the figures there as well")
+    words.add_argument("checkouts", nargs="*", type=Path, default=[HERE])
+    asked = words.parse_args()
+    print(f"{platform.machine()}, {os.cpu_count()} cores, CPython {platform.python_version()}")
+    load = mails(asked.n, random.Random(7))
+    found: dict[Path, list[Figures]] = {checkout: [] for checkout in asked.checkouts}
+    for _ in range(asked.r):
+        for checkout in asked.checkouts:
+            figures = asyncio.run(run(checkout.resolve(), load))
+            found[checkout].append(figures)
+            print(
+                f"{checkout.name:12} load {os.getloadavg()[0]:4.1f}  accept {figures.accepted:6.1f}/s  walk "
+                f"{figures.walked:6.1f}/s  {figures.cpu:6.2f} ms CPU a mail  {figures.sent:.2f} out  "
+                f"{figures.memory:.0f} MB",
+                flush=True,
+            )
+    for checkout, runs in found.items():
+        cpu = statistics.median(f.cpu for f in runs)
+        walked = statistics.median(f.walked for f in runs)
+        print(f"{checkout.name:12} median {cpu:.2f} ms CPU a mail, {walked:.0f} mails/s")
+    if asked.json:
+        asked.json.write_text(json.dumps({str(c): [vars(f) for f in runs] for c, runs in found.items()}))
+
+
+if __name__ == "__main__":
+    main()
