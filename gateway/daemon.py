@@ -20,9 +20,9 @@ from datetime import UTC, datetime
 from functools import partial
 from zoneinfo import ZoneInfo
 
-from gateway import config, listeners, systemd, texts
+from gateway import config, listeners, processes, systemd, texts
 from gateway.clock import jobs
-from gateway.clock.context import JobContext, JobStatus
+from gateway.clock.context import JobContext
 from gateway.clock.liveness import Sources
 from gateway.clock.metrics import Metrics
 from gateway.clock.vitals import Vitals
@@ -35,13 +35,16 @@ from gateway.portal import app as portal
 from gateway.portal import server as portal_server
 from gateway.portal.app import Health
 from gateway.portal.templates import PageTemplates
+from gateway.processes import Channel, WorkerProcess
+from gateway.processes.figures import forward
 from gateway.receive.imap import watch
 from gateway.receive.imap.watch import Watch
 from gateway.receive.smtp.server import drain
 from gateway.render import brand
 from gateway.render.mail import Templates
 from gateway.send import Sender, transport
-from gateway.worker import Worker
+from gateway.worker import Reception, Worker
+from storage.alarms import WORKER
 from storage.database import Database, ping
 from storage.migrate import OLD_MARKS_FIT_NOTHING, migrate
 
@@ -55,8 +58,6 @@ SEND_SECONDS = 2.0
 """What draining may take, together less than the ten seconds the operator waits."""
 END_SECONDS = 4.0
 """After a start that failed."""
-END_SECONDS = 4.0
-"""After a start that failed."""
 ANSWER_SECONDS = 5.0
 
 GARBAGE = 50_000, 20, 100
@@ -65,9 +66,10 @@ GARBAGE = 50_000, 20, 100
 Stop = Callable[[], Awaitable[object]]
 
 
-async def run(settings: Settings) -> None:
+async def run(settings: Settings, begun: processes.Begun | None = None) -> None:
     """Run until SIGTERM or SIGINT; at SIGHUP go on with the settings as they are then, if they can be used.
 
+    `begun` is the worker process, where there is one of its own.
     Raises `ConfigError` or `StorageUnavailable` when it cannot start.
     """
     stop, changed = asyncio.Event(), asyncio.Event()
@@ -79,7 +81,10 @@ async def run(settings: Settings) -> None:
     while not stop.is_set():
         try:
             ours = {kind: [sock.dup() for sock in sockets] for kind, sockets in given.items()}
-            async with serving(settings, ours, _end_soon if proven is None else None):
+            if begun is None and processes.wanted(settings):
+                begun = processes.spawn(settings)
+            theirs, begun = begun, None
+            async with serving(settings, ours, _end_soon if proven is None else None, theirs):
                 proven = settings
                 _freeze()
                 systemd.notify("READY=1")
@@ -108,10 +113,7 @@ def _freeze() -> None:
 async def _until(stop: asyncio.Event, changed: asyncio.Event, settings: Settings) -> Settings:
     """Wait for a signal; the settings to go on with."""
     while not stop.is_set():
-        waiting = [asyncio.ensure_future(event.wait()) for event in (stop, changed)]
-        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        for task in waiting:
-            task.cancel()
+        await _either(stop, changed)
         if changed.is_set() and not stop.is_set():
             changed.clear()
             try:
@@ -120,6 +122,13 @@ async def _until(stop: asyncio.Event, changed: asyncio.Event, settings: Settings
                 log.error("reload refused", extra={"cause": str(error)})
                 texts.use(settings.templates_dir)
     return settings
+
+
+async def _either(*events: asyncio.Event) -> None:
+    waiting = [asyncio.ensure_future(event.wait()) for event in events]
+    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    for task in waiting:
+        task.cancel()
 
 
 def _read_again(settings: Settings) -> Settings:
@@ -149,15 +158,17 @@ async def serving(
     settings: Settings,
     given: listeners.Given | None = None,
     on_failure: Callable[[BaseException], None] | None = None,
+    begun: processes.Begun | None = None,
 ) -> AsyncIterator[None]:
     """Everything started on entry; everything drained and closed on exit, last opened first.
 
-    `on_failure` is told why it cannot start, before the parts that had started are ended.
+    With `begun`, reading, deciding and the clock are the work of that process. `on_failure` is told why it cannot
+    start, before the parts that had started are ended.
     """
     settle()
     async with contextlib.AsyncExitStack() as stack:
         try:
-            await _start(stack, settings, given or {})
+            await _start(stack, settings, given or {}, begun)
         except BaseException as error:
             if on_failure is not None:
                 on_failure(error)
@@ -165,7 +176,11 @@ async def serving(
         yield
 
 
-async def _start(stack: contextlib.AsyncExitStack, settings: Settings, given: listeners.Given) -> None:
+async def _start(
+    stack: contextlib.AsyncExitStack, settings: Settings, given: listeners.Given, begun: processes.Begun | None
+) -> None:
+    if begun is not None:
+        stack.callback(begun.kill)
     stack.enter_context(only_one(settings))
     older_secret = config.has_secret(settings)
     desk = build_desk(settings)
@@ -174,31 +189,56 @@ async def _start(stack: contextlib.AsyncExitStack, settings: Settings, given: li
     if await asyncio.to_thread(migrate, database) and older_secret:
         log.warning("empty database beside an older secret", extra={"meaning": OLD_MARKS_FIT_NOTHING})
 
-    memory, limits = Memory(settings.limits.memory_bytes), settings.limits
+    # Each process has a part of the budget.
+    memory = Memory(settings.limits.memory_bytes // (1 if begun is None else 2))
     sender = Sender(database, transport(settings), desk, settings, _now, _holder(settings), memory)
-    worker = Worker(database, desk, _now, limits.max_message_bytes, limits.parse_seconds, sender.wake, memory=memory)
-    await worker.recover()
-
     await stack.enter_async_context(_running(sender.run(), partial(sender.drain, SEND_SECONDS)))
-    await stack.enter_async_context(_running(worker.run(), partial(worker.drain, FLOW_SECONDS)))
     context = JobContext(database, desk, _now, settings, sender.wake)
-    stack.push_async_callback(jobs.Timetable(context).stop, JOB_SECONDS)
-    await stack.enter_async_context(_running(_watch(database)))
     sources = Sources(database, desk, _now, sender.wake, watch.alarm_after(settings))
-    await stack.enter_async_context(_running(sources.watch()))
     vitals = Vitals(database, desk, settings.data_dir, _now, sender.wake, sources)
+    metrics = Metrics(lambda: sources.all, context.status, lambda: vitals.newest)
+    intake: Reception | Worker
+    if begun is None:
+        other, intake = None, await _work(stack, context, memory)
+    else:
+        other = WorkerProcess(settings, sender.wake, metrics.count, partial(_worker_died, context), begun)
+        largest = settings.limits.max_message_bytes
+        intake = Reception(database, desk.policy, _now, largest, other.hand_over)
+        await other.start()
+        await stack.enter_async_context(_running(other.run(), partial(other.drain, JOB_SECONDS + FLOW_SECONDS)))
+        await stack.enter_async_context(_running(jobs.follow(context)))
+    await stack.enter_async_context(_running(_watch(database)))
+    await stack.enter_async_context(_running(sources.watch()))
     await stack.enter_async_context(_running(vitals.watch()))
-    await _open_metrics(stack, settings, sources, context.status, vitals)
+    await _open_metrics(stack, settings, metrics)
 
     listeners.check(settings, given)
-    app = portal.app(desk, database, settings, _now, partial(_health, vitals), sender.wake)
+    app = portal.app(desk, database, settings, _now, partial(_health, vitals, other), sender.wake)
     room = listeners.capacity(settings, portal_server.CONNECTIONS)
     serve = partial(portal_server.serve, app, connections=room.portal)
     for server in await listeners.open_portal(settings, serve, given):
         stack.push_async_callback(partial(server.stop, 1.0))
-    receivers = await listeners.open_receivers(settings, worker, given, room.mail, memory)
+    receivers = await listeners.open_receivers(settings, intake, given, room.mail, memory)
     stack.push_async_callback(partial(_drain_doors, receivers))
-    await _watch_folders(stack, watch.watches(settings, worker, sources, _now))
+    await _watch_folders(stack, watch.watches(settings, intake, sources, _now))
+
+
+async def _work(stack: contextlib.AsyncExitStack, context: JobContext, memory: Memory) -> Worker:
+    """Read and decide what is in the journal, and keep the clock."""
+    limits = context.settings.limits
+    worker = Worker(
+        context.database,
+        context.desk,
+        _now,
+        limits.max_message_bytes,
+        limits.parse_seconds,
+        context.wake,
+        memory=memory,
+    )
+    await worker.recover()
+    await stack.enter_async_context(_running(worker.run(), partial(worker.drain, FLOW_SECONDS)))
+    stack.push_async_callback(jobs.Timetable(context).stop, JOB_SECONDS)
+    return worker
 
 
 def build_desk(settings: Settings) -> Desk:
@@ -206,6 +246,74 @@ def build_desk(settings: Settings) -> Desk:
     templates = Templates(settings.templates_dir, ZoneInfo(settings.gateway.timezone), brand.of(settings))
     templates.check()
     return Desk(config.policy(settings, config.signing_keys(settings)), templates)
+
+
+# --- the worker process ------------------------------------------------------------------
+
+
+async def work(settings: Settings, channel: Channel) -> None:
+    """The worker process: wait for the word to begin, then read, decide and keep the clock until the channel ends.
+
+    Raises what `run` raises.
+    """
+    begin, stop = asyncio.Event(), asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        # A terminal or a service manager tells all processes of the daemon; the front must be the first to end.
+        asyncio.get_running_loop().add_signal_handler(number, lambda: stop.set() if _faults else None)
+    _faults.clear()
+    mails: list[Callable[[int, int], None]] = []
+
+    def decided() -> None:
+        channel.say("decided")
+
+    def told(hint: processes.Hint) -> None:
+        match hint:
+            case ["begin"]:
+                begin.set()
+            case ["mail", int(id), int(size)]:
+                for take_up in mails:
+                    take_up(id, size)
+
+    channel.listen(told, stop.set)
+    await _either(begin, stop)
+    if not begin.is_set():
+        return
+    try:
+        async with contextlib.AsyncExitStack() as stack:
+            settle()
+            desk = build_desk(settings)
+            database = Database(config.database_url(settings), settings.data_dir)
+            stack.push_async_callback(database.close)
+            context = JobContext(database, desk, _now, settings, decided)
+            if settings.metrics.listen:
+                stack.enter_context(forward(channel))
+            worker = await _work(stack, context, Memory(settings.limits.memory_bytes // 2))
+            mails.append(worker.take_up)
+            channel.say("ready")
+            await stack.enter_async_context(_running(processes.beat(channel)))
+            await stop.wait()
+    except ReplydeskError as error:
+        channel.say("failed", str(error)[:1000])
+        raise
+    if _faults:
+        raise RuntimeError("a part of the worker died") from _faults[0]
+
+
+async def _worker_died(context: JobContext, deaths: int) -> None:
+    """The operator hears once that it ends by itself, and once that it does not any more."""
+    now, operator = context.clock(), context.desk.operator
+    died = (
+        "The worker process ended by itself and was begun anew; the log says why. No mail is lost: it waits meanwhile."
+    )
+    with contextlib.suppress(StorageUnavailable):
+        await context.database.write(
+            lambda tx: (
+                operator.alarm(tx, WORKER, died, now)
+                if deaths
+                else operator.all_clear(tx, WORKER, "The worker process has lasted for ten minutes.", now)
+            )
+        )
+    context.wake()
 
 
 # --- doors -------------------------------------------------------------------------------
@@ -230,13 +338,11 @@ async def _watch_folders(stack: contextlib.AsyncExitStack, watches: list[Watch])
     await stack.enter_async_context(_running(run(), drain))
 
 
-async def _open_metrics(
-    stack: contextlib.AsyncExitStack, settings: Settings, sources: Sources, status: JobStatus, vitals: Vitals
-) -> None:
+async def _open_metrics(stack: contextlib.AsyncExitStack, settings: Settings, metrics: Metrics) -> None:
     address = settings.metrics.listen
     if not address:
         return
-    metrics, listener = Metrics(lambda: sources.all, status, lambda: vitals.newest), listeners.listener(address)
+    listener = listeners.listener(address)
     with listeners.named(settings, "metrics.listen", listener):
         stack.callback(metrics.serve(listener.host, listener.port).close)
     await stack.enter_async_context(_running(metrics.measure_lag()))
@@ -272,10 +378,11 @@ def _died(task: asyncio.Future[object]) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
-async def _health(vitals: Vitals) -> Health:
+async def _health(vitals: Vitals, other: WorkerProcess | None) -> Health:
     """Without its database, or on a full disk, the daemon accepts nothing; everything else waits."""
     look = await vitals.look()
-    return Health(look.takes_mail, look.failing)
+    dead = ("worker",) if other is not None and not other.is_well else ()
+    return Health(look.takes_mail, look.failing + dead)
 
 
 async def _answers(database: Database) -> bool:

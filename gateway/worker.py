@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
+from gateway.core.policy import Policy
 from gateway.errors import OversizeMail, StorageUnavailable
 from gateway.flow import Desk, Read, names_of
 from gateway.mail.message import Envelope
@@ -60,8 +61,39 @@ class FatalMail(Exception):
     """Handling it ends the daemon, as it seems."""
 
 
+class Reception:
+    """Where received mail goes: into the journal, and on to whoever decides about it."""
+
+    def __init__(
+        self,
+        database: Database,
+        policy: Policy,
+        clock: Callable[[], datetime],
+        max_message_bytes: int,
+        hand_over: Callable[[int, int, tuple[bytes, Envelope]], None],
+    ) -> None:
+        self._database, self._policy, self._clock = database, policy, clock
+        self._max_bytes, self._hand_over = max_message_bytes, hand_over
+
+    def is_ours(self, recipient: str) -> bool:
+        return self._policy.takes(recipient)
+
+    async def accept(self, raw: bytes, envelope: Envelope) -> None:
+        """Write a mail into the journal; on return it is committed (state S1) and on its way."""
+        if len(raw) > self._max_bytes + SMALL:
+            raise OversizeMail(f"{len(raw)} bytes are more than limits.max_message_bytes")
+        packed = raw_mail.pack(raw) if len(raw) <= SMALL else await asyncio.to_thread(raw_mail.pack, raw)
+        now = self._clock()
+        id = await self._database.write(lambda tx: tx.journal.append(envelope, packed, now))
+        log.info(
+            "journaled",
+            extra={"journal": id, "source": envelope.source, "remote": envelope.remote, "size": len(raw)},
+        )
+        self._hand_over(id, len(raw), (raw, envelope))
+
+
 class Worker:
-    """Intake on one side, the flow on the other."""
+    """Takes mails that are in the journal through the flow; `is_ours` and `accept` are those of its reception."""
 
     def __init__(
         self,
@@ -74,8 +106,10 @@ class Worker:
         memory: Memory | None = None,
     ) -> None:
         self._database, self._desk, self._clock = database, desk, clock
-        self._max_bytes, self._parse_seconds, self._on_decided = max_message_bytes, parse_seconds, on_decided
+        self._parse_seconds, self._on_decided = parse_seconds, on_decided
         self._memory = memory or Memory()
+        reception = Reception(database, desk.policy, clock, max_message_bytes, self.take_up)
+        self.is_ours, self.accept = reception.is_ours, reception.accept
         self._queue: asyncio.Queue[Waiting] = asyncio.Queue()
         self._known: set[int] = set()
         self._idle = asyncio.Event()
@@ -87,30 +121,13 @@ class Worker:
         self._slots = asyncio.Semaphore(AHEAD)
         self._blamed = asyncio.Semaphore(READERS)
         self._tasks: set[asyncio.Task[None]] = set()
-        self.accepted = 0
         self.decided = 0
         self.held = 0
 
-    # --- intake ---------------------------------------------------------------------------
+    # --- what there is to do ----------------------------------------------------------------
 
-    def is_ours(self, recipient: str) -> bool:
-        return self._desk.policy.takes(recipient)
-
-    async def accept(self, raw: bytes, envelope: Envelope) -> None:
-        """Write a mail into the journal; on return it is committed (state S1) and on its way."""
-        if len(raw) > self._max_bytes + SMALL:
-            raise OversizeMail(f"{len(raw)} bytes are more than limits.max_message_bytes")
-        packed = raw_mail.pack(raw) if len(raw) <= SMALL else await asyncio.to_thread(raw_mail.pack, raw)
-        now = self._clock()
-        id = await self._database.write(lambda tx: tx.journal.append(envelope, packed, now))
-        self.accepted += 1
-        log.info(
-            "journaled",
-            extra={"journal": id, "source": envelope.source, "remote": envelope.remote, "size": len(raw)},
-        )
-        self._enqueue(id, len(raw), (raw, envelope))
-
-    def _enqueue(self, id: int, size: int, mail: tuple[bytes, Envelope] | None = None, *, again: bool = False) -> None:
+    def take_up(self, id: int, size: int, mail: tuple[bytes, Envelope] | None = None, *, again: bool = False) -> None:
+        """Put a mail of the journal into the line, unless it is there already; `size` in bytes."""
         if id in self._known:
             return
         if size > LARGE or self._bytes + size > IN_MEMORY:
@@ -127,7 +144,7 @@ class Worker:
         now = self._clock()
         ids = await self._database.read(lambda tx: tx.journal.waiting(now, 1_000_000))
         for id, size in ids:
-            self._enqueue(id, size, again=True)
+            self.take_up(id, size, again=True)
         if ids:
             log.info("recovered", extra={"mails": len(ids)})
         return len(ids)
@@ -165,7 +182,7 @@ class Worker:
             await asyncio.sleep(LOOK_SECONDS)
             try:
                 for id, size in await self._database.read(self._strays):
-                    self._enqueue(id, size)
+                    self.take_up(id, size)
             except StorageUnavailable as error:
                 log.warning("journal cannot be searched", extra={"cause": str(error)})
 

@@ -12,7 +12,7 @@ from storage.tables import ALARM
 AGAIN_AFTER = timedelta(hours=1)
 NO_RELAY, REFUSED_US = "relay-unavailable", "relay-refuses"
 """Keys of alarms about sending."""
-DISK, AUDIT = "disk", "audit"
+DISK, AUDIT, WORKER = "disk", "audit", "worker"
 JOB, CANARY = "job:", "canary:"
 """Begin keys of alarms about the jobs and the probes."""
 

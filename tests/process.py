@@ -54,6 +54,10 @@ class Process:
         """None while it runs; negative when a signal ended it."""
         return self._process.exitcode
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid or 0
+
     def poll(self) -> int | None:
         return self._process.exitcode
 

@@ -27,6 +27,7 @@ data_dir = "var"
 database_url = "{database_url}"
 public_url = "http://127.0.0.1:{portal}"
 operator = "root@example.com"
+processes = {processes}
 
 [[mailboxes]]
 address = "support@example.com"
@@ -66,13 +67,22 @@ def until(true: Callable[[], Any], seconds: float = START_SECONDS, every: float 
 
 
 class Site:
-    """A folder with a configuration, and the daemon that runs on it."""
+    """A folder with a configuration, and the daemon on it; a second process would import the house for a second."""
 
-    def __init__(self, folder: Path, database_url: str = "", send: str = 'transport = "file"', extra: str = "") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        database_url: str = "",
+        send: str = 'transport = "file"',
+        extra: str = "",
+        processes: str = "1",
+    ) -> None:
         self.folder, self.smtp, self.portal = folder, free_port(), free_port()
         self.config = folder / "replydesk.toml"
         self.database_url = database_url or f"sqlite:///{folder / 'var' / 'replydesk.sqlite3'}"
-        written = CONFIG.format(smtp=self.smtp, portal=self.portal, send=send, database_url=database_url)
+        written = CONFIG.format(
+            smtp=self.smtp, portal=self.portal, send=send, database_url=database_url, processes=processes
+        )
         self.config.write_text(written + extra, "utf-8")
         self.process: Process | subprocess.Popen[bytes] | None = None
 
@@ -111,6 +121,16 @@ class Site:
         assert self.process is not None
         self.process.kill()
         self.process.wait(20)
+
+    def worker(self) -> int:
+        """The id of the worker process; 0: there is none."""
+        assert self.process is not None
+        named: list[int] = []
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            threads = Path(f"/proc/{self.process.pid}/task").iterdir()
+            children = [child for thread in threads for child in (thread / "children").read_text().split()]
+            named = [int(child) for child in children if b"--worker" in Path(f"/proc/{child}/cmdline").read_bytes()]
+        return named[0] if named else 0
 
     def read_log(self) -> str:
         return (self.folder / "daemon.log").read_text("utf-8", "replace")

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import logging
 import os
+import socket
 
 from gateway.errors import ReplydeskError
 
@@ -15,16 +16,24 @@ FAULT = 70
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = "Run the daemon in the foreground; systemd and SIGTERM stop it."
+    parser.add_argument("--worker", type=int, metavar="FD", help=argparse.SUPPRESS)
 
 
 def run(args: argparse.Namespace) -> int:
-    from gateway import config, daemon, log
+    from gateway import config, log, processes
 
     os.umask(0o077)
     settings = config.load(args.config)
     log.set_up(settings.gateway.log_format)
+    # Begun before this process has imported the house, so that both do so at the same time.
+    begun = processes.spawn(settings) if args.worker is None and processes.wanted(settings) else None
     try:
-        asyncio.run(daemon.run(settings))
+        from gateway import daemon
+
+        if args.worker is None:
+            asyncio.run(daemon.run(settings, begun))
+        else:
+            asyncio.run(daemon.work(settings, processes.Channel(socket.socket(fileno=args.worker))))
     except ReplydeskError:
         raise
     except Exception:

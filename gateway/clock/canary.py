@@ -7,12 +7,12 @@ at level error, the health page, the figures. One alarm while it lasts (again ea
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from gateway.clock.context import JobContext, ProbeStatus
+from gateway.clock.context import JobContext, JobStatus, ProbeStatus
 from gateway.core import probe
 from gateway.core.compose import Scene, compose
 from gateway.core.notice import Audience, Notice, NoticeRequest
@@ -70,10 +70,15 @@ async def _refresh(context: JobContext, boxes: Sequence[Mailbox], now: datetime)
     for key in standing:
         if key.startswith(CANARY) and key not in watched:
             await context.database.write(partial(_forget_alarm, key=key, now=now))
-    took = {one.mailbox: one.round_trip for one in newest}
-    shown = context.status.canaries
-    shown.update({address: ProbeStatus(took.get(address), key in standing) for key, address in watched.items()})
-    for gone in shown.keys() - set(watched.values()):
+    show(context.status, [box.address for box in boxes], newest, standing)
+
+
+def show(status: JobStatus, mailboxes: Iterable[str], newest: Iterable[Probe], standing: Iterable[str]) -> None:
+    """Into the figures: how the newest probes of these mailboxes did, given the keys of the alarms that stand."""
+    took, watched = {one.mailbox: one.round_trip for one in newest}, set(mailboxes)
+    shown = status.canaries
+    shown.update({box: ProbeStatus(took.get(box), _alarm_key(box) in standing) for box in watched})
+    for gone in shown.keys() - watched:
         del shown[gone]
 
 

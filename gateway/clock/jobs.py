@@ -34,6 +34,7 @@ from storage.tx import Tx
 log = logging.getLogger("replydesk.jobs")
 
 AUDIT_AT = time(3, 10)
+FOLLOW_SECONDS = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +210,21 @@ class Timetable:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+async def follow(context: JobContext) -> None:
+    """Where another process keeps the clock: show what its jobs wrote down, until cancelled."""
+    policy, every = context.desk.policy, context.settings.canary.every_minutes
+    boxes = [box.address for box in policy.mailboxes] if every else []
+    while True:
+        with contextlib.suppress(StorageUnavailable):
+            rows, newest, standing = await context.database.read(
+                lambda tx: (tx.jobs.all(), tx.probes.latest(), [alarm.key for alarm in tx.alarms.open()])
+            )
+            context.status.jobs.clear()
+            context.status.jobs.update({row.name: row for row in rows})
+            canary.show(context.status, boxes, newest, standing)
+        await asyncio.sleep(FOLLOW_SECONDS)
 
 
 async def look(job: Job, context: JobContext) -> None:

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from wsgiref.simple_server import WSGIServer
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, start_wsgi_server
@@ -63,6 +63,10 @@ class Metrics(logging.Handler):
             self._probes.labels(getattr(record, "outcome", "")).inc()
         elif event in _DELIVERIES and record.name == "replydesk.send":
             self._deliveries.labels(event).inc()
+
+    def count(self, event: Mapping[str, str]) -> None:
+        """An event of another process, by the fields of its line in the log."""
+        self.emit(logging.makeLogRecord(dict(event)))
 
     def serve(self, host: str, port: int) -> Served:
         """Answer on a port, in the text format. Raises `OSError`. Counting begins."""

@@ -179,6 +179,7 @@ class GatewaySettings(_Section):
     trusted_form_senders: list[EmailAddress] = []
     trusted_spam_fields: list[str] = []
     log_format: Literal["text", "json"] = "text"
+    processes: Literal["auto", 1] = "auto"
 
 
 class MailboxSettings(_Section):

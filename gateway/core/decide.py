@@ -19,7 +19,6 @@ from gateway.core import (
     customers,
     lost,
     machines,
-    parking,
     probe,
     refusal,
     sent_folder,
@@ -42,8 +41,7 @@ def decide(case: Case) -> Decision:
     """The decision of the first row that applies; the last row always does."""
     if case.envelope.archived:
         return archive.recorded(case, _first(archive.unhurried(case)))
-    ticket = case.ticket or case.reported_ticket
-    return parking.woken(_first(case), ticket, case.policy)
+    return _first(case)
 
 
 def _first(case: Case) -> Decision:

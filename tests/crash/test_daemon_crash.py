@@ -5,8 +5,10 @@ The laboratory of promise number one. `make crash` runs it for long with LONG=1 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
+import signal
 import smtplib
 import threading
 import time
@@ -78,6 +80,12 @@ def _kill_again_and_again(site: Site, load: Load, chance: random.Random, kills: 
     done = 0
     while done < kills and not load.done:
         time.sleep(chance.uniform(0.2, 2.5 if LONG else 1.2))
+        worker = site.worker()
+        if worker and chance.random() < 0.5:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(worker, signal.SIGKILL)
+            done += 1
+            continue
         site.kill()
         # One in five dies while it starts.
         if chance.random() < 0.2:
@@ -96,15 +104,15 @@ def _kill_again_and_again(site: Site, load: Load, chance: random.Random, kills: 
 
 
 @pytest.mark.timeout(7200 if LONG else 180)
+@pytest.mark.parametrize("processes", ["1", '"auto"'], ids=["one", "two"])
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_killed_under_load(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+def test_killed_under_load(kind: str, processes: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     """Every mail answered 250 is on its ticket once; no id reaches the relay for two mails; the audit is clean."""
     url = "" if kind == "sqlite" else request.getfixturevalue("postgresql_url")
     sink = BackgroundSink()
     send = f'transport = "smtp"\nhost = "127.0.0.1"\nport = {sink.sink.port}\nconnections = 4'
-    site = Site(
-        tmp_path, database_url=url, send=send, extra='\n[limits]\nautomatic_mail = ["1000/10m"]\nalike_mails = []\n'
-    )
+    limits = '\n[limits]\nautomatic_mail = ["1000/10m"]\nalike_mails = []\n'
+    site = Site(tmp_path, database_url=url, send=send, extra=limits, processes=processes)
     began = time.monotonic()
     site.start()
     load = Load(site)

@@ -1,0 +1,122 @@
+"""A daemon that is two processes: each may end at any moment, and mail is neither lost nor kept waiting."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import time
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+
+from gateway.processes import Channel, Hint
+from gateway.processes.figures import event
+from storage.audit import audit
+from storage.database import Database
+from tests.site import Site, free_port, mail, running, until
+
+TWO = '"auto"'
+
+
+def is_there(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def settled(site: Site) -> int:
+    return site.count("journal WHERE state = 'settled'")
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_either_process_may_end(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """The door takes mail while there is no worker; a new one decides it. Without the front the worker ends as well."""
+    if os.cpu_count() == 1:
+        pytest.skip("with one core there is one process")
+    url = "" if kind == "sqlite" else request.getfixturevalue("postgresql_url")
+    port = free_port()
+    site = Site(tmp_path, url, processes=TWO, extra=f'\n[metrics]\nlisten = "127.0.0.1:{port}"\n')
+    with running(site):
+        site.send(mail("First"))
+        until(lambda: settled(site) == 1)
+        first = site.worker()
+        os.kill(first, signal.SIGKILL)
+        site.send(mail("While there is none"))
+        until(lambda: settled(site) == 2)
+        second = site.worker()
+        assert second not in (0, first)
+        assert "worker ended" in site.read_log()
+        assert site.count("alarm WHERE key = 'worker'") == 1
+
+        # What the worker counts is shown by the front.
+        with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+            assert 'decided_total{kind="correspondence"} 2.0' in answer.read().decode()
+
+        site.kill()
+        until(lambda: not is_there(second))
+        site.start()
+        site.send(mail("After both"))
+        until(lambda: settled(site) == 3)
+        site.process.send_signal(signal.SIGHUP)
+        until(lambda: site.read_log().count(" ready pid=") >= 7)
+        third = site.worker()
+        site.send(mail("After a reload"))
+        until(lambda: settled(site) == 4)
+        assert site.stop() == 0
+        assert not is_there(third)
+    database = Database(url, tmp_path / "var")
+    report = database.read_now(audit)
+    database.close_now()
+    assert report.broken == ()
+    assert site.count("ticket") == 4
+
+
+def test_mail_that_waits_is_taken_up_before_new_mail(tmp_path: Path) -> None:
+    """A worker that cannot start stops the start of the daemon, and the log says why."""
+    site = Site(tmp_path, processes=TWO)
+    done = site.run("deliver", "--recipient", "support@example.com", stdin=mail("Waits").as_string())
+    assert done.returncode == 75, "nothing can be delivered before the first start"
+    with running(site):
+        assert site.stop() == 0
+    done = site.run("deliver", "--recipient", "support@example.com", stdin=mail("Waits").as_string())
+    assert done.returncode == 0
+    with running(site):
+        assert settled(site) == 1
+
+
+async def test_hints_are_told_in_order_and_the_end_once() -> None:
+    """What finds no room is let go, and neither side ever waits for the other."""
+    one, other = (Channel(end) for end in socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET))
+    heard: list[Hint] = []
+    ended = asyncio.Event()
+    began = time.monotonic()
+    said = sum(one.say("mail", number, 10) for number in range(100_000))
+    assert 0 < said < 100_000
+    assert time.monotonic() - began < 60
+    other.listen(heard.append, ended.set)
+    async with asyncio.timeout(30):
+        while len(heard) < said:
+            await asyncio.sleep(0)
+    assert heard == [["mail", number, 10] for number in range(said)]
+    one.say("decided")
+    one.close()
+    async with asyncio.timeout(30):
+        await ended.wait()
+    assert heard[-1] == ["decided"]
+    assert other.say("ready") is False
+    other.close()
+
+
+def test_an_event_of_the_log_comes_back_as_it_was() -> None:
+    hint: Hint = ["told", "replydesk.worker", "decided", "", "correspondence", ""]
+    assert event(hint) == {
+        "name": "replydesk.worker",
+        "msg": "decided",
+        "source": "",
+        "kind": "correspondence",
+        "outcome": "",
+    }
