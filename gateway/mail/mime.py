@@ -18,6 +18,7 @@ from typing import Any
 
 from gateway.mail import charset, transfer
 from gateway.mail.header import Structured, content_type, disposition, parameters, unfold
+from gateway.mail.slices import sliced
 
 PARTS_LIMIT = 1_000
 DEPTH_LIMIT = 100
@@ -137,7 +138,8 @@ def read(raw: bytes) -> MimeMessage:
     try:
         if raw.count(b"\n--") > BOUNDARIES_LIMIT:
             return _untaken(raw)
-        mime: MimeMessage = email.message_from_bytes(raw, _class=Entity)
+        whole = sliced(raw, Entity)
+        mime: MimeMessage = email.message_from_bytes(raw, _class=Entity) if whole is None else whole
     except RecursionError:
         return _untaken(raw)
     if mime.get_content_maintype() == "multipart" and not mime.is_multipart():

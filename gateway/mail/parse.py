@@ -257,6 +257,10 @@ def extract_all(raw: bytes, parts: Collection[str]) -> dict[str, bytes]:
     whole = {WHOLE: raw} if WHOLE in parts else {}
     if set(parts) <= whole.keys():
         return whole
+    if not any("/" in part for part in parts):
+        # Each is a part of the mail itself, and its text need not be read again.
+        _, leaves = mime.tree(mime.read(raw))
+        return whole | {leaf.number: leaf.data() for leaf in leaves if leaf.number in parts}
     content, _ = _read(mime.read(raw))
     return whole | {file.path: file.bytes() for file in content.files if file.path in parts}
 

@@ -41,6 +41,7 @@ FILENAME_LIMIT = 900
 """Bytes of a filename in percent encoding, which stands on one line."""
 
 _DOMAIN = re.compile(r"[^\s\x00-\x20\x7f<>()\[\],;:\\\"@]+|\[[0-9A-Za-z.:]+\]")
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 class WirePolicy(EmailPolicy):
@@ -57,7 +58,7 @@ class WirePolicy(EmailPolicy):
 
     def header_store_parse(self, name: str, value: object) -> tuple[str, str]:
         text = str(value)
-        if re.search(r"[\x00-\x08\x0a-\x1f\x7f]", text):
+        if _CONTROL.search(text):
             raise ValueError(f"{name} holds a control character")
         return name, text
 
@@ -87,27 +88,25 @@ def write(outbound: Outbound, text: str, html: str) -> bytes:
     `ValueError` when an address or our own Message-ID cannot stand in a header. Foreign ids that
     cannot are left out.
     """
-    message = EmailMessage(policy=POLICY)
-    message["From"] = mailbox(outbound.from_)
-    message["To"] = mailbox(outbound.recipient)
+    fields = [("From", mailbox(outbound.from_)), ("To", mailbox(outbound.recipient))]
     if outbound.reply_to:
-        message["Reply-To"] = mailbox(outbound.reply_to)
-    message["Subject"] = _text(one_line(outbound.subject))
-    message["Date"] = format_datetime(outbound.date)
-    message["Message-ID"] = _own_id(outbound.message_id)
+        fields.append(("Reply-To", mailbox(outbound.reply_to)))
+    fields += [
+        ("Subject", _text(one_line(outbound.subject))),
+        ("Date", format_datetime(outbound.date)),
+        ("Message-ID", _own_id(outbound.message_id)),
+    ]
     if parent := _ids([outbound.in_reply_to]):
-        message["In-Reply-To"] = parent
+        fields.append(("In-Reply-To", parent))
     if references := _ids(_shorten(outbound.references)):
-        message["References"] = references
+        fields.append(("References", references))
     if outbound.auto_submitted:
-        message["Auto-Submitted"] = outbound.auto_submitted
-        message["X-Auto-Response-Suppress"] = "All"
-    message["MIME-Version"] = "1.0"
+        fields += [("Auto-Submitted", outbound.auto_submitted), ("X-Auto-Response-Suppress", "All")]
     boundary = _boundary("alternative", outbound.message_id)
-    message["Content-Type"] = f'multipart/alternative; boundary="{boundary}"'
+    fields += [("MIME-Version", "1.0"), ("Content-Type", f'multipart/alternative; boundary="{boundary}"')]
     # Framed here, as below: the generator of the standard library takes as long as all the rest of this room.
     edge = f"--{boundary}".encode()
-    pieces = [_head(message), edge]
+    pieces = [_written(fields), edge]
     for body in (_body("plain", text), _body("html", html)):
         pieces += [b"\r\n", *body, b"\r\n", edge]
     return b"".join([*pieces, b"--\r\n"])
@@ -259,21 +258,27 @@ def _shorten(references: Sequence[str]) -> list[str]:
 
 def _body(subtype: str, content: str) -> tuple[bytes, bytes]:
     """Head and encoded content of a text."""
-    part = EmailMessage(policy=POLICY)
-    part["Content-Type"] = f'text/{subtype}; charset="utf-8"'
     content = clean(content)
     if content.isascii() and all(len(line) <= LINE and line == line.rstrip() for line in content.split("\n")):
-        part["Content-Transfer-Encoding"] = "7bit"
-        encoded = content.encode("ascii")
+        encoding, encoded = "7bit", content.encode("ascii")
     else:
-        part["Content-Transfer-Encoding"] = "quoted-printable"
-        encoded = binascii.b2a_qp(content.encode())
-    return _head(part), encoded.replace(b"\n", b"\r\n")
+        encoding, encoded = "quoted-printable", binascii.b2a_qp(content.encode())
+    fields = [("Content-Type", f'text/{subtype}; charset="utf-8"'), ("Content-Transfer-Encoding", encoding)]
+    return _written(fields), encoded.replace(b"\n", b"\r\n")
 
 
 def _boundary(purpose: str, message_id: str) -> str:
     """Nobody who writes a text that we quote can foresee it, for our Message-IDs cannot be guessed."""
     return f"=_{hashlib.sha256(f'{purpose} {message_id}'.encode()).hexdigest()[:32]}"
+
+
+def _written(fields: Iterable[tuple[str, str]]) -> bytes:
+    """A header of these fields, as an `EmailMessage` would write it in three times the time."""
+    lines = []
+    for name, value in fields:
+        _, stored = POLICY.header_store_parse(name, value)
+        lines.append(POLICY.fold_binary(name, POLICY.header_fetch_parse(name, stored)))
+    return b"".join(lines) + b"\r\n"
 
 
 def _head(part: Message) -> bytes:
