@@ -317,12 +317,23 @@ class Outbox:
         return raw.load(self._connection, sha256)
 
     def recent(
-        self, state: str = "", ticket: int = 0, limit: int = 100, *, recipient: str = "", since: datetime | None = None
+        self,
+        state: str = "",
+        ticket: int = 0,
+        limit: int = 100,
+        *,
+        sender: str = "",
+        recipient: str = "",
+        message_id: str = "",
+        since: datetime | None = None,
     ) -> list[OutboxEntry]:
-        """Newest first, of all that is named; of the recipient a part does."""
+        """Newest first, of all that is named; of sender (reverse path) and recipient a part does."""
         statement = _ROW.order_by(OUTBOX.c.id.desc()).limit(limit)
-        if recipient:
-            statement = statement.where(func.lower(OUTBOX.c.recipient).contains(recipient.lower(), autoescape=True))
+        for column, part in ((OUTBOX.c.reverse_path, sender), (OUTBOX.c.recipient, recipient)):
+            if part:
+                statement = statement.where(func.lower(column).contains(part.lower(), autoescape=True))
+        if message_id:
+            statement = statement.where(OUTBOX.c.message_id == message_id.strip("<> "))
         if since:
             statement = statement.where(OUTBOX.c.created_at >= since)
         if state:

@@ -18,25 +18,29 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import NoReturn
 
-from gateway import __version__
 from gateway.errors import ReplydeskError, StorageUnavailable
 
 DONE, REFUSED, WRONG_USAGE, UNDELIVERABLE, TRY_LATER, INTERRUPTED = 0, 1, 2, 65, 75, 130
 DEBUG = "REPLYDESK_DEBUG"
 
 NOUNS: dict[str, str] = {
+    "init": "ask a few questions, write the configuration, check it, and set up the service",
     "run": "run the daemon until it is told to stop",
     "check": "look over configuration, secrets, database, templates and addresses",
     "ticket": "list and show tickets; reply, set a status, close",
     "journal": "list and show accepted mails; retry or drop held ones",
     "outbox": "list and show our mails; retry or drop those that wait or failed",
     "contact": "list and show people; invite, export or erase them",
+    "dns": "say what DNS has for our domains, and what to set",
+    "send-test": "send one mail through the relay now, and say what came of it",
     "agent": "make the line that lets an agent sign in by SMTP",
     "dkim": "print the DNS record for the key that signs our mail, or make the key",
     "explain": "say what would happen to a mail, and why; nothing is changed",
     "preview": "show a notice as it would be sent",
+    "templates": "list and copy templates; say what changed since they were copied",
     "audit": "prove that no accepted mail was lost",
     "stats": "count by state",
+    "top": "watch what comes, goes and waits",
     "backup": "copy the database into a file while the daemon runs",
     "restore": "put a backup in place of the database, or look whether it could be",
     "migrate-store": "move everything into another database, SQLite or PostgreSQL",
@@ -44,7 +48,7 @@ NOUNS: dict[str, str] = {
     "deliver": "take one mail from standard input, for a mail server's pipe",
     "demo": "play a small story through a daemon on this machine",
 }
-_LASTING = frozenset({"run", "demo"})
+_LASTING = frozenset({"run", "demo", "top"})
 
 
 class WrongUsage(ReplydeskError):
@@ -114,7 +118,11 @@ class Parser(argparse.ArgumentParser):
 
 def _dispatch(words: list[str]) -> int:
     common = Parser(prog="replydesk", add_help=False, allow_abbrev=False)
-    common.add_argument("--config", metavar="FILE", help="the configuration (default: $REPLYDESK_CONFIG)")
+    common.add_argument(
+        "--config",
+        metavar="FILE",
+        help="the settings (default: $REPLYDESK_CONFIG, ./replydesk.toml, /etc/replydesk/replydesk.toml)",
+    )
     known, rest = common.parse_known_args(words)
     nouns = "\n".join(f"  {noun:13} {meaning}" for noun, meaning in NOUNS.items())
     parser = Parser(
@@ -126,8 +134,13 @@ def _dispatch(words: list[str]) -> int:
         parents=[common],
         allow_abbrev=False,
     )
-    parser.add_argument("--version", action="version", version=f"replydesk {__version__}")
+    parser.add_argument("--version", action="store_true", help="print the version and the commit it was made of")
     parser.add_argument("noun", metavar="NOUN", choices=list(NOUNS), help="what it is about, see below")
+    if rest[:1] == ["--version"]:
+        from gateway.cli.packaged import version
+
+        print(f"replydesk {version()}")
+        return DONE
     noun: str = parser.parse_args(rest[:1]).noun
     module = import_module(f"gateway.cli.{noun.replace('-', '_')}")
     own = Parser(

@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         settings = config.load(args.config)
         looks = _looks(args.connect, args.dkim_selector)
-        found = [Finding("configuration", "ok", f"{settings.file} is understood"), *_looked_over(settings, looks)]
+        found = [Finding("configuration", "ok", f"{settings.file} is understood"), *looked_over(settings, looks)]
     except ConfigError as error:
         where = f"{error.file}:{error.line}" if error.line else error.file
         said = ": ".join(part for part in (where, error.key, error.problem) if part)
@@ -70,7 +70,7 @@ def _looks(connect: bool, selectors: Sequence[str]) -> Mapping[str, Look]:
     return {**findings.LOOKS, **check_connect.LOOKS, "dns": partial(check_dns.look_at_dns, selectors=selectors)}
 
 
-def _looked_over(settings: Settings, looks: Mapping[str, Look]) -> Iterator[Finding]:
+def looked_over(settings: Settings, looks: Mapping[str, Look]) -> Iterator[Finding]:
     from gateway.cli.findings import ERROR, OK, Finding, eyes_of_the_service
 
     for about, look in looks.items():

@@ -26,7 +26,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--quiet-only", action="store_true", help="what was folded or settled without a ticket, as a machine's"
     )
     listing.add_argument("--from", dest="sender", default="", metavar="PART", help="of the reverse path")
-    listing.add_argument("--to", dest="recipient", default="", metavar="PART", help="of a recipient")
+    listing.add_argument("--recipient", "--to", default="", metavar="PART", help="of a recipient")
     listing.add_argument("--message-id", default="", metavar="ID")
     listing.add_argument("--ticket", type=count, default=0, metavar="N")
     listing.add_argument("--since", type=moment, metavar="DATE", help="received then or later: 2026-03-02T09:30")

@@ -20,7 +20,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     listing = verbs.add_parser("list", help="our mails, newest first")
     listing.add_argument("--state", choices=STATES, default="")
     listing.add_argument("--ticket", type=count, default=0, metavar="N")
-    listing.add_argument("--recipient", default="", metavar="PART", help="of the recipient")
+    listing.add_argument("--from", dest="sender", default="", metavar="PART", help="of the reverse path")
+    listing.add_argument("--recipient", "--to", default="", metavar="PART", help="of the recipient")
+    listing.add_argument("--message-id", default="", metavar="ID")
     listing.add_argument("--since", type=moment, metavar="DATE", help="decided then or later: 2026-03-02T09:30")
     listing.add_argument("--limit", type=count, default=100, help="at most so many (default: 100)")
     show = verbs.add_parser("show", help="one mail: how its delivery stands, and its source without its files")
@@ -47,7 +49,15 @@ def _list(site: Site, args: argparse.Namespace) -> None:
 
     since = show.at(args.since, site.zone)
     rows = site.database.read_now(
-        lambda tx: tx.outbox.recent(args.state, args.ticket, args.limit, recipient=args.recipient, since=since)
+        lambda tx: tx.outbox.recent(
+            args.state,
+            args.ticket,
+            args.limit,
+            sender=args.sender,
+            recipient=args.recipient,
+            message_id=args.message_id,
+            since=since,
+        )
     )
     if args.json:
         show.json_array(shapes.outbox(row) for row in rows)

@@ -165,7 +165,7 @@ class _Section(BaseModel):
 
 
 class GatewaySettings(_Section):
-    data_dir: str = "var"
+    data_dir: str = ""
     database_url: str = ""
     database_password_file: str = ""
     public_url: Annotated[str, AfterValidator(_url)] = "http://127.0.0.1:8025"
@@ -393,12 +393,13 @@ class Settings(_Section):
 
     @property
     def data_dir(self) -> Path:
-        if "data_dir" not in self.gateway.model_fields_set:
-            given = os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
-            if given or self.file.parent == _SYSTEM:
-                # The service may write nowhere else, and what an operator runs beside it must look there too.
-                return Path(given or "/var/lib/replydesk")
-        return self.path(self.gateway.data_dir)
+        if self.gateway.data_dir:
+            return self.path(self.gateway.data_dir)
+        given = os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
+        if given or self.file.parent == _SYSTEM:
+            # The service may write nowhere else, and what an operator runs beside it must look there too.
+            return Path(given or "/var/lib/replydesk")
+        return self.path("var")
 
     @property
     def templates_dir(self) -> Path | None:
