@@ -37,7 +37,7 @@ _ENDS = (
     r"(?=\s*(?:$|[:：;,.!(\[|–—-]|\d|(?:until|till|from|through|since|bis|vom?|ab|seit|jusqu|du|dal|del|desde|hasta|tot"
     r"|fino|re|aw|fw|wg|sv|vs)\b))"
 )
-_NOTE = re.compile(rf"\W*(?:auto:|(?:{_STRONG}){_ENDS})", re.I)
+_NOTE = re.compile(rf"\W*(?:auto:|(?:{_STRONG})(?: (?:{_STRONG}|message|notice)){{0,2}}{_ENDS})", re.I)
 _LABEL = re.compile(rf"(?<!\w)(?:{_STRONG}|{_WEAK})(?!\w)", re.I)
 _LABEL_LENGTH = 80
 

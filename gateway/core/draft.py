@@ -10,7 +10,7 @@ from gateway.core.reason import Reason
 from gateway.core.thread import Key, leads_to
 from gateway.core.ticket import EntryKind, Evidence, Role, Ticket
 from gateway.mail.message import Address
-from gateway.mail.new_text import without_banner
+from gateway.mail.noise import without_noise
 
 
 def entry(
@@ -33,7 +33,7 @@ def entry(
         author=author or case.author,
         role=role,
         body_text=message.body_text if text is None else text,
-        reply_text=(message.body_text if begins else _shown(case)) if text is None else text,
+        reply_text=(without_noise(message.body_text) if begins else _shown(case)) if text is None else text,
         attachments=message.attachments,
         message_id=message.message_id,
         reason=reason.value,
@@ -46,7 +46,7 @@ def entry(
 
 
 def _shown(case: Case) -> str:
-    message, body = case.message, without_banner(case.message.body_text)
+    message, body = case.message, without_noise(case.message.body_text)
     if message.reply_text == body or case.ticket is None or case.holder:
         return message.reply_text
 

@@ -15,6 +15,7 @@ from gateway.core.ticket import Entry, EntryKind
 from gateway.mail import quotation
 from gateway.mail.answers import is_separator
 from gateway.mail.new_text import markers
+from gateway.mail.noise import without_noise
 from gateway.mail.quotation import is_forward_mark
 
 _QUOTED = re.compile(r"^\s*((?:>\s?)+)(.*)$")
@@ -174,7 +175,9 @@ def with_unknown(body_text: str, new_text: str, entries: Iterable[Entry], is_our
 
 def left_out(entry: Entry) -> int:
     """Lines of an entry's mail that are not shown with it, because they quote what the ticket holds."""
-    whole, shown = (sum(1 for line in t.split("\n") if line.strip()) for t in (entry.body_text, entry.new_text))
+    whole, shown = (
+        sum(1 for line in t.split("\n") if line.strip()) for t in (without_noise(entry.body_text), entry.new_text)
+    )
     return max(0, whole - shown)
 
 

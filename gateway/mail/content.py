@@ -15,13 +15,14 @@ from email.message import Message as MimeMessage
 from html import escape
 from urllib.parse import unquote
 
-from gateway.mail import charset, html_text, mime, transfer, unwrap
+from gateway.mail import charset, html_text, mime, unwrap
 from gateway.mail.header import Fields
 from gateway.mail.message import Attachment
 from gateway.mail.mime import Part
 from gateway.mail.sentence import code
 from gateway.mail.text import clean, filename, one_line
 from gateway.mail.unwrap import Unpacked
+from gateway.mail.written_in import join_flowed, without_pictures, without_uuencoded
 
 TEXT_LIMIT = 1_000_000
 """Characters of one part that are shown; the rest is in the file listed beside it."""
@@ -43,15 +44,12 @@ _MARKUP = re.compile(
     re.I | re.S,
 )
 """HTML that says it is plain text."""
+_FRAGMENT = re.compile(r"att\d{4,6}(?:-\d+)?\.(?:html?|txt)", re.I)
+"""How mail servers name the rest of a text that goes on behind a file."""
+FRAGMENT_LIMIT = 50_000
 _CID = re.compile(r"""(?i)cid:([^"'\s>)]+)""")
-_SIGNATURE_LINE = "-- "
 _BLANK_LINES = re.compile(r"\n(?:[ \t\u00a0\u200b\ufeff]*\n){3,}")
 """Three and more; two divide what belongs apart."""
-
-_WRITTEN_IN_LIMIT = 100
-"""Files taken out of one text."""
-_UUENCODED = re.compile(r"^begin [0-7]{3,4} ([^\n]{1,200})\n((?:[\x20-\x60][^\n]*\n)+?)(?:`?\n)?end[ \t]*$", re.M)
-_PICTURE = re.compile(r"data:image/(png|jpe?g|gif|webp|bmp);(?:charset=[\w-]{1,20};)?base64,([A-Za-z0-9+/=%\s]+)", re.I)
 
 _SIGNATURES = frozenset({"application/pkcs7-signature", "application/x-pkcs7-signature", "application/pgp-signature"})
 _EXTENSIONS = {
@@ -230,6 +228,8 @@ def _is_text(part: Part, content: Content) -> bool:
         return not part.cut  # its boundary is nowhere to be found: what is there is shown
     if part.main_type != "text":
         return False
+    if _is_fragment(part):
+        return True
     if part.disposition.value == "attachment" and (part.filename or set(part.number) - {"1", "."}):
         return False  # without a name and in front it is the text, whatever it is marked as
     subtype = part.content_type.partition("/")[2]
@@ -237,6 +237,11 @@ def _is_text(part: Part, content: Content) -> bool:
         return False
     # A text that has a name is a file, unless it is what the mail begins with.
     return not part.filename or (not content.files and set(part.number) <= {"1", "."})
+
+
+def _is_fragment(part: Part) -> bool:
+    named = part.filename and _FRAGMENT.fullmatch(part.filename) and part.content_type in ("text/plain", "text/html")
+    return bool(named) and len(part.data()) <= FRAGMENT_LIMIT
 
 
 def _text(part: Part, content: Content, prefix: str) -> list[Piece]:
@@ -250,84 +255,24 @@ def _text(part: Part, content: Content, prefix: str) -> list[Piece]:
     if subtype == "plain" and "</" in value and _MARKUP.match(value):
         subtype = "html"
     if subtype == "html":
-        value, pictures = _without_pictures(value, path.replace("/", "."))
+        value, pictures = without_pictures(value, path.replace("/", "."))
         _unpacked(content, path, pictures)
     if len(value) > (html_text.SIZE_LIMIT if subtype == "html" else TEXT_LIMIT):
         value = value[:TEXT_LIMIT]
         content.omissions.append(code("text_in_file"))
         _file(part, content, prefix)
     if subtype == "html":
-        return [Piece(html=value)]
+        nothing = part.filename and _is_fragment(part) and "cid:" not in value and not html_text.to_text(value).strip()
+        return [] if nothing else [Piece(html=value)]
     if subtype in ("enriched", "richtext"):
         return [Piece(re.sub(r"<[^<>]*>", "", value.replace("<<", "\0")).replace("\0", "<"))]
     if part.type.get("format").lower() == "flowed":
         value = join_flowed(value, "" if part.type.get("delsp").lower() == "yes" else " ")
-    value, files = _without_uuencoded(value)
+    value, files = without_uuencoded(value)
     _unpacked(content, path, files)
     if _PGP_MESSAGE in value:
         content.encryption = content.encryption or "pgp"
     return [Piece(value)]
-
-
-def join_flowed(text: str, blank: str = " ") -> str:
-    """A format=flowed text (RFC 3676) with soft breaks removed, quotation marks in front kept as `> `.
-
-    `blank` is what the blank at a soft break stands for: itself, or nothing with DelSp=yes (section 4.1).
-    """
-    out: list[str] = []
-    open_depth = -1
-    for line in text.split("\n"):
-        depth = len(line) - len(line.lstrip(">"))
-        content = line[depth:]
-        if content.startswith(" "):
-            content = content[1:]  # space-stuffing, section 4.4
-        flows = content.endswith(" ") and content != _SIGNATURE_LINE
-        joins = open_depth == depth and content not in ("", _SIGNATURE_LINE)
-        body = content[:-1] + blank if flows else content
-        if joins:
-            out[-1] += body
-        else:
-            out.append(f"{'>' * depth} {body}" if depth else body)
-        open_depth = depth if flows else -1
-    return "\n".join(out)
-
-
-def _without_uuencoded(text: str) -> tuple[str, tuple[Unpacked, ...]]:
-    """(the text without the files old programs write into it (POSIX uuencode), the files)."""
-    if not text.startswith("begin ") and "\nbegin " not in text:
-        return text, ()
-    files: list[Unpacked] = []
-    kept: list[str] = []
-    end = 0
-    for found in _UUENCODED.finditer(text):
-        data = transfer.unix_to_unix(found[0].encode("utf-8", "replace"))
-        if not data or len(files) >= _WRITTEN_IN_LIMIT:
-            continue
-        kept.append(text[end : found.start()])
-        end = found.end()
-        files.append(Unpacked(found[1].strip(), "application/octet-stream", data))
-    return "".join([*kept, text[end:]]), tuple(files)
-
-
-def _without_pictures(html: str, part: str) -> tuple[str, tuple[Unpacked, ...]]:
-    """(the markup with Content-IDs in place of its data URLs (RFC 2397), the pictures).
-
-    `part` makes the ids unique in the mail.
-    """
-    if "data:image/" not in html:
-        return html, ()
-    files: list[Unpacked] = []
-
-    def as_file(found: re.Match[str]) -> str:
-        if len(files) >= _WRITTEN_IN_LIMIT:
-            return found[0]
-        kind = found[1].lower()
-        content_id = f"{part}.{len(files) + 1}@data.invalid"
-        data = transfer.lenient_base64(unquote(found[2]).encode("ascii", "replace"))
-        files.append(Unpacked(f"image-{part}.{len(files) + 1}.{kind}", f"image/{kind}", data, content_id))
-        return f"cid:{content_id}"
-
-    return _PICTURE.sub(as_file, html), tuple(files)
 
 
 def _unwrapped(part: Part, content: Content, prefix: str, depth: int) -> list[Piece] | None:

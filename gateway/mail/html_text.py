@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from html import unescape
 from urllib.parse import unquote
 
+from gateway.mail.links import same
 from gateway.mail.markup import VOID, attributes_of, colour_of, hidden_classes, is_hidden, is_paint, tokens
 from gateway.mail.text import clean
 
@@ -381,8 +382,8 @@ def _end_link(state: _State) -> None:
     shown = "".join(state.words[start:]).strip()
     if not shown or not re.match(r"(?i)(?:https?|mailto|tel|ftp):", href) or len(href) > _LINK_LIMIT:
         return
-    bare = re.sub(r"(?i)^(?:mailto:|tel:|https?://)|/$", "", href)
-    if bare.partition("?")[0].casefold() not in shown.casefold() and href.casefold() not in shown.casefold():
+    bare = re.sub(r"(?i)^(?:mailto:|tel:|https?://)|/$", "", href).partition("?")[0].casefold()
+    if bare not in shown.casefold() and not same(shown, href):
         _drop_blanks(state)
         target = re.sub(r"[\s<>]", "", href)
         state.words.append(f" <{target}>")

@@ -17,7 +17,7 @@ from email.message import Message as MimeMessage
 
 import mailparser
 
-from gateway.mail import calendar, mime, new_text, people, report, subject, text, unwrap
+from gateway.mail import calendar, mime, new_text, noise, people, report, subject, text, unwrap
 from gateway.mail.content import Content, attachments, read
 from gateway.mail.header import Fields, message_ids
 from gateway.mail.message import Address, Attachment, Envelope, Event, Message, NestedMessage
@@ -207,7 +207,7 @@ def _reply_text(content: Content, title: str, people: list[str]) -> str:
         found = new_text.told_by_markup(found, content.html)
     if found != content.text and content.html and new_text.answered_in_colour(found, content.html):
         found = content.text
-    return new_text.without_banner(found)
+    return noise.without_noise(found)
 
 
 def _events(content: Content) -> tuple[Event, ...]:

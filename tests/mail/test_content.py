@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.mail.content import attachments, join_flowed, read
+from gateway.mail.content import attachments, read
 from gateway.mail.mime import read as taken_apart
+from gateway.mail.written_in import join_flowed
 
 
 @pytest.mark.parametrize(

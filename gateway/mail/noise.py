@@ -1,0 +1,159 @@
+"""What programs and companies put around the words of a person: warnings, legal notices, footers of lists, signatures
+of PGP, links in links. Left out of the new text, never out of the whole.
+
+A paragraph is known by all it speaks of together; whoever speaks of one of it means it.
+"""
+
+from __future__ import annotations
+
+import re
+
+from gateway.mail.links import readable
+from gateway.mail.new_text import without_banner
+
+LEGAL_LEAST, GREEN_MOST, PARAGRAPH_MOST = 110, 250, 4_000
+"""Characters of a legal notice, of a request to print nothing, of a paragraph that is looked at."""
+FOOTER_LINES = 8
+
+_SECRET = re.compile(
+    r"confiden[tc]i|vertraulich|riservat|vertrouwelijk|poufn|důvěrn|dôvern|bizalmas|luottamuksell|konfiden[st]i"
+    r"|fortrolig|конфиденц|конфіденц|gizli|εμπιστευτικ|privileged|rechtlich geschützt|機密|机密|保密|기밀"
+    r"|in error|by mistake|irrtümlich|par erreur|por error|por engano|per errore|bij vergissing|per ongeluk|omyłk"
+    r"|omylem|tévedés|erehdyks|av misstag|ved en fejl|ved en feil|по ошибке|помилков|yanlışlık|κατά λάθος|誤って|误收",
+    re.I,
+)
+_FOR_WHOM = re.compile(
+    r"intended|addressee|recipient|empfänger|adressat|destinata[ir]|geadresseerde|ontvanger|adresat|odbiorc|příjemc|príjemc"
+    r"|címzett|vastaanottaj|mottag|modtag|mottak|получател|адресат|одержувач|alıcı|παραλήπτη|收件人|宛|受信者|수신",
+    re.I,
+)
+_OF_MAIL = re.compile(
+    r"e-?mail|message|nachricht|courriel|mensaje|correo|messaggio|mensagem|bericht|wiadomo|zpráv|správ|üzenet|viesti"
+    r"|sähköposti|meddel|besked|melding|сообщени|письм|повідомлен|ileti|mesaj|e-?posta|μήνυμα|邮件|郵件|メール|메일",
+    re.I,
+)
+_ASKS = re.compile(
+    r"delet|destroy|notify|inform|prohibited|unauthori[sz]|disclos|lösch|vernicht|untersagt|unbefugt|nicht gestattet"
+    r"|unzulässig|supprim|détrui|interdit|avertir|elimin|borr|destru|prohib|cancell|distrugg|vietat|apag|proibid"
+    r"|verwijder|verboden|usuni|usunąć|zabronion|smaz|vymaz|zakázán|töröl|tilos|poista|kielletty|radera|förbjud|slet"
+    r"|forbud|удал|уничтож|запрещ|видал|заборон|silin|yasak|διαγρ|απαγορ|删除|刪除|削除|禁止|삭제",
+    re.I,
+)
+_MINE = re.compile(r"\b(?:I|I'm|my|ich|mein\w*|mir|je|j|mon|mes|yo|mi|mis|io|mio|mia|eu|meu|minha|ik|mijn)\b")
+_GREEN = re.compile(
+    r"(?:consider|think (?:of|about)|before) .{0,40}(?:environment|printing)|umwelt.{0,60}(?:druck|papier)"
+    r"|(?:druck|papier).{0,60}umwelt|(?:imprim|papier).{0,60}(?:environnement|nécessaire)|medio ?ambiente.{0,60}imprim"
+    r"|imprim.{0,60}(?:medio ?ambiente|meio ambiente)|ambiente.{0,60}stampa|stampa.{0,60}ambiente"
+    r"|milieu.{0,60}(?:print|afdruk)",
+    re.I,
+)
+_DRAWN = re.compile(r"^(?:[_=-]{6,}|-- ?)$")
+_DRAWN_ANYWHERE = re.compile(r"(?m)^(?:[_=-]{6,}|-- ?)$")
+_OF_LIST = re.compile(
+    r"unsubscri|listinfo|mailing ?list|list-manage|/optout|list archive|leave th(?:e|is) (?:list|group)|abbestell"
+    r"|austragen|abmelde|désabonn|désinscri|darse de baja|cancelar (?:la|su|a) (?:suscrip|inscri)|disiscri"
+    r"|cancella l.iscrizione|afmelden|uitschrijven|wypisa[ćn]|odhlás|leiratkoz|avregistr|afmeld|отписа|відписа"
+    r"|abonelikten|退订|配信停止"
+    r"|you received this message because you are subscribed",
+    re.I,
+)
+_PGP_HEAD = re.compile(r"^-----BEGIN PGP SIGNED MESSAGE-----\n(?:[A-Za-z-]+: .*\n)*\n?", re.M)
+_DASH_ESCAPED = re.compile(r"(?m)^- (?=-)")
+"""RFC 9580 section 7.2."""
+_PGP_SIGNATURE = re.compile(r"^-----BEGIN PGP SIGNATURE-----\n(?:(?!-----).*\n)*-----END PGP SIGNATURE-----$\n?", re.M)
+_PGP_SECRET = re.compile(
+    r"^(-----BEGIN PGP (MESSAGE|PUBLIC KEY BLOCK)-----\n)(?:(?!-----).*\n)*(-----END PGP \2-----)$",
+    re.M,
+)
+_TAG_LINE = re.compile(
+    r"\A\s*[\[*{(<#= ]{1,8}(?:extern(?:al|e|er|o|a)?|ext)(?:[ -]?(?:e-?mail|mail|message|sender|absender|nachricht))?"
+    r"[\])}>*#= ]{1,8}[ \t]*\n+",
+    re.I,
+)
+"""A gateway's tag on a line of its own."""
+_MARKS = re.compile(r"(?m)^(?:> ?)+")
+
+
+def without_noise(text: str) -> str:
+    """The text without what nobody wrote for its reader; the text itself where nothing else would be left."""
+    found = readable(_without_pgp(_TAG_LINE.sub("", without_banner(text))))
+    if _DRAWN_ANYWHERE.search(found):
+        found = _without_footers(found)
+    if _SECRET.search(found) or _GREEN.search(found):
+        found = _without_notices(found)
+    return found if found == text or found.strip() else text
+
+
+def _without_pgp(text: str) -> str:
+    """Armour around a text goes; of what cannot be read two lines stay, which say so."""
+    if "-----BEGIN PGP " not in text:
+        return text
+    if _PGP_HEAD.search(text):
+        text = _DASH_ESCAPED.sub("", _PGP_SIGNATURE.sub("", _PGP_HEAD.sub("", text)))
+    return _PGP_SECRET.sub(r"\1[…]\n\3", text).strip("\n")
+
+
+def _without_notices(text: str) -> str:
+    """Without paragraphs in which a company speaks, wherever its server put them. What stands in front of everything
+    is the sender's."""
+    lines = text.split("\n")
+    kept: list[str] = []
+    start = 0
+    while start < len(lines):
+        end = start
+        while end < len(lines) and _said(lines[end]):
+            end += 1
+        paragraph = lines[start:end]
+        if paragraph and any(_said(line) for line in kept) and _is_notice(paragraph):
+            while kept and (not _said(kept[-1]) or _DRAWN.match(kept[-1].strip())):
+                kept.pop()
+        else:
+            kept += paragraph
+        blank = end
+        while end < len(lines) and not _said(lines[end]):
+            end += 1
+        kept += lines[blank:end]
+        start = end
+    return "\n".join(kept).rstrip("\n") if len(kept) < len(lines) else text
+
+
+def _said(line: str) -> str:
+    return _MARKS.sub("", line).strip()
+
+
+def _is_notice(paragraph: list[str]) -> bool:
+    said = " ".join(_said(line) for line in paragraph)
+    if len(said) > PARAGRAPH_MOST or "?" in said:
+        return False
+    if len(said) <= GREEN_MOST and _GREEN.search(said):
+        return True
+    shapes = (_SECRET, _FOR_WHOM, _OF_MAIL, _ASKS)
+    return len(said) >= LEGAL_LEAST and all(shape.search(said) for shape in shapes) and not _MINE.search(said)
+
+
+def _without_footers(text: str) -> str:
+    """Without the lines a mailing list puts at the end, behind a drawn line, about how to leave it."""
+    lines = text.split("\n")
+    kept: list[str] = []
+    index = 0
+    while index < len(lines):
+        end = index + 1
+        if kept and _DRAWN.match(_said(lines[index])):
+            while (
+                end < len(lines)
+                and end - index <= FOOTER_LINES
+                and _said(lines[end])
+                and not _DRAWN.match(_said(lines[end]))
+            ):
+                end += 1
+            footer = lines[index:end]
+            if (
+                len(footer) > 1
+                and _OF_LIST.search(" ".join(footer))
+                and not any(_said(line) for line in lines[end : end + 2])
+            ):
+                index = end
+                continue
+        kept += lines[index:end]
+        index = end
+    return "\n".join(kept).rstrip("\n") if len(kept) < len(lines) else text
