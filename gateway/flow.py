@@ -13,22 +13,22 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from gateway.apply import Effects, Notices, Operator, pauses
-from gateway.core import archive, blocking, commands, forward, machines, passed_on, refusal, statuses, thread
+from gateway.core import archive, blocking, commands, forward, machines, passed_on, refusal, same_mail, statuses, thread
 from gateway.core.acknowledge import lives
 from gateway.core.case import Case, Facts, author_of
 from gateway.core.classify import classify
-from gateway.core.commands import Order, Verb
+from gateway.core.commands import Order
 from gateway.core.customers import asks_status
 from gateway.core.decide import decide
 from gateway.core.decision import Decision, Draft
 from gateway.core.forward import Forwarded, Inside
-from gateway.core.known_quotes import folded
 from gateway.core.notice import Notice
 from gateway.core.policy import Agent, Policy
 from gateway.core.proof import authentic, disproven
 from gateway.core.reason import Reason
 from gateway.core.storms import Storms
 from gateway.core.ticket import Entry, Ticket
+from gateway.core.verbs import Verb
 from gateway.errors import UnknownEntry
 from gateway.mail.message import Envelope, Kind, KindName, Message, address_key
 from gateway.mail.parse import nested, parse
@@ -97,7 +97,7 @@ class Desk:
             order, kind = commands.joined(order, also), LET_GO
         wanted = order.argument(Verb.FROM)
         forwarded, inner = _forwarded(raw, message, wanted, self.policy) if wanted else (None, b"")
-        return Read(message, envelope, kind, keys, content_hash(raw, message), order, forwarded, inner)
+        return Read(message, envelope, kind, keys, same_mail.content_hash(raw, message), order, forwarded, inner)
 
     def handle(self, tx: Tx, journal_id: int, read: Read, now: datetime) -> Decision | None:
         """Everything that follows from one mail, in the transaction of `tx`. None: somebody else has it."""
@@ -217,9 +217,9 @@ class Desk:
         if read.resumed:
             seen = None
         if seen and not seen.same_content and (earlier := self._earlier(tx, seen.journal_id)):
-            if is_copy(earlier, read.message):
+            if same_mail.is_copy(earlier, read.message):
                 seen = replace(seen, same_content=True)
-            elif earlier.date != read.message.date and _author_key(earlier) == _author_key(read.message):
+            elif earlier.date != read.message.date and same_mail.of_one_author(earlier, read.message):
                 # A program that gives each of its mails the same id: that makes no two matters one.
                 read = replace(read, keys=thread.without_own(read.keys))
         known = self._known(tx, read.keys, now)
@@ -420,27 +420,6 @@ def _has_no_clock(read: Read, now: datetime) -> bool:
     id of its own it is the same mail however old it is: folders are read anew."""
     date = read.message.date
     return read.message.message_id_derived and (date is None or date.year < CLOCKS_BEGIN or date - now > ABSURD)
-
-
-def content_hash(raw: bytes, message: Message) -> str:
-    """Hash of a mail's content without what transport adds on its way (trace fields, line ends)."""
-    body = raw.replace(b"\r\n", b"\n").partition(b"\n\n")[2]
-    head = f"{_author_key(message)}\0{message.subject}\0{message.date}\0".encode()
-    return hashlib.sha256(head + body.rstrip(b"\n")).hexdigest()
-
-
-def _author_key(message: Message) -> str:
-    return message.author.key if message.author else ""
-
-
-def is_copy(earlier: Message, message: Message) -> bool:
-    """Two mails of one id and one date are the same one where a list or a gateway only added to it: a footer, a banner,
-    a tag in the subject."""
-    if message.date is None or earlier.date != message.date or _author_key(earlier) != _author_key(message):
-        return False
-    a, b = (folded(m.body_text) for m in (earlier, message))
-    alike = a in b or b in a
-    return alike and base_subject(earlier.subject) == base_subject(message.subject)
 
 
 def names_of(read: Read, policy: Policy) -> list[str]:

@@ -185,6 +185,7 @@ class TicketReads:
             _may(solved, TICKET.c.solved_at),
             _may(waiting, TICKET.c.status_at),
             and_(TICKET.c.due_at.is_not(None), TICKET.c.warn_at <= now, TICKET.c.target != MISSED),
+            TICKET.c.snoozed_until <= now,
         )
         here = and_(
             TICKET.c.number > after, TICKET.c.merged_into.is_(None), or_(TICKET.c.spam.is_(None), ~TICKET.c.spam)
@@ -258,6 +259,10 @@ def ticket_of(row: Row[Any], people: tuple[Participant, ...], name: str) -> Tick
         target=row.target,
         proposed=row.solved_at is not None,
         spam=bool(row.spam),
+        snoozed_until=row.snoozed_until,
+        snoozed_by=row.snoozed_by,
+        snooze_note=row.snooze_note,
+        tags=tuple(row.tags),
         birth=row.birth,
         old_marks=bool(row.old_marks),
     )

@@ -9,42 +9,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Boolean, Column, ForeignKey, Index, LargeBinary, Table, Text, false, text
-from sqlalchemy.orm import declared_attr
+from sqlalchemy import JSON, BigInteger, Boolean, Column, ForeignKey, Index, LargeBinary, Table, Text, false
 from sqlmodel import Field, SQLModel
 
-
-class TableRow(SQLModel):
-    """What all tables share. Rows are read and written as values: the validators, an eighth of the time every verb
-    of the command line takes to start, are only built if somebody asks for them."""
-
-    model_config = {"defer_build": True}
-
-    @declared_attr.directive
-    def __tablename__(cls) -> str:
-        return cls.__name__.removesuffix("Row").lower()
-
-
-def _text() -> Any:
-    return Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
-
-
-def _json() -> Any:
-    return Field(default_factory=list, sa_column=Column(JSON, nullable=False))
-
-
-def _ref(target: str, *, optional: bool = False, index: bool = True) -> Any:
-    return Field(default=None, sa_column=Column(ForeignKey(target), nullable=optional, index=index))
-
-
-def _some(name: str, where: str, *columns: str) -> Index:
-    """An index over the few rows that still wait; settled rows are never searched by state."""
-    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
-
-
-_NEVER_AGAIN = {"sqlite_autoincrement": True}
-"""A number once given out is never given to another row, even when the newest row was erased."""
-
+from storage.columns import NEVER_AGAIN, TableRow, index_of_some, json_column, reference, text_column
 
 OUTBOX_WAITING = "state NOT IN ('sent', 'failed', 'recalled')"
 OUTBOX_CLAIMED = "claimed_until IS NOT NULL"
@@ -64,7 +32,7 @@ class RawRow(TableRow, table=True):
     """When they came last."""
     deleted_at: datetime | None = None
 
-    __table_args__ = (_some("ix_raw_kept", RAW_KEPT, "created_at"),)
+    __table_args__ = (index_of_some("ix_raw_kept", RAW_KEPT, "created_at"),)
 
 
 class JournalRow(TableRow, table=True):
@@ -74,33 +42,33 @@ class JournalRow(TableRow, table=True):
     state: str = "pending"
     """pending, settled, held"""
     source: str
-    reverse_path: str = _text()
-    recipients: list[str] = _json()
+    reverse_path: str = text_column()
+    recipients: list[str] = json_column()
     remote: str = ""
     authenticated_as: str = ""
-    sha256: str | None = _ref("raw.sha256", optional=True)
+    sha256: str | None = reference("raw.sha256", optional=True)
     """None once the mail was erased."""
     size: int
     received_at: datetime
     attempts: int = 0
     """How often it was taken up after a start; a mail that kills us is held, not tried for ever."""
-    reason: str = _text()
-    cause: str = _text()
-    why: list[str] = _json()
+    reason: str = text_column()
+    cause: str = text_column()
+    why: list[str] = json_column()
     """The decision in sentences, as `explain` prints it."""
-    message_id: str = _text()
-    ticket: int | None = _ref("ticket.number", optional=True)
+    message_id: str = text_column()
+    ticket: int | None = reference("ticket.number", optional=True)
     settled_at: datetime | None = None
-    lane: str = _text()
+    lane: str = text_column()
     """Which chain it is in (`storage.seals`), at which place, and its link."""
     place: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
-    link: str = _text()
+    link: str = text_column()
     seal: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
     """Hash of what was erased or changed later."""
     erased_at: datetime | None = None
     """Since then the row says that a mail came and was handled, and nothing of the people in it."""
 
-    __table_args__ = (_some("ix_journal_waiting", "state <> 'settled'", "state", "id"), _NEVER_AGAIN)
+    __table_args__ = (index_of_some("ix_journal_waiting", "state <> 'settled'", "state", "id"), NEVER_AGAIN)
 
 
 class ContactRow(TableRow, table=True):
@@ -122,7 +90,7 @@ class SessionRow(TableRow, table=True):
     """A signed-in browser. Only the hash of its cookie is kept."""
 
     token_hash: str = Field(primary_key=True)
-    contact_id: int = _ref("contact.id")
+    contact_id: int = reference("contact.id")
     created_at: datetime
     seen_at: datetime
     expires_at: datetime
@@ -135,10 +103,10 @@ class TicketRow(TableRow, table=True):
     status: str = "new"
     sub_status: str = ""
     """Name of a site's in-between status, empty without."""
-    subject: str = _text()
+    subject: str = text_column()
     mailbox: str
     language: str = ""
-    requester_id: int = _ref("contact.id")
+    requester_id: int = reference("contact.id")
     requester_key: str
     assignee: str = ""
     created_at: datetime
@@ -152,13 +120,18 @@ class TicketRow(TableRow, table=True):
     closed_at: datetime | None = None
     closed_by: str = ""
     """requester, agent, time, merge, import; empty while open."""
-    merged_into: int | None = _ref("ticket.number", optional=True, index=False)
-    follows: int | None = _ref("ticket.number", optional=True, index=False)
+    merged_into: int | None = reference("ticket.number", optional=True, index=False)
+    follows: int | None = reference("ticket.number", optional=True, index=False)
     spam: bool = False
-    birth: str = _text()
+    birth: str = text_column()
     """Random; part of every mark that names the ticket."""
     old_marks: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default=false()))
     """Opened before tickets had a birth: marks of its number alone lead to it as well."""
+    snoozed_until: datetime | None = None
+    snoozed_by: str = text_column()
+    """Address of the agent it comes back to; empty: whoever has it."""
+    snooze_note: str = text_column()
+    tags: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False, server_default="[]"))
     anonymised_at: datetime | None = None
     sum: int = Field(default=0, sa_column=Column(BigInteger, nullable=False, server_default="0"))
     """Over hashes of whatever hangs on it (`storage.seals`)."""
@@ -166,11 +139,12 @@ class TicketRow(TableRow, table=True):
     __table_args__ = (
         Index("ix_ticket_requester", "requester_key", "last_activity_at"),
         Index("ix_ticket_status", "status", "last_activity_at"),
-        _some("ix_ticket_due", "due_at IS NOT NULL", "due_at"),
-        _some("ix_ticket_closed", "closed_at IS NOT NULL", "closed_at"),
-        _some("ix_ticket_merged", "merged_into IS NOT NULL", "merged_into"),
-        _some("ix_ticket_follows", "follows IS NOT NULL", "follows"),
-        _NEVER_AGAIN,
+        index_of_some("ix_ticket_due", "due_at IS NOT NULL", "due_at"),
+        index_of_some("ix_ticket_snoozed", "snoozed_until IS NOT NULL", "snoozed_until"),
+        index_of_some("ix_ticket_closed", "closed_at IS NOT NULL", "closed_at"),
+        index_of_some("ix_ticket_merged", "merged_into IS NOT NULL", "merged_into"),
+        index_of_some("ix_ticket_follows", "follows IS NOT NULL", "follows"),
+        NEVER_AGAIN,
     )
 
 
@@ -195,26 +169,26 @@ class EntryRow(TableRow, table=True):
     """One line of a ticket's history."""
 
     id: int | None = Field(default=None, primary_key=True)
-    ticket: int = _ref("ticket.number")
+    ticket: int = reference("ticket.number")
     kind: str
     """correspondence, comment, automatic, report, event"""
     author_address: str = ""
     author_name: str = ""
     author_role: str = ""
     """requester, participant, stranger, agent, system"""
-    body_text: str = _text()
-    reply_text: str = _text()
-    attachments: list[dict[str, Any]] = _json()
-    sha256: str | None = _ref("raw.sha256", optional=True)
+    body_text: str = text_column()
+    reply_text: str = text_column()
+    attachments: list[dict[str, Any]] = json_column()
+    sha256: str | None = reference("raw.sha256", optional=True)
     """The raw mail it came in, if it came by mail."""
-    journal_id: int | None = _ref("journal.id", optional=True)
-    message_id: str = _text()
+    journal_id: int | None = reference("journal.id", optional=True)
+    message_id: str = text_column()
     created_at: datetime
-    reason: str = _text()
+    reason: str = text_column()
     evidence: str = ""
     collapsed: bool = False
-    remarks: list[str] = _json()
-    event: str = _text()
+    remarks: list[str] = json_column()
+    event: str = text_column()
     """`reopened`, where a line tells that: what the budget for reopening counts."""
     side: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     """Which customers of a merged ticket may read it (`core.sides`)."""
@@ -224,22 +198,22 @@ class ActRow(TableRow, table=True):
     """An agent's order that was carried out, and how it was before: what `#undo` needs."""
 
     id: int | None = Field(default=None, primary_key=True)
-    ticket: int = _ref("ticket.number")
+    ticket: int = reference("ticket.number")
     agent: str
     at: datetime
-    journal_id: int | None = _ref("journal.id", optional=True)
-    entry_id: int | None = _ref("entry.id", optional=True, index=False)
+    journal_id: int | None = reference("journal.id", optional=True)
+    entry_id: int | None = reference("entry.id", optional=True, index=False)
     before: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
     undone_at: datetime | None = None
 
-    __table_args__ = (_some("ix_act_entry", "entry_id IS NOT NULL", "entry_id"),)
+    __table_args__ = (index_of_some("ix_act_entry", "entry_id IS NOT NULL", "entry_id"),)
 
 
 class DraftRow(TableRow, table=True):
     """A mail of an agent that was not carried out: it waits for `#send`."""
 
     journal_id: int = Field(sa_column=Column(ForeignKey("journal.id"), primary_key=True, autoincrement=False))
-    ticket: int | None = _ref("ticket.number", optional=True)
+    ticket: int | None = reference("ticket.number", optional=True)
     agent: str = Field(index=True)
     doubt: str
     at: datetime
@@ -256,14 +230,14 @@ class MessageIdRow(TableRow, table=True):
 
     id: int | None = Field(default=None, primary_key=True)
     message_id: str = Field(index=True)
-    ticket: int | None = _ref("ticket.number", optional=True)
-    entry_id: int | None = _ref("entry.id", optional=True)
-    outbox_id: int | None = _ref("outbox.id", optional=True, index=False)
-    journal_id: int | None = _ref("journal.id", optional=True, index=False)
+    ticket: int | None = reference("ticket.number", optional=True)
+    entry_id: int | None = reference("entry.id", optional=True)
+    outbox_id: int | None = reference("outbox.id", optional=True, index=False)
+    journal_id: int | None = reference("journal.id", optional=True, index=False)
     sha256: str = ""
     """Content of the mail seen under this id; empty for our own."""
 
-    __table_args__ = (_some("ix_messageid_outbox", "outbox_id IS NOT NULL", "outbox_id"),)
+    __table_args__ = (index_of_some("ix_messageid_outbox", "outbox_id IS NOT NULL", "outbox_id"),)
 
 
 class OutboxRow(TableRow, table=True):
@@ -276,23 +250,23 @@ class OutboxRow(TableRow, table=True):
     audience: str
     recipient: str
     recipient_key: str
-    reverse_path: str = _text()
-    ticket: int | None = _ref("ticket.number", optional=True, index=False)
-    entry_id: int | None = _ref("entry.id", optional=True)
-    journal_id: int | None = _ref("journal.id", optional=True)
+    reverse_path: str = text_column()
+    ticket: int | None = reference("ticket.number", optional=True, index=False)
+    entry_id: int | None = reference("entry.id", optional=True)
+    journal_id: int | None = reference("journal.id", optional=True)
     message_id: str = Field(unique=True)
     automatic: bool = False
     view: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True), nullable=True))
     """For an agent's mail on a ticket: the newest entry it knows of, and marks of whom an answer would reach."""
     data: bytes | None = Field(sa_column=Column(LargeBinary, nullable=True))
     """The message without its files, compressed; None once retention took it."""
-    files: list[dict[str, Any]] = _json()
+    files: list[dict[str, Any]] = json_column()
     attempts: int = 0
     doubts: int = 0
     """How many of them ended without our knowing whether the mail arrived."""
     first_attempt_at: datetime | None = None
     """When the time until we give up began."""
-    last_reply: str = _text()
+    last_reply: str = text_column()
     created_at: datetime
     not_before: datetime
     claimed_by: str = ""
@@ -302,12 +276,12 @@ class OutboxRow(TableRow, table=True):
     sent_at: datetime | None = None
 
     __table_args__ = (
-        _some("ix_outbox_waiting", OUTBOX_WAITING, "not_before", "id", "state"),
-        _some("ix_outbox_claimed", OUTBOX_CLAIMED, "recipient_key"),
+        index_of_some("ix_outbox_waiting", OUTBOX_WAITING, "not_before", "id", "state"),
+        index_of_some("ix_outbox_claimed", OUTBOX_CLAIMED, "recipient_key"),
         Index("ix_outbox_recipient", "recipient_key", "created_at"),
         Index("ix_outbox_ticket", "ticket", "id"),
-        _some("ix_outbox_kept", OUTBOX_KEPT, "created_at"),
-        _NEVER_AGAIN,
+        index_of_some("ix_outbox_kept", OUTBOX_KEPT, "created_at"),
+        NEVER_AGAIN,
     )
 
 
@@ -319,7 +293,7 @@ class RatingRow(TableRow, table=True):
     """five, two"""
     value: int | None = None
     """1 (worst) to 5 (best); of two 1 and 5."""
-    comment: str = _text()
+    comment: str = text_column()
     asked_at: datetime
     rated_at: datetime | None = Field(default=None, index=True)
     """Of the first answer to this question."""
@@ -332,7 +306,7 @@ class ProbeRow(TableRow, table=True):
     """A mail we sent to ourselves, to see whether mail gets out and back in."""
 
     id: int | None = Field(default=None, primary_key=True)
-    birth: str = _text()
+    birth: str = text_column()
     """Random; part of its mark. Empty in probes from before there were births."""
     mailbox: str
     sent_at: datetime = Field(index=True)
@@ -341,12 +315,12 @@ class ProbeRow(TableRow, table=True):
     returned_at: datetime | None = None
     journal_id: int | None = None
     """The mail it came back as."""
-    faults: list[str] = _json()
+    faults: list[str] = json_column()
     """What was altered on its way."""
     outcome: str = ""
     """well, altered, late, missing; empty while that is not settled"""
 
-    __table_args__ = (_NEVER_AGAIN,)
+    __table_args__ = (NEVER_AGAIN,)
 
 
 class LinkRow(TableRow, table=True):
@@ -364,14 +338,14 @@ class PlaceRow(TableRow, table=True):
 
     source: str = Field(primary_key=True)
     """As in the journal: `imap:<mailbox>`, `imap-sent:<mailbox>`."""
-    folder: str = _text()
+    folder: str = text_column()
     """Account and folder the UIDs are of; another one begins anew."""
     uidvalidity: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
     uid: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
     """Every mail up to this one was seen to: it is in the journal, in `unfetched`, or was none of ours to take."""
     older_below: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
     """Mails below were there before we opened the folder …"""
-    older_only: str = _text()
+    older_only: str = text_column()
     """… and of them only these are taken, as an IMAP search key."""
     tidied_uid: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
     """Up to this one the mails we took were moved or flagged."""
@@ -380,7 +354,7 @@ class PlaceRow(TableRow, table=True):
     mail_at: datetime | None = None
     failing_since: datetime | None = None
     alarmed_at: datetime | None = None
-    cause: str = _text()
+    cause: str = text_column()
 
 
 class UnfetchedRow(TableRow, table=True):
@@ -390,7 +364,7 @@ class UnfetchedRow(TableRow, table=True):
     uidvalidity: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
     uid: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
     size: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
-    cause: str = _text()
+    cause: str = text_column()
     attempts: int = 0
     first_at: datetime
     tried_at: datetime
@@ -402,7 +376,7 @@ class JobRow(TableRow, table=True):
     name: str = Field(primary_key=True)
     due_at: datetime
     ran_at: datetime | None = None
-    outcome: str = _text()
+    outcome: str = text_column()
     outcome_at: datetime | None = None
     failing_since: datetime | None = None
 
@@ -411,7 +385,7 @@ class AlarmRow(TableRow, table=True):
     """What the operator was told, once per cause until it clears."""
 
     key: str = Field(primary_key=True)
-    text: str = _text()
+    text: str = text_column()
     raised_at: datetime
     cleared_at: datetime | None = None
 
@@ -421,7 +395,7 @@ class ChainRow(TableRow, table=True):
 
     name: str = Field(primary_key=True)
     number: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
-    digest: str = _text()
+    digest: str = text_column()
 
 
 class BlockRow(TableRow, table=True):
@@ -433,6 +407,18 @@ class BlockRow(TableRow, table=True):
     at: datetime
 
 
+class AwayRow(TableRow, table=True):
+    """An agent who is not there."""
+
+    agent: str = Field(primary_key=True)
+    """Key of the configured address."""
+    since: datetime
+    until: datetime | None = None
+    """Empty: until they say that they are back."""
+    deputy: str = ""
+    """Address of the agent who is told instead; empty: the team."""
+
+
 metadata = SQLModel.metadata
 
 
@@ -442,7 +428,7 @@ def _table(model: Any) -> Table:
     return found
 
 
-ACT, ALARM, BLOCK, CHAIN = map(_table, (ActRow, AlarmRow, BlockRow, ChainRow))
+ACT, ALARM, AWAY, BLOCK, CHAIN = map(_table, (ActRow, AlarmRow, AwayRow, BlockRow, ChainRow))
 CONTACT, DRAFT, ENTRY, JOB = map(_table, (ContactRow, DraftRow, EntryRow, JobRow))
 JOURNAL, LINK, MESSAGE_ID, OUTBOX = map(_table, (JournalRow, LinkRow, MessageIdRow, OutboxRow))
 PARTICIPANT, PLACE, PROBE, RATING = map(_table, (ParticipantRow, PlaceRow, ProbeRow, RatingRow))

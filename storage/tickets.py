@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, case, delete, insert, select, update
 
 from gateway.core.clock import Target
-from gateway.core.decision import Act, Change, Decision, EntryDraft, Joined
+from gateway.core.decision import AWAKE, Act, Change, Decision, EntryDraft, Joined, Snooze
 from gateway.core.lifecycle import Status
 from gateway.core.ticket import Entry, EntryKind, Role, Ticket
 from gateway.errors import UnknownTicket
@@ -102,7 +102,9 @@ class Tickets:
             self._connection.execute(
                 update(TICKET)
                 .where(TICKET.c.number == moved.source)
-                .values(merged_into=number, status=Status.CLOSED.value, closed_by="merge", closed_at=now)
+                .values(
+                    merged_into=number, status=Status.CLOSED.value, closed_by="merge", closed_at=now, **_parked(AWAKE)
+                )
             )
         for sentence in decision.source_events:
             self._add_event(moved.source, sentence.replace("{new}", str(number)), now)
@@ -173,6 +175,9 @@ class Tickets:
             "closed_by": decision.change.closed_by,
             "closed_at": now if decision.change.status is Status.CLOSED else None,
             "spam": False,
+            "snoozed_by": "",
+            "snooze_note": "",
+            "tags": list(decision.change.tags or ()),
             "birth": new_birth(),
             "old_marks": False,
         }
@@ -226,6 +231,13 @@ class Tickets:
         if change.requester is not None:
             contact = Contacts(self._connection).ensure(change.requester, now)
             values |= {"requester_id": contact.id, "requester_key": contact.key}
+        if change.snooze is not None:
+            values |= _parked(change.snooze)
+        elif change.status is Status.CLOSED:
+            # What is closed has nothing to come back for.
+            values |= _parked(AWAKE)
+        if change.tags is not None:
+            values["tags"] = list(change.tags)
         if change.inner:
             comments = update(ENTRY).where(ENTRY.c.id.in_(change.inner)).values(kind=EntryKind.COMMENT.value)
             self._connection.execute(comments)
@@ -318,6 +330,10 @@ class Tickets:
         """Until when a ticket is to be answered, or that nothing is due."""
         values = {"warn_at": target and target.warn_at, "due_at": target and target.due_at, "target": ""}
         self._connection.execute(update(TICKET).where(TICKET.c.number == number).values(**values))
+
+
+def _parked(snooze: Snooze) -> dict[str, Any]:
+    return {"snoozed_until": snooze.until, "snoozed_by": snooze.by, "snooze_note": snooze.note}
 
 
 def _attachment_json(a: Attachment) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from gateway.clock import jobs
 from gateway.clock.context import JobContext
 from gateway.config.settings import DigestSettings, MailboxSettings, Settings
 from gateway.core import token
-from gateway.core.commands import Command, Order, Verb
+from gateway.core.commands import Command, Order
 from gateway.core.compose import Scene
 from gateway.core.decision import EntryDraft
 from gateway.core.hours import Hours
@@ -26,6 +26,7 @@ from gateway.core.notice import Notice, NoticeRequest
 from gateway.core.orders import Answer, OrderContext, carry_out
 from gateway.core.policy import Policy
 from gateway.core.ticket import EntryKind, Role
+from gateway.core.verbs import Verb
 from gateway.flow import Desk
 from gateway.mail.message import Address, Envelope
 from gateway.portal import acts

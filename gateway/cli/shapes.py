@@ -37,6 +37,8 @@ def ticket(found: Ticket, entries: Iterable[Entry], policy: Policy) -> Json:
         "closed_by": found.closed_by,
         "participants": [address(a) for a in found.company],
         "advisers": [address(a) for a in found.advisers],
+        "snoozed_until": iso(found.snoozed_until),
+        "tags": list(found.tags),
         "entries": [entry(e) for e in entries],
     }
 

@@ -68,6 +68,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
             ("mailbox", "hand it over to another mailbox of ours, and so to its team"),
             ("language", "the language the customer is written to in"),
             ("from", "it is somebody else's request"),
+            ("snooze", "it comes back then: 3d, monday, 14:30, 2026-12-01, with a note if you like; off"),
             ("follow", "an agent hears of it from now on"),
             ("unfollow", "and no longer"),
             ("wait", "we wait for the customer"),
@@ -85,6 +86,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         verb.add_argument("number", type=_number, metavar="N", help="number or reference of the ticket")
         verb.add_argument("--agent", default="", metavar="ADDRESS", help="who did it; else it was the operator")
     by_name["assign"].add_argument("name", metavar="NAME", help="an agent's name or address, me, or nobody")
+    by_name["snooze"].add_argument("name", nargs="+", metavar="WHEN", help="and the note")
     by_name["mailbox"].add_argument("name", metavar="ADDRESS", help="of the mailbox")
     by_name["language"].add_argument("name", metavar="LANGUAGE", help="such as de")
     by_name["from"].add_argument("name", metavar="ADDRESS", help="whose it is")

@@ -16,13 +16,14 @@ from gateway.cli import WrongUsage
 from gateway.cli.site import Site, new_cause, now, opened
 from gateway.cli.ticket_words import print_ticket
 from gateway.core import advisers, commands, orders, sides, statuses
-from gateway.core.commands import Order, Verb
+from gateway.core.commands import Order
 from gateway.core.decision import Decision, EntryDraft
 from gateway.core.notice import Audience
 from gateway.core.policy import Agent, Policy
 from gateway.core.reason import Reason
 from gateway.core.sentences import text_of
 from gateway.core.ticket import EntryKind, Role, Ticket
+from gateway.core.verbs import Verb
 from gateway.errors import ReplydeskError
 from gateway.mail.message import Address
 from gateway.mail.text import clean

@@ -12,10 +12,11 @@ from gateway.cli import WrongUsage, ticket_acts
 from gateway.cli.site import Site, new_cause, now, opened
 from gateway.cli.ticket_words import print_ticket
 from gateway.core import move_entries, orders, passed_on
-from gateway.core.commands import Order, Verb
+from gateway.core.commands import Order
 from gateway.core.decision import Decision
 from gateway.core.sentences import text_of
 from gateway.core.ticket import Entry, EntryKind, Role, Ticket
+from gateway.core.verbs import Verb
 from gateway.errors import ReplydeskError
 from gateway.mail.sentence import code
 from storage.tx import Tx
@@ -49,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _ordered(verb: Verb) -> Decide:
     def decide(args: argparse.Namespace, by: orders.OrderContext, tx: Tx, site: Site) -> Decision:
-        order = _understood(by, verb, getattr(args, "name", ""), site)
+        order = _understood(by, verb, _said(args), site)
         decision = orders.carry_out(by, order, None, ticket_acts.PROOF)
         history = tx.reads.entries(by.ticket.number) if verb is Verb.FROM else []
         forwards = site.desk.forwards(tx, history, order.argument(Verb.FROM))
@@ -58,6 +59,11 @@ def _ordered(verb: Verb) -> Decide:
         return decision
 
     return decide
+
+
+def _said(args: argparse.Namespace) -> str:
+    said = getattr(args, "name", "")
+    return said if isinstance(said, str) else " ".join(said)
 
 
 def _understood(by: orders.OrderContext, verb: Verb, argument: str, site: Site) -> Order:
@@ -117,6 +123,7 @@ def _entry(tx: Tx, by: orders.OrderContext, id: int) -> Entry:
 
 _VERBS: dict[str, Decide] = {
     "assign": _ordered(Verb.ASSIGN),
+    "snooze": _ordered(Verb.SNOOZE),
     "follow": _ordered(Verb.FOLLOW),
     "unfollow": _ordered(Verb.UNFOLLOW),
     "mailbox": _ordered(Verb.MAILBOX),

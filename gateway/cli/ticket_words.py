@@ -75,6 +75,8 @@ def _facts(ticket: Ticket, links: Sequence[tuple[str, int, int]], site: Site) ->
         ("Opened", show.when(ticket.created_at, site.zone)),
         ("Last activity", show.when(ticket.last_activity_at, site.zone)),
         ("Answer due", show.when(ticket.due_at, site.zone)),
+        ("Snoozed until", " · ".join(filter(None, (show.when(ticket.snoozed_until, site.zone), ticket.snooze_note)))),
+        ("Tags", ", ".join(ticket.tags)),
         ("Merged into", f"#{ticket.merged_into}" if ticket.merged_into else ""),
         ("Linked", ", ".join(f"#{one} {kind} #{other}" for kind, one, other in links)),
         ("Spam", "yes" if ticket.spam else ""),

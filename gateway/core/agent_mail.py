@@ -9,7 +9,6 @@ from gateway.core import formatted as formatting
 from gateway.core import language as tongue
 from gateway.core import outgoing_text, sheet, sides, token
 from gateway.core.case import Case
-from gateway.core.commands import Verb
 from gateway.core.decision import EntryDraft
 from gateway.core.lifecycle import Status
 from gateway.core.notice import AttachedFile
@@ -19,6 +18,7 @@ from gateway.core.reason import Reason
 from gateway.core.roles import is_role
 from gateway.core.thread import Key, leads_to
 from gateway.core.ticket import EntryKind, Evidence, Role, Ticket
+from gateway.core.verbs import Verb
 from gateway.mail.message import Address, Attachment, address_key
 from gateway.mail.new_text import pictures_outside
 from gateway.mail.sentence import code

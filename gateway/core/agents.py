@@ -11,12 +11,12 @@ from dataclasses import replace
 from gateway.core import advisers, agent_mail, blocking, move_entries, orders, outgoing_text, passed_on, sides, stale
 from gateway.core.agent_mail import AgentCase
 from gateway.core.case import Case
-from gateway.core.commands import Verb
 from gateway.core.decision import Decision, Doubt, Joined, Why
 from gateway.core.notice import Notice, fitting
 from gateway.core.reason import Reason
 from gateway.core.refusal import PACE, about_drafts, answers_draft, hold, is_lifted, refuse, seems_automatic, unsent
 from gateway.core.ticket import EntryKind, Role, Ticket
+from gateway.core.verbs import Verb
 from gateway.errors import IllegalTransition
 from gateway.mail.message import Address, address_key
 from gateway.mail.sentence import code

@@ -8,16 +8,17 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from gateway.core import agent_mail, audience, blocking, commands, orders, outgoing_text, passed_on
+from gateway.core import agent_mail, audience, blocking, orders, outgoing_text, passed_on
 from gateway.core.agent_mail import AgentCase
 from gateway.core.case import Case, files_of
-from gateway.core.commands import PEOPLE, Verb
+from gateway.core.commands import PEOPLE
 from gateway.core.decision import Change, Decision, EntryDraft, Joined, NewTicket, Why
 from gateway.core.lifecycle import Move, Status, transition
 from gateway.core.notice import AttachedFile, Audience, Notice, NoticeRequest
 from gateway.core.reason import Reason
 from gateway.core.refusal import about_drafts, refuse
 from gateway.core.ticket import EntryKind
+from gateway.core.verbs import FORMS, Verb
 from gateway.mail.message import Address
 from gateway.mail.sentence import code
 from gateway.mail.subject import base_subject
@@ -154,7 +155,7 @@ def orphaned(case: Case) -> Decision:
         return _block(on)
     if case.order.argument(Verb.REOPEN):
         return _without_ticket(on, (code("no_such_ticket", case.order.argument(Verb.REOPEN)),))
-    first = commands.FORMS[case.order.commands[0].verb]
+    first = FORMS[case.order.commands[0].verb]
     return _without_ticket(on, (code("needs_ticket", first),))
 
 

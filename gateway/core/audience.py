@@ -67,6 +67,12 @@ class Circle:
         return _once(self.assignee, self.followers)
 
     @property
+    def parker(self) -> Agents:
+        """Who put it aside until a time."""
+        agent = self.policy.agent_for(self.ticket.snoozed_by) if self.ticket and self.ticket.snoozed_by else None
+        return (agent,) if agent else ()
+
+    @property
     def earlier(self) -> Circle:
         return Circle(self.policy, self.before or self.ticket, mailbox=self.mailbox)
 
@@ -114,6 +120,8 @@ AUDIENCE: dict[str, Told] = {
     "merged": Told(_both),
     "moved": Told(_both),
     "handed_over": Told(_both),
+    "snooze_due": Told(lambda c: c.parker or c.holders),
+    "woken": Told(lambda c: c.parker),
     "target_near": Told(lambda c: _once(c.holders, c.leads)),
     "target_missed": Told(lambda c: _once(c.holders, c.leads)),
     "rated_bad": Told(lambda c: c.leads or c.holders),

@@ -7,10 +7,11 @@ names, whatever mark of ours it shows; agents and our own mailboxes cannot be bl
 from __future__ import annotations
 
 from gateway.core.case import Case
-from gateway.core.commands import Command, Order, Verb
+from gateway.core.commands import Command, Order
 from gateway.core.decision import Decision, Why
 from gateway.core.policy import Policy, plain_address
 from gateway.core.reason import Reason
+from gateway.core.verbs import Verb
 from gateway.mail.message import Address
 from gateway.mail.sentence import code
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 
-from gateway.core import audience, orders
+from gateway.core import audience, orders, parking
 from gateway.core.decision import Change, Decision, Why
 from gateway.core.lifecycle import Move, Status, transition
 from gateway.core.notice import Audience, Notice, NoticeRequest
@@ -57,7 +57,12 @@ def due(ticket: Ticket, policy: Policy, now: datetime) -> Decision | None:
     """What is to be done about a ticket now, if anything; the most urgent first."""
     if ticket.spam or ticket.merged_into:
         return None
-    return _solved(ticket, policy, now) or _waiting(ticket, policy, now) or _target(ticket, policy, now)
+    return (
+        _solved(ticket, policy, now)
+        or _waiting(ticket, policy, now)
+        or _target(ticket, policy, now)
+        or parking.due(ticket, policy, now)
+    )
 
 
 def soonest(policy: Policy, now: datetime) -> tuple[Steps, Steps]:

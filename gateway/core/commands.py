@@ -11,114 +11,16 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from functools import lru_cache
 
 from gateway import texts
 from gateway.core.labels import SUBJECTS
 from gateway.core.lifecycle import Status
 from gateway.core.notice import Notice
+from gateway.core.verbs import FORMS, VERBS, Verb, aliases
 from gateway.mail.sentence import code
 from gateway.mail.subject import base_subject
 from gateway.texts import Catalogs, mark_in
-from gateway.texts import mark as _
-
-
-class Verb(StrEnum):
-    CLOSE = "close"
-    SOLVED = "solved"
-    WAIT = "wait"
-    NOTE = "note"
-    ASK = "ask"
-    ASSIGN = "assign"
-    STATUS = "status"
-    FOLLOW = "follow"
-    UNFOLLOW = "unfollow"
-    SPLIT = "split"
-    MERGE = "merge"
-    MOVE = "move"
-    FROM = "from"
-    TO = "to"
-    MAILBOX = "mailbox"
-    FOR = "for"
-    LANGUAGE = "language"
-    SPAM = "spam"
-    BLOCK = "block"
-    UNBLOCK = "unblock"
-    UNDO = "undo"
-    SEND = "send"
-    DRAFTS = "drafts"
-    REOPEN = "reopen"
-    REQUESTER = "requester"
-    CC = "cc"
-    ONLY = "only"
-    HELP = "help"
-
-
-_VERBS = {verb.value: verb for verb in Verb}
-
-FORMS: dict[Verb, str] = {
-    Verb.CLOSE: _("#close [silent]"),
-    Verb.SOLVED: _("#solved"),
-    Verb.WAIT: _("#wait"),
-    Verb.NOTE: _("#note"),
-    Verb.ASK: _("#ask ADDRESS [FILE, FILE]"),
-    Verb.ASSIGN: _("#assign NAME|me|nobody"),
-    Verb.STATUS: _("#status NAME"),
-    Verb.FOLLOW: _("#follow"),
-    Verb.UNFOLLOW: _("#unfollow"),
-    Verb.SPLIT: _("#split"),
-    Verb.MERGE: _("#merge N"),
-    Verb.MOVE: _("#move N"),
-    Verb.FROM: _("#from ADDRESS"),
-    Verb.TO: _("#to ADDRESS"),
-    Verb.MAILBOX: _("#mailbox ADDRESS"),
-    Verb.FOR: _("#for ADDRESS"),
-    Verb.LANGUAGE: _("#language en|de"),
-    Verb.SPAM: _("#spam"),
-    Verb.BLOCK: _("#block [ADDRESS|DOMAIN]"),
-    Verb.UNBLOCK: _("#unblock [ADDRESS|DOMAIN]"),
-    Verb.UNDO: _("#undo"),
-    Verb.SEND: _("#send [N]"),
-    Verb.DRAFTS: _("#drafts"),
-    Verb.REOPEN: _("#reopen [N]"),
-    Verb.REQUESTER: _("#requester ADDRESS"),
-    Verb.CC: _("#cc ADDRESS"),
-    Verb.ONLY: _("#only"),
-    Verb.HELP: _("#help"),
-}
-"""How each is written, in English; catalogs have it in other languages."""
-
-_COMMAND_WORDS: dict[Verb, str] = {
-    Verb.CLOSE: mark_in("command", "close|closed"),
-    Verb.SOLVED: mark_in("command", "solved|solve"),
-    Verb.WAIT: mark_in("command", "wait"),
-    Verb.NOTE: mark_in("command", "note"),
-    Verb.ASK: mark_in("command", "ask"),
-    Verb.ASSIGN: mark_in("command", "assign"),
-    Verb.STATUS: mark_in("command", "status"),
-    Verb.FOLLOW: mark_in("command", "follow"),
-    Verb.UNFOLLOW: mark_in("command", "unfollow"),
-    Verb.SPLIT: mark_in("command", "split"),
-    Verb.MERGE: mark_in("command", "merge"),
-    Verb.MOVE: mark_in("command", "move"),
-    Verb.FROM: mark_in("command", "from"),
-    Verb.TO: mark_in("command", "to"),
-    Verb.MAILBOX: mark_in("command", "mailbox"),
-    Verb.FOR: mark_in("command", "for"),
-    Verb.LANGUAGE: mark_in("command", "language"),
-    Verb.SPAM: mark_in("command", "spam"),
-    Verb.BLOCK: mark_in("command", "block"),
-    Verb.UNBLOCK: mark_in("command", "unblock"),
-    Verb.UNDO: mark_in("command", "undo"),
-    Verb.SEND: mark_in("command", "send"),
-    Verb.DRAFTS: mark_in("command", "drafts"),
-    Verb.REOPEN: mark_in("command", "reopen"),
-    Verb.REQUESTER: mark_in("command", "requester"),
-    Verb.CC: mark_in("command", "cc"),
-    Verb.ONLY: mark_in("command", "only"),
-    Verb.HELP: mark_in("command", "help"),
-}
 
 _SILENT = mark_in("command", "silent|silently|quietly")
 """Beside `#close`: the customer gets no mail of it."""
@@ -130,21 +32,6 @@ _STATUS_WORDS: dict[Status, str] = {
     Status.SOLVED: mark_in("status", "solved"),
     Status.CLOSED: mark_in("status", "closed"),
 }
-
-
-def aliases() -> Mapping[str, Verb]:
-    """Every other word for a command, in every language."""
-    return _aliases(texts.catalogs())
-
-
-@lru_cache(maxsize=1)
-def _aliases(catalogs: Catalogs) -> dict[str, Verb]:
-    found: dict[str, Verb] = {}
-    for words in catalogs.every():
-        for verb, message in _COMMAND_WORDS.items():
-            for word in words.words_in("command", message):
-                found.setdefault(word, verb)
-    return {word: verb for word, verb in found.items() if word not in _VERBS}
 
 
 def status_words() -> Mapping[str, Status]:
@@ -291,7 +178,7 @@ def _command(word: str, argument: str, languages: Sequence[str], statuses: Seque
     name = word.casefold()
     verb = _verb(name)
     if verb is None:
-        near = difflib.get_close_matches(name, [*_VERBS, *aliases()], 1, 0.6)
+        near = difflib.get_close_matches(name, [*VERBS, *aliases()], 1, 0.6)
         if not near:
             return code("unknown_command", word)
         return code("did_you_mean", word, FORMS[_verb(near[0]) or Verb(near[0])])
@@ -299,7 +186,7 @@ def _command(word: str, argument: str, languages: Sequence[str], statuses: Seque
 
 
 def _verb(name: str) -> Verb | None:
-    return _VERBS.get(name) or aliases().get(name)
+    return VERBS.get(name) or aliases().get(name)
 
 
 def _nothing(verb: Verb, argument: str, *_: Sequence[str]) -> Command | str:
@@ -316,6 +203,10 @@ def _silent(verb: Verb, argument: str, *rest: Sequence[str]) -> Command | str:
 
 def _rest(verb: Verb, argument: str, *_: Sequence[str]) -> Command | str:
     return Command(verb, argument)
+
+
+def _words_needed(verb: Verb, argument: str, *_: Sequence[str]) -> Command | str:
+    return Command(verb, argument) if argument else code("needs_words", FORMS[verb])
 
 
 def _number(verb: Verb, argument: str, *_: Sequence[str]) -> Command | str:
@@ -387,6 +278,7 @@ def _language(verb: Verb, argument: str, languages: Sequence[str], _: Sequence[s
 _ARGUMENTS: dict[Verb, Callable[[Verb, str, Sequence[str], Sequence[str]], Command | str]] = {
     Verb.CLOSE: _silent,
     Verb.NOTE: _rest,
+    Verb.SNOOZE: _words_needed,
     Verb.ASK: _asked,
     Verb.ASSIGN: _name,
     Verb.STATUS: _status,
@@ -406,6 +298,7 @@ _ARGUMENTS: dict[Verb, Callable[[Verb, str, Sequence[str], Sequence[str]], Comma
 }
 
 _ENDINGS = (Verb.CLOSE, Verb.SOLVED, Verb.WAIT, Verb.STATUS, Verb.SPAM, Verb.REOPEN)
+_NOT_PARKED = ((Verb.CLOSE, Verb.SNOOZE), (Verb.SPAM, Verb.SNOOZE))
 _MOVES = (Verb.SPLIT, Verb.MERGE, Verb.MOVE)
 PEOPLE = (Verb.FROM, Verb.TO, Verb.FOR, Verb.REQUESTER)
 """They name whom a new request is of."""
@@ -416,7 +309,7 @@ _ALONE = (*_MOVES, Verb.UNDO, Verb.DRAFTS)
 def _contradictions(commands: Sequence[Command]) -> list[str]:
     """Two orders that cannot both be meant; the same order twice with different words is one too."""
     problems = []
-    for group in (_ENDINGS, _MOVES, (*PEOPLE, Verb.ASK), (Verb.ASK, Verb.NOTE)):
+    for group in (_ENDINGS, _MOVES, (*PEOPLE, Verb.ASK), (Verb.ASK, Verb.NOTE), *_NOT_PARKED):
         verbs = list(dict.fromkeys(c.verb for c in commands if c.verb in group))
         if len(verbs) > 1:
             problems.append(code("contradiction", " & ".join(f"#{v.value}" for v in verbs)))

@@ -13,13 +13,13 @@ from gateway.core import (
     language,
     machines,
     orders,
+    parking,
     sides,
     token,
     window,
 )
 from gateway.core import remarks as about_mail
 from gateway.core.case import Case
-from gateway.core.commands import Verb
 from gateway.core.decision import Change, Decision, EntryDraft, Joined, NewTicket, Why
 from gateway.core.lifecycle import Move, Status, transition
 from gateway.core.notice import Audience, Notice, NoticeRequest
@@ -28,6 +28,7 @@ from gateway.core.reason import Reason
 from gateway.core.roles import is_role
 from gateway.core.thread import Match
 from gateway.core.ticket import EntryKind, Evidence, Role, Ticket
+from gateway.core.verbs import Verb
 from gateway.mail.quotation import is_forward_mark
 from gateway.mail.sentence import code
 from gateway.mail.subject import base_subject, is_forward, is_reply, without_gateway_tags
@@ -392,7 +393,7 @@ def reply_on_portal(ticket: Ticket, policy: Policy, text: str) -> Decision:
     if ticket.spam:
         why = Why(f"yes: {orders.sentence(reason)}", "no: it is spam", "no: it is spam", "no: it is spam")
         return Decision(reason, why, ticket=ticket.number, entry=replace(entry, collapsed=True))
-    return Decision(
+    done = Decision(
         reason,
         Why(
             "yes: " + orders.sentence(reason),
@@ -410,3 +411,4 @@ def reply_on_portal(ticket: Ticket, policy: Policy, text: str) -> Decision:
         events=(code("reopened", ticket.requester.shown),) if was_done else (),
         notices=audience.tell("reopened" if was_done else "reply", policy, ticket),
     )
+    return parking.woken(done, ticket, policy)

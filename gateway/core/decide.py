@@ -19,6 +19,7 @@ from gateway.core import (
     customers,
     lost,
     machines,
+    parking,
     probe,
     refusal,
     sent_folder,
@@ -41,7 +42,8 @@ def decide(case: Case) -> Decision:
     """The decision of the first row that applies; the last row always does."""
     if case.envelope.archived:
         return archive.recorded(case, _first(archive.unhurried(case)))
-    return _first(case)
+    ticket = case.ticket or case.reported_ticket
+    return parking.woken(_first(case), ticket, case.policy)
 
 
 def _first(case: Case) -> Decision:

@@ -78,6 +78,20 @@ class Joined:
 
 
 @dataclass(frozen=True, slots=True)
+class Snooze:
+    """A ticket is put aside until a time, or comes back."""
+
+    until: datetime | None = None
+    """None: it comes back now."""
+    by: str = ""
+    """Address of the agent who reads of it then; empty: whoever has the ticket."""
+    note: str = ""
+
+
+AWAKE = Snooze()
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """What becomes of the ticket. None and empty: stays as it is."""
 
@@ -107,6 +121,9 @@ class Change:
     """Entries that become comments: words of agents that stood in a customer's place."""
     links: tuple[tuple[str, int], ...] = ()
     """(kind, other ticket)"""
+    snooze: Snooze | None = None
+    tags: tuple[str, ...] | None = None
+    """All it has from now on."""
 
     def applied_to(self, ticket: Ticket) -> Ticket:
         """The ticket after it, as far as it is asked who is told: its people and its status."""
@@ -177,6 +194,10 @@ class Undo:
     """Whom `#from` made the requester took part before."""
     joined: tuple[str, ...] = ()
     """Keys of those who take part because of it: they must not go on getting the answers."""
+    snoozed: tuple[str, str, str] | None = None
+    """Until when (ISO, empty: not at all), by whom and with which note it was put aside before `#snooze`."""
+    tags: tuple[str, ...] | None = None
+    """Its tags before `#tag` or `#untag`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,6 +96,10 @@ class Hours:
         """Today at a time of the wall clock."""
         return self._at(now.astimezone(self.zone).date(), clock)
 
+    def on(self, day: date, clock: time) -> datetime:
+        """A day at a time of the wall clock."""
+        return self._at(day, clock)
+
     def _span(self, day: date) -> tuple[datetime, datetime] | None:
         if not self.is_business_day(day):
             return None

@@ -41,6 +41,8 @@ HEADLINES: dict[str, str] = {
     "closed_by_requester": _("Closed by the requester"),
     "note": _("New note"),
     "held": _("A mail is held"),
+    "snooze_due": _("Snoozed until now"),
+    "woken": _("Back sooner than planned"),
     "target_near": _("An answer is due soon"),
     "target_missed": _("The time to answer is over"),
     "rated_bad": _("Badly rated"),

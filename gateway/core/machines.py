@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from gateway.core import absence, audience, draft, token
+from gateway.core import absence, audience, draft, parking, token
 from gateway.core.case import Case
 from gateway.core.classify import Mail, null_reverse_path
 from gateway.core.decision import Change, Decision, Why
@@ -313,7 +313,7 @@ def undelivered(ticket: Ticket, policy: Policy, sent: SentFacts, written_for: st
         if written_for in (Audience.CUSTOMER.value, Audience.ADVISER.value)
         else ()
     )
-    return Decision(
+    decision = Decision(
         Reason.BOUNCE_OF_ANSWER if moved else Reason.BOUNCE,
         Why(attach="yes: it is a mail of this ticket", notify="yes" if told else "no: it was for an agent"),
         ticket=ticket.number,
@@ -321,3 +321,4 @@ def undelivered(ticket: Ticket, policy: Policy, sent: SentFacts, written_for: st
         events=(remark,),
         notices=told,
     )
+    return parking.brought_back(decision, ticket, policy) if told and ticket.snoozed_until else decision

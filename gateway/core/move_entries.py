@@ -7,10 +7,11 @@ so later replies follow. Each is reversible by `undo`.
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
 from gateway.core import advisers, audience, orders, sides
 from gateway.core.commands import Order
-from gateway.core.decision import Act, Change, Decision, Joined, Moved, NewTicket, Undo, Why
+from gateway.core.decision import AWAKE, Act, Change, Decision, Joined, Moved, NewTicket, Snooze, Undo, Why
 from gateway.core.lifecycle import Status
 from gateway.core.notice import Audience, Notice, NoticeRequest
 from gateway.core.reason import Reason
@@ -172,6 +173,7 @@ def undo(by: orders.OrderContext, done: Act, source: Ticket | None = None) -> De
         language=before.language,
         spam=before.spam,
         left=before.joined,
+        snooze=_snoozed_before(before),
         joined=(Joined(ticket.requester),) if before.took_part else (),
     )
     after = change.applied_to(ticket)
@@ -195,6 +197,13 @@ def undo(by: orders.OrderContext, done: Act, source: Ticket | None = None) -> De
         undoes=done,
         unblock=before.blocked,
     )
+
+
+def _snoozed_before(before: Undo) -> Snooze | None:
+    if before.snoozed is None:
+        return None
+    until, by, note = before.snoozed
+    return Snooze(datetime.fromisoformat(until), by, note) if until else AWAKE
 
 
 def _is_still_given(before: Undo, ticket: Ticket) -> bool:

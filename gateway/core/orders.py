@@ -8,15 +8,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from gateway.core import audience, blocking, sides, statuses
-from gateway.core.commands import PEOPLE, Order, Verb
-from gateway.core.decision import Change, Decision, EntryDraft, Joined, Undo, Why
+from gateway.core import audience, blocking, parking, sides, statuses
+from gateway.core.commands import PEOPLE, Order
+from gateway.core.decision import AWAKE, Change, Decision, EntryDraft, Joined, Snooze, Undo, Why
 from gateway.core.lifecycle import STATUS_MOVES, Move, Status, transition
 from gateway.core.notice import AttachedFile, Audience, Notice, NoticeRequest
 from gateway.core.policy import Agent, Policy
 from gateway.core.reason import SENTENCES, Reason
 from gateway.core.roles import is_role
 from gateway.core.ticket import Ticket
+from gateway.core.verbs import Verb
 from gateway.errors import IllegalTransition
 from gateway.mail.message import Address, address_key
 from gateway.mail.sentence import code
@@ -282,6 +283,9 @@ def _ordered(by: OrderContext, order: Order) -> tuple[Change, tuple[str, ...]]:
     if order.has(Verb.LANGUAGE):
         change = replace(change, language=order.argument(Verb.LANGUAGE))
         events.append(code("language_set", order.argument(Verb.LANGUAGE)))
+    if order.has(Verb.SNOOZE):
+        change = replace(change, snooze=_parked(by, order))
+        events += parking.event(change.snooze or AWAKE, by.name, by.policy.hours)
     if order.has(Verb.SPAM):
         change = replace(change, spam=True)
         events.append(code("spam", by.name))
@@ -295,6 +299,10 @@ def _ordered(by: OrderContext, order: Order) -> tuple[Change, tuple[str, ...]]:
         if not stays and by.policy.agent_for(former.address) is None and "@" in former.key:
             events.append(code("requester_out", former.address))
     return change, tuple(events)
+
+
+def _parked(by: OrderContext, order: Order) -> Snooze | None:
+    return parking.ordered(order.argument(Verb.SNOOZE), by.agent, by.now, by.policy.hours)
 
 
 def _is_participant(ticket: Ticket, order: Order) -> bool:
@@ -336,6 +344,8 @@ def problems(by: OrderContext, order: Order) -> tuple[str, ...]:
             return (*order.problems, code("no_such_mailbox", wanted, ", ".join(b.address for b in by.policy.mailboxes)))
         if by.ticket.number and box is by.policy.mailbox_for(by.ticket.mailbox):
             return (*order.problems, code("same_mailbox", box.address))
+    if order.has(Verb.SNOOZE) and _parked(by, order) is None:
+        return (*order.problems, code("no_such_time", order.argument(Verb.SNOOZE)))
     if order.has(Verb.ASSIGN):
         name = order.argument(Verb.ASSIGN)
         if name.casefold().strip() not in _NOBODY and find_agent(by, name) is None:
@@ -377,4 +387,7 @@ def before(
         requester=t.requester.address if new_requester(order) else "",
         took_part=bool(new_requester(order)) and _is_participant(t, order),
         joined=tuple(j.address.key for j in joined),
+        snoozed=(t.snoozed_until.isoformat() if t.snoozed_until else "", t.snoozed_by, t.snooze_note)
+        if order.has(Verb.SNOOZE)
+        else None,
     )

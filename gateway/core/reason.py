@@ -61,6 +61,7 @@ class Reason(StrEnum):
     CLOCK_SOLVES = "waited-too-long"
     CLOCK_CLOSES = "solved-long-enough"
     CLOCK_TARGET = "answer-due"
+    CLOCK_WAKES = "snooze-over"
     RATING_ASKED = "rating-asked"
     RATED = "rated"
     PROBE = "probe-came-back"
@@ -119,6 +120,7 @@ SENTENCES: dict[Reason, str] = {
     Reason.CLOCK_REMINDS: "The customer owes an answer and is reminded once.",
     Reason.CLOCK_SOLVES: "The customer owed an answer for too long: it counts as solved.",
     Reason.CLOCK_CLOSES: "It was solved long enough without an objection.",
+    Reason.CLOCK_WAKES: "It was put aside until now, and comes back.",
     Reason.CLOCK_TARGET: "The time to answer is over, or nearly.",
     Reason.RATING_ASKED: "It was closed a while ago: the customer is asked how it was.",
     Reason.RATED: "The customer said how it was.",

@@ -12,12 +12,13 @@ from datetime import timedelta
 from gateway.core import agent_mail, audience, draft, forward, machines, orders, outgoing_text
 from gateway.core.agent_mail import AgentCase
 from gateway.core.case import Case
-from gateway.core.commands import PEOPLE, Verb
+from gateway.core.commands import PEOPLE
 from gateway.core.decision import Decision, Doubt, Draft, NewDraft, Why
 from gateway.core.policy import Agent
 from gateway.core.reason import Reason
 from gateway.core.thread import leads_to
 from gateway.core.ticket import EntryKind, Role, Ticket
+from gateway.core.verbs import Verb
 from gateway.core.window import Budget
 from gateway.mail.message import address_key
 from gateway.mail.sentence import code

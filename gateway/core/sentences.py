@@ -30,6 +30,12 @@ SENTENCES: dict[str, str] = {
     "goes_on_apart": _("Your request {0} is handled by itself again, under this reference."),
     "continues": _("Your earlier request {0} was closed some time ago. It continues under this new reference."),
     "status_set": _("Status set to “{0}” by {1}."),
+    "snoozed": _("Snoozed until {0} by {1}."),
+    "snooze_note": _("Note: {0}"),
+    "snoozed_by": _("It was snoozed by {0}."),
+    "unsnoozed": _("{0} took it up again."),
+    "snooze_over": _("It was snoozed until now."),
+    "woken": _("It comes back sooner than planned."),
     "assigned": _("Assigned to {0}."),
     "unassigned": _("Assigned to nobody."),
     "given": _("{0} gave it to {1}."),
@@ -263,6 +269,10 @@ SENTENCES: dict[str, str] = {
     "ask_agent": _("{0} is an agent: #note and their name with an @ tell them."),
     "ask_customer": _("{0} takes part as a customer: answer without #ask."),
     "no_such_file": _("No file of this ticket is called {0}. There are: {1}"),
+    "needs_words": _("{0} needs more than that: write what you mean on the same line."),
+    "no_such_time": _(
+        "#snooze {0}: no time ahead is understood. Write 3d, 2h, monday, tomorrow 14:30, 14:30 or 2026-12-01."
+    ),
     "needs_name": _("{0} needs a name, “me” or “nobody”."),
     "no_such_status": _("#status {0}: there is no such status. Use one of: {1}."),
     "no_such_language": _("#language takes one of: {0}."),

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from gateway import texts
-from gateway.core.commands import FORMS, Verb
+from gateway.core.verbs import FORMS, Verb
 from gateway.texts import mark as _
 
 GROUPS: dict[str, dict[Verb, str]] = {
@@ -27,6 +27,7 @@ GROUPS: dict[str, dict[Verb, str]] = {
         Verb.FOLLOW: _("hear of everything about this ticket"),
         Verb.UNFOLLOW: _("hear no more of it"),
         Verb.STATUS: _("set the status"),
+        Verb.SNOOZE: _("it comes back to you then, with the note; sooner if the customer writes"),
         Verb.REOPEN: _("it is our turn again"),
     },
     _("Tickets and people"): {

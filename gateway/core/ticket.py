@@ -92,6 +92,13 @@ class Ticket:
     proposed: bool = False
     """We said that it is solved before it was closed."""
     spam: bool = False
+    snoozed_until: datetime | None = None
+    """Put aside until then; None while it is not."""
+    snoozed_by: str = ""
+    """Address of the agent it comes back to; empty: to whoever has it."""
+    snooze_note: str = ""
+    tags: tuple[str, ...] = ()
+    """In lower case, sorted."""
     birth: str = ""
     """Random signs that no other ticket has: marks hold them, so that a number alone names nothing."""
     old_marks: bool = False

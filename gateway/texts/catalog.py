@@ -99,11 +99,11 @@ class Catalog:
         """`12 March 2026`."""
         return self._date(value, zone, self.pgettext("date", "d MMMM y"))
 
-    def weekday(self, number: int) -> str:
+    def weekday(self, number: int, *, short: bool = False) -> str:
         """The name of a day; Monday is 0."""
         from babel.dates import get_day_names
 
-        return str(get_day_names("wide", locale=self._locale)[number])
+        return str(get_day_names("abbreviated" if short else "wide", locale=self._locale)[number])
 
     def ago(self, age: timedelta) -> str:
         """`3 days ago`; empty for less than a minute."""

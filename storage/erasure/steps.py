@@ -78,6 +78,9 @@ class Erasure:
                 assignee="",
                 due_at=None,
                 warn_at=None,
+                snoozed_until=None,
+                snoozed_by="",
+                snooze_note="",
                 anonymised_at=now,
             )
         )

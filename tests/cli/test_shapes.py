@@ -15,7 +15,7 @@ from tests.conftest import NOW
 ENTRY = "id kind author body_text reply_text attachments message_id created_at reason evidence"
 TICKET = (
     "number reference subject status requester mailbox assignee created_at last_activity_at closed_by "
-    "participants advisers entries"
+    "participants advisers snoozed_until tags entries"
 )
 JOURNAL = "id state reason cause received_at source reverse_path recipients size sha256 ticket"
 OUTBOX = "id state notice recipient ticket message_id attempts last_reply next_attempt_at"

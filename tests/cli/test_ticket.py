@@ -300,6 +300,16 @@ def test_small_orders_at_the_shell(shop: Shop, typed: Type) -> None:
     assert (found["status"], found["entries"][-1]["kind"]) == ("waiting_on_contact", "comment")
 
 
+def test_a_ticket_is_put_aside_at_the_shell(shop: Shop) -> None:
+    """Until when and why stands on it; what is no time ahead is refused."""
+    assert "no time ahead" in shop.refused("ticket", "snooze", "1", "soon")
+    shop.out("ticket", "snooze", "1", "2d", "call", "them", "--agent", "anna@example.com")
+    assert "call them" in shop.out("ticket", "show", "1")
+    assert shop.json("ticket", "show", "1")["snoozed_until"]
+    shop.out("ticket", "snooze", "1", "off")
+    assert not shop.json("ticket", "show", "1")["snoozed_until"]
+
+
 def test_orders_at_the_shell(shop: Shop) -> None:
     """Assign, reopen, split, merge and move do what an agent's mail would."""
     shop.feed(REQUEST.replace("request-1", "request-2"))

@@ -45,6 +45,8 @@ ROWS = [
     ("merged", TEAM, {"Mine", "Far"}, {*TEAM, "Far"}),
     ("moved", TEAM, {"Mine", "Far"}, {*TEAM, "Far"}),
     ("handed_over", TEAM, {"Mine", "Far"}, {*TEAM, "Far"}),
+    ("snooze_due", TEAM, {"Mine", "Far"}, {*TEAM, "Far"}),
+    ("woken", set(), set(), set()),
     ("target_near", TEAM, {"Mine", "Far", "Lead"}, {*TEAM, "Far"}),
     ("target_missed", TEAM, {"Mine", "Far", "Lead"}, {*TEAM, "Far"}),
     ("rated_bad", {"Lead"}, {"Lead"}, {"Lead"}),
@@ -115,6 +117,13 @@ def test_the_whole_notice_goes_before_the_line() -> None:
         ("Ours", "assigned", False),
         ("Mine", "note", False),
     ]
+
+
+def test_a_snoozed_ticket_comes_back_to_whoever_put_it_aside() -> None:
+    """Whoever has it meanwhile; the others need not know."""
+    put_aside = replace(on(MINE.address), snoozed_by=OURS.address)
+    assert names(tell("snooze_due", POLICY, put_aside)) == {"Ours"}
+    assert names(tell("woken", POLICY, put_aside)) == {"Ours"}
 
 
 def test_a_bad_rating_without_leads_goes_to_whoever_has_it() -> None:

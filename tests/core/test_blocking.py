@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from gateway.core import blocking, commands
-from gateway.core.commands import Verb
 from gateway.core.policy import Agent
+from gateway.core.verbs import Verb
 from gateway.mail.message import Address
 from tests.core.build import ANNA, BOX, KIM, POLICY
 

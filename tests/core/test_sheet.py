@@ -6,7 +6,8 @@ from pathlib import Path
 
 from gateway import texts
 from gateway.core import sheet
-from gateway.core.commands import Verb, read
+from gateway.core.commands import read
+from gateway.core.verbs import Verb
 
 PAGE = Path(__file__).parents[2] / "docs" / "agents.md"
 

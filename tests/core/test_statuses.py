@@ -7,12 +7,13 @@ from dataclasses import replace
 import pytest
 
 from gateway.core import commands, statuses
-from gateway.core.commands import Command, Verb
+from gateway.core.commands import Command
 from gateway.core.compose import Scene, compose
 from gateway.core.lifecycle import Status
 from gateway.core.notice import Audience, Notice, NoticeRequest
 from gateway.core.policy import Policy, SiteStatus
 from gateway.core.ticket import Ticket
+from gateway.core.verbs import Verb
 from gateway.mail.message import Address
 from tests.conftest import NOW
 

@@ -14,7 +14,7 @@ import pytest
 
 from gateway import texts
 from gateway.config import build
-from gateway.core import commands
+from gateway.core import verbs
 from gateway.errors import ConfigError
 from gateway.mail.new_text import marker, new_text
 
@@ -98,12 +98,12 @@ def test_words_of_a_site_are_recognised_beside_ours(tmp_path: Path) -> None:
     entries = 'msgctxt "command"\nmsgid "note"\nmsgstr "remarque"\n'
     entries += '\nmsgid "##- Please write your reply above this line -##"\nmsgstr "##- Répondez ici -##"\n'
     build({"gateway": {"templates_dir": str(site(tmp_path, "fr", entries))}}, tmp_path / "x.toml")
-    assert {commands.aliases()[word].value for word in ("remarque", "notiz")} == {"note"}
+    assert {verbs.aliases()[word].value for word in ("remarque", "notiz")} == {"note"}
     assert new_text("Oui\n##- Répondez ici -##\nVotre demande") == "Oui"
     assert new_text(f"Ja\n{marker('de')}\nIhre Anfrage") == "Ja"
     texts.use(None)
-    assert "remarque" not in commands.aliases()
-    assert "notiz" in commands.aliases()
+    assert "remarque" not in verbs.aliases()
+    assert "notiz" in verbs.aliases()
 
 
 def test_words_of_quoting_may_be_a_sites(tmp_path: Path) -> None:

@@ -14,9 +14,11 @@ from email import message_from_bytes
 from email import policy as email_policy
 from email.message import EmailMessage
 from email.utils import format_datetime, parseaddr
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from gateway.clock import tickets
 from gateway.core import token
 from gateway.core.policy import Agent, Mailbox, Policy
 from gateway.core.sentences import text_of
@@ -112,6 +114,13 @@ class Player:
     def _do_close_link(self, step: dict[str, Any]) -> None:
         changed = self.database.write_now(lambda tx: acts.close_by_link(self.desk, tx, step["ticket"], self.clock.now))
         self._say(f"close link: {'closed' if changed else 'nothing changed'}")
+
+    def _do_tick(self, step: dict[str, Any]) -> None:
+        """The clock looks at every ticket, as it does each minute."""
+        for ticket in self.database.read_now(lambda tx: tx.reads.search(limit=200)):
+            done = self.database.write_now(partial(tickets.tick, self.desk, number=ticket.number, now=self.clock.now))
+            if done:
+                self._say(f"the clock, ticket {ticket.number}: {done.reason.value}")
 
     def _do_deliver(self, step: dict[str, Any]) -> None:
         """Everything that is due leaves."""
@@ -254,6 +263,8 @@ class Player:
                     for p in t.people
                 )
                 facts = [f"ticket {t.number}: {t.status.value}", f"requester {t.requester.address}"]
+                facts += [f"snoozed until {t.snoozed_until:%Y-%m-%d %H:%M}"] if t.snoozed_until else []
+                facts += [f"tags {' '.join(t.tags)}"] if t.tags else []
                 facts += [f"with {people}"] if people else []
                 facts += [f"closed by {t.closed_by}"] if t.closed_by else []
                 facts += [f"assigned to {t.assignee}"] if t.assignee else []

@@ -1,0 +1,84 @@
+"""Tickets that are put aside until a time: `#snooze`, and what brings them back, the clock or somebody who writes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from gateway import texts
+from gateway.core import audience, when
+from gateway.core.decision import AWAKE, Change, Decision, Snooze, Why
+from gateway.core.hours import Hours
+from gateway.core.notice import Notice
+from gateway.core.policy import Agent, Policy
+from gateway.core.reason import SENTENCES, Reason
+from gateway.core.ticket import Role, Ticket
+from gateway.mail.sentence import code
+from gateway.texts import mark_in
+
+_OFF = mark_in("command", "off|back|none")
+
+
+def ordered(argument: str, agent: Agent | None, now: datetime, hours: Hours) -> Snooze | None:
+    """What `#snooze WHEN [NOTE]` orders; None where no moment ahead is understood. `agent` None: the operator."""
+    word = argument.casefold().strip(".! ")
+    if any(word in words.words_in("command", _OFF) for words in texts.catalogs().every()):
+        return AWAKE
+    until, note = when.moment(argument, now, hours)
+    return Snooze(until, agent.address if agent else "", " ".join(note.split())) if until else None
+
+
+def event(snooze: Snooze, who: str, hours: Hours) -> tuple[str, ...]:
+    """Sentences of the ticket's history."""
+    if snooze.until is None:
+        return (code("unsnoozed", who),)
+    said = code("snoozed", f"{snooze.until.astimezone(hours.zone):%Y-%m-%d %H:%M}", who)
+    return (said, code("snooze_note", snooze.note)) if snooze.note else (said,)
+
+
+def due(ticket: Ticket, policy: Policy, now: datetime) -> Decision | None:
+    """It comes back to whoever put it aside."""
+    if ticket.snoozed_until is None or now < ticket.snoozed_until:
+        return None
+    return Decision(
+        Reason.CLOCK_WAKES,
+        Why(attach="yes: " + SENTENCES[Reason.CLOCK_WAKES], notify="yes: it is time"),
+        ticket=ticket.number,
+        change=Change(snooze=AWAKE),
+        events=(code("snooze_over"),),
+        notices=audience.tell("snooze_due", policy, ticket, remarks=_why(ticket, policy)),
+    )
+
+
+def woken(decision: Decision, ticket: Ticket | None, policy: Policy) -> Decision:
+    """The decision, and that the ticket comes back: somebody who is no agent wrote, or a mail of ours failed."""
+    entry = decision.entry
+    if ticket is None or ticket.snoozed_until is None or decision.ticket != ticket.number:
+        return decision
+    if entry is None or entry.collapsed or entry.role is Role.AGENT or decision.change.snooze is not None:
+        return decision
+    return brought_back(decision, ticket, policy)
+
+
+def brought_back(decision: Decision, ticket: Ticket, policy: Policy) -> Decision:
+    """The decision about a ticket that is put aside, which it is no longer then."""
+    remarks = (code("woken"), *_why(ticket, policy))
+    told = tuple(
+        replace(n, remarks=(*remarks, *n.remarks)) if n.notice is Notice.AGENT_NOTICE and not n.brief else n
+        for n in decision.notices
+    )
+    back = audience.tell("woken", policy, ticket, remarks=remarks)
+    return replace(
+        decision,
+        change=replace(decision.change, snooze=AWAKE),
+        events=(*decision.events, code("woken")),
+        notices=audience.each_once((*told, *back)),
+    )
+
+
+def _why(ticket: Ticket, policy: Policy) -> tuple[str, ...]:
+    """Who put it aside, and what for."""
+    agent = policy.agent_for(ticket.snoozed_by) if ticket.snoozed_by else None
+    who = (agent.name or agent.address) if agent else ticket.snoozed_by or "operator"
+    note = (code("snooze_note", ticket.snooze_note),) if ticket.snooze_note else ()
+    return (code("snoozed_by", who), *note)

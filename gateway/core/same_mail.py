@@ -1,0 +1,35 @@
+"""Whether two mails are one and the same: what of a mail is its content, and what transport adds on its way."""
+
+from __future__ import annotations
+
+import hashlib
+
+from gateway.core.known_quotes import folded
+from gateway.mail.message import Message
+from gateway.mail.subject import base_subject
+
+
+def content_hash(raw: bytes, message: Message) -> str:
+    """Hash of a mail's content without what transport adds on its way (trace fields, line ends)."""
+    body = raw.replace(b"\r\n", b"\n").partition(b"\n\n")[2]
+    head = f"{_author_key(message)}\0{message.subject}\0{message.date}\0".encode()
+    return hashlib.sha256(head + body.rstrip(b"\n")).hexdigest()
+
+
+def of_one_author(a: Message, b: Message) -> bool:
+    """Also when neither names one."""
+    return _author_key(a) == _author_key(b)
+
+
+def _author_key(message: Message) -> str:
+    return message.author.key if message.author else ""
+
+
+def is_copy(earlier: Message, message: Message) -> bool:
+    """Two mails of one id and one date are the same one where a list or a gateway only added to it: a footer, a banner,
+    a tag in the subject."""
+    if message.date is None or earlier.date != message.date or not of_one_author(earlier, message):
+        return False
+    a, b = (folded(m.body_text) for m in (earlier, message))
+    alike = a in b or b in a
+    return alike and base_subject(earlier.subject) == base_subject(message.subject)

@@ -1,0 +1,126 @@
+"""The orders there are: each with how it is written, and every other word for it in every language."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from functools import lru_cache
+
+from gateway import texts
+from gateway.texts import Catalogs, mark_in
+from gateway.texts import mark as _
+
+
+class Verb(StrEnum):
+    CLOSE = "close"
+    SOLVED = "solved"
+    WAIT = "wait"
+    NOTE = "note"
+    ASK = "ask"
+    ASSIGN = "assign"
+    STATUS = "status"
+    SNOOZE = "snooze"
+    FOLLOW = "follow"
+    UNFOLLOW = "unfollow"
+    SPLIT = "split"
+    MERGE = "merge"
+    MOVE = "move"
+    FROM = "from"
+    TO = "to"
+    MAILBOX = "mailbox"
+    FOR = "for"
+    LANGUAGE = "language"
+    SPAM = "spam"
+    BLOCK = "block"
+    UNBLOCK = "unblock"
+    UNDO = "undo"
+    SEND = "send"
+    DRAFTS = "drafts"
+    REOPEN = "reopen"
+    REQUESTER = "requester"
+    CC = "cc"
+    ONLY = "only"
+    HELP = "help"
+
+
+VERBS = {verb.value: verb for verb in Verb}
+
+FORMS: dict[Verb, str] = {
+    Verb.CLOSE: _("#close [silent]"),
+    Verb.SOLVED: _("#solved"),
+    Verb.WAIT: _("#wait"),
+    Verb.NOTE: _("#note"),
+    Verb.ASK: _("#ask ADDRESS [FILE, FILE]"),
+    Verb.ASSIGN: _("#assign NAME|me|nobody"),
+    Verb.STATUS: _("#status NAME"),
+    Verb.SNOOZE: _("#snooze 3d|monday|14:30|2026-12-01 [NOTE]"),
+    Verb.FOLLOW: _("#follow"),
+    Verb.UNFOLLOW: _("#unfollow"),
+    Verb.SPLIT: _("#split"),
+    Verb.MERGE: _("#merge N"),
+    Verb.MOVE: _("#move N"),
+    Verb.FROM: _("#from ADDRESS"),
+    Verb.TO: _("#to ADDRESS"),
+    Verb.MAILBOX: _("#mailbox ADDRESS"),
+    Verb.FOR: _("#for ADDRESS"),
+    Verb.LANGUAGE: _("#language en|de"),
+    Verb.SPAM: _("#spam"),
+    Verb.BLOCK: _("#block [ADDRESS|DOMAIN]"),
+    Verb.UNBLOCK: _("#unblock [ADDRESS|DOMAIN]"),
+    Verb.UNDO: _("#undo"),
+    Verb.SEND: _("#send [N]"),
+    Verb.DRAFTS: _("#drafts"),
+    Verb.REOPEN: _("#reopen [N]"),
+    Verb.REQUESTER: _("#requester ADDRESS"),
+    Verb.CC: _("#cc ADDRESS"),
+    Verb.ONLY: _("#only"),
+    Verb.HELP: _("#help"),
+}
+"""How each is written, in English; catalogs have it in other languages."""
+
+_COMMAND_WORDS: dict[Verb, str] = {
+    Verb.CLOSE: mark_in("command", "close|closed"),
+    Verb.SOLVED: mark_in("command", "solved|solve"),
+    Verb.WAIT: mark_in("command", "wait"),
+    Verb.NOTE: mark_in("command", "note"),
+    Verb.ASK: mark_in("command", "ask"),
+    Verb.ASSIGN: mark_in("command", "assign"),
+    Verb.STATUS: mark_in("command", "status"),
+    Verb.SNOOZE: mark_in("command", "snooze|later"),
+    Verb.FOLLOW: mark_in("command", "follow"),
+    Verb.UNFOLLOW: mark_in("command", "unfollow"),
+    Verb.SPLIT: mark_in("command", "split"),
+    Verb.MERGE: mark_in("command", "merge"),
+    Verb.MOVE: mark_in("command", "move"),
+    Verb.FROM: mark_in("command", "from"),
+    Verb.TO: mark_in("command", "to"),
+    Verb.MAILBOX: mark_in("command", "mailbox"),
+    Verb.FOR: mark_in("command", "for"),
+    Verb.LANGUAGE: mark_in("command", "language"),
+    Verb.SPAM: mark_in("command", "spam"),
+    Verb.BLOCK: mark_in("command", "block"),
+    Verb.UNBLOCK: mark_in("command", "unblock"),
+    Verb.UNDO: mark_in("command", "undo"),
+    Verb.SEND: mark_in("command", "send"),
+    Verb.DRAFTS: mark_in("command", "drafts"),
+    Verb.REOPEN: mark_in("command", "reopen"),
+    Verb.REQUESTER: mark_in("command", "requester"),
+    Verb.CC: mark_in("command", "cc"),
+    Verb.ONLY: mark_in("command", "only"),
+    Verb.HELP: mark_in("command", "help"),
+}
+
+
+def aliases() -> Mapping[str, Verb]:
+    """Every other word for a command, in every language."""
+    return _aliases(texts.catalogs())
+
+
+@lru_cache(maxsize=1)
+def _aliases(catalogs: Catalogs) -> dict[str, Verb]:
+    found: dict[str, Verb] = {}
+    for words in catalogs.every():
+        for verb, message in _COMMAND_WORDS.items():
+            for word in words.words_in("command", message):
+                found.setdefault(word, verb)
+    return {word: verb for word, verb in found.items() if word not in VERBS}
