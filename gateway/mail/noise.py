@@ -39,6 +39,15 @@ _ASKS = re.compile(
     r"|forbud|удал|уничтож|запрещ|видал|заборон|silin|yasak|διαγρ|απαγορ|删除|刪除|削除|禁止|삭제",
     re.I,
 )
+_SPOKEN = (
+    "confiden konfiden vertraulich riservat vertrouwelijk poufn důvěrn dôvern bizalmas luottamuksell "
+    "fortrolig конфиденц "
+    "конфіденц gizli εμπιστευτικ privileged geschützt 機密 机密 保密 기밀 error mistake irrtümlich erreur engano "
+    "errore vergissing "
+    "ongeluk omyłk omylem tévedés erehdyks misstag fejl feil ошибке помилков yanlışlık λάθος 誤って 误收 "
+    "environment printing umwelt imprim ambiente milieu"
+).split()
+"""A cheap first look: one of these stands in every such paragraph, folded."""
 _MINE = re.compile(r"\b(?:I|I'm|my|ich|mein\w*|mir|je|j|mon|mes|yo|mi|mis|io|mio|mia|eu|meu|minha|ik|mijn)\b")
 _GREEN = re.compile(
     r"(?:consider|think (?:of|about)|before) .{0,40}(?:environment|printing)|umwelt.{0,60}(?:druck|papier)"
@@ -79,9 +88,14 @@ def without_noise(text: str) -> str:
     found = readable(_without_pgp(_TAG_LINE.sub("", without_banner(text))))
     if _DRAWN_ANYWHERE.search(found):
         found = _without_footers(found)
-    if _SECRET.search(found) or _GREEN.search(found):
+    if _may_speak(found):
         found = _without_notices(found)
     return found if found == text or found.strip() else text
+
+
+def _may_speak(text: str) -> bool:
+    folded = text.lower()
+    return any(word in folded for word in _SPOKEN)
 
 
 def _without_pgp(text: str) -> str:
@@ -98,17 +112,18 @@ def _without_notices(text: str) -> str:
     is the sender's."""
     lines = text.split("\n")
     kept: list[str] = []
-    start = 0
+    start, begun = 0, False
     while start < len(lines):
         end = start
         while end < len(lines) and _said(lines[end]):
             end += 1
         paragraph = lines[start:end]
-        if paragraph and any(_said(line) for line in kept) and _is_notice(paragraph):
+        if paragraph and begun and _is_notice(paragraph):
             while kept and (not _said(kept[-1]) or _DRAWN.match(kept[-1].strip())):
                 kept.pop()
         else:
             kept += paragraph
+            begun = begun or bool(paragraph)
         blank = end
         while end < len(lines) and not _said(lines[end]):
             end += 1
@@ -118,12 +133,12 @@ def _without_notices(text: str) -> str:
 
 
 def _said(line: str) -> str:
-    return _MARKS.sub("", line).strip()
+    return (_MARKS.sub("", line) if line.startswith(">") else line).strip()
 
 
 def _is_notice(paragraph: list[str]) -> bool:
     said = " ".join(_said(line) for line in paragraph)
-    if len(said) > PARAGRAPH_MOST or "?" in said:
+    if len(said) > PARAGRAPH_MOST or "?" in said or not _may_speak(said):
         return False
     if len(said) <= GREEN_MOST and _GREEN.search(said):
         return True

@@ -78,15 +78,15 @@ def read(tree: MimeMessage, leaves: tuple[Part, ...], fields: Fields, text: str)
 def _is_aggregate(leaves: tuple[Part, ...], fields: Fields) -> bool:
     """Figures another provider sends about our domain (DMARC, TLS). A person who asks about one writes a subject of
     their own, or answers and forwards."""
+    files = [part for part in leaves if part.main_type == "application"]
+    if not files:
+        return False
     title = fields.text("subject")
     if is_forward(title) or fields.raw("in-reply-to") or fields.raw("references"):
         return False
-    files = [part for part in leaves if part.main_type == "application"]
-    if any(part.content_type.startswith("application/tlsrpt") for part in files):
+    if _AGGREGATE_SUBJECT.match(title) or any(part.content_type.startswith("application/tlsrpt") for part in files):
         return True
-    if files and _AGGREGATE_SUBJECT.match(title):
-        return True
-    names = [m for part in leaves if "!" in part.filename and (m := _AGGREGATE_FILE.fullmatch(part.filename.strip()))]
+    names = [m for part in files if "!" in part.filename and (m := _AGGREGATE_FILE.fullmatch(part.filename.strip()))]
     shown = title.casefold()
     return any("report" in shown and (m[1].casefold() in shown or m[2].casefold() in shown) for m in names)
 

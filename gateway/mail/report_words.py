@@ -69,12 +69,11 @@ _STATUS_IN_WORDS = re.compile(r"\b([45]\.\d{1,3}\.\d{1,3})\b")
 _EXPANDED = re.compile(r"\(expanded from:?\s*<?([^\s<>()@]{1,64}@[^\s<>()@]{1,250})>?\)", re.I)
 """Sendmail and Postfix: where a forward led to, and the address that was written to."""
 _CONTACT = re.compile(
-    r"(?i)(?:contact|please ask|(?:send|by) (?:an? )?(?:e-?)?mail to|please write to|help from"
-    r"|questions?|assistance|support at"
-    r"|wenden sie sich an|kontaktieren sie|fragen|hilfe)\b[^@\n]{0,60}?"
-    r"<?([\w.!#$%&'*+/=?^`{|}~-]{1,64}@[A-Za-z0-9.-]{1,250}[A-Za-z0-9])"
+    r"(?i)(?:contact|please ask|(?:send|by) (?:an? )?(?:e-?)?mail to|please write to|help from|questions?|assistance"
+    r"|support at|wenden sie sich an|kontaktieren sie|fragen|hilfe)\b[^@\n]{0,60}$"
 )
-"""Whom a provider offers for questions."""
+"""What stands in front of the address a provider offers for questions."""
+CONTACT_BEFORE = 100
 _CODE = re.compile(r"\b[45]\d\d[ -]|\b[45]\.\d{1,3}\.\d{1,3}\b")
 _OWN = ("to", "delivered-to", "envelope-to")
 """Fields of a bounce that name whom it is sent to."""
@@ -118,7 +117,7 @@ def told_in_words(tree: MimeMessage, leaves: tuple[Part, ...], fields: Fields, t
         system = is_from_system(fields, leaves)
         if not temporary and not permanent and system:
             permanent = _refused(said, fields)
-        never = _not_recipients(leaves, fields, text)
+        never = _not_recipients(leaves, fields, said, text)
         permanent, temporary = ([a for a in found if a.casefold() not in never] for found in (permanent, temporary))
         if not temporary and not permanent and system:
             permanent = _by_what_came_back(leaves, fields, said, text, never)
@@ -133,12 +132,14 @@ def told_in_words(tree: MimeMessage, leaves: tuple[Part, ...], fields: Fields, t
     return tuple(found.values())
 
 
-def _not_recipients(leaves: tuple[Part, ...], fields: Fields, text: str) -> set[str]:
+def _not_recipients(leaves: tuple[Part, ...], fields: Fields, said: str, text: str) -> set[str]:
     """Addresses a bounce names that did not bounce: whom it is sent to, who wrote the mail that came back, its
     Message-ID, and whom to ask about it."""
     found = {i.casefold() for i in returned.quoted_ids(text)}
     found |= {a.key for name in _OWN for value in fields.raws(name) for a in people.found_in(value)}
-    found |= {m[1].casefold() for m in _CONTACT.finditer(text[:TEXT_LIMIT])}
+    for m in _ADDRESS.finditer(said):
+        if _CONTACT.search(said[max(0, m.start() - CONTACT_BEFORE) : m.start()]):
+            found.add(m[1].casefold())
     for header in returned.headers(leaves):
         found |= {i.casefold() for i in returned.ids_of(header)} | returned.writers(header)
         found -= {a.key for a in people.found_in(mime.field(header, "to"))}
