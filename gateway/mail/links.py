@@ -28,7 +28,7 @@ _TRACKING = re.compile(
     r"(?:utm_\w+|fbclid|gclid|dclid|msclkid|mc_[ce]id|_hs(?:enc|mi)|mkt_tok|igshid|yclid|vero_id|oly_\w+_id)", re.I
 )
 _BEHIND = re.compile(r" ?<((?:mailto:|tel:|https?://)[^\s<>]{1,2000})>", re.I)
-_SHOWN = re.compile(r"(?:\+?[\d(][\d ()/.-]{4,30}\d|[^\s<>]{3,200})$")
+_NUMBER = re.compile(r"\+?[\d(][\d ()/.-]{4,30}\d$")
 SHOWN_LIMIT = 200
 
 
@@ -50,8 +50,10 @@ def _once_each(text: str) -> str:
     out: list[str] = []
     end = 0
     for found in _BEHIND.finditer(text):
-        shown = _SHOWN.search(text[max(end, found.start() - SHOWN_LIMIT) : found.start()])
-        if shown and same(shown[0], found[1]):
+        before = text[max(end, found.start() - SHOWN_LIMIT) : found.start()].rpartition("\n")[2]
+        number = _NUMBER.search(before[-34:]) if found[1][:4].lower() == "tel:" else None
+        shown = number[0] if number else before[before.rfind(" ") + 1 :].rpartition("<")[2]
+        if shown and same(shown, found[1]):
             out.append(text[end : found.start()])
             end = found.end()
     return "".join([*out, text[end:]])

@@ -80,7 +80,6 @@ _TAG_LINE = re.compile(
     re.I,
 )
 """A gateway's tag on a line of its own."""
-_MARKS = re.compile(r"(?m)^(?:> ?)+")
 
 
 def without_noise(text: str) -> str:
@@ -94,8 +93,7 @@ def without_noise(text: str) -> str:
 
 
 def _may_speak(text: str) -> bool:
-    folded = text.lower()
-    return any(word in folded for word in _SPOKEN)
+    return any(map(text.lower().__contains__, _SPOKEN))
 
 
 def _without_pgp(text: str) -> str:
@@ -133,7 +131,7 @@ def _without_notices(text: str) -> str:
 
 
 def _said(line: str) -> str:
-    return (_MARKS.sub("", line) if line.startswith(">") else line).strip()
+    return line.lstrip("> ").rstrip() if line.startswith(">") else line.strip()
 
 
 def _is_notice(paragraph: list[str]) -> bool:

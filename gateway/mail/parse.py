@@ -66,6 +66,11 @@ def _parse(raw: bytes, envelope: Envelope | None) -> Message:
     elif unsure:
         defects.append("From can be read in more than one way")
     digest = hashlib.sha256(raw).hexdigest()
+    reported = report.read(tree, content.leaves, fields, content.text)
+    written_to = [a.name for a in (*header.to, *header.cc) if a.name]
+    reply_text = _reply_text(content, fields.text("subject"), written_to)
+    if not (reported or subject.is_forward(fields.text("subject"))):
+        reply_text = noise.without_noise(reply_text)
     return Message(
         author=author,
         from_=header.from_,
@@ -81,12 +86,12 @@ def _parse(raw: bytes, envelope: Envelope | None) -> Message:
         references=_ids(fields, "references"),
         date=header.date,
         body_text=content.text,
-        reply_text=_reply_text(content, fields.text("subject"), [a.name for a in (*header.to, *header.cc) if a.name]),
+        reply_text=reply_text,
         body_html=content.html,
         attachments=attachments(content),
         nested=tuple(_nested(path, part) for path, part in content.nested[:NESTED_LIMIT]),
         events=_events(content),
-        report=report.read(tree, content.leaves, fields, content.text),
+        report=reported,
         reaction=any(part.content_type == _REACTION for part in content.leaves),
         headers={name: fields.texts(name) for name in fields.names()},
         encryption=content.encryption,
@@ -207,7 +212,7 @@ def _reply_text(content: Content, title: str, people: list[str]) -> str:
         found = new_text.told_by_markup(found, content.html)
     if found != content.text and content.html and new_text.answered_in_colour(found, content.html):
         found = content.text
-    return noise.without_noise(found)
+    return new_text.without_banner(found)
 
 
 def _events(content: Content) -> tuple[Event, ...]:

@@ -232,11 +232,15 @@ def is_header_block(lines: Sequence[str]) -> bool:
 def is_block_by_shape(lines: Sequence[str], title: str) -> bool:
     """The same in a language nobody knows: four to seven lines `Word: value` that begin with a person or a moment;
     one holds an address, another a date with time, and a third the subject of a reply. `title` is the mail's own."""
+    if "@" not in lines[0] and not _ANY_TIME.search(lines[0]):
+        return False
     values: dict[str, str] = {}
     for line in lines[:8]:
         found = _FIELD.match(line)
         if not found or found[1] in values:
             break
+        if not values and not (_ADDRESS.search(found[2]) or _is_when(found[2])):
+            return False
         values[found[1]] = found[2]
     if not 4 <= len(values) <= 7:
         return False

@@ -70,10 +70,10 @@ _EXPANDED = re.compile(r"\(expanded from:?\s*<?([^\s<>()@]{1,64}@[^\s<>()@]{1,25
 """Sendmail and Postfix: where a forward led to, and the address that was written to."""
 _CONTACT = re.compile(
     r"(?i)(?:contact|please ask|(?:send|by) (?:an? )?(?:e-?)?mail to|please write to|help from|questions?|assistance"
-    r"|support at|wenden sie sich an|kontaktieren sie|fragen|hilfe)\b[^@\n]{0,60}$"
+    r"|support at|wenden sie sich an|kontaktieren sie|fragen|hilfe)\b"
 )
 """What stands in front of the address a provider offers for questions."""
-CONTACT_BEFORE = 100
+CONTACT_BEFORE = 80
 _CODE = re.compile(r"\b[45]\d\d[ -]|\b[45]\.\d{1,3}\.\d{1,3}\b")
 _OWN = ("to", "delivered-to", "envelope-to")
 """Fields of a bounce that name whom it is sent to."""
@@ -138,7 +138,7 @@ def _not_recipients(leaves: tuple[Part, ...], fields: Fields, said: str, text: s
     found = {i.casefold() for i in returned.quoted_ids(text)}
     found |= {a.key for name in _OWN for value in fields.raws(name) for a in people.found_in(value)}
     for m in _ADDRESS.finditer(said):
-        if _CONTACT.search(said[max(0, m.start() - CONTACT_BEFORE) : m.start()]):
+        if _CONTACT.search(re.split(r"[@\n]", said[max(0, m.start() - CONTACT_BEFORE) : m.start()])[-1]):
             found.add(m[1].casefold())
     for header in returned.headers(leaves):
         found |= {i.casefold() for i in returned.ids_of(header)} | returned.writers(header)

@@ -46,6 +46,8 @@ def ids_of(header: MimeMessage) -> list[str]:
 def quoted_ids(text: str) -> tuple[str, ...]:
     """Message-IDs in the header of a mail that was returned as text."""
     text = text[:TEXT_LIMIT]
+    if "essage-" not in text and "ESSAGE-" not in text:
+        return ()
     own = [i for m in _QUOTED_ID.finditer(text) for i in message_ids(m[1])]
     parents = [i for m in _QUOTED_PARENTS.finditer(text) for i in reversed(message_ids(m[1]))]
     return tuple(dict.fromkeys([*own, *parents])) if own else ()
