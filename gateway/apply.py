@@ -195,7 +195,7 @@ class Effects:
 def _scene(tx: Tx, applied: Applied | None, decision: Decision, policy: Policy, cause: str, now: datetime) -> Scene:
     """What the notices of a decision tell of: the ticket as it is now, and its conversation where they show it."""
     if applied is None:
-        return Scene(now, cause, listed=decision.listed)
+        return Scene(now, cause, listed=decision.listed, sections=decision.sections)
     ticket = applied.ticket
     shows_history = any(n.notice is not Notice.REQUEST_RECEIVED for n in decision.notices) and not applied.created
     outside = (n.recipient for n in decision.notices if n.audience in (Audience.CUSTOMER, Audience.ADVISER))

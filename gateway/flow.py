@@ -13,7 +13,19 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from gateway.apply import Effects, Notices, Operator, pauses
-from gateway.core import archive, blocking, commands, forward, machines, passed_on, refusal, same_mail, statuses, thread
+from gateway.core import (
+    archive,
+    blocking,
+    commands,
+    forward,
+    lookup,
+    machines,
+    passed_on,
+    refusal,
+    same_mail,
+    statuses,
+    thread,
+)
 from gateway.core.acknowledge import lives
 from gateway.core.case import Case, Facts, author_of
 from gateway.core.classify import classify
@@ -291,6 +303,7 @@ class Desk:
         domain = blocking.named_domain(case.order.commands)
         facts = replace(facts, of_domain=tx.contacts.of_domain(domain) if domain else 0)
         facts = replace(facts, named=tx.reads.current(named.number) if named else None)
+        facts = replace(facts, looked=tx.lookups.find(lookup.asked(case), lookup.SHOWN))
         ids = [k.message_id for k in case.keys.found if k.message_id]
         entry, journal_id, notice = tx.outbox.answered(ids) or (0, 0, "")
         meant = journal_id if notice == Notice.AGENT_RECEIPT.value else 0
@@ -397,7 +410,7 @@ HINTED = 6
 TWICE = timedelta(minutes=10)
 QUOTABLE = 200
 """Entries of a ticket a quotation is compared with."""
-NUMBERED = (Verb.MERGE, Verb.MOVE, Verb.REOPEN)
+NUMBERED = (Verb.MERGE, Verb.MOVE, Verb.REOPEN, Verb.SHOW)
 
 
 def _forwarded(raw: bytes, message: Message, wanted: str, policy: Policy) -> tuple[Forwarded | None, bytes]:

@@ -71,6 +71,7 @@ NEEDS_NO_TICKET = frozenset(
         Reason.AGENT_MISUNDERSTOOD,
         Reason.AGENT_HELD_BACK,
         Reason.AGENT_DRAFTS,
+        Reason.AGENT_LOOKS,
         Reason.DRAFT_DROPPED,
         Reason.LOST_MARK,
         Reason.SENT_BY_US,

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, case, false, func, literal, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Text,
+    and_,
+    bindparam,
+    case,
+    cast,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+)
 
 from gateway.core.clock import MISSED, Steps
 from gateway.core.lifecycle import Status
@@ -72,6 +87,11 @@ class Wanted:
     assignee: str = ""
     number: int = 0
     """Found as well, whatever `text` finds."""
+    mailboxes: tuple[str, ...] = ()
+    """Any of these."""
+    unassigned: bool = False
+    snoozed: bool = False
+    tag: str = ""
 
 
 ANY = Wanted()
@@ -157,6 +177,15 @@ class TicketReads:
             yield TICKET.c.mailbox == wanted.mailbox
         if wanted.assignee:
             yield TICKET.c.assignee == wanted.assignee
+        if wanted.mailboxes:
+            yield TICKET.c.mailbox.in_(wanted.mailboxes)
+        if wanted.unassigned:
+            yield TICKET.c.assignee == ""
+        if wanted.snoozed:
+            yield TICKET.c.snoozed_until.is_not(None)
+        if wanted.tag:
+            # The list is kept as JSON, in which a tag stands between quotes.
+            yield cast(TICKET.c.tags, Text).contains(json.dumps(wanted.tag), autoescape=True)
         if wanted.text:
             in_entry = select(ENTRY.c.id).where(
                 ENTRY.c.ticket == TICKET.c.number,

@@ -15,6 +15,7 @@ from storage.drafts import Drafts
 from storage.folder_progress import Places
 from storage.jobs import Jobs
 from storage.journal import Journal
+from storage.lookups import Lookups
 from storage.outbox import Outbox
 from storage.probes import Probes
 from storage.ratings import Ratings
@@ -40,6 +41,10 @@ class Tx:
     @cached_property
     def reads(self) -> TicketReads:
         return TicketReads(self.connection)
+
+    @cached_property
+    def lookups(self) -> Lookups:
+        return Lookups(self.connection)
 
     @cached_property
     def threads(self) -> Threads:

@@ -30,6 +30,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     listing.add_argument("--requester", default="", metavar="ADDRESS")
     listing.add_argument("--mailbox", default="", metavar="ADDRESS")
     listing.add_argument("--assignee", default="", metavar="ADDRESS", help="an agent")
+    listing.add_argument("--unassigned", action="store_true", help="that nobody has")
+    listing.add_argument("--snoozed", action="store_true", help="that are put aside")
+    listing.add_argument("--tag", default="", help="with this tag")
     listing.add_argument("--limit", type=count, default=100, help="at most so many (default: 100)")
 
     drafts = verbs.add_parser("drafts", help="agents' mails that were not carried out and wait for #send")
@@ -65,6 +68,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         verbs.add_parser(name, help=text)
         for name, text in (
             ("assign", "give it to an agent"),
+            ("tag", "put words on it"),
+            ("untag", "take words off it"),
             ("mailbox", "hand it over to another mailbox of ours, and so to its team"),
             ("language", "the language the customer is written to in"),
             ("from", "it is somebody else's request"),
@@ -86,6 +91,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         verb.add_argument("number", type=_number, metavar="N", help="number or reference of the ticket")
         verb.add_argument("--agent", default="", metavar="ADDRESS", help="who did it; else it was the operator")
     by_name["assign"].add_argument("name", metavar="NAME", help="an agent's name or address, me, or nobody")
+    for verb in (by_name["tag"], by_name["untag"]):
+        verb.add_argument("name", nargs="+", metavar="TAG")
     by_name["snooze"].add_argument("name", nargs="+", metavar="WHEN", help="and the note")
     by_name["mailbox"].add_argument("name", metavar="ADDRESS", help="of the mailbox")
     by_name["language"].add_argument("name", metavar="LANGUAGE", help="such as de")
@@ -136,6 +143,9 @@ def _list(args: argparse.Namespace) -> int:
                 requester=args.requester,
                 mailbox=box.address if box else args.mailbox,
                 assignee=agent.address if agent else args.assignee,
+                unassigned=args.unassigned,
+                snoozed=args.snoozed,
+                tag=args.tag.lower(),
                 number=token.number_in(site.policy.reference_prefix, args.text),
             )
             return tx.reads.search(wanted, limit=args.limit)

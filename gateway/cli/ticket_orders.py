@@ -123,6 +123,8 @@ def _entry(tx: Tx, by: orders.OrderContext, id: int) -> Entry:
 
 _VERBS: dict[str, Decide] = {
     "assign": _ordered(Verb.ASSIGN),
+    "tag": _ordered(Verb.TAG),
+    "untag": _ordered(Verb.UNTAG),
     "snooze": _ordered(Verb.SNOOZE),
     "follow": _ordered(Verb.FOLLOW),
     "unfollow": _ordered(Verb.UNFOLLOW),

@@ -8,7 +8,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from gateway.core import advisers, agent_mail, blocking, move_entries, orders, outgoing_text, passed_on, sides, stale
+from gateway.core import (
+    advisers,
+    agent_mail,
+    blocking,
+    lookup,
+    move_entries,
+    orders,
+    outgoing_text,
+    passed_on,
+    sides,
+    stale,
+)
 from gateway.core.agent_mail import AgentCase
 from gateway.core.case import Case
 from gateway.core.decision import Decision, Doubt, Joined, Why
@@ -46,6 +57,8 @@ def decide(case: Case) -> Decision:
     misunderstood = (*orders.problems(on.by, order), *_misplaced(case))
     if misunderstood or order.has(Verb.HELP):
         return _misunderstood(on, misunderstood)
+    if looked := lookup.answer(on):
+        return looked
     if order.has(Verb.UNDO):
         return _undo(on)
     for verb, answer in (

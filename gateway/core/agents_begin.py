@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from gateway.core import agent_mail, audience, blocking, orders, outgoing_text, passed_on
+from gateway.core import agent_mail, audience, blocking, lookup, orders, outgoing_text, passed_on, tags
 from gateway.core.agent_mail import AgentCase
 from gateway.core.case import Case, files_of
-from gateway.core.commands import PEOPLE
+from gateway.core.commands import ASSIGNS, PEOPLE
 from gateway.core.decision import Change, Decision, EntryDraft, Joined, NewTicket, Why
 from gateway.core.lifecycle import Move, Status, transition
 from gateway.core.notice import AttachedFile, Audience, Notice, NoticeRequest
@@ -114,7 +114,7 @@ def _opened(
         ),
         new=NewTicket(subject, requester, on.ticket.mailbox, language, created_at=created_at),
         entry=entry,
-        change=Change(assignee=assignee, language=language or None),
+        change=Change(assignee=assignee, language=language or None, tags=_tags(on)),
         events=(opened, *assigned),
         notices=(
             NoticeRequest(Notice.REQUEST_RECEIVED, requester, Audience.CUSTOMER),
@@ -125,7 +125,11 @@ def _opened(
     )
 
 
-_WITH_A_REQUEST = (*PEOPLE, Verb.ASSIGN, Verb.MAILBOX, Verb.LANGUAGE)
+def _tags(on: AgentCase) -> tuple[str, ...] | None:
+    return tags.read(on.case.order.argument(Verb.TAG))
+
+
+_WITH_A_REQUEST = (*PEOPLE, *ASSIGNS, Verb.TAG, Verb.MAILBOX, Verb.LANGUAGE)
 """Orders that mean something of a request which begins with them."""
 
 
@@ -147,6 +151,8 @@ def orphaned(case: Case) -> Decision:
     on, named = AgentCase.without_ticket(case), case.facts.named
     if about := about_drafts(on):
         return about
+    if not case.order.problems and (looked := lookup.answer(on)):
+        return looked
     if case.order.has(Verb.REOPEN) and named is not None and not case.order.problems:
         return orders.carry_out(replace(on, ticket=named).by, case.order, None, agent_mail.proof(case))
     if case.order.problems or case.order.has(Verb.HELP):
@@ -205,7 +211,7 @@ def _write_first(on: AgentCase, customer: Address, *, sent_already: bool) -> Dec
         Why(attach="no: a new ticket", acknowledge="no: an agent began it", notify="no: an agent did it"),
         new=NewTicket(base_subject(case.message.subject) or case.message.subject, customer, box.address, language),
         entry=agent_mail.entry(case, agent, EntryKind.CORRESPONDENCE, text, reason),
-        change=Change(status=status, joined=others, assignee=assignee, language=language or None),
+        change=Change(status=status, joined=others, assignee=assignee, language=language or None, tags=_tags(on)),
         events=(note, *assigned),
         notices=(
             *mails,

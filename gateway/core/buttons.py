@@ -128,6 +128,18 @@ def order(ticket: Ticket, agent: Agent, policy: Policy, name: str, language: str
     )
 
 
+def reply(ticket: Ticket, agent: Agent, policy: Policy, language: str) -> Button:
+    """A mail to the ticket that proves the agent, where there is plus-addressing; else one with its reference."""
+    box = mailbox_of(ticket, policy)
+    address = box.address
+    if box.reply_address:
+        mark = token.address_token(policy.keys, "a", ticket.named, address_key(agent.address))
+        address = box.reply_address.replace("{token}", mark)
+    subject_line = quote(f"Re: {plain_subject(ticket, policy)[:160]}".rstrip() + f" [{policy.reference(ticket)}]")
+    said = texts.catalog(language).gettext("Reply")
+    return Button(said, f"mailto:{quote(address, safe='@+')}?subject={subject_line}")
+
+
 def downloads(
     files: tuple[AttachedFile, ...], message_id: str, policy: Policy, language: str, *, now: datetime
 ) -> tuple[Download, ...]:

@@ -10,6 +10,7 @@ from gateway.core.classify import MACHINES, is_form
 from gateway.core.commands import Order
 from gateway.core.decision import Act, AgentView, Draft, Robot, Said
 from gateway.core.forward import Forwarded, Inside
+from gateway.core.looked_up import Found
 from gateway.core.notice import AttachedFile
 from gateway.core.policy import Agent, Mailbox, Policy
 from gateway.core.roles import is_known_form, is_role
@@ -62,6 +63,8 @@ class Facts:
     """The ticket `#merge N`, `#move N` or `#reopen N` names, if there is one."""
     forwards: Mapping[int, Inside] = field(default_factory=dict)
     """For `#from` on a ticket: entry id → the mail that came inside an agent's."""
+    looked: Found | None = None
+    """What an agent looks up."""
     lost_list: bool = False
     """For an agent's mail that names a ticket: it answers a list of ours that is not in the outbox (any more)."""
     act: Act | None = None

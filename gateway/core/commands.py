@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from gateway import texts
+from gateway.core import tags
 from gateway.core.labels import SUBJECTS
 from gateway.core.lifecycle import Status
 from gateway.core.notice import Notice
@@ -73,6 +74,11 @@ class Order:
 
     def has(self, verb: Verb) -> bool:
         return any(c.verb is verb for c in self.commands)
+
+    @property
+    def assigns_to(self) -> str:
+        """The name of whom the ticket is given to, `me` for its writer; empty where nobody is named."""
+        return "me" if self.has(Verb.TAKE) else self.argument(Verb.ASSIGN) or self.argument(Verb.GIVE)
 
     def argument(self, verb: Verb) -> str:
         return next((c.argument for c in self.commands if c.verb is verb), "")
@@ -225,6 +231,15 @@ def _address(verb: Verb, argument: str, *_: Sequence[str]) -> Command | str:
     return Command(verb, found.pop()) if len(found) == 1 else code("needs_address", FORMS[verb], f"#{verb.value}")
 
 
+def _address_or_nothing(verb: Verb, argument: str, *rest: Sequence[str]) -> Command | str:
+    return _address(verb, argument, *rest) if argument.strip(".!") else Command(verb)
+
+
+def _tags(verb: Verb, argument: str, *_: Sequence[str]) -> Command | str:
+    found = tags.read(argument)
+    return Command(verb, " ".join(found)) if found else code("needs_tags", FORMS[verb])
+
+
 def _asked(verb: Verb, argument: str, *_: Sequence[str]) -> Command | str:
     """An address, or none in reply to an adviser, and names of files that go along: `ADDRESS name, name`."""
     argument = argument.replace("mailto:", " ")
@@ -279,6 +294,13 @@ _ARGUMENTS: dict[Verb, Callable[[Verb, str, Sequence[str], Sequence[str]], Comma
     Verb.CLOSE: _silent,
     Verb.NOTE: _rest,
     Verb.SNOOZE: _words_needed,
+    Verb.GIVE: _name,
+    Verb.TAG: _tags,
+    Verb.UNTAG: _tags,
+    Verb.LIST: _rest,
+    Verb.SHOW: _number,
+    Verb.SEARCH: _words_needed,
+    Verb.CUSTOMER: _address_or_nothing,
     Verb.ASK: _asked,
     Verb.ASSIGN: _name,
     Verb.STATUS: _status,
@@ -302,19 +324,22 @@ _NOT_PARKED = ((Verb.CLOSE, Verb.SNOOZE), (Verb.SPAM, Verb.SNOOZE))
 _MOVES = (Verb.SPLIT, Verb.MERGE, Verb.MOVE)
 PEOPLE = (Verb.FROM, Verb.TO, Verb.FOR, Verb.REQUESTER)
 """They name whom a new request is of."""
-_ALONE = (*_MOVES, Verb.UNDO, Verb.DRAFTS)
+LOOKS = (Verb.LIST, Verb.SHOW, Verb.SEARCH, Verb.CUSTOMER)
+"""They look something up."""
+ASSIGNS = (Verb.ASSIGN, Verb.TAKE, Verb.GIVE)
+_ALONE = (*_MOVES, *LOOKS, Verb.UNDO, Verb.DRAFTS)
 """They are about other mails than this one; what else it orders would be for a ticket that is hard to tell."""
 
 
 def _contradictions(commands: Sequence[Command]) -> list[str]:
     """Two orders that cannot both be meant; the same order twice with different words is one too."""
     problems = []
-    for group in (_ENDINGS, _MOVES, (*PEOPLE, Verb.ASK), (Verb.ASK, Verb.NOTE), *_NOT_PARKED):
+    for group in (_ENDINGS, _MOVES, (*PEOPLE, Verb.ASK), (Verb.ASK, Verb.NOTE), ASSIGNS, *_NOT_PARKED):
         verbs = list(dict.fromkeys(c.verb for c in commands if c.verb in group))
         if len(verbs) > 1:
             problems.append(code("contradiction", " & ".join(f"#{v.value}" for v in verbs)))
     alone = next((c.verb for c in commands if c.verb in _ALONE), None)
-    beside = (alone, Verb.HELP, Verb.ASSIGN) if alone is Verb.SPLIT else (alone, Verb.HELP)
+    beside = (alone, Verb.HELP, *ASSIGNS) if alone is Verb.SPLIT else (alone, Verb.HELP)
     if alone and not problems and any(c.verb not in beside for c in commands):
         problems.append(code("stands_alone", f"#{alone.value}"))
     for verb in Verb:

@@ -367,6 +367,7 @@ def _ticket_words(ticket: Ticket, policy: Policy, language: str, to_agent: bool)
         ticket.last_activity_at,
         ticket.assignee if to_agent else "",
         ticket.due_at if to_agent else None,
+        ticket.tags if to_agent else (),
     )
 
 

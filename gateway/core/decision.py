@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from gateway.core.lifecycle import Move, Status
-from gateway.core.notice import AttachedFile, NoticeRequest
+from gateway.core.notice import AttachedFile, NoticeRequest, Section
 from gateway.core.reason import Reason
 from gateway.core.ticket import EntryKind, Evidence, Participant, Role, Ticket
 from gateway.core.token import Named
@@ -355,6 +355,8 @@ class Decision:
     """The draft that nobody wants sent any more."""
     undoes: Act | None = None
     """An earlier order that is taken back: what of it still waits in the outbox is recalled."""
+    sections: tuple[Section, ...] = ()
+    """What an agent looked up, for the receipt."""
     listed: tuple[Ticket, ...] = ()
     """The author's own tickets, for the mail that lists them."""
     probe: Returned | None = None

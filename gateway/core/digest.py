@@ -63,6 +63,7 @@ def for_agent(
         if chosen
     ]
     own = counts.drafts.get(address_key(agent.address), 0)
+    snoozed = sum(t.snoozed_until is not None and address_key(t.snoozed_by) in agent.keys for t in tickets)
     besides = tuple(
         Item(words.gettext(line, count=n))
         for line, n in (
@@ -72,6 +73,7 @@ def for_agent(
                 _("Drafts of yours that wait (#drafts lists them): {count}"),
                 own,
             ),
+            (_("Snoozed by you (#list snoozed lists them): {count}"), snoozed),
             (_("Addresses that get no automatic mail, because it bounced: {count}"), counts.silenced),
             (
                 _("Mails of blocked senders: {count}. To see them: replydesk journal list --reason sender-blocked"),
@@ -123,7 +125,10 @@ def summary(agent: Agent, tickets: Sequence[Ticket], policy: Policy, now: dateti
 
 
 def _of_team(agent: Agent, tickets: Sequence[Ticket], policy: Policy) -> list[Ticket]:
-    return [t for t in tickets if agent in policy.agents_for(t.mailbox) and not t.spam and not t.merged_into]
+    """What is snoozed comes back by itself."""
+    return [
+        t for t in tickets if agent in policy.agents_for(t.mailbox) and not (t.spam or t.merged_into or t.snoozed_until)
+    ]
 
 
 def _is_mine(ticket: Ticket, agent: Agent) -> bool:
@@ -139,8 +144,8 @@ def _items(tickets: Sequence[Ticket], agent: Agent, policy: Policy, words: Catal
     items = []
     for t in sorted(tickets, key=lambda t: not _late(t, now)):
         name = words.gettext("Ticket {number}", number=t.number)
-        age = _age(now, t.status_at or t.created_at, words)
-        facts = [t.requester.shown, name, f"{label(t, policy, words.language, Audience.AGENT)} {age}"]
+        since = age(now, t.status_at or t.created_at, words)
+        facts = [t.requester.shown, name, f"{label(t, policy, words.language, Audience.AGENT)} {since}"]
         if t.due_at is not None:
             text = _("answer overdue since {moment}") if _late(t, now) else _("answer due {moment}")
             facts.append(words.gettext(text, moment=words.short_moment(t.due_at, policy.hours.zone)))
@@ -154,7 +159,7 @@ def _cut(items: list[Item], words: Catalog) -> tuple[Item, ...]:
     return (*items[:LINES], Item(words.gettext("… and {count} more", count=more))) if more > 0 else tuple(items)
 
 
-def _age(now: datetime, since: datetime, words: Catalog) -> str:
+def age(now: datetime, since: datetime, words: Catalog) -> str:
     hours = int((now - since).total_seconds() // 3600)
     if hours >= 24:
         return words.ngettext("for {count} day", "for {count} days", hours // 24)

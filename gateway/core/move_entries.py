@@ -174,6 +174,7 @@ def undo(by: orders.OrderContext, done: Act, source: Ticket | None = None) -> De
         spam=before.spam,
         left=before.joined,
         snooze=_snoozed_before(before),
+        tags=before.tags,
         joined=(Joined(ticket.requester),) if before.took_part else (),
     )
     after = change.applied_to(ticket)

@@ -115,6 +115,8 @@ class TicketWords:
     assignee: str = ""
     due_at: datetime | None = None
     """Until when it is to be answered; for agents."""
+    tags: tuple[str, ...] = ()
+    """For agents."""
 
 
 @dataclass(frozen=True, slots=True)

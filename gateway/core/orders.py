@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from gateway.core import audience, blocking, parking, sides, statuses
+from gateway.core import audience, blocking, parking, sides, statuses, tags
 from gateway.core.commands import PEOPLE, Order
 from gateway.core.decision import AWAKE, Change, Decision, EntryDraft, Joined, Snooze, Undo, Why
 from gateway.core.lifecycle import STATUS_MOVES, Move, Status, transition
@@ -286,6 +286,9 @@ def _ordered(by: OrderContext, order: Order) -> tuple[Change, tuple[str, ...]]:
     if order.has(Verb.SNOOZE):
         change = replace(change, snooze=_parked(by, order))
         events += parking.event(change.snooze or AWAKE, by.name, by.policy.hours)
+    if order.has(Verb.TAG) or order.has(Verb.UNTAG):
+        change = replace(change, tags=tags.changed(by.ticket, order.argument(Verb.TAG), order.argument(Verb.UNTAG)))
+        events += tags.events(by.ticket, change.tags or (), by.name)
     if order.has(Verb.SPAM):
         change = replace(change, spam=True)
         events.append(code("spam", by.name))
@@ -312,9 +315,9 @@ def _is_participant(ticket: Ticket, order: Order) -> bool:
 
 def assignment(by: OrderContext, order: Order) -> tuple[str | None, tuple[str, ...]]:
     """Whom `#assign` gives the ticket to (empty: nobody), and what is said of it; None and nothing without it."""
-    if not order.has(Verb.ASSIGN):
+    if not order.assigns_to:
         return None, ()
-    agent = find_agent(by, order.argument(Verb.ASSIGN))
+    agent = find_agent(by, order.assigns_to)
     if agent is None:
         return "", (code("unassigned"),)
     return agent.address, (code("assigned", agent.name or agent.address),)
@@ -346,11 +349,10 @@ def problems(by: OrderContext, order: Order) -> tuple[str, ...]:
             return (*order.problems, code("same_mailbox", box.address))
     if order.has(Verb.SNOOZE) and _parked(by, order) is None:
         return (*order.problems, code("no_such_time", order.argument(Verb.SNOOZE)))
-    if order.has(Verb.ASSIGN):
-        name = order.argument(Verb.ASSIGN)
-        if name.casefold().strip() not in _NOBODY and find_agent(by, name) is None:
-            known = ", ".join(a.name or a.address for a in by.policy.agents)
-            return (*order.problems, code("no_such_agent", name, known))
+    name = order.assigns_to
+    if name and name.casefold().strip() not in _NOBODY and find_agent(by, name) is None:
+        known = ", ".join(a.name or a.address for a in by.policy.agents)
+        return (*order.problems, code("no_such_agent", name, known))
     return order.problems
 
 
@@ -390,4 +392,5 @@ def before(
         snoozed=(t.snoozed_until.isoformat() if t.snoozed_until else "", t.snoozed_by, t.snooze_note)
         if order.has(Verb.SNOOZE)
         else None,
+        tags=t.tags if order.has(Verb.TAG) or order.has(Verb.UNTAG) else None,
     )

@@ -42,6 +42,7 @@ class Reason(StrEnum):
     AGENT_MISUNDERSTOOD = "agent-command-not-understood"
     AGENT_EMPTY = "agent-mail-without-text"
     AGENT_HELD_BACK = "agent-mail-held-back"
+    AGENT_LOOKS = "agent-looks-up"
     AGENT_DRAFTS = "agent-asks-for-drafts"
     DRAFT_SENT = "draft-sent"
     DRAFT_DROPPED = "draft-dropped"
@@ -103,6 +104,7 @@ SENTENCES: dict[Reason, str] = {
     Reason.AGENT_MISUNDERSTOOD: "An agent's command was not understood, so nothing was done.",
     Reason.AGENT_EMPTY: "An agent's mail with neither text, file nor command: nothing to do.",
     Reason.AGENT_HELD_BACK: "An agent's mail that is not carried out as it is: kept as a draft, the agent is told.",
+    Reason.AGENT_LOOKS: "A proven agent looked something up.",
     Reason.AGENT_DRAFTS: "A proven agent asked what waits as a draft.",
     Reason.DRAFT_SENT: "A proven agent let a draft go.",
     Reason.DRAFT_DROPPED: "A proven agent dropped a draft.",

@@ -36,6 +36,10 @@ SENTENCES: dict[str, str] = {
     "unsnoozed": _("{0} took it up again."),
     "snooze_over": _("It was snoozed until now."),
     "woken": _("It comes back sooner than planned."),
+    "tagged": _("Tagged {0} by {1}."),
+    "untagged": _("Not tagged {0} any more, by {1}."),
+    "found_nothing": _("Nothing was found."),
+    "spam_is": _("It is marked as spam."),
     "assigned": _("Assigned to {0}."),
     "unassigned": _("Assigned to nobody."),
     "given": _("{0} gave it to {1}."),
@@ -273,6 +277,9 @@ SENTENCES: dict[str, str] = {
     "no_such_time": _(
         "#snooze {0}: no time ahead is understood. Write 3d, 2h, monday, tomorrow 14:30, 14:30 or 2026-12-01."
     ),
+    "needs_tags": _("{0} needs one word or more, of letters, digits, points and hyphens."),
+    "needs_customer": _("#customer needs an e-mail address, or stands in reply to a notice about a ticket."),
+    "no_such_list": _("#list {0}: there is no such list. Use one of: {1}."),
     "needs_name": _("{0} needs a name, “me” or “nobody”."),
     "no_such_status": _("#status {0}: there is no such status. Use one of: {1}."),
     "no_such_language": _("#language takes one of: {0}."),

@@ -24,6 +24,8 @@ GROUPS: dict[str, dict[Verb, str]] = {
             "your text goes to a supplier or colleague outside, with files of the ticket; no customer reads it"
         ),
         Verb.ASSIGN: _("hand the ticket over, take it, or give it back"),
+        Verb.TAKE: _("it is yours"),
+        Verb.GIVE: _("it is a colleague's"),
         Verb.FOLLOW: _("hear of everything about this ticket"),
         Verb.UNFOLLOW: _("hear no more of it"),
         Verb.STATUS: _("set the status"),
@@ -35,6 +37,8 @@ GROUPS: dict[str, dict[Verb, str]] = {
         Verb.FOR: _("open a ticket for that customer with your text as a note, such as of a call"),
         Verb.REQUESTER: _("answers go to that address; the former one is out"),
         Verb.CC: _("that person gets our answers as well"),
+        Verb.TAG: _("put words on it that notices, lists and figures show"),
+        Verb.UNTAG: _("take them off"),
         Verb.SPLIT: _("the mail you answer becomes a ticket of its own"),
         Verb.MERGE: _("this whole ticket goes into ticket N"),
         Verb.MOVE: _("the mail you answer goes to ticket N"),
@@ -42,6 +46,12 @@ GROUPS: dict[str, dict[Verb, str]] = {
         Verb.SPAM: _("close it; nobody hears of it any more"),
         Verb.BLOCK: _("mail of that sender is kept, and nobody hears of it"),
         Verb.UNBLOCK: _("they are heard again"),
+    },
+    _("Looking up"): {
+        Verb.LIST: _("tickets with you, all that are open, nobody's, waiting, snoozed, or a colleague's"),
+        Verb.SHOW: _("that ticket with its conversation, to be answered"),
+        Verb.SEARCH: _("tickets in which these words stand"),
+        Verb.CUSTOMER: _("who that is, and all their tickets"),
     },
     _("Your own mails"): {
         Verb.UNDO: _("take your last order back; an answer only while it waits"),

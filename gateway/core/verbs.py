@@ -18,10 +18,14 @@ class Verb(StrEnum):
     NOTE = "note"
     ASK = "ask"
     ASSIGN = "assign"
+    TAKE = "take"
+    GIVE = "give"
     STATUS = "status"
     SNOOZE = "snooze"
     FOLLOW = "follow"
     UNFOLLOW = "unfollow"
+    TAG = "tag"
+    UNTAG = "untag"
     SPLIT = "split"
     MERGE = "merge"
     MOVE = "move"
@@ -40,6 +44,10 @@ class Verb(StrEnum):
     REQUESTER = "requester"
     CC = "cc"
     ONLY = "only"
+    LIST = "list"
+    SHOW = "show"
+    SEARCH = "search"
+    CUSTOMER = "customer"
     HELP = "help"
 
 
@@ -52,10 +60,14 @@ FORMS: dict[Verb, str] = {
     Verb.NOTE: _("#note"),
     Verb.ASK: _("#ask ADDRESS [FILE, FILE]"),
     Verb.ASSIGN: _("#assign NAME|me|nobody"),
+    Verb.TAKE: _("#take"),
+    Verb.GIVE: _("#give NAME"),
     Verb.STATUS: _("#status NAME"),
     Verb.SNOOZE: _("#snooze 3d|monday|14:30|2026-12-01 [NOTE]"),
     Verb.FOLLOW: _("#follow"),
     Verb.UNFOLLOW: _("#unfollow"),
+    Verb.TAG: _("#tag A B"),
+    Verb.UNTAG: _("#untag A B"),
     Verb.SPLIT: _("#split"),
     Verb.MERGE: _("#merge N"),
     Verb.MOVE: _("#move N"),
@@ -74,6 +86,10 @@ FORMS: dict[Verb, str] = {
     Verb.REQUESTER: _("#requester ADDRESS"),
     Verb.CC: _("#cc ADDRESS"),
     Verb.ONLY: _("#only"),
+    Verb.LIST: _("#list [mine|open|unassigned|waiting|snoozed|NAME]"),
+    Verb.SHOW: _("#show N"),
+    Verb.SEARCH: _("#search WORDS"),
+    Verb.CUSTOMER: _("#customer [ADDRESS]"),
     Verb.HELP: _("#help"),
 }
 """How each is written, in English; catalogs have it in other languages."""
@@ -85,10 +101,14 @@ _COMMAND_WORDS: dict[Verb, str] = {
     Verb.NOTE: mark_in("command", "note"),
     Verb.ASK: mark_in("command", "ask"),
     Verb.ASSIGN: mark_in("command", "assign"),
+    Verb.TAKE: mark_in("command", "take"),
+    Verb.GIVE: mark_in("command", "give"),
     Verb.STATUS: mark_in("command", "status"),
     Verb.SNOOZE: mark_in("command", "snooze|later"),
     Verb.FOLLOW: mark_in("command", "follow"),
     Verb.UNFOLLOW: mark_in("command", "unfollow"),
+    Verb.TAG: mark_in("command", "tag"),
+    Verb.UNTAG: mark_in("command", "untag"),
     Verb.SPLIT: mark_in("command", "split"),
     Verb.MERGE: mark_in("command", "merge"),
     Verb.MOVE: mark_in("command", "move"),
@@ -107,6 +127,10 @@ _COMMAND_WORDS: dict[Verb, str] = {
     Verb.REQUESTER: mark_in("command", "requester"),
     Verb.CC: mark_in("command", "cc"),
     Verb.ONLY: mark_in("command", "only"),
+    Verb.LIST: mark_in("command", "list"),
+    Verb.SHOW: mark_in("command", "show"),
+    Verb.SEARCH: mark_in("command", "search|find"),
+    Verb.CUSTOMER: mark_in("command", "customer"),
     Verb.HELP: mark_in("command", "help"),
 }
 

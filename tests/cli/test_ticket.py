@@ -310,6 +310,18 @@ def test_a_ticket_is_put_aside_at_the_shell(shop: Shop) -> None:
     assert not shop.json("ticket", "show", "1")["snoozed_until"]
 
 
+def test_tags_at_the_shell(shop: Shop) -> None:
+    """They are found by them, however they are written; a word that is no tag does nothing."""
+    shop.out("ticket", "tag", "1", "Lampe", "süß")
+    assert shop.json("ticket", "show", "1")["tags"] == ["lampe", "süß"]
+    assert [len(shop.json("ticket", "list", "--tag", tag)) for tag in ("SÜß", "lamp", "lampe")] == [1, 0, 1]
+    assert shop.run("ticket", "tag", "1", "!!") == 2
+    shop.out("ticket", "untag", "1", "lampe")
+    assert shop.json("ticket", "show", "1")["tags"] == ["süß"]
+    assert len(shop.json("ticket", "list", "--unassigned")) == 1
+    assert shop.json("ticket", "list", "--snoozed") == []
+
+
 def test_orders_at_the_shell(shop: Shop) -> None:
     """Assign, reopen, split, merge and move do what an agent's mail would."""
     shop.feed(REQUEST.replace("request-1", "request-2"))

@@ -1,0 +1,42 @@
+"""What agents look up: tickets by who has them, their state, their words, their requester."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection
+
+from gateway.core.lifecycle import Status
+from gateway.core.looked_up import Asked, Found
+from gateway.mail.message import Address
+from storage.contacts import Contacts
+from storage.reads import TicketReads, Wanted
+
+
+class Lookups:
+    """Reads, and changes nothing."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._contacts, self._reads = Contacts(connection), TicketReads(connection)
+
+    def find(self, asked: Asked | None, most: int) -> Found | None:
+        """The latest activity first; None when nothing is asked."""
+        if asked is None:
+            return None
+        wanted = Wanted(
+            status=Status.WAITING_ON_CONTACT.value if asked.waiting else "open" if asked.open else "",
+            text=asked.text,
+            requester=asked.requester,
+            assignee=asked.assignee,
+            number=asked.number,
+            mailboxes=asked.mailboxes,
+            unassigned=asked.unassigned,
+            snoozed=asked.snoozed,
+        )
+        tickets = tuple(self._reads.search(wanted, limit=most))
+        known = self._contacts.find(asked.requester) if asked.requester else None
+        return Found(
+            tickets,
+            self._reads.count(wanted) if len(tickets) == most else len(tickets),
+            Address(known.address, known.name) if known else None,
+            known.created_at if known else None,
+            known.language if known else "",
+        )
