@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -28,12 +29,15 @@ from sqlalchemy.pool import QueuePool
 
 from gateway.errors import ConfigError, StorageFull, StorageUnavailable
 from storage import seals
+from storage.turn import Turn
 from storage.tx import Tx
 
 T = TypeVar("T")
 
 GROUP = 64
 """Pieces of work in one SQLite commit at most; keeps a single wait below some 100 ms."""
+GROUP_SECONDS = 0.025
+"""Then it is committed, and other processes have their turn."""
 POSTGRESQL_WRITERS = 4
 BUSY_SECONDS = 30
 """How long SQLite waits for another process (the command line) to finish its write."""
@@ -59,8 +63,9 @@ class Database:
             )
         self.safe_url = parsed.render_as_string(hide_password=True)
         if self.is_sqlite:
-            self.engine = _sqlite_engine(parsed.render_as_string(hide_password=False), begin="BEGIN IMMEDIATE")
-            self._read_engine = _sqlite_engine(parsed.render_as_string(hide_password=False), begin="BEGIN")
+            self._turn = Turn(Path(parsed.database or ""), BUSY_SECONDS)
+            self.engine = _sqlite_engine(parsed.render_as_string(hide_password=False), self._turn)
+            self._read_engine = _sqlite_engine(parsed.render_as_string(hide_password=False), None)
         else:
             self.engine = create_engine(
                 parsed,
@@ -136,6 +141,8 @@ class Database:
         self._readers.shutdown(wait=True)
         self.engine.dispose()
         self._read_engine.dispose()
+        if self.is_sqlite:
+            self._turn.close()
 
 
 @dataclass(slots=True)
@@ -169,47 +176,52 @@ class _Writer:
             self._thread.join()
 
     def _run(self, waiting: queue.SimpleQueue[_Work[Any] | None]) -> None:
+        batch: list[_Work[Any]] = []
         last = False
-        while not last:
-            first = waiting.get()
-            if first is None:
-                return
-            batch = [first]
-            while len(batch) < self.group:
+        while batch or not last:
+            while len(batch) < self.group and not last:
                 try:
-                    more = waiting.get_nowait()
+                    more = waiting.get_nowait() if batch else waiting.get()
                 except queue.Empty:
                     break
                 if more is None:
                     last = True
-                    break
-                batch.append(more)
-            self._commit(batch)
+                else:
+                    batch.append(more)
+            done = self._commit(batch)
             by_loop: dict[asyncio.AbstractEventLoop, list[_Work[Any]]] = {}
-            for work in batch:
+            for work in batch[:done]:
                 by_loop.setdefault(work.loop, []).append(work)
-            for loop, done in by_loop.items():
+            batch = batch[done:]
+            for loop, over in by_loop.items():
                 try:
-                    loop.call_soon_threadsafe(_resolve, done)
+                    loop.call_soon_threadsafe(_resolve, over)
                 except RuntimeError:
                     # The loop is closed: nobody waits any more, and what was committed stays.
                     continue
 
-    def _commit(self, batch: list[_Work[Any]]) -> None:
+    def _commit(self, batch: list[_Work[Any]]) -> int:
+        """How many of them are done; the rest waits for the next commit."""
         try:
             with translated():
-                if len(batch) == 1:
-                    batch[0].result = _with_retry(lambda: _one(self.engine, batch[0].run))
-                else:
-                    self._commit_group(batch)
+                if len(batch) > 1:
+                    return self._commit_group(batch)
+                for work in batch:
+                    work.result = _with_retry(partial(_one, self.engine, work.run))
         except BaseException as error:
             for work in batch:
                 work.error = work.error or error
+        return len(batch)
 
-    def _commit_group(self, batch: list[_Work[Any]]) -> None:
+    def _commit_group(self, batch: list[_Work[Any]]) -> int:
+        done = 0
         with self.engine.begin() as connection:
             driver: Any = connection.connection.dbapi_connection
+            until = time.monotonic() + GROUP_SECONDS
             for work in batch:
+                if done and time.monotonic() > until:
+                    break
+                done += 1
                 # None is released: the commit does that. A piece cannot be done twice, for some remember what they did.
                 driver.execute("SAVEPOINT piece")
                 try:
@@ -219,6 +231,7 @@ class _Writer:
                         raise
                     driver.execute("ROLLBACK TO piece")
                     work.error = error
+        return done
 
 
 def _resolve(done: list[_Work[Any]]) -> None:
@@ -273,7 +286,8 @@ def translated() -> Iterator[None]:
         raise (StorageFull if full else StorageUnavailable)(f"database: {said}") from error
 
 
-def _sqlite_engine(url: str, begin: str) -> Engine:
+def _sqlite_engine(url: str, turn: Turn | None) -> Engine:
+    """With a turn, for writing."""
     engine = create_engine(
         url,
         hide_parameters=True,
@@ -294,7 +308,7 @@ def _sqlite_engine(url: str, begin: str) -> Engine:
             "journal_mode=WAL",
             "synchronous=FULL",
             "foreign_keys=ON",
-            f"busy_timeout={BUSY_SECONDS * 1000}",
+            f"busy_timeout={0 if turn else BUSY_SECONDS * 1000}",
             "cache_size=-16000",
             "temp_store=MEMORY",
             "secure_delete=ON",
@@ -304,7 +318,12 @@ def _sqlite_engine(url: str, begin: str) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
+        driver: Any = connection.connection.dbapi_connection
+        if turn is None:
+            connection.exec_driver_sql("BEGIN")
+        elif not turn.begin(driver):
+            # Once more, to be told why in the usual way.
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return engine
 
