@@ -12,7 +12,11 @@ UNPACKED := exim4-daemon-light exim4-base
 # Tests start some hundred daemons and commands; without cached bytecode each of them compiles the house anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: loops setup demo test audit-lab crash faults hostile interop lint format messages corpus bench lock clean
+SUITES := bookworm trixie
+# What a Debian for the tests holds, beside what is essential: what the package needs, and the mail servers around it.
+IN_DEBIAN := ca-certificates,python3,adduser,iproute2,postfix,dovecot-imapd,swaks,procps,openssl
+
+.PHONY: deb debian loops setup demo test audit-lab crash faults hostile interop lint format messages corpus bench lock clean
 
 setup: $(VENV)/ready
 
@@ -42,6 +46,17 @@ interop: setup
 		fi; \
 	fi
 	$(BIN)/python -m pytest $(if $(LONG),-m interop -s,-m "interop and not long" -n $(WORKERS)) --timeout 1200
+
+# A package for each Debian in dist/, the same bytes for the same commit.
+deb: setup
+	for suite in $(SUITES); do packages/deb.sh $$suite || exit 1; done
+
+# The packages installed, upgraded, removed, and used for a first ticket, in Debians of their own below .trees. Wants root.
+debian: deb
+	@command -v debootstrap >/dev/null || apt-get install --yes --quiet --no-install-recommends debootstrap >/dev/null || true
+	@for suite in $(SUITES); do [ -e .trees/$$suite/usr/sbin/swaks ] || [ -e .trees/$$suite/usr/bin/swaks ] || \
+		debootstrap --variant=minbase --include=$(IN_DEBIAN) $$suite .trees/$$suite >/dev/null || true; done
+	$(BIN)/python -m pytest -s -m "interop and long" tests/interop/test_debian.py --timeout 1200
 
 # Laboratories (docs/reliability.md); LONG=1 is the long form, whose figures are printed.
 audit-lab: setup

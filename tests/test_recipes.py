@@ -15,7 +15,7 @@ from gateway import config, listeners
 from tests.recipes import DEPLOY
 
 DOCS = DEPLOY.parent / "docs"
-UNITS = sorted(DEPLOY.glob("*.service")) + sorted(DEPLOY.glob("*.socket"))
+UNITS = [path for kind in ("service", "socket", "timer") for path in sorted(DEPLOY.glob(f"*.{kind}"))]
 WATCHING = {DEPLOY / "prometheus-alerts.yml", DEPLOY / "grafana-dashboard.json"}
 """Too long to be shown; `test_vitals.py` reads them."""
 RECIPES = sorted(p for p in DEPLOY.rglob("*") if p.is_file() and p not in WATCHING and p not in UNITS)

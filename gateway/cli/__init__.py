@@ -16,6 +16,7 @@ import re
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from types import ModuleType
 from typing import NoReturn
 
 from gateway.errors import ReplydeskError, StorageUnavailable
@@ -142,15 +143,32 @@ def _dispatch(words: list[str]) -> int:
         print(f"replydesk {version()}")
         return DONE
     noun: str = parser.parse_args(rest[:1]).noun
-    module = import_module(f"gateway.cli.{noun.replace('-', '_')}")
-    own = Parser(
-        prog=f"replydesk {noun}", description=f"{NOUNS[noun].capitalize()}.", parents=[common], allow_abbrev=False
-    )
+    module = _module(noun)
+    own = Parser(prog=f"replydesk {noun}", description=_said_of(noun), parents=[common], allow_abbrev=False)
     module.configure(own)
     args = own.parse_args(rest[1:])
     args.config = known.config
     code: int = module.run(args)
     return code
+
+
+def _module(noun: str) -> ModuleType:
+    return import_module(f"gateway.cli.{noun.replace('-', '_')}")
+
+
+def _said_of(noun: str) -> str:
+    return f"{NOUNS[noun][:1].upper()}{NOUNS[noun][1:]}."
+
+
+def whole_parser() -> Parser:
+    """Every noun and verb in one parser, for man pages and completion; commands never wait for so much."""
+    parser = Parser(prog="replydesk", description="An e-mail-first support gateway.", allow_abbrev=False)
+    parser.add_argument("--config", metavar="FILE", help="the settings")
+    parser.add_argument("--version", action="store_true", help="print the version and the commit it was made of")
+    nouns = parser.add_subparsers(metavar="NOUN", required=True)
+    for noun, meaning in NOUNS.items():
+        _module(noun).configure(nouns.add_parser(noun, help=meaning, description=_said_of(noun)))
+    return parser
 
 
 def _said(error: BaseException) -> int:

@@ -1,4 +1,8 @@
-"""`replydesk backup FILE`: a copy of the database while the daemon runs."""
+"""`replydesk backup FILE`: a copy of the database while the daemon runs.
+
+`--into FOLDER` is for a timer: a copy named by its time, tried at once as a restore would; only a good one lets older
+ones go.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +10,21 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
+from gateway.cli.words import count
+
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from gateway.config import Settings
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", metavar="FILE", help="what must not exist yet; only its owner may read it")
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("file", nargs="?", metavar="FILE", help="what must not exist yet; only its owner may read it")
+    where.add_argument(
+        "--into", metavar="FOLDER", help="a file of this folder, named by the time; it is checked at once"
+    )
+    parser.add_argument("--keep", type=count, default=14, metavar="N", help="so many in FOLDER (default: 14)")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -25,16 +38,45 @@ def run(args: argparse.Namespace) -> int:
     from storage.database import Database
 
     settings = config.load(args.config)
+    file = Path(args.file).absolute() if args.file else _next(Path(args.into).absolute())
     # A database of another version is wanted in a backup above all: right before an upgrade.
     database = Database(config.database_url(settings), settings.data_dir)
     try:
         if database.is_sqlite and not Path(database.engine.url.database or "").exists():
             raise ReplydeskError(EMPTY)
-        copy = backup(database, Path(args.file).absolute(), _progress)
+        copy = backup(database, file, _progress)
     finally:
         database.close_now()
-    print(f"{copy.file}: {show.size(copy.size)}. Is it any good? replydesk restore --check {args.file}")
+    print(f"{copy.file}: {show.size(copy.size)}. Is it any good? replydesk restore --check {file}")
     print(_kept_apart(settings))
+    if not args.into:
+        return 0
+    return _rehearsed(file, args.keep)
+
+
+def _next(folder: Path) -> Path:
+    from gateway.cli.site import now
+    from gateway.errors import ReplydeskError
+
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ReplydeskError(f"{folder} cannot be made ({error.strerror})") from None
+    return folder / f"replydesk-{now():%Y%m%dT%H%M%SZ}.sqlite3"
+
+
+def _rehearsed(file: Path, keep: int) -> int:
+    """The look a restore begins with; older copies go only after one that passed it."""
+    from storage.backup import check
+
+    found = check(file)
+    if not found.ok:
+        print(f"{file} is no good copy, so nothing older was removed. See: replydesk restore --check {file}")
+        return 1
+    older = sorted(file.parent.glob("replydesk-*Z.sqlite3"))[:-keep]
+    for copy in older:
+        copy.unlink()
+    print(f"It was checked as for a restore, and is good. {len(older)} older removed, {keep} are kept at most.")
     return 0
 
 

@@ -232,6 +232,9 @@ def look_at_addresses(settings: Settings) -> Iterator[Finding]:
             yield Finding("addresses", OK, f"{key}: {address} is free")
         elif error.errno == errno.EADDRINUSE and runs:
             yield Finding("addresses", OK, f"{key}: {address} is held by the running daemon")
+        elif error.errno == errno.EACCES and 0 in os.getresuid():
+            # Root looks with the service's eyes, which lack the capability that the unit gives it.
+            yield Finding("addresses", OK, f"{key}: {address} is for the unit to allow (CAP_NET_BIND_SERVICE)")
         else:
             remedy = "Use a free address, or stop what listens there. Is it a socket of systemd, empty the setting."
             if error.errno in (errno.EACCES, errno.EPERM):

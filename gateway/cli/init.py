@@ -71,6 +71,7 @@ def run(args: argparse.Namespace) -> int:
     from gateway import config
     from gateway.cli import init_service as service
     from gateway.cli.init_file import written
+    from gateway.cli.init_questions import MX
     from gateway.cli.packaged import packaged
 
     file = Path(args.config or os.environ.get(config.ENVIRONMENT) or DEFAULT).absolute()
@@ -94,11 +95,12 @@ def run(args: argparse.Namespace) -> int:
             _put(file.parent / found[0], found[1] + "\n")
     print(f"{file} is written: every setting, each with a comment.")
     good = _checked(file)
+    ports = service.LOW_PORTS if answers["way"] == MX else ""
     if serves and good:
-        for line in service.install(file):
+        for line in service.install(file, ports):
             print(line)
     elif not serves:
-        print(f"Start it with: {service.run_by_hand(file)}")
+        print(f"Start it with: {service.run_by_hand(file, ports)}")
     for line in _next_steps(answers):
         print(line)
     return 0 if good else 1

@@ -53,8 +53,11 @@ def guard(path: Path) -> None:
         path.chmod(0o600)
 
 
-def install(file: Path) -> list[str]:
-    """Unit, start at boot, start now; returns what was done, in sentences. Raises `ReplydeskError`."""
+def install(file: Path, ports: str = "") -> list[str]:
+    """Unit, start at boot, start now; returns what was done, in sentences. Raises `ReplydeskError`.
+
+    `ports` as of `run_by_hand`.
+    """
     from gateway.cli.packaged import packaged
 
     told = []
@@ -67,18 +70,23 @@ def install(file: Path) -> list[str]:
         (UNITS / UNIT).write_text(text, "utf-8")
         told.append(f"{UNITS / UNIT} is written.")
     if shutil.which("systemctl") is None:
-        return [*told, f"There is no systemd here; start it with: {run_by_hand(file)}"]
+        return [*told, f"There is no systemd here; start it with: {run_by_hand(file, ports)}"]
     if not Path("/run/systemd/system").is_dir():
         _do("systemctl", "enable", UNIT)
-        return [*told, f"It starts at the next boot; systemd does not run now. Until then: {run_by_hand(file)}"]
+        return [*told, f"It starts at the next boot; systemd does not run now. Until then: {run_by_hand(file, ports)}"]
     _do("systemctl", "daemon-reload")
     _do("systemctl", "enable", UNIT)
     _do("systemctl", "restart", UNIT)
     return [*told, "The service runs: `systemctl status replydesk`, `journalctl -u replydesk`."]
 
 
-def run_by_hand(file: Path) -> str:
-    as_user = f"setpriv --reuid={USER} --regid={USER} --init-groups " if os.geteuid() == 0 and has_user() else ""
+LOW_PORTS = "--inh-caps=+net_bind_service --ambient-caps=+net_bind_service "
+"""What the unit gives the service: to listen on port 25 without being root."""
+
+
+def run_by_hand(file: Path, ports: str = "") -> str:
+    """The command without systemd. `ports`: LOW_PORTS where it listens on one."""
+    as_user = f"setpriv --reuid={USER} --regid={USER} --init-groups {ports}" if os.geteuid() == 0 and has_user() else ""
     return f"{as_user}{program()} run --config {file}"
 
 

@@ -57,7 +57,7 @@ def test_help_names_every_noun(capsys: pytest.CaptureFixture[str]) -> None:
     shown = capsys.readouterr().out
     assert all(f"\n  {noun} " in shown for noun in NOUNS)
     main(["--version"])
-    assert capsys.readouterr().out == f"replydesk {__version__}\n"
+    assert capsys.readouterr().out.startswith(f"replydesk {__version__}")
 
 
 @pytest.mark.parametrize("place", [0, 1, 2])
