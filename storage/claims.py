@@ -1,12 +1,13 @@
 """Who has which mail in hand: claim, begin, settle, and what becomes of it when the holder dies.
 
-A mail is in one hand at a time, and one mail of each recipient, so that everyone gets theirs in
-the order they were decided. What ended without our knowing whether the mail arrived is
+A mail is in one hand at a time, and of each recipient one about each ticket, so that everyone gets what
+concerns one matter in the order it was decided. What ended without our knowing whether the mail arrived is
 `uncertain`: it is tried once more, and when that ends in doubt too only the operator moves it.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -21,6 +22,7 @@ from sqlalchemy import (
     or_,
     select,
     text,
+    tuple_,
     update,
 )
 from sqlalchemy.sql.dml import Update
@@ -32,6 +34,9 @@ from storage.tables import OUTBOX, OUTBOX_CLAIMED, OUTBOX_WAITING
 
 LOOK_AHEAD = 256
 """Due rows among which recipients are chosen; bounds the work of one claim."""
+SIDE_BY_SIDE = 4
+"""Mails of one recipient in hand at once, each about another ticket: a slow relay makes no agent wait for hours, and
+nobody else either."""
 PAUSE_AFTER_DEATHS = timedelta(minutes=1)
 FURTHEST = timedelta(hours=24)
 """No mail waits for its next attempt so long, and no claim lasts so long."""
@@ -42,10 +47,23 @@ _WAITING = text(OUTBOX_WAITING)
 _CLAIMED = text(OUTBOX_CLAIMED)
 _TRIABLE = and_(OUTBOX.c.state.in_(DUE), or_(OUTBOX.c.state != State.UNCERTAIN, OUTBOX.c.doubts <= DOUBTS))
 _TO_BE_REPEATED = and_(OUTBOX.c.doubts > 0, OUTBOX.c.doubts <= DOUBTS)
-_BUSY = select(OUTBOX.c.recipient_key).where(_CLAIMED)
+_MATTER = func.coalesce(OUTBOX.c.ticket, 0)
+_IN_HAND = select(OUTBOX.c.recipient_key, _MATTER).where(_CLAIMED)
+_MANY_IN_HAND = (
+    select(OUTBOX.c.recipient_key).where(_CLAIMED).group_by(OUTBOX.c.recipient_key).having(func.count() >= SIDE_BY_SIDE)
+)
+_HELD = Statement(
+    select(OUTBOX.c.recipient_key, func.count().label("mails")).where(_CLAIMED).group_by(OUTBOX.c.recipient_key)
+)
 _NEXT = Statement(
-    select(OUTBOX.c.id, OUTBOX.c.recipient_key)
-    .where(_WAITING, _TRIABLE, OUTBOX.c.not_before <= bindparam("now"), OUTBOX.c.recipient_key.not_in(_BUSY))
+    select(OUTBOX.c.id, OUTBOX.c.recipient_key, _MATTER.label("matter"))
+    .where(
+        _WAITING,
+        _TRIABLE,
+        OUTBOX.c.not_before <= bindparam("now"),
+        OUTBOX.c.recipient_key.not_in(_MANY_IN_HAND),
+        tuple_(OUTBOX.c.recipient_key, _MATTER).not_in(_IN_HAND),
+    )
     .order_by(OUTBOX.c.not_before, OUTBOX.c.id)
     .limit(LOOK_AHEAD)
 )
@@ -123,18 +141,24 @@ class Claims:
     def take(self, holder: str, limit: int, seconds: int, now: datetime) -> list[tuple[OutboxEntry, bytes]]:
         """Take due rows for delivery, oldest first, and their messages (without files).
 
-        One row for a recipient, its first, and none for whom another is claimed: so everyone gets
-        their mails in the order they were decided.
+        Of a recipient's mails about one ticket the first, and none while another of them is claimed: so everyone
+        gets what concerns one matter in the order it was decided.
         """
         if self._connection.dialect.name == "postgresql":
             # Rows skipped because another daemon is just locking them would break that order.
             self._connection.execute(_ONE_CLAIM_AT_A_TIME)
-        first: dict[str, int] = {}
-        for id, recipient in _NEXT.rows(self._connection, {"now": now}):
-            first[recipient] = min(id, first.get(recipient, id))
-        chosen = list(first.values())[:limit]
-        if not chosen:
+        first: dict[tuple[str, int], int] = {}
+        for id, recipient, matter in _NEXT.rows(self._connection, {"now": now}):
+            first[recipient, matter] = min(id, first.get((recipient, matter), id))
+        if not first:
             return []
+        held = Counter({row.recipient_key: row.mails for row in _HELD.rows(self._connection, {})})
+        chosen = []
+        for (recipient, _), id in first.items():
+            if held[recipient] < SIDE_BY_SIDE:
+                held[recipient] += 1
+                chosen.append(id)
+        chosen = chosen[:limit]
         until = now + timedelta(seconds=seconds)
         taken = _TAKE.rows(self._connection, {"ids": chosen, "holder": holder, "until": until})
         rows = {row.id: row for row in taken}

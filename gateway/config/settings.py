@@ -284,7 +284,7 @@ class SendSettings(_Section):
     oauth_scope: str = ""
     directory: str = "outgoing"
     hostname: Hostname = ""
-    connections: Annotated[int, Field(ge=1, le=100)] = 4
+    connections: Annotated[int, Field(ge=1, le=100)] = 6
     timeout_seconds: Positive = 60
     give_up_after_hours: Positive = 120
     null_reverse_path: bool = True

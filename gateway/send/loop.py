@@ -1,7 +1,7 @@
 """The send loop: claim due mails, deliver each, settle it.
 
 Without a relay or a database it waits and goes on when they are back (RFC 5321 section 4.5.4.1).
-Mails to one recipient leave in the order they were decided. A mail whose end is unknown is
+Mails to one recipient about one ticket leave in the order they were decided. A mail whose end is unknown is
 repeated once, under the same Message-ID, and never again by itself.
 """
 
@@ -32,6 +32,8 @@ log = logging.getLogger("replydesk.send")
 
 POLL_SECONDS = 2.0
 """How often the outbox is looked at without a `wake`: the command line writes into it from another process."""
+LULL_SECONDS = 0.05
+"""What comes within this is seen to at once; only then it is asked when the next mail is due."""
 LOOK_AFTER = timedelta(seconds=60)
 """How often claims are extended, and those of dead holders looked for."""
 FAULT_PAUSE = 5.0
@@ -210,6 +212,8 @@ class Sender:
 
     async def _rest(self) -> None:
         """Until something is due, or changed."""
+        if await self._sleep(LULL_SECONDS):
+            return
         while not self._stopping:
             now = self._clock()
             self._breaker.believe(now)

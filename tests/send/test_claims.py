@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,13 @@ from sqlalchemy import event
 
 from gateway.errors import UnknownEntry
 from storage import statement
+from storage.claims import SIDE_BY_SIDE
 from storage.database import Database
 from storage.outbox import OutboxEntry, State
 from storage.tx import Tx
 from tests.conftest import Clock
 from tests.send.house import message, outbound
+from tests.storage.test_tickets import apply, opening
 
 KIM, LEE = "kim@customer.example", "lee@customer.example"
 
@@ -31,14 +34,18 @@ class Box:
     def __init__(self, database: Database, clock: Clock) -> None:
         self.database, self.clock, self.count = database, clock, 0
 
-    def add(self, recipient: str = KIM, not_before: datetime | None = None) -> int:
+    def add(self, recipient: str = KIM, not_before: datetime | None = None, ticket: int = 0) -> int:
         self.count += 1
-        mail = outbound(self.count, recipient, self.clock.now)
+        mail = replace(outbound(self.count, recipient, self.clock.now), ticket=ticket)
         id = self.database.write_now(
             lambda tx: tx.outbox.add(mail, message(mail), self.clock.now, not_before=not_before)
         )
         assert id is not None
         return id
+
+    def ticket(self, number: int = 0) -> int:
+        """The number of a new ticket, or of one that is there."""
+        return number or apply(self.database, opening()).ticket.number
 
     def claim(self, holder: str = "here", limit: int = 10) -> list[int]:
         rows = self.database.write_now(lambda tx: tx.claims.take(holder, limit, 300, self.clock.now))
@@ -71,6 +78,22 @@ def test_one_mail_for_each_recipient(box: Box) -> None:
     assert box.claim() == [ids[1]]
 
 
+def test_mails_about_several_tickets_go_side_by_side(box: Box) -> None:
+    """An agent of many tickets is served by several connections, each ticket in its order; nobody by all of them."""
+    first = [box.add(ticket=box.ticket()) for _ in range(6)]
+    second = box.add(ticket=box.ticket(1))
+    lee = box.add(LEE, ticket=box.ticket(1))
+    assert box.claim() == [*first[:SIDE_BY_SIDE], lee]
+    assert box.claim() == []
+    box.settle(first[1], State.SENT)
+    assert box.claim(limit=1) == [first[4]]
+    for id in (first[2], first[3]):
+        box.settle(id, State.SENT)
+    assert box.claim() == [first[5]]
+    box.settle(first[0], State.SENT)
+    assert box.claim() == [second]
+
+
 def test_a_mail_deferred_earlier_goes_before_a_later_one_when_both_are_due(box: Box) -> None:
     """In the order they were decided, not in that of their next attempts."""
     first = box.add()
@@ -99,7 +122,7 @@ def test_not_more_than_asked_for_and_oldest_first(box: Box) -> None:
 def test_a_crowd_for_one_recipient_hides_nobody(box: Box) -> None:
     """A few hundred mails to one agent do not keep a customer waiting."""
     for _ in range(100):
-        box.add(KIM)
+        box.add(KIM, ticket=box.ticket())
     lee = box.add(LEE)
     assert lee in box.claim()
 
