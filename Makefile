@@ -63,7 +63,7 @@ audit-lab: setup
 	$(BIN)/python -m pytest -n $(WORKERS) tests/cli/test_audit_lab.py tests/cli/test_audit.py tests/storage/test_seals.py
 
 crash: setup
-	$(if $(LONG),LONG=1) $(BIN)/python -m pytest -s tests/crash --timeout 7200
+	$(if $(LONG),LONG=1) $(BIN)/python -m pytest -s tests/crash --timeout 14400
 
 faults: setup
 	$(BIN)/python -m pytest -n $(WORKERS) tests/send tests/test_vitals.py tests/test_clock_daemon.py

@@ -73,6 +73,14 @@ class Process:
         if self._process.exitcode is None and self._process.pid is not None:
             os.kill(self._process.pid, number)
 
+    def cpu_seconds(self) -> float:
+        """Of the processor, until now; 0 when it has ended."""
+        try:
+            used = Path(f"/proc/{self._process.pid}/stat").read_text("ascii").rpartition(")")[2].split()[11:13]
+        except OSError:
+            return 0.0
+        return sum(map(int, used)) / os.sysconf("SC_CLK_TCK")
+
     def kill(self) -> None:
         """As a power cut would."""
         self.send_signal(signal.SIGKILL)
