@@ -260,7 +260,7 @@ class Desk:
             new_tickets=tx.threads.opened_lately(author, since) if contact else (),
             reopens=tx.threads.reopened_lately(choice.match.ticket.number, since) if choice.match else (),
             authentic=authentic(read.message, read.envelope, self.policy),
-            disproven=disproven(read.message, self.policy),
+            disproven=disproven(read.message, read.envelope, self.policy),
             resumed=read.resumed,
             resumed_by=read.resumed_by,
         )

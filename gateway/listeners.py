@@ -15,7 +15,7 @@ import ssl
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from gateway.config import Settings, agent_addresses
 from gateway.config.checks import check_relay
@@ -26,6 +26,9 @@ from gateway.receive.intake import Intake
 from gateway.receive.smtp import server
 from gateway.receive.smtp.logins import BadLogins, Logins
 from gateway.receive.smtp.options import LMTP, SMTP, Dialect, Listener, Options
+
+if TYPE_CHECKING:
+    from gateway.receive.smtp.verify import Verifier
 
 log = logging.getLogger("replydesk")
 
@@ -144,12 +147,13 @@ def _doors(settings: Settings, given: Given, connections: int, memory: Memory) -
         max_connections=connections,
         memory=memory,
         spool=settings.data_dir,
+        verifier=_verifier(settings),
         tls=tls,
         credentials=_logins(settings) if s.passwords_file else None,
         **_proxies(s),
     )
     # LMTP is spoken by mail servers of our own: few addresses, many connections, and nobody signs in.
-    by_lmtp = replace(by_smtp, connections_per_ip=0, credentials=None, **_proxies(settings.receive.lmtp))
+    by_lmtp = replace(by_smtp, connections_per_ip=0, credentials=None, verifier=None, **_proxies(settings.receive.lmtp))
 
     def wanted(kind: str, addresses: Sequence[str], *, implicit_tls: bool = False) -> list[Listener]:
         handed = [Listener(socket=sock, implicit_tls=implicit_tls) for sock in given.get(kind, ())]
@@ -164,6 +168,14 @@ def _doors(settings: Settings, given: Given, connections: int, memory: Memory) -
         local = one.path or (one.socket is not None and one.socket.family == socket.AF_UNIX)
         options = replace(by_lmtp, proxy_protocol_timeout=None) if local else by_lmtp
         yield _Door("receive.lmtp.listen", one, options, LMTP)
+
+
+def _verifier(settings: Settings) -> Verifier | None:
+    if not settings.receive.smtp.verify_senders:
+        return None
+    from gateway.receive.smtp.verify import Verifier
+
+    return Verifier()
 
 
 class _Proxies(TypedDict):

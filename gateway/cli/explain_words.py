@@ -8,6 +8,7 @@ from gateway.cli import show
 from gateway.core.case import Case
 from gateway.core.decision import Decision
 from gateway.core.orders import sentence
+from gateway.core.proof import trusted_results
 from gateway.core.sentences import text_of
 from gateway.core.thread import Key
 from gateway.core.ticket import Evidence
@@ -46,6 +47,9 @@ def _lines(case: Case, decision: Decision) -> Iterator[str]:
     yield f"It is {_KINDS.get(case.kind.name.value, case.kind.name.value)}. {case.kind.reason} (rule: {case.kind.rule})"
     for report in message.report.recipients if message.report else ():
         yield f"It says of {report.final_recipient}: {report.action.value} {report.status}".rstrip() + "."
+    said = ", ".join(f"{r.method} {r.result}" for r in trusted_results(message, case.envelope, case.policy))
+    if said:
+        yield f"Of its sender we, or a mail server of ours, found: {said}."
     claims = dict.fromkeys((*case.keys.claims, *case.choice.claims))
     marks = [*_marks(case), *(f"it names #{n} without a valid signature" for n in claims)]
     yield "\n  ".join(("Marks:", *marks)) if marks else "It shows no mark of a ticket."

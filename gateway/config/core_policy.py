@@ -46,6 +46,7 @@ def policy(settings: Settings, keys: Keys) -> Policy:
         operator=gateway.operator,
         reference_prefix=gateway.reference_prefix,
         trusted_authserv_ids=tuple(gateway.trusted_authserv_ids),
+        verifies_as=settings.hostname if settings.receive.smtp.verify_senders else "",
         trusted_form_senders=tuple(gateway.trusted_form_senders),
         trusted_spam_fields=tuple(name.casefold() for name in gateway.trusted_spam_fields),
         reopen_window_days=life.reopen_window_days,

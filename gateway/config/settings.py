@@ -217,6 +217,7 @@ class SmtpSettings(_Section):
     tls_key: str = ""
     implicit_tls_listen: list[Listen] = []
     passwords_file: str = ""
+    verify_senders: bool = False
     max_recipients: Positive = 100
     timeout_seconds: Positive = 300
     connections_per_ip: Positive = 50

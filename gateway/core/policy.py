@@ -84,6 +84,8 @@ class Policy:
     reference_prefix: str = "RD"
     trusted_authserv_ids: tuple[str, ...] = ()
     """Only these hosts' Authentication-Results count (RFC 8601 section 5)."""
+    verifies_as: str = ""
+    """Our own name where we judge ourselves who sent a mail that came by SMTP."""
     trusted_form_senders: tuple[str, ...] = ()
     trusted_spam_fields: tuple[str, ...] = ()
     """Fields, in lower case, in which our own filter says `Yes`."""

@@ -96,7 +96,7 @@ def read(message: Message, envelope: Envelope, policy: Policy) -> Returned | Non
         "text": message.body_text.split() != text(policy, probe).split(),
         "message-id": token.read_message_id(policy.keys, message.message_id, frozenset()) is None,
         "auto-submitted": not message.header("auto-submitted").lower().startswith("auto-generated"),
-        "dkim": _dkim_failed(message, policy),
+        "dkim": _dkim_failed(message, envelope, policy),
     }
     return Returned(probe, tuple(fault for fault, is_wrong in wrong.items() if is_wrong))
 
@@ -137,9 +137,9 @@ def _addresses(message: Message, envelope: Envelope) -> tuple[str, ...]:
     return (*envelope.recipients[:20], *(a.address for a in (*message.to[:20], *message.cc[:20])))
 
 
-def _dkim_failed(message: Message, policy: Policy) -> bool:
+def _dkim_failed(message: Message, envelope: Envelope, policy: Policy) -> bool:
     """A mail server of ours says so (RFC 8601); without a word of one nothing is known."""
-    results = [r.result for r in trusted_results(message, policy) if r.method == "dkim"]
+    results = [r.result for r in trusted_results(message, envelope, policy) if r.method == "dkim"]
     return bool(results) and "pass" not in results
 
 

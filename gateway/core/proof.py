@@ -1,9 +1,10 @@
 """Whether the author of a mail is who the From field says.
 
-Two proofs count: SMTP AUTH as that very address, and a DMARC pass (RFC 7489) written by one of
-our own mail servers into Authentication-Results (RFC 8601). Anybody can write such a field, so
+Two proofs count: SMTP AUTH as that very address, and a DMARC pass (RFC 7489) written by ourselves or one
+of our own mail servers into Authentication-Results (RFC 8601). Anybody can write such a field, so
 only the newest one of a trusted authserv-id is believed, and only if that host removes forged
-ones (RFC 8601 section 5), which docs/install.md tells the operator to check. A From field that
+ones (RFC 8601 section 5), which docs/install.md tells the operator to check. Ours stands between the
+two fields we put on top of what a peer sends, where no peer can put one. A From field that
 programs read differently proves nobody: the host may have judged somebody else than we read.
 """
 
@@ -17,6 +18,10 @@ from gateway.core.case import author_of
 from gateway.core.policy import Policy
 from gateway.mail.message import Envelope, Message, address_key
 
+_BY_OURSELVES = ("smtp", "file")
+"""Sources whose first fields are ours; a file only shows what would be, and changes nothing."""
+_OUR_FIELDS = ("return-path", "authentication-results")
+
 
 def authentic(message: Message, envelope: Envelope, policy: Policy) -> str:
     """`smtp-auth`, `dmarc`, or empty when nothing proves the author's address."""
@@ -28,20 +33,20 @@ def authentic(message: Message, envelope: Envelope, policy: Policy) -> str:
         return ""
     if envelope.authenticated_as and address_key(envelope.authenticated_as) == author.key:
         return "smtp-auth"
-    return "dmarc" if _verdict(message, policy) == "pass" else ""
+    return "dmarc" if _verdict(message, envelope, policy) == "pass" else ""
 
 
-def disproven(message: Message, policy: Policy) -> bool:
+def disproven(message: Message, envelope: Envelope, policy: Policy) -> bool:
     """The author is unsure, or named by a form, or a trusted host says that its domain did not send this or
     that it read another author: then no other mark proves it either."""
     named = message.author is not None and author_of(message, policy).key != message.author.key
-    return message.author_unsure or named or _verdict(message, policy) == "fail"
+    return message.author_unsure or named or _verdict(message, envelope, policy) == "fail"
 
 
-def _verdict(message: Message, policy: Policy) -> str:
+def _verdict(message: Message, envelope: Envelope, policy: Policy) -> str:
     """The DMARC result a trusted host wrote for the author's domain, empty without one; `fail` where it judged
     another domain, for then it read another author than we did."""
-    said = [r for r in trusted_results(message, policy) if r.method == "dmarc"]
+    said = [r for r in trusted_results(message, envelope, policy) if r.method == "dmarc"]
     if message.author is None or not said:
         return ""
     domain = _ascii(message.author.key.rpartition("@")[2])
@@ -76,9 +81,11 @@ class AuthenticationResult:
     """Of the From field it is about (`header.from`), lower case."""
 
 
-def trusted_results(message: Message, policy: Policy) -> tuple[AuthenticationResult, ...]:
+def trusted_results(message: Message, envelope: Envelope, policy: Policy) -> tuple[AuthenticationResult, ...]:
     """What the newest field of a trusted host says; nothing without such a field, or when nobody can read it."""
     trusted = {host.casefold() for host in policy.trusted_authserv_ids}
+    if policy.verifies_as and envelope.source in _BY_OURSELVES and tuple(message.headers)[:2] == _OUR_FIELDS:
+        trusted.add(policy.verifies_as.casefold())
     if not trusted:
         return ()
     import authres

@@ -162,6 +162,22 @@ def test_in_sentences(shop: Shop, tmp_path: Path) -> None:
     assert "no Message-ID" in shown
 
 
+def test_what_was_found_of_the_sender(shop: Shop, tmp_path: Path) -> None:
+    """By ourselves, in the field above what the peer sent; one further down is the peer's."""
+    shop.file.write_text(shop.file.read_text().replace("[receive.smtp]", "[receive.smtp]\nverify_senders = true"))
+    file, field = (
+        tmp_path / "mail.eml",
+        "Authentication-Results: example.com; spf=pass; dmarc=pass header.from=x.example\n",
+    )
+    said = "Of its sender we, or a mail server of ours, found: spf pass, dmarc pass."
+    for top, shown in (
+        (f"Return-Path: <a@x.example>\n{field}", True),
+        (f"Return-Path: <a@x.example>\nX: y\n{field}", False),
+    ):
+        file.write_text(f"{top}From: a@x.example\nSubject: Hello\n\nHi\n")
+        assert (said in shop.out("explain", str(file))) is shown
+
+
 def test_before_the_first_start_the_policy_is_asked_alone(shop: Shop, explain: Callable[..., Any]) -> None:
     """No database yet: the site's own rules still count, and nothing is made by asking."""
     shop.database.close_now()

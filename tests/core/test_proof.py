@@ -134,11 +134,11 @@ def test_a_form_proves_nothing_about_whom_it_names(user: str) -> None:
 )
 def test_a_verdict_that_disproves(domain: str, value: str, said: bool) -> None:
     """A trusted host's no, and its word about another author than we read."""
-    assert disproven(results(value, author=Address(f"kim@{domain}")), TRUSTING) is said
+    assert disproven(results(value, author=Address(f"kim@{domain}")), envelope(), TRUSTING) is said
 
 
 def test_an_unsure_author_is_disproven() -> None:
     """Not even a pass or a sign-in counts where others may read another author."""
     mail = replace(results(PASS), author_unsure=True)
-    assert disproven(mail, TRUSTING)
+    assert disproven(mail, envelope(), TRUSTING)
     assert authentic(mail, envelope(authenticated_as=KIM.address), TRUSTING) == ""

@@ -18,19 +18,25 @@ import logging
 import re
 import tempfile
 from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
 from io import BufferedRandom
 from ipaddress import IPv6Address, ip_address
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gateway.errors import fault
+from gateway.mail.delivered import HEADER_BYTES
 from gateway.mail.message import Envelope
 from gateway.memory import LARGE, SMALL, Memory
 from gateway.receive.intake import Intake
 from gateway.receive.smtp import replies
 from gateway.receive.smtp.replies import Reply
+
+if TYPE_CHECKING:
+    from gateway.receive.smtp.verify import Verifier
 
 log = logging.getLogger("replydesk.receive")
 
@@ -101,6 +107,13 @@ class MailData:
             mail = self._file.read().removeprefix(b".").replace(b"\r\n.", b"\r\n")
         return mail if len(mail) <= self._limit else None
 
+    def head(self) -> bytes:
+        """The first bytes of the mail, more than the fields of most; no field begins with a dot."""
+        if self._file is None:
+            return bytes(self._buffer[2 : HEADER_BYTES + 2])
+        self._file.seek(2)
+        return self._file.read(HEADER_BYTES)
+
     def digest(self, envelope: Envelope) -> bytes:
         """The same for the very same transaction."""
         whole = hashlib.sha256(self._buffer)
@@ -147,9 +160,12 @@ class Hop:
     """Aware."""
 
 
-def trace_lines(hop: Hop, reverse_path: str) -> bytes:
-    """Return-Path and Received, each ended by CRLF. `reverse_path` is one that `read_path` let through."""
-    return f"Return-Path: <{reverse_path}>\r\n".encode() + received_line(hop)
+def trace_lines(hop: Hop, reverse_path: str, results: Iterable[str] = ()) -> bytes:
+    """Return-Path, Authentication-Results where we judged, Received, each ended by CRLF. `reverse_path` is one that
+    `read_path` let through. What a peer wrote stands below: `core.proof` believes what stands second."""
+    judged = ";\r\n\t".join((hop.hostname, *results))
+    own = f"Authentication-Results: {judged}\r\n" if results else ""
+    return f"Return-Path: <{reverse_path}>\r\n{own}".encode() + received_line(hop)
 
 
 def received_line(hop: Hop) -> bytes:
@@ -184,17 +200,17 @@ REMEMBERED = 1000
 class Commits:
     """The commits of one listener: those running, and those whose peer went away."""
 
-    def __init__(self, intake: Intake, memory: Memory) -> None:
-        self._intake, self._memory = intake, memory
+    def __init__(self, intake: Intake, memory: Memory, verifier: Verifier | None = None) -> None:
+        self._intake, self._memory, self._verifier = intake, memory, verifier
         self._unanswered: OrderedDict[bytes, asyncio.Task[Reply]] = OrderedDict()
         self.running: set[asyncio.Task[Reply]] = set()
         """Held here because the loop holds tasks weakly, and a cancelled handler lets go of its own."""
 
-    async def commit(self, data: MailData, trace: bytes, envelope: Envelope, id: str) -> Reply:
+    async def commit(self, data: MailData, hop: Hop, envelope: Envelope) -> Reply:
         """Commit, close it and tell the reply. Cancelling this call does not cancel the commit."""
         task = self._missed(data, envelope)
         if task is None:
-            task = asyncio.create_task(self._store(data, trace, envelope, id))
+            task = asyncio.create_task(self._store(data, hop, envelope))
             self.running.add(task)
             task.add_done_callback(self.running.discard)
         try:
@@ -219,14 +235,16 @@ class Commits:
         log.info("sent again after a missed reply", extra=_fields(envelope, data.size))
         return task
 
-    async def _store(self, data: MailData, trace: bytes, envelope: Envelope, id: str) -> Reply:
-        fields = {**_fields(envelope, len(trace) + data.size), "id": id}
+    async def _store(self, data: MailData, hop: Hop, envelope: Envelope) -> Reply:
+        fields = {**_fields(envelope, data.size), "id": hop.id}
         try:
+            asked = await self._verifier.ask(data.head(), hop.helo, envelope) if self._verifier else None
             async with self._memory.hold(data.size):
                 mail = await asyncio.to_thread(data.mail) if data.size > LARGE else data.mail()
                 if mail is None:
                     return data.refusal or replies.TOO_BIG
-                mail = trace + mail
+                results = await asyncio.to_thread(asked.judge, mail) if asked else ()
+                mail = trace_lines(hop, envelope.reverse_path, results) + mail
                 await self._intake.accept(mail, envelope)
                 mail = None
         except Exception as error:
@@ -235,7 +253,7 @@ class Commits:
             log.warning(event, extra={**fields, "reply": str(reply), **fault(error)})
             return reply
         log.info("accepted", extra=fields)
-        return replies.accepted(id)
+        return replies.accepted(hop.id)
 
 
 def _fields(envelope: Envelope, size: int) -> dict[str, object]:

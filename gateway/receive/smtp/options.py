@@ -9,8 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gateway.memory import Memory
+
+if TYPE_CHECKING:
+    from gateway.receive.smtp.verify import Verifier
 
 CredentialCheck = Callable[[str, str], str | None]
 """(login, password) → the address they prove, or None. May block: it runs in a thread."""
@@ -82,6 +86,8 @@ class Options:
     """How much mail may be held at once, with all others who have a part in it."""
     spool: Path | None = None
     """Folder for large mails while they come in; None: the system's."""
+    verifier: Verifier | None = None
+    """Judges who sent a mail; None: nobody does here."""
     tls: ssl.SSLContext | None = None
     credentials: CredentialCheck | None = None
     """None: AUTH is not offered."""

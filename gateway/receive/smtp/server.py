@@ -58,7 +58,7 @@ async def serve(listener: Listener, intake: Intake, options: Options, dialect: D
         dialect=dialect,
         offer_starttls=not listener.implicit_tls,
         admission=Admission(options),
-        commits=Commits(intake, options.memory),
+        commits=Commits(intake, options.memory, options.verifier),
     )
     tls = options.tls if listener.implicit_tls else None
     listen = functools.partial(

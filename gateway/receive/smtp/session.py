@@ -27,7 +27,7 @@ from gateway.errors import fault
 from gateway.receive.intake import Intake
 from gateway.receive.smtp import admission, replies
 from gateway.receive.smtp.admission import Admission, Peer
-from gateway.receive.smtp.data import Commits, Hop, MailData, protocol_name, trace_lines
+from gateway.receive.smtp.data import Commits, Hop, MailData, protocol_name
 from gateway.receive.smtp.options import Dialect, Options
 from gateway.receive.smtp.replies import Declined, Reply
 from gateway.receive.smtp.transaction import Transaction, Transactions
@@ -342,23 +342,22 @@ class SmtpSession(aiosmtpd.SMTP):
 
     async def _commit(self, data: MailData, transaction: Transaction) -> Reply:
         self._mails += 1
-        id = f"{self._id}{self._mails:04x}"
-        trace, envelope = self._trace(transaction, id), transaction.envelope(self.peer)
+        hop, envelope = self._hop(transaction), transaction.envelope(self.peer)
         # While the peer waits for us its silence is no fault of its own.
         self._timeout_suspended = True
         if self._timeout_handle is not None:
             self._timeout_handle.cancel()
-        reply = await self._listening.commits.commit(data, trace, envelope, id)
+        reply = await self._listening.commits.commit(data, hop, envelope)
         self._timeout_suspended = False
         self._reset_timeout()
         return reply
 
-    def _trace(self, transaction: Transaction, id: str) -> bytes:
+    def _hop(self, transaction: Transaction) -> Hop:
         assert self.session is not None
         base, signed_in = self._dialect.keyword if self.session.extended_smtp else "SMTP", self.peer.authenticated_as
         protocol = protocol_name(base, tls=self.over_tls, authenticated=bool(signed_in), smtputf8=transaction.smtputf8)
-        hop = Hop(self.session.host_name or "", self.peer.remote, self.hostname, protocol, id, datetime.now(UTC))
-        return trace_lines(hop, transaction.reverse_path)
+        id = f"{self._id}{self._mails:04x}"
+        return Hop(self.session.host_name or "", self.peer.remote, self.hostname, protocol, id, datetime.now(UTC))
 
     # --- other commands -----------------------------------------------------------------------
 
