@@ -11,7 +11,7 @@ import email
 import re
 from email.generator import BytesGenerator
 from email.message import Message as MimeMessage
-from email.parser import BytesHeaderParser
+from email.parser import BytesFeedParser, BytesHeaderParser
 from email.policy import compat32
 from io import BytesIO
 from typing import Any
@@ -25,6 +25,7 @@ DEPTH_LIMIT = 100
 BOUNDARIES_LIMIT = 20_000
 """Lines that could be boundaries: more are not taken apart, for that alone takes seconds."""
 VALUE_LIMIT = 4_000
+PIECE_BYTES = 8192
 TEXT_BYTES_LIMIT = 4_000_000
 """Bytes of a text part that are decoded to be shown."""
 NESTED = frozenset({"message/rfc822", "message/global", "message/news"})
@@ -139,12 +140,20 @@ def read(raw: bytes) -> MimeMessage:
         if raw.count(b"\n--") > BOUNDARIES_LIMIT:
             return _untaken(raw)
         whole = sliced(raw, Entity)
-        mime: MimeMessage = email.message_from_bytes(raw, _class=Entity) if whole is None else whole
+        mime: MimeMessage = _parsed(raw) if whole is None else whole
     except RecursionError:
         return _untaken(raw)
     if mime.get_content_maintype() == "multipart" and not mime.is_multipart():
         mime = _with_guessed_boundary(raw, mime)
     return mime
+
+
+def _parsed(raw: bytes) -> MimeMessage:
+    """By the standard library, piece by piece: at once it would hold a large mail as text of four bytes a letter."""
+    parser = BytesFeedParser(Entity)
+    for place in range(0, len(raw), PIECE_BYTES):
+        parser.feed(raw[place : place + PIECE_BYTES])
+    return parser.close()
 
 
 def _with_field_names(raw: bytes) -> bytes:
@@ -170,7 +179,7 @@ def _with_guessed_boundary(raw: bytes, mime: MimeMessage) -> MimeMessage:
     kind = mime.get_content_type()
     head = re.compile(rb"^content-type:[^\n]*\n(?:[ \t][^\n]*\n)*", re.I | re.M)
     line = f'Content-Type: {kind}; boundary="{found[1]}"\n'.encode("utf-8", "surrogateescape")
-    other = email.message_from_bytes(head.sub(lambda _: line, raw, count=1), _class=Entity)
+    other = _parsed(head.sub(lambda _: line, raw, count=1))
     return other if other.is_multipart() else mime
 
 
