@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 
 # Exim would replace Postfix: it is only unpacked, with the one library the others do not bring.
-PACKAGES := dovecot-imapd dovecot-lmtpd postfix swaks msmtp libnet-ssleay-perl libgnutls-dane0
+PACKAGES := dovecot-imapd dovecot-lmtpd postfix swaks msmtp libnet-ssleay-perl libgnutls-dane0 nginx-light apache2 caddy
 UNPACKED := exim4-daemon-light exim4-base
 
 # Tests start some hundred daemons and commands; without cached bytecode each of them compiles the house anew.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 import subprocess
 import tomllib
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from gateway import config, listeners
+from gateway.cli import whole_parser
 from tests.recipes import DEPLOY
 
 DOCS = DEPLOY.parent / "docs"
@@ -53,6 +55,38 @@ def test_settings_that_are_shown_can_be_read(page: str, block: str, tmp_path: Pa
     # Angle brackets stand for what only the reader knows.
     known = re.sub(r"<([\w ]+)>", lambda m: m[1].replace(" ", "-"), block)
     config.build(MAILBOX | tomllib.loads(known), tmp_path / page)
+
+
+ROOT = DEPLOY.parent
+_SAID_IN_CODE = re.compile(r"`([^`\n]*(?:\n(?!\n)[^`\n]*)?)`")
+_SHELL = re.compile(r"```sh\n(.*?)```", re.DOTALL)
+_COMMAND = re.compile(r"(?:^|[\s/]|&& )replydesk ((?:--config \S+ )?[a-z][a-z-]+[^|;&]*)")
+_STANDS_FOR = {"ID": "1", "N": "1", "DATE": "2026-03-02"}
+
+
+def commands() -> list[tuple[str, str]]:
+    """Every command of ours that a page names, in prose or in a block for the shell."""
+    found = []
+    for page in (ROOT / "README.md", *sorted(DOCS.glob("*.md"))):
+        text = page.read_text("utf-8")
+        said = _SAID_IN_CODE.findall(re.sub(r"```.*?```", "", text, flags=re.DOTALL))
+        said += [line for block in _SHELL.findall(text) for line in block.replace("\\\n", " ").splitlines()]
+        for line in (" ".join(one.split()) for one in said):
+            found += [(page.name, m[1].split(" #")[0].split(" >>")[0].strip()) for m in _COMMAND.finditer(line)]
+    assert len(found) > 80
+    return [pair for pair in dict.fromkeys(found) if not re.match(r"replydesk\b", pair[1])]
+
+
+@pytest.mark.parametrize(("page", "command"), commands())
+def test_every_command_that_is_named_can_be_typed(page: str, command: str) -> None:
+    """With the words it stands with; where it is only named, noun and verb are."""
+    plain = command.replace("[", "").replace("]", "")
+    words = [_STANDS_FOR.get(word, word) for word in shlex.split(plain) if word not in ("…", "VERB")]
+    if all(re.fullmatch(r"[a-z-]+|1", word) for word in words):
+        with pytest.raises(SystemExit, match="0"):
+            whole_parser().parse_args([*(word for word in words if word != "1"), "--help"])
+    else:
+        whole_parser().parse_args(words)
 
 
 def unit(path: Path) -> ConfigParser:
