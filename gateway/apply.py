@@ -9,11 +9,12 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from gateway.core import audience, clock, sides, stale
+from gateway.core import audience, away, clock, sides, stale
 from gateway.core.compose import Scene, compose
 from gateway.core.decision import AgentView, Decision
 from gateway.core.notice import Audience, Notice, NoticeRequest, Outbound, fitting
 from gateway.core.policy import Policy
+from gateway.core.reason import Reason
 from gateway.core.roles import is_role
 from gateway.core.ticket import Role, Ticket
 from gateway.core.token import fingerprint
@@ -27,6 +28,7 @@ from storage.tx import Tx
 
 UNDELIVERABLE_FOR = timedelta(days=60)
 """How long automatic mail to an address pauses after mail to it failed for good."""
+_FOR_ONESELF = frozenset({Reason.AGENT_LOOKS})
 _ASKED_FOR = (Notice.REGISTRATION, Notice.REGISTERED, Notice.PASSWORD_RESET)
 """Somebody at the other end waits for these; `decide` asks for the first one only where it is read."""
 
@@ -137,6 +139,8 @@ class Effects:
             tx.blocks.add(decision.block, decision.undo.agent if decision.undo else "", now)
         if decision.unblock:
             tx.blocks.remove(decision.unblock)
+        if decision.away:
+            tx.absences.note(decision.away, now)
         applied = tx.tickets.apply(decision, journal_id, now)
         for address in decision.undeliverable:
             tx.contacts.set_undeliverable(address, now)
@@ -167,11 +171,22 @@ class Effects:
         if applied and decision.undoes and decision.undoes.undo.merged:
             source = Applied(tx.reads.get(decision.undoes.undo.moved_from), None, created=False)
             apart = _scene(tx, source, decision, self._policy, cause, now)
-        for request in decision.notices:
+        for request in self._present(tx, decision, applied, now):
             waits = later if request.audience in (Audience.CUSTOMER, Audience.ADVISER) else None
             seen = apart if request.notice is Notice.MERGED else scene
             self._notices.send(tx, request, seen, entry=entry, journal=journal_id, not_before=waits)
         return applied
+
+    def _present(self, tx: Tx, decision: Decision, applied: Applied | None, now: datetime) -> tuple[NoticeRequest, ...]:
+        """What is sent: what an agent who is away would get goes to whoever is there instead."""
+        if not any(n.notice is Notice.AGENT_NOTICE for n in decision.notices) or decision.reason in _FOR_ONESELF:
+            return decision.notices
+        absent = tx.absences.now(now)
+        if not absent:
+            return decision.notices
+        box = applied.ticket.mailbox if applied else self._policy.mailboxes[0].address
+        by = decision.undo.agent if decision.undo else ""
+        return away.in_place(decision.notices, absent, self._policy, box, by)
 
     def _drafts(
         self, tx: Tx, applied: Applied | None, decision: Decision, journal_id: int | None, now: datetime

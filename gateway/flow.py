@@ -296,6 +296,8 @@ class Desk:
             quotes = ticket is not None and case.message.reply_text != case.message.body_text
             if ticket and quotes and not facts.history:
                 facts = replace(facts, history=tuple(tx.reads.entries(ticket.number, limit=QUOTABLE)))
+            if ticket is None:
+                facts = replace(facts, shares=tx.absences.shares(case.mailbox, self.policy, facts.now))
             twin = next((t.number for t in own if self._is_twin(tx, case, t)), 0) if hinted else 0
             return replace(facts, own_tickets=tuple(own), twin=twin)
         number = next((int(c.argument) for c in case.order.commands if c.verb in NUMBERED and c.argument), 0)

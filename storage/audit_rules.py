@@ -72,6 +72,7 @@ NEEDS_NO_TICKET = frozenset(
         Reason.AGENT_HELD_BACK,
         Reason.AGENT_DRAFTS,
         Reason.AGENT_LOOKS,
+        Reason.AGENT_AWAY,
         Reason.DRAFT_DROPPED,
         Reason.LOST_MARK,
         Reason.SENT_BY_US,

@@ -6,6 +6,7 @@ from functools import cached_property
 
 from sqlalchemy import Connection
 
+from storage.absences import Absences
 from storage.acts import Acts
 from storage.alarms import Alarms
 from storage.blocks import Blocks
@@ -45,6 +46,10 @@ class Tx:
     @cached_property
     def lookups(self) -> Lookups:
         return Lookups(self.connection)
+
+    @cached_property
+    def absences(self) -> Absences:
+        return Absences(self.connection)
 
     @cached_property
     def threads(self) -> Threads:

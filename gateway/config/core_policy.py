@@ -33,6 +33,8 @@ def policy(settings: Settings, keys: Keys) -> Policy:
                 tuple(b.aliases),
                 b.first_response_hours,
                 b.next_response_hours,
+                b.assign,
+                b.announce,
             )
             for b in settings.mailboxes
         ),

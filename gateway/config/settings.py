@@ -191,6 +191,8 @@ class MailboxSettings(_Section):
     signature: str = ""
     first_response_hours: NotNegative = 0
     next_response_hours: NotNegative = 0
+    assign: Literal["nobody", "round_robin", "least_open"] = "nobody"
+    announce: Literal["team", "assignee", "board", "digest"] = "team"
 
 
 class StatusSettings(_Section):

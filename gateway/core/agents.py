@@ -11,6 +11,7 @@ from dataclasses import replace
 from gateway.core import (
     advisers,
     agent_mail,
+    away,
     blocking,
     lookup,
     move_entries,
@@ -57,7 +58,7 @@ def decide(case: Case) -> Decision:
     misunderstood = (*orders.problems(on.by, order), *_misplaced(case))
     if misunderstood or order.has(Verb.HELP):
         return _misunderstood(on, misunderstood)
-    if looked := lookup.answer(on):
+    if looked := lookup.answer(on) or away.answer(on):
         return looked
     if order.has(Verb.UNDO):
         return _undo(on)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from gateway.core import agent_mail, audience, blocking, lookup, orders, outgoing_text, passed_on, tags
+from gateway.core import agent_mail, audience, away, blocking, lookup, orders, outgoing_text, passed_on, tags
 from gateway.core.agent_mail import AgentCase
 from gateway.core.case import Case, files_of
 from gateway.core.commands import ASSIGNS, PEOPLE
@@ -151,7 +151,7 @@ def orphaned(case: Case) -> Decision:
     on, named = AgentCase.without_ticket(case), case.facts.named
     if about := about_drafts(on):
         return about
-    if not case.order.problems and (looked := lookup.answer(on)):
+    if not case.order.problems and (looked := lookup.answer(on) or away.answer(on)):
         return looked
     if case.order.has(Verb.REOPEN) and named is not None and not case.order.problems:
         return orders.carry_out(replace(on, ticket=named).by, case.order, None, agent_mail.proof(case))

@@ -42,6 +42,15 @@ class Circle:
         return self.policy.agents_for(self.ticket.mailbox if self.ticket else self.mailbox)
 
     @property
+    def openly(self) -> Agents:
+        """Who hears by mail of what nobody has (`mailboxes.announce`)."""
+        box = self.policy.mailbox_for(self.ticket.mailbox if self.ticket else self.mailbox)
+        how = box.announce if box else "team"
+        if how == "assignee":
+            return self.leads or self.team
+        return self.team if how == "team" else ()
+
+    @property
     def leads(self) -> Agents:
         return tuple(a for a in self.team if a.lead)
 
@@ -58,8 +67,8 @@ class Circle:
 
     @property
     def holders(self) -> Agents:
-        """Whose turn it is: the assignee, or the team where nobody is assigned; and who follows."""
-        return _once(self.assignee or self.team, self.followers)
+        """Whose turn it is: the assignee, or whom the mailbox tells where nobody is assigned; and who follows."""
+        return _once(self.assignee or self.openly, self.followers)
 
     @property
     def involved(self) -> Agents:
@@ -114,7 +123,7 @@ AUDIENCE: dict[str, Told] = {
     "assigned": Told(lambda c: c.assignee, lambda c: c.earlier.assignee),
     "unassigned": Told(lambda c: c.holders, lambda c: c.earlier.assignee),
     # Nobody had it: the team hears of it, so that nobody answers twice.
-    "answered": Told(lambda c: c.involved, lambda c: () if c.earlier.assignee else c.team),
+    "answered": Told(lambda c: c.involved, lambda c: () if c.earlier.assignee else c.openly),
     "note": Told(lambda c: _once(c.holders, c.named)),
     "split": Told(_both),
     "merged": Told(_both),

@@ -14,6 +14,7 @@ from gateway.core.looked_up import Found
 from gateway.core.notice import AttachedFile
 from gateway.core.policy import Agent, Mailbox, Policy
 from gateway.core.roles import is_known_form, is_role
+from gateway.core.shares import Shares
 from gateway.core.thread import Choice, Known, SentFacts, ThreadKeys, follow, leads_to
 from gateway.core.ticket import SIGNED, Entry, Ticket
 from gateway.core.window import Budget
@@ -63,6 +64,8 @@ class Facts:
     """The ticket `#merge N`, `#move N` or `#reopen N` names, if there is one."""
     forwards: Mapping[int, Inside] = field(default_factory=dict)
     """For `#from` on a ticket: entry id → the mail that came inside an agent's."""
+    shares: Shares | None = None
+    """For a mail about no ticket: what each agent of its mailbox has; None where requests are given to nobody."""
     looked: Found | None = None
     """What an agent looks up."""
     lost_list: bool = False

@@ -298,6 +298,7 @@ _ARGUMENTS: dict[Verb, Callable[[Verb, str, Sequence[str], Sequence[str]], Comma
     Verb.TAG: _tags,
     Verb.UNTAG: _tags,
     Verb.LIST: _rest,
+    Verb.AWAY: _rest,
     Verb.SHOW: _number,
     Verb.SEARCH: _words_needed,
     Verb.CUSTOMER: _address_or_nothing,
@@ -327,7 +328,7 @@ PEOPLE = (Verb.FROM, Verb.TO, Verb.FOR, Verb.REQUESTER)
 LOOKS = (Verb.LIST, Verb.SHOW, Verb.SEARCH, Verb.CUSTOMER)
 """They look something up."""
 ASSIGNS = (Verb.ASSIGN, Verb.TAKE, Verb.GIVE)
-_ALONE = (*_MOVES, *LOOKS, Verb.UNDO, Verb.DRAFTS)
+_ALONE = (*_MOVES, *LOOKS, Verb.UNDO, Verb.DRAFTS, Verb.AWAY, Verb.BACK)
 """They are about other mails than this one; what else it orders would be for a ticket that is hard to tell."""
 
 

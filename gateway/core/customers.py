@@ -14,6 +14,7 @@ from gateway.core import (
     machines,
     orders,
     parking,
+    sharing,
     sides,
     token,
     window,
@@ -23,7 +24,7 @@ from gateway.core.case import Case
 from gateway.core.decision import Change, Decision, EntryDraft, Joined, NewTicket, Why
 from gateway.core.lifecycle import Move, Status, transition
 from gateway.core.notice import Audience, Notice, NoticeRequest
-from gateway.core.policy import Mailbox, Policy
+from gateway.core.policy import Agent, Mailbox, Policy
 from gateway.core.reason import Reason
 from gateway.core.roles import is_role
 from gateway.core.thread import Match
@@ -261,6 +262,7 @@ def _boxes(case: Case, ticket: Ticket) -> tuple[Mailbox, ...]:
 def _new(case: Case, reason: Reason, links: tuple[tuple[str, int], ...], subject: str = "") -> Decision:
     box = case.mailbox
     no_answer = acknowledge.no_acknowledgement(case)
+    has_it = sharing.picked(case)
     flood = window.spent(case.policy.new_ticket_budgets, case.facts.new_tickets, case.now)
     if flood:
         no_answer = f"{flood.count} new tickets of this author in {flood.minutes} minutes"
@@ -282,15 +284,7 @@ def _new(case: Case, reason: Reason, links: tuple[tuple[str, int], ...], subject
             invite = True
             notices.append(NoticeRequest(Notice.REGISTRATION, case.author, Audience.CUSTOMER))
     if not flood:
-        notices += audience.each_once(
-            tuple(
-                notice
-                for address in (box.address, *(b.address for b in case.mailboxes[1:]))
-                for notice in audience.tell(
-                    "new_request", case.policy, None, mailbox=address, remarks=remarks, but=case.agent
-                )
-            )
-        )
+        notices += _announced(case, has_it, remarks)
     why = Why(
         attach="no: " + orders.sentence(reason),
         reopen="no: a new ticket instead" if links else "",
@@ -302,7 +296,8 @@ def _new(case: Case, reason: Reason, links: tuple[tuple[str, int], ...], subject
         why,
         new=NewTicket(subject or _subject(case), case.author, box.address, language.hinted(case.message, case.policy)),
         entry=draft.entry(case, EntryKind.CORRESPONDENCE, Role.REQUESTER, reason, remarks=remarks, begins=True),
-        change=Change(joined=_company(case, None), links=links),
+        change=Change(joined=_company(case, None), links=links, assignee=has_it.address if has_it else None),
+        events=(code("assigned", has_it.name or has_it.address),) if has_it else (),
         notices=tuple(notices),
         files=case.files,
         invite=invite,
@@ -314,6 +309,27 @@ def _new(case: Case, reason: Reason, links: tuple[tuple[str, int], ...], subject
         else about_mail.unknown_form(case),
         alarm_about=case.facts.spent[0] if over and case.facts.spent else case.author.key,
     )
+
+
+def _announced(case: Case, has_it: Agent | None, remarks: tuple[str, ...]) -> tuple[NoticeRequest, ...]:
+    """To each team it was written to, of the first only to whoever has it."""
+    first, *others = (case.mailbox.address, *(b.address for b in case.mailboxes[1:]))
+    told = [
+        audience.tell("new_request", case.policy, _given(case, has_it), mailbox=first, remarks=remarks, but=case.agent)
+    ]
+    told += [
+        audience.tell("new_request", case.policy, None, mailbox=address, remarks=remarks, but=case.agent)
+        for address in others
+    ]
+    return audience.each_once(tuple(notice for notices in told for notice in notices))
+
+
+def _given(case: Case, agent: Agent | None) -> Ticket | None:
+    """The ticket that begins, as far as it is asked who is told of it; None where nobody has it."""
+    if agent is None:
+        return None
+    box = case.mailbox.address
+    return Ticket(0, Status.NEW, "", case.author, box, case.now, case.now, assignee=agent.address)
 
 
 def _subject(case: Case) -> str:

@@ -284,6 +284,28 @@ class NewDraft:
 
 
 @dataclass(frozen=True, slots=True)
+class Away:
+    """An agent goes, or is back."""
+
+    agent: str
+    """Key of the configured address."""
+    until: datetime | None = None
+    """None: until they say that they are back."""
+    deputy: str = ""
+    """Address of who is told instead; empty: the team."""
+    back: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """Who is away now, by the key of the configured address."""
+
+    until: datetime | None
+    deputy: str = ""
+    """Address; empty: the team."""
+
+
+@dataclass(frozen=True, slots=True)
 class Robot:
     """A machine that writes the same from ever new addresses."""
 
@@ -347,6 +369,7 @@ class Decision:
     block: str = ""
     """A sender to be heard no more: an address key or a domain."""
     unblock: str = ""
+    away: Away | None = None
     keep: NewDraft | None = None
     """Nothing of it was done; `#send` may let it go."""
     sends: int = 0

@@ -29,6 +29,10 @@ class Mailbox:
     first_response_hours: int = 0
     """Business hours within which a new request is to be answered; 0: no target."""
     next_response_hours: int = 0
+    assign: str = "nobody"
+    """`nobody`, `round_robin`, `least_open`: who gets a new request"""
+    announce: str = "team"
+    """`team`, `assignee`, `board`, `digest`: who hears by mail of what nobody has"""
 
     @property
     def key(self) -> str:

@@ -43,6 +43,7 @@ class Reason(StrEnum):
     AGENT_EMPTY = "agent-mail-without-text"
     AGENT_HELD_BACK = "agent-mail-held-back"
     AGENT_LOOKS = "agent-looks-up"
+    AGENT_AWAY = "agent-away-or-back"
     AGENT_DRAFTS = "agent-asks-for-drafts"
     DRAFT_SENT = "draft-sent"
     DRAFT_DROPPED = "draft-dropped"
@@ -105,6 +106,7 @@ SENTENCES: dict[Reason, str] = {
     Reason.AGENT_EMPTY: "An agent's mail with neither text, file nor command: nothing to do.",
     Reason.AGENT_HELD_BACK: "An agent's mail that is not carried out as it is: kept as a draft, the agent is told.",
     Reason.AGENT_LOOKS: "A proven agent looked something up.",
+    Reason.AGENT_AWAY: "A proven agent goes away, or is back.",
     Reason.AGENT_DRAFTS: "A proven agent asked what waits as a draft.",
     Reason.DRAFT_SENT: "A proven agent let a draft go.",
     Reason.DRAFT_DROPPED: "A proven agent dropped a draft.",

@@ -240,7 +240,7 @@ def is_marked_automatic(case: Case) -> bool:
 def marked_automatic(case: Case) -> Decision:
     """A note of absence gets no receipt: only its subject gives the program away, which may answer that as well."""
     on = AgentCase.of(case)
-    held = hold(on, Doubt.MARKED_AUTOMATIC, (code("marked_automatic"),))
+    held = hold(on, Doubt.MARKED_AUTOMATIC, (code("marked_automatic"), code("offer_away")))
     if not case.machine:
         return replace(held, notices=(), why=replace(held.why, acknowledge="no: counted in the digest"))
     return _not_too_often(held, on.agent, case, ONCE)

@@ -40,6 +40,13 @@ SENTENCES: dict[str, str] = {
     "untagged": _("Not tagged {0} any more, by {1}."),
     "found_nothing": _("Nothing was found."),
     "spam_is": _("It is marked as spam."),
+    "is_back": _("Your notices reach you again."),
+    "away_set": _("Until you write #back the team reads your notices."),
+    "away_to": _("Until you write #back {0} reads your notices."),
+    "away_until": _("Until {0} the team reads your notices; #back ends that sooner."),
+    "away_until_to": _("Until {0} your notices are read by {1}; #back ends that sooner."),
+    "in_place_of": _("To you because {0} is away."),
+    "offer_away": _("If you are away: #away until 2026-12-01 to NAME lets a colleague read your notices."),
     "assigned": _("Assigned to {0}."),
     "unassigned": _("Assigned to nobody."),
     "given": _("{0} gave it to {1}."),
@@ -280,6 +287,9 @@ SENTENCES: dict[str, str] = {
     "needs_tags": _("{0} needs one word or more, of letters, digits, points and hyphens."),
     "needs_customer": _("#customer needs an e-mail address, or stands in reply to a notice about a ticket."),
     "no_such_list": _("#list {0}: there is no such list. Use one of: {1}."),
+    "no_such_absence": _(
+        "#away {0}: not understood. Write #away until 2026-12-01 to NAME; both may be left out, NAME is a colleague."
+    ),
     "needs_name": _("{0} needs a name, “me” or “nobody”."),
     "no_such_status": _("#status {0}: there is no such status. Use one of: {1}."),
     "no_such_language": _("#language takes one of: {0}."),

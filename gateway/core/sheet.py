@@ -54,6 +54,8 @@ GROUPS: dict[str, dict[Verb, str]] = {
         Verb.CUSTOMER: _("who that is, and all their tickets"),
     },
     _("Your own mails"): {
+        Verb.AWAY: _("a colleague, else the team, reads your notices meanwhile"),
+        Verb.BACK: _("they reach you again"),
         Verb.UNDO: _("take your last order back; an answer only while it waits"),
         Verb.SEND: _("let a draft go"),
         Verb.DRAFTS: _("your drafts that wait"),

@@ -37,6 +37,8 @@ class Verb(StrEnum):
     SPAM = "spam"
     BLOCK = "block"
     UNBLOCK = "unblock"
+    AWAY = "away"
+    BACK = "back"
     UNDO = "undo"
     SEND = "send"
     DRAFTS = "drafts"
@@ -79,6 +81,8 @@ FORMS: dict[Verb, str] = {
     Verb.SPAM: _("#spam"),
     Verb.BLOCK: _("#block [ADDRESS|DOMAIN]"),
     Verb.UNBLOCK: _("#unblock [ADDRESS|DOMAIN]"),
+    Verb.AWAY: _("#away [until DATE] [to NAME]"),
+    Verb.BACK: _("#back"),
     Verb.UNDO: _("#undo"),
     Verb.SEND: _("#send [N]"),
     Verb.DRAFTS: _("#drafts"),
@@ -120,6 +124,8 @@ _COMMAND_WORDS: dict[Verb, str] = {
     Verb.SPAM: mark_in("command", "spam"),
     Verb.BLOCK: mark_in("command", "block"),
     Verb.UNBLOCK: mark_in("command", "unblock"),
+    Verb.AWAY: mark_in("command", "away"),
+    Verb.BACK: mark_in("command", "back"),
     Verb.UNDO: mark_in("command", "undo"),
     Verb.SEND: mark_in("command", "send"),
     Verb.DRAFTS: mark_in("command", "drafts"),
