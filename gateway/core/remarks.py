@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gateway import texts
-from gateway.core import agent_mail, thread, token
+from gateway.core import agent_mail, invitation, thread, token
 from gateway.core.case import Case, asked_at
 from gateway.core.labels import SUBJECTS
 from gateway.core.reason import Reason
@@ -55,11 +55,7 @@ def oddities(case: Case) -> tuple[str, ...]:
         said.append(code("same_id"))
     if others := asked_at(case.message, case.policy) if case.author is case.message.author else ():
         said.append(code("reply_to", ", ".join(a.address for a in others), others[0].address))
-    if not case.message.body_text.strip():
-        said += [
-            code("invited", e.summary or "–", ", ".join(filter(None, (e.when, e.where))))
-            for e in case.message.events[:5]
-        ]
+    said += invitation.remarks(case.message.events)
     brought = {a.key for a in (*case.message.to, *case.message.cc)[:COMPANY] if not case.policy.is_own(a.key)}
     if len(brought) > FEW:
         said.append(code("many_people", len(brought)))

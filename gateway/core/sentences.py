@@ -7,6 +7,7 @@ read in English by one agent and in German by the next. Text that is no code rea
 from __future__ import annotations
 
 from gateway import texts
+from gateway.core import invitation
 from gateway.core.lifecycle import Status, agent_label
 from gateway.mail.sentence import SEPARATOR
 from gateway.texts import mark as _
@@ -101,6 +102,7 @@ SENTENCES: dict[str, str] = {
     "too_many": _("{0} more people in To and Cc are too many to take part, and get no answers: {1}"),
     "many_people": _("It went to {0} others, and so does your answer. With #only it goes to the requester alone."),
     "recalls": _("Its author would like to take back an earlier mail on this ticket."),
+    "event": _("Appointment"),  # `invitation.text` says the rest
     "invited": _("An invitation: {0}. When and where: {1}."),
     "away": _("{0} is away: a program wrote this, and the ticket stays as it was."),
     "robot": _(
@@ -312,6 +314,8 @@ _RATINGS = {"good": _("good"), "bad": _("bad")}
 def text_of(sentence: str, language: str) -> str:
     """The sentence in a language; English where there is no other. What is no code reads as it stands."""
     name, *arguments = sentence.split(SEPARATOR)
+    if name == "event":
+        return invitation.text(arguments, texts.catalog(language))
     if name not in SENTENCES:
         return sentence
     words = texts.catalog(language)

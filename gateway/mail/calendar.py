@@ -1,91 +1,114 @@
-"""Calendar invitations and answers in the words a reader needs (RFC 5545, 5546).
+"""Calendar invitations and answers (RFC 5545, 5546), read by icalendar: what, when, where, how often.
 
-Reads what, when and where of the first event. Times stay as the sender wrote them, with the
-name of their zone: turning them into another zone would need to know the reader's.
+Moments keep the sender's clock and name their zone; `core.invitation` says them in the reader's language.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 from gateway.mail.message import Event
 from gateway.mail.text import clean, one_line
 
-SIZE_LIMIT = 300_000
-_PROPERTY = re.compile(r'([A-Za-z-]+)((?:;[A-Za-z-]+=(?:"[^"]*"|[^":;]*))*):(.*)')
-_MOMENT = re.compile(r"(\d{4})(\d\d)(\d\d)(?:T(\d\d)(\d\d)(?:\d\d)?(Z)?)?$")
-_ZONE = re.compile(r';TZID=(?:"([^"]*)"|([^":;]*))', re.I)
-_ANSWER = re.compile(r";PARTSTAT=([A-Z-]+)", re.I)
-_DURATION = re.compile(r"P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:\d+S)?)?$")
+if TYPE_CHECKING:
+    from icalendar import Component
+
+SIZE_LIMIT = 100_000
+EVENTS_LIMIT = 20
+_BEGIN, _END = "BEGIN:VCALENDAR", "END:VCALENDAR"
 
 
-def read(text: str, declared_method: str = "") -> Event | None:
-    """The first VEVENT of an iCalendar text, None when there is none. `declared_method` is the MIME parameter."""
-    lines = re.sub(r"\n[ \t]", "", clean(text[:SIZE_LIMIT])).split("\n")
-    method = declared_method.upper()
-    found: dict[str, tuple[str, str]] = {}
-    depth: list[str] = []
-    for line in lines:
-        m = _PROPERTY.match(line)
-        if not m:
-            continue
-        name, parameters, value = m[1].upper(), m[2], m[3].strip()
-        if name == "BEGIN":
-            depth.append(value.upper())
-        elif name == "END":
-            if depth and depth.pop() == "VEVENT":
-                break
-        elif depth[-1:] == ["VEVENT"]:
-            found.setdefault(name, (parameters, value))
-        elif name == "METHOD" and len(depth) <= 1:
-            method = method or value.upper()
-    if not found:
+def read(text: str, declared_method: str = "") -> tuple[Event, ...]:
+    """The events of an iCalendar text, none when it is none. `declared_method` is the MIME parameter."""
+    text = clean(text[:SIZE_LIMIT])
+    start = text.upper().find(_BEGIN)
+    if start < 0 or "BEGIN:VEVENT" not in text.upper():
+        return ()
+    from icalendar import Calendar
+
+    try:
+        whole = text[start:] if _END in text.upper() else f"{text[start:].rstrip()}\n{_closed(text)}{_END}\n"
+        calendars = Calendar.from_ical(whole.replace("\n", "\r\n"), multiple=True)
+        found = [event for calendar in calendars for event in _events(calendar, declared_method)]
+    except Exception:  # it trusts what it reads; what is no calendar gives no events, and stays a file
+        return ()
+    return tuple(dict.fromkeys(found[:EVENTS_LIMIT]))
+
+
+def _closed(text: str) -> str:
+    return "END:VEVENT\n" if text.upper().count("BEGIN:VEVENT") > text.upper().count("END:VEVENT") else ""
+
+
+def _events(calendar: Component, declared_method: str) -> Iterator[Event]:
+    method = one_line(declared_method or _text(calendar, "METHOD"), 30).upper()
+    for event in calendar.walk("VEVENT"):
+        starts, zone = _moment(event, "DTSTART")
+        attendees = event.get("ATTENDEE", [])
+        first = attendees[0] if isinstance(attendees, list) and attendees else attendees
+        yield Event(
+            method=method,
+            summary=one_line(_text(event, "SUMMARY")),
+            where=one_line(_text(event, "LOCATION")),
+            starts=starts,
+            ends=_end(event),
+            zone=zone,
+            repeats=_repeats(event),
+            answer=str(getattr(first, "params", {}).get("PARTSTAT", "")).upper(),
+        )
+
+
+def _text(component: Component, name: str) -> str:
+    value = component.get(name, "")
+    return str(value[0] if isinstance(value, list) and value else value)
+
+
+def _value(event: Component, name: str) -> Any:
+    found = event.get(name)
+    try:
+        return getattr(found[0] if isinstance(found, list) and found else found, "dt", None)
+    except ValueError:  # a broken property says so when it is asked
         return None
-    return Event(
-        one_line(method, 30),
-        one_line(_unescape(found.get("SUMMARY", ("", ""))[1])),
-        one_line(_when(found), 300),
-        one_line(_unescape(found.get("LOCATION", ("", ""))[1])),
-        m[1].upper() if (m := _ANSWER.search(found.get("ATTENDEE", ("", ""))[0])) else "",
-    )
 
 
-def _unescape(value: str) -> str:
-    """RFC 5545 section 3.3.11."""
-    return re.sub(r"\\([\\;,nN])", lambda m: " " if m[1] in "nN" else m[1], value)
+def _moment(event: Component, name: str) -> tuple[str, str]:
+    """(moment as ISO 8601, name of its zone); a day has neither hour nor zone."""
+    value = _value(event, name)
+    if not isinstance(value, date):
+        return "", ""
+    if not isinstance(value, datetime) or value.tzinfo is None:
+        return _iso(value), ""
+    return _iso(value), str(getattr(value.tzinfo, "key", "") or value.tzname() or "")
 
 
-def _when(found: dict[str, tuple[str, str]]) -> str:
-    start_day, start_time, zone = _moment(found.get("DTSTART", ("", "")))
-    end_day, end_time, _ = _moment(found.get("DTEND", ("", "")))
-    if not start_day:
+def _iso(value: date) -> str:
+    return value.isoformat(timespec="minutes") if isinstance(value, datetime) else value.isoformat()
+
+
+def _end(event: Component) -> str:
+    starts, ends, lasts = (_value(event, name) for name in ("DTSTART", "DTEND", "DURATION"))
+    if ends is None and isinstance(starts, date) and isinstance(lasts, timedelta):
+        ends = starts + lasts
+    if not isinstance(ends, date):
         return ""
-    when = f"{start_day} {start_time}".strip()
-    if end_time and end_day == start_day:
-        when += f"–{end_time}"
-    elif end_time and end_day:
-        when += f" – {end_day} {end_time}"
-    elif span := _span(found.get("DURATION", ("", ""))[1]):
-        when += f", {span}"
-    if zone:
-        when += f" ({zone})"
-    if "RRULE" in found:
-        when += ", repeated"
-    return when
+    if not isinstance(ends, datetime):
+        ends -= timedelta(days=1)  # RFC 5545 section 3.6.1: the day behind the last
+    return "" if ends == starts else _iso(ends)
 
 
-def _moment(value: tuple[str, str]) -> tuple[str, str, str]:
-    """(day, time, zone); the time is empty for a whole day."""
-    m = _MOMENT.match(value[1])
-    if not m:
-        return "", "", ""
-    zone = _ZONE.search(value[0])
-    named = "UTC" if m[6] else (zone[1] or zone[2] or "") if zone else ""
-    return f"{m[1]}-{m[2]}-{m[3]}", f"{m[4]}:{m[5]}" if m[4] else "", named if m[4] else ""
-
-
-def _span(value: str) -> str:
-    m = _DURATION.match(value)
-    if not m:
+def _repeats(event: Component) -> str:
+    """`WEEKLY 2 MO,TH COUNT=10` (RFC 5545 section 3.3.10): how often, each how many, on which days, how long."""
+    rule = event.get("RRULE")
+    if isinstance(rule, list):
+        rule = rule[0] if rule else None
+    if not rule:
         return ""
-    return " ".join(f"{int(n)} {unit}" for n, unit in zip(m.groups(), ("w", "d", "h", "min"), strict=True) if n)
+    every = {str(k).upper(): v if isinstance(v, list) else [v] for k, v in rule.items()}
+    days = [m[1] for d in every.get("BYDAY", []) if (m := re.search(r"(MO|TU|WE|TH|FR|SA|SU)$", str(d).upper()))]
+    ends = [f"COUNT={every['COUNT'][0]}"] if "COUNT" in every else []
+    if "UNTIL" in every and isinstance(until := every["UNTIL"][0], date):
+        ends = [f"UNTIL={until.isoformat()[:10]}"]
+    frequency = str(every.get("FREQ", [""])[0]).upper()
+    return " ".join([frequency, str(every.get("INTERVAL", [1])[0]), ",".join(days) or "-", *ends])

@@ -171,8 +171,15 @@ class Event:
     method: str
     """`REQUEST`, `REPLY`, `CANCEL`, …"""
     summary: str
-    when: str
     where: str
+    starts: str = ""
+    """ISO 8601, by the sender's clock: `2024-05-13T10:00+02:00`, of a whole day `2024-05-13`; empty when unknown."""
+    ends: str = ""
+    """The same; of whole days the last. Empty when it has none."""
+    zone: str = ""
+    """The name of the clock, such as `Europe/Berlin`; empty for a day, or for whoever reads it."""
+    repeats: str = ""
+    """`WEEKLY 2 MO,TH COUNT=10`, empty when it happens once."""
     answer: str = ""
     """For a `REPLY`: how its attendee answers, `ACCEPTED`, `DECLINED`, … (PARTSTAT)."""
 

@@ -217,7 +217,7 @@ def _reply_text(content: Content, title: str, people: list[str]) -> str:
 
 def _events(content: Content) -> tuple[Event, ...]:
     found = (calendar.read(part.text(content.hint)[0], part.type.get("method")) for part in content.calendars)
-    return tuple(dict.fromkeys(event for event in found if event))
+    return tuple(dict.fromkeys(event for events in found for event in events))
 
 
 def _nested(path: str, part: mime.Part) -> NestedMessage:

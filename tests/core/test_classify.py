@@ -132,7 +132,7 @@ def test_a_reaction_is_no_answer() -> None:
 )
 def test_calendar_answers(answer: str, text: str, want: str) -> None:
     """Who accepts without a word need not be heard; who declines, or writes, must be."""
-    event = Event("REPLY", "Accepted: Visit", "", "", answer)
+    event = Event("REPLY", "Accepted: Visit", "", answer=answer)
     mail = replace(parse(crlf(f"{HEAD}\n{text}")), events=(event,))
     found = classify(mail, FILE, POLICY)
     assert found.rule == want

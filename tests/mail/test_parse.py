@@ -113,7 +113,8 @@ def test_invitations_say_what_when_and_where() -> None:
     """The event is told in words; alarms and time zones inside it are not mistaken for it."""
     (event,) = read("invitation").events
     assert (event.method, event.summary) == ("REQUEST", "Termin, Wartungdes Druckers")
-    assert (event.when, event.where) == ("2024-05-13 10:00–11:30 (Europe/Berlin)", "Raum 3; Erdgeschoss")
+    assert (event.starts, event.ends) == ("2024-05-13T10:00+02:00", "2024-05-13T11:30+02:00")
+    assert (event.zone, event.where) == ("Europe/Berlin", "Raum 3; Erdgeschoss")
 
 
 def test_encrypted_mail_is_kept_and_told() -> None:
