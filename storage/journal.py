@@ -54,7 +54,7 @@ class JournalEntry:
         return Envelope(self.source, self.reverse_path, self.recipients, self.remote, self.authenticated_as)
 
 
-_UNSETTLED = text("state <> 'settled'")
+UNSETTLED = text("state <> 'settled'")
 """The words of the partial index: SQLite uses it for no others, and would read all mails there ever were."""
 _APPEND = Statement(insert(JOURNAL).returning(JOURNAL.c.id))
 _ROW = select(*(JOURNAL.c[name] for name in JournalEntry.__dataclass_fields__))
@@ -111,7 +111,7 @@ class Journal:
         found = self._connection.execute(
             select(JOURNAL.c.id, JOURNAL.c.size)
             .where(
-                _UNSETTLED, JOURNAL.c.state == PENDING, or_(JOURNAL.c.received_at < before, JOURNAL.c.source == PIPED)
+                UNSETTLED, JOURNAL.c.state == PENDING, or_(JOURNAL.c.received_at < before, JOURNAL.c.source == PIPED)
             )
             .order_by(JOURNAL.c.id)
             .limit(limit)
@@ -210,6 +210,8 @@ class Journal:
             statement = statement.where(JOURNAL.c.received_at >= since)
         if state:
             statement = statement.where(JOURNAL.c.state == state)
+        if state in (PENDING, HELD):
+            statement = statement.where(UNSETTLED)
         if reasons:
             statement = statement.where(JOURNAL.c.reason.in_(sorted(reasons)))
         return [_row(row) for row in self._connection.execute(statement)]
@@ -230,7 +232,7 @@ class Journal:
         """How many mails are not settled, by state, and since when the oldest of them waits to be decided about."""
         rows = self._connection.execute(
             select(JOURNAL.c.state, func.count(), func.min(JOURNAL.c.received_at))
-            .where(_UNSETTLED)
+            .where(UNSETTLED)
             .group_by(JOURNAL.c.state)
         ).all()
         oldest = next((since for state, _, since in rows if state == PENDING), None)

@@ -338,6 +338,9 @@ class Outbox:
             statement = statement.where(OUTBOX.c.created_at >= since)
         if state:
             statement = statement.where(OUTBOX.c.state == state)
+        if state in OPEN:
+            # Sorted by what is no column, SQLite looks among the few that wait, not through all from the newest on.
+            statement = statement.where(_WAITING).order_by(None).order_by((OUTBOX.c.id + 0).desc())
         if ticket:
             statement = statement.where(OUTBOX.c.ticket == ticket)
         return [read(row) for row in self._connection.execute(statement)]
