@@ -15,12 +15,14 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from zoneinfo import ZoneInfo
 
 from gateway import config, listeners, processes, systemd, texts
+from gateway.board import keeper
+from gateway.board.keeper import Keeper
 from gateway.clock import jobs
 from gateway.clock.context import JobContext
 from gateway.clock.liveness import Sources
@@ -137,6 +139,8 @@ def _read_again(settings: Settings) -> Settings:
     build_desk(new)
     PageTemplates(new.templates_dir, ZoneInfo(new.gateway.timezone)).check()
     transport(new)
+    if new.board.host:
+        keeper.account_of(new)
     listeners.tried(new)
     return new
 
@@ -194,7 +198,7 @@ async def _start(
     sender = Sender(database, transport(settings), desk, settings, _now, _holder(settings), memory)
     await stack.enter_async_context(_running(sender.run(), partial(sender.drain, SEND_SECONDS)))
     context = JobContext(database, desk, _now, settings, sender.wake)
-    sources = Sources(database, desk, _now, sender.wake, watch.alarm_after(settings))
+    sources = Sources(database, desk, _now, sender.wake, watch.alarm_after(settings) | keeper.alarm_after(settings))
     vitals = Vitals(database, desk, settings.data_dir, _now, sender.wake, sources)
     metrics = Metrics(lambda: sources.all, context.status, lambda: vitals.newest)
     intake: Reception | Worker
@@ -221,6 +225,8 @@ async def _start(
     receivers = await listeners.open_receivers(settings, intake, given, room.mail, memory)
     stack.push_async_callback(partial(_drain_doors, receivers))
     await _watch_folders(stack, watch.watches(settings, intake, sources, _now))
+    keepers = keeper.keepers(settings, database, desk, _now, _holder(settings), sender.wake, sources)
+    await _watch_folders(stack, keepers)
 
 
 async def _work(stack: contextlib.AsyncExitStack, context: JobContext, memory: Memory) -> Worker:
@@ -323,7 +329,7 @@ async def _drain_doors(servers: list[asyncio.Server]) -> None:
     await asyncio.gather(*(drain(server, RECEIVE_SECONDS) for server in servers))
 
 
-async def _watch_folders(stack: contextlib.AsyncExitStack, watches: list[Watch]) -> None:
+async def _watch_folders(stack: contextlib.AsyncExitStack, watches: Sequence[Watch | Keeper]) -> None:
     if not watches:
         return
 

@@ -20,7 +20,7 @@ from gateway.core.notice import AttachedFile, Audience, Notice, Outbound
 from gateway.core.token import Named, outbox_name
 from gateway.errors import UnknownEntry
 from gateway.mail.message import address_key
-from storage import raw
+from storage import board, raw
 from storage.drafts import read_view, write_view
 from storage.seals import added
 from storage.statement import Statement
@@ -222,14 +222,16 @@ class Outbox:
         return self._connection.execute(statement).rowcount
 
     def answered(self, message_ids: Sequence[str]) -> tuple[int, int, str] | None:
-        """(entry, journal id, notice) of the first of our mails among these ids: what a reply answers."""
+        """(entry, journal id, notice) of the first of our mails among these ids: what a reply answers. A card of the
+        board is a notice that went to nobody."""
         for message_id in message_ids:
             row = self._connection.execute(
                 select(OUTBOX.c.entry_id, OUTBOX.c.journal_id, OUTBOX.c.notice).where(OUTBOX.c.message_id == message_id)
             ).first()
             if row is not None:
                 return row.entry_id or 0, row.journal_id or 0, row.notice
-        return None
+        card = board.told(self._connection, message_ids)
+        return (card[0], 0, Notice.AGENT_NOTICE.value) if card else None
 
     def left_at(self, message_ids: Sequence[str], tickets: Collection[int], agents: frozenset[str]) -> datetime | None:
         """When the mail of ours an agent's mail answers began to leave: one of these ids, else the newest one to the
@@ -267,6 +269,8 @@ class Outbox:
         """
         told = OUTBOX.c.view.is_not(None)
         row = next((r for id in message_ids if (r := self._viewed(told, OUTBOX.c.message_id == id))), None)
+        if row is None and (card := board.told(self._connection, message_ids)):
+            return card[1]
         mine = (told, OUTBOX.c.recipient_key.in_(sorted(agents)), OUTBOX.c.ticket.in_(sorted(tickets)))
         if row is None:
             row = self._viewed(*mine, OUTBOX.c.created_at < written) or self._viewed(*mine, oldest=True)

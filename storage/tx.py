@@ -10,6 +10,7 @@ from storage.absences import Absences
 from storage.acts import Acts
 from storage.alarms import Alarms
 from storage.blocks import Blocks
+from storage.board import Board
 from storage.claims import Claims
 from storage.contacts import Contacts
 from storage.drafts import Drafts
@@ -58,6 +59,10 @@ class Tx:
     @cached_property
     def blocks(self) -> Blocks:
         return Blocks(self.connection)
+
+    @cached_property
+    def board(self) -> Board:
+        return Board(self.connection)
 
     @cached_property
     def claims(self) -> Claims:

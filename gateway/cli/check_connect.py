@@ -207,6 +207,35 @@ async def _ask_imap(settings: Settings, key: str, imap: ImapSettings) -> list[Fi
     return found
 
 
+def look_at_board(settings: Settings) -> Iterator[Finding]:
+    """Log in, and look for the board's folders; nothing is made."""
+    if settings.board.host:
+        yield asyncio.run(_ask_board(settings))
+
+
+async def _ask_board(settings: Settings) -> Finding:
+    from gateway.board import keeper
+    from gateway.board.account import BoardAccount
+    from gateway.errors import AccountError, ConfigError
+    from gateway.receive.imap.client import connect
+
+    account = keeper.account_of(settings)
+    try:
+        mailbox = await connect(account, settings.limits.max_message_bytes)
+        try:
+            found = BoardAccount(mailbox, lambda _: None)
+            await found.open(settings.board.folder)
+            there = len(await found.tree())
+        finally:
+            await mailbox.close()
+    except ConfigError:
+        raise
+    except AccountError as error:
+        return Finding("board", ERROR, f"{account.name}: {error}", "Check [board]: host, port, security, the secret.")
+    told = f"{there} folders below {found.root}" if there else f"{found.root} is made at the next start"
+    return Finding("board", OK, f"{account.name}: logged in; {told}")
+
+
 # --- the relay ---------------------------------------------------------------------------------
 
 
@@ -289,6 +318,7 @@ def _described(error: Exception) -> str:
 LOOKS: dict[str, Callable[[Settings], Iterator[Finding]]] = {
     "listener": look_at_listeners,
     "imap": look_at_imap,
+    "board": look_at_board,
     "relay": look_at_relay,
     "public url": look_at_public_url,
 }

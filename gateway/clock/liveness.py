@@ -26,6 +26,10 @@ QUIET = timedelta(minutes=10)
 """A source that is well makes itself heard at least so often."""
 
 
+MEANWHILE = {"board": "Agents' mail is heard as ever; the folders are brought up to date once this works again."}
+"""What a failure means, where it is no mail that waits."""
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """How a polled folder does, as the health page and the metrics show it."""
@@ -62,6 +66,10 @@ class Sources:
     def failing(self) -> tuple[str, ...]:
         """Sources the operator was told of."""
         return tuple(source.name for source in self._known.values() if source.alarmed)
+
+    def heard(self, source: str) -> None:
+        """It is well, and another daemon sees to it."""
+        self._heard[source] = self._clock()
 
     # --- books --------------------------------------------------------------------------------
 
@@ -160,10 +168,8 @@ class Sources:
             cause = place.cause or "nothing was heard of it"
             place = tx.places.fail(source.name, cause, since)
             tx.places.alarm(source.name, now)
-            text = (
-                f"{source.name} cannot be read since {since:%Y-%m-%d %H:%M} UTC: {cause}. "
-                "New mail waits there; it is taken up once this works again."
-            )
+            what = MEANWHILE.get(source.name, "New mail waits there; it is taken up once this works again.")
+            text = f"{source.name} cannot be read since {since:%Y-%m-%d %H:%M} UTC: {cause}. {what}"
             self._desk.operator.alarm(tx, _alarm_key(source.name), text, now)
             return replace(place, alarmed_at=now)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gateway.config.core_policy import policy
-from gateway.config.settings import ImapSettings, SendSettings, Settings, host_and_port
+from gateway.config.settings import BoardSettings, ImapSettings, SendSettings, Settings, host_and_port
 from gateway.core.commands import status_words
 from gateway.core.token import Keys
 from gateway.mail.message import address_key
@@ -26,6 +26,7 @@ def check(settings: Settings) -> None:
     if bool(settings.receive.smtp.tls_certificate) != bool(settings.receive.smtp.tls_key):
         raise settings.error("receive.smtp.tls_key", "certificate and key belong together", "Set both or none.")
     _check_imap(settings, own)
+    _check_board(settings)
     _check_send(settings)
     for key, address in settings.listens():
         if key.startswith("receive.smtp."):
@@ -130,6 +131,24 @@ def _check_imap(settings: Settings, own: set[str]) -> None:
             raise settings.error(f"{key}.folder", "is named for two purposes", "Use different folders.")
 
 
+def _check_board(settings: Settings) -> None:
+    board = settings.board
+    if not board.host:
+        return
+    _check_port(settings, "board", board)
+    if not board.username:
+        raise settings.error("board.username", "is missing for board.host", "Name the account the agents share.")
+    if board.auth == "xoauth2":
+        _check_oauth(settings, "board", board)
+    elif not board.password_file:
+        raise settings.error("board.password_file", f'is missing for auth = "{board.auth}"', "Set it.")
+    parts = board.folder.split("/")
+    if not all(part.strip() for part in parts) or board.folder.casefold() == "inbox":
+        raise settings.error(
+            "board.folder", f"{board.folder!r} is no folder of its own", 'Write it as "Tickets" or "Shared/Tickets".'
+        )
+
+
 def _check_send(settings: Settings) -> None:
     send = settings.send
     _check_port(settings, "send", send)
@@ -145,7 +164,7 @@ _SPOKEN = {25: ("none", "starttls"), 143: ("none", "starttls"), 465: ("tls",), 5
 """What is spoken on the ports of RFC 8314 and of old; anything may be on others."""
 
 
-def _check_port(settings: Settings, key: str, account: ImapSettings | SendSettings) -> None:
+def _check_port(settings: Settings, key: str, account: BoardSettings | ImapSettings | SendSettings) -> None:
     """Two sides of which one begins in TLS and one does not wait for each other until the time is up."""
     spoken = _SPOKEN.get(account.port)
     if spoken and account.security not in spoken:
@@ -168,7 +187,7 @@ def check_relay(settings: Settings, host: str, port: int) -> None:
         raise settings.error("send.host", problem, "Name the server that takes your outgoing mail.")
 
 
-def _check_oauth(settings: Settings, key: str, account: ImapSettings | SendSettings) -> None:
+def _check_oauth(settings: Settings, key: str, account: BoardSettings | ImapSettings | SendSettings) -> None:
     for field in ("oauth_token_url", "oauth_client_id"):
         if not getattr(account, field):
             raise settings.error(f"{key}.{field}", 'is missing for auth = "xoauth2"', "Set it.")

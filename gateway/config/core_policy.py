@@ -7,7 +7,8 @@ from datetime import date, time
 from zoneinfo import ZoneInfo
 
 from gateway import texts
-from gateway.config.settings import BUDGET, Settings
+from gateway.config.settings import Settings
+from gateway.config.values import BUDGET
 from gateway.core.hours import Hours
 from gateway.core.lifecycle import Status
 from gateway.core.policy import Agent, Mailbox, Policy, SiteStatus

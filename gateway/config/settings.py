@@ -7,157 +7,41 @@ the sentence for the operator of it.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
-from datetime import date, datetime
-from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from gateway import texts
 from gateway.config.lines import line_of
+from gateway.config.values import (
+    BudgetText,
+    EmailAddress,
+    Hostname,
+    Language,
+    Listen,
+    Network,
+    NotNegative,
+    OptionalAddress,
+    OptionalUrl,
+    Positive,
+    checked_clock,
+    checked_closing,
+    checked_colour,
+    checked_date,
+    checked_language,
+    checked_listen_or_path,
+    checked_logo,
+    checked_optional_clock,
+    checked_prefix,
+    checked_reply_address,
+    checked_timezone,
+    checked_url,
+    checked_written_out,
+)
 from gateway.errors import ConfigError
 
-_ADDRESS = re.compile(r"[^\s@<>,;:\"]+@[^\s@<>,;:\"]+")
-_LISTEN = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\s:\[\]]+):(\d{1,5})")
 _SYSTEM = Path("/etc/replydesk")
-BUDGET = re.compile(r"(\d{1,6})/(\d{1,6})([mhd])")
-
-
-def _address(value: str) -> str:
-    if not _ADDRESS.fullmatch(value):
-        raise ValueError(f"{value!r} is not an e-mail address|Write it as name@example.com.")
-    return value
-
-
-def _listen(value: str) -> str:
-    m = _LISTEN.fullmatch(value)
-    if value and (not m or int(m[2]) > 65535):
-        raise ValueError(f'{value!r} is not "host:port"|Write it as "127.0.0.1:2525", or "[::1]:2525" for IPv6.')
-    return value
-
-
-def _listen_or_path(value: str) -> str:
-    return value if value.startswith("unix:/") else _listen(value)
-
-
-def _language(value: str) -> str:
-    if value and value not in texts.languages():
-        raise ValueError(f"there are no texts in {value!r}|Use one of: {', '.join(texts.languages())}.")
-    return value
-
-
-def _budget(value: str) -> str:
-    if not BUDGET.fullmatch(value):
-        raise ValueError(f'{value!r} is not "count/time"|Write it as "5/10m", "20/1h" or "100/1d".')
-    return value
-
-
-def _timezone(value: str) -> str:
-    try:
-        ZoneInfo(value)
-    except (ZoneInfoNotFoundError, ValueError):
-        raise ValueError(f"there is no time zone {value!r}|Use a name such as Europe/Berlin.") from None
-    return value
-
-
-def _clock(value: str) -> str:
-    if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value):
-        raise ValueError(f'{value!r} is not a time of day|Write it as "09:00".')
-    return value
-
-
-def _closing(value: str) -> str:
-    return value if value == "24:00" else _clock(value)
-
-
-def _optional_clock(value: str) -> str:
-    return _clock(value) if value else value
-
-
-def _written_out(value: object) -> object:
-    """TOML has dates of its own; both spellings mean the same."""
-    return value.isoformat() if isinstance(value, date) and not isinstance(value, datetime) else value
-
-
-def _date(value: str) -> str:
-    try:
-        date.fromisoformat(value)
-    except ValueError:
-        raise ValueError(f'{value!r} is not a date|Write it as "2026-12-25".') from None
-    return value
-
-
-def _url(value: str) -> str:
-    if not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", value):
-        raise ValueError(f"{value!r} is not a web address|Write it as https://support.example.com.")
-    return value.rstrip("/")
-
-
-def _network(value: str) -> str:
-    try:
-        ip_network(value, strict=False)
-    except ValueError:
-        raise ValueError(f'{value!r} is no address or network|Write it as "192.0.2.7" or "10.0.0.0/8".') from None
-    return value
-
-
-def _prefix(value: str) -> str:
-    if not re.fullmatch(r"[A-Z][A-Z0-9]{0,9}", value):
-        raise ValueError(f'{value!r} is no prefix|Write one to ten capitals and digits, a capital first: "RD".')
-    return value
-
-
-def _reply_address(value: str) -> str:
-    if value and (value.count("{token}") != 1 or not _ADDRESS.fullmatch(value.replace("{token}", "t"))):
-        raise ValueError(f"{value!r} is not an address with {{token}}|Write it as support+{{token}}@example.com.")
-    return value
-
-
-_TOO_LIGHT = 0.3
-"""Above it the contrast to white falls below 3 to 1 (WCAG 2.2, 1.4.11)."""
-
-
-def brightness(colour: str) -> float:
-    """Relative luminance of `#rrggbb` as WCAG 2.2 defines it: 0 black, 1 white."""
-    parts = (int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
-    red, green, blue = (p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-
-
-def _colour(value: str) -> str:
-    if value and not re.fullmatch(r"#[0-9a-fA-F]{6}", value):
-        raise ValueError(f'{value!r} is not a colour|Write it as "#0a58ca".')
-    if value and brightness(value) > _TOO_LIGHT:
-        raise ValueError(f"{value!r} is too light to be seen on white|Use a darker shade of it.")
-    return value
-
-
-def _logo(value: str) -> str:
-    if value and not re.search(r"(?i)\.(png|jpg|svg|webp)$", value):
-        raise ValueError(f"{value!r} is no picture that mails and pages can show|Use a .png, .jpg, .svg or .webp file.")
-    return value
-
-
-def _hostname(value: str) -> str:
-    if value and not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", value):
-        raise ValueError(f"{value!r} is not a host name|Write it as mail.example.com.")
-    return value
-
-
-EmailAddress = Annotated[str, AfterValidator(_address)]
-OptionalAddress = Annotated[str, AfterValidator(lambda v: _address(v) if v else v)]
-Listen = Annotated[str, AfterValidator(_listen)]
-OptionalUrl = Annotated[str, AfterValidator(lambda v: _url(v) if v else v)]
-Language = Annotated[str, AfterValidator(_language)]
-BudgetText = Annotated[str, AfterValidator(_budget)]
-Network = Annotated[str, AfterValidator(_network)]
-Hostname = Annotated[str, AfterValidator(_hostname)]
-Positive = Annotated[int, Field(ge=1)]
-NotNegative = Annotated[int, Field(ge=0)]
 
 
 class _Section(BaseModel):
@@ -168,12 +52,12 @@ class GatewaySettings(_Section):
     data_dir: str = ""
     database_url: str = ""
     database_password_file: str = ""
-    public_url: Annotated[str, AfterValidator(_url)] = "http://127.0.0.1:8025"
-    default_language: Annotated[str, AfterValidator(_language)] = "en"
-    timezone: Annotated[str, AfterValidator(_timezone)] = "UTC"
+    public_url: Annotated[str, AfterValidator(checked_url)] = "http://127.0.0.1:8025"
+    default_language: Annotated[str, AfterValidator(checked_language)] = "en"
+    timezone: Annotated[str, AfterValidator(checked_timezone)] = "UTC"
     secret_file: str = ""
     operator: OptionalAddress = ""
-    reference_prefix: Annotated[str, AfterValidator(_prefix)] = "RD"
+    reference_prefix: Annotated[str, AfterValidator(checked_prefix)] = "RD"
     templates_dir: str = ""
     trusted_authserv_ids: list[str] = []
     trusted_form_senders: list[EmailAddress] = []
@@ -186,7 +70,7 @@ class MailboxSettings(_Section):
     address: EmailAddress
     name: str = ""
     language: Language = ""
-    reply_address: Annotated[str, AfterValidator(_reply_address)] = ""
+    reply_address: Annotated[str, AfterValidator(checked_reply_address)] = ""
     aliases: list[EmailAddress] = []
     signature: str = ""
     first_response_hours: NotNegative = 0
@@ -229,7 +113,7 @@ class SmtpSettings(_Section):
 
 
 class LmtpSettings(_Section):
-    listen: list[Annotated[str, AfterValidator(_listen_or_path)]] = []
+    listen: list[Annotated[str, AfterValidator(checked_listen_or_path)]] = []
     proxy_protocol: bool = False
     proxies: list[Network] = []
 
@@ -306,16 +190,16 @@ class PortalSettings(_Section):
 
 class BrandSettings(_Section):
     name: str = ""
-    colour: Annotated[str, AfterValidator(_colour)] = ""
-    logo_file: Annotated[str, AfterValidator(_logo)] = ""
+    colour: Annotated[str, AfterValidator(checked_colour)] = ""
+    logo_file: Annotated[str, AfterValidator(checked_logo)] = ""
     imprint: str = ""
 
 
 class HoursSettings(_Section):
     days: list[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]] = []
-    open: Annotated[str, AfterValidator(_clock)] = "09:00"
-    close: Annotated[str, AfterValidator(_closing)] = "17:00"
-    holidays: list[Annotated[str, BeforeValidator(_written_out), AfterValidator(_date)]] = []
+    open: Annotated[str, AfterValidator(checked_clock)] = "09:00"
+    close: Annotated[str, AfterValidator(checked_closing)] = "17:00"
+    holidays: list[Annotated[str, BeforeValidator(checked_written_out), AfterValidator(checked_date)]] = []
 
 
 class LifecycleSettings(_Section):
@@ -330,8 +214,8 @@ class LifecycleSettings(_Section):
 
 
 class DigestSettings(_Section):
-    agents_at: Annotated[str, AfterValidator(_optional_clock)] = "07:30"
-    review_at: Annotated[str, AfterValidator(_optional_clock)] = "07:30"
+    agents_at: Annotated[str, AfterValidator(checked_optional_clock)] = "07:30"
+    review_at: Annotated[str, AfterValidator(checked_optional_clock)] = "07:30"
 
 
 class RatingSettings(_Section):
@@ -346,6 +230,25 @@ class RetentionSettings(_Section):
     raw_days: NotNegative = 0
     held_days: NotNegative = 0
     outbox_days: NotNegative = 0
+
+
+class BoardSettings(_Section):
+    host: str = ""
+    port: Annotated[int, Field(ge=0, le=65535)] = 0
+    security: Literal["tls", "starttls", "none"] = "tls"
+    ca_file: str = ""
+    username: str = ""
+    auth: Literal["login", "plain", "xoauth2"] = "login"
+    password_file: str = ""
+    oauth_token_url: OptionalUrl = ""
+    oauth_client_id: str = ""
+    oauth_client_secret_file: str = ""
+    oauth_refresh_token_file: str = ""
+    oauth_scope: str = ""
+    folder: Annotated[str, Field(min_length=1)] = "Tickets"
+    closed_days: NotNegative = 30
+    poll_seconds: Positive = 3
+    alarm_after_minutes: Positive = 15
 
 
 class CanarySettings(_Section):
@@ -385,6 +288,7 @@ class Settings(_Section):
     digest: DigestSettings = DigestSettings()
     rating: RatingSettings = RatingSettings()
     retention: RetentionSettings = RetentionSettings()
+    board: BoardSettings = BoardSettings()
     canary: CanarySettings = CanarySettings()
     limits: LimitsSettings = LimitsSettings()
     metrics: MetricsSettings = MetricsSettings()

@@ -51,6 +51,11 @@ SENTENCES: dict[str, str] = {
     "assigned": _("Assigned to {0}."),
     "unassigned": _("Assigned to nobody."),
     "given": _("{0} gave it to {1}."),
+    "status_on_board": _("Set to “{0}” on the board."),
+    "given_on_board": _("Given to {0} on the board."),
+    "snoozed_on_board": _("Put aside until {0} on the board."),
+    "unsnoozed_on_board": _("Taken up again on the board."),
+    "back_on_board": _("Given back to the team on the board."),
     "given_back": _("{0} gave it back to the team."),
     "handed_over": _("{1} handed it over to {0}."),
     "sender_now": _("The customer gets mail from {0} from now on."),
@@ -319,7 +324,7 @@ def text_of(sentence: str, language: str) -> str:
     if name not in SENTENCES:
         return sentence
     words = texts.catalog(language)
-    if name in ("status_set", "status_now", "no_move"):
+    if name in ("status_set", "status_on_board", "status_now", "no_move"):
         arguments = [_status(a, language) for a in arguments]
     if name == "rated":
         arguments = [words.gettext(_RATINGS.get(a, _OF_FIVE), a) for a in arguments]

@@ -44,6 +44,8 @@ class Key:
     """Of a reference: whether it is right is known beside the ticket."""
     adviser: bool = False
     """The mark was made for an adviser."""
+    card: bool = False
+    """The mark is on a card of the board: any agent can read it, and nobody else."""
 
     def is_of(self, ticket: Ticket, secrets: token.Keys) -> bool:
         """It was made for this very ticket."""
@@ -148,6 +150,8 @@ def keys(message: Message, envelope: Envelope, policy: Policy, agent: Agent | No
     leaked: list[Key] = []
 
     def add(key: Key) -> None:
+        if key.card and message.author:
+            key = replace(key, holder=message.author.key)
         # A mark made for one agent is worth nothing in another's mail: it leaked by a forward.
         (leaked if key.holder and key.holder not in mine else found).append(key)
 
@@ -263,10 +267,10 @@ def _tokens(message: Message, envelope: Envelope, policy: Policy) -> tuple[list[
     addresses = [*envelope.recipients, *(a.address for a in (*message.to, *message.cc))]
     for address in dict.fromkeys(addresses[:200]):
         for mark in policy.marks_in(address):
-            if mark.purpose in "tcab":
-                named, adviser = mark.named, mark.purpose == "b"
-                key = Key(Evidence.REPLY_ADDRESS, named.number, holder=mark.holder, birth=named.birth, adviser=adviser)
-                found[key] = None
+            if mark.purpose in "tcabk":
+                named, adviser, card = mark.named, mark.purpose == "b", mark.purpose == "k"
+                key = Key(Evidence.REPLY_ADDRESS, named.number, holder=mark.holder, birth=named.birth)
+                found[replace(key, adviser=adviser, card=card)] = None
                 close = close or mark.purpose == "c"
     return list(found), close
 
@@ -306,9 +310,8 @@ def of_outbox(row: Named) -> Key:
 
 
 def _of_own_id(own: token.OwnMessageId) -> Key:
-    adviser = own.audience == "b"
-    named = own.named
-    return Key(Evidence.OWN_MESSAGE_ID, named.number, own.message_id, own.holder, birth=named.birth, adviser=adviser)
+    key = Key(Evidence.OWN_MESSAGE_ID, own.named.number, own.message_id, own.holder, birth=own.named.birth)
+    return replace(key, adviser=own.audience == "b", card=own.audience == "k")
 
 
 def _end(text: str) -> str:

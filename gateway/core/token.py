@@ -120,7 +120,7 @@ def _reference_pattern(prefix: str) -> str:
 # --- our Message-IDs: <rd.1042.c.BIRTH.NONCE.MAC@example.com> ---------------------------
 
 _MESSAGE_ID = re.compile(
-    r"rd\.(\d{1,12})\.([cab])\.(?:([0-9a-z]{13})\.)?([0-9a-z]{16}|[0-9a-z]{20})\.([0-9a-z]{16})@[^@\s<>]+", re.I
+    r"rd\.(\d{1,12})\.([cabk])\.(?:([0-9a-z]{13})\.)?([0-9a-z]{16}|[0-9a-z]{20})\.([0-9a-z]{16})@[^@\s<>]+", re.I
 )
 _NONCE_LENGTH = 16
 """20 in ids given out before there were births."""
@@ -134,7 +134,7 @@ class OwnMessageId:
     named: Named
     """The ticket; 0 for a mail that belongs to none."""
     audience: str
-    """`c`: went to a customer; `a`: to an agent; `b`: to an adviser."""
+    """`c`: went to a customer; `a`: to an agent; `b`: to an adviser; `k`: a card on the board."""
     holder: str
     """For audience `a` the key of the agent's address it was made for, else empty."""
 
@@ -165,15 +165,15 @@ def read_message_id(keys: Keys, value: str, agents: frozenset[str]) -> OwnMessag
 
 
 def is_agents_message_id(value: str) -> bool:
-    """It has the form of an id made for an agent, whether its signature is right or not."""
+    """It has the form of an id made for an agent, or for a card of theirs, whether its signature is right or not."""
     m = _MESSAGE_ID.fullmatch(value)
-    return m is not None and m[2].lower() == "a"
+    return m is not None and m[2].lower() in "ak"
 
 
 # --- tokens in addresses: support+t1042-BIRTHMAC@example.com -----------------------------
 
-_ADDRESS_TOKEN = re.compile(r"([tcavpb])(\d{1,12})-([0-9a-z]{13})?([0-9a-z]{12})", re.I)
-ADDRESS_PURPOSES = {"t": "reply", "c": "close", "a": "agent", "v": "verp", "p": "probe", "b": "adviser"}
+_ADDRESS_TOKEN = re.compile(r"([tcavpbk])(\d{1,12})-([0-9a-z]{13})?([0-9a-z]{12})", re.I)
+ADDRESS_PURPOSES = {"t": "reply", "c": "close", "a": "agent", "v": "verp", "p": "probe", "b": "adviser", "k": "card"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +183,7 @@ class AddressMark:
     purpose: str
     """A key of ADDRESS_PURPOSES."""
     named: Named
-    """The ticket (t, c, a, b; 0 in an agent's own address), the outbox row (v) or the probe (p)."""
+    """The ticket (t, c, a, b, k; 0 in an agent's own address), the outbox row (v) or the probe (p)."""
     holder: str = ""
     """Key of the agent's address it was made for."""
 
@@ -204,6 +204,26 @@ def read_address_token(keys: Keys, value: str, holders: frozenset[str] = frozens
         if _is_code(keys, f"address-{ADDRESS_PURPOSES[purpose]}", f"{named}.{holder}", mac):
             return AddressMark(purpose, named, holder)
     return None
+
+
+# --- cards on the board: X-Replydesk-Card: 42.VERSION ------------------------------------
+
+_STATE_LENGTH, _SEAL_LENGTH = 16, 12
+_CARD = re.compile(rf"\s*([0-9]{{1,9}})\.([0-9a-z]{{{_STATE_LENGTH}}})([0-9a-z]{{{_SEAL_LENGTH}}})\s*")
+
+
+def card_version(keys: Keys, ticket: Named, state: str) -> str:
+    """The version of a card that shows this state of a ticket, with a seal that says it is ours."""
+    version = _code(keys.secret, "card", f"{ticket}\0{state}", _STATE_LENGTH).lower()
+    return version + _code(keys.secret, "card-seal", f"{ticket.number}.{version}", _SEAL_LENGTH).lower()
+
+
+def read_card(keys: Keys, value: str) -> tuple[int, str] | None:
+    """Ticket number and version of any card of ours, however old; None for what others wrote there."""
+    m = _CARD.fullmatch(value)
+    if not m or not _is_code(keys, "card-seal", f"{m[1]}.{m[2]}", m[3]):
+        return None
+    return int(m[1]), m[2] + m[3]
 
 
 # --- rows of the outbox, in bounce addresses and file links ------------------------------

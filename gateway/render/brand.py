@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gateway.config.settings import Settings, brightness
+from gateway.config.settings import Settings
+from gateway.config.values import brightness
 
 _LIGHT, _INK = "#ffffff", "#000000"
 _DARK_PAPER = "#15191e"

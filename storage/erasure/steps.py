@@ -16,6 +16,7 @@ from sqlalchemy.sql.dml import Delete, Update
 
 from gateway.core.reason import Reason
 from gateway.mail.message import Address
+from storage.board_tables import CARD
 from storage.contacts import Contacts
 from storage.journal import SETTLED
 from storage.outbox import OPEN, State
@@ -87,6 +88,7 @@ class Erasure:
         self._run(delete(PARTICIPANT).where(PARTICIPANT.c.ticket.in_(numbers)))
         self._run(delete(ACT).where(ACT.c.ticket.in_(numbers)))
         self._run(delete(DRAFT).where(DRAFT.c.ticket.in_(numbers)))
+        self._run(delete(CARD).where(CARD.c.ticket.in_(numbers)))
         self._run(delete(MESSAGE_ID).where(MESSAGE_ID.c.ticket.in_(numbers), MESSAGE_ID.c.outbox_id.is_(None)))
         self._run(update(RATING).where(RATING.c.ticket.in_(numbers)).values(comment=""))
         self.blank_outbox(OUTBOX.c.ticket.in_(numbers))
@@ -107,7 +109,7 @@ class Erasure:
         self._run(update(JOURNAL).where(JOURNAL.c.ticket.in_(numbers)).values(ticket=there.scalar_subquery()))
         self._run(delete(MESSAGE_ID).where(or_(MESSAGE_ID.c.ticket.in_(numbers), MESSAGE_ID.c.outbox_id.in_(sent))))
         self._run(delete(OUTBOX).where(OUTBOX.c.ticket.in_(numbers)))
-        for table in (ACT, DRAFT):
+        for table in (ACT, CARD, DRAFT):
             self._run(delete(table).where(table.c.ticket.in_(numbers)))
         for table in (OUTBOX, ACT, MESSAGE_ID):
             self._run(update(table).where(table.c.entry_id.in_(entries)).values(entry_id=None))

@@ -16,6 +16,7 @@ import socket
 import ssl
 from collections import deque
 from collections.abc import Awaitable, Sequence
+from datetime import datetime
 from typing import Any, TypeVar
 
 from gateway.errors import LoginRefused, Unreachable
@@ -109,6 +110,12 @@ class ImapLine:
         """
         prefix, _, name = command.rpartition(" ")
         return await self._until(self._wire.command(name, prefix, arguments), SILENCE_SECONDS + expecting / SLOWEST)
+
+    async def append(self, folder: str, flags: str, moment: datetime, data: bytes) -> Response:
+        """Put a mail into a folder (section 6.3.11), its lines ended by CRLF."""
+        arguments = (folder, flags, syntax.internal_date(moment), f"{{{len(data)}}}")
+        work = self._wire.command("APPEND", "", arguments, data)
+        return await self._until(work, SILENCE_SECONDS + len(data) / SLOWEST)
 
     async def idle(self, seconds: float) -> bool:
         """IDLE (RFC 2177) until there may be new mail or the time is over; False: the server refuses."""
@@ -224,6 +231,11 @@ class ImapMailbox:
         self._account, self._line = account, line
 
     @property
+    def capabilities(self) -> frozenset[str]:
+        """Upper case."""
+        return self._line.capabilities
+
+    @property
     def can_idle(self) -> bool:
         return self._account.may_idle and "IDLE" in self._line.capabilities
 
@@ -287,12 +299,12 @@ class ImapMailbox:
 
     async def refresh(self) -> None:
         """Have the server notice what is new: some show it to a search only after that."""
-        await self._say("NOOP")
+        await self.say("NOOP")
         self._line.forget_news()
 
     async def search(self, keys: str) -> list[int]:
         """UIDs that fit, ascending."""
-        return syntax.numbers(await self._say("UID SEARCH", keys))
+        return syntax.numbers(await self.say("UID SEARCH", keys))
 
     # --- messages -----------------------------------------------------------------------------
 
@@ -310,7 +322,7 @@ class ImapMailbox:
     async def flag(self, uids: Sequence[int]) -> None:
         """Mark as read, and visibly as taken."""
         for some in portions(uids):
-            await self._say("UID STORE", syntax.uid_set(some), "+FLAGS.SILENT", r"(\Seen \Flagged)")
+            await self.say("UID STORE", syntax.uid_set(some), "+FLAGS.SILENT", r"(\Seen \Flagged)")
 
     async def move(self, uids: Sequence[int], folder: str) -> None:
         """Move (RFC 6851) into a folder, which is made when missing; by copying where MOVE is not known."""
@@ -318,25 +330,31 @@ class ImapMailbox:
             try:
                 await self._move(some, folder)
             except Refused:
-                await self._make(folder)
+                await self.make(folder)
                 await self._move(some, folder)
 
     async def _move(self, uids: Sequence[int], folder: str) -> None:
         which, to = syntax.uid_set(uids), syntax.folder_name(folder)
         if "MOVE" in self._line.capabilities:
-            await self._say("UID MOVE", which, to)
+            await self.say("UID MOVE", which, to)
             return
-        await self._say("UID COPY", which, to)
-        await self._say("UID STORE", which, "+FLAGS.SILENT", r"(\Deleted)")
+        await self.say("UID COPY", which, to)
+        await self.say("UID STORE", which, "+FLAGS.SILENT", r"(\Deleted)")
         if "UIDPLUS" in self._line.capabilities:
             # Without it, EXPUNGE would also remove what somebody else marked as deleted.
-            await self._say("UID EXPUNGE", which)
+            await self.say("UID EXPUNGE", which)
 
-    async def _make(self, folder: str) -> None:
+    async def make(self, folder: str) -> None:
+        """A new folder, subscribed to where the server knows that."""
         name = syntax.folder_name(folder)
-        await self._say("CREATE", name)
+        await self.say("CREATE", name)
         with contextlib.suppress(Refused):
-            await self._say("SUBSCRIBE", name)
+            await self.say("SUBSCRIBE", name)
+
+    async def append(self, folder: str, flags: Sequence[str], moment: datetime, data: bytes) -> None:
+        """Put a mail into a folder, dated by `moment`."""
+        name = syntax.folder_name(folder)
+        _ok(await self._line.append(name, f"({' '.join(flags)})", moment, data), f"APPEND {name}")
 
     # --- waiting ------------------------------------------------------------------------------
 
@@ -347,7 +365,8 @@ class ImapMailbox:
         """
         return self._line.news or await self._line.idle(IDLE_SECONDS)
 
-    async def _say(self, command: str, *arguments: str) -> syntax.Lines:
+    async def say(self, command: str, *arguments: str) -> syntax.Lines:
+        """Any command, as `ImapLine.say`. Raises `Refused` when the server says no."""
         return _ok(await self._line.say(command, *arguments), " ".join((command, *arguments)))
 
 

@@ -61,6 +61,7 @@ class Wire(IMAP4ClientProtocol):  # type: ignore[misc]  # the library has no typ
     incomplete_line: bytes
     current_command: Command | None
     capabilities: set[str]
+    literal_data: bytes | None
 
     def __init__(self, loop: asyncio.AbstractEventLoop, longest_literal: int) -> None:
         super().__init__(loop)
@@ -158,6 +159,9 @@ class Wire(IMAP4ClientProtocol):  # type: ignore[misc]  # the library has no typ
 
     def _continuation(self, line: bytes) -> None:
         pending = self.pending_sync_command
+        if pending is not None and pending.name == "APPEND" and self.literal_data is None:
+            # Written once; a server that asks twice is not answered.
+            return
         if pending is None or pending.name != "AUTHENTICATE":
             super()._continuation(line)
             return
@@ -167,8 +171,12 @@ class Wire(IMAP4ClientProtocol):  # type: ignore[misc]  # the library has no typ
 
     # --- what a line does with it -----------------------------------------------------------
 
-    async def command(self, name: str, prefix: str, arguments: tuple[str, ...]) -> Response:
-        """One command, and how it ended. `ValueError` for an argument with a line end in it."""
+    async def command(self, name: str, prefix: str, arguments: tuple[str, ...], literal: bytes = b"") -> Response:
+        """One command, and how it ended. `ValueError` for an argument with a line end in it.
+
+        `literal`: what follows once the server has asked for it.
+        """
+        self.literal_data = literal
         if name == "FETCH":
             said = FetchCommand(self.new_tag(), *arguments, prefix=prefix, loop=self.loop, timeout=SILENCE_SECONDS)
         else:

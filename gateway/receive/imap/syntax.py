@@ -10,7 +10,7 @@ import base64
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 
 from gateway.mail.text import one_line
 
@@ -18,11 +18,15 @@ Lines = Sequence[bytes | bytearray]
 
 MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
 
+_FLAGS = re.compile(rb"FLAGS \(([^()]*)\)", re.I)
+_LISTED = re.compile(rb'\(([^()]*)\) (NIL|"(?:[^"\\]|\\.)") ?(.*)', re.S)
+_NAMESPACE = re.compile(rb'\(\("((?:[^"\\]|\\.)*)" (NIL|"(?:[^"\\]|\\.)")')
+_ENCODED = re.compile(r"&([^-]*)-")
 _PLAIN = re.compile(r"[\x20-\x25\x27-\x7e]+|&|[^\x20-\x7e]+")
 _FETCH = re.compile(rb"\d+ FETCH \(", re.I)
 _UID = re.compile(rb"(?:^|[ (])UID (\d+)", re.I)
 _SIZE = re.compile(rb"RFC822\.SIZE (\d+)", re.I)
-_EMPTY_BODY = re.compile(rb'BODY\[\] ""', re.I)
+_EMPTY_BODY = re.compile(rb'BODY\[[^\]]*\] ""', re.I)
 _CODE = re.compile(rb"\[(UIDVALIDITY|UIDNEXT) (\d+)\]", re.I)
 _EXISTS = re.compile(rb"(?:\* )?\d+ EXISTS", re.I)
 
@@ -46,6 +50,27 @@ def _encoded(run: str) -> str:
     if run.isascii() and run.isprintable():
         return run
     return "&" + base64.b64encode(run.encode("utf-16-be")).decode().rstrip("=").replace("/", ",") + "-"
+
+
+def decoded_name(name: str) -> str:
+    """The opposite of modified UTF-7; what is none stays as it is."""
+
+    def read(run: re.Match[str]) -> str:
+        if not run[1]:
+            return "&"
+        try:
+            data = base64.b64decode(run[1].replace(",", "/") + "=" * (-len(run[1]) % 4), validate=True)
+            return data.decode("utf-16-be")
+        except ValueError:
+            return run[0]
+
+    return _ENCODED.sub(read, name)
+
+
+def internal_date(moment: datetime) -> str:
+    """`" 2-Mar-2026 09:30:00 +0000"`, as APPEND takes it."""
+    utc = moment.astimezone(UTC)
+    return quoted(f"{utc.day:2d}-{MONTHS[utc.month - 1]}-{utc.year} {utc:%H:%M:%S} +0000")
 
 
 def uid_set(uids: Iterable[int]) -> str:
@@ -82,6 +107,56 @@ class Fetched:
     uid: int
     size: int | None = None
     raw: bytes | None = None
+    flags: frozenset[str] | None = None
+    """As the server writes them, lower case."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A folder of a LIST response."""
+
+    name: str
+    delimiter: str
+    """Empty: there is no hierarchy."""
+    attributes: frozenset[str] = frozenset()
+    """Lower case, such as `\\noselect`."""
+
+
+def listed(lines: Lines) -> list[Listed]:
+    """The folders of a LIST response; a name may be an atom, a quoted string or a literal."""
+    found: list[Listed] = []
+    for line, after in zip(lines[:-1], [*lines[1:]], strict=True):
+        m = None if isinstance(line, bytearray) else _LISTED.match(line)
+        if m is None:
+            continue
+        name = bytes(after) if isinstance(after, bytearray) else m[3].strip()
+        text = _unquoted(name.decode("utf-8", "replace"))
+        attributes = frozenset(m[1].decode("ascii", "replace").casefold().split())
+        found.append(Listed(decoded_name(text), _delimiter(m[2]), attributes))
+    return found
+
+
+def namespaces(lines: Lines) -> list[tuple[str, str]]:
+    """(prefix, delimiter) of the first namespace of each sort, the personal one first (RFC 2342)."""
+    found = (m for line in lines[:-1] for m in _NAMESPACE.finditer(bytes(line)))
+    return [(decoded_name(_unquoted(f'"{m[1].decode()}"')), _delimiter(m[2])) for m in found]
+
+
+def status(lines: Lines) -> dict[str, int]:
+    """The figures of a STATUS response, by their names in capitals."""
+    found: dict[str, int] = {}
+    for line in lines[:-1]:
+        words = bytes(line).rpartition(b"(")[2].rstrip(b") ").decode("ascii", "replace").upper().split()
+        found |= {name: int(n) for name, n in zip(words[::2], words[1::2], strict=False) if n.isdigit()}
+    return found
+
+
+def _delimiter(word: bytes) -> str:
+    return "" if word.upper() == b"NIL" else _unquoted(word.decode())
+
+
+def _unquoted(text: str) -> str:
+    return re.sub(r"\\(.)", r"\1", text[1:-1]) if len(text) > 1 and text[0] == text[-1] == '"' else text
 
 
 def selected(lines: Lines) -> Selected:
@@ -116,12 +191,13 @@ def fetched(lines: Lines) -> list[Fetched]:
 
 
 def _message(text: bytes, content: bytes | None) -> Fetched | None:
-    uid, size = _UID.search(text), _SIZE.search(text)
+    uid, size, flags = _UID.search(text), _SIZE.search(text), _FLAGS.search(text)
     if uid is None:
         return None
     if content is None and _EMPTY_BODY.search(text):
         content = b""
-    return Fetched(int(uid[1]), int(size[1]) if size else None, content)
+    said = frozenset(flags[1].decode("ascii", "replace").casefold().split()) if flags else None
+    return Fetched(int(uid[1]), int(size[1]) if size else None, content, said)
 
 
 def announces_mail(lines: Iterable[bytes | bytearray]) -> bool:

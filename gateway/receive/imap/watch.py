@@ -156,6 +156,7 @@ def errands(imap: ImapSettings) -> list[FolderTask]:
 
 
 def account_of(settings: Settings, key: str, imap: ImapSettings) -> Account:
+    """How to reach the account of a table. Raises `ConfigError` for a secret that cannot be read."""
     security = Security(imap.security)
     return Account(
         host=imap.host,

@@ -1,0 +1,1 @@
+"""Tickets as mails in folders the agents share."""

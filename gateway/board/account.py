@@ -1,0 +1,206 @@
+"""The board's folders in an IMAP account: what lies there, and the few things that are done to it.
+
+Whatever a server cannot do is done another way (MOVE, UIDPLUS, CONDSTORE, NAMESPACE). Mails without a card's field are
+looked at once and never touched.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from gateway.core.board import FIELD, SeenCard
+from gateway.receive.imap import syntax
+from gateway.receive.imap.account import Refused
+from gateway.receive.imap.client import ImapMailbox, portions
+
+SEEN, FLAGGED, DELETED = r"\Seen", r"\Flagged", r"\Deleted"
+_FIELD = re.compile(rb"^" + FIELD.encode() + rb":[ \t]*(\S+)", re.I | re.M)
+
+ReadCard = Callable[[str], tuple[int, str] | None]
+"""Ticket and version of a field's value; None for what is no card of ours."""
+
+
+@dataclass
+class _Folder:
+    """A folder as it was looked at last."""
+
+    uidvalidity: int = 0
+    figures: Mapping[str, int] = field(default_factory=dict)
+    cards: dict[int, tuple[int, str] | None] = field(default_factory=dict)
+    """UID → ticket and version; None for a mail that is no card."""
+    flags: dict[int, frozenset[str]] = field(default_factory=dict)
+
+
+class BoardAccount:
+    """The folders below the board's root, over one connection."""
+
+    def __init__(self, mailbox: ImapMailbox, read_card: ReadCard) -> None:
+        self._mailbox, self._read_card = mailbox, read_card
+        self._folders: dict[str, _Folder] = {}
+        self._selected = ""
+        self.delimiter = "/"
+        self.root = ""
+
+    # --- folders ------------------------------------------------------------------------------
+
+    async def open(self, folder: str) -> None:
+        """Find out where the root is and how folders are named below it; `folder` is written with `/`."""
+        spaces: list[tuple[str, str]] = []
+        if "NAMESPACE" in self._mailbox.capabilities:
+            spaces = syntax.namespaces(await self._mailbox.say("NAMESPACE"))
+        if spaces:
+            self.delimiter = spaces[0][1]
+        else:
+            found = syntax.listed(await self._mailbox.say("LIST", '""', '""'))
+            self.delimiter = found[0].delimiter if found else "/"
+        if not self.delimiter:
+            raise Refused("the server knows no folders in folders, which the board needs")
+        self.root = self.delimiter.join(folder.split("/"))
+        prefixes = [prefix for prefix, _ in spaces if prefix]
+        if spaces and spaces[0][0] and not any(self.root.casefold().startswith(p.casefold()) for p in prefixes):
+            self.root = spaces[0][0] + self.root
+
+    def below(self, name: str) -> str:
+        """The whole name of a folder of the board."""
+        return f"{self.root}{self.delimiter}{name}"
+
+    async def tree(self) -> list[str]:
+        """Every folder below the root that can hold mails, whoever made it."""
+        pattern = syntax.folder_name(self.below("*"))
+        found = syntax.listed(await self._mailbox.say("LIST", '""', pattern))
+        there = [f.name for f in found if not f.attributes & {r"\noselect", r"\nonexistent"}]
+        for name in self._folders.keys() - set(there):
+            del self._folders[name]
+        return there
+
+    async def make(self, names: Iterable[str]) -> None:
+        """Folders that are missing. One that appeared meanwhile is as good."""
+        for name in names:
+            try:
+                await self._mailbox.make(name)
+            except Refused as error:
+                if "ALREADYEXISTS" not in str(error) and name not in await self.tree():
+                    raise
+
+    async def drop_empty(self, name: str) -> bool:
+        """Remove a folder of ours that nothing lies in; True when it is gone."""
+        figures = await self._figures(name)
+        if figures.get("MESSAGES") or any(other.startswith(name + self.delimiter) for other in await self.tree()):
+            return False
+        with contextlib.suppress(Refused):
+            await self._leave(name)
+            await self._mailbox.say("DELETE", syntax.folder_name(name))
+            return True
+        return False
+
+    async def _leave(self, name: str) -> None:
+        """What is selected cannot be removed."""
+        if self._selected == name:
+            await self._select("INBOX")
+
+    # --- what lies there ----------------------------------------------------------------------
+
+    async def cards(self, names: Sequence[str], *, anew: bool = False) -> list[SeenCard]:
+        """Every card in these folders; folders whose figures did not change are not opened. `anew`: all are."""
+        if self._selected:
+            await self._mailbox.refresh()
+        found = []
+        for name in names:
+            known = self._folders.setdefault(name, _Folder())
+            try:
+                figures = await self._figures(name)
+                if anew or figures != known.figures:
+                    await self._look(name, known, figures)
+            except Refused:
+                if name in await self.tree():
+                    raise
+                continue  # somebody removed it meanwhile
+            found += [self._seen(name, known, uid, card) for uid, card in known.cards.items() if card]
+        return found
+
+    @staticmethod
+    def _seen(name: str, known: _Folder, uid: int, card: tuple[int, str]) -> SeenCard:
+        flags = known.flags.get(uid, frozenset())
+        return SeenCard(name, uid, *card, DELETED.casefold() in flags, flags)
+
+    async def _figures(self, name: str) -> dict[str, int]:
+        wanted = "MESSAGES UIDNEXT UIDVALIDITY UNSEEN"
+        if "CONDSTORE" in self._mailbox.capabilities:
+            # It changes with every flag as well.
+            wanted += " HIGHESTMODSEQ"
+        return syntax.status(await self._mailbox.say("STATUS", syntax.folder_name(name), f"({wanted})"))
+
+    async def _look(self, name: str, known: _Folder, figures: Mapping[str, int]) -> None:
+        selected = await self._select(name)
+        if selected.uidvalidity != known.uidvalidity:
+            known.uidvalidity, known.cards = selected.uidvalidity, {}
+        known.flags = {}
+        if figures.get("MESSAGES", 1):
+            lines = await self._mailbox.say("UID FETCH", "1:*", "(UID FLAGS)")
+            known.flags = {m.uid: m.flags or frozenset() for m in syntax.fetched(lines)}
+        known.cards = {uid: card for uid, card in known.cards.items() if uid in known.flags}
+        for some in portions(sorted(known.flags.keys() - known.cards.keys())):
+            what = f"(UID BODY.PEEK[HEADER.FIELDS ({FIELD})])"
+            for m in syntax.fetched(await self._mailbox.say("UID FETCH", syntax.uid_set(some), what)):
+                said = _FIELD.search(m.raw or b"")
+                known.cards[m.uid] = self._read_card(said[1].decode("ascii", "replace")) if said else None
+        known.figures = dict(figures)
+
+    async def _select(self, name: str) -> syntax.Selected:
+        self._selected = ""
+        found = await self._mailbox.select(name)
+        self._selected = name
+        return found
+
+    # --- what is done -------------------------------------------------------------------------
+
+    async def write(self, folder: str, flags: Sequence[str], moment: datetime, data: bytes) -> None:
+        """Put a card into a folder."""
+        await self._mailbox.append(folder, flags, moment, data)
+
+    async def move(self, card: SeenCard, folder: str) -> None:
+        """Put a card where it belongs."""
+        await self._open(card.folder)
+        await self._mailbox.move([card.uid], folder)
+
+    async def undelete(self, cards: Sequence[SeenCard]) -> None:
+        """Somebody deleted them, and they are not gone yet."""
+        for folder, uids in _by_folder(cards).items():
+            await self._open(folder)
+            for some in portions(uids):
+                await self._mailbox.say("UID STORE", syntax.uid_set(some), "-FLAGS.SILENT", f"({DELETED})")
+
+    async def remove(self, cards: Sequence[SeenCard]) -> None:
+        """Cards that are no use any more. Nothing that somebody else marked as deleted goes with them."""
+        for folder, uids in _by_folder(cards).items():
+            await self._open(folder)
+            for some in portions(uids):
+                which = syntax.uid_set(some)
+                await self._mailbox.say("UID STORE", which, "+FLAGS.SILENT", f"({DELETED})")
+                if "UIDPLUS" in self._mailbox.capabilities:
+                    await self._mailbox.say("UID EXPUNGE", which)
+                elif set(await self._mailbox.search("DELETED")) <= set(some):
+                    await self._mailbox.say("EXPUNGE")
+
+    @property
+    def expunges_alone(self) -> bool:
+        """Deleted cards can be made to go without anything else."""
+        return "UIDPLUS" in self._mailbox.capabilities
+
+    async def _open(self, folder: str) -> None:
+        if self._selected != folder:
+            await self._select(folder)
+
+    async def close(self) -> None:
+        await self._mailbox.close()
+
+
+def _by_folder(cards: Sequence[SeenCard]) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = {}
+    for card in cards:
+        found.setdefault(card.folder, []).append(card.uid)
+    return found

@@ -1,0 +1,150 @@
+"""What a single value of the settings may be; one that cannot be meant raises what is wrong, a bar, and the remedy."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime
+from ipaddress import ip_network
+from typing import Annotated
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, Field
+
+from gateway import texts
+
+_ADDRESS = re.compile(r"[^\s@<>,;:\"]+@[^\s@<>,;:\"]+")
+_LISTEN = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\s:\[\]]+):(\d{1,5})")
+BUDGET = re.compile(r"(\d{1,6})/(\d{1,6})([mhd])")
+
+
+def _address(value: str) -> str:
+    if not _ADDRESS.fullmatch(value):
+        raise ValueError(f"{value!r} is not an e-mail address|Write it as name@example.com.")
+    return value
+
+
+def _listen(value: str) -> str:
+    m = _LISTEN.fullmatch(value)
+    if value and (not m or int(m[2]) > 65535):
+        raise ValueError(f'{value!r} is not "host:port"|Write it as "127.0.0.1:2525", or "[::1]:2525" for IPv6.')
+    return value
+
+
+def checked_listen_or_path(value: str) -> str:
+    return value if value.startswith("unix:/") else _listen(value)
+
+
+def checked_language(value: str) -> str:
+    if value and value not in texts.languages():
+        raise ValueError(f"there are no texts in {value!r}|Use one of: {', '.join(texts.languages())}.")
+    return value
+
+
+def _budget(value: str) -> str:
+    if not BUDGET.fullmatch(value):
+        raise ValueError(f'{value!r} is not "count/time"|Write it as "5/10m", "20/1h" or "100/1d".')
+    return value
+
+
+def checked_timezone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise ValueError(f"there is no time zone {value!r}|Use a name such as Europe/Berlin.") from None
+    return value
+
+
+def checked_clock(value: str) -> str:
+    if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value):
+        raise ValueError(f'{value!r} is not a time of day|Write it as "09:00".')
+    return value
+
+
+def checked_closing(value: str) -> str:
+    return value if value == "24:00" else checked_clock(value)
+
+
+def checked_optional_clock(value: str) -> str:
+    return checked_clock(value) if value else value
+
+
+def checked_written_out(value: object) -> object:
+    """TOML has dates of its own; both spellings mean the same."""
+    return value.isoformat() if isinstance(value, date) and not isinstance(value, datetime) else value
+
+
+def checked_date(value: str) -> str:
+    try:
+        date.fromisoformat(value)
+    except ValueError:
+        raise ValueError(f'{value!r} is not a date|Write it as "2026-12-25".') from None
+    return value
+
+
+def checked_url(value: str) -> str:
+    if not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", value):
+        raise ValueError(f"{value!r} is not a web address|Write it as https://support.example.com.")
+    return value.rstrip("/")
+
+
+def _network(value: str) -> str:
+    try:
+        ip_network(value, strict=False)
+    except ValueError:
+        raise ValueError(f'{value!r} is no address or network|Write it as "192.0.2.7" or "10.0.0.0/8".') from None
+    return value
+
+
+def checked_prefix(value: str) -> str:
+    if not re.fullmatch(r"[A-Z][A-Z0-9]{0,9}", value):
+        raise ValueError(f'{value!r} is no prefix|Write one to ten capitals and digits, a capital first: "RD".')
+    return value
+
+
+def checked_reply_address(value: str) -> str:
+    if value and (value.count("{token}") != 1 or not _ADDRESS.fullmatch(value.replace("{token}", "t"))):
+        raise ValueError(f"{value!r} is not an address with {{token}}|Write it as support+{{token}}@example.com.")
+    return value
+
+
+_TOO_LIGHT = 0.3
+"""Above it the contrast to white falls below 3 to 1 (WCAG 2.2, 1.4.11)."""
+
+
+def brightness(colour: str) -> float:
+    """Relative luminance of `#rrggbb` as WCAG 2.2 defines it: 0 black, 1 white."""
+    parts = (int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
+    red, green, blue = (p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def checked_colour(value: str) -> str:
+    if value and not re.fullmatch(r"#[0-9a-fA-F]{6}", value):
+        raise ValueError(f'{value!r} is not a colour|Write it as "#0a58ca".')
+    if value and brightness(value) > _TOO_LIGHT:
+        raise ValueError(f"{value!r} is too light to be seen on white|Use a darker shade of it.")
+    return value
+
+
+def checked_logo(value: str) -> str:
+    if value and not re.search(r"(?i)\.(png|jpg|svg|webp)$", value):
+        raise ValueError(f"{value!r} is no picture that mails and pages can show|Use a .png, .jpg, .svg or .webp file.")
+    return value
+
+
+def _hostname(value: str) -> str:
+    if value and not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", value):
+        raise ValueError(f"{value!r} is not a host name|Write it as mail.example.com.")
+    return value
+
+
+EmailAddress = Annotated[str, AfterValidator(_address)]
+OptionalAddress = Annotated[str, AfterValidator(lambda v: _address(v) if v else v)]
+Listen = Annotated[str, AfterValidator(_listen)]
+OptionalUrl = Annotated[str, AfterValidator(lambda v: checked_url(v) if v else v)]
+Language = Annotated[str, AfterValidator(checked_language)]
+BudgetText = Annotated[str, AfterValidator(_budget)]
+Network = Annotated[str, AfterValidator(_network)]
+Hostname = Annotated[str, AfterValidator(_hostname)]
+Positive = Annotated[int, Field(ge=1)]
+NotNegative = Annotated[int, Field(ge=0)]

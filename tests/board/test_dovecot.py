@@ -1,0 +1,225 @@
+"""The board in a real Dovecot: what lies where, and what it does that an agent moves, deletes or answers a card."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from email import message_from_bytes
+from email import policy as email_policy
+from email.message import EmailMessage
+
+import pytest
+
+from gateway.core.lifecycle import Status
+from gateway.core.sentences import text_of
+from gateway.core.ticket import EntryKind
+from gateway.receive.imap.syntax import folder_name
+from tests.board.world import World
+from tests.room import ANNA, ERIKA, LEAD
+
+
+async def test_each_ticket_is_one_card_in_the_folder_of_its_status(world: World) -> None:
+    """New requests lie in New, with the requester's name and the reference in the list of mails."""
+    await world.room.mail(ERIKA, "It burns.", name="Erika Muster", subject="Printer on fire")
+    await world.look()
+    (mail,) = world.mails("New")
+    assert mail["Subject"] == "[RD-1] Printer on fire"
+    assert mail["From"].addresses[0].display_name == "Erika Muster"
+    assert mail["From"].addresses[0].addr_spec == "support@example.com"
+    assert "It burns." in mail.get_body(("plain",)).get_content()
+    assert world.there() == await world.wanted()
+    assert await world.look() == []
+
+
+async def test_moving_a_card_is_an_order(world: World) -> None:
+    """To a status: that is set, and the customer hears of it; to an agent: it is theirs, and they hear of it."""
+    await world.room.mail(ERIKA)
+    await world.look()
+    world.move(1, "New", "Anna Agent")
+    await world.look()
+    ticket = await world.room.read(lambda tx: tx.reads.get(1))
+    assert ticket.assignee == ANNA
+    assert [n.recipient for n in await world.room.outbox("agent_notice")][-1] == ANNA
+    (mail,) = world.mails("Anna Agent")
+    assert mail["Subject"] == "[RD-1 · Anna Agent] Help"
+
+    world.move(1, "Anna Agent", "Solved")
+    await world.look()
+    ticket = await world.room.read(lambda tx: tx.reads.get(1))
+    assert ticket.status is Status.SOLVED
+    assert [n.recipient for n in await world.room.outbox("close_confirmation")] == [ERIKA]
+    events = await world.room.read(lambda tx: tx.reads.entries(1, (EntryKind.EVENT,)))
+    said = [text_of(e.body_text, "en") for e in events]
+    assert said[-2:] == ["Given to Anna Agent on the board.", "Set to “Solved (to be confirmed)” on the board."]
+    assert world.there() == await world.wanted()
+
+
+@pytest.mark.parametrize("how", ["COPY", "COPY+EXPUNGE"])
+async def test_a_mail_program_without_move(world: World, how: str) -> None:
+    """Copied and marked as deleted is moved as well, whether it was expunged or not."""
+    await world.room.mail(ERIKA)
+    await world.look()
+    world.move(1, "New", "Waiting on customer", how)
+    await world.look()
+    ticket = await world.room.read(lambda tx: tx.reads.get(1))
+    assert ticket.status is Status.WAITING_ON_CONTACT
+    assert world.there() == await world.wanted()
+
+
+async def test_a_card_is_put_aside_until_the_next_working_day(world: World) -> None:
+    """Moved to Snoozed it sleeps; moved on to the agent whose it is, it is taken up again."""
+    await world.room.mail(ERIKA)
+    await world.look()
+    world.move(1, "New", "Snoozed")
+    await world.look()
+    ticket = await world.room.read(lambda tx: tx.reads.get(1))
+    assert str(ticket.snoozed_until) == "2026-03-03 09:00:00+00:00"
+    assert world.there() == await world.wanted()
+    world.move(1, "Snoozed", "Anna Agent")
+    await world.look()
+    ticket = await world.room.read(lambda tx: tx.reads.get(1))
+    assert (ticket.snoozed_until, ticket.assignee) == (None, ANNA)
+    assert world.there() == await world.wanted()
+
+
+async def test_an_older_card_orders_nothing(world: World) -> None:
+    """The customer wrote while the agent moved what was there before: it is put right and nothing is done."""
+    await world.room.mail(ERIKA)
+    await world.look()
+    await world.room.reply(ERIKA, 1, "And it smokes.")
+    world.move(1, "New", "Closed")
+    await world.look()
+    ticket = await world.room.read(lambda tx: tx.reads.get(1))
+    assert ticket.status is Status.NEW
+    assert world.there() == await world.wanted()
+    (mail,) = world.mails("New")
+    assert "And it smokes." in mail.get_body(("plain",)).get_content()
+
+
+@pytest.mark.parametrize("expunge", [True, False])
+async def test_a_deleted_card_comes_back(world: World, expunge: bool) -> None:
+    """Deleting does nothing, and what an agent put beside it stays."""
+    await world.room.mail(ERIKA)
+    await world.look()
+    with world.open("New") as client:
+        client.append(folder_name(f"{world.root}.New"), None, None, b"Subject: mine\r\n\r\nKeep me.\r\n")
+    world.delete(1, "New", expunge=expunge)
+    await world.look()
+    assert world.there() == await world.wanted()
+    assert sorted(m["Subject"] for m in world.mails("New")) == ["[RD-1] Help", "mine"]
+    assert not any(rb"\Deleted" in line for line in world.flags("New"))
+
+
+async def test_a_card_that_cannot_go_there_is_put_back(world: World) -> None:
+    """Nothing becomes new again, and nothing lies in a folder that means nothing."""
+    await world.room.mail(ERIKA)
+    await world.room.answer(1, "Try this.")
+    await world.look()
+    world.move(1, "Waiting on customer", "New")
+    await world.look()
+    assert world.there() == await world.wanted()
+    with world.open("New") as client:
+        client.create(folder_name(f"{world.root}.Möbel & Co"))
+    world.move(1, "Waiting on customer", "Möbel & Co")
+    await world.look()
+    assert (await world.room.read(lambda tx: tx.reads.get(1))).status is Status.WAITING_ON_CONTACT
+    assert {k: v for k, v in world.there().items() if v} == {k: v for k, v in (await world.wanted()).items() if v}
+
+
+async def test_answering_a_card_answers_the_ticket(world: World) -> None:
+    """The customer gets the words under the mailbox's address; the card becomes read and waits with the others."""
+    await world.room.mail(ERIKA)
+    await world.look()
+    (card,) = world.mails("New")
+    assert rb"\Seen" not in world.flags("New")[0]
+    ids = {"In_Reply_To": card["Message-ID"], "References": f"{card['References']} {card['Message-ID']}"}
+    await world.room.mail(ANNA, "Pull the plug.", subject=f"Re: {card['Subject']}", to=reply_to(card), **ids)
+    (answer,) = await world.room.outbox("reply")
+    assert answer.recipient == ERIKA
+    await world.look()
+    assert world.there() == await world.wanted()
+    assert rb"\Seen" in world.flags("Waiting on customer")[0]
+
+
+@pytest.mark.parametrize("author", ["mallory@elsewhere.example", ERIKA])
+async def test_the_mark_of_a_card_is_worth_nothing_in_other_hands(world: World, author: str) -> None:
+    """Whoever got hold of a card and is no agent answers no ticket and hears nothing of it."""
+    await world.room.mail("kim@other.example", "Secret words.")
+    await world.look()
+    (card,) = world.mails("New")
+    await world.room.mail(author, "Me too.", subject="Re: x", to=reply_to(card), In_Reply_To=card["Message-ID"])
+    assert await world.room.outbox("reply") == []
+    entries = await world.room.read(lambda tx: tx.reads.entries(1))
+    assert all("Me too." not in e.body_text for e in entries)
+
+
+async def test_an_answer_to_an_older_card_is_held(world: World) -> None:
+    """A colleague has answered since the card that is answered was written: the words wait for #send."""
+    await world.room.mail(ERIKA)
+    await world.look()
+    (card,) = world.mails("New")
+    await world.room.answer(1, "I see to it.", agent=LEAD)
+    await world.room.mail(ANNA, "Pull the plug.", subject="Re: x", to=reply_to(card), In_Reply_To=card["Message-ID"])
+    assert len(await world.room.outbox("reply")) == 1
+    receipt = (await world.room.outbox("agent_receipt", ANNA))[-1]
+    assert "Kept as a draft" in receipt_subject(await world.room.read(lambda tx: tx.outbox.message(receipt.id)))
+
+
+async def test_the_account_is_rebuilt(world: World) -> None:
+    """Another server, or all folders gone: the same picture, from the database alone."""
+    for n in range(3):
+        await world.room.mail(f"kim{n}@customer.example")
+    await world.room.answer(2, "#close")
+    await world.look()
+    before = world.there()
+    with world.open("New") as client:
+        client.select("INBOX")
+        for folder in world.folders():
+            client.delete(folder_name(f"{world.root}.{folder}"))
+    world.begin("two")
+    await world.look()
+    assert world.there() == before == await world.wanted()
+
+
+async def test_agents_come_and_go(world: World) -> None:
+    """Who is called otherwise has another folder; that of who left goes once nothing lies in it, not before."""
+    assert await world.keeper._hold()
+    await world.room.mail(ERIKA)
+    await world.room.answer(1, "#assign anna")
+    await world.look()
+    with world.open("Anna Agent") as client:
+        client.append(folder_name(f"{world.root}.Anna Agent"), None, None, b"Subject: mine\r\n\r\nKeep me.\r\n")
+    policy = world.room.desk.policy
+    anna, bob = policy.agents
+    agents = (replace(anna, name="Ännchen Müller"), replace(bob, name="New"))
+    world.room.desk.policy = replace(policy, agents=agents)
+    world.begin()
+    await world.look()
+    assert "Ännchen Müller" in world.folders()
+    assert f"New ({LEAD.replace('.', '-')})" in world.folders()
+    assert [m["Subject"] for m in world.mails("Anna Agent")] == ["mine"]
+    assert "Bob Lead" not in world.folders()
+    world.room.desk.policy = replace(policy, agents=(agents[1],))
+    world.begin()
+    await world.look()
+    assert "Ännchen Müller" not in world.folders()
+    assert {k: v for k, v in world.there().items() if v} == {k: v for k, v in (await world.wanted()).items() if v}
+
+
+async def test_one_daemon_keeps_the_board(world: World) -> None:
+    """The claim runs out with its holder, and is given back when it stops."""
+    one, two = world.begin("one"), world.begin("two")
+    assert await one._hold()
+    assert not await two._hold()
+    world.room.clock.forward(seconds=61)
+    assert await two._hold()
+    assert not await one._hold()
+    await two.drain(0)
+    assert await one._hold()
+
+
+def reply_to(card: EmailMessage) -> str:
+    return str(card["Reply-To"].addresses[0].addr_spec)
+
+
+def receipt_subject(data: bytes) -> str:
+    return str(message_from_bytes(data, policy=email_policy.default)["Subject"])
