@@ -16,7 +16,7 @@ SUITES := bookworm trixie
 # What a Debian for the tests holds, beside what is essential: what the package needs, and the mail servers around it.
 IN_DEBIAN := ca-certificates,python3,adduser,iproute2,postfix,dovecot-imapd,swaks,procps,openssl
 
-.PHONY: deb debian loops setup demo test audit-lab crash faults hostile interop lint format messages corpus bench lock clean
+.PHONY: deb debian loops setup demo test audit-lab crash faults hostile interop lint format messages corpus compare bench lock clean
 
 setup: $(VENV)/ready
 
@@ -92,6 +92,13 @@ messages: setup
 corpus: setup
 	$(BIN)/python -m tests.corpus
 	$(BIN)/python -m tests.replies
+	$(BIN)/python -m tests.compare
+
+# Other readers, in a place of their own: they are compared with, and are no part of the project (`make corpus`).
+compare:
+	$(PYTHON) -m venv .compare
+	.compare/bin/python -m pip install --quiet --disable-pip-version-check \
+		quotequail mail-parser-reply email-reply-parser inscriptis html2text charset-normalizer
 
 bench: setup
 	@for b in tests/bench/bench_*.py; do echo "== $$b"; $(BIN)/python $$b || exit 1; done
