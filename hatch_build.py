@@ -3,6 +3,7 @@ settings and the units beside the program, and the commit they were made of."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from subprocess import CalledProcessError, run
 from tempfile import mkdtemp
@@ -11,9 +12,13 @@ from typing import Any
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+from hatchling.builders.utils import get_reproducible_timestamp
 
 PACKAGED = "gateway/packaged"
 """Where `gateway/cli/packaged.py` looks for them."""
+
+
+_DATE = datetime.fromtimestamp(get_reproducible_timestamp(), UTC)
 
 
 class CompleteThePackage(BuildHookInterface):
@@ -37,7 +42,10 @@ class CompleteThePackage(BuildHookInterface):
             compiled = folder / place
             compiled.parent.mkdir(parents=True)
             with source.open("rb") as po, compiled.open("wb") as mo:
-                write_mo(mo, read_po(po, locale=source.parent.parent.name))
+                catalog = read_po(po, locale=source.parent.parent.name)
+                # Babel writes the time of the build where the file names none.
+                catalog.creation_date = catalog.revision_date = _DATE
+                write_mo(mo, catalog)
             included[str(compiled)] = str(place)
 
     def _commit(self, root: Path) -> str:
