@@ -12,6 +12,7 @@ import logging
 import random
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -147,6 +148,9 @@ class Keeper:
                 ordered += await self._carry_out(moved, place)
             wanted = await self._wanted()
             steps = board.compare(wanted, seen, folders, self._refused)
+        if not account.expunges_alone:
+            # What is marked already could not be made to go without what others marked.
+            steps = replace(steps, remove=tuple(c for c in steps.remove if not c.deleted))
         await self._apply(account, steps, seen, folders)
         if anew:
             await self._drop_old(account, ours, folders)
@@ -175,8 +179,7 @@ class Keeper:
         for moved, want in steps.back:
             await account.move(moved, folders[want.place])
         await account.undelete(steps.undelete)
-        gone = [c for c in steps.remove if c.number not in left and (account.expunges_alone or not c.deleted)]
-        await account.remove(gone)
+        await account.remove([c for c in steps.remove if c.number not in left])
 
     async def _drop_old(self, account: BoardAccount, ours: dict[str, str], folders: dict[str, str]) -> None:
         """Folders we made for agents who left go once they are empty; what agents put there stays, and they with it."""

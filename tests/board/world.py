@@ -101,9 +101,9 @@ class World:
         with self.dovecot.client(folder_name(f"{self.root}.{folder}")) as client:
             yield client
 
-    def mails(self, folder: str) -> list[EmailMessage]:
+    def mails(self, folder: str, keys: str = "ALL") -> list[EmailMessage]:
         with self.open(folder) as client:
-            uids = client.uid("SEARCH", "ALL")[1][0].split()
+            uids = client.uid("SEARCH", keys)[1][0].split()
             return [self._fetch(client, uid) for uid in uids]
 
     @staticmethod
@@ -113,12 +113,11 @@ class World:
         assert isinstance(mail, EmailMessage)
         return mail
 
-    def there(self, folders: list[str] | None = None) -> Cards:
-        """The cards that lie there, as `wanted` has them; folders of nobody without any are left out."""
+    def there(self, folders: list[str] | None = None, keys: str = "ALL") -> Cards:
+        """The cards that lie there, as `wanted` has them."""
         found = {}
         for folder in folders or self.folders():
-            cards = sorted(m[board.FIELD] for m in self.mails(folder) if m[board.FIELD])
-            found[folder] = cards
+            found[folder] = sorted(m[board.FIELD] for m in self.mails(folder, keys) if m[board.FIELD])
         return found
 
     def flags(self, folder: str) -> list[bytes]:
