@@ -224,7 +224,7 @@ async def _start(
         stack.push_async_callback(partial(server.stop, 1.0))
     receivers = await listeners.open_receivers(settings, intake, given, room.mail, memory)
     stack.push_async_callback(partial(_drain_doors, receivers))
-    await _watch_folders(stack, watch.watches(settings, intake, sources, _now))
+    await _watch_folders(stack, watch.watches(settings, intake, sources, _now, memory))
     keepers = keeper.keepers(settings, database, desk, _now, _holder(settings), sender.wake, sources)
     await _watch_folders(stack, keepers)
 

@@ -14,6 +14,7 @@ from gateway.clock.liveness import Sources
 from gateway.config.secret_files import Password
 from gateway.core.policy import Policy
 from gateway.flow import Desk
+from gateway.memory import Memory
 from gateway.receive.imap.account import Account, After, Auth, Backlog, FolderTask, Security
 from gateway.receive.imap.client import ImapMailbox, connect
 from gateway.receive.imap.folder import Folder
@@ -57,11 +58,15 @@ class House:
 
     def __init__(self, database: Database, policy: Policy, clock: Callable[[], datetime]) -> None:
         self.database, self.desk, self.clock = database, Desk(replace(policy, alike_budgets=()), Templates()), clock
-        self.walk = Worker(database, self.desk, clock, LARGEST, 20, lambda: None)
+        self.take_up_to(LARGEST)
         self.sources = Sources(database, self.desk, clock, lambda: None, {SOURCE: timedelta(minutes=15)})
 
-    def folder(self, errand: FolderTask, largest: int = LARGEST) -> Folder:
-        return Folder(errand, "support@127.0.0.1", self.walk, self.sources, largest, self.clock)
+    def take_up_to(self, size: int) -> None:
+        """What the site takes, in bytes of a mail."""
+        self.walk = Worker(self.database, self.desk, self.clock, size, 20, lambda: None)
+
+    def folder(self, errand: FolderTask, largest: int = LARGEST, memory: Memory | None = None) -> Folder:
+        return Folder(errand, "support@127.0.0.1", self.walk, self.sources, largest, self.clock, memory)
 
     async def look(self, server: Server, folder: Folder) -> int:
         """One connection and one look."""

@@ -13,6 +13,7 @@ import pytest
 from gateway.core import token
 from gateway.core.policy import Policy
 from gateway.errors import StorageUnavailable, Unreachable
+from gateway.memory import SMALL, Memory
 from gateway.receive.imap import folder as folder_module
 from gateway.receive.imap.account import After, Backlog
 from storage.database import Database
@@ -68,6 +69,26 @@ async def test_a_mail_is_moved_only_once_it_is_in_the_journal(house: House, serv
     assert server.inbox.uids == []
     assert [m.raw for m in server.boxes["Done"].mails] == [mail(n) for n in range(3)]
     assert await house.tickets() == 3
+
+
+async def test_nothing_is_fetched_that_has_no_room(house: House, server: Server) -> None:
+    """A mail waits on its server while others fill the memory, and is taken after them."""
+    memory, size = Memory(16 * SMALL), 3 * SMALL
+    server.deliver(mail(1, "x\n" * (size // 2)))
+
+    def fetched() -> bool:
+        return any("BODY" in said for said in server.said)
+
+    async with memory.hold(size):
+        looking = asyncio.create_task(house.look(server, house.folder(errand(), memory=memory)))
+        async with asyncio.timeout(20):
+            while not any("RFC822.SIZE" in said for said in server.said):
+                await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)
+        assert not fetched()
+    async with asyncio.timeout(20):
+        assert await looking == 1
+    assert fetched()
 
 
 async def test_the_raw_bytes_are_kept_as_they_came(house: House, server: Server) -> None:
@@ -365,7 +386,7 @@ async def test_a_mail_over_the_limit_stays_and_stops_nobody(house: House, server
     time.ahead += timedelta(days=1)
     assert await house.look(server, folder) == 0
     assert len(await house.alarms()) == 1
-    house.walk._max_bytes = 4 * LARGEST
+    house.take_up_to(4 * LARGEST)
     time.ahead += timedelta(days=1)
     assert await house.look(server, house.folder(errand(), 4 * LARGEST)) == 1
     assert await house.sources.unfetched("imap:support@example.com") == []

@@ -80,4 +80,4 @@ def test_a_secret_that_cannot_be_read_stops_the_start(tmp_path: Path) -> None:
     """Better at the start than an hour later."""
     found = settings(tmp_path, BASE | {"password_file": "nowhere"})
     with pytest.raises(ConfigError, match=r"receive\.imap\[0\]\.password_file"):
-        watch.watches(found, None, None, None)  # type: ignore[arg-type]  # not reached
+        watch.watches(found, None, None, None, None)  # type: ignore[arg-type]  # not reached

@@ -20,6 +20,7 @@ from gateway.core.backoff import delay
 from gateway.errors import StorageUnavailable, Unreachable
 from gateway.mail.delivered import ADDRESSED_TO, envelope_of
 from gateway.mail.message import Envelope, address_key
+from gateway.memory import Memory
 from gateway.receive.imap import syntax as words
 from gateway.receive.imap.account import After, Backlog, FolderProgress, FolderTask, Refused
 from gateway.receive.imap.client import ImapMailbox, portions
@@ -55,9 +56,11 @@ class Folder:
         books: FolderProgress,
         max_bytes: int,
         clock: Callable[[], datetime],
+        memory: Memory | None = None,
     ) -> None:
         self._errand, self._name = errand, f"{account}/{errand.folder}"
         self._intake, self._books, self._max_bytes, self._clock = intake, books, max_bytes, clock
+        self._memory = memory or Memory()
         self._place = Place(errand.source)
         self._left: dict[int, Unfetched] = {}
         """Mails that stayed behind, by UID."""
@@ -198,7 +201,14 @@ class Folder:
             self._broke.pop(uids[0])
             self._in_hand.discard(uids[0])
             return []
-        mails = await self._fetch(server, uids, size)
+        await self._memory.take(size)
+        try:
+            return await self._fetch_and_commit(server, uids, sizes)
+        finally:
+            self._memory.give(size)
+
+    async def _fetch_and_commit(self, server: ImapMailbox, uids: Sequence[int], sizes: dict[int, int]) -> list[int]:
+        mails = await self._fetch(server, uids, sum(sizes[uid] for uid in uids))
         notes = [uid for uid, raw in mails.items() if _STUB.search(raw[:STUB_BYTES])]
         for uid in notes:
             await self._miss(uid, sizes[uid], "the server gave a note of its own in place of it (Exchange)")

@@ -21,6 +21,7 @@ from gateway.config.settings import ImapSettings
 from gateway.core.backoff import Backoff
 from gateway.errors import LoginRefused, ReplydeskError, StorageUnavailable, fault
 from gateway.mail.message import address_key
+from gateway.memory import Memory
 from gateway.receive.imap.account import Account, After, Auth, Backlog, Credential, FolderProgress, FolderTask, Security
 from gateway.receive.imap.client import ImapMailbox, connect
 from gateway.receive.imap.folder import Folder
@@ -124,14 +125,16 @@ class Watch:
 _TLS_PORT, _PLAIN_PORT = 993, 143
 
 
-def watches(settings: Settings, intake: Intake, books: FolderProgress, clock: Callable[[], datetime]) -> list[Watch]:
+def watches(
+    settings: Settings, intake: Intake, books: FolderProgress, clock: Callable[[], datetime], memory: Memory
+) -> list[Watch]:
     """One for each folder of `[[receive.imap]]`. Raises `ConfigError` for a secret that cannot be read."""
     found = []
     largest = settings.limits.max_message_bytes
     for number, imap in enumerate(settings.receive.imap):
         account = account_of(settings, f"receive.imap[{number}]", imap)
         for errand in errands(imap):
-            folder = Folder(errand, account.name, intake, books, largest, clock)
+            folder = Folder(errand, account.name, intake, books, largest, clock, memory)
             found.append(Watch(account, folder, books, largest))
     return found
 
