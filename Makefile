@@ -69,7 +69,8 @@ faults: setup
 	$(BIN)/python -m pytest -n $(WORKERS) tests/send tests/test_vitals.py tests/test_clock_daemon.py
 
 loops: setup
-	$(BIN)/python -m pytest -n $(WORKERS) tests/walks/test_attacks.py -k "machine or robot or desks or loop"
+	$(if $(LONG),LONG=1) $(BIN)/python -m pytest $(if $(LONG),-s,-n $(WORKERS)) tests/walks/test_attacks.py \
+		-k "machine or robot or desks or loop"
 
 hostile: setup
 	$(BIN)/python -m pytest -n $(WORKERS) tests/mail/test_hostile.py tests/portal/test_hostile.py tests/portal/test_guessing.py \

@@ -25,6 +25,7 @@ from gateway.core import (
     same_mail,
     statuses,
     thread,
+    token,
 )
 from gateway.core.acknowledge import lives
 from gateway.core.case import Case, Facts, author_of
@@ -47,14 +48,12 @@ from gateway.mail.parse import nested, parse
 from gateway.mail.subject import base_subject
 from gateway.render.mail import Templates
 from storage.reads import Wanted
+from storage.tickets import Applied
 from storage.tx import Tx
 
 BUDGET_WINDOW = timedelta(days=31)
 REPEATED_WITHIN = timedelta(hours=6)
 """A mail of a sender without a clock that comes again within this is the same one, sent again."""
-ABSURD = timedelta(days=30)
-CLOCKS_BEGIN = 2005
-"""A date before that year, or so far in the future, is none: clocks that were never set begin in 1970 or 2000."""
 REPORTED_WITHIN = timedelta(days=14)
 """A failure that names only whom it is about concerns a mail that was sent lately."""
 KNOWN_AFTER = timedelta(days=1)
@@ -149,9 +148,8 @@ class Desk:
         if decision.reason is not Reason.DUPLICATE:
             tx.threads.remember(message.message_id, read.content, number, entry, journal_id)
             if number and (decision.new is not None or case.knows_author):
-                # A mail this one answers may still be on its way here, by another path or daemon, or never come:
-                # then the next answer to it joins all the same.
-                tx.threads.expect(read.keys.message_ids[:EXPECTED_IDS], number, journal_id)
+                # What this one answers may still be on its way here, or never come: the next answer joins all the same.
+                tx.threads.expect(self._awaited(read, applied if decision.new else None), number, journal_id)
         if decision.probe:
             tx.probes.returned(decision.probe, journal_id, now)
         why = (f"{read.kind.name.value} ({read.kind.rule}): {read.kind.reason}", *decision.why.lines)
@@ -164,6 +162,16 @@ class Desk:
             now=now,
         )
         return replace(decision, ticket=number or 0)
+
+    def _awaited(self, read: Read, opened: Applied | None) -> tuple[str, ...]:
+        """Ids that lead to a mail's ticket should something answer them; of one it opened also the conversation."""
+        mine = (token.conversation_id(self.policy.keys, opened.ticket.named),) if opened else ()
+        return (*read.keys.message_ids[:EXPECTED_IDS], *mine)
+
+    def _storms(self, tx: Tx, now: datetime) -> Storms:
+        if not self.storms.begun:
+            self.storms.begin(*tx.storms.lately(now))
+        return self.storms
 
     def _let_go(self, tx: Tx, case: Case) -> Read | None:
         """The draft a mail lets go, read anew."""
@@ -223,7 +231,7 @@ class Desk:
         author = author_of(read.message, self.policy).address
         since = now - BUDGET_WINDOW
         seen = tx.threads.seen(read.message.message_id, read.content)
-        if seen and _has_no_clock(read, now):
+        if seen and same_mail.has_no_clock(read.message, now):
             # Nothing but the time tells tomorrow's alarm from a repetition of today's.
             seen = seen if now - tx.journal.get(seen.journal_id).received_at < REPEATED_WITHIN else None
         if read.resumed:
@@ -238,7 +246,9 @@ class Desk:
         choice = thread.choose(read.keys, known, self.policy.keys)
         contact = tx.contacts.find(author) if author else None
         familiar = contact is not None and (now - contact.created_at > KNOWN_AFTER or bool(contact.password_hash))
-        robot = None if choice.match else self.storms.robot(read.message, read.envelope, address_key(author), now)
+        robot = (
+            None if choice.match else self._storms(tx, now).robot(read.message, read.envelope, address_key(author), now)
+        )
         if robot:
             known = _with_ticket(tx, known, robot.ticket)
             alike = thread.follow(robot.ticket, known)
@@ -255,7 +265,7 @@ class Desk:
             registered=bool(contact and contact.password_hash),
             undeliverable=contact is not None and pauses(contact, now),
             automatic_mail=tx.outbox.automatic_to(author, since) if author and contact else (),
-            spent=self.storms.spent(address_key(author), familiar, now),
+            spent=self._storms(tx, now).spent(address_key(author), familiar, now),
             robot=robot,
             new_tickets=tx.threads.opened_lately(author, since) if contact else (),
             reopens=tx.threads.reopened_lately(choice.match.ticket.number, since) if choice.match else (),
@@ -280,7 +290,8 @@ class Desk:
 
     def _more_facts(self, tx: Tx, case: Case) -> Facts:
         """What only an agent's mail, or a question for own tickets, needs to be looked up."""
-        facts, ticket = case.facts, case.ticket
+        flood = self.storms.flood(case.author.key, case.machine, case.now)
+        facts, ticket = replace(case.facts, flood=flood), case.ticket
         if case.holder:
             return replace(facts, drafts=tuple(tx.drafts.waiting(facts.now, case.holder.keys)))
         if case.agent is None:
@@ -428,13 +439,6 @@ def _with_ticket(tx: Tx, known: thread.Known, number: int) -> thread.Known:
     """Beside what a mail names, this ticket, and where it was merged into."""
     more = tx.threads.known(thread.ThreadKeys(claims=(number,))).tickets
     return replace(known, tickets={**more, **known.tickets})
-
-
-def _has_no_clock(read: Read, now: datetime) -> bool:
-    """It names no id, and no date or an absurd one, as a device that was never set: all it sends is the same. With an
-    id of its own it is the same mail however old it is: folders are read anew."""
-    date = read.message.date
-    return read.message.message_id_derived and (date is None or date.year < CLOCKS_BEGIN or date - now > ABSURD)
 
 
 def names_of(read: Read, policy: Policy) -> list[str]:

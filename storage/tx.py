@@ -22,6 +22,7 @@ from storage.outbox import Outbox
 from storage.probes import Probes
 from storage.ratings import Ratings
 from storage.reads import TicketReads
+from storage.storms import StormReads
 from storage.threads import Threads
 from storage.tickets import Tickets
 
@@ -55,6 +56,10 @@ class Tx:
     @cached_property
     def threads(self) -> Threads:
         return Threads(self.connection)
+
+    @cached_property
+    def storms(self) -> StormReads:
+        return StormReads(self.connection)
 
     @cached_property
     def blocks(self) -> Blocks:

@@ -103,6 +103,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     by_name["split"].add_argument("--subject", default="", help="of the new ticket (default: its first line)")
     for verb in (by_name["merge"], by_name["move"]):
         verb.add_argument("into", type=_number, metavar="INTO", help="number or reference of the other ticket")
+    by_name["merge"].add_argument("--yes", action="store_true", help="they are different customers, and that is meant")
     for verb in (listing, drafts, show, reply, note, ask, status, close, *orders):
         verb.add_argument("--json", action="store_true", help="for programs")
 

@@ -104,7 +104,11 @@ def _move(args: argparse.Namespace, by: orders.OrderContext, tx: Tx, site: Site)
 
 
 def _merge(args: argparse.Namespace, by: orders.OrderContext, tx: Tx, site: Site) -> Decision:
-    return move_entries.merge(by, _other(tx, by, site, args.into))
+    into = _other(tx, by, site, args.into)
+    doubt = move_entries.merge_doubt(by.ticket, into)
+    if doubt and not args.yes:
+        raise ReplydeskError(f"{text_of(doubt, 'en')} If that is meant, say it again with --yes")
+    return move_entries.merge(by, into)
 
 
 def _other(tx: Tx, by: orders.OrderContext, site: Site, number: int) -> Ticket:

@@ -35,7 +35,7 @@ _WEAK = (
 )
 _ENDS = (
     r"(?=\s*(?:$|[:：;,.!(\[|–—-]|\d|(?:until|till|from|through|since|bis|vom?|ab|seit|jusqu|du|dal|del|desde|hasta|tot"
-    r"|fino|re|aw|fw|wg|sv|vs)\b))"
+    r"|fino|auto\w*|re|aw|fw|wg|sv|vs)\b))"
 )
 _NOTE = re.compile(rf"\W*(?:auto:|(?:{_STRONG})(?: (?:{_STRONG}|message|notice)){{0,2}}{_ENDS})", re.I)
 _LABEL = re.compile(rf"(?<!\w)(?:{_STRONG}|{_WEAK})(?!\w)", re.I)

@@ -258,9 +258,9 @@ def _merge(on: AgentCase) -> Decision:
     into = _into(on, Verb.MERGE)
     if isinstance(into, Decision):
         return into
-    if sides.requesters_differ(on.ticket, into) and not is_lifted(on.case):
-        whose = (f"#{t.number} ({', '.join(a.shown for a in sides.people(t))})" for t in (on.ticket, into))
-        return hold(on, Doubt.DIFFERENT_CUSTOMERS, (code("merge_differs", *whose),))
+    doubt = move_entries.merge_doubt(on.ticket, into)
+    if doubt and not is_lifted(on.case):
+        return hold(on, Doubt.DIFFERENT_CUSTOMERS, (doubt,))
     return _with_remarks(move_entries.merge(on.by, into), unsent(on.case))
 
 

@@ -99,7 +99,8 @@ def _by_hand(message: Message) -> bool:
 def unhurried(case: Case) -> Case:
     """The mails of ten years come within a minute: that is no flood."""
     return replace(
-        case, facts=replace(case.facts, automatic_mail=(), new_tickets=(), reopens=(), spent=None, robot=None)
+        case,
+        facts=replace(case.facts, automatic_mail=(), new_tickets=(), reopens=(), spent=None, flood=None, robot=None),
     )
 
 

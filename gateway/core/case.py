@@ -48,6 +48,8 @@ class Facts:
     """The machine that wrote it, from one of many addresses."""
     new_tickets: tuple[datetime, ...] = ()
     """New tickets of the author lately, newest first."""
+    flood: tuple[str, Budget] | None = None
+    """Who opened too many lately: the author without a detail, or the machines of a domain; and the budget."""
     reopens: tuple[datetime, ...] = ()
     """Reopens of the matched ticket lately, newest first."""
     machines_entries: tuple[datetime, ...] = ()

@@ -37,6 +37,7 @@ from gateway.core.token import Named
 from gateway.mail.message import NULL_REVERSE_PATH, Address, address_key
 from gateway.mail.new_text import marker
 from gateway.mail.sentence import code
+from gateway.mail.subject import base_subject
 from gateway.texts import mark as _
 
 CONVERSATION_LINES = 12
@@ -144,6 +145,8 @@ def compose(request: NoticeRequest, scene: Scene, policy: Policy) -> Outbound:
         _words(request, scene, policy, box, language, message_id),
         scene.files if _carries_text(request, scene) else (),
         named.number,
+        base_subject(ticket.subject) if ticket and audience == "c" else "",
+        token.thread_index(policy.keys, named, ticket.created_at) if ticket and audience == "c" else "",
     )
 
 
@@ -157,7 +160,7 @@ def _as_read(request: NoticeRequest, scene: Scene) -> Scene:
     if request.audience is not Audience.CUSTOMER or ticket is None:
         return scene
     if not sides.is_shared(ticket):
-        seen, refers_to = sides.for_all(ticket, scene.conversation, scene.refers_to)
+        seen, refers_to = sides.for_one(ticket, scene.conversation, scene.refers_to, key)
         return replace(scene, conversation=seen, refers_to=refers_to)
     seen = sides.visible(ticket, key, scene.conversation)
     ids = {e.message_id for e in seen if e.role is not Role.AGENT}

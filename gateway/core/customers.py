@@ -183,9 +183,9 @@ def asks_status(case: Case) -> bool:
 def status_asked(case: Case) -> Decision:
     """Everybody who asks gets the same kind of answer, whether we know the address or not."""
     why = Why(attach="no: it asks for own tickets", acknowledge="yes: with the list", notify="no: nothing to do")
-    spent = window.spent(case.policy.acknowledgement_budgets, case.facts.automatic_mail, case.now)
-    if spent or is_role(case.author.key):
-        refused = "nobody reads there" if not spent else "too much automatic mail went to this address lately"
+    over = acknowledge.over_budget(case)
+    if over or is_role(case.author.key):
+        refused = over or "nobody reads there"
         return Decision(Reason.STATUS_ASKED, replace(why, acknowledge=f"no: {refused}"))
     request = NoticeRequest(Notice.TICKET_LIST, case.author, Audience.CUSTOMER)
     return Decision(Reason.STATUS_ASKED, why, notices=(request,), listed=case.facts.own_tickets)
@@ -263,7 +263,8 @@ def _new(case: Case, reason: Reason, links: tuple[tuple[str, int], ...], subject
     box = case.mailbox
     no_answer = acknowledge.no_acknowledgement(case)
     has_it = sharing.picked(case)
-    flood = window.spent(case.policy.new_ticket_budgets, case.facts.new_tickets, case.now)
+    whose, flood = case.facts.flood or (case.author.key, None)
+    flood = flood or window.spent(case.policy.new_ticket_budgets, case.facts.new_tickets, case.now)
     if flood:
         no_answer = f"{flood.count} new tickets of this author in {flood.minutes} minutes"
     over = "" if flood else acknowledge.over_budget(case)
@@ -301,13 +302,13 @@ def _new(case: Case, reason: Reason, links: tuple[tuple[str, int], ...], subject
         notices=tuple(notices),
         files=case.files,
         invite=invite,
-        alarm=f"{case.author.address} opened {flood.count} tickets in {flood.minutes} minutes; more are kept but "
+        alarm=f"{whose} opened {flood.count} tickets in {flood.minutes} minutes; more are kept but "
         "neither acknowledged nor announced."
         if flood
         else f"{case.author.address} is not acknowledged: {over}. Is it a machine? The ticket is announced as ever."
         if over and over == no_answer
         else about_mail.unknown_form(case),
-        alarm_about=case.facts.spent[0] if over and case.facts.spent else case.author.key,
+        alarm_about=case.facts.spent[0] if over and case.facts.spent else whose,
     )
 
 

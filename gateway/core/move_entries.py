@@ -61,6 +61,18 @@ def split(by: orders.OrderContext, parent: Entry, subject: str, order: Order | N
     )
 
 
+def merge_doubt(ticket: Ticket, into: Ticket) -> str:
+    """What must be asked before customers read each other or get the same answers, as a code; empty where all are the
+    same."""
+    if not sides.requesters_differ(ticket, into):
+        one, other = ({a.key: a.address for a in sides.people(t)} for t in (ticket, into))
+        new = ", ".join(a for k, a in {**one, **other}.items() if not (k in one and k in other))
+        return code("merge_brings", new, f"#{ticket.number}, #{into.number}") if new else ""
+    return code(
+        "merge_differs", *(f"#{t.number} ({', '.join(a.shown for a in sides.people(t))})" for t in (ticket, into))
+    )
+
+
 def merge(by: orders.OrderContext, into: Ticket) -> Decision:
     """All of this ticket goes to another one; replies to it follow."""
     ticket = by.ticket

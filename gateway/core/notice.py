@@ -259,3 +259,7 @@ class Outbound:
     words: Words
     files: tuple[AttachedFile, ...] = ()
     ticket: int = 0
+    topic: str = ""
+    """For Outlook: what its list of conversations shows, the subject without marks …"""
+    thread_index: str = ""
+    """… and which conversation this is of."""

@@ -133,7 +133,7 @@ def carry_out(by: OrderContext, order: Order, answer: Answer | None, proof: str)
             notify=_said_of(told) if told else "no: an agent did it",
         ),
         ticket=ticket.number,
-        entry=answer.entry if answer else None,
+        entry=_for_whom(by, order, answer) if answer else None,
         change=change,
         events=events,
         notices=notices,
@@ -145,6 +145,13 @@ def carry_out(by: OrderContext, order: Order, answer: Answer | None, proof: str)
         unblock=blocking.wanted(order, Verb.UNBLOCK, ticket.requester),
         hold_minutes=by.policy.hold_minutes if answer else 0,
     )
+
+
+def _for_whom(by: OrderContext, order: Order, answer: Answer) -> EntryDraft | None:
+    """What went to the requester alone stays theirs: nobody who takes part, now or later, reads it further down."""
+    if not order.has(Verb.ONLY) or answer.joined or answer.entry is None:
+        return answer.entry
+    return replace(answer.entry, side=sides.alone(by.ticket.number))
 
 
 def note(by: OrderContext, order: Order, entry: EntryDraft, proof: str) -> Decision:

@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import datetime, timedelta
 
 from gateway.core.known_quotes import folded
 from gateway.mail.message import Message
 from gateway.mail.subject import base_subject
+
+ABSURD = timedelta(days=30)
+CLOCKS_BEGIN = 2005
+"""A date before that year, or so far in the future, is none: clocks that were never set begin in 1970 or 2000."""
+
+
+def has_no_clock(message: Message, now: datetime) -> bool:
+    """It names no id, and no date or an absurd one, as a device that was never set: all it sends is the same. With an
+    id of its own it is the same mail however old it is: folders are read anew."""
+    date = message.date
+    return message.message_id_derived and (date is None or date.year < CLOCKS_BEGIN or date - now > ABSURD)
 
 
 def content_hash(raw: bytes, message: Message) -> str:

@@ -259,6 +259,10 @@ SENTENCES: dict[str, str] = {
         "{0} and {1} are requests of different customers. Answers would go to all of them; nobody would read what the "
         "others wrote before."
     ),
+    "merge_brings": _(
+        "{0} took part in only one of these ({1}), and would read what was written in the other as soon as somebody "
+        "answers."
+    ),
     "stale_people": _("Since the mail you answered, others came to get the answers. Yours would also go to: {0}"),
     "stale_answer": _("Since the mail you answered, {0} has written to the customer:"),
     "same_words": _("You wrote the same words a while ago, on #{0}: it looks as if a program had written them."),

@@ -3,6 +3,7 @@
 A merge keeps the customers apart. Each entry is on a side: 0 is the ticket's own, the number of a merged
 ticket that of its customers, minus the ticket's number what was written for all since the merge. A person
 who came by a merge has the sides they may read, the own one first; everybody else reads 0 and what is for all.
+An answer to the requester alone (`#only`) has a side that nobody but the requester reads, now and later.
 A single mail that was moved to a ticket of somebody else has the side of the ticket it came from.
 """
 
@@ -29,7 +30,17 @@ def sees(ticket: Ticket, key: str) -> frozenset[int]:
     """The sides a person may read; none for who takes no part."""
     if not ticket.knows(key):
         return frozenset()
-    return frozenset(given(ticket, key) or (0, -ticket.number))
+    mine = frozenset(given(ticket, key) or (0, -ticket.number))
+    return mine | {alone(ticket.number)} if key == ticket.requester.key else mine
+
+
+def alone(number: int) -> int:
+    """The side of what was written to the requester of a ticket alone."""
+    return -_ALONE - number
+
+
+_ALONE = 1_000_000_000
+"""Above every number a ticket can have."""
 
 
 def of_entry(ticket: Ticket | None, key: str, role: Role) -> int:
@@ -52,11 +63,12 @@ def is_hidden(ticket: Ticket, entry: Entry) -> bool:
     return entry.side != -ticket.number and (entry.side != 0 or is_shared(ticket))
 
 
-def for_all(
-    ticket: Ticket, entries: tuple[Entry, ...], ids: tuple[str, ...]
+def for_one(
+    ticket: Ticket, entries: tuple[Entry, ...], ids: tuple[str, ...], key: str
 ) -> tuple[tuple[Entry, ...], tuple[str, ...]]:
-    """The entries everybody on the ticket may read, and these Message-IDs without those of the others."""
-    seen = tuple(e for e in entries if not is_hidden(ticket, e))
+    """The entries everybody on the ticket, or this person, may read; these Message-IDs without those of the others."""
+    mine = sees(ticket, key)
+    seen = tuple(e for e in entries if not is_hidden(ticket, e) or e.side in mine)
     hidden = {e.message_id for e in entries} - {e.message_id for e in seen}
     return seen, tuple(i for i in ids if i not in hidden)
 
@@ -69,6 +81,7 @@ def face(ticket: Ticket, key: str) -> int:
 def after_merge(source: Ticket, into: Ticket, key: str) -> tuple[int, ...]:
     """The sides somebody of the merged ticket may read from now on."""
     mine = given(source, key) or (source.number, -source.number)
+    mine += (alone(source.number),) if key == source.requester.key else ()
     return (0, -into.number, *mine) if into.knows(key) else (*mine, -into.number)
 
 

@@ -2,13 +2,14 @@
 are alike from ever new addresses.
 
 A machine that answers each of our mails from another address looks like a crowd to budgets of one address. The
-time is given, never read; kept in memory, so a restart forgets it.
+time is given, never read. Kept in memory; a process that starts begins with what the database tells of before.
 """
 
 from __future__ import annotations
 
 import re
 from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -19,6 +20,7 @@ from gateway.core.policy import Policy, plain_address
 from gateway.core.reason import Reason
 from gateway.core.window import Budget, Window
 from gateway.mail.message import Envelope, Message
+from gateway.mail.new_text import new_text
 from gateway.mail.subject import base_subject
 
 KEPT = 20_000
@@ -28,6 +30,22 @@ _READ = 2_000
 _TOKEN = re.compile(r"\S*(?:\d|://)\S*")
 _WORD = re.compile(r"[^\W\d_]+")
 _ALL = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class WroteLately:
+    """A request that was answered, or a mail of a machine, as the database keeps it."""
+
+    author: str
+    """Address key."""
+    subject: str
+    """Of its ticket."""
+    text: str
+    """The whole text."""
+    remote: str
+    at: datetime
+    ticket: int
+    robot: bool
 
 
 @dataclass(slots=True)
@@ -53,7 +71,21 @@ class Storms:
                 (_ALL, policy.total_budgets),
             )
         }
+        budgets = policy.new_ticket_budgets
+        many = (Budget(b.count * _OF_A_DOMAIN, b.minutes) for b in budgets)
+        self._opened = [(b, Window(b.count, b.minutes * 60)) for b in budgets]
+        self._machines = [(b, Window(b.count, b.minutes * 60)) for b in many]
         self._alike: OrderedDict[tuple[str, str], _Alike] = OrderedDict()
+        self.begun = False
+
+    def begin(self, sent: Iterable[tuple[str, datetime]], wrote: Iterable[WroteLately]) -> None:
+        """What was before this process: automatic mail by address key, and what was written; both oldest first."""
+        self.begun = True
+        for author, at in sent:
+            self._count(author, 1, at.timestamp())
+        for row in wrote:
+            text = _of_words(row.subject, new_text(row.text))
+            self._remember(_groups(row.author, row.remote), text, row.author, row.ticket, row.at.timestamp(), row.robot)
 
     def spent(self, author: str, known: bool, now: datetime) -> tuple[str, Budget] | None:
         """Where so much automatic mail went lately that this author, by address key, gets none, and the budget.
@@ -65,10 +97,19 @@ class Storms:
                         return key, budget
         return None
 
+    def flood(self, author: str, machine: bool, now: datetime) -> tuple[str, Budget] | None:
+        """Whose tickets were so many lately that more are not announced, and the budget: of the author with all
+        sub-addresses, or of the machines of a domain."""
+        plain, domain = plain_address(author), author.rpartition("@")[2]
+        moment = now.timestamp()
+        of_one = ((plain, b) for b, window in self._opened if window.is_full(plain, moment))
+        of_all = ((domain, b) for b, window in self._machines if machine and window.is_full(domain, moment))
+        return next(of_one, None) or next(of_all, None)
+
     def robot(self, message: Message, envelope: Envelope, author: str, now: datetime) -> Robot | None:
         """The machine that wrote it, when enough others with the same words came from other addresses before."""
         for budget in self._policy.alike_budgets:
-            for group, factor in _groups(author, envelope):
+            for group, factor in _groups(author, envelope.remote):
                 found = self._alike.get((group, words(message)))
                 if found is None or message.attachments:
                     continue
@@ -82,20 +123,35 @@ class Storms:
         self, message: Message, envelope: Envelope, author: str, decision: Decision, ticket: int, now: datetime
     ) -> None:
         """Count what a decision sends by itself, and remember the words of a request that is answered."""
-        moment = now.timestamp()
         sent = sum(n.audience is Audience.CUSTOMER for n in decision.notices) if not decision.text else 0
+        self._count(author, sent, now.timestamp())
+        if decision.new:
+            self._open(author, decision.reason is Reason.NEW_AUTOMATIC, now.timestamp())
+        robot = decision.reason is Reason.ROBOT
+        if (robot or (decision.new and sent)) and not message.attachments:
+            groups = _groups(author, envelope.remote)
+            self._remember(groups, words(message), author, ticket, now.timestamp(), robot)
+
+    def _open(self, author: str, machine: bool, moment: float) -> None:
+        for _, window in self._opened:
+            window.add(plain_address(author), moment)
+        domain = author.rpartition("@")[2]
+        for _, window in self._machines if machine and domain not in PROVIDERS else ():
+            window.add(domain, moment)
+
+    def _count(self, author: str, mails: int, moment: float) -> None:
         for name, key in _keys(author):
             for _, window in self._windows[name]:
-                for _ in range(sent):
+                for _ in range(mails):
                     window.add(key, moment)
-        robot = decision.reason is Reason.ROBOT
-        if not (robot or (decision.new and sent)) or message.attachments or not self._policy.alike_budgets:
-            return
-        most = max(b.count for b in self._policy.alike_budgets) * _BY_RELAY + 1
-        for group, _factor in _groups(author, envelope):
-            which = (group, words(message))
-            found = self._alike.setdefault(which, _Alike(ticket))
-            self._alike.move_to_end(which)
+
+    def _remember(
+        self, groups: list[tuple[str, int]], text: str, author: str, ticket: int, moment: float, robot: bool
+    ) -> None:
+        most = max((b.count for b in self._policy.alike_budgets), default=0) * _BY_RELAY + 1
+        for group, _factor in groups if most > 1 else ():
+            found = self._alike.setdefault((group, text), _Alike(ticket))
+            self._alike.move_to_end((group, text))
             found.last, found.told = moment, found.told or robot
             found.seen[author] = moment
             while len(found.seen) > most:
@@ -104,6 +160,8 @@ class Storms:
             self._alike.popitem(last=False)
 
 
+_OF_A_DOMAIN = 5
+"""So many addresses of one domain may machines use up."""
 _BY_RELAY = 2
 """A relay speaks for more people than a domain."""
 
@@ -115,18 +173,22 @@ def _keys(author: str) -> list[tuple[str, str]]:
     return [*found, *([] if domain in PROVIDERS else [("domain", domain)]), (_ALL, _ALL)]
 
 
-def _groups(author: str, envelope: Envelope) -> list[tuple[str, int]]:
+def _groups(author: str, remote: str) -> list[tuple[str, int]]:
     """Whose machine may write under many addresses, and how many more of them it takes; a provider's are people."""
     domain = author.rpartition("@")[2]
     if domain in PROVIDERS:
         return []
-    return [(domain, 1), *([(envelope.remote, _BY_RELAY)] if envelope.remote else [])]
+    return [(domain, 1), *([(remote, _BY_RELAY)] if remote else [])]
 
 
 def words(message: Message) -> str:
     """The words of a mail without numbers, references and links; with its subject where the text has few."""
-    text = _letters(message.reply_text[:_READ])
-    return text if text.count(" ") >= 2 else f"{_letters(base_subject(message.subject))}: {text}"
+    return _of_words(message.subject, message.reply_text)
+
+
+def _of_words(subject: str, said: str) -> str:
+    text = _letters(said[:_READ])
+    return text if text.count(" ") >= 2 else f"{_letters(base_subject(subject))}: {text}"
 
 
 def _letters(text: str) -> str:

@@ -17,7 +17,7 @@ from gateway.core.policy import Agent, Policy
 from gateway.core.ticket import SIGNED, Evidence, Ticket
 from gateway.core.token import Named
 from gateway.mail.message import Action, Envelope, Message, address_key
-from gateway.mail.subject import foreign_references
+from gateway.mail.subject import foreign_references, is_reply
 
 MAX_IDS = 60
 """Ids, and references in a text, looked at in one mail; hostile ones hold thousands."""
@@ -176,6 +176,9 @@ def keys(message: Message, envelope: Envelope, policy: Policy, agent: Agent | No
     ):
         references = token.find_references(policy.reference_prefix, text)[:MAX_IDS]
         found += [Key(evidence, number, code=code) for number, code in references if number]
+    # Outlook keeps it where every other mark was lost; who sends an old mail anew does too, and asks for something new.
+    if is_reply(message.subject) and (conversation := token.read_thread_index(message.header("thread-index"))):
+        found.append(Key(Evidence.KNOWN_MESSAGE_ID, message_id=conversation))
     # `[#1]` is how another desk marks a ticket of its own, whatever it says of it elsewhere.
     theirs = {n for mark in foreign_references(message.subject) for n in re.findall(r"\d+", mark)}
     claims += [int(m) for m in _BARE_NUMBER.findall(message.subject) if m not in theirs]

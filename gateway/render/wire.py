@@ -100,6 +100,8 @@ def write(outbound: Outbound, text: str, html: str) -> bytes:
         fields.append(("In-Reply-To", parent))
     if references := _ids(_shorten(outbound.references)):
         fields.append(("References", references))
+    if outbound.thread_index:
+        fields += [("Thread-Topic", _text(one_line(outbound.topic))), ("Thread-Index", outbound.thread_index)]
     if outbound.auto_submitted:
         fields += [("Auto-Submitted", outbound.auto_submitted), ("X-Auto-Response-Suppress", "All")]
     boundary = _boundary("alternative", outbound.message_id)

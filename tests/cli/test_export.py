@@ -150,7 +150,12 @@ def test_german(full: Shop, tmp_path: Path) -> None:
 def test_of_merged_tickets_each_customer_takes_the_own_side_along(shop: Shop, tmp_path: Path) -> None:
     """Their words, and nothing of the other: no word, no address, no mail."""
     shop.feed("From: karl@karl.example\nTo: support@example.com\nSubject: Tor\nMessage-ID: <k@k>\n\nDas Tor.\n", TOR)
-    shop.out("ticket", "merge", "2", "1")
+    asked = " ".join(shop.refused("ticket", "merge", "2", "1").split())
+    assert "requests of different customers" in asked
+    assert "karl@karl.example" in asked
+    assert shop.json("ticket", "show", "2")["requester"]["address"] == "karl@karl.example"
+    assert not [row for row in shop.json("outbox", "list") if row["notice"] == "merged"]
+    shop.out("ticket", "merge", "2", "1", "--yes")
     shop.capsys.readouterr()
     answer = tmp_path / "answer.txt"
     answer.write_text("Wir kommen zu beiden.\n", "utf-8")

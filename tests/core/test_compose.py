@@ -503,7 +503,7 @@ SCENES = st.builds(
 )
 FIELDS = {
     "From", "To", "Reply-To", "Subject", "Date", "Message-ID", "In-Reply-To", "References", "Auto-Submitted",
-    "X-Auto-Response-Suppress", "MIME-Version", "Content-Type",
+    "X-Auto-Response-Suppress", "MIME-Version", "Content-Type", "Thread-Topic", "Thread-Index",
 }  # fmt: skip
 
 

@@ -380,7 +380,7 @@ def test_a_merge_takes_everybody_along() -> None:
     """All who take part here take part there, on a side of their own, and are told; the other agents hear of it."""
     into = ticket(9, requester=LEE)
     decision = move_entries.merge(by(), into)
-    assert (decision.ticket, decision.change.joined) == (9, (Joined(KIM, sees=(7, -7, -9)),))
+    assert (decision.ticket, decision.change.joined) == (9, (Joined(KIM, sees=(7, -7, sides.alone(7), -9)),))
     assert decision.change.links == (("merged", 7),)
     assert decision.moved is not None
     assert (decision.moved.source, decision.moved.entries) == (7, ())

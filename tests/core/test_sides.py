@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from gateway.core import move_entries, orders, sides
+from gateway.core import commands, move_entries, orders, sides
+from gateway.core.decision import EntryDraft
 from gateway.core.ticket import EntryKind, Participant, Role, Ticket
 from tests.conftest import NOW
 from tests.core.build import ANNA, KIM, LEE, MALLORY, POLICY, entry, participant, ticket
@@ -21,11 +22,12 @@ def merged(source: Ticket, into: Ticket) -> Ticket:
 
 KIMS, LEES = ticket(1, requester=KIM), ticket(2, requester=LEE)
 BOTH = merged(LEES, KIMS)
+ALONE = {n: sides.alone(n) for n in range(4)}
 
 
 def test_each_reads_the_own_side_and_what_is_for_all() -> None:
     """And writes on it; what an agent writes since is for all."""
-    assert (sides.sees(BOTH, KIM.key), sides.sees(BOTH, LEE.key)) == ({0, -1}, {2, -2, -1})
+    assert (sides.sees(BOTH, KIM.key), sides.sees(BOTH, LEE.key)) == ({0, -1, ALONE[1]}, {2, -2, -1, ALONE[2]})
     assert [sides.of_entry(BOTH, a.key, r) for a, r in ((KIM, Role.REQUESTER), (LEE, Role.PARTICIPANT))] == [0, 2]
     assert sides.of_entry(BOTH, ANNA.key, Role.AGENT) == -1
     assert (sides.face(BOTH, KIM.key), sides.face(BOTH, LEE.key)) == (1, 2)
@@ -39,9 +41,9 @@ def test_who_takes_no_part_reads_nothing() -> None:
 def test_a_merged_ticket_is_merged_again() -> None:
     """Nobody gets to read what was before them, on either ticket."""
     third = merged(BOTH, ticket(3, requester=MALLORY))
-    assert sides.sees(third, MALLORY.key) == {0, -3}
-    assert sides.sees(third, KIM.key) == {1, -1, -3}
-    assert sides.sees(third, LEE.key) == {2, -2, -1, -3}
+    assert sides.sees(third, MALLORY.key) == {0, -3, ALONE[3]}
+    assert sides.sees(third, KIM.key) == {1, -1, -3, ALONE[1]}
+    assert sides.sees(third, LEE.key) == {2, -2, -1, -3, ALONE[2]}
 
 
 def test_two_tickets_of_one_customer_have_no_sides() -> None:
@@ -54,7 +56,7 @@ def test_two_tickets_of_one_customer_have_no_sides() -> None:
 def test_who_took_part_in_both_reads_both() -> None:
     """And is known by the ticket that goes on."""
     both = merged(LEES, replace(KIMS, people=(participant(LEE),)))
-    assert sides.sees(both, LEE.key) == {0, -1, 2, -2}
+    assert sides.sees(both, LEE.key) == {0, -1, 2, -2, ALONE[2]}
     assert sides.face(both, LEE.key) == 1
 
 
@@ -64,6 +66,33 @@ def test_the_reader_gets_the_own_ticket_with_the_state_of_the_whole() -> None:
     assert (seen.number, seen.requester, seen.people, seen.status) == (2, LEE, (), BOTH.status)
     mine = sides.of_reader(BOTH, BOTH, KIM.key)
     assert (mine.requester, mine.people) == (KIM, ())
+
+
+def test_what_went_to_the_requester_alone_is_theirs() -> None:
+    """Not of who takes part, and not of the requester of a ticket it was merged into."""
+    both = replace(KIMS, people=(participant(LEE),))
+    history = (entry("For Kim", side=ALONE[1]), entry("For all"))
+    seen = [len(sides.for_one(both, history, (), who.key)[0]) for who in (KIM, LEE, MALLORY)]
+    assert seen == [2, 1, 1]
+    assert [e.kind is EntryKind.COMMENT for e in sides.fenced(both, history)] == [True, False]
+    assert ALONE[2] not in sides.sees(BOTH, KIM.key)
+    order = commands.read("#only\n\nThe code is 1234.")
+    said = orders.Answer("The code is 1234.", EntryDraft(EntryKind.CORRESPONDENCE, ANNA, Role.AGENT, "", ""))
+    decision = orders.carry_out(orders.OrderContext(both, POLICY.agents[0], POLICY, NOW), order, said, "a mark")
+    assert decision.entry is not None
+    assert decision.entry.side == ALONE[1]
+
+
+def test_one_customers_tickets_with_other_people_are_asked_about() -> None:
+    """Whoever took part in one of them would read the other."""
+    brought = replace(KIMS, people=(participant(LEE),))
+    other = ticket(2, requester=KIM)
+    assert move_entries.merge_doubt(other, KIMS) == ""
+    assert LEE.address in move_entries.merge_doubt(other, brought)
+    assert move_entries.merge_doubt(other, brought) == move_entries.merge_doubt(brought, other).replace(
+        "#1, #2", "#2, #1"
+    )
+    assert move_entries.merge_doubt(replace(other, people=(participant(LEE),)), brought) == ""
 
 
 def test_for_an_answer_to_all_each_sides_words_are_inner() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import string
 from dataclasses import replace
@@ -300,3 +301,18 @@ def test_a_link_has_one_spelling() -> None:
     letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_="
     others = [value + "=", value + "==", value.replace(".", "=."), *(value[:-1] + c for c in letters if c != value[-1])]
     assert [other for other in others if token.read_link(KEYS, "close", other, now)] == []
+
+
+def test_a_conversation_of_outlook_is_known_again() -> None:
+    """Five bytes more for each answer; another ticket's, another site's, or a broken field does not."""
+    begun = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
+    field = token.thread_index(KEYS, Named(7, "2" * 13), begun)
+    assert base64.b64decode(field)[:1] == b"\x01"
+    answered = base64.b64encode(base64.b64decode(field) + b"12345" * 3).decode()
+    here = token.conversation_id(KEYS, Named(7, "2" * 13))
+    assert token.read_thread_index(field) == token.read_thread_index(answered) == here
+    assert token.read_thread_index(f"{answered[:40]}\r\n {answered[40:]}") == here
+    assert token.conversation_id(KEYS, Named(7, "3" * 13)) != here
+    assert token.conversation_id(Keys(b"another"), Named(7, "2" * 13)) != here
+    broken = ("", "AQ==", "not base64!", field[:20], "é" * 40)
+    assert [token.read_thread_index(v) for v in broken] == [""] * 5

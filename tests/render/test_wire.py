@@ -24,6 +24,7 @@ RECEIVED = examples.outbounds(Notice.REQUEST_RECEIVED, "en")[0]
 ALARM = examples.outbounds(Notice.OPERATOR_ALARM, "en")[0]
 
 PERSONAL = ["From", "To", "Reply-To", "Subject", "Date", "Message-ID", "In-Reply-To", "References"]
+OUTLOOK = ["Thread-Topic", "Thread-Index"]
 MIME = ["MIME-Version", "Content-Type"]
 AUTOMATIC = ["Auto-Submitted", "X-Auto-Response-Suppress"]
 
@@ -48,11 +49,11 @@ def field(raw: bytes, name: str) -> bytes:
 @pytest.mark.parametrize(
     ("outbound", "names"),
     [
-        (REPLY, PERSONAL + MIME),
-        (RECEIVED, PERSONAL + AUTOMATIC + MIME),
+        (REPLY, PERSONAL + OUTLOOK + MIME),
+        (RECEIVED, PERSONAL + OUTLOOK + AUTOMATIC + MIME),
         (ALARM, ["From", "To", "Subject", "Date", "Message-ID", "References", *AUTOMATIC, *MIME]),
-        (replace(REPLY, in_reply_to="", references=()), [*PERSONAL[:6], *MIME]),
-        (replace(REPLY, reply_to=None), [n for n in PERSONAL if n != "Reply-To"] + MIME),
+        (replace(REPLY, in_reply_to="", references=()), [*PERSONAL[:6], *OUTLOOK, *MIME]),
+        (replace(REPLY, reply_to=None), [n for n in PERSONAL if n != "Reply-To"] + OUTLOOK + MIME),
     ],
 )
 def test_header_holds_these_fields_and_no_other(outbound: Outbound, names: list[str]) -> None:
@@ -97,7 +98,7 @@ def test_line_break_in_a_value_begins_no_field(value: str) -> None:
     raw = write(
         replace(REPLY, subject=value, recipient=Address("a@example.net", value), from_=Address("b@c.de", value))
     )
-    assert read(raw).keys() == PERSONAL + MIME
+    assert read(raw).keys() == PERSONAL + OUTLOOK + MIME
     assert b"\r\n" not in field(raw, "Subject")[:-2].replace(b"\r\n ", b"")
 
 
@@ -347,7 +348,7 @@ def test_header_and_bodies_stay_when_files_are_put_along() -> None:
         "text/plain",
         "image/png",
     ]
-    assert sorted(message.keys()) == sorted(PERSONAL + MIME)
+    assert sorted(message.keys()) == sorted(PERSONAL + OUTLOOK + MIME)
 
 
 def test_pictures_the_body_shows_are_related_to_it() -> None:

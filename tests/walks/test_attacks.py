@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from email import message_from_bytes
@@ -295,8 +296,19 @@ MACHINES: dict[str, dict[str, Any]] = {
     "says nothing, new words": {"text": "Your request number {n} was received."},
     "another tool's ticket": {"subject": "[SUP-{n}] We have received your request"},
     "of the robot kind": {"headers": {"X-Auto-Response-Suppress": "All"}},
+    "through a list": {"headers": {"List-Id": "<crowd.other.example>", "Precedence": "list"}},
+    "a spam trap": {"headers": {"X-Boxtrapper": "x"}, "subject": "Confirm your mail {n}"},
+    "a spam trap, without a field": {"subject": "Your mail {n} requires confirmation"},
+    "a note in French": {"subject": "Absence : Re: Printer"},
+    "a bounce in words": {"subject": "Mail not delivered", "text": "Your mail to {n} could not be delivered."},
+    "a note that it was read": {"subject": "Gelesen: Printer", "text": "Ihre Nachricht wurde am 2.3.2026 gelesen."},
+    "slow": {"minutes": 3},
+    "answers a newsletter": {"subject": "Re: News of May", "headers": {"In-Reply-To": "<news@shop.example>"}},
 }
 """How machines answer each mail of ours, by what they say of themselves."""
+LONG = bool(os.environ.get("LONG"))
+ROUNDS = 500 if LONG else 40
+"""In the long form it goes on whether it is answered or not, and a line of docs/reliability.md is printed."""
 
 
 @pytest.mark.parametrize("address", ["robot@other.example", "robot+{n}@other.example", "r{n}@other.example"])
@@ -306,18 +318,28 @@ def test_every_talk_with_a_machine_ends(stage: Stage, machine: str, address: str
     and we do. A person who writes meanwhile is answered."""
     out = stage.mail(address.format(n=0), "Good morning.", id="0@other.example")
     said = len(out)
-    for n in range(1, 40):
-        if not any("@other.example" in mail for mail in out):
+    heard, tickets = 0, stage.tickets()
+    for n in range(1, ROUNDS):
+        if not LONG and not any("@other.example" in mail for mail in out):
             break
         step = {k: v.format(n=n) if isinstance(v, str) else v for k, v in MACHINES[machine].items()}
         text = step.pop("text", "Thank you for your mail.")
-        out = stage.mail(address.format(n=n), text, id=f"{n}@other.example", minutes=0.1, **step)
+        out = stage.mail(address.format(n=n), text, id=f"{n}@other.example", **{"minutes": 0.1, **step})
         said += sum("@other.example" in mail for mail in out)
-    else:
-        pytest.fail(f"it still goes on after {said} mails of ours")
+        heard += sum(ANNA in mail for mail in out)
+    alarms = [row for row, _ in stage.sent if row.notice == "operator_alarm"]
+    if LONG:
+        print(f"| {machine} | {address} | {said} | {stage.tickets() - tickets} | {heard} | {len(alarms)} |")
+    assert not any("@other.example" in mail for mail in out), f"it still goes on after {said} mails of ours"
     assert said <= 40
     answered = stage.mail(KIM, "Is anybody there?", subject="Invoice", id="kim@customer.example")
     assert f"request_received to {KIM}" in answered
+
+
+def test_a_machine_that_asks_for_the_status_runs_dry(stage: Stage) -> None:
+    """From ever new sub-addresses, too."""
+    asked = [stage.mail(f"robot+{n}@other.example", "status", subject="status", minutes=0.1) for n in range(30)]
+    assert 0 < sum(map(len, asked)) < 10
 
 
 def test_an_agents_holiday_note_goes_to_no_customer(stage: Stage) -> None:

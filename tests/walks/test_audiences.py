@@ -15,7 +15,7 @@ from datetime import UTC, timedelta
 from email import message_from_bytes
 from email import policy as email_policy
 from email.message import EmailMessage
-from email.utils import format_datetime
+from email.utils import format_datetime, parseaddr
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -24,13 +24,15 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from gateway.cli.contact_export import export
-from gateway.core import thread
-from gateway.core.decision import Decision
-from gateway.core.policy import Policy
+from gateway.core import commands, move_entries, passed_on, sides, thread
+from gateway.core.commands import Order
+from gateway.core.decision import Decision, EntryDraft
+from gateway.core.orders import Answer, OrderContext, carry_out
+from gateway.core.policy import Agent, Policy
 from gateway.core.reason import Reason
-from gateway.core.ticket import Ticket
+from gateway.core.ticket import EntryKind, Role, Ticket
 from gateway.flow import Desk
-from gateway.mail.message import Envelope
+from gateway.mail.message import Address, Envelope
 from gateway.mail.parse import parse
 from gateway.portal import pages
 from gateway.render.mail import Templates
@@ -40,6 +42,7 @@ from storage.audit import audit
 from storage.database import Database
 from storage.outbox import OutboxEntry
 from storage.reads import Wanted
+from storage.tx import Tx
 from tests.conftest import NOW
 from tests.core.build import POLICY
 
@@ -62,6 +65,7 @@ ACTS = {
     ("request", "ask", "advise", "send", "merge"): 2,
     ("reply", "answer"): 3,
     ("aside", "note", "move", "split", "undo", "backup", "restore"): 1,
+    ("name", "shell"): 2,
 }
 """What somebody does, and how often beside the others."""
 STEPS = st.tuples(
@@ -84,6 +88,10 @@ class World:
         self.audience: dict[str, set[str]] = {}
         self.inbox: dict[str, list[tuple[str, str, str, str]]] = {a: [] for a in (*OUTSIDE, *AGENTS)}
         """Message-ID, where an answer goes, subject and text of what somebody got."""
+        self.near = {party(a): {party(a)} for a in (*OUTSIDE, *AGENTS)}
+        """Party → those whose addresses it may read: an agent put them on one ticket."""
+        self.only: set[str] = set()
+        """Texts for the requester alone."""
         self.waits: dict[int, str] = {}
         """Draft → its token."""
         self.marks: dict[str, str] = {}
@@ -130,6 +138,63 @@ class World:
 
     def undo(self, who: int, which: int) -> None:
         self.order(who, which, "#undo")
+
+    def name(self, who: int, which: int) -> None:
+        """An agent brings somebody onto a ticket, or keeps an answer from all but the requester."""
+        whom = (*CUSTOMERS, *COLLEAGUES.values())[which % 5]
+        said = self.token(set())
+        if which % 4 == 3:
+            self.only.add(said)
+        orders = (f"#cc {whom}\n\n{said}", f"#requester {whom}\n\n{said}", f"#from {whom}", f"#only\n\n{said}")
+        self.order(who, which // 5, orders[which % 4])
+
+    def shell(self, who: int, which: int) -> None:
+        """The operator, or an agent, gives an order at the shell, on what it shows."""
+        tickets = self.read(lambda tx: tx.reads.search(limit=200))
+        if not tickets:
+            return
+        ticket = tickets[which % len(tickets)]
+        agent = POLICY.agent_for(AGENTS[who % 2]) if who % 3 else None
+        before = {t.number: t for t in tickets}
+        said = self.token(set())
+        decision = self.write(lambda tx: self.typed(tx, ticket, agent, who, which, said))
+        if decision is not None:
+            self.heard(decision, before, said, 0, AGENTS[0])
+            self.look()
+
+    def typed(self, tx: Tx, ticket: Ticket, agent: Agent | None, who: int, which: int, said: str) -> Decision | None:
+        """As the verbs of `replydesk ticket` do it."""
+        by = OrderContext(tx.reads.current(ticket.number), agent, self.policy, self.now)
+        others = tx.reads.search(limit=200)
+        into = tx.reads.current(others[who % len(others)].number)
+        mails = [e for e in tx.reads.entries(by.ticket.number) if e.kind is EntryKind.CORRESPONDENCE]
+        theirs = [e for e in mails if e.role is not Role.AGENT]
+        verb = ("merge", "move", "split", "reply", "from", "assign")[which % 6]
+        if verb == "merge" and into.number != by.ticket.number:
+            decision = move_entries.merge(by, into)
+        elif verb == "move" and into.number != by.ticket.number and mails:
+            decision = move_entries.move(by, mails[who % len(mails)], into)
+        elif verb == "split" and theirs:
+            decision = move_entries.split(by, theirs[who % len(theirs)], "")
+        elif verb == "reply" and agent:
+            author = Address(agent.address, agent.name)
+            side = sides.of_entry(by.ticket, author.key, Role.AGENT)
+            entry = EntryDraft(
+                EntryKind.CORRESPONDENCE, author, Role.AGENT, said, said, reason="command-line", side=side
+            )
+            decision = carry_out(by, Order(), Answer(said, entry), "the command line")
+        elif verb == "from":
+            decision = carry_out(by, commands.read(f"#from {CUSTOMERS[who % 3]}"), None, "the command line")
+            history = tx.reads.entries(by.ticket.number)
+            decision = passed_on.handed_over(decision, history, {}, by.name, self.policy)
+        elif verb == "assign":
+            decision = carry_out(by, commands.read(f"#assign {AGENTS[who % 2]}"), None, "the command line")
+        else:
+            return None
+        self.count += 1
+        self.now += timedelta(minutes=11)
+        self.desk.effects.apply(tx, decision, f"shell:{self.count}", self.now)
+        return decision
 
     def order(self, who: int, which: int, text: str, *, kept: bool = False) -> None:
         agent = AGENTS[who % 2]
@@ -218,23 +283,47 @@ class World:
         decision = self.write(lambda tx: self.desk.handle(tx, id, read, self.now))
         said = next(iter(TOKEN.findall(text.split("\n\n>")[0])), "")
         if decision:
-            self.heard(decision, before, said, id)
+            self.heard(decision, before, said, id, parseaddr(str(message_from_bytes(data)["From"]))[1])
         self.look()
 
-    def heard(self, decision: Decision, before: dict[int, Ticket], said: str, id: int) -> None:
-        """Who may read an agent's text: whoever took part when it left."""
+    def heard(self, decision: Decision, before: dict[int, Ticket], said: str, id: int, author: str) -> None:
+        """Who may read a text: an agent's, whoever took part when it left; others', whoever takes part with them."""
         said = self.waits.get(decision.sends, said)
         if decision.keep:
             self.waits[id] = said
+        was, number = before.get(decision.ticket), decision.ticket
+        if author in AGENTS and was and not decision.moved:
+            self.together(decision, was)
         if said not in self.audience:
             return
         if decision.reason is Reason.AGENT_ASKED:
             self.audience[said] |= {party(ADVISERS[0])}
-        if decision.reason is Reason.AGENT_ANSWER:
-            ticket = before[decision.ticket]
+        elif author in AGENTS and decision.text and was:
             joined = (j.address for j in decision.change.joined if not j.follower)
-            people = (ticket.requester, *ticket.participants, *joined)
-            self.audience[said] |= {party(a.address) for a in people}
+            people = () if said in self.only else (*was.participants, *joined)
+            requester = decision.change.requester or was.requester
+            self.audience[said] |= {party(a.address) for a in (requester, *people)}
+        elif author not in (*AGENTS, *ADVISERS) and number:
+            ticket = self.read(lambda tx: tx.reads.get(number))
+            near = self.near[party(author)] if sides.is_shared(ticket) else {*OUTSIDE}
+            people = (a.address for a in (ticket.requester, *ticket.participants))
+            self.audience[said] |= {party(a) for a in people if a in near or party(a) in near}
+
+    def together(self, decision: Decision, ticket: Ticket) -> None:
+        """Whom an agent names reads what those of the ticket's own side read, and they read them."""
+        named = [j.address for j in decision.change.joined if not (j.follower or j.adviser)]
+        named += [decision.change.requester] if decision.change.requester else []
+        if not named:
+            return
+        own = [a for a in (ticket.requester, *ticket.participants) if not sides.given(ticket, a.key)]
+        parties = {party(a.address) for a in (*own, *named)}
+        for one in parties:
+            self.near[one] |= parties
+        entries = self.read(lambda tx: tx.reads.entries(ticket.number))
+        seen = (e for e in entries if e.kind is EntryKind.CORRESPONDENCE and e.side in (0, -ticket.number))
+        for word in TOKEN.findall("\n".join((ticket.subject, *(f"{e.body_text} {e.attachments}" for e in seen)))):
+            if word not in self.only:
+                self.audience[word] |= {party(a.address) for a in named}
 
     # --- what is looked at ------------------------------------------------------------------
 
@@ -261,7 +350,7 @@ class World:
         wrong = {word for word in TOKEN.findall(text) if mine not in self.audience.get(word, set())}
         assert not wrong, f"{reader} reads {wrong} in {where}:\n{text}"
         for other in (*OUTSIDE, *AGENTS):
-            assert other not in text or party(other) == mine, f"{reader} reads {other} in {where}:\n{text}"
+            assert other not in text or party(other) in self.near[mine], f"{reader} reads {other} in {where}:\n{text}"
 
     def remember_marks(self, row: OutboxEntry, reply_to: str) -> None:
         for mark in (row.message_id, reply_to):

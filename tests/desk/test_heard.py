@@ -1,0 +1,211 @@
+"""Whoever writes is heard, whatever a header, a gateway or a program makes of it; what only echoes is folded."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from email import message_from_bytes
+from email import policy as email_policy
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from gateway.core import token
+from storage.database import Database
+from storage.tables import ENTRY, OUTBOX
+from tests.conftest import Clock, named
+from tests.room import ANNA, ERIKA, Room, room
+
+WAV = ("message.wav", "audio/wav", b"RIFF")
+SCAN = ("scan.pdf", "application/pdf", b"%PDF")
+RULE = {"Auto_Submitted": "auto-generated", "X_MS_Exchange_Generated_Message_Source": "Mailbox Rules Agent"}
+THREAD = "Please see below.\n\nAm 3.5.2026 um 09:00 schrieb Fritz <fritz@other.example>:\n> The key is 0815.\n> Fritz"
+OUTLOOK = "-----Original Message-----\nFrom: Fritz <fritz@other.example>\nSubject: Key\n\nThe key is 0815."
+
+
+@dataclass(frozen=True)
+class First:
+    """A mail about no ticket, and what becomes of it."""
+
+    what: str
+    mail: dict[str, Any]
+    acknowledged: bool = True
+    says: str = ""
+    """Stands in what agents read."""
+    requester: str = ""
+
+
+FIRST = [
+    First("a plain mail", {}),
+    First("null sender", {"reverse_path": ""}, acknowledged=False),
+    First("a fax", {"author": "fax@isp.example", "reverse_path": ""}, acknowledged=False),
+    First("a tracker's thread", {"Auto_Submitted": "auto-generated", "In_Reply_To": "<root@x>"}, acknowledged=False),
+    First("a monitor", {"Auto_Submitted": "auto-notified"}, acknowledged=False),
+    First("cron", {"X_Cron_Env": "<SHELL=/bin/sh>"}, acknowledged=False),
+    First("a rule passes on", {**RULE, "In_Reply_To": "<first@x>"}, acknowledged=False),
+    First("precedence auto_reply", {"Precedence": "auto_reply"}, acknowledged=False),
+    First("a spam trap's challenge", {"X_Boxtrapper": "x"}, acknowledged=False),
+    First("a list", {"List_Id": "<x.y>"}, acknowledged=False),
+    First("sent by a mail service", {"List_Unsubscribe": "<mailto:u@x.example>"}),
+    First("a question about a bounce", {"subject": "Undeliverable mails since Monday"}),
+    First("a bounce passed on", {"subject": "WG: Unzustellbar: Bestellung"}),
+    First("a bounce's very subject", {"subject": "Undelivered Mail Returned to Sender"}, acknowledged=False),
+    First("a question about absence", {"subject": "Automatic reply does not work"}),
+    First("a site", {"author": "web@site.example", "Reply_To": "o@k.example"}, acknowledged=False, says="o@k.example"),
+    First(
+        "a known form",
+        {"author": "wordpress@site.example", "Reply_To": "ola@k.example", "X_WPCF7_Content_Type": "text/plain"},
+        requester="ola@k.example",
+    ),
+    First("its own Reply-To", {"Reply_To": "kim@home.example"}, says="#requester kim@home.example"),
+    First(
+        "another desk", {"author": "help@v.example", "Reply_To": "help+id7@v.example"}, requester="help+id7@v.example"
+    ),
+    First("voicemail", {"name": '"+49 30 1234567"', "files": (WAV,)}, acknowledged=False, says="message.wav"),
+    First("voicemail in words", {"name": '"Anruf von 030 1234567"', "files": (WAV,)}, acknowledged=False),
+    First("another desk's number", {"subject": "[#1] New comment on ticket 1"}, says="New comment"),
+    First(
+        "a group rewrites the author",
+        {"author": "support@example.com", "X_Original_From": "Nora <nora@y.example>"},
+        says="nora@y.example",
+        requester="nora@y.example",
+    ),
+    First("a colleague at our own address", {"author": "support@example.com"}, acknowledged=False),
+    First("a thread with others", {"text": THREAD, "subject": "Re: Key"}, says="0815"),
+    First("a thread with others, Outlook's", {"text": f"See below.\n\n{OUTLOOK}", "subject": "Re: Key"}, says="0815"),
+    First("a hand-made quotation", {"text": "It says:\n> Press red.\nThere is none."}, says="Press red."),
+    First("a warning on top", {"text": "CAUTION: This email is from outside.\n\nMy pump leaks."}, says="pump leaks"),
+    First("status under a subject of its own", {"subject": "Order 55", "text": "Status?"}, says="Status?"),
+    First("no subject, a scan", {"subject": "", "text": " ", "files": (SCAN,)}, says="scan.pdf"),
+    First("a date far away", {"Date": "Mon, 01 Jan 1970 00:00:12 +0000"}),
+    First("signed off by a gateway", {"subject": "***SPAM*** Pump leaks"}, says="Pump leaks"),
+]
+
+
+@dataclass(frozen=True)
+class Later:
+    """A mail on a ticket that is closed."""
+
+    what: str
+    mail: dict[str, Any] = field(default_factory=dict)
+    heard: bool = True
+
+
+LATER = [
+    Later("an answer"),
+    Later("null sender", {"reverse_path": ""}),
+    Later("a vendor's help desk", {"Auto_Submitted": "auto-generated", "X_Auto_Response_Suppress": "All"}),
+    Later("a rule passes on", RULE),
+    Later("precedence auto_reply", {"Precedence": "auto_reply"}),
+    Later("a challenge", {"X_Boxtrapper": "x"}),
+    Later("in a list", {"List_Id": "<x.y>", "Precedence": "list"}),
+    Later("urgent", {"subject": "Urgent: Help"}),
+    Later("status", {"text": "Status?"}),
+    Later("an order below a warning", {"text": "CAUTION: This email is from an external sender.\n\nIt still burns."}),
+    Later("marked", {"Auto_Submitted": "auto-replied"}, heard=False),
+    Later("of an old kind", {"X_Autoreply": "yes"}, heard=False),
+    Later("a note of absence", {"subject": "Automatic reply: Help"}, heard=False),
+    Later("a note of absence, French", {"subject": "Absence : Re: Help"}, heard=False),
+    Later("a note of absence, Polish", {"subject": "Poza biurem: Re: Help"}, heard=False),
+    Later("a note of absence, Chinese", {"subject": "自动回复：Help"}, heard=False),
+    Later(
+        "a note that it was read",
+        {"subject": "Gelesen: Help", "text": "Ihre Nachricht wurde am 28.11.2026 06:10 gelesen."},
+        heard=False,
+    ),
+]
+
+
+@pytest.fixture
+async def desk(sqlite_url: str, clock: Clock, tmp_path: Path) -> AsyncIterator[Room]:
+    database = Database(sqlite_url, tmp_path)
+    yield room(database, clock, tmp_path)
+    await database.close()
+
+
+async def notices(r: Room) -> list[str]:
+    """What Anna was sent as notices, as texts."""
+    rows = await r.outbox("agent_notice", ANNA)
+    mails = [message_from_bytes(await r.read(lambda tx, id=row.id: tx.outbox.message(id)), policy=email_policy.default)
+             for row in rows]  # fmt: skip
+    return ["\n".join((str(m["Subject"]), m.get_body(("plain",)).get_content())) for m in mails]  # type: ignore[union-attr]  # ours have one
+
+
+@pytest.mark.parametrize("case", FIRST, ids=lambda c: c.what)
+async def test_a_first_mail_is_heard(desk: Room, case: First) -> None:
+    """A ticket that agents are told of; whether its author is answered is another question."""
+    mail = dict(case.mail)
+    author = mail.pop("author", ERIKA)
+    row = await desk.mail(author, mail.pop("text", "It burns."), **mail)
+    told = await notices(desk)
+    assert len(told) == 1, row.why
+    assert case.says in told[0], told[0]
+    ticket = await desk.read(lambda tx: tx.reads.get(row.ticket))
+    asked = case.requester or author
+    assert ticket.requester.address == asked
+    acknowledged = [r.recipient for r in await desk.outbox("request_received")]
+    assert acknowledged == ([asked] if case.acknowledged else []), row.why
+    assert await desk.broken() == {}
+
+
+@pytest.mark.parametrize("case", LATER, ids=lambda c: c.what)
+async def test_a_mail_on_a_closed_ticket(desk: Room, case: Later) -> None:
+    """Whatever a person may have written reopens it and is told; an echo is folded and leaves it closed."""
+    await desk.mail(ERIKA)
+    await desk.close(1)
+    before = len(await notices(desk))
+    mail = dict(case.mail)
+    mark = token.address_token(desk.desk.policy.keys, "t", named(desk.database, 1))
+    address = {"to": f"support+{mark}@example.com", "subject": "Re: Help"}
+    row = await desk.mail(ERIKA, mail.pop("text", "It still burns."), **{**address, **mail})
+    ticket = await desk.read(lambda tx: tx.reads.get(1))
+    assert (ticket.status.value, len(await notices(desk)) - before) == (
+        ("waiting_on_us", 1) if case.heard else ("closed", 0)
+    ), row.why
+    assert await desk.broken() == {}
+
+
+async def test_an_answer_by_outlooks_own_mark_alone(desk: Room) -> None:
+    """Every other mark was lost on its way; a stranger with the same field is another matter, and so is a mail that is
+    no answer."""
+    await desk.mail(ERIKA)
+    sent = message_from_bytes((await desk.deliver())[0], policy=email_policy.default)
+    assert sent["Thread-Topic"] == "Help"
+    field = str(sent["Thread-Index"])
+    assert (await desk.mail(ERIKA, "More.", subject="Re: Help", Thread_Index=field)).ticket == 1
+    assert (await desk.mail("mallory@m.example", "More.", subject="Re: Help", Thread_Index=field)).ticket == 2
+    assert (await desk.mail(ERIKA, "Another order.", subject="Help", Thread_Index=field)).ticket == 3
+
+
+async def test_a_request_to_take_a_mail_back(desk: Room) -> None:
+    """It goes onto the ticket of that mail, and says so."""
+    await desk.mail(ERIKA, "What does it cost?", subject="Offer")
+    text = "Erika möchte die Nachricht „Offer“ zurückrufen."
+    assert (await desk.mail(ERIKA, text, subject="Rückruf: Offer")).ticket == 1
+    assert "take back an earlier mail" in (await notices(desk))[-1].replace("\n", " ")
+
+
+async def test_whoever_a_large_mail_leaves_out_is_named(desk: Room) -> None:
+    """All of them; and that an answer reaches many."""
+    crowd = [f"p{n}@crowd.example" for n in range(300)]
+    await desk.mail(ERIKA, Cc=", ".join(crowd))
+    told = (await notices(desk))[0]
+    assert [a for a in crowd if a not in told] == []
+    assert "#only" in told
+
+
+async def test_the_audit_names_a_mail_of_a_person_that_reached_nobody(desk: Room) -> None:
+    """Its notice never was, and its entry is folded."""
+    row = await desk.mail(ERIKA, List_Id="<x.y>")
+    assert await desk.broken() == {}
+
+    def unheard(tx: Any) -> None:
+        tx.connection.execute(update(OUTBOX).where(OUTBOX.c.journal_id == row.id).values(journal_id=None))
+        tx.connection.execute(update(ENTRY).where(ENTRY.c.journal_id == row.id).values(collapsed=True))
+
+    await desk.write(unheard)
+    assert (await desk.broken())["heard"] == (
+        f"journal entry {row.id} (new-request) reads like a person's and reached nobody",
+    )

@@ -1,0 +1,39 @@
+"""A storm that began before a restart goes on as one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gateway.clock.context import JobContext
+from gateway.flow import Desk
+from storage.database import Database
+from tests.conftest import Clock
+from tests.room import TEMPLATES, Room, room
+
+
+def restarted(r: Room) -> None:
+    """Another process, with the same database."""
+    r.site = JobContext(r.database, Desk(r.desk.policy, TEMPLATES), r.clock, r.site.settings)
+
+
+async def test_a_restart_forgets_no_storm(database: Database, clock: Clock, tmp_path: Path) -> None:
+    """A machine answers from ever new addresses; the daemon starts anew each third mail."""
+    r = room(database, clock, tmp_path)
+    for n in range(16):
+        if n % 3 == 2:
+            restarted(r)
+        await r.mail(
+            f"r{n}@firm.example", f"> Case {n}\n\nWe have received case {n} and write soon.", subject=f"Case {n}"
+        )
+    assert len(await r.outbox("request_received")) == 10
+    assert len(await r.outbox("operator_alarm")) == 1
+    assert await r.broken() == {}
+
+
+async def test_a_restart_gives_no_domain_a_new_budget(database: Database, clock: Clock, tmp_path: Path) -> None:
+    """Two mails of ours to each new address, and four to the domain."""
+    r = room(database, clock, tmp_path, limits={"automatic_mail_domain": ["4/1h"], "alike_mails": []})
+    for n in range(5):
+        restarted(r)
+        await r.mail(f"r{n}@firm.example", f"Something else, {'abcde'[n] * 3}.", subject=f"Pump {'abcde'[n]}")
+    assert len(await r.outbox("request_received")) == 2
