@@ -13,4 +13,4 @@ The walk of a mail, in nine steps:
 9. `send` claims each notice, delivers it, and writes down how that ended.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
