@@ -121,7 +121,7 @@ def _hides(style: str) -> bool:
 
 def hidden_classes(html: str) -> frozenset[str]:
     """Classes a `<style>` hides on every screen."""
-    if ".no" not in html and "none" not in html:
+    if not any(word in html for word in ("none", ".no", "hidden", "opacity", "mso-hide")):
         return frozenset()
     found: set[str] = set()
     for style in _STYLE.findall(html[:STYLES_LIMIT]):

@@ -20,6 +20,8 @@ _BLANKS = re.compile(r"[\s\u200b]+")
 
 _RESERVED_NAMES = re.compile(r"(?i)(?:con|prn|aux|nul|com\d|lpt\d)(?=\.|$)")
 _UNSAFE_IN_NAMES = re.compile(r'[\x00-\x1f\x7f<>"|/\\]')
+_SLASH_OF_WORDS = re.compile(r"(?<=\d)/(?=\d)|(?<=\s)/(?=\s)")
+"""`Offer 12/2024.pdf` has no path."""
 FILENAME_LIMIT = 150
 """Characters; at four bytes each this stays below the usual 255 bytes with room for a prefix."""
 
@@ -62,7 +64,7 @@ def filename(value: str, fallback: str) -> str:
     Windows reserves for devices. The extension survives shortening.
     """
     value = unicodedata.normalize("NFC", one_line(value, 4096))
-    value = re.split(r"[/\\]", value)[-1]
+    value = re.split(r"[/\\]", _SLASH_OF_WORDS.sub("-", value))[-1]
     value = _UNSAFE_IN_NAMES.sub("_", value).strip(" ").lstrip(".").rstrip(". ")
     if not value.strip("_ "):
         return fallback

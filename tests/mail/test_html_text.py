@@ -28,6 +28,7 @@ from gateway.mail import html_text
         ("<style>p{}</style><script>x()</script><title>t</title>sichtbar", "sichtbar"),
         ("<head><title>t</title><body>sichtbar", "sichtbar"),
         ('<div style="display:none">Vorschau</div>sichtbar', "sichtbar"),
+        ("<style>.p{max-height:0;overflow:hidden}</style><div class=p>Vorschau</div>sichtbar", "sichtbar"),
         ("<!-- weg -->da<!--[if mso]>weg<![endif]-->", "da"),
         ("<![if !mso]>da<![endif]>", "da"),
         ("5 < 6 & 7 > 2 &euro; &#x41; &unknown;", "5 < 6 & 7 > 2 € A &unknown;"),
