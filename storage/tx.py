@@ -22,6 +22,7 @@ from storage.outbox import Outbox
 from storage.probes import Probes
 from storage.ratings import Ratings
 from storage.reads import TicketReads
+from storage.reports import Reports
 from storage.storms import StormReads
 from storage.threads import Threads
 from storage.tickets import Tickets
@@ -52,6 +53,10 @@ class Tx:
     @cached_property
     def absences(self) -> Absences:
         return Absences(self.connection)
+
+    @cached_property
+    def reports(self) -> Reports:
+        return Reports(self.connection)
 
     @cached_property
     def threads(self) -> Threads:

@@ -41,6 +41,7 @@ NOUNS: dict[str, str] = {
     "preview": "show a notice as it would be sent",
     "templates": "list and copy templates; say what changed since they were copied",
     "audit": "prove that no accepted mail was lost",
+    "report": "count what came in a period, how soon it was answered, what is open",
     "stats": "count by state",
     "top": "watch what comes, goes and waits",
     "backup": "copy the database into a file while the daemon runs",

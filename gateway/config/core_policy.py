@@ -7,6 +7,7 @@ from datetime import date, time
 from zoneinfo import ZoneInfo
 
 from gateway import texts
+from gateway.config.canned import texts_in
 from gateway.config.settings import Settings
 from gateway.config.values import BUDGET
 from gateway.core.hours import Hours
@@ -77,6 +78,7 @@ def policy(settings: Settings, keys: Keys) -> Policy:
         statuses=tuple(
             SiteStatus(s.name, Status(s.counts_as), dict(s.labels), dict(s.meanings)) for s in settings.statuses
         ),
+        texts=texts_in(settings.templates_dir),
         own_addresses=frozenset(address_key(a) for b in settings.mailboxes for a in (b.address, *b.aliases)),
     )
 

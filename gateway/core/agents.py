@@ -13,6 +13,7 @@ from gateway.core import (
     agent_mail,
     away,
     blocking,
+    canned,
     lookup,
     move_entries,
     orders,
@@ -55,10 +56,14 @@ def decide(case: Case) -> Decision:
     order = case.order
     if about := about_drafts(on):
         return about
+    if problems := canned.problems(case):
+        return _misunderstood(on, problems)
+    case = canned.put_in(case, on.ticket, on.ticket.requester)
+    on, order = replace(on, case=case), case.order
     misunderstood = (*orders.problems(on.by, order), *_misplaced(case))
     if misunderstood or order.has(Verb.HELP):
         return _misunderstood(on, misunderstood)
-    if looked := lookup.answer(on) or away.answer(on):
+    if looked := lookup.answer(on) or away.answer(on) or canned.listed(on):
         return looked
     if order.has(Verb.UNDO):
         return _undo(on)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from gateway.core import agent_mail, audience, away, blocking, lookup, orders, outgoing_text, passed_on, tags
+from gateway.core import agent_mail, audience, away, blocking, canned, lookup, orders, outgoing_text, passed_on, tags
 from gateway.core.agent_mail import AgentCase
 from gateway.core.case import Case, files_of
 from gateway.core.commands import ASSIGNS, PEOPLE
@@ -57,6 +57,9 @@ def is_orphaned_order(case: Case) -> bool:
 def on_behalf(case: Case) -> Decision:
     """`#from`: a forwarded mail becomes the customer's. `#to`: the agent's text opens the conversation. `#for`: what
     the agent noted of a call or a visit stays with the agents."""
+    if problems := canned.problems(case):
+        return _without_ticket(AgentCase.without_ticket(case), problems)
+    case = canned.put_in(case, None, Address(next(filter(None, map(case.order.argument, PEOPLE)), "")))
     on = AgentCase.without_ticket(case)
     agent, requester = on.agent, Address(case.order.argument(Verb.FROM))
     misunderstood = orders.problems(on.by, case.order)
@@ -129,7 +132,7 @@ def _tags(on: AgentCase) -> tuple[str, ...] | None:
     return tags.read(on.case.order.argument(Verb.TAG))
 
 
-_WITH_A_REQUEST = (*PEOPLE, *ASSIGNS, Verb.TAG, Verb.MAILBOX, Verb.LANGUAGE)
+_WITH_A_REQUEST = (*PEOPLE, *ASSIGNS, Verb.TAG, Verb.TEXT, Verb.MAILBOX, Verb.LANGUAGE)
 """Orders that mean something of a request which begins with them."""
 
 
@@ -151,7 +154,7 @@ def orphaned(case: Case) -> Decision:
     on, named = AgentCase.without_ticket(case), case.facts.named
     if about := about_drafts(on):
         return about
-    if not case.order.problems and (looked := lookup.answer(on) or away.answer(on)):
+    if not case.order.problems and (looked := lookup.answer(on) or away.answer(on) or canned.listed(on)):
         return looked
     if case.order.has(Verb.REOPEN) and named is not None and not case.order.problems:
         return orders.carry_out(replace(on, ticket=named).by, case.order, None, agent_mail.proof(case))

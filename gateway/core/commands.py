@@ -298,6 +298,7 @@ _ARGUMENTS: dict[Verb, Callable[[Verb, str, Sequence[str], Sequence[str]], Comma
     Verb.TAG: _tags,
     Verb.UNTAG: _tags,
     Verb.LIST: _rest,
+    Verb.TEXT: _words_needed,
     Verb.AWAY: _rest,
     Verb.SHOW: _number,
     Verb.SEARCH: _words_needed,
@@ -321,11 +322,13 @@ _ARGUMENTS: dict[Verb, Callable[[Verb, str, Sequence[str], Sequence[str]], Comma
 }
 
 _ENDINGS = (Verb.CLOSE, Verb.SOLVED, Verb.WAIT, Verb.STATUS, Verb.SPAM, Verb.REOPEN)
+_REPEATED = (Verb.NOTE, Verb.CC, Verb.TEXT)
+"""They may stand more than once."""
 _NOT_PARKED = ((Verb.CLOSE, Verb.SNOOZE), (Verb.SPAM, Verb.SNOOZE))
 _MOVES = (Verb.SPLIT, Verb.MERGE, Verb.MOVE)
 PEOPLE = (Verb.FROM, Verb.TO, Verb.FOR, Verb.REQUESTER)
 """They name whom a new request is of."""
-LOOKS = (Verb.LIST, Verb.SHOW, Verb.SEARCH, Verb.CUSTOMER)
+LOOKS = (Verb.LIST, Verb.SHOW, Verb.SEARCH, Verb.CUSTOMER, Verb.TEXTS)
 """They look something up."""
 ASSIGNS = (Verb.ASSIGN, Verb.TAKE, Verb.GIVE)
 _ALONE = (*_MOVES, *LOOKS, Verb.UNDO, Verb.DRAFTS, Verb.AWAY, Verb.BACK)
@@ -345,6 +348,6 @@ def _contradictions(commands: Sequence[Command]) -> list[str]:
         problems.append(code("stands_alone", f"#{alone.value}"))
     for verb in Verb:
         said = list(dict.fromkeys(c.argument for c in commands if c.verb is verb))
-        if len(said) > 1 and verb not in (Verb.NOTE, Verb.CC) and not (verb is Verb.REOPEN and _only_reopens(commands)):
+        if len(said) > 1 and verb not in _REPEATED and not (verb is Verb.REOPEN and _only_reopens(commands)):
             problems.append(code("contradiction", " & ".join(f"#{verb.value} {a}".strip() for a in said)))
     return problems

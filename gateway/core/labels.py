@@ -42,6 +42,7 @@ HEADLINES: dict[str, str] = {
     "note": _("New note"),
     "held": _("A mail is held"),
     "snooze_due": _("Snoozed until now"),
+    "texts": _("Ready texts"),
     "shown": _("As it stands"),
     "woken": _("Back sooner than planned"),
     "target_near": _("An answer is due soon"),

@@ -132,6 +132,8 @@ class Policy:
     """`five`, `two`"""
     rating_change_days: int = 14
     statuses: tuple[SiteStatus, ...] = ()
+    texts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Ready texts: name → language → text."""
     closed_before: datetime | None = None
     """Conversations of an archive that ended before it are closed; None: they stay as they ended."""
     own_addresses: frozenset[str] = field(default_factory=frozenset)

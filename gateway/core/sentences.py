@@ -48,6 +48,7 @@ SENTENCES: dict[str, str] = {
     "away_until_to": _("Until {0} your notices are read by {1}; #back ends that sooner."),
     "in_place_of": _("To you because {0} is away."),
     "offer_away": _("If you are away: #away until 2026-12-01 to NAME lets a colleague read your notices."),
+    "no_texts": _("There are no ready texts: the operator keeps them in templates_dir/texts."),
     "assigned": _("Assigned to {0}."),
     "unassigned": _("Assigned to nobody."),
     "given": _("{0} gave it to {1}."),
@@ -295,6 +296,7 @@ SENTENCES: dict[str, str] = {
     "no_such_time": _(
         "#snooze {0}: no time ahead is understood. Write 3d, 2h, monday, tomorrow 14:30, 14:30 or 2026-12-01."
     ),
+    "no_such_text": _("#text {0}: there is no such text. Use one of: {1}."),
     "needs_tags": _("{0} needs one word or more, of letters, digits, points and hyphens."),
     "needs_customer": _("#customer needs an e-mail address, or stands in reply to a notice about a ticket."),
     "no_such_list": _("#list {0}: there is no such list. Use one of: {1}."),

@@ -16,6 +16,8 @@ GROUPS: dict[str, dict[Verb, str]] = {
         Verb.WAIT: _("wait for the customer"),
         Verb.ONLY: _("send the answer to the requester alone"),
         Verb.TO: _("open a ticket with your text as the first mail to that customer"),
+        Verb.TEXT: _("a ready text stands above your own words"),
+        Verb.TEXTS: _("which there are"),
         Verb.LANGUAGE: _("the language of mails about this ticket"),
     },
     _("Among yourselves"): {

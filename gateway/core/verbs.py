@@ -15,6 +15,8 @@ class Verb(StrEnum):
     CLOSE = "close"
     SOLVED = "solved"
     WAIT = "wait"
+    TEXT = "text"
+    TEXTS = "texts"
     NOTE = "note"
     ASK = "ask"
     ASSIGN = "assign"
@@ -59,6 +61,8 @@ FORMS: dict[Verb, str] = {
     Verb.CLOSE: _("#close [silent]"),
     Verb.SOLVED: _("#solved"),
     Verb.WAIT: _("#wait"),
+    Verb.TEXT: _("#text NAME"),
+    Verb.TEXTS: _("#texts"),
     Verb.NOTE: _("#note"),
     Verb.ASK: _("#ask ADDRESS [FILE, FILE]"),
     Verb.ASSIGN: _("#assign NAME|me|nobody"),
@@ -102,6 +106,8 @@ _COMMAND_WORDS: dict[Verb, str] = {
     Verb.CLOSE: mark_in("command", "close|closed"),
     Verb.SOLVED: mark_in("command", "solved|solve"),
     Verb.WAIT: mark_in("command", "wait"),
+    Verb.TEXT: mark_in("command", "text"),
+    Verb.TEXTS: mark_in("command", "texts"),
     Verb.NOTE: mark_in("command", "note"),
     Verb.ASK: mark_in("command", "ask"),
     Verb.ASSIGN: mark_in("command", "assign"),

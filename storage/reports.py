@@ -1,0 +1,70 @@
+"""What the store knows for the report: the tickets that were open or in use in a period, each as what counts of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, or_, select
+
+from gateway.core.lifecycle import Status
+from gateway.core.report import CountedTicket
+from gateway.core.ticket import EntryKind, Role
+from storage.tables import ENTRY, RATING, TICKET
+from storage.threads import REOPENED
+
+BATCH = 500
+_OUTSIDE = (Role.REQUESTER.value, Role.PARTICIPANT.value, Role.STRANGER.value)
+
+
+class Reports:
+    """Reads, and changes nothing."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def facts(self, since: datetime, until: datetime, mailboxes: Sequence[str] = ()) -> list[CountedTicket]:
+        """Spam and merged tickets are left out: the one they went into has their mails."""
+        wanted = [
+            or_(TICKET.c.last_activity_at >= since, TICKET.c.status != Status.CLOSED.value),
+            TICKET.c.created_at < until,
+            TICKET.c.merged_into.is_(None),
+            ~TICKET.c.spam,
+        ]
+        if mailboxes:
+            wanted.append(TICKET.c.mailbox.in_(mailboxes))
+        rows = self._connection.execute(select(TICKET).where(*wanted).order_by(TICKET.c.number)).all()
+        found: list[CountedTicket] = []
+        for at in range(0, len(rows), BATCH):
+            found += self._batch(rows[at : at + BATCH])
+        return found
+
+    def _batch(self, rows: Sequence[object]) -> list[CountedTicket]:
+        tickets = [row._mapping for row in rows]  # type: ignore[attr-defined]  # rows of SQLAlchemy
+        numbers = [t["number"] for t in tickets]
+        said: dict[int, list[tuple[datetime, bool]]] = {}
+        reopened: dict[int, list[datetime]] = {}
+        counted = or_(ENTRY.c.kind == EntryKind.CORRESPONDENCE.value, ENTRY.c.event == REOPENED)
+        entries = select(ENTRY.c.ticket, ENTRY.c.created_at, ENTRY.c.author_role, ENTRY.c.event, ENTRY.c.collapsed)
+        for row in self._connection.execute(entries.where(ENTRY.c.ticket.in_(numbers), counted).order_by(ENTRY.c.id)):
+            if row.event == REOPENED:
+                reopened.setdefault(row.ticket, []).append(row.created_at)
+            elif not row.collapsed and (row.author_role == Role.AGENT.value or row.author_role in _OUTSIDE):
+                said.setdefault(row.ticket, []).append((row.created_at, row.author_role == Role.AGENT.value))
+        asked = select(RATING.c.ticket, RATING.c.value, RATING.c.rated_at).where(RATING.c.ticket.in_(numbers))
+        rated = {row.ticket: row for row in self._connection.execute(asked)}
+        return [
+            CountedTicket(
+                t["number"],
+                t["created_at"],
+                t["mailbox"],
+                t["assignee"],
+                tuple(t["tags"]),
+                t["status"] != Status.CLOSED.value,
+                tuple(said.get(t["number"], ())),
+                tuple(reopened.get(t["number"], ())),
+                rated[t["number"]].value if t["number"] in rated else None,
+                rated[t["number"]].rated_at if t["number"] in rated else None,
+            )
+            for t in tickets
+        ]
