@@ -89,8 +89,12 @@ def _bare(value: str) -> str:
 def _inside(url: str) -> str:
     if held := _PROOFPOINT_3.search(url):
         return _proofpoint_3(held[1], held[2])
-    parts = urlsplit(url)
-    for name, value in parse_qsl(parts.query):
+    try:
+        parts = urlsplit(url)
+        pairs = parse_qsl(parts.query)
+    except ValueError:  # a host that is none
+        return ""
+    for name, value in pairs:
         if name not in _PLACES:
             continue
         if parts.netloc.casefold() == "urldefense.proofpoint.com" and parts.path.startswith("/v2"):

@@ -292,6 +292,8 @@ def _wraps(text: str, below: str) -> bool:
     """Whether a line is so long that the next word had to go below, or was broken inside an address."""
     if text.count("<") > text.count(">"):
         return True
+    if len(text) > ATTRIBUTION_LENGTH:
+        return False
     long = len(text) + len(below.split(maxsplit=1)[0]) >= WRAPPED
     return long and not re.search(r"[^\W\d]{4,}[.?!…]$|[?!…:：]$", text)
 
