@@ -14,6 +14,7 @@ import json
 import os
 import platform
 import random
+import re
 import shutil
 import signal
 import socket
@@ -179,12 +180,16 @@ async def run(checkout: Path, load: list[bytes]) -> Figures:
     door = _free_port()
     config = folder / "replydesk.toml"
     config.write_text(CONFIG.format(folder=folder, door=door, relay=relay.sockets[0].getsockname()[1]))
+    python = checkout / ".venv/bin/python"
     with (folder / "log").open("wb") as log:
         daemon = subprocess.Popen(
-            [sys.executable, "-m", "gateway", "run", "--config", str(config)], cwd=checkout, stdout=log, stderr=log
+            [str(python if python.exists() else sys.executable), "-m", "gateway", "run", "--config", str(config)],
+            cwd=checkout,
+            stdout=log,
+            stderr=log,
         )
     try:
-        for _ in range(200):
+        for _ in range(1200):
             with contextlib.suppress(OSError):
                 _, writer = await asyncio.open_connection("127.0.0.1", door)
                 writer.close()
@@ -192,7 +197,9 @@ async def run(checkout: Path, load: list[bytes]) -> Figures:
             if daemon.poll() is not None:
                 raise SystemExit((folder / "log").read_text())
             await asyncio.sleep(0.1)
-        await asyncio.sleep(1)
+        while not re.search(rb"\bready\b", (folder / "log").read_bytes()):
+            await asyncio.sleep(0.2)
+        await asyncio.sleep(2)
         cpu, began = _cpu_ms(daemon.pid), time.perf_counter()
         await asyncio.gather(*(_deliver(load[n::8], door) for n in range(8)))
         accepted = time.perf_counter() - began
