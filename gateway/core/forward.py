@@ -13,19 +13,12 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 
+from gateway import texts
 from gateway.core.policy import Policy
 from gateway.mail.message import Message, address_key
+from gateway.mail.quotation import field_of
 
-_NAMES = {
-    "from": ("from", "von"),
-    "date": ("date", "sent", "datum", "gesendet"),
-    "subject": ("subject", "betreff"),
-    "other": ("to", "an", "cc", "kopie", "reply-to", "antwort an"),
-}
-_FIELD = re.compile(
-    r"^[>\s*_]*(" + "|".join(re.escape(n) for names in _NAMES.values() for n in names) + r")\s*[*_]*:[*_]*\s*(.*)$",
-    re.I,
-)
+_FIELD = re.compile(r"[>\s*_]*([^\W\d_][^:*_]{0,30}?)\s*[*_]*:[*_]*\s*(.*)")
 _ADDRESS = re.compile(r"[^\s<>()\[\]\",;:]+@[^\s<>()\[\]\",;:]+")
 LOOKED_AT = 400
 """Lines; the block stands near the head of what an agent forwards."""
@@ -108,17 +101,17 @@ def inline(body_text: str) -> Iterator[Forwarded]:
     """Each block of at least a From and one more field, with the text below it."""
     lines = body_text.split("\n")[:LOOKED_AT]
     for start, line in enumerate(lines):
-        first = _FIELD.match(line)
-        if not first or first[1].casefold() not in _NAMES["from"]:
+        name, value = _field(line)
+        if name != "from":
             continue
-        fields = {"from": first[2]}
+        fields = {"from": value}
         end = start + 1
-        while end < len(lines) and (more := _FIELD.match(lines[end])):
-            fields.setdefault(_name(more[1]), more[2])
+        while end < len(lines) and (more := _field(lines[end]))[0]:
+            fields.setdefault(*more)
             end += 1
         # Thunderbird and Apple name the subject first.
-        while start and (more := _FIELD.match(lines[start - 1])) and _name(more[1]) != "from":
-            fields.setdefault(_name(more[1]), more[2])
+        while start and (more := _field(lines[start - 1]))[0] not in ("", "from"):
+            fields.setdefault(*more)
             start -= 1
         if len(fields) > 1:
             text = _unquoted("\n".join(body_text.split("\n")[end:]).strip("\n"))
@@ -147,8 +140,11 @@ def attached(message: Message) -> Forwarded:
     )
 
 
-def _name(word: str) -> str:
-    return next(name for name, words in _NAMES.items() if word.casefold() in words)
+def _field(line: str) -> tuple[str, str]:
+    """What a header line is, in any language, and what it says; empty when it is none."""
+    found = _FIELD.fullmatch(line)
+    name = field_of(found[1]) if found else ""
+    return "date" if name == "sent" else name, found[2] if found else ""
 
 
 def _date(text: str) -> datetime | None:
@@ -162,7 +158,7 @@ def _date(text: str) -> datetime | None:
     return None
 
 
-_DATE = re.compile(r"\b(\d{1,2})\.?\s+([^\W\d_]+)\.?,?\s+(\d{4})\b\D{0,12}(?:(\d{1,2}):(\d{2}))?")
+_DATE = re.compile(r"\b(\d{1,2})\.?\s+(?:de\s+)?([^\W\d_]+)\.?,?\s+(?:de\s+)?(\d{4})\b\D{0,12}(?:(\d{1,2}):(\d{2}))?")
 _POINTS = re.compile(r"\b(\d{1,2})\.(\d{1,2})\.(\d{4})\b\D{0,12}(?:(\d{1,2}):(\d{2}))?")
 """Points between day and month stand for that order wherever they are used."""
 
@@ -173,18 +169,18 @@ def _with_month(text: str) -> datetime:
     if found is None:
         raise ValueError("no date")
     day, month, year, hour, minute = found.groups(default="0")
-    number = int(month) if month.isdigit() else _months().get(month.casefold(), 0)
+    number = int(month) if month.isdigit() else _months(texts.languages()).get(month.casefold(), 0)
     return datetime(int(year), number, int(day), int(hour), int(minute), tzinfo=UTC)
 
 
 @lru_cache(maxsize=1)
-def _months() -> dict[str, int]:
-    """Names of months, whole and shortened, in the languages whose header lines are read."""
+def _months(languages: tuple[str, ...]) -> dict[str, int]:
+    """Names of months, whole and shortened, in the languages there are texts in."""
     from babel.dates import get_month_names
 
     return {
         name.casefold().rstrip("."): number
-        for language in ("en", "de")
+        for language in languages
         for width in ("wide", "abbreviated")
-        for number, name in get_month_names(width, "format", language).items()
+        for number, name in get_month_names(width, "format", language.replace("-", "_")).items()
     }

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from gateway import texts
 from gateway.core import audience, blocking, parking, sides, statuses, tags
 from gateway.core.commands import PEOPLE, Order
 from gateway.core.decision import AWAKE, Change, Decision, EntryDraft, Joined, Snooze, Undo, Why
@@ -21,10 +22,11 @@ from gateway.core.verbs import Verb
 from gateway.errors import IllegalTransition
 from gateway.mail.message import Address, address_key
 from gateway.mail.sentence import code
+from gateway.texts import mark_in
 
 NO_ORDER = Order()
-_NOBODY = ("nobody", "niemand", "none")
-_ME = ("me", "mir", "ich")
+_NOBODY = mark_in("command", "nobody|none")
+_ME = mark_in("command", "me")
 
 
 def sentence(reason: Reason) -> str:
@@ -333,12 +335,16 @@ def assignment(by: OrderContext, order: Order) -> tuple[str | None, tuple[str, .
 def find_agent(by: OrderContext, name: str) -> Agent | None:
     """The agent a name means: `me`, an address, a full name, or a first name only one has; None: nobody."""
     word = name.casefold().strip()
-    if word in _NOBODY:
+    if _says(word, _NOBODY):
         return None
-    if word in _ME:
+    if _says(word, _ME):
         return by.agent
     found = by.policy.agents_called(word)
     return found[0] if len(found) == 1 else None
+
+
+def _says(word: str, meant: str) -> bool:
+    return any(word in words.words_in("command", meant) for words in texts.catalogs().every())
 
 
 def problems(by: OrderContext, order: Order) -> tuple[str, ...]:
@@ -357,7 +363,7 @@ def problems(by: OrderContext, order: Order) -> tuple[str, ...]:
     if order.has(Verb.SNOOZE) and _parked(by, order) is None:
         return (*order.problems, code("no_such_time", order.argument(Verb.SNOOZE)))
     name = order.assigns_to
-    if name and name.casefold().strip() not in _NOBODY and find_agent(by, name) is None:
+    if name and not _says(name.casefold().strip(), _NOBODY) and find_agent(by, name) is None:
         known = ", ".join(a.name or a.address for a in by.policy.agents)
         return (*order.problems, code("no_such_agent", name, known))
     return order.problems

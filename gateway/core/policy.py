@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from gateway import texts
 from gateway.core.hours import Hours
 from gateway.core.lifecycle import Status
 from gateway.core.ticket import Ticket
@@ -21,7 +22,7 @@ class Mailbox:
     address: str
     name: str
     language: str
-    """`en`, `de`; empty: the site's default."""
+    """`en`, `pt-BR`; empty: the site's default."""
     reply_address: str = ""
     """Template such as `support+{token}@example.com`; empty without plus-addressing."""
     signature: str = ""
@@ -82,7 +83,7 @@ class Policy:
     mailboxes: tuple[Mailbox, ...]
     agents: tuple[Agent, ...] = ()
     default_language: str = "en"
-    languages: tuple[str, ...] = ("en", "de")
+    languages: tuple[str, ...] = field(default_factory=texts.languages)
     public_url: str = "http://127.0.0.1:8025"
     operator: str = ""
     reference_prefix: str = "RD"

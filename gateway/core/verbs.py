@@ -81,7 +81,7 @@ FORMS: dict[Verb, str] = {
     Verb.TO: _("#to ADDRESS"),
     Verb.MAILBOX: _("#mailbox ADDRESS"),
     Verb.FOR: _("#for ADDRESS"),
-    Verb.LANGUAGE: _("#language en|de"),
+    Verb.LANGUAGE: _("#language en|de|…"),
     Verb.SPAM: _("#spam"),
     Verb.BLOCK: _("#block [ADDRESS|DOMAIN]"),
     Verb.UNBLOCK: _("#unblock [ADDRESS|DOMAIN]"),

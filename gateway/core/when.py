@@ -23,8 +23,8 @@ _TOMORROW = mark_in("day", "tomorrow")
 _SPAN = re.compile(r"(\d{1,3})\s?([^\W\d_]+)\.?(?!\S)\s*")
 _ISO = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?!\S)\s*")
 _DOTTED = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})?(?!\S)\s*")
-_CLOCK = re.compile(r"(?:um |at )?(\d{1,2}):(\d{2})(?!\S)\s*")
-_WORD = re.compile(r"([^\W\d_]{2,})\.?(?!\S)\s*")
+_CLOCK = re.compile(r"(?:um |at |à |a las |alle |om |o |godz\. |às )?(\d{1,2}):(\d{2})(?!\S)\s*")
+_WORD = re.compile(r"([^\W\d_]{2,}(?:-[^\W\d_]+)?)\.?(?!\S)\s*")
 
 
 def moment(text: str, now: datetime, hours: Hours) -> tuple[datetime | None, str]:
@@ -100,7 +100,9 @@ def _days(catalogs: Catalogs) -> dict[str, int]:
     for words in catalogs.every():
         for number in range(7):
             for name in (words.weekday(number), words.weekday(number, short=True)):
-                found.setdefault(name.casefold().rstrip("."), set()).add(number)
+                # A Portuguese says `segunda` for `segunda-feira`.
+                for word in (name, name.partition("-")[0]):
+                    found.setdefault(word.casefold().rstrip("."), set()).add(number)
         for word in words.words_in("day", _TOMORROW):
             found[word] = {-1}
     return {word: min(numbers) for word, numbers in found.items() if len(numbers) == 1}

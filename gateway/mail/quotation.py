@@ -182,6 +182,11 @@ def _compiled(languages: Catalogs) -> _Patterns:
     )
 
 
+def field_of(word: str) -> str:
+    """What a header line of a quoted mail is, by its name in any language: `from`, `date`, …; empty for no name."""
+    return _patterns().field_of.get(word.strip().casefold(), "")
+
+
 def is_forward_mark(line: str) -> bool:
     """`---------- Forwarded message ---------`: what follows is what the sender wants to show."""
     return len(line) < 300 and bool(_DASHED.search(line)) and bool(_patterns().forwarded.match(line))
@@ -206,7 +211,7 @@ def is_header_block(lines: Sequence[str]) -> bool:
     gap = 0
     for index, line in enumerate(lines[:BLOCK_LINES]):
         found = _FIELD.match(line)
-        name = _patterns().field_of.get(found[1].strip().casefold()) if found else None
+        name = field_of(found[1]) if found else ""
         if found and name:
             if name in seen and name != "cc":
                 break

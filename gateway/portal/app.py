@@ -93,7 +93,8 @@ def app(
     trusted = networks(settings.portal.trusted_proxies)
     logo = settings.path(settings.brand.logo_file) if settings.brand.logo_file else None
     templates = PageTemplates(settings.templates_dir, ZoneInfo(settings.gateway.timezone), brand.of(settings), logo)
-    templates.check()
+    if settings.templates_dir:
+        templates.check()
     portal = Portal(
         desk=desk,
         database=database,

@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
 from difflib import get_close_matches
 from gettext import NullTranslations
+from html import unescape
 from pathlib import Path
 
 import css_inline
@@ -102,7 +103,7 @@ class Templates:
             "mail.button.url": words.button.url if words.button else "",
             "mail.choices": words.choices[-1].url if words.choices else "",
         }
-        for form, body in (("txt", self.text(outbound)), ("html", self.html(outbound))):
+        for form, body in (("txt", self.text(outbound)), ("html", unescape(self.html(outbound)))):
             for word in _ESSENTIAL.get(outbound.notice, ()):
                 if " ".join(shown[word].split()) not in " ".join(body.split()):
                     file = self._environments[words.language].get_template(_name(outbound, form)).filename

@@ -157,7 +157,7 @@ def test_the_same_command_twice_is_said_once() -> None:
 
 def test_every_verb_has_a_form_that_is_understood() -> None:
     """What the help lists can be typed."""
-    fill = {"NAME|me|nobody": "me", "NAME": "solved", "N": "7", "[N]": "7", "ADDRESS": "a@b.example", "en|de": "de"}
+    fill = {"NAME|me|nobody": "me", "NAME": "solved", "N": "7", "[N]": "7", "ADDRESS": "a@b.example", "en|de|…": "de"}
     fill |= {"[ADDRESS|DOMAIN]": "junk.example", "[silent]": "silent", "[ADDRESS]": "a@b.example"}
     assert FORMS.keys() == set(Verb)
     for verb, form in FORMS.items():

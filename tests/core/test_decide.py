@@ -700,7 +700,8 @@ def test_row_reply_to_spam() -> None:
 
 
 @pytest.mark.parametrize(
-    ("named", "language"), [("de", "de"), ("DE-at", "de"), ("en", "en"), ("fr", ""), ("", ""), ("de, en", "")]
+    ("named", "language"),
+    [("de", "de"), ("DE-at", "de"), ("en", "en"), ("fr", "fr"), ("sv", ""), ("", ""), ("de, en", "")],
 )
 def test_a_first_mail_names_the_language_of_its_ticket(named: str, language: str) -> None:
     """Where it names one (RFC 3282), and there are texts in it; whoever names two names none."""

@@ -12,6 +12,12 @@ AT = datetime(2026, 3, 2, 10, 35, tzinfo=UTC)
 CORA = "Cora Blum <cora@c.example>"
 FORMS = {
     "outlook": f"From: {CORA}\nSent: Monday, March 2, 2026 10:35 AM\nTo: Anna\nSubject: Pump",
+    "outlook, French": f"De : {CORA}\nEnvoyé : lundi 2 mars 2026 10:35\nÀ : Anna\nObjet : Pump",
+    "outlook, Spanish": f"De: {CORA}\nEnviado el: lunes, 2 de marzo de 2026 10:35\nPara: Anna\nAsunto: Pump",
+    "outlook, Italian": f"Da: {CORA}\nInviato: lunedì 2 marzo 2026 10:35\nA: Anna\nOggetto: Pump",
+    "outlook, Dutch": f"Van: {CORA}\nVerzonden: maandag 2 maart 2026 10:35\nAan: Anna\nOnderwerp: Pump",
+    "outlook, Polish": f"Od: {CORA}\nWysłano: poniedziałek, 2 marca 2026 10:35\nDo: Anna\nTemat: Pump",
+    "outlook, Portuguese": f"De: {CORA}\nEnviado: 2 de março de 2026 10:35\nPara: Anna\nAssunto: Pump",
     "outlook, German": f"Von: {CORA}\nGesendet: Montag, 2. März 2026 10:35\nAn: Anna\nBetreff: Pump",
     "apple": f"Begin forwarded message:\n\nFrom: {CORA}\nSubject: Pump\nDate: 2 March 2026 at 10:35",
     "apple, quoted": f"> Von: {CORA}\n> Betreff: Pump\n> Datum: 2. März 2026 um 10:35:11 MEZ",

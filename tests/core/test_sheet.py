@@ -6,8 +6,8 @@ from pathlib import Path
 
 from gateway import texts
 from gateway.core import sheet
-from gateway.core.commands import read
-from gateway.core.verbs import Verb
+from gateway.core.commands import _STATUS_WORDS, read
+from gateway.core.verbs import _COMMAND_WORDS, Verb
 
 PAGE = Path(__file__).parents[2] / "docs" / "agents.md"
 
@@ -39,6 +39,18 @@ def test_forms_of_every_language_are_understood() -> None:
             known = read(f"{line} 1")
             assert [c.verb for c in known.commands] == [verb] or known.problems, (language, line, known)
             assert not any("unknown_command" in problem for problem in known.problems)
+
+
+def test_a_word_orders_one_thing_in_every_language() -> None:
+    """All languages are read at once: what a Pole means by a word, no Spaniard may mean otherwise."""
+    meant: dict[str, set[str]] = {}
+    for words in texts.catalogs().every():
+        for tables, context in ((_COMMAND_WORDS, "command"), (_STATUS_WORDS, "status")):
+            for wanted, message in tables.items():
+                for word in words.words_in(context, message):
+                    assert word == word.casefold().strip(), (words.language, word)
+                    meant.setdefault(f"{context} {word}", set()).add(wanted.value)
+    assert [word for word, wanted in meant.items() if len(wanted) > 1] == []
 
 
 def test_the_page_for_agents_is_the_sheet() -> None:

@@ -19,9 +19,9 @@ BERLIN = ZoneInfo("Europe/Berlin")
 
 def test_pages_are_in_every_language_there_is(tmp_path: Path) -> None:
     """Those of a site's own catalogs, too; what a catalog lacks stands there in English."""
-    catalog = tmp_path / "locale" / "fr" / "LC_MESSAGES" / "replydesk.po"
+    catalog = tmp_path / "locale" / "sv" / "LC_MESSAGES" / "replydesk.po"
     catalog.parent.mkdir(parents=True)
-    catalog.write_text('msgid "Close ticket"\nmsgstr "Fermer le ticket"\n', "utf-8")
+    catalog.write_text('msgid "Close ticket"\nmsgstr "Stäng ärendet"\n', "utf-8")
     texts.use(tmp_path)
     try:
         pages = PageTemplates(tmp_path, BERLIN)
@@ -34,13 +34,13 @@ def test_pages_are_in_every_language_there_is(tmp_path: Path) -> None:
         }
     finally:
         texts.use(None)
-    assert list(shown) == ["en", "de", "fr"]
+    assert list(shown) == [*texts.languages(), "sv"]
     assert "Close ticket" in shown["en"]
     assert "Ticket schließen" in shown["de"]
-    assert "Fermer le ticket" in shown["fr"]
-    assert "Close this ticket?" in shown["fr"]
+    assert "Stäng ärendet" in shown["sv"]
+    assert "Close this ticket?" in shown["sv"]
     assert all(f'<html lang="{language}">' in page for language, page in shown.items())
-    assert all(">français</" in page for page in shown.values())
+    assert all(">svenska</" in page for page in shown.values())
 
 
 @pytest.mark.parametrize(

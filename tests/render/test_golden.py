@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway import texts
 from gateway.core.notice import Notice
 from gateway.render import examples
 from gateway.render.mail import Templates
@@ -15,9 +16,20 @@ GOLDEN = Path(__file__).parent / "golden"
 TEMPLATES = Templates()
 
 
-@pytest.mark.parametrize("language", ["de", "en"])
-@pytest.mark.parametrize("notice", list(Notice))
-@pytest.mark.parametrize("amount", ["full", "sparse"])
+WHOLE = ("de", "en")
+"""In these every notice is kept; in the others that which every customer gets, and that which every agent gets."""
+MAILS = [
+    *((notice, language, amount) for notice in Notice for language in WHOLE for amount in ("full", "sparse")),
+    *(
+        (notice, language, "full")
+        for notice in (Notice.REQUEST_RECEIVED, Notice.AGENT_NOTICE)
+        for language in texts.languages()
+        if language not in WHOLE
+    ),
+]
+
+
+@pytest.mark.parametrize(("notice", "language", "amount"), MAILS)
 def test_mail_is_as_it_was_accepted(notice: Notice, language: str, amount: str) -> None:
     """A change to a template or to the writing of mails shows in the mails."""
     outbound = examples.outbounds(notice, language)[amount == "sparse"]
@@ -31,5 +43,5 @@ def test_mail_is_as_it_was_accepted(notice: Notice, language: str, amount: str) 
 
 def test_no_golden_mail_is_left_over() -> None:
     """Each accepted mail belongs to a notice that exists."""
-    names = {f"{n.value}-{lang}-{amount}" for n in Notice for lang in ("de", "en") for amount in ("full", "sparse")}
+    names = {f"{notice.value}-{language}-{amount}" for notice, language, amount in MAILS}
     assert {p.stem for p in GOLDEN.glob("*.eml")} == names

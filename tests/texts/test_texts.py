@@ -38,9 +38,12 @@ def site(tmp_path: Path, language: str, entries: str) -> Path:
     return tmp_path
 
 
-def test_ours_are_english_and_german() -> None:
+OURS = ("en", "de", "es", "fr", "it", "nl", "pl", "pt")
+
+
+def test_these_languages_are_ours() -> None:
     """English is the keys themselves; what there is no language for is English."""
-    assert texts.languages() == ("en", "de")
+    assert texts.languages() == OURS
     assert texts.catalog("de").name == "Deutsch"
     assert texts.catalog("tlh") is texts.catalog("en") is texts.ENGLISH
 
@@ -77,7 +80,7 @@ def test_a_site_adds_a_language_by_a_catalog(tmp_path: Path) -> None:
     build(
         {"gateway": {"templates_dir": str(site(tmp_path, "pt_BR", 'msgid "Hello,"\nmsgstr "Olá,"\n'))}}, tmp_path / "x"
     )
-    assert texts.languages() == ("en", "de", "pt-BR")
+    assert texts.languages() == (*OURS, "pt-BR")
     assert texts.catalog("pt-BR").gettext("Hello,") == "Olá,"
     assert texts.catalog("pt-BR").gettext("Nothing of the kind") == "Nothing of the kind"
     assert texts.catalog("pt-BR").weekday(0) == "segunda-feira"
@@ -90,14 +93,14 @@ def test_a_site_changes_texts_of_ours(tmp_path: Path) -> None:
     assert texts.catalog("de").day(MOMENT, UTC) == "12.03.2026"
     assert texts.catalog("de").moment(MOMENT, BERLIN) == "12. März 2026, 15:05 Uhr MEZ"
     assert texts.catalog("en").gettext("Hello,") == texts.catalog("tlh").gettext("Hello,") == "Hi,"
-    assert texts.languages() == ("en", "de")
+    assert texts.languages() == OURS
 
 
 def test_words_of_a_site_are_recognised_beside_ours(tmp_path: Path) -> None:
     """Commands, statuses and the line above our mails, in every language at once."""
     entries = 'msgctxt "command"\nmsgid "note"\nmsgstr "remarque"\n'
     entries += '\nmsgid "##- Please write your reply above this line -##"\nmsgstr "##- Répondez ici -##"\n'
-    build({"gateway": {"templates_dir": str(site(tmp_path, "fr", entries))}}, tmp_path / "x.toml")
+    build({"gateway": {"templates_dir": str(site(tmp_path, "oc", entries))}}, tmp_path / "x.toml")
     assert {verbs.aliases()[word].value for word in ("remarque", "notiz")} == {"note"}
     assert new_text("Oui\n##- Répondez ici -##\nVotre demande") == "Oui"
     assert new_text(f"Ja\n{marker('de')}\nIhre Anfrage") == "Ja"
@@ -126,17 +129,17 @@ def test_a_changed_marker_leaves_the_old_one_known(tmp_path: Path) -> None:
 
 def test_a_language_without_texts_is_refused() -> None:
     """The remedy names those there are."""
-    with pytest.raises(ConfigError, match=r"there are no texts in 'fr'.*Use one of: en, de"):
-        build({"gateway": {"default_language": "fr"}}, Path("x.toml"))
+    with pytest.raises(ConfigError, match=r"there are no texts in 'sv'.*Use one of: en, de, es"):
+        build({"gateway": {"default_language": "sv"}}, Path("x.toml"))
 
 
 @pytest.mark.parametrize(
     ("language", "entries", "said"),
     [
-        ("fr", 'msgid "a"\nmsgstr "b\n', "replydesk.po:5: "),
-        ("fr", 'msgid "a {0}"\nmsgstr "b {1}"\n', "replydesk.po:4: 'a {0}' is translated with other words in {}"),
+        ("sv", 'msgid "a"\nmsgstr "b\n', "replydesk.po:5: "),
+        ("sv", 'msgid "a {0}"\nmsgstr "b {1}"\n', "replydesk.po:4: 'a {0}' is translated with other words in {}"),
         ("de", 'msgid "a {name}"\nmsgstr "b {nam}"\n', "replydesk.po:4: 'a {name}' is translated with other"),
-        ("fr", 'msgid "a {0}"\nmsgstr "b {0} {1}"\n', "replydesk.po:4: 'a {0}' is translated with other"),
+        ("sv", 'msgid "a {0}"\nmsgstr "b {0} {1}"\n', "replydesk.po:4: 'a {0}' is translated with other"),
         ("klingon", 'msgid "a"\nmsgstr "b"\n', "replydesk.po: cannot be read"),
     ],
 )
