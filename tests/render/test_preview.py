@@ -43,7 +43,9 @@ def test_language_and_form_can_be_chosen(capsys: pytest.CaptureFixture[str]) -> 
 def test_templates_and_time_zone_of_the_site_are_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The preview shows what customers will get."""
     config = tmp_path / "site.toml"
-    config.write_text('[gateway]\ntemplates_dir = "texts"\ntimezone = "UTC"\n')
+    config.write_text(
+        '[gateway]\ntemplates_dir = "texts"\ntimezone = "UTC"\n[[mailboxes]]\naddress = "support@example.com"\n'
+    )
     texts = tmp_path / "texts" / "mail" / "en"
     texts.mkdir(parents=True)
     (texts / "closed.txt.j2").write_text("Bye, {{ mail.recipient.name }}.\n")
