@@ -186,7 +186,10 @@ def _with_guessed_boundary(raw: bytes, mime: MimeMessage) -> MimeMessage:
 def _complete(mime: MimeMessage) -> None:
     """Adds the parts the standard library reads past: those behind a closing delimiter, which an inner multipart
     of the same boundary writes too early, and those of a part whose `boundary=` is missing, wrong, or not indented."""
-    kind, payload = mime.get_content_type(), mime.get_payload()
+    try:
+        kind, payload = mime.get_content_type(), mime.get_payload()
+    except ValueError:  # a charset whose name holds a NUL
+        return
     if isinstance(payload, list):
         text = mime.epilogue or ""
         if "--" not in text or (delimiter := f"--{mime.get_boundary('')}") not in text:

@@ -101,3 +101,10 @@ def test_a_blank_before_the_colon() -> None:
     """An old spelling of a field (RFC 5322 section 4.5) is a field all the same."""
     mail = mime.read(b"From : anna@x.example\nSubject : a\n\nTo : the point")
     assert (mail["from"], mail["subject"], mail.get_payload()) == ("anna@x.example", "a", "To : the point")
+
+
+def test_a_charset_that_holds_a_nul() -> None:
+    """The standard library asks for such a codec; what is there is read all the same."""
+    raw = b'Content-Type: multipart/mixed; charset="\0"; boundary=b\n\nGr\xc3\xbc\xc3\x9fe\n'
+    parts = mime.tree(mime.read(raw))[1]
+    assert [part.text()[0].strip() for part in parts] == ["Grüße"]
