@@ -81,7 +81,7 @@ def _header(text: str, start: int, end: int, entity: MimeMessage, depth: int) ->
 def _parts(text: str, start: int, end: int, whole: MimeMessage, kind: type[MimeMessage], depth: int) -> None:
     """The parts of a multipart, and what stands before and behind them."""
     boundary = whole.get_boundary()
-    if not boundary or whole.get("content-transfer-encoding", "7bit").lower() not in ("7bit", "8bit", "binary"):
+    if not boundary or str(whole.get("content-transfer-encoding", "7bit")).lower() not in ("7bit", "8bit", "binary"):
         raise _Odd
     delimiter = f"--{boundary}"
     opened, closed = -1, False

@@ -108,3 +108,9 @@ def test_a_charset_that_holds_a_nul() -> None:
     raw = b'Content-Type: multipart/mixed; charset="\0"; boundary=b\n\nGr\xc3\xbc\xc3\x9fe\n'
     parts = mime.tree(mime.read(raw))[1]
     assert [part.text()[0].strip() for part in parts] == ["Grüße"]
+
+
+def test_an_encoding_in_bytes_nobody_knows() -> None:
+    """A multipart whose Content-Transfer-Encoding has 8-bit bytes is read part by part."""
+    raw = b"Content-Type: multipart/mixed; boundary=b\nContent-Transfer-Encoding: 7b\xeft\n\n--b\n\nText\n--b--\n"
+    assert "Text" in "".join(part.text()[0] for part in mime.tree(mime.read(raw))[1])
