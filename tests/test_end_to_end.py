@@ -112,7 +112,8 @@ def test_sigterm_drains_and_a_second_start_goes_on(tmp_path: Path, sink: Backgro
 
 def test_a_power_cut_loses_nothing_that_was_accepted(tmp_path: Path) -> None:
     """kill -9 in the middle: every mail that heard 250 is a ticket after the restart, once."""
-    site = Site(tmp_path)
+    # Many people of one domain say nearly the same here; that this looks like a machine is not what it is about.
+    site = Site(tmp_path, extra="\n[limits]\nalike_mails = []\n")
     accepted: list[str] = []
     with running(site):
         for cut in range(3):

@@ -85,7 +85,7 @@ def test_mail_that_waits_is_taken_up_before_new_mail(tmp_path: Path) -> None:
     done = site.run("deliver", "--recipient", "support@example.com", stdin=mail("Waits").as_string())
     assert done.returncode == 0
     with running(site):
-        assert settled(site) == 1
+        until(lambda: settled(site) == 1)
 
 
 async def test_hints_are_told_in_order_and_the_end_once() -> None:

@@ -336,7 +336,8 @@ def test_orders_at_the_shell(shop: Shop) -> None:
     assert entry in [e["id"] for e in shop.json("ticket", "show", "1")["entries"]]
     shop.out("ticket", "split", "1", str(entry), "--subject", "Second again")
     assert shop.json("ticket", "show", "3")["subject"] == "Second again"
-    shop.out("ticket", "merge", "3", "1")
+    assert "karl@customer.example took part in only one" in shop.refused("ticket", "merge", "3", "1")
+    shop.out("ticket", "merge", "3", "1", "--yes")
     assert "this very ticket" in shop.refused("ticket", "merge", "1", "3")
     assert entry in [e["id"] for e in shop.json("ticket", "show", "1")["entries"]]
 

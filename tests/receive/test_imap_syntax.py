@@ -68,7 +68,7 @@ def test_fetch_results() -> None:
     ]
     assert words.fetched(lines) == [
         Fetched(5, None, b"abc"),
-        Fetched(7, None, b"xy"),
+        Fetched(7, None, b"xy", frozenset({"\\seen"})),
         Fetched(8, 4711),
         Fetched(9, None, b""),
         Fetched(10),

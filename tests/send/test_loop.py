@@ -404,6 +404,7 @@ async def test_without_a_relay_everything_waits(house: House, sink: Sink, caplog
         await sink.stop()
         ids = [await house.put(f"{n}@customer.example") for n in range(20)]
         await until(lambda: asyncio.sleep(0, events(caplog, "no relay")))
+        await until(house.alarms)
         assert "relay-unavailable" in await house.alarms()
         for _ in range(6):
             await house.later(seconds=61)
