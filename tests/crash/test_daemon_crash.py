@@ -182,7 +182,7 @@ def _kill_again_and_again(site: Site, load: Load, chance: random.Random, kills: 
     return done
 
 
-@pytest.mark.timeout(14_400 if LONG else 180)
+@pytest.mark.timeout(14_400 if LONG else 400)
 @pytest.mark.parametrize("processes", ["1", '"auto"'], ids=["one", "two"])
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_killed_under_load(kind: str, processes: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
@@ -196,7 +196,7 @@ def test_killed_under_load(kind: str, processes: str, tmp_path: Path, request: p
     site.start()
     load = Load(site, folder)
     kills = _kill_again_and_again(site, load, random.Random(11), KILLS)
-    until(lambda: load.done, 7200 if LONG else 120, 0.2)
+    until(lambda: load.done, 7200 if LONG else 300, 0.2)
     database = Database(url, tmp_path / "var")
     try:
         until(lambda: _settled(database), 600, 0.5)
