@@ -29,5 +29,5 @@ def server() -> Iterator[Dovecot]:
 @pytest.fixture
 def world(server: Dovecot, database: Database, clock: Clock, tmp_path: Path) -> World:
     root = f"Tickets-{uuid4().hex[:8]}"
-    made = room(database, clock, tmp_path, board={**ROOT_KEYS, "folder": root})
+    made = room(database, clock, tmp_path, board={**ROOT_KEYS, "folder": root}, limits={"alike_mails": []})
     return World(made, server, root=root)
