@@ -22,6 +22,7 @@ class Proxy:
     pieces: int = 0
     """What clients sent since `aim`."""
     said: list[bytes] = field(default_factory=list)
+    _serving: set[asyncio.Task[None]] = field(default_factory=set)
 
     def aim(self, cut_at: int = 0, *, heard: bool = False) -> None:
         self.cut_at, self.heard, self.pieces = cut_at, heard, 0
@@ -35,8 +36,18 @@ class Proxy:
             yield self
         finally:
             server.close()
+            for task in self._serving:
+                task.cancel()
+            await asyncio.gather(*self._serving, return_exceptions=True)
+            # What was hung up is closed in the loop's next turns.
+            await asyncio.sleep(0.01)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.ensure_future(self._pass_on(reader, writer))
+        self._serving.add(task)
+        await asyncio.gather(task, return_exceptions=True)
+
+    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         behind, ahead = await asyncio.open_connection("127.0.0.1", self.upstream)
 
         async def up() -> None:
@@ -63,10 +74,11 @@ class Proxy:
                     await writer.drain()
 
         tasks = [asyncio.ensure_future(up()), asyncio.ensure_future(down())]
-        with contextlib.suppress(ConnectionError):
+        try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        for side in (writer, ahead):
-            side.transport.abort()
+        finally:
+            for task in tasks:
+                task.cancel()
+            for side in (writer, ahead):
+                side.transport.abort()
+            await asyncio.gather(*tasks, return_exceptions=True)
