@@ -2,8 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# Two workers suit two cores; the real servers in the tests take the rest.
-WORKERS ?= 2
+# Three workers suit two cores: many tests wait for servers of theirs.
+WORKERS ?= 3
 
 # Exim would replace Postfix: it is only unpacked, with the one library the others do not bring.
 PACKAGES := dovecot-imapd dovecot-lmtpd postfix swaks msmtp libnet-ssleay-perl libgnutls-dane0 nginx-light apache2 caddy

@@ -79,7 +79,8 @@ class Terminal:
         ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 60, 120, 0, 0))
         command = [PROGRAM or "", "-n", "-F", str(self.folder / "muttrc"), "-f", mailbox]
-        environment = {**os.environ, "TERM": "xterm", "HOME": str(self.folder)}
+        # Whoever began the tests may have told the size of another terminal.
+        environment = {**os.environ, "TERM": "xterm", "HOME": str(self.folder), "LINES": "60", "COLUMNS": "120"}
         process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment)
         os.close(theirs)
         try:

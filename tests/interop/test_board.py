@@ -43,6 +43,8 @@ def test_a_daemon_keeps_the_board(tmp_path: Path, dovecot: Dovecot) -> None:
         until(lambda: cards(dovecot, "Closed") == 1, 60)
         assert site.process is not None
         site.process.send_signal(signal.SIGHUP)
+        # The doors are shut for a moment.
+        until(lambda: site.read_log().count(" ready pid=") == 2)
         site.send(mail("Another", "It smokes.", "lee@customer.example"))
         until(lambda: cards(dovecot, "New") == 1, 60)
         assert site.json("board", "show")["folders"]["New"] == 1
