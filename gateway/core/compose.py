@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from gateway import texts
-from gateway.core import hours, known_quotes, sides, statuses, token
+from gateway.core import entry_words, hours, known_quotes, sides, statuses, token
 from gateway.core import language as tongue
 from gateway.core.buttons import CLOSABLE, button_of, choices_of, downloads, mailbox_of, order, plain_subject
 from gateway.core.labels import HEADLINES, SUBJECTS
@@ -45,9 +45,6 @@ CONVERSATION_LINES = 12
 LISTED = 100
 """Tickets named in one mail; the rest is counted."""
 _ERASED = _("(erased)")
-LINE_LENGTH, ENTRY_LENGTH = 6_000, 100_000
-"""Characters of one entry repeated in a mail, and of the one it is about; the status page has the whole."""
-_MORE = _("{count} more characters: the notice about that mail and the status page have them")
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,10 +245,13 @@ def _words(request: NoticeRequest, scene: Scene, policy: Policy, box: Mailbox, l
     if request.brief:
         entry = None
     if entry is not None and request.notice is Notice.AGENT_NOTICE:
-        text = _for_agents(entry, language, ENTRY_LENGTH)
-        author, names = entry.author.shown, _names(entry, scene.files)
+        text, html = (
+            entry_words.for_agents(entry, language, entry_words.ENTRY_LENGTH),
+            entry_words.marked_up(entry, scene.html, language),
+        )
+        author, names = entry.author.shown, entry_words.names(entry, scene.files, pictures=True)
     elif entry is not None and _answer(request, scene):
-        text, html, names = scene.text, scene.html, _names(entry, scene.files)
+        text, html, names = scene.text, scene.html, entry_words.names(entry, scene.files)
         author, signature = closing(text, entry.author, box, policy)
     elif request.notice is Notice.CANARY:
         text = scene.text
@@ -378,9 +378,9 @@ def _conversation(request: NoticeRequest, scene: Scene, box: Mailbox, language: 
     """What went before, newest first."""
     shown, to_agent = _earlier(request, scene)[-CONVERSATION_LINES:][::-1], request.audience is Audience.AGENT
     if to_agent:
-        said = [_for_agents(e, language) for e in shown]
+        said = [entry_words.for_agents(e, language) for e in shown]
     else:
-        said = [_shortened(t, language) for t in known_quotes.for_customers(shown, scene.conversation)]
+        said = [entry_words.shortened(t, language) for t in known_quotes.for_customers(shown, scene.conversation)]
     return tuple(_line(e, box, text, language) for e, text in zip(shown, said, strict=True))
 
 
@@ -409,30 +409,4 @@ def _line(entry: Entry, box: Mailbox, text: str, language: str) -> Line:
     # Of somebody who was erased there is neither a name nor an address.
     name = name if entry.author.name or "@" in name or role != "customer" else texts.catalog(language).gettext(_ERASED)
     internal = entry.kind is EntryKind.COMMENT
-    return Line(name, role, entry.created_at, text, _names(entry), internal)
-
-
-def _names(entry: Entry, files: tuple[AttachedFile, ...] = ()) -> tuple[str, ...]:
-    """The files of an entry; those of `files` that go as a link are named with it."""
-    linked = {f.part for f in files if f.linked}
-    return tuple(a.filename for a in entry.attachments if not a.inline and a.part not in linked)
-
-
-def _shortened(text: str, language: str, most: int = LINE_LENGTH) -> str:
-    if len(text) <= most:
-        return text
-    more = texts.catalog(language).gettext(_MORE, count=len(text) - most)
-    return f"{text[:most].rstrip()} […]\n\n[{more}]"
-
-
-def _for_agents(entry: Entry, language: str, most: int = LINE_LENGTH) -> str:
-    """The text of an entry, with a line that says how much of its mail is not shown, and where that is."""
-    text, count = _shortened(entry.new_text, language, most), known_quotes.left_out(entry)
-    if not count:
-        return text
-    left_out = texts.catalog(language).ngettext(
-        "{count} quoted line is left out: an earlier mail of this ticket has it",
-        "{count} quoted lines are left out: earlier mails of this ticket have them",
-        count,
-    )
-    return f"{text}\n\n[{left_out}]"
+    return Line(name, role, entry.created_at, text, entry_words.names(entry), internal)

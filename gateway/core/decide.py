@@ -15,6 +15,7 @@ from gateway.core import (
     agents,
     agents_begin,
     archive,
+    as_written,
     blocking,
     customers,
     lost,
@@ -47,7 +48,7 @@ def decide(case: Case) -> Decision:
 
 
 def _first(case: Case) -> Decision:
-    return next(row for row in TABLE if row.applies(case)).decide(case)
+    return as_written.shown(case, next(row for row in TABLE if row.applies(case)).decide(case))
 
 
 HEAD = "a mail that … | goes onto the ticket | reopens it | is acknowledged | is announced to agents"

@@ -39,11 +39,14 @@ _ATTRIBUTES = {
 """No `title` or `alt`: words nobody sees have not passed the fence."""
 
 
-def keep(html: str, text: str, pictures: Mapping[str, str], may_lead: Callable[[str], bool]) -> str:
+def keep(
+    html: str, text: str, pictures: Mapping[str, str], may_lead: Callable[[str], bool], *, names: bool = False
+) -> str:
     """The markup that says `text`; empty when no stretch of `html` says just that.
 
     `pictures` maps Content-IDs of the mail (no angle brackets) to the Content-IDs they are sent
-    under; `may_lead` tells whether a link may go out. Pure; the markup is safe to send as it is.
+    under; `may_lead` tells whether a link may go out; with `names` a picture that is not shown leaves
+    its name. Pure; the markup is safe to send as it is.
     """
     if not text or not html or len(html) > SIZE_LIMIT:
         return ""
@@ -56,7 +59,7 @@ def keep(html: str, text: str, pictures: Mapping[str, str], may_lead: Callable[[
     if not wanted:
         return ""
     place = _stretch(document.pieces, wanted)
-    return _written(document.pieces, place, may_lead) if place else ""
+    return _written(document.pieces, place, may_lead, names=names) if place else ""
 
 
 @dataclass(slots=True)
@@ -134,7 +137,7 @@ def _torn(places: list[tuple[int, int]], at: int) -> bool:
     return before == after and right - left == 1
 
 
-def _written(pieces: list[_Piece], place: _Place, may_lead: Callable[[str], bool]) -> str:
+def _written(pieces: list[_Piece], place: _Place, may_lead: Callable[[str], bool], *, names: bool) -> str:
     """The stretch with the elements it stands in; elements that end before it or begin behind it are left out."""
     out: list[str] = []
     open_: list[tuple[str, str]] = []
@@ -152,8 +155,9 @@ def _written(pieces: list[_Piece], place: _Place, may_lead: Callable[[str], bool
                 clings = piece.text.endswith(shown)
             out.append(escape(shown, quote=False))
         elif piece.name in _VOID:
-            if first <= index <= last and (tag := _tag(piece, may_lead)):
-                out.append(tag)
+            if first <= index <= last:
+                name = dict(piece.attributes).get("alt", "").strip() if names else ""
+                out.append(_tag(piece, may_lead) or (f"[{escape(name, quote=False)}]" if name else ""))
         elif piece.name[0] != "/":
             if index > last:
                 skipped += 1

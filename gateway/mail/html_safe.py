@@ -54,7 +54,8 @@ def sanitise(html: str, cids: Mapping[str, str] | None = None) -> str:
     """Markup that is safe inside our page. Pure; call it in a thread.
 
     `cids` maps Content-IDs (no angle brackets) to portal URLs. An image without one keeps its
-    alternative text only. Markup that is too deep or too long is shown as its text.
+    alternative text only, which `without_broken` puts in its place. Markup that is too deep or too
+    long is shown as its text.
     """
     import nh3
 
@@ -80,6 +81,22 @@ def sanitise(html: str, cids: Mapping[str, str] | None = None) -> str:
         link_rel="noopener noreferrer nofollow",
         strip_comments=True,
     )
+
+
+def without_broken(sanitised: str) -> str:
+    """Sanitised markup in which a picture that is not loaded is its name in a frame (class `unloaded`), for browsers
+    show a sign of damage; one without a name is gone."""
+    return _IMG.sub(lambda found: found[0] if ' src="' in found[0] else _named(found[1]), sanitised)
+
+
+def _named(attributes: str) -> str:
+    alt = _ALT.search(attributes)
+    return f'<span class="unloaded">{alt[1].strip()}</span>' if alt and alt[1].strip() else ""
+
+
+_IMG = re.compile(r'<img((?: [a-z]+="[^"]*")*)>')
+"""As the sanitiser writes one: quotation marks and brackets in a value are escaped."""
+_ALT = re.compile(r' alt="([^"]*)"')
 
 
 def has_remote_content(html: str) -> bool:

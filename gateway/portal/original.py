@@ -26,7 +26,7 @@ KEPT = 32
 KEPT_LENGTH = 300_000
 """Characters; longer pages are made anew each time."""
 
-_SHOWN_IN_PLACE = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
+SHOWN_IN_PLACE = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
 _ACTIVE = re.compile(r"html|xml|svg|script|shockwave|multipart|message/", re.I)
 _TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,100}/[a-z0-9][a-z0-9!#$&^_.+-]{0,100}", re.I)
 FILE_POLICY = "default-src 'none'; sandbox"
@@ -69,14 +69,15 @@ class Originals:
 
 def _show(raw: bytes, cids: Mapping[str, str], policy: Policy) -> Shown:
     message = parse(raw)
-    markup = Markup(html_safe.sanitise(message.body_html, cids)) if message.body_html else None  # noqa: S704  # sanitised
+    safe = html_safe.without_broken(html_safe.sanitise(message.body_html, cids)) if message.body_html else None
+    markup = None if safe is None else Markup(safe)  # noqa: S704  # sanitised
     remote = bool(message.body_html) and html_safe.has_remote_content(message.body_html)
     return Shown(author_of(message, policy), markup, remote, message.omissions, message.nested)
 
 
 def headers(file: Attachment) -> dict[str, str]:
     """How a stranger's file is served: never as a page of ours, in place only where pictures are harmless."""
-    in_place = file.content_type.lower() in _SHOWN_IN_PLACE
+    in_place = file.content_type.lower() in SHOWN_IN_PLACE
     known = _TYPE.fullmatch(file.content_type) and not _ACTIVE.search(file.content_type)
     return {
         "Content-Type": file.content_type.lower() if known else "application/octet-stream",

@@ -33,6 +33,8 @@ MESSAGES = 50
 """Shown at first; older ones with one more click."""
 TEXT_LIMIT = 20_000
 """Characters of one message on the page of its ticket."""
+PHOTO_BYTES = 10_000_000
+"""A picture of more is fetched by who wants it."""
 CONFIRM_DAYS = 1
 """How long the link acts with which a solved ticket is confirmed."""
 
@@ -286,14 +288,19 @@ def _messages(request: PageRequest, found: Ticket, entries: list[Entry]) -> tupl
 
 def _message(request: PageRequest, found: Ticket, entry: Entry, text: str, seen: set[str]) -> views.ShownMessage:
     agent = entry.role is Role.AGENT
-    whole = "" if agent or entry.body_text.strip() == entry.new_text.strip() else entry.body_text
-    shortened = len(text) > TEXT_LIMIT or len(whole) > TEXT_LIMIT
+    shortened = len(text) > TEXT_LIMIT
     files: list[views.ListedFile] = []
+    photos: list[views.ListedFile] = []
     pictures: list[views.ListedFile] = []
     for index, a in enumerate(entry.attachments, 1):
         kind = original.type_name(a.content_type, a.filename)
         shown = views.ListedFile(_file_path(request, entry, index), a.filename, kind, a.size, a.note)
-        (pictures if a.inline or a.sha256 in seen or a.note == "signature" else files).append(shown)
+        if a.sha256 in seen or a.note == "signature":
+            pictures.append(shown)
+        elif a.content_type.lower() in original.SHOWN_IN_PLACE and not a.note and a.size <= PHOTO_BYTES:
+            photos.append(shown)
+        else:
+            files.append(shown)
     has_page = _has_original(entry) or shortened
     mine = entry.role is Role.REQUESTER or entry.author.key == found.requester.key
     return views.ShownMessage(
@@ -302,8 +309,8 @@ def _message(request: PageRequest, found: Ticket, entry: Entry, text: str, seen:
         side="theirs" if agent else "mine" if mine else "other",
         when=entry.created_at,
         text=text[:TEXT_LIMIT],
-        whole="" if len(whole) > TEXT_LIMIT else whole,
         files=tuple(files),
+        photos=tuple(photos),
         pictures=tuple(pictures),
         original=request.href(f"/tickets/{found.number}/entries/{entry.id}") if has_page else "",
         shortened=shortened,

@@ -195,11 +195,11 @@ class ShownMessage:
     """`mine`, `theirs` (us), `other` (somebody else on the customer's side)"""
     when: datetime
     text: str
-    whole: str = ""
-    """The whole message where it says more than `text`."""
     files: tuple[ListedFile, ...] = ()
+    photos: tuple[ListedFile, ...] = ()
+    """Pictures that are seen at once."""
     pictures: tuple[ListedFile, ...] = ()
-    """Shown in the text of the message, or known from an earlier message: folded away."""
+    """Part of a signature, or known from an earlier message: folded away."""
     original: str = ""
     """Path of the page that shows it as it was sent; empty without."""
     shortened: bool = False

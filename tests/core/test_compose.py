@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from gateway import texts
 from gateway.core import token
 from gateway.core.buttons import REGISTRATION_DAYS, RESET_HOURS, close_mailto, reply_mailto
-from gateway.core.compose import CONVERSATION_LINES, LINE_LENGTH, Scene, compose
+from gateway.core.compose import CONVERSATION_LINES, Scene, compose
+from gateway.core.entry_words import LINE_LENGTH
 from gateway.core.labels import BUTTONS, HEADLINES, SUBJECTS
 from gateway.core.lifecycle import Status
 from gateway.core.notice import AttachedFile, Audience, Notice, NoticeRequest, Outbound

@@ -74,3 +74,10 @@ def test_what_would_take_long_is_shown_as_text(markup: str) -> None:
 def test_remote_content_is_noticed(markup: str, remote: bool) -> None:
     """What the mail wanted to load is known, so that the reader can be told it was not."""
     assert html_safe.has_remote_content(markup) is remote
+
+
+def test_a_picture_that_is_not_loaded_leaves_its_name() -> None:
+    """Browsers show a sign of damage for one without a source; one without a name, as trackers are, is gone."""
+    html = '<img src="https://a.example/x" alt=\'A "b" src= > <i>\'><img src="cid:a" alt="ok"><img src="//t.example/1">'
+    shown = html_safe.without_broken(html_safe.sanitise(html, {"a": "/f"}))
+    assert shown == ('<span class="unloaded">A &quot;b&quot; src= &gt; &lt;i&gt;</span><img src="/f" alt="ok">')

@@ -1,0 +1,53 @@
+"""How a mail shows an entry of a ticket: its text, shortened where it is long, its markup, the names of its files."""
+
+from __future__ import annotations
+
+from gateway import texts
+from gateway.core import known_quotes
+from gateway.core.notice import AttachedFile
+from gateway.core.ticket import Entry, Role
+from gateway.texts import mark as _
+
+LINE_LENGTH, ENTRY_LENGTH = 6_000, 100_000
+"""Characters of one entry repeated in a mail, and of the one it is about; the status page has the whole."""
+_MORE = _("{count} more characters: the notice about that mail and the status page have them")
+
+
+def names(entry: Entry, files: tuple[AttachedFile, ...] = (), *, pictures: bool = False) -> tuple[str, ...]:
+    """The files of an entry; those of `files` that go as a link are named with it. `pictures`: also those that stood
+    in its text, go along, and are not shown in place."""
+    elsewhere = {f.part for f in files if f.linked or f.content_id}
+    hung = {f.part for f in files} if pictures else set()
+    return tuple(a.filename for a in entry.attachments if a.part not in elsewhere and (not a.inline or a.part in hung))
+
+
+def shortened(text: str, language: str, most: int = LINE_LENGTH) -> str:
+    if len(text) <= most:
+        return text
+    more = texts.catalog(language).gettext(_MORE, count=len(text) - most)
+    return f"{text[:most].rstrip()} […]\n\n[{more}]"
+
+
+def for_agents(entry: Entry, language: str, most: int = LINE_LENGTH) -> str:
+    """The text of an entry, with a line that says how much of its mail is not shown, and where that is."""
+    text, left_out = shortened(entry.new_text, language, most), _left_out(entry, language)
+    return f"{text}\n\n{left_out}" if left_out else text
+
+
+def marked_up(entry: Entry, html: str, language: str) -> str:
+    """The same as markup, where a customer's has tables or pictures; an agent's is made for customers."""
+    if not html or entry.role is Role.AGENT or len(entry.new_text) > ENTRY_LENGTH:
+        return ""
+    return html + (f"<p>{left_out}</p>" if (left_out := _left_out(entry, language)) else "")
+
+
+def _left_out(entry: Entry, language: str) -> str:
+    count = known_quotes.left_out(entry)
+    if not count:
+        return ""
+    said = texts.catalog(language).ngettext(
+        "{count} quoted line is left out: an earlier mail of this ticket has it",
+        "{count} quoted lines are left out: earlier mails of this ticket have them",
+        count,
+    )
+    return f"[{said}]"
