@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from gateway.cli.words import count, moment
+from gateway.cli.words import count, mail_filters
 
 if TYPE_CHECKING:
     from gateway.cli.site import Site
@@ -25,12 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     chosen.add_argument(
         "--quiet-only", action="store_true", help="what was folded or settled without a ticket, as a machine's"
     )
-    listing.add_argument("--from", dest="sender", default="", metavar="PART", help="of the reverse path")
-    listing.add_argument("--recipient", "--to", default="", metavar="PART", help="of a recipient")
-    listing.add_argument("--message-id", default="", metavar="ID")
-    listing.add_argument("--ticket", type=count, default=0, metavar="N")
-    listing.add_argument("--since", type=moment, metavar="DATE", help="received then or later: 2026-03-02T09:30")
-    listing.add_argument("--limit", type=count, default=100, help="at most so many (default: 100)")
+    mail_filters(listing, "received")
     show = verbs.add_parser("show", help="one mail: its envelope, and what was decided and why")
     show.add_argument("--raw", action="store_true", help="print the mail's bytes as they were received")
     show.add_argument("id", type=count, metavar="ID")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from gateway.cli.words import count, moment
+from gateway.cli.words import count, mail_filters
 
 if TYPE_CHECKING:
     from gateway.cli.site import Site
@@ -19,12 +19,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     listing = verbs.add_parser("list", help="our mails, newest first")
     listing.add_argument("--state", choices=STATES, default="")
-    listing.add_argument("--ticket", type=count, default=0, metavar="N")
-    listing.add_argument("--from", dest="sender", default="", metavar="PART", help="of the reverse path")
-    listing.add_argument("--recipient", "--to", default="", metavar="PART", help="of the recipient")
-    listing.add_argument("--message-id", default="", metavar="ID")
-    listing.add_argument("--since", type=moment, metavar="DATE", help="decided then or later: 2026-03-02T09:30")
-    listing.add_argument("--limit", type=count, default=100, help="at most so many (default: 100)")
+    mail_filters(listing, "decided")
     show = verbs.add_parser("show", help="one mail: how its delivery stands, and its source without its files")
     show.add_argument("id", type=count, metavar="ID")
     for verb in (listing, show):

@@ -118,9 +118,10 @@ class LmtpSettings(_Section):
     proxies: list[Network] = []
 
 
-class ImapSettings(_Section):
-    mailbox: EmailAddress
-    host: Annotated[str, Field(min_length=1)]
+class _ImapAccount(_Section):
+    """What it takes to sign in at an IMAP server."""
+
+    host: str
     port: Annotated[int, Field(ge=0, le=65535)] = 0
     security: Literal["tls", "starttls", "none"] = "tls"
     ca_file: str = ""
@@ -132,6 +133,11 @@ class ImapSettings(_Section):
     oauth_client_secret_file: str = ""
     oauth_refresh_token_file: str = ""
     oauth_scope: str = ""
+
+
+class ImapSettings(_ImapAccount):
+    mailbox: EmailAddress
+    host: Annotated[str, Field(min_length=1)]
     folder: Annotated[str, Field(min_length=1)] = "INBOX"
     backlog: Literal["new", "all", "none"] = "new"
     after: Literal["move", "flag", "leave"] = "move"
@@ -232,19 +238,8 @@ class RetentionSettings(_Section):
     outbox_days: NotNegative = 0
 
 
-class BoardSettings(_Section):
+class BoardSettings(_ImapAccount):
     host: str = ""
-    port: Annotated[int, Field(ge=0, le=65535)] = 0
-    security: Literal["tls", "starttls", "none"] = "tls"
-    ca_file: str = ""
-    username: str = ""
-    auth: Literal["login", "plain", "xoauth2"] = "login"
-    password_file: str = ""
-    oauth_token_url: OptionalUrl = ""
-    oauth_client_id: str = ""
-    oauth_client_secret_file: str = ""
-    oauth_refresh_token_file: str = ""
-    oauth_scope: str = ""
     folder: Annotated[str, Field(min_length=1)] = "Tickets"
     closed_days: NotNegative = 30
     poll_seconds: Positive = 3
