@@ -69,9 +69,11 @@ def on_database(
     return JobContext(database, Desk(policy, TEMPLATES), lambda: clock() + nth * timedelta(milliseconds=1), settings)
 
 
-async def look(*sites: JobContext) -> None:
+async def look(*sites: JobContext, audited: bool = True) -> None:
     """All jobs of all daemons, at the same moment."""
     for job in jobs.JOBS:
+        if job.name == "audit" and not audited:
+            continue
         await asyncio.gather(*(jobs.look(job, s) for s in sites))
 
 
@@ -218,7 +220,8 @@ async def test_ninety_days(database_url: str, policy: Policy, tmp_path: Path, st
     """Each mail leaves once and at its time of the wall clock, with all daemons started anew at every step.
 
     One daemon on SQLite, two at once on PostgreSQL. Connections live for a day; they are opened at another
-    step each day. When every life is over, only the digests are due: a day is then its morning and its end.
+    step each day. When every life is over, only the digests are due: a day is then its morning. The nightly audit,
+    which finds nothing, runs once a week: it is a third of all the work, and sends nothing.
     """
     daemons = 1 if database_url.startswith("sqlite") else 2
     policy = replace(
@@ -236,7 +239,7 @@ async def test_ninety_days(database_url: str, policy: Policy, tmp_path: Path, st
     databases: list[Database] = []
     for day in range(DAYS):
         for nth_step, step in enumerate(STEPS):
-            if day > over + 1 and step not in ("07:29", "07:30", "17:00"):
+            if day > over + 1 and step not in ("07:29", "07:30"):
                 continue
             if nth_step == day % len(STEPS) or not databases:
                 await asyncio.gather(*(database.close() for database in databases))
@@ -251,7 +254,7 @@ async def test_ninety_days(database_url: str, policy: Policy, tmp_path: Path, st
             for life in LIVES:
                 for act in (what for d, at, what in life.acts if (d, at) == (day, step)):
                     await happens(one, numbers[life.name], act)
-            await look(one, *more)
+            await look(one, *more, audited=day % 7 == 0)
             await left.collect(one, day, step)
     await asyncio.gather(*(database.close() for database in databases))
 
