@@ -70,7 +70,7 @@ def on_database(
 
 
 async def look(*sites: JobContext, audited: bool = False) -> None:
-    """All jobs of all daemons, at the same moment. The audit takes longest and sends nothing: only if it is asked for."""
+    """All jobs of all daemons, at the same moment; the audit, which sends nothing, only where it is asked for."""
     for job in jobs.JOBS:
         if job.name == "audit" and not audited:
             continue
