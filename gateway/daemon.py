@@ -218,7 +218,7 @@ async def _start(
     await _open_metrics(stack, settings, metrics)
 
     listeners.check(settings, given)
-    app = portal.app(desk, database, settings, _now, partial(_health, vitals, other), sender.wake)
+    app = portal.app(desk, database, settings, _now, partial(_health, vitals, other), sender.wake, intake.accept)
     room = listeners.capacity(settings, portal_server.CONNECTIONS)
     serve = partial(portal_server.serve, app, connections=room.portal)
     for server in await listeners.open_portal(settings, serve, given):

@@ -188,6 +188,7 @@ class SendSettings(_Section):
 class PortalSettings(_Section):
     listen: Listen = "127.0.0.1:8025"
     allow_replies: bool = False
+    allow_requests: bool = False
     session_hours: Positive = 12
     session_idle_minutes: Positive = 120
     link_days: Positive = 30

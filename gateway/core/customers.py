@@ -13,7 +13,6 @@ from gateway.core import (
     language,
     machines,
     orders,
-    parking,
     sharing,
     sides,
     token,
@@ -21,7 +20,7 @@ from gateway.core import (
 )
 from gateway.core import remarks as about_mail
 from gateway.core.case import Case
-from gateway.core.decision import Change, Decision, EntryDraft, Joined, NewTicket, Why
+from gateway.core.decision import Change, Decision, Joined, NewTicket, Why
 from gateway.core.lifecycle import Move, Status, transition
 from gateway.core.notice import Audience, Notice, NoticeRequest
 from gateway.core.policy import Agent, Mailbox, Policy
@@ -399,33 +398,3 @@ def close_by_requester(ticket: Ticket, policy: Policy, reason: Reason, how: str)
             *audience.tell("closed_by_requester", policy, ticket),
         ),
     )
-
-
-def reply_on_portal(ticket: Ticket, policy: Policy, text: str) -> Decision:
-    """The requester answers on the status page: the same effects as a mail."""
-    was_done = ticket.status in (Status.SOLVED, Status.CLOSED)
-    reason = Reason.SPAM_REPLY if ticket.spam else Reason.PORTAL_REPLY
-    entry = EntryDraft(EntryKind.CORRESPONDENCE, ticket.requester, Role.REQUESTER, text, text, reason=reason.value)
-    entry = replace(entry, side=sides.of_entry(ticket, ticket.requester.key, Role.REQUESTER))
-    if ticket.spam:
-        why = Why(f"yes: {orders.sentence(reason)}", "no: it is spam", "no: it is spam", "no: it is spam")
-        return Decision(reason, why, ticket=ticket.number, entry=replace(entry, collapsed=True))
-    done = Decision(
-        reason,
-        Why(
-            "yes: " + orders.sentence(reason),
-            "yes: it was done" if was_done else "no: it is open",
-            "no: a reply",
-            "yes",
-        ),
-        ticket=ticket.number,
-        entry=entry,
-        change=Change(
-            move=Move.REQUESTER_REPLIED,
-            status=transition(ticket.status, Move.REQUESTER_REPLIED),
-            reopened=was_done,
-        ),
-        events=(code("reopened", ticket.requester.shown),) if was_done else (),
-        notices=audience.tell("reopened" if was_done else "reply", policy, ticket),
-    )
-    return parking.woken(done, ticket, policy)

@@ -1,4 +1,4 @@
-"""Closing a ticket or fetching a file by the link in a mail, and answering on the page: GET shows, POST acts.
+"""Closing a ticket or fetching a file by the link in a mail: GET shows, POST acts.
 
 A link works without signing in, may be opened as often as a scanner likes, and pressing its button
 twice changes nothing more. What an act rests on is looked at again in the transaction that acts.
@@ -7,29 +7,23 @@ twice changes nothing more. What an act rests on is looked at again in the trans
 from __future__ import annotations
 
 import logging
-from datetime import timedelta
 
 from starlette.responses import Response
 
 from gateway.core.buttons import reply_mailto
 from gateway.core.lifecycle import Status
 from gateway.core.notice import AttachedFile
-from gateway.core.ticket import Entry, Role, Ticket
+from gateway.core.ticket import Ticket
 from gateway.core.token import Link, names_outbox, read_named
 from gateway.errors import UnknownEntry, UnknownTicket
 from gateway.mail.message import Attachment
-from gateway.portal import acts, original, pages, views
+from gateway.portal import acts, original, views
 from gateway.portal.refusal import Refusal
 from gateway.portal.request import PageRequest
 from storage.outbox import OutboxEntry
 from storage.tx import Tx
 
 log = logging.getLogger("replydesk.portal")
-
-REPLY_LIMIT = 50_000
-"""Characters."""
-TWICE = timedelta(minutes=10)
-"""The same text again within this time is a second click, not a second message."""
 
 
 # --- /close/TOKEN -------------------------------------------------------------------------
@@ -170,56 +164,3 @@ def _file_of_row(tx: Tx, row: OutboxEntry, index: int) -> tuple[AttachedFile, by
         return None
     file = row.files[index]
     return file, tx.outbox.file(file.raw_sha256)
-
-
-# --- the reply form -----------------------------------------------------------------------
-
-
-async def reply(request: PageRequest) -> Response:
-    """The requester answers on the page of an open ticket."""
-    portal, words = request.portal, request.words
-    if not portal.settings.portal.allow_replies:
-        raise Refusal(405, Allow="GET, HEAD")
-    number = request.number("number")
-    text, solved = request.fields.get("text", "").strip(), request.fields.get("solved") == "yes"
-    error = ""
-    if len(text) > REPLY_LIMIT:
-        error = words.gettext("Please use at most 50,000 characters. Longer texts can be sent by e-mail.")
-    elif not text and not solved:
-        error = words.gettext("Please write something, or tick the box.")
-    if error:
-        found, entries = await portal.database.read(lambda tx: pages.conversation(request, tx, number, pages.MESSAGES))
-        form = views.ReplyForm(request.href(f"/tickets/{number}"), text, solved, error)
-        return await request.page(pages.view_of_ticket(request, found, entries, reply=form), 422)
-
-    def add(tx: Tx) -> bool:
-        found, entries = pages.conversation(request, tx, number, pages.MESSAGES)
-        again = _again(entries, text, request)
-        if found.status is Status.CLOSED or found.merged_into:
-            return again
-        acts.reply(portal.desk, tx, number, "" if again else text, solved, request.now)
-        return True
-
-    if not await portal.database.write(add):
-        back = request.to(words.gettext("Back to the ticket"), f"/tickets/{number}")
-        raise Refusal(
-            409,
-            views.NoticePage(
-                words.gettext("The ticket is closed"),
-                words.gettext(
-                    "The ticket was closed in the meantime, so your text was not added. Please send it by "
-                    "e-mail: that opens the ticket again."
-                ),
-                (back,),
-                kept=text,
-            ),
-        )
-    log.info("replied", extra={"ticket": number})
-    portal.wake()
-    return request.go(f"/tickets/{number}?added=1")
-
-
-def _again(entries: list[Entry], text: str, request: PageRequest) -> bool:
-    """The visitor's newest message is this very text, and a moment old."""
-    mine = [e for e in entries if e.role is Role.REQUESTER]
-    return bool(mine) and mine[-1].body_text == text and request.now - mine[-1].created_at < TWICE

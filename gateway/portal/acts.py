@@ -24,15 +24,10 @@ def close_by_link(desk: Desk, tx: Tx, number: int, now: datetime) -> bool:
     return _close(desk, tx, number, "closed_by_link", f"close:{number}:{now.isoformat()}", now)
 
 
-def reply(desk: Desk, tx: Tx, number: int, text: str, solved: bool, now: datetime) -> None:
-    """The requester answered on the page, perhaps saying that it is solved."""
+def close_on_page(desk: Desk, tx: Tx, number: int, now: datetime) -> bool:
+    """The requester ticked that it is solved, and wrote nothing."""
     tx.threads.serialise([f"ticket:{number}"])
-    cause = f"portal:{number}:{now.isoformat()}"
-    if text:
-        decision = customers.reply_on_portal(tx.reads.current(number), desk.policy, text)
-        desk.effects.apply(tx, decision, cause, now)
-    if solved:
-        _close(desk, tx, number, "closed_on_page", cause + ":close", now)
+    return _close(desk, tx, number, "closed_on_page", f"portal:{number}:{now.isoformat()}:close", now)
 
 
 def _close(desk: Desk, tx: Tx, number: int, how: str, cause: str, now: datetime) -> bool:

@@ -17,8 +17,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from gateway.config import Settings
+from gateway.errors import StorageUnavailable
 from gateway.flow import Desk
-from gateway.portal import actions, pages, rate, register, sign_in
+from gateway.mail.message import Envelope
+from gateway.portal import actions, pages, rate, register, sign_in, write
 from gateway.portal.guard import Guard
 from gateway.portal.limits import networks
 from gateway.portal.passwords import Passwords
@@ -51,6 +53,7 @@ class PageRoute:
     post: Handler | None = None
     signed_in: bool = False
     """For whoever is signed in; others are led through the sign-in."""
+    takes_files: bool = False
 
     @property
     def methods(self) -> list[str]:
@@ -68,7 +71,8 @@ PAGES: tuple[PageRoute, ...] = (
     PageRoute("/file/{token}", actions.file),
     PageRoute("/rate/{token}/{value}", rate.rate_form, rate.rate),
     PageRoute("/tickets", pages.tickets, signed_in=True),
-    PageRoute("/tickets/{number}", pages.ticket, actions.reply, signed_in=True),
+    PageRoute("/new", write.new_form, write.new, signed_in=True, takes_files=True),
+    PageRoute("/tickets/{number}", pages.ticket, write.reply, signed_in=True, takes_files=True),
     PageRoute("/tickets/{number}/entries/{entry}", pages.message, signed_in=True),
     PageRoute("/tickets/{number}/files/{entry}/{index}", pages.file, signed_in=True),
 )
@@ -81,13 +85,15 @@ def app(
     clock: Callable[[], datetime],
     healthy: Callable[[], Awaitable[Health]],
     wake: Callable[[], None],
+    accept: Callable[[bytes, Envelope], Awaitable[None]],
     *,
     passwords: Passwords | None = None,
     answer_seconds: float = ANSWER_SECONDS,
 ) -> Starlette:
     """The portal as an ASGI application.
 
-    `wake` is called after a write that may have put mails in line. Raises `TemplateError` for a
+    `wake` is called after a write that may have put mails in line; `accept` takes what customers write into the
+    journal. Raises `TemplateError` for a
     template that does not work.
     """
     trusted = networks(settings.portal.trusted_proxies)
@@ -102,6 +108,7 @@ def app(
         clock=clock,
         healthy=healthy,
         wake=wake,
+        accept=accept,
         templates=templates,
         sessions=Sessions(settings.portal.session_hours, settings.portal.session_idle_minutes),
         passwords=passwords or Passwords(),
@@ -126,11 +133,14 @@ def app(
 
 def _endpoint(portal: Portal, route: PageRoute) -> Callable[[Request], Awaitable[Response]]:
     async def answer(http: Request) -> Response:
-        request = await PageRequest.begin(portal, http)
+        request = PageRequest.unknown(portal, http)
         try:
+            request = await PageRequest.begin(portal, http)
             response = await _handle(route, request)
         except Refusal as refusal:
             response = await request.refuse(refusal)
+        except StorageUnavailable as error:
+            return await request.away(error)
         return request.finish(response)
 
     return answer
@@ -139,7 +149,7 @@ def _endpoint(portal: Portal, route: PageRoute) -> Callable[[Request], Awaitable
 async def _handle(route: PageRoute, request: PageRequest) -> Response:
     posted = request.http.method == "POST"
     if posted:
-        await request.read_form()
+        await request.read_form(takes_files=route.takes_files)
     if route.signed_in and not request.contact:
         return await request.ask_to_sign_in()
     if posted:

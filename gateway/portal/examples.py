@@ -76,10 +76,13 @@ def _views(language: str) -> Iterator[views.View]:
         unconfirmed=True,
     )
     page = views.TicketPage(ticket, (ADDRESS,), (full, sparse), "mailto:", closed=False)
-    form = views.ReplyForm("/tickets/1", "text", True, "error")
+    form = views.WriteForm("/tickets/1", "once", 10_000_000, "text", True, "error")
     yield page
     yield replace(page, confirm="/close/x", reply=form, notice="notice")
     yield replace(page, messages=(), closed=True, more=True)
+    yield replace(page, closed=True, again="/new?about=1")
+    yield views.NewRequestPage(replace(form, text="", error=""), "", "a@example.com")
+    yield views.NewRequestPage(form, "Subject", "a@example.com", "RD-1-AAAAAA · Subject")
     original = views.OriginalPage("Subject", ADDRESS, MOMENT, "/tickets/1", None, "text")
     yield original
     inner = NestedMessage(part="2", author=None, to=(), cc=(), subject="", date=None, message_id="", body_text="text")

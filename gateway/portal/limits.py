@@ -25,6 +25,7 @@ class Limits:
     link_address_daily: Window = field(default_factory=lambda: Window(6, 86_400))
     """These mails count as automatic ones: nobody may use up what acknowledgements to a customer need."""
     link_client: Window = field(default_factory=lambda: Window(30, 3600))
+    write_contact: Window = field(default_factory=lambda: Window(30, 3600))
 
 
 def networks(values: Sequence[str]) -> tuple[Network, ...]:

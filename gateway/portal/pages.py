@@ -18,7 +18,7 @@ from gateway.core.buttons import reply_mailto
 from gateway.core.sentences import text_of
 from gateway.core.ticket import Entry, EntryKind, Role, Ticket
 from gateway.errors import UnknownTicket
-from gateway.portal import original, views
+from gateway.portal import original, session, views
 from gateway.portal.refusal import Refusal
 from gateway.portal.request import PageRequest
 from storage.contacts import Contact
@@ -75,14 +75,22 @@ async def tickets(request: PageRequest) -> Response:
             status=status,
             statuses=views.status_badges(request.words.language),
             total=total,
+            new=request.href("/new") if request.portal.settings.portal.allow_requests else "",
             mailto=f"mailto:{quote(request.portal.desk.policy.mailboxes[0].address, safe='@+')}",
             page=page,
             pages=-(-total // PER_PAGE),
             newer=to(page - 1) if page > 1 else "",
-            notice=request.words.gettext("Welcome. Your password is saved.") if query.get("welcome") == "1" else "",
+            notice=_notice(request),
             older=to(page + 1) if page * PER_PAGE < total else "",
         )
     )
+
+
+def _notice(request: PageRequest) -> str:
+    query, words = request.http.query_params, request.words
+    if query.get("added") == "1":
+        return words.gettext("Your message has arrived. It will appear here in a moment.")
+    return words.gettext("Welcome. Your password is saved.") if query.get("welcome") == "1" else ""
 
 
 async def ticket(request: PageRequest) -> Response:
@@ -91,7 +99,7 @@ async def ticket(request: PageRequest) -> Response:
     everything = query.get("all") == "1"
 
     def read(tx: Tx) -> tuple[Ticket, list[Entry]]:
-        target = tx.reads.current(_own(tx, contact, number).number)
+        target = tx.reads.current(own(tx, contact, number).number)
         mine = target.requester.key == contact.key
         return conversation(request, tx, target.number if mine else number, 0 if everything else MESSAGES + 1)
 
@@ -169,7 +177,7 @@ def customer(request: PageRequest) -> Contact:
 def conversation(request: PageRequest, tx: Tx, number: int, limit: int) -> tuple[Ticket, list[Entry]]:
     """The visitor's ticket and what was said on it, oldest first; with a limit the newest of it."""
     contact = customer(request)
-    found, target = _own(tx, contact, number), tx.reads.current(number)
+    found, target = own(tx, contact, number), tx.reads.current(number)
     entries = tx.reads.entries(target.number, [EntryKind.CORRESPONDENCE], 0 if sides.is_shared(target) else limit)
     shown = [e for e in _readable(target, number, contact, entries) if _visible(request, e)]
     if sides.is_shared(target):
@@ -177,7 +185,7 @@ def conversation(request: PageRequest, tx: Tx, number: int, limit: int) -> tuple
     return found, shown
 
 
-def _own(tx: Tx, contact: Contact, number: int) -> Ticket:
+def own(tx: Tx, contact: Contact, number: int) -> Ticket:
     """The visitor's ticket of that number. Refusal for any other."""
     try:
         found = tx.reads.get(number)
@@ -205,7 +213,7 @@ async def _entry(request: PageRequest) -> tuple[Ticket, Entry]:
     number, id, contact = request.number("number"), request.number("entry"), customer(request)
 
     def read(tx: Tx) -> tuple[Ticket, Entry]:
-        found, target = _own(tx, contact, number), tx.reads.current(number)
+        found, target = own(tx, contact, number), tx.reads.current(number)
         entry = tx.reads.entry(id)
         if entry is None or entry.ticket != target.number or entry.kind is not EntryKind.CORRESPONDENCE:
             raise Refusal(404)
@@ -237,7 +245,7 @@ def view_of_ticket(
     *,
     more: bool = False,
     notice: str = "",
-    reply: views.ReplyForm | None = None,
+    reply: views.WriteForm | None = None,
 ) -> views.TicketPage:
     """`reply` is a form that comes back with its error; without, there is a fresh one where the site allows it."""
     policy = request.portal.desk.policy
@@ -247,7 +255,9 @@ def view_of_ticket(
         until = request.now + timedelta(days=CONFIRM_DAYS)
         confirm = request.href(f"/close/{token.link_token(policy.keys, 'close', str(found.named), until)}")
     if request.portal.settings.portal.allow_replies and not (closed or found.merged_into) and reply is None:
-        reply = views.ReplyForm(request.href(f"/tickets/{found.number}"))
+        reply = views.WriteForm(
+            request.href(f"/tickets/{found.number}"), session.new_token(), request.portal.files_limit
+        )
     people = (found.requester, *(p for p in found.participants if policy.agent_for(p.address) is None))
     return views.TicketPage(
         ticket=_facts(request, found),
@@ -258,6 +268,9 @@ def view_of_ticket(
         confirm=confirm,
         reply=reply,
         notice=notice,
+        again=request.href(f"/new?about={found.number}")
+        if closed and not found.merged_into and request.portal.settings.portal.allow_requests
+        else "",
         more=more,
     )
 

@@ -9,12 +9,15 @@ from urllib.parse import urlsplit
 
 from gateway.config import Settings
 from gateway.flow import Desk
+from gateway.mail.message import Envelope
 from gateway.portal.limits import Limits, Network
 from gateway.portal.original import Originals
 from gateway.portal.passwords import Passwords
 from gateway.portal.session import Cookies, Sessions
 from gateway.portal.templates import PageTemplates
 from storage.database import Database
+
+FILES_BYTES = 10_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,8 @@ class Portal:
     healthy: Callable[[], Awaitable[Health]]
     wake: Callable[[], None]
     """Tells the send loop that mails may be in line."""
+    accept: Callable[[bytes, Envelope], Awaitable[None]]
+    """Takes a mail into the journal, as from any door (`receive.intake`)."""
     templates: PageTemplates
     sessions: Sessions
     passwords: Passwords
@@ -55,6 +60,11 @@ class Portal:
     def base(self) -> str:
         """Path of the portal, without a slash at its end."""
         return urlsplit(self.public_url).path
+
+    @property
+    def files_limit(self) -> int:
+        """Bytes of files a form takes, all together; as a mail they are a third larger."""
+        return min(FILES_BYTES, self.settings.limits.max_message_bytes // 2)
 
     @property
     def cookies(self) -> Cookies:

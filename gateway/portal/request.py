@@ -6,10 +6,11 @@ Nothing that is found out here changes anything; what acts are the handlers of P
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from urllib.parse import quote, urlencode
 
@@ -31,7 +32,7 @@ from storage.contacts import Contact
 
 log = logging.getLogger("replydesk.portal")
 
-_NEXT = re.compile(r"/tickets(?:/\d{1,9}(?:/entries/\d{1,9})?)?(?:\?[A-Za-z0-9_=&%+.~-]{0,500})?")
+_NEXT = re.compile(r"/(?:new|tickets(?:/\d{1,9}(?:/entries/\d{1,9})?)?)(?:\?[A-Za-z0-9_=&%+.~-]{0,500})?")
 
 
 _FAULTS = {
@@ -105,6 +106,9 @@ class PageRequest:
     visitor: str = ""
     fields: Mapping[str, str] = field(default_factory=dict)
     """Of the form that was sent."""
+    files: tuple[form.SentFile, ...] = ()
+    too_much: bool = False
+    """More was sent than the page takes."""
     cookies: dict[str, str] = field(default_factory=dict)
     """Name → value to set; an empty value removes the cookie."""
 
@@ -168,9 +172,12 @@ class PageRequest:
         unheard = "x-forwarded-for" in self.http.headers and not self.portal.trusted
         return {"client": self.client} | ({"hint": "portal.trusted_proxies is not set"} if unheard else {})
 
-    async def read_form(self) -> None:
-        """Take in the form of a POST. Raises Refusal when another site sent it, or it is none."""
-        self.fields = await form.read(self.http, self.portal.public_url)
+    async def read_form(self, *, takes_files: bool = False) -> None:
+        """Take in the form of a POST, files only of who is signed in. Raises Refusal when another site sent it, or it
+        is none."""
+        room = (self.portal.files_limit if self.contact else 0) if takes_files else None
+        sent = await form.read(self.http, self.portal.public_url, room)
+        self.fields, self.files, self.too_much = sent.fields, sent.files, sent.too_much
 
     def check_mark(self, *cookies: str) -> None:
         """Refusal unless the form came from a page that was made for one of these cookies of the browser."""
@@ -292,6 +299,16 @@ class PageRequest:
             return self.go("/sign-in")
         target = url.path + (f"?{url.query}" if url.query else "")
         return self.go(f"/sign-in?next={quote(target, safe='')}" if _NEXT.fullmatch(target) else "/sign-in")
+
+    async def away(self, error: StorageUnavailable) -> Response:
+        """The database is away: nothing was taken, and what was written is given back."""
+        log.error("unavailable", extra={"cause": str(error)})
+        self.contact, self.session = None, ""
+        if self.http.method == "POST" and not self.fields:
+            with contextlib.suppress(Refusal):
+                await self.read_form(takes_files=True)
+        page = replace(self._fault(503), kept=self.fields.get("text", ""))
+        return await self.refuse(Refusal(503, page, Retry_After="30"))
 
     async def refuse(self, refusal: Refusal) -> Response:
         response = await self.page(refusal.page or self._fault(refusal.status), refusal.status)

@@ -159,6 +159,8 @@ class TicketsPage(View):
     """Query of the page before this one; empty without."""
     older: str = ""
     notice: str = ""
+    new: str = ""
+    """Path of the page to write one; empty without."""
 
     @property
     def waiting(self) -> bool:
@@ -207,13 +209,28 @@ class ShownMessage:
 
 
 @dataclass(frozen=True, slots=True)
-class ReplyForm:
-    """The form to answer on the page."""
+class WriteForm:
+    """A form for words and files."""
 
     action: str
+    once: str
+    """Goes with it as `once`, so that a form that is sent twice is one mail."""
+    files_limit: int
+    """Bytes, all files together."""
     text: str = ""
     solved: bool = False
     error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NewRequestPage(View):
+    template: ClassVar[str] = "new"
+    write: WriteForm
+    subject: str
+    address: str
+    """Of the mailbox it goes to."""
+    about: str = ""
+    """Reference and subject of a closed ticket it goes on with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,8 +244,10 @@ class TicketPage(View):
     closed: bool
     confirm: str = ""
     """Path of the page that closes a solved ticket; empty for others."""
-    reply: ReplyForm | None = None
+    reply: WriteForm | None = None
     notice: str = ""
+    again: str = ""
+    """Path of the page where a closed ticket is taken up again; empty without."""
     more: bool = False
     """There are older messages that are not shown."""
 

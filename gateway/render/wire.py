@@ -10,6 +10,7 @@ import binascii
 import hashlib
 import re
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from email import message_from_bytes
 from email.headerregistry import Address as Mailbox
 from email.message import EmailMessage, Message
@@ -112,6 +113,31 @@ def write(outbound: Outbound, text: str, html: str) -> bytes:
     for body in (_body("plain", text), _body("html", html)):
         pieces += [b"\r\n", *body, b"\r\n", edge]
     return b"".join([*pieces, b"--\r\n"])
+
+
+def letter(
+    *,
+    author: Address,
+    to: Address,
+    subject: str,
+    date: datetime,
+    message_id: str,
+    language: str,
+    text: str,
+    top: Sequence[tuple[str, str]] = (),
+) -> bytes:
+    """A person's mail that begins here, as text; `top` are the fields above it. `ValueError` as in `write`."""
+    fields = [
+        *top,
+        ("From", mailbox(author)),
+        ("To", mailbox(to)),
+        ("Subject", _text(one_line(subject))),
+        ("Date", format_datetime(date)),
+        ("Message-ID", _own_id(message_id)),
+        ("MIME-Version", "1.0"),
+        ("Content-Language", language),
+    ]
+    return b"".join([_written(fields)[:-2], *_body("plain", text + "\n")])
 
 
 class Enclosed(NamedTuple):

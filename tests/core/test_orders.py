@@ -450,16 +450,6 @@ def test_the_requester_presses_the_button(status: Status) -> None:
     assert notices(decision) == [KIM.address, *AGENTS]
 
 
-@pytest.mark.parametrize("status", [Status.NEW, Status.WAITING_ON_CONTACT, Status.SOLVED])
-def test_the_requester_answers_on_the_page(status: Status) -> None:
-    """As by mail: our turn, agents are told, a solved ticket is opened."""
-    decision = customers.reply_on_portal(replace(ON, status=status), POLICY, "Hello")
-    assert decision.change.status is (Status.NEW if status is Status.NEW else Status.WAITING_ON_US)
-    assert {n.headline for n in decision.notices} == {"reopened" if status is Status.SOLVED else "reply"}
-    assert notices(decision) == AGENTS
-    assert bool(decision.events) is (status is Status.SOLVED)
-
-
 @pytest.mark.parametrize(
     ("recipient", "newest", "audience", "moves", "tells"),
     [

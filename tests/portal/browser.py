@@ -74,8 +74,24 @@ class Browser:
     async def send(self, path: str, fields: dict[str, str], *, form_at: str = "", **headers: str) -> Page:
         """Open the page with the form, fill it in, and press its button."""
         page = await self.get(form_at or path)
-        hidden = {name: page.field(name) for name in ("mark", "next") if page.field(name)}
+        hidden = {name: page.field(name) for name in ("mark", "next", "once") if page.field(name)}
         return await self.post(path, {**hidden, **fields}, **headers)
+
+    async def upload(
+        self, path: str, fields: dict[str, str], files: tuple[tuple[str, str, bytes], ...] = (), *, form_at: str = ""
+    ) -> Page:
+        """The same for a form that takes files (name, type, bytes)."""
+        page = await self.get(form_at or path)
+        hidden = {name: page.field(name) for name in ("mark", "once") if page.field(name)}
+        parts = [(f'name="{name}"', value.encode()) for name, value in {**hidden, **fields}.items()]
+        parts += [(f'name="files"; filename="{n}"\r\nContent-Type: {t}', data) for n, t, data in files]
+        edge = "----browser7MA4YWxkTrZu0gW"
+        body = b"".join(
+            f"--{edge}\r\nContent-Disposition: form-data; {head}\r\n\r\n".encode() + data + b"\r\n"
+            for head, data in parts
+        )
+        sent = {"content-type": f"multipart/form-data; boundary={edge}"}
+        return await self.ask("POST", path, body + f"--{edge}--\r\n".encode(), sent)
 
     async def follow(self, page: Page) -> Page:
         assert page.status == 303, page.text

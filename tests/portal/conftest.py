@@ -20,10 +20,12 @@ from gateway.clock.context import JobContext
 from gateway.core.policy import Policy
 from gateway.core.token import Keys
 from gateway.flow import Desk
+from gateway.mail.message import Envelope
 from gateway.portal.app import Health, app
 from gateway.portal.passwords import Passwords
 from gateway.portal.server import Server, serve
 from gateway.render.mail import Templates
+from storage import raw as raw_mail
 from storage.database import Database
 from storage.journal import JournalEntry
 from tests.conftest import SECRET, Clock
@@ -47,6 +49,8 @@ class Site:
     app: Starlette = field(init=False)
     health: list[Health] = field(default_factory=lambda: [Health(True)])
     woken: list[int] = field(default_factory=list)
+    accepted: list[bytes] = field(default_factory=list)
+    """Mails that were written on pages."""
 
     async def healthy(self) -> Health:
         return self.health[-1]
@@ -61,6 +65,14 @@ class Site:
 
     def browser(self, **headers: str) -> Browser:
         return Browser(self.port, headers)
+
+    async def accept(self, raw: bytes, envelope: Envelope) -> None:
+        """The journal, and the flow at once."""
+        now = self.clock.now
+        self.accepted.append(raw)
+        id = await self.database.write(lambda tx: tx.journal.append(envelope, raw_mail.pack(raw), now))
+        read = self.desk.read(raw, envelope)
+        await self.database.write(lambda tx: self.desk.handle(tx, id, read, now))
 
     # --- mail -------------------------------------------------------------------------
 
@@ -162,6 +174,7 @@ async def open_site(sqlite_url: str, tmp_path: Path, clock: Clock) -> AsyncItera
                 clock,
                 lambda: site.healthy(),
                 lambda: site.woken.append(1),
+                site.accept,
                 passwords=made,
                 answer_seconds=answer_seconds,
             )

@@ -393,7 +393,11 @@ class World:
 
     def visit(self, contact: Any) -> Any:
         """What a page asks of a request, and no more."""
-        portal = SimpleNamespace(desk=self.desk, settings=SimpleNamespace(portal=SimpleNamespace(allow_replies=True)))
+        portal = SimpleNamespace(
+            desk=self.desk,
+            settings=SimpleNamespace(portal=SimpleNamespace(allow_replies=True, allow_requests=True)),
+            files_limit=1,
+        )
         return SimpleNamespace(
             contact=contact,
             portal=portal,

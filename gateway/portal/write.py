@@ -1,0 +1,235 @@
+"""What a customer writes on a page, a reply or a new request, becomes a mail and takes the way of every mail.
+
+It is written into the journal before the page says that it has arrived; what becomes of it is decided by the
+flow, by the same rules. Sent twice it is the same mail. Whatever goes wrong, the text is given back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from dataclasses import dataclass
+
+from starlette.responses import Response
+
+from gateway.core import token
+from gateway.core.buttons import mailbox_of, plain_subject
+from gateway.core.lifecycle import Status
+from gateway.core.policy import Mailbox
+from gateway.core.ticket import Ticket
+from gateway.errors import OversizeMail
+from gateway.mail.message import Address, Envelope
+from gateway.mail.text import one_line
+from gateway.portal import acts, pages, views
+from gateway.portal.refusal import Refusal
+from gateway.portal.request import PageRequest
+from gateway.portal.session import new_token
+from gateway.render import wire
+from storage.tx import Tx
+
+log = logging.getLogger("replydesk.portal")
+
+SOURCE = "portal"
+"""Of the envelope."""
+TEXT_LIMIT = 50_000
+SUBJECT_LIMIT = 200
+"""Characters."""
+FILES = 10
+LOOKS, LOOK_SECONDS = 15, 0.1
+"""So often a page looks whether its mail was decided about, to lead to the ticket."""
+_ONCE = re.compile(r"[\w-]{20,64}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class _Letter:
+    """What a form says."""
+
+    subject: str
+    text: str
+    once: str
+    """Names this one page: the same form sent again is the same mail."""
+
+
+def reply_form(request: PageRequest, number: int, text: str = "", error: str = "") -> views.WriteForm:
+    solved = request.fields.get("solved") == "yes"
+    return _form(request, f"/tickets/{number}", text=text, solved=solved, error=error)
+
+
+def _form(request: PageRequest, path: str, **shown: object) -> views.WriteForm:
+    given = request.fields.get("once", "")
+    once = given if _ONCE.fullmatch(given) else new_token()
+    return views.WriteForm(request.href(path), once, request.portal.files_limit, **shown)  # type: ignore[arg-type]  # names of its fields
+
+
+# --- a reply -------------------------------------------------------------------------------
+
+
+async def reply(request: PageRequest) -> Response:
+    """The requester answers on the page of an open ticket."""
+    portal, words = request.portal, request.words
+    if not portal.settings.portal.allow_replies:
+        raise Refusal(405, Allow="GET, HEAD")
+    number = request.number("number")
+    found, entries = await portal.database.read(lambda tx: pages.conversation(request, tx, number, pages.MESSAGES))
+    text, solved = request.fields.get("text", "").strip(), request.fields.get("solved") == "yes"
+    empty = words.gettext("Please write something, or tick the box.") if not (text or request.files or solved) else ""
+    status, error = _fault(request, text, empty)
+    if error:
+        view = pages.view_of_ticket(request, found, entries, reply=reply_form(request, number, text, error))
+        return await request.page(view, status)
+    if found.status is Status.CLOSED or found.merged_into:
+        if await _decided(request, _id(request, found, _once(request))):
+            # The same form once more: it closed the ticket itself.
+            return request.go(f"/tickets/{number}?added=1")
+        raise Refusal(409, _closed(request, number, text))
+    if not text and not request.files:
+        await portal.database.write(lambda tx: acts.close_on_page(portal.desk, tx, number, request.now))
+        portal.wake()
+        return request.go(f"/tickets/{number}?added=1")
+    subject = f"Re: {plain_subject(found, portal.desk.policy)} [{request.reference(found)}]"
+    number = await _send(request, found, _Letter(subject, text, _once(request)), solved=solved) or number
+    return request.go(f"/tickets/{number}?added=1")
+
+
+def _closed(request: PageRequest, number: int, text: str) -> views.NoticePage:
+    words = request.words
+    return views.NoticePage(
+        words.gettext("The ticket is closed"),
+        words.gettext(
+            "The ticket was closed in the meantime, so your text was not added. Please send it by "
+            "e-mail: that opens the ticket again."
+        ),
+        (request.to(words.gettext("Back to the ticket"), f"/tickets/{number}"),),
+        kept=text,
+    )
+
+
+# --- a new request ---------------------------------------------------------------------------
+
+
+async def new_form(request: PageRequest) -> Response:
+    about = await _about(request)
+    subject = plain_subject(about, request.portal.desk.policy) if about else ""
+    return await request.page(_new_page(request, about, subject))
+
+
+async def new(request: PageRequest) -> Response:
+    """A request of the visitor's own, or more about a ticket that is closed: that opens it, or is linked to it."""
+    about, words = await _about(request), request.words
+    subject = one_line(request.fields.get("subject", ""), SUBJECT_LIMIT)
+    text = request.fields.get("text", "").strip()
+    empty = words.gettext("Please write what it is about.") if not (text or request.files) else ""
+    status, error = _fault(request, text, empty)
+    if error:
+        return await request.page(_new_page(request, about, subject, text, error), status)
+    if about:
+        subject = f"Re: {subject or about.subject} [{request.reference(about)}]"
+    number = await _send(request, about, _Letter(subject, text, _once(request)))
+    return request.go(f"/tickets/{number}?added=1" if number else "/tickets?added=1")
+
+
+async def _about(request: PageRequest) -> Ticket | None:
+    """The closed ticket the visitor goes on with. Refusal where the site has no form for new requests."""
+    if not request.portal.settings.portal.allow_requests:
+        raise Refusal(404)
+    given = request.http.query_params.get("about", "")
+    if not re.fullmatch(r"[1-9]\d{0,8}", given, re.ASCII):
+        return None
+    found = await request.portal.database.read(lambda tx: pages.own(tx, pages.customer(request), int(given)))
+    return found if found.status is Status.CLOSED and not found.merged_into else None
+
+
+def _new_page(
+    request: PageRequest, about: Ticket | None, subject: str, text: str = "", error: str = ""
+) -> views.NewRequestPage:
+    box = mailbox_of(about, request.portal.desk.policy)
+    path = f"/new?about={about.number}" if about else "/new"
+    about_line = f"{request.reference(about)} · {about.subject}" if about else ""
+    return views.NewRequestPage(_form(request, path, text=text, error=error), subject, box.address, about_line)
+
+
+# --- the mail ---------------------------------------------------------------------------------
+
+
+def _fault(request: PageRequest, text: str, empty: str) -> tuple[int, str]:
+    """Status and sentence about what is wrong with a form; an empty sentence when nothing is."""
+    words, portal = request.words, request.portal
+    if request.too_much or len(request.files) > FILES:
+        return 413, words.gettext(
+            "These files are too large: {size} MB in all is the most. Please choose others, or send them by e-mail.",
+            size=portal.files_limit // 1_000_000,
+        )
+    if len(text) > TEXT_LIMIT:
+        return 422, words.gettext("Please use at most 50,000 characters. Longer texts can be sent by e-mail.")
+    if empty:
+        return 422, empty
+    if not portal.limits.write_contact.take(pages.customer(request).key, request.now.timestamp()):
+        return 429, words.gettext("That is a lot at once. Please try again in an hour, or write by e-mail.")
+    return 200, ""
+
+
+def _once(request: PageRequest) -> str:
+    given = request.fields.get("once", "")
+    return given if _ONCE.fullmatch(given) else new_token()
+
+
+def _id(request: PageRequest, about: Ticket | None, once: str) -> str:
+    """Message-ID of what this page sends: nobody can foresee another visitor's."""
+    policy = request.portal.desk.policy
+    mark = token.fingerprint(policy.keys, f"portal\0{pages.customer(request).key}\0{once}")
+    return f"portal.{mark}@{mailbox_of(about, policy).domain}"
+
+
+async def _send(request: PageRequest, about: Ticket | None, letter: _Letter, *, solved: bool = False) -> int | None:
+    """Write the mail into the journal, and wait a moment for its ticket; None where that takes longer."""
+    portal, contact = request.portal, pages.customer(request)
+    box = mailbox_of(about, portal.desk.policy)
+    to, text = box.address, letter.text
+    if about and box.reply_address:
+        mark = token.address_token(portal.desk.policy.keys, "c" if solved else "t", about.named)
+        to = box.reply_address.replace("{token}", mark)
+    elif solved:
+        text = f"#close\n\n{text}"
+    id = _id(request, about, letter.once)
+    data = wire.letter(
+        author=contact.as_address,
+        to=Address(box.address, box.name),
+        subject=letter.subject,
+        date=request.now,
+        message_id=id,
+        language=request.words.language,
+        text=text,
+        top=_top(request, contact.address, box),
+    )
+    files = [wire.Enclosed(f.name, f.content_type, f.data) for f in request.files]
+    raw = await asyncio.to_thread(wire.attach, data, files)
+    envelope = Envelope(SOURCE, contact.address, (to,), request.client, contact.address)
+    try:
+        await portal.accept(raw, envelope)
+    except OversizeMail:
+        raise Refusal(413) from None
+    log.info("written on the page", extra={"about": about.number if about else None, "files": len(files)})
+    return await _decided(request, id)
+
+
+def _top(request: PageRequest, address: str, box: Mailbox) -> tuple[tuple[str, str], ...]:
+    """What a mail server writes on top (RFC 5321 section 4.4); `with` as RFC 3848 has no word for a page."""
+    now = wire.format_datetime(request.now)
+    return (
+        ("Return-Path", f"<{address}>"),
+        ("Received", f"from portal by {box.domain} with HTTP; {now}"),
+    )
+
+
+async def _decided(request: PageRequest, message_id: str) -> int | None:
+    def ticket(tx: Tx) -> int | None:
+        seen = tx.threads.seen(message_id, "")
+        return seen.ticket if seen else None
+
+    for n in range(LOOKS):
+        if n:
+            await asyncio.sleep(LOOK_SECONDS)
+        if number := await request.portal.database.read(ticket):
+            return number
+    return None

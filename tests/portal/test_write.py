@@ -1,0 +1,205 @@
+"""What is written on a page is a mail: in the journal before the page says so, decided by the same rules."""
+
+from __future__ import annotations
+
+from email import message_from_bytes
+from email import policy as email_policy
+from email.message import EmailMessage
+
+import pytest
+
+from gateway.core.lifecycle import Status
+from gateway.core.ticket import EntryKind
+from gateway.errors import StorageUnavailable
+from gateway.portal import form
+from gateway.portal.refusal import Refusal
+from tests.portal.conftest import ANNA, ERIKA, MAX, Opened, Site
+
+PNG = b"\x89PNG\r\n\x1a\n--\r\n\r\n" + bytes(range(256))
+
+
+@pytest.fixture
+async def writing(open_site: Opened) -> Site:
+    return await open_site(portal={"allow_replies": True, "allow_requests": True})
+
+
+def _mail(raw: bytes) -> EmailMessage:
+    found = message_from_bytes(raw, policy=email_policy.default)
+    assert isinstance(found, EmailMessage)
+    return found
+
+
+async def test_a_new_request_is_a_mail_from_the_customer(writing: Site) -> None:
+    """To the mailbox, with files byte for byte; the ticket is shown, acknowledged and announced as any other."""
+    site = writing
+    await site.mail(ERIKA, "First")
+    browser = await site.customer(ERIKA)
+    assert "/new" in (await browser.get("/tickets")).hrefs
+    files = (("Bild „ü“.png", "image/png", PNG), ("a.html", "text/html", b"<script>"))
+    page = await browser.upload(
+        "/new", {"subject": "Grüße\r\nBcc: x@example.org", "text": "It burns.\r\n.\r\nFrom here"}, files
+    )
+    assert page.location == "/tickets/2?added=1"
+    page = await browser.follow(page)
+    assert "It burns.\n.\nFrom here" in page.html
+    paths = [h for h in page.hrefs if "/files/" in h]
+    assert (await browser.get(paths[0])).data == PNG
+    (raw,) = site.accepted
+    mail = _mail(raw)
+    assert mail["from"] == ERIKA
+    assert mail["to"] == "Example Support <support@example.com>"
+    assert mail["subject"] == "Grüße Bcc: x@example.org"
+    assert mail["bcc"] is None
+    assert len(await site.sent(ERIKA, "request_received")) == 2
+    assert "It burns." in (await site.sent(ANNA, "agent_notice"))[-1]
+    assert not await site.room.broken()
+
+
+async def test_a_reply_takes_files_and_may_close(writing: Site) -> None:
+    """The entry holds both; the requester closed it."""
+    site = writing
+    number = await site.mail(ERIKA, "Printer")
+    browser = await site.customer(ERIKA)
+    page = await browser.upload(
+        f"/tickets/{number}", {"text": "Works.", "solved": "yes"}, (("a.png", "image/png", PNG),)
+    )
+    assert page.location == f"/tickets/{number}?added=1"
+    ticket = await site.database.read(lambda tx: tx.reads.get(number))
+    assert (ticket.status, ticket.closed_by) == (Status.CLOSED, "requester")
+    said = await site.database.read(lambda tx: tx.reads.entries(number, [EntryKind.CORRESPONDENCE]))
+    assert said[-1].body_text == "Works."
+    assert [a.filename for a in said[-1].attachments] == ["a.png"]
+
+
+async def test_a_closed_ticket_is_gone_on_with(writing: Site) -> None:
+    """On the page for it: as a mail would, it opens the ticket again."""
+    site = writing
+    number = await site.mail(ERIKA, "Printer")
+    await site.answer(number, "#close\nDone.")
+    browser = await site.customer(ERIKA)
+    page = await browser.get(f"/tickets/{number}")
+    path = f"/new?about={number}"
+    assert path in page.hrefs
+    assert "Printer" in (await browser.get(path)).text
+    page = await browser.upload(path, {"text": "It burns again."})
+    assert page.location == f"/tickets/{number}?added=1"
+    assert (await site.database.read(lambda tx: tx.reads.get(number))).status is Status.WAITING_ON_US
+
+
+async def test_a_ticket_closed_too_long_is_followed_by_another(open_site: Opened) -> None:
+    """Linked, as with a mail."""
+    site = await open_site(portal={"allow_requests": True}, lifecycle={"reopen_window_days": 5})
+    number = await site.mail(ERIKA, "Printer")
+    await site.answer(number, "#close\nDone.")
+    site.clock.forward(days=6)
+    browser = await site.customer(ERIKA)
+    page = await browser.upload(f"/new?about={number}", {"subject": "Printer", "text": "It burns again."})
+    assert page.location == f"/tickets/{number + 1}?added=1"
+    assert (await site.database.read(lambda tx: tx.reads.get(number + 1))).follows == number
+
+
+async def test_without_leave_there_is_no_form(site: Site) -> None:
+    """Neither shown nor taken, and a request begins by mail."""
+    number = await site.mail(ERIKA, "Printer")
+    browser = await site.customer(ERIKA)
+    page = await browser.get("/tickets")
+    assert "/new" not in page.hrefs
+    assert "mailto:support@example.com" in page.hrefs
+    assert (await browser.get("/new")).status == 404
+    assert (await browser.upload("/new", {"text": "x"}, form_at="/tickets")).status == 404
+    assert (await browser.upload(f"/tickets/{number}", {"text": "x"}, form_at="/tickets")).status == 405
+    assert not site.accepted
+
+
+async def test_another_ticket_is_not_gone_on_with(writing: Site) -> None:
+    """404 for whoever does not own it; a closed one of somebody else is nobody's business."""
+    site = writing
+    number = await site.mail(MAX, "Secret")
+    await site.answer(number, "#close\nDone.")
+    await site.mail(ERIKA, "Mine")
+    browser = await site.customer(ERIKA)
+    page = await browser.get(f"/new?about={number}")
+    assert page.status == 404
+    assert "Secret" not in page.html
+    assert (await browser.upload(f"/new?about={number}", {"text": "x"}, form_at="/new")).status == 404
+
+
+async def test_too_large_files_cost_no_word(open_site: Opened) -> None:
+    """The page says what the most is and gives the text back; nothing is taken."""
+    site = await open_site(portal={"allow_requests": True}, limits={"max_message_bytes": 4_000_000})
+    await site.mail(ERIKA, "First")
+    browser = await site.customer(ERIKA)
+    files = (("big.bin", "application/octet-stream", b"x" * 2_400_000),)
+    page = await browser.upload("/new", {"subject": "Big", "text": "My long text"}, files)
+    assert page.status == 413
+    assert "2 MB in all" in page.error("text")
+    assert "My long text</textarea>" in page.html
+    assert page.field("subject") == "Big"
+    assert not site.accepted
+
+
+async def test_a_database_that_is_away_costs_no_word(writing: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """503 with the text to be copied, whether the visitor could be looked up or only the journal fails."""
+    site = writing
+    number = await site.mail(ERIKA, "Printer")
+    browser = await site.customer(ERIKA)
+    path = f"/tickets/{number}"
+    mark = (await browser.get(path)).field("mark")
+
+    async def away(*_: object) -> None:
+        raise StorageUnavailable("the disk is full")
+
+    for verb in ("write", "read"):
+        monkeypatch.setattr(site.database, verb, away)
+        page = await browser.post(path, {"mark": mark, "text": "My <long> text"})
+        assert page.status == 503
+        assert page.headers["retry-after"]
+        assert "My &lt;long&gt; text</textarea>" in page.html
+        assert "try again in a minute" in page.text
+
+
+async def test_a_session_that_ended_costs_no_word(writing: Site) -> None:
+    """However large the files are, the text that came before them is shown."""
+    site = writing
+    await site.mail(ERIKA, "First")
+    browser = await site.customer(ERIKA)
+    files = (("big.bin", "application/octet-stream", b"x" * 1_000_000),)
+    await browser.get("/new")
+    site.clock.forward(hours=13)
+    page = await browser.upload("/new", {"text": "My long text"}, files)
+    assert page.status == 401
+    assert "My long text</textarea>" in page.html
+    assert "/sign-in?next=%2Fnew" in page.hrefs
+
+
+async def test_nobody_floods_from_a_page(writing: Site) -> None:
+    """Thirty an hour; the text of the next is given back."""
+    site = writing
+    await site.mail(ERIKA, "First")
+    browser = await site.customer(ERIKA)
+    contact = await site.database.read(lambda tx: tx.contacts.get(ERIKA))
+    window = site.app.state.portal.limits.write_contact
+    for _ in range(30):
+        window.add(contact.key, site.clock.now.timestamp())
+    page = await browser.upload("/new", {"text": "One more"})
+    assert page.status == 429
+    assert "One more</textarea>" in page.html
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"--x--",
+        b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n1',
+        b"--x\r\nContent-Disposition: attachment\r\n\r\n1\r\n--x--",
+        b"\r\n--x".join([b"--x", *[b'\r\nContent-Disposition: form-data; name="a"\r\n\r\n1'] * 30, b"--"]),
+    ],
+)
+def test_a_body_that_no_browser_sends_is_refused(body: bytes) -> None:
+    """Cut, without names, with too many parts: 400."""
+    if body == b"--x--":
+        assert form.multipart("multipart/form-data; boundary=x", body) == form.Form()
+        return
+    with pytest.raises(Refusal):
+        form.multipart("multipart/form-data; boundary=x", body)
