@@ -16,7 +16,7 @@ SUITES := bookworm trixie
 # What a Debian for the tests holds, beside what is essential: what the package needs, and the mail servers around it.
 IN_DEBIAN := ca-certificates,python3,adduser,iproute2,postfix,dovecot-imapd,swaks,procps,openssl
 
-.PHONY: deb debian loops setup demo test audit-lab crash faults hostile interop lint format messages corpus compare bench lock clean
+.PHONY: gallery deb debian loops setup demo test audit-lab crash faults hostile interop lint format messages corpus compare bench lock clean
 
 setup: $(VENV)/ready
 
@@ -75,6 +75,10 @@ loops: setup
 hostile: setup
 	$(BIN)/python -m pytest -n $(WORKERS) tests/mail/test_hostile.py tests/portal/test_hostile.py tests/portal/test_guessing.py \
 		tests/walks/test_attacks.py tests/walks/test_from_tricks.py tests/receive/test_limits.py
+
+# Every mail, page and terminal screen as a picture in gallery/, with index.html; LANGUAGES="de fr" takes these alone.
+gallery: setup
+	$(BIN)/python -m tests.gallery gallery $(LANGUAGES)
 
 lint: setup
 	$(BIN)/ruff format --check .

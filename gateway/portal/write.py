@@ -10,6 +10,7 @@ import asyncio
 import logging
 import re
 from dataclasses import dataclass
+from email.utils import format_datetime
 
 from starlette.responses import Response
 
@@ -215,7 +216,7 @@ async def _send(request: PageRequest, about: Ticket | None, letter: _Letter, *, 
 
 def _top(request: PageRequest, address: str, box: Mailbox) -> tuple[tuple[str, str], ...]:
     """What a mail server writes on top (RFC 5321 section 4.4); `with` as RFC 3848 has no word for a page."""
-    now = wire.format_datetime(request.now)
+    now = format_datetime(request.now)
     return (
         ("Return-Path", f"<{address}>"),
         ("Received", f"from portal by {box.domain} with HTTP; {now}"),
