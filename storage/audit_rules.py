@@ -7,7 +7,6 @@ import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from string import Formatter
 from typing import Any
 
@@ -20,16 +19,15 @@ from sqlalchemy import (
     and_,
     exists,
     func,
-    inspect,
     or_,
     select,
-    text,
 )
 
 from gateway.core.lifecycle import Status
 from gateway.core.reason import Reason
 from gateway.mail.message import KindName
-from storage import seals
+from storage import audit_shape, seals
+from storage.audit_shape import Since
 from storage.journal import HELD, PENDING, SETTLED
 from storage.outbox import OPEN, State
 from storage.tables import CHAIN, CONTACT, ENTRY, JOURNAL, MESSAGE_ID, OUTBOX, RAW, TICKET, metadata
@@ -83,15 +81,6 @@ NEEDS_NO_TICKET = frozenset(
 """Reasons by which a mail is settled without a ticket."""
 NEEDS_NO_ENTRY = NEEDS_NO_TICKET | {Reason.AGENT_COMMAND, Reason.AGENT_EMPTY, Reason.AGENT_UNDOES, Reason.DRAFT_SENT}
 """Reasons by which a mail concerns a ticket and is not kept on it: there is nothing in it to keep."""
-
-
-@dataclass(frozen=True, slots=True)
-class Since:
-    """The newest rows an audit saw; the next may begin behind them."""
-
-    journal: int = 0
-    entry: int = 0
-    outbox: int = 0
 
 
 Find = Callable[[Connection, Since], Iterator[str]]
@@ -235,30 +224,6 @@ def _more_gone(connection: Connection, since: Since) -> Iterator[str]:
     known = connection.execute(select(CHAIN.c.number).where(CHAIN.c.name == seals.GONE)).scalar() or 0
     if there > known:
         yield f"{there} mails have no bytes, and retention and erasure took those of {known}"
-
-
-def _other_shape(connection: Connection, since: Since) -> Iterator[str]:
-    there = inspect(connection)
-    tables = set(there.get_table_names())
-    for table in metadata.sorted_tables:
-        if table.name not in tables:
-            yield f"the table {table.name} is gone"
-            continue
-        indexes = {index["name"] for index in there.get_indexes(table.name)}
-        for index in sorted(str(index.name) for index in table.indexes):
-            if index not in indexes:
-                yield f"the index {index} of {table.name} is gone"
-
-
-def _damaged_pages(connection: Connection, since: Since) -> Iterator[str]:
-    if connection.dialect.name == "sqlite" and not since.journal:
-        file = next((row[2] for row in connection.execute(text("PRAGMA database_list")) if row[1] == "main"), "")
-        page = int(connection.execute(text("PRAGMA page_size")).scalar_one())
-        if file and (size := Path(file).stat().st_size) % page:
-            yield f"the file has {size} bytes, and its pages have {page}"
-        for (said,) in connection.execute(text("PRAGMA integrity_check")):
-            if said != "ok":
-                yield said
 
 
 _SETTLED = JOURNAL.c.state == SETTLED
@@ -442,6 +407,7 @@ RULES: tuple[AuditRule, ...] = (
         ),
     ),
     AuditRule("references", "Whatever a row names is there: ticket, entry, mail, contact.", _broken_references),
-    AuditRule("shape", "Every table and index is there.", _other_shape),
-    AuditRule("pages", "The database file is whole.", _damaged_pages),
+    AuditRule("search", "Whatever was written is found by its words.", audit_shape.unsearchable),
+    AuditRule("shape", "Every table and index is there.", audit_shape.other_shape),
+    AuditRule("pages", "The database file is whole.", audit_shape.damaged_pages),
 )

@@ -28,7 +28,7 @@ from sqlalchemy.exc import InterfaceError as SAInterfaceError
 from sqlalchemy.pool import QueuePool
 
 from gateway.errors import ConfigError, StorageFull, StorageUnavailable
-from storage import seals
+from storage import seals, search
 from storage.turn import Turn
 from storage.tx import Tx
 
@@ -84,6 +84,7 @@ class Database:
                 connection.commit()
 
         seals.listen(self.engine)
+        search.listen(self.engine)
         self._writers = [
             _Writer(self.engine, GROUP if self.is_sqlite else 1, f"writer-{n}")
             for n in range(1 if self.is_sqlite else POSTGRESQL_WRITERS)
@@ -245,9 +246,11 @@ def _one(engine: Engine, work: Callable[[Tx], T]) -> T:
 
 
 def _sealed(connection: Connection, work: Callable[[Tx], T]) -> T:
-    """A piece of work, and the sums of what it changed."""
+    """A piece of work, and the sums and the words of what it changed."""
     seals.begin(connection)
+    search.begin(connection)
     result = work(Tx(connection))
+    search.finish(connection)
     seals.finish(connection)
     return result
 

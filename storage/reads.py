@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -19,7 +19,6 @@ from sqlalchemy import (
     cast,
     false,
     func,
-    literal,
     or_,
     select,
 )
@@ -30,11 +29,14 @@ from gateway.core.ticket import Entry, EntryKind, Participant, Role, Ticket
 from gateway.core.token import Named
 from gateway.errors import UnknownTicket
 from gateway.mail.message import Address, Attachment, address_key
+from storage.search import tickets_with
 from storage.statement import Statement
 from storage.tables import CONTACT, ENTRY, LINK, PARTICIPANT, TICKET
 
 MAX_NUMBER = 2**31 - 1
 """PostgreSQL's integer. People write longer numbers, and it would not even compare them."""
+OPEN = tuple(status.value for status in Status if status is not Status.CLOSED)
+"""Named one by one, for what is not closed is found by no index."""
 
 _NAMED_IN_MAIL = (
     select(ENTRY.c.author_name)
@@ -81,7 +83,7 @@ class Wanted:
     status: str = ""
     """One of ours, or `open`."""
     text: str = ""
-    """Looked for in subject, own messages and names of files."""
+    """Words of subject, messages and names of files (`storage.search`)."""
     requester: str = ""
     mailbox: str = ""
     assignee: str = ""
@@ -168,7 +170,7 @@ class TicketReads:
 
     def _conditions(self, wanted: Wanted) -> Iterator[ColumnElement[bool]]:
         if wanted.status == "open":
-            yield TICKET.c.status != Status.CLOSED.value
+            yield TICKET.c.status.in_(OPEN)
         elif wanted.status:
             yield TICKET.c.status == wanted.status
         if wanted.requester:
@@ -187,22 +189,12 @@ class TicketReads:
             # The list is kept as JSON, in which a tag stands between quotes.
             yield cast(TICKET.c.tags, Text).contains(json.dumps(wanted.tag), autoescape=True)
         if wanted.text:
-            in_entry = select(ENTRY.c.id).where(
-                ENTRY.c.ticket == TICKET.c.number,
-                ENTRY.c.kind == EntryKind.CORRESPONDENCE.value,
-                or_(contains(ENTRY.c.body_text, wanted.text), self._has_file(wanted.text)),
-            )
-            yield or_(contains(TICKET.c.subject, wanted.text), in_entry.exists(), TICKET.c.number == wanted.number)
-
-    def _has_file(self, name: str) -> ColumnElement[bool]:
-        """A file of the entry is called so, or nearly."""
-        if self._connection.dialect.name == "sqlite":
-            file = func.json_each(ENTRY.c.attachments).table_valued("value").alias("file")
-            filename = func.json_extract(file.c.value, "$.filename")
-        else:
-            file = func.json_array_elements(ENTRY.c.attachments).table_valued("value").alias("file")
-            filename = func.json_extract_path_text(file.c.value, "filename")
-        return select(literal(1)).select_from(file).where(contains(filename, name)).exists()
+            # Of few tickets all are looked at, however many others have the same words.
+            few = wanted.requester or wanted.snoozed or wanted.status not in ("", Status.CLOSED.value)
+            others = list(self._conditions(replace(wanted, text="")))
+            among = select(TICKET.c.number).where(*others) if few else None
+            found = tickets_with(self._connection, wanted.text, among)
+            yield or_(TICKET.c.number.in_(found), TICKET.c.number == wanted.number)
 
     def counts(self) -> dict[str, int]:
         rows = self._connection.execute(select(TICKET.c.status, func.count()).group_by(TICKET.c.status))

@@ -194,6 +194,20 @@ class EntryRow(TableRow, table=True):
     """Which customers of a merged ticket may read it (`core.sides`)."""
 
 
+class SearchRow(TableRow, table=True):
+    """The words of a ticket's subject, or of one entry together with it (`storage.search`)."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    ticket: int = Field(sa_column=Column(ForeignKey("ticket.number", ondelete="CASCADE"), nullable=False))
+    entry_id: int | None = Field(
+        default=None, sa_column=Column(ForeignKey("entry.id", ondelete="CASCADE"), nullable=True, unique=True)
+    )
+    """None: of the subject."""
+    words: str = text_column()
+
+    __table_args__ = (Index("ix_search_ticket", "ticket", "entry_id"),)
+
+
 class ActRow(TableRow, table=True):
     """An agent's order that was carried out, and how it was before: what `#undo` needs."""
 
@@ -432,4 +446,5 @@ ACT, ALARM, AWAY, BLOCK, CHAIN = map(_table, (ActRow, AlarmRow, AwayRow, BlockRo
 CONTACT, DRAFT, ENTRY, JOB = map(_table, (ContactRow, DraftRow, EntryRow, JobRow))
 JOURNAL, LINK, MESSAGE_ID, OUTBOX = map(_table, (JournalRow, LinkRow, MessageIdRow, OutboxRow))
 PARTICIPANT, PLACE, PROBE, RATING = map(_table, (ParticipantRow, PlaceRow, ProbeRow, RatingRow))
-RAW, SESSION, TICKET, UNFETCHED = map(_table, (RawRow, SessionRow, TicketRow, UnfetchedRow))
+RAW, SEARCH, SESSION, TICKET = map(_table, (RawRow, SearchRow, SessionRow, TicketRow))
+UNFETCHED = _table(UnfetchedRow)

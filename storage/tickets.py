@@ -16,6 +16,7 @@ from gateway.core.ticket import Entry, EntryKind, Role, Ticket
 from gateway.errors import UnknownTicket
 from gateway.mail.message import Address, Attachment
 from gateway.mail.sentence import code
+from storage import search
 from storage.births import new_birth
 from storage.contacts import Contacts
 from storage.reads import TicketReads, entry_of
@@ -181,7 +182,9 @@ class Tickets:
             "birth": new_birth(),
             "old_marks": False,
         }
-        return int(_ADD_TICKET.scalar(self._connection, row))
+        number = int(_ADD_TICKET.scalar(self._connection, row))
+        search.add_subject(self._connection, number, new.subject)
+        return number
 
     def lock(self, number: int) -> bool:
         """Nobody else decides about this ticket until the transaction ends. True: somebody may have, a moment ago."""
@@ -324,6 +327,7 @@ class Tickets:
         }
         id = int(_ADD_ENTRY.scalar(self._connection, row))
         added(self._connection, ENTRY, row | {"id": id})
+        search.add_entry(self._connection, id, row)
         return entry_of(id, row)
 
     def set_target(self, number: int, target: Target | None) -> None:

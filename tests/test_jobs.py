@@ -47,7 +47,17 @@ async def test_each_is_written_down(database: Database, clock: Clock, tmp_path: 
     r = room(database, clock, tmp_path, **EVERYTHING)
     await look(r)
     found = await rows(r)
-    assert sorted(found) == ["audit", "canary", "digest", "ratings", "retention", "review", "sessions", "tickets"]
+    assert sorted(found) == [
+        "audit",
+        "canary",
+        "digest",
+        "ratings",
+        "retention",
+        "review",
+        "sessions",
+        "tickets",
+        "words",
+    ]
     assert {j.name: found[j.name].due_at - clock.now for j in JOBS if not j.daily} == {
         j.name: j.every for j in JOBS if not j.daily
     }
@@ -70,7 +80,7 @@ async def test_each_is_written_down(database: Database, clock: Clock, tmp_path: 
 
     off = room(database, clock, tmp_path)
     await look(off)
-    assert sorted(await rows(off)) == sorted(off.site.status.jobs) == ["audit", "sessions", "tickets"]
+    assert sorted(await rows(off)) == sorted(off.site.status.jobs) == ["audit", "sessions", "tickets", "words"]
 
 
 async def test_one_that_fails(
@@ -173,6 +183,7 @@ async def test_fired_twice_at_once_by_two_daemons(database_url: str, clock: Cloc
         "retention": 0,
         "sessions": 0,
         "audit": 0,
+        "words": 0,
     }
     made = [o.notice for o in (await r.outbox())[before:]]
     assert len(made) == expected.get(name, 0), made

@@ -26,7 +26,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
     listing = verbs.add_parser("list", help="tickets, latest activity first")
     listing.add_argument("--status", type=_status_or_open, help="a status, or open")
-    listing.add_argument("--text", default="", help="a piece of the subject or of what was written")
+    listing.add_argument("--text", default="", help="words of the subject, of what was written, of names of files")
     listing.add_argument("--requester", default="", metavar="ADDRESS")
     listing.add_argument("--mailbox", default="", metavar="ADDRESS")
     listing.add_argument("--assignee", default="", metavar="ADDRESS", help="an agent")

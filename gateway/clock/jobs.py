@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from functools import partial
 
-from gateway.clock import canary, retention, tickets
+from gateway.clock import canary, retention, tickets, words
 from gateway.clock.context import JobContext
 from gateway.core import digest
 from gateway.core.compose import Scene
@@ -180,6 +180,7 @@ JOBS: tuple[Job, ...] = (
     Job("canary", canary.EVERY, canary.send_probe),
     Job("retention", retention.EVERY, retention.apply_retention),
     Job("sessions", timedelta(minutes=30), sweep_sessions),
+    Job("words", words.EVERY, words.keep_words),
 )
 
 

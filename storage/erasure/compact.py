@@ -40,6 +40,8 @@ def overwrite(database: Database) -> Compacted:
         connection: Any = borrowed.driver_connection
         # The copy VACUUM makes may be large, and this one must not be made in memory.
         connection.execute("PRAGMA temp_store=FILE")
+        # Words of what was deleted stand in older pages of the index for search.
+        connection.execute("INSERT INTO search_index (search_index) VALUES ('optimize')")
         connection.execute("VACUUM")
         for _ in range(TRIES):
             busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()

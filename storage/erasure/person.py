@@ -22,7 +22,7 @@ from storage import raw
 from storage.journal import SETTLED
 from storage.outbox import OPEN
 from storage.reads import contains
-from storage.tables import CONTACT, ENTRY, JOURNAL, OUTBOX, PARTICIPANT, RAW, TICKET, metadata
+from storage.tables import CONTACT, ENTRY, JOURNAL, OUTBOX, PARTICIPANT, RAW, SEARCH, TICKET, metadata
 
 MARGIN = {"sqlite": 0, "postgresql": 1000}
 """Rows before the newest that are looked at again: on PostgreSQL a lower number may be committed later."""
@@ -295,7 +295,7 @@ def _texts(connection: Connection, found: Survey, known: Recognised, since: Mark
     """Rows of any table with a text that holds something of the person."""
     grown = {JOURNAL: since.journal, ENTRY: since.entry, OUTBOX: since.outbox}
     for table in metadata.sorted_tables:
-        if table is RAW:
+        if table in (RAW, SEARCH):  # words follow what they index
             continue
         newer = table.c.id > grown[table] if table in grown else None
         for key, row in texts_of(connection, table, newer):

@@ -1,0 +1,69 @@
+"""What the audit asks of the database itself: tables, indexes, pages, and the rows that are found by words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Connection, exists, inspect, or_, select, text
+
+from gateway.core.ticket import EntryKind
+from storage import search, search_index
+from storage.tables import ENTRY, SEARCH, metadata
+
+_STREAM = {"yield_per": 500, "stream_results": True}
+
+
+@dataclass(frozen=True, slots=True)
+class Since:
+    """The newest rows an audit saw; the next may begin behind them."""
+
+    journal: int = 0
+    entry: int = 0
+    outbox: int = 0
+
+
+def other_shape(connection: Connection, since: Since) -> Iterator[str]:
+    there = inspect(connection)
+    tables = set(there.get_table_names())
+    for table in metadata.sorted_tables:
+        if table.name not in tables:
+            yield f"the table {table.name} is gone"
+            continue
+        indexes = {index["name"] for index in there.get_indexes(table.name)}
+        for index in sorted(str(index.name) for index in table.indexes):
+            if index not in indexes:
+                yield f"the index {index} of {table.name} is gone"
+
+    if connection.dialect.name == "sqlite":
+        made = set(connection.execute(text("SELECT name FROM sqlite_master WHERE name LIKE 'search%'")).scalars())
+    else:
+        made = set(connection.execute(text("SELECT indexname FROM pg_indexes WHERE tablename = 'search'")).scalars())
+    for name in search_index.names(connection.dialect.name):
+        if name not in made:
+            yield f"{name}, by which words are found, is gone"
+
+
+def unsearchable(connection: Connection, since: Since) -> Iterator[str]:
+    """Entries and tickets without their row, as far as those of older versions were given one."""
+    upto, older = search.filled(connection), search.filled(connection, search.BEFORE)
+    bare = (
+        select(ENTRY.c.id, ENTRY.c.ticket)
+        .where(ENTRY.c.kind == EntryKind.CORRESPONDENCE.value, ENTRY.c.id > since.entry)
+        .where(or_(ENTRY.c.id <= upto, ENTRY.c.id > older))
+        .where(~exists().where(SEARCH.c.entry_id == ENTRY.c.id))
+    )
+    for id, ticket in connection.execute(bare, execution_options=_STREAM):
+        yield f"entry {id} of ticket {ticket} is not"
+
+
+def damaged_pages(connection: Connection, since: Since) -> Iterator[str]:
+    if connection.dialect.name == "sqlite" and not since.journal:
+        file = next((row[2] for row in connection.execute(text("PRAGMA database_list")) if row[1] == "main"), "")
+        page = int(connection.execute(text("PRAGMA page_size")).scalar_one())
+        if file and (size := Path(file).stat().st_size) % page:
+            yield f"the file has {size} bytes, and its pages have {page}"
+        for (said,) in connection.execute(text("PRAGMA integrity_check")):
+            if said != "ok":
+                yield said
