@@ -47,12 +47,19 @@ _INVITE = Statement(update(CONTACT).where(CONTACT.c.id == bindparam("whose")).va
 
 
 class Contacts:
+    """The contacts inside one transaction: each is asked for once, unless it is changed."""
+
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._found: dict[str, Contact | None] = {}
+        """By key."""
 
     def find(self, address: str) -> Contact | None:
-        row = _FIND.row(self._connection, {"wanted": address_key(address)})
-        return None if row is None else _row(row)
+        key = address_key(address)
+        if key not in self._found:
+            row = _FIND.row(self._connection, {"wanted": key})
+            self._found[key] = None if row is None else _row(row)
+        return self._found[key]
 
     def get(self, address: str) -> Contact:
         found = self.find(address)
@@ -76,7 +83,8 @@ class Contacts:
                 "created_at": now,
                 "password_hash": "",
             }
-            return _row(_ADD.row(self._connection, row))
+            made = self._found[who.key] = _row(_ADD.row(self._connection, row))
+            return made
         if who.name and not found.name and not is_shared(who):
             self._set(found.id, name=who.name[:200])
             return self.get(who.address)
@@ -85,10 +93,14 @@ class Contacts:
     def rename(self, who: Address) -> None:
         """A contact is called as in the newest mail; an address that many use has no name."""
         name = "" if is_shared(who) else who.name[:200]
-        _RENAME.run(self._connection, {"whose": who.key, "called": name})
+        found = self._found.get(who.key)
+        if found is None or found.name != name:
+            self._found.clear()
+            _RENAME.run(self._connection, {"whose": who.key, "called": name})
 
     def invite(self, id: int, now: datetime) -> None:
         """A registration mail goes out."""
+        self._found.clear()
         _INVITE.run(self._connection, {"whose": id, "now": now})
 
     def set_password(self, id: int, password_hash: str, now: datetime) -> None:
@@ -110,6 +122,7 @@ class Contacts:
 
     def set_undeliverable(self, address: str, since: datetime | None) -> None:
         """Mail to this address failed for good: automatic mail to it pauses. None: it may be written to again."""
+        self._found.clear()
         self._connection.execute(
             update(CONTACT).where(CONTACT.c.key == address_key(address)).values(undeliverable_since=since)
         )
@@ -166,6 +179,7 @@ class Contacts:
         return self._connection.execute(delete(SESSION).where(ended)).rowcount
 
     def _set(self, id: int, **values: Any) -> None:
+        self._found.clear()
         self._connection.execute(update(CONTACT).where(CONTACT.c.id == id).values(**values))
 
 

@@ -37,7 +37,9 @@ T = TypeVar("T")
 GROUP = 64
 """Pieces of work in one SQLite commit at most; keeps a single wait below some 100 ms."""
 GROUP_SECONDS = 0.025
-"""Then it is committed, and other processes have their turn."""
+"""Then it is committed."""
+WANTED_SECONDS = 0.005
+"""Then it is committed when another process waits for its turn: the door must not stand still while mails are decided."""
 POSTGRESQL_WRITERS = 4
 BUSY_SECONDS = 30
 """How long SQLite waits for another process (the command line) to finish its write."""
@@ -83,10 +85,11 @@ class Database:
                 connection.execute(f"SET idle_in_transaction_session_timeout = '{STALLED_SECONDS}s'")
                 connection.commit()
 
+        wanted = self._turn.is_wanted if self.is_sqlite else _never
         seals.listen(self.engine)
         search.listen(self.engine)
         self._writers = [
-            _Writer(self.engine, GROUP if self.is_sqlite else 1, f"writer-{n}")
+            _Writer(self.engine, GROUP if self.is_sqlite else 1, f"writer-{n}", wanted)
             for n in range(1 if self.is_sqlite else POSTGRESQL_WRITERS)
         ]
         self._queue: queue.SimpleQueue[_Work[Any] | None] = queue.SimpleQueue()
@@ -164,8 +167,8 @@ class _Work(Generic[T]):
 
 
 class _Writer:
-    def __init__(self, engine: Engine, group: int, name: str) -> None:
-        self.engine, self.group, self.name = engine, group, name
+    def __init__(self, engine: Engine, group: int, name: str, wanted: Callable[[], bool]) -> None:
+        self.engine, self.group, self.name, self._wanted = engine, group, name, wanted
         self._thread: threading.Thread | None = None
 
     def start(self, work: queue.SimpleQueue[_Work[Any] | None]) -> None:
@@ -218,9 +221,10 @@ class _Writer:
         done = 0
         with self.engine.begin() as connection:
             driver: Any = connection.connection.dbapi_connection
-            until = time.monotonic() + GROUP_SECONDS
+            began = time.monotonic()
             for work in batch:
-                if done and time.monotonic() > until:
+                took = time.monotonic() - began
+                if done and (took > GROUP_SECONDS or (took > WANTED_SECONDS and self._wanted())):
                     break
                 done += 1
                 # None is released: the commit does that. A piece cannot be done twice, for some remember what they did.
@@ -233,6 +237,10 @@ class _Writer:
                     driver.execute("ROLLBACK TO piece")
                     work.error = error
         return done
+
+
+def _never() -> bool:
+    return False
 
 
 def _resolve(done: list[_Work[Any]]) -> None:

@@ -52,7 +52,9 @@ _NAMED_IN_MAIL = (
 )
 """A name belongs to a mail: one address may be many people's, of a form or a telephone system."""
 _NAMES = Statement(
-    select(TICKET.c.number, _NAMED_IN_MAIL).where(TICKET.c.number.in_(bindparam("numbers", expanding=True)))
+    select(TICKET.c.number, _NAMED_IN_MAIL.label("name")).where(
+        TICKET.c.number.in_(bindparam("numbers", expanding=True))
+    )
 )
 """Apart from the tickets: where many are sorted, only those that are shown need it."""
 _TICKET = select(TICKET, CONTACT.c.address.label("requester_address"), CONTACT.c.name.label("requester_name")).join(
@@ -64,7 +66,11 @@ _OPEN_OF = Statement(
     .order_by(TICKET.c.number.desc())
     .limit(bindparam("most"))
 )
-_TICKETS = Statement(_TICKET.where(TICKET.c.number.in_(bindparam("numbers", expanding=True))))
+_TICKETS = Statement(
+    _TICKET.add_columns(_NAMED_IN_MAIL.label("name_in_mail")).where(
+        TICKET.c.number.in_(bindparam("numbers", expanding=True))
+    )
+)
 _PEOPLE = Statement(
     select(PARTICIPANT)
     .where(PARTICIPANT.c.ticket.in_(bindparam("numbers", expanding=True)))
@@ -237,14 +243,17 @@ class TicketReads:
         wanted = sorted({n for n in numbers if 0 < n <= MAX_NUMBER})
         if not wanted:
             return []
-        return self._with_people(_TICKETS.rows(self._connection, {"numbers": wanted}))
+        rows = _TICKETS.rows(self._connection, {"numbers": wanted})
+        return self._with_people(rows, {row.number: row.name_in_mail for row in rows if row.name_in_mail})
 
-    def _with_people(self, rows: Sequence[Row[Any]]) -> list[Ticket]:
+    def _with_people(self, rows: Sequence[Row[Any]], named: dict[int, str] | None = None) -> list[Ticket]:
+        """`named`: what requesters are called in their mails, by ticket, where that is read already."""
         numbers = [row.number for row in rows]
         people: dict[int, list[Participant]] = {}
-        names: dict[int, str] = {}
+        names = named or {}
         if numbers:
-            names = {row[0]: row[1] for row in _NAMES.rows(self._connection, {"numbers": numbers}) if row[1]}
+            if named is None:
+                names = {row[0]: row[1] for row in _NAMES.rows(self._connection, {"numbers": numbers}) if row[1]}
             found = _PEOPLE.rows(self._connection, {"numbers": numbers})
             for p in found:
                 people.setdefault(p.ticket, []).append(

@@ -78,6 +78,7 @@ GONE = "bytes-gone"
 """Counts the raw mails whose bytes were deleted by ourselves."""
 BATCH = 500
 _KEY = "seals"
+_LAST = "end of the chain"
 
 Row = Mapping[str, Any] | RowMapping
 
@@ -120,6 +121,11 @@ _FREE = Statement(_HEADS.order_by(CHAIN.c.name).limit(1).with_for_update(skip_lo
 _ADVANCE = Statement(
     update(CHAIN).where(CHAIN.c.name == bindparam("lane")).values(number=bindparam("place"), digest=bindparam("made"))
 )
+_GO_ON = Statement(
+    update(CHAIN)
+    .where(CHAIN.c.name == bindparam("lane"), CHAIN.c.number == bindparam("was"), CHAIN.c.digest == bindparam("before"))
+    .values(number=bindparam("place"), digest=bindparam("made"))
+)
 _MORE = TICKET.c.sum + bindparam("more", type_=BigInteger)
 _ADD = Statement(
     update(TICKET)
@@ -130,6 +136,14 @@ _ADD = Statement(
 
 def next_link(connection: Connection, row: Row) -> dict[str, Any]:
     """Lane, place and link of a journal row that is about to be written; the lane is ours until the commit."""
+    last: tuple[str, int, str] | None = connection.info.get(_LAST)
+    if last is not None:
+        # What this connection wrote last is the end still, unless it was rolled back or another process wrote since.
+        name, was, before = last
+        made = link(before, was + 1, seal(row))
+        if _GO_ON.run(connection, {"lane": name, "was": was, "before": before, "place": was + 1, "made": made}):
+            connection.info[_LAST] = (name, was + 1, made)
+            return {"lane": name, "place": was + 1, "link": made}
     head = _FREE.row(connection, {})
     if head is None:
         lanes = connection.execute(select(CHAIN.c.name).where(CHAIN.c.name.like("journal:%"))).all()
@@ -140,6 +154,9 @@ def next_link(connection: Connection, row: Row) -> dict[str, Any]:
     place = head.number + 1
     made = link(head.digest, place, seal(row))
     _ADVANCE.run(connection, {"lane": head.name, "place": place, "made": made})
+    if connection.dialect.name == "sqlite":
+        # Elsewhere the lane may be another's meanwhile, and would have to be waited for.
+        connection.info[_LAST] = (head.name, place, made)
     return {"lane": head.name, "place": place, "link": made}
 
 

@@ -52,8 +52,8 @@ class Applied:
 class Tickets:
     """What changes tickets inside one transaction."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, connection: Connection, contacts: Contacts) -> None:
+        self._connection, self._contacts = connection, contacts
         self._reads = TicketReads(connection)
 
     def apply(self, decision: Decision, journal_id: int | None, now: datetime) -> Applied | None:
@@ -78,7 +78,9 @@ class Tickets:
         entry = self._add_entry(number, decision.entry, journal_id, happened_at) if decision.entry else None
         self._people(number, decision.change, happened_at)
         if decision.entry and decision.entry.role in _CUSTOMERS and decision.entry.author.name:
-            self._rename(number, decision.entry.author)
+            if decision.change.joined or not created:
+                self._rename(number, decision.entry.author)
+            self._contacts.rename(decision.entry.author)
         for kind, other in decision.change.links:
             self._link(number, other, kind, happened_at)
         event = REOPENED if decision.change.reopened else ""
@@ -158,7 +160,7 @@ class Tickets:
     def _open(self, decision: Decision, now: datetime, since: datetime) -> int:
         new = decision.new
         assert new is not None
-        contact = Contacts(self._connection).ensure(new.requester, now)
+        contact = self._contacts.ensure(new.requester, now)
         began = new.created_at or now
         row = {
             "status": (decision.change.status or Status.NEW).value,
@@ -232,7 +234,7 @@ class Tickets:
         if change.spam is not None:
             values["spam"] = change.spam
         if change.requester is not None:
-            contact = Contacts(self._connection).ensure(change.requester, now)
+            contact = self._contacts.ensure(change.requester, now)
             values |= {"requester_id": contact.id, "requester_key": contact.key}
         if change.snooze is not None:
             values |= _parked(change.snooze)
@@ -287,12 +289,11 @@ class Tickets:
             self._connection.execute(update(PARTICIPANT).where(*where).values(confirmed=True))
 
     def _rename(self, number: int, author: Address) -> None:
-        """Who writes is called as in this mail from now on."""
+        """A participant who writes is called as in this mail from now on."""
         called = author.name[:200]
         if _CALLED_OTHERWISE.rows(self._connection, {"number": number, "who": author.key, "called": called}):
             where = (PARTICIPANT.c.ticket == number, PARTICIPANT.c.key == author.key)
             self._connection.execute(update(PARTICIPANT).where(*where).values(name=called))
-        Contacts(self._connection).rename(author)
 
     def _link(self, number: int, other: int, kind: str, now: datetime) -> None:
         where = (LINK.c.ticket == number, LINK.c.other == other, LINK.c.kind == kind)

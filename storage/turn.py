@@ -2,7 +2,7 @@
 
 SQLite looks ever more rarely whether the file is free, up to ten times a second, and forgets who came first: a
 process that writes all the time keeps the others out. Here the next one waits in front of a file of its own and looks
-every half millisecond; whoever has just written stands behind it.
+every millisecond; whoever has just written stands behind it, and whoever writes can see that somebody waits.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-LOOK_SECONDS = 0.0005
+LOOK_SECONDS = 0.001
 
 
 class Turn:
@@ -47,6 +47,20 @@ class Turn:
                     time.sleep(LOOK_SECONDS)
         finally:
             self._among_threads.release()
+
+    def is_wanted(self) -> bool:
+        """Somebody waits to write: another process, or a thread of this one."""
+        if self._among_threads.locked():
+            return True
+        file = self._open()
+        if file is None:
+            return False
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return True
+        fcntl.flock(file, fcntl.LOCK_UN)
+        return False
 
     @contextlib.contextmanager
     def _next(self, until: float) -> Iterator[None]:

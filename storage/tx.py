@@ -40,7 +40,7 @@ class Tx:
 
     @cached_property
     def tickets(self) -> Tickets:
-        return Tickets(self.connection)
+        return Tickets(self.connection, self.contacts)
 
     @cached_property
     def reads(self) -> TicketReads:

@@ -75,8 +75,9 @@ def new_subject(case: Case, ticket: Ticket) -> tuple[str, ...]:
     # Customers of a ticket that was merged into it go on under their own subject.
     subjects = (case.message.subject, ticket.subject, *(t.subject for t in case.known.tickets.values()))
     now, *known = (_folded(case, s) for s in subjects)
-    ours = {_folded(case, words.gettext(s)) for words in texts.catalogs().every() for s in SUBJECTS.values()}
-    if not now or now in ours or any(now in was or was in now for was in known):
+    if not now or any(now in was or was in now for was in known):
+        return ()
+    if now in {_folded(case, words.gettext(s)) for words in texts.catalogs().every() for s in SUBJECTS.values()}:
         return ()
     return (code("new_subject", case.message.subject[:200]),)
 

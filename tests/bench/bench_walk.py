@@ -1,7 +1,7 @@
 """Whole daemons side by side: `python tests/bench/bench_walk.py [-n MAILS] [-r ROUNDS] [CHECKOUT…]`.
 
-Each checkout (default: this one) gets the same mails over eight SMTP connections and sends what follows from
-them to a relay here. Rounds are interleaved, so that whatever else the machine does falls on all alike. CPU time
+Each checkout (default: this one, with two processes and, as `.:1`, with one) gets the same mails over eight SMTP
+connections and sends what follows from them to a relay here. Rounds are interleaved, so that whatever else the machine does falls on all alike. CPU time
 is of the daemon alone, with all its threads and processes; the load and the relay run in this process.
 """
 
@@ -34,6 +34,7 @@ from tests.bench.bench_flow import mails
 CONFIG = """\
 [gateway]
 data_dir = "{folder}"
+processes = {processes}
 [receive.smtp]
 listen = ["127.0.0.1:{door}"]
 [send]
@@ -172,14 +173,19 @@ def _waiting(database: Path) -> int:
     return int(one) + int(other)
 
 
-async def run(checkout: Path, load: list[bytes]) -> Figures:
-    """One daemon from its start to its last mail."""
+async def run(what: str, load: list[bytes]) -> Figures:
+    """One daemon from its start to its last mail; `what`: a checkout, and `:1` for a single process."""
+    path, _, one = what.partition(":")
+    checkout = Path(path).resolve()
     folder = Path(tempfile.mkdtemp(prefix="walk-"))
     relay = await asyncio.get_running_loop().create_server(Relay, "127.0.0.1", 0)
     Relay.taken = 0
     door = _free_port()
     config = folder / "replydesk.toml"
-    config.write_text(CONFIG.format(folder=folder, door=door, relay=relay.sockets[0].getsockname()[1]))
+    processes = "1" if one else '"auto"'
+    config.write_text(
+        CONFIG.format(processes=processes, folder=folder, door=door, relay=relay.sockets[0].getsockname()[1])
+    )
     python = checkout / ".venv/bin/python"
     with (folder / "log").open("wb") as log:
         daemon = subprocess.Popen(
@@ -225,17 +231,17 @@ def main() -> None:
     words.add_argument("-n", type=int, default=500, help="mails of a run")
     words.add_argument("-r", type=int, default=3, help="rounds")
     words.add_argument("--json", type=Path, help="write the figures there as well")
-    words.add_argument("checkouts", nargs="*", type=Path, default=[HERE])
+    words.add_argument("checkouts", nargs="*", default=[str(HERE), f"{HERE}:1"])
     asked = words.parse_args()
     print(f"{platform.machine()}, {os.cpu_count()} cores, CPython {platform.python_version()}")
     load = mails(asked.n, random.Random(7))
-    found: dict[Path, list[Figures]] = {checkout: [] for checkout in asked.checkouts}
+    found: dict[str, list[Figures]] = {checkout: [] for checkout in asked.checkouts}
     for _ in range(asked.r):
         for checkout in asked.checkouts:
-            figures = asyncio.run(run(checkout.resolve(), load))
+            figures = asyncio.run(run(checkout, load))
             found[checkout].append(figures)
             print(
-                f"{checkout.name:12} load {os.getloadavg()[0]:4.1f}  accept {figures.accepted:6.1f}/s  walk "
+                f"{Path(checkout).name:12} load {os.getloadavg()[0]:4.1f}  accept {figures.accepted:6.1f}/s  walk "
                 f"{figures.walked:6.1f}/s  {figures.cpu:6.2f} ms CPU a mail  {figures.sent:.2f} out  "
                 f"{figures.memory:.0f} MB",
                 flush=True,
@@ -243,9 +249,12 @@ def main() -> None:
     for checkout, runs in found.items():
         cpu = statistics.median(f.cpu for f in runs)
         walked = statistics.median(f.walked for f in runs)
-        print(f"{checkout.name:12} median {cpu:.2f} ms CPU a mail, {walked:.0f} mails/s")
+        accepted = statistics.median(f.accepted for f in runs)
+        print(
+            f"{Path(checkout).name:12} median {cpu:.2f} ms CPU a mail, accepts {accepted:.0f}/s, walks {walked:.0f}/s"
+        )
     if asked.json:
-        asked.json.write_text(json.dumps({str(c): [vars(f) for f in runs] for c, runs in found.items()}))
+        asked.json.write_text(json.dumps({c: [vars(f) for f in runs] for c, runs in found.items()}))
 
 
 if __name__ == "__main__":
