@@ -39,7 +39,7 @@ GROUP = 64
 GROUP_SECONDS = 0.025
 """Then it is committed."""
 WANTED_SECONDS = 0.005
-"""Then it is committed when another process waits for its turn: the door must not stand still while mails are decided."""
+"""Then it is committed when another process waits: the door must not stand still while mails are decided."""
 POSTGRESQL_WRITERS = 4
 BUSY_SECONDS = 30
 """How long SQLite waits for another process (the command line) to finish its write."""

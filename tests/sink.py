@@ -174,7 +174,7 @@ class _Handler:
     ) -> list[str]:
         session.host_name = hostname
         kept = [r for r in responses[:-1] if r[4:].split()[0].upper() not in self._sink.without]
-        return [*kept, responses[-1]]
+        return [*kept, *(["250-PIPELINING"] if "PIPELINING" not in self._sink.without else []), responses[-1]]
 
     async def auth_XOAUTH2(self, server: SMTP, args: list[str]) -> AuthResult:
         """The token is the password of `login`; a wrong one is challenged with JSON, as Google and Microsoft do."""

@@ -1,8 +1,9 @@
 """Whole daemons side by side: `python tests/bench/bench_walk.py [-n MAILS] [-r ROUNDS] [CHECKOUT…]`.
 
 Each checkout (default: this one, with two processes and, as `.:1`, with one) gets the same mails over eight SMTP
-connections and sends what follows from them to a relay here. Rounds are interleaved, so that whatever else the machine does falls on all alike. CPU time
-is of the daemon alone, with all its threads and processes; the load and the relay run in this process.
+connections and sends what follows from them to a relay here. Rounds are interleaved, so that whatever else the machine
+does falls on all alike. CPU time is of the daemon alone, with all its threads and processes; the load and the relay run
+in this process.
 """
 
 from __future__ import annotations
