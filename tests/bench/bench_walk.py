@@ -15,7 +15,6 @@ import json
 import os
 import platform
 import random
-import re
 import shutil
 import signal
 import socket
@@ -25,8 +24,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
@@ -43,7 +44,7 @@ host = "127.0.0.1"
 port = {relay}
 security = "none"
 [portal]
-listen = ""
+listen = "{portal}"
 [[mailboxes]]
 address = "support@example.com"
 reply_address = "support+{{token}}@example.com"
@@ -56,13 +57,15 @@ LONGEST = 300.0
 
 
 class Relay(asyncio.Protocol):
-    """Takes every mail at once, and counts them."""
+    """Takes every mail, `delay` seconds after its end, and notes it."""
 
-    taken = 0
+    taken: ClassVar[list[tuple[float, bytes, bytes]]] = []
+    """When, to whom, and the head of the mail."""
+    delay = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
-        self._transport, self._bytes, self._data = transport, b"", False
+        self._transport, self._bytes, self._data, self._to = transport, b"", False, b""
         transport.write(b"220 relay.example\r\n")
 
     def data_received(self, data: bytes) -> None:
@@ -73,9 +76,9 @@ class Relay(asyncio.Protocol):
                 end = self._bytes.find(b"\r\n.\r\n")
                 if end < 0:
                     break
+                head = self._bytes[:end].partition(b"\r\n\r\n")[0]
                 self._bytes, self._data = self._bytes[end + 5 :], False
-                Relay.taken += 1
-                answers += b"250 2.0.0 taken\r\n"
+                asyncio.get_running_loop().call_later(Relay.delay, self._take, head)
                 continue
             line, mark, rest = self._bytes.partition(b"\r\n")
             if not mark:
@@ -89,8 +92,13 @@ class Relay(asyncio.Protocol):
                 self._data = True
                 answers += b"354 go on\r\n"
             else:
+                self._to = line if verb == b"RCPT" else self._to
                 answers += b"221 2.0.0 bye\r\n" if verb == b"QUIT" else b"250 2.0.0 well\r\n"
         self._transport.write(answers)
+
+    def _take(self, head: bytes) -> None:
+        Relay.taken.append((time.perf_counter(), self._to, head))
+        self._transport.write(b"250 2.0.0 taken\r\n")
 
 
 @dataclass(frozen=True)
@@ -125,7 +133,7 @@ def _family(pid: int) -> list[int]:
     return found
 
 
-def _cpu_ms(pid: int) -> float:
+def cpu_ms(pid: int) -> float:
     total = 0.0
     for one in _family(pid):
         fields = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
@@ -134,12 +142,13 @@ def _cpu_ms(pid: int) -> float:
     return total
 
 
-def _peak_mb(pid: int) -> float:
+def memory_mb(pid: int, kind: str) -> float:
+    """Of all its processes: `VmRSS` now, `VmHWM` at most."""
     lines = (line for one in _family(pid) for line in Path(f"/proc/{one}/status").read_text().splitlines())
-    return sum(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
+    return sum(int(line.split()[1]) for line in lines if line.startswith(kind)) / 1024
 
 
-async def _deliver(load: list[bytes], port: int) -> None:
+async def deliver(load: list[bytes], port: int) -> None:
     """One connection that hands over its share, one mail after the other."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 20)
 
@@ -164,7 +173,7 @@ async def _deliver(load: list[bytes], port: int) -> None:
     writer.close()
 
 
-def _waiting(database: Path) -> int:
+def waiting(database: Path) -> int:
     """Mails that are not decided, or not sent."""
     with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as base:
         one = base.execute("SELECT count(*) FROM journal WHERE state <> 'settled'").fetchone()[0]
@@ -174,20 +183,31 @@ def _waiting(database: Path) -> int:
     return int(one) + int(other)
 
 
-async def run(what: str, load: list[bytes]) -> Figures:
-    """One daemon from its start to its last mail; `what`: a checkout, and `:1` for a single process."""
+@dataclass(frozen=True)
+class Daemon:
+    """One that runs; `ready`: seconds from its start to READY."""
+
+    pid: int
+    door: int
+    portal: int
+    database: Path
+    ready: float
+
+
+@contextlib.asynccontextmanager
+async def started(what: str, folder: Path, *, portal: bool = False) -> AsyncIterator[Daemon]:
+    """A daemon with its relay; `what`: a checkout, and `:1` for a single process. Ended and removed on exit."""
     path, _, one = what.partition(":")
     checkout = Path(path).resolve()
-    folder = Path(tempfile.mkdtemp(prefix="walk-"))
     relay = await asyncio.get_running_loop().create_server(Relay, "127.0.0.1", 0)
-    Relay.taken = 0
-    door = _free_port()
+    Relay.taken.clear()
+    door, page = _free_port(), _free_port() if portal else 0
     config = folder / "replydesk.toml"
-    processes = "1" if one else '"auto"'
-    config.write_text(
-        CONFIG.format(processes=processes, folder=folder, door=door, relay=relay.sockets[0].getsockname()[1])
-    )
+    given = {"folder": folder, "door": door, "relay": relay.sockets[0].getsockname()[1]}
+    listen = f"127.0.0.1:{page}" if portal else ""
+    config.write_text(CONFIG.format(processes="1" if one else '"auto"', portal=listen, **given))
     python = checkout / ".venv/bin/python"
+    began = time.perf_counter()
     with (folder / "log").open("wb") as log:
         daemon = subprocess.Popen(
             [str(python if python.exists() else sys.executable), "-m", "gateway", "run", "--config", str(config)],
@@ -196,35 +216,40 @@ async def run(what: str, load: list[bytes]) -> Figures:
             stderr=log,
         )
     try:
-        for _ in range(1200):
-            with contextlib.suppress(OSError):
-                _, writer = await asyncio.open_connection("127.0.0.1", door)
-                writer.close()
-                break
-            if daemon.poll() is not None:
+        while b" replydesk ready" not in (folder / "log").read_bytes():
+            if daemon.poll() is not None or time.perf_counter() - began > LONGEST:
                 raise SystemExit((folder / "log").read_text())
-            await asyncio.sleep(0.1)
-        while not re.search(rb"\bready\b", (folder / "log").read_bytes()):
-            await asyncio.sleep(0.2)
-        await asyncio.sleep(2)
-        cpu, began = _cpu_ms(daemon.pid), time.perf_counter()
-        await asyncio.gather(*(_deliver(load[n::8], door) for n in range(8)))
-        accepted = time.perf_counter() - began
-        database = folder / "replydesk.sqlite3"
-        while _waiting(database):
-            if time.perf_counter() - began > LONGEST:
-                raise SystemExit(f"not done within {LONGEST:g} s: {_waiting(database)} wait, see {folder}")
-            await asyncio.sleep(0.1)
-        walked = time.perf_counter() - began
-        spent = _cpu_ms(daemon.pid) - cpu
-        return Figures(
-            len(load) / accepted, len(load) / walked, spent / len(load), Relay.taken / len(load), _peak_mb(daemon.pid)
-        )
+            await asyncio.sleep(0.02)
+        yield Daemon(daemon.pid, door, page, folder / "replydesk.sqlite3", time.perf_counter() - began)
     finally:
         daemon.send_signal(signal.SIGTERM)
         await asyncio.to_thread(daemon.wait, 60)
         relay.close()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+async def walked(database: Path) -> None:
+    """Until every mail is decided and what follows from it is sent."""
+    began = time.perf_counter()
+    while waiting(database):
+        if time.perf_counter() - began > LONGEST:
+            raise SystemExit(f"not done within {LONGEST:g} s: {waiting(database)} wait, see {database}")
+        await asyncio.sleep(0.1)
+
+
+async def run(what: str, load: list[bytes]) -> Figures:
+    """One daemon from its start to its last mail."""
+    async with started(what, Path(tempfile.mkdtemp(prefix="walk-"))) as daemon:
+        await asyncio.sleep(2)
+        cpu, began = cpu_ms(daemon.pid), time.perf_counter()
+        await asyncio.gather(*(deliver(load[n::8], daemon.door) for n in range(8)))
+        accepted = time.perf_counter() - began
+        await walked(daemon.database)
+        took = time.perf_counter() - began
+        spent, many = cpu_ms(daemon.pid) - cpu, len(load)
+        return Figures(
+            many / accepted, many / took, spent / many, len(Relay.taken) / many, memory_mb(daemon.pid, "VmHWM")
+        )
 
 
 def main() -> None:
