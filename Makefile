@@ -16,7 +16,8 @@ SUITES := bookworm trixie
 # What a Debian for the tests holds, beside what is essential: what the package needs, and the mail servers around it.
 IN_DEBIAN := ca-certificates,python3,adduser,iproute2,postfix,dovecot-imapd,swaks,procps,openssl
 
-.PHONY: gallery deb debian loops setup demo test audit-lab crash faults hostile interop lint format messages corpus compare bench lock clean
+.PHONY: gallery deb debian loops setup demo test audit-lab crash faults hostile interop lint format messages corpus compare \
+	bench bench-rivals lock clean
 
 setup: $(VENV)/ready
 
@@ -105,8 +106,18 @@ compare:
 	.compare/bin/python -m pip install --quiet --disable-pip-version-check \
 		quotequail mail-parser-reply email-reply-parser inscriptis html2text charset-normalizer
 
+# Figures of docs/performance.md. The machine should do nothing else meanwhile.
 bench: setup
-	@for b in tests/bench/bench_*.py; do echo "== $$b"; $(BIN)/python $$b || exit 1; done
+	@uname -srm; nproc; uptime; grep -m1 "model name" /proc/cpuinfo || true
+	@for b in stages walk daemon flow parse receive send imap; do \
+		echo "== $$b"; $(BIN)/python tests/bench/bench_$$b.py || exit 1; done
+
+# Other help desks, in a place of their own: they are measured beside us, and are no part of the project.
+bench-rivals: setup
+	[ -x .rivals/bin/python ] || $(PYTHON) -m venv .rivals
+	.rivals/bin/python -m pip install --quiet --disable-pip-version-check django-helpdesk==2.6.1 roundup==2.6.0 setuptools
+	$(BIN)/python tests/bench/rivals.py --write
+	$(BIN)/python tests/bench/rivals.py --write --stored 100000
 
 # What production needs, and what developers need. Locks name versions and hashes, no registry: uv.lock would name one.
 lock: setup

@@ -237,9 +237,12 @@ async def walked(database: Path) -> None:
         await asyncio.sleep(0.1)
 
 
-async def run(what: str, load: list[bytes]) -> Figures:
-    """One daemon from its start to its last mail."""
-    async with started(what, Path(tempfile.mkdtemp(prefix="walk-"))) as daemon:
+async def run(what: str, load: list[bytes], stored: Path | None = None) -> Figures:
+    """One daemon from its start to its last mail; `stored`: a folder with the database it begins with."""
+    folder = Path(tempfile.mkdtemp(prefix="walk-"))
+    if stored is not None:
+        shutil.copytree(stored, folder, dirs_exist_ok=True)
+    async with started(what, folder) as daemon:
         await asyncio.sleep(2)
         cpu, began = cpu_ms(daemon.pid), time.perf_counter()
         await asyncio.gather(*(deliver(load[n::8], daemon.door) for n in range(8)))
