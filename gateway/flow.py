@@ -266,6 +266,7 @@ class Desk:
             undeliverable=contact is not None and pauses(contact, now),
             automatic_mail=tx.outbox.automatic_to(author, since) if author and contact else (),
             spent=self._storms(tx, now).spent(address_key(author), familiar, now),
+            repeated=self.storms.repeated(read.message, address_key(author), now),
             robot=robot,
             new_tickets=tx.threads.opened_lately(author, since) if contact else (),
             reopens=tx.threads.reopened_lately(choice.match.ticket.number, since) if choice.match else (),

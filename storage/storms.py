@@ -13,7 +13,7 @@ from gateway.core.ticket import Role
 from gateway.mail.message import address_key
 from storage.tables import ENTRY, JOURNAL, OUTBOX, TICKET
 
-DAY, HOURS = timedelta(days=1), timedelta(hours=6)
+WEEK = timedelta(days=7)
 """How far back automatic mail, and texts, are looked at; longer windows begin anew."""
 MAILS, TEXTS = 20_000, 2_000
 """The newest rows, by their ids, so a large table costs no more."""
@@ -33,7 +33,7 @@ class StormReads:
                 OUTBOX.c.id > select(func.max(OUTBOX.c.id)).scalar_subquery() - MAILS,
                 OUTBOX.c.automatic,
                 OUTBOX.c.audience == Audience.CUSTOMER.value,
-                OUTBOX.c.created_at > now - DAY,
+                OUTBOX.c.created_at > now - WEEK,
             )
             .order_by(OUTBOX.c.id)
         )
@@ -48,7 +48,7 @@ class StormReads:
             .join(TICKET, TICKET.c.number == ENTRY.c.ticket)
             .where(
                 ENTRY.c.id > select(func.max(ENTRY.c.id)).scalar_subquery() - TEXTS,
-                ENTRY.c.created_at > now - HOURS,
+                ENTRY.c.created_at > now - WEEK,
                 robot | ((ENTRY.c.author_role == Role.REQUESTER.value) & answered),
             )
             .order_by(ENTRY.c.id)

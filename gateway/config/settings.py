@@ -254,7 +254,7 @@ class CanarySettings(_Section):
 
 class LimitsSettings(_Section):
     max_message_bytes: Annotated[int, Field(ge=1024)] = 26214400
-    automatic_mail: list[BudgetText] = ["5/10m", "20/1d"]
+    automatic_mail: list[BudgetText] = ["5/10m", "20/1d", "60/7d"]
     automatic_mail_domain: list[BudgetText] = ["200/1h", "600/1d"]
     automatic_mail_total: list[BudgetText] = ["5000/1h"]
     alike_mails: list[BudgetText] = ["10/1h"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gateway.core.case import Case
+from gateway.core.notice import Audience, Notice, NoticeRequest
 from gateway.core.roles import is_shared
 from gateway.core.window import spent
 from gateway.mail.message import KindName
@@ -33,8 +34,21 @@ def no_acknowledgement(case: Case) -> str:
     return over_budget(case)
 
 
+def mails(case: Case, remarks: tuple[str, ...] = ()) -> tuple[NoticeRequest, ...]:
+    """To a requester who is acknowledged: that the request is here and, the first time, the invitation."""
+    received = NoticeRequest(Notice.REQUEST_RECEIVED, case.author, Audience.CUSTOMER, remarks=remarks)
+    invitation = NoticeRequest(Notice.REGISTRATION, case.author, Audience.CUSTOMER)
+    return (received, invitation) if invites(case) else (received,)
+
+
+def invites(case: Case) -> bool:
+    return not (case.facts.invited or case.facts.registered)
+
+
 def over_budget(case: Case) -> str:
     """So much automatic mail went there lately that it smells of a loop; empty while it is not."""
+    if again := case.facts.repeated:
+        return f"the same words were answered {again.count} times in {again.minutes // (24 * 60)} days"
     full, where = spent(case.policy.acknowledgement_budgets, case.facts.automatic_mail, case.now), "this address"
     if full is None and case.facts.spent:
         where, full = case.facts.spent

@@ -44,6 +44,8 @@ class Facts:
     """Automatic mail to the author lately, newest first."""
     spent: tuple[str, Budget] | None = None
     """Where too much automatic mail went lately: the author's address without its detail, the domain, `all`."""
+    repeated: Budget | None = None
+    """These words were answered so often lately, to the author or to others of the domain."""
     robot: Robot | None = None
     """The machine that wrote it, from one of many addresses."""
     new_tickets: tuple[datetime, ...] = ()

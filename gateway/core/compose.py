@@ -380,7 +380,8 @@ def _conversation(request: NoticeRequest, scene: Scene, box: Mailbox, language: 
     if to_agent:
         said = [entry_words.for_agents(e, language) for e in shown]
     else:
-        said = [entry_words.shortened(t, language) for t in known_quotes.for_customers(shown, scene.conversation)]
+        texts_read = known_quotes.for_customers(shown, scene.conversation, request.recipient.key)
+        said = [entry_words.shortened(t, language) for t in texts_read]
     return tuple(_line(e, box, text, language) for e, text in zip(shown, said, strict=True))
 
 

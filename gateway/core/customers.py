@@ -13,6 +13,7 @@ from gateway.core import (
     language,
     machines,
     orders,
+    overtaken,
     sharing,
     sides,
     token,
@@ -44,7 +45,8 @@ def reply(case: Case) -> Decision:
     asks_close = case.keys.close or case.order.has(Verb.CLOSE) or case.order.has(Verb.SOLVED)
     if asks_close and case.author.key == ticket.requester.key and case.proven:
         return _requester_closes(case, ticket)
-    return _attach(case, ticket, draft.role_of(case, ticket), Reason.REPLY, ())
+    decision = _attach(case, ticket, draft.role_of(case, ticket), Reason.REPLY, ())
+    return overtaken.by_its_answer(case, ticket, decision) if overtaken.is_question(case, ticket) else decision
 
 
 def _requester_closes(case: Case, ticket: Ticket) -> Decision:
@@ -275,14 +277,8 @@ def _new(case: Case, reason: Reason, links: tuple[tuple[str, int], ...], subject
         *about_mail.own_open(case),
         *about_mail.oddities(case),
     )
-    notices: list[NoticeRequest] = []
-    invite = False
-    if not no_answer:
-        told = _continues(case) if reason is Reason.FOLLOW_UP else ()
-        notices.append(NoticeRequest(Notice.REQUEST_RECEIVED, case.author, Audience.CUSTOMER, remarks=told))
-        if not case.facts.invited and not case.facts.registered:
-            invite = True
-            notices.append(NoticeRequest(Notice.REGISTRATION, case.author, Audience.CUSTOMER))
+    told = _continues(case) if reason is Reason.FOLLOW_UP else ()
+    notices = [] if no_answer else [*acknowledge.mails(case, told)]
     if not flood:
         notices += _announced(case, has_it, remarks)
     why = Why(
@@ -300,12 +296,12 @@ def _new(case: Case, reason: Reason, links: tuple[tuple[str, int], ...], subject
         events=(code("assigned", has_it.name or has_it.address),) if has_it else (),
         notices=tuple(notices),
         files=case.files,
-        invite=invite,
+        invite=not no_answer and acknowledge.invites(case),
         alarm=f"{whose} opened {flood.count} tickets in {flood.minutes} minutes; more are kept but "
         "neither acknowledged nor announced."
         if flood
         else f"{case.author.address} is not acknowledged: {over}. Is it a machine? The ticket is announced as ever."
-        if over and over == no_answer
+        if over and over == no_answer and not case.facts.repeated
         else about_mail.unknown_form(case),
         alarm_about=case.facts.spent[0] if over and case.facts.spent else whose,
     )

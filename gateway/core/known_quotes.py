@@ -127,9 +127,11 @@ def spoken(lines: Sequence[str]) -> list[str]:
     return list(lines[said[0] : said[-1] + 1]) if said else []
 
 
-def for_customers(shown: Sequence[Entry], conversation: Iterable[Entry]) -> list[str]:
-    """The new texts of entries as everybody on the ticket may read them; `[…]` stands where a quotation is left out."""
-    answering = {e.id: pieces(e.new_text) for e in shown if any(_MARKED.match(li) for li in e.new_text.split("\n"))}
+def for_customers(shown: Sequence[Entry], conversation: Iterable[Entry], reader: str) -> list[str]:
+    """The new texts of entries as the reader, an address key, may read them; `[…]` stands where a quotation is left
+    out. Nothing of what they quoted to us themselves is."""
+    others = [e for e in shown if e.author.key != reader]
+    answering = {e.id: pieces(e.new_text) for e in others if any(_MARKED.match(li) for li in e.new_text.split("\n"))}
     stretches = [(id, lines) for id, found in answering.items() for quoted, lines in found if quoted]
     known = KnownWords(conversation if stretches else ())
     passed = iter(recognised(known, stretches))

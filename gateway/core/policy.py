@@ -103,7 +103,7 @@ class Policy:
     """How long links in mails act, in days."""
     null_reverse_path: bool = True
     """Send auto-replied mail from `<>` (RFC 3834 section 3.3)."""
-    acknowledgement_budgets: tuple[Budget, ...] = (Budget(5, 10), Budget(20, 60 * 24))
+    acknowledgement_budgets: tuple[Budget, ...] = (Budget(5, 10), Budget(20, 1440), Budget(60, 7 * 1440))
     """Automatic mail to one address."""
     domain_budgets: tuple[Budget, ...] = (Budget(200, 60), Budget(600, 1440))
     """Automatic mail to addresses of one domain that are new here; providers for everybody are no domain."""

@@ -7,6 +7,7 @@ time is given, never read. Kept in memory; a process that starts begins with wha
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections import OrderedDict
 from collections.abc import Iterable
@@ -76,6 +77,7 @@ class Storms:
         self._opened = [(b, Window(b.count, b.minutes * 60)) for b in budgets]
         self._machines = [(b, Window(b.count, b.minutes * 60)) for b in many]
         self._alike: OrderedDict[tuple[str, str], _Alike] = OrderedDict()
+        self._repeated = {by: (b, Window(b.count, b.minutes * 60)) for by, b in REPEATED.items()}
         self.begun = False
 
     def begin(self, sent: Iterable[tuple[str, datetime]], wrote: Iterable[WroteLately]) -> None:
@@ -86,6 +88,8 @@ class Storms:
         for row in wrote:
             text = _of_words(row.subject, new_text(row.text))
             self._remember(_groups(row.author, row.remote), text, row.author, row.ticket, row.at.timestamp(), row.robot)
+            if not row.robot:
+                self._answered(row.author, text, row.at.timestamp())
 
     def spent(self, author: str, known: bool, now: datetime) -> tuple[str, Budget] | None:
         """Where so much automatic mail went lately that this author, by address key, gets none, and the budget.
@@ -95,6 +99,15 @@ class Storms:
                 for budget, window in self._windows[name]:
                     if window.is_full(key, now.timestamp()):
                         return key, budget
+        return None
+
+    def repeated(self, message: Message, author: str, now: datetime) -> Budget | None:
+        """The budget that is spent when these words were answered so often lately, to this author or to others of the
+        domain: who answers us in the same words each two hours is no person in need of an acknowledgement."""
+        for by, key in _repeat_keys(author, words(message)):
+            budget, window = self._repeated[by]
+            if window.is_full(key, now.timestamp()):
+                return budget
         return None
 
     def flood(self, author: str, machine: bool, now: datetime) -> tuple[str, Budget] | None:
@@ -131,6 +144,8 @@ class Storms:
         if (robot or (decision.new and sent)) and not message.attachments:
             groups = _groups(author, envelope.remote)
             self._remember(groups, words(message), author, ticket, now.timestamp(), robot)
+            if not robot:
+                self._answered(author, words(message), now.timestamp())
 
     def _open(self, author: str, machine: bool, moment: float) -> None:
         for _, window in self._opened:
@@ -144,6 +159,10 @@ class Storms:
             for _, window in self._windows[name]:
                 for _ in range(mails):
                     window.add(key, moment)
+
+    def _answered(self, author: str, text: str, moment: float) -> None:
+        for by, key in _repeat_keys(author, text):
+            self._repeated[by][1].add(key, moment)
 
     def _remember(
         self, groups: list[tuple[str, int]], text: str, author: str, ticket: int, moment: float, robot: bool
@@ -160,6 +179,9 @@ class Storms:
             self._alike.popitem(last=False)
 
 
+WEEK = 7 * 24 * 60
+REPEATED = {"address": Budget(5, WEEK), "domain": Budget(15, WEEK)}
+"""Requests in the same words that are acknowledged."""
 _OF_A_DOMAIN = 5
 """So many addresses of one domain may machines use up."""
 _BY_RELAY = 2
@@ -179,6 +201,14 @@ def _groups(author: str, remote: str) -> list[tuple[str, int]]:
     if domain in PROVIDERS:
         return []
     return [(domain, 1), *([(remote, _BY_RELAY)] if remote else [])]
+
+
+def _repeat_keys(author: str, text: str) -> list[tuple[str, str]]:
+    """Under which keys an answered text is counted; a provider's addresses are people who have nothing in common."""
+    domain, plain = author.rpartition("@")[2], plain_address(author)
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    found = [("address", f"{plain} {digest}")]
+    return found if domain in PROVIDERS else [*found, ("domain", f"{domain} {digest}")]
 
 
 def words(message: Message) -> str:

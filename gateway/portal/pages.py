@@ -293,7 +293,8 @@ def _messages(request: PageRequest, found: Ticket, entries: list[Entry]) -> tupl
     """Newest first. A picture that came before (a signature's logo) is folded away."""
     seen: set[str] = set()
     shown = []
-    for entry, text in zip(entries, known_quotes.for_customers(entries, entries), strict=True):
+    texts_read = known_quotes.for_customers(entries, entries, found.requester.key)
+    for entry, text in zip(entries, texts_read, strict=True):
         shown.append(_message(request, found, entry, text, seen))
         seen |= {a.sha256 for a in entry.attachments if a.content_type.startswith("image/")}
     return tuple(reversed(shown))
@@ -315,7 +316,9 @@ def _message(request: PageRequest, found: Ticket, entry: Entry, text: str, seen:
         else:
             files.append(shown)
     has_page = _has_original(entry) or shortened
-    mine = entry.role is Role.REQUESTER or entry.author.key == found.requester.key
+    # Words of an earlier address of theirs are theirs; not those of somebody who takes part beside them.
+    others = {p.key for p in found.participants}
+    mine = entry.author.key == found.requester.key or (entry.role is Role.REQUESTER and entry.author.key not in others)
     return views.ShownMessage(
         id=entry.id,
         author=_author(request, found, entry),

@@ -12,13 +12,19 @@ FIRST = entry("Does the lamp have a warranty, and how long\nis it valid?\nShort.
 SECOND = entry("> Does the lamp have a warranty, and how\nTwo years.\n> Who told you so\nAnna did.", id=2, author=LEE)
 
 
-def _shown(*entries: object) -> list[str]:
-    return known_quotes.for_customers(entries, entries)  # type: ignore[arg-type]  # a test names only entries
+def _shown(*entries: object, reader: str = "pat@customer.example") -> list[str]:
+    return known_quotes.for_customers(entries, entries, reader)  # type: ignore[arg-type]  # a test names only entries
 
 
 def test_a_line_of_another_entry_stays_and_an_unknown_one_does_not() -> None:
     """However a mail program wrapped it; who wrote the unknown one alone does not make it known."""
     assert _shown(FIRST, SECOND)[1] == "> Does the lamp have a warranty, and how\nTwo years.\n[…]\nAnna did."
+
+
+def test_who_quoted_something_to_us_reads_it_as_it_was() -> None:
+    """Below our answer as well: it was theirs to send. Others on the ticket do not."""
+    assert _shown(FIRST, SECOND, reader=LEE.key)[1] == SECOND.new_text
+    assert "[…]" in _shown(FIRST, SECOND, reader=FIRST.author.key)[1]
 
 
 def test_what_an_entry_quotes_or_says_itself_is_known_to_nobody_else() -> None:
@@ -65,5 +71,5 @@ def test_each_line_is_folded_once_however_many_entries_quote(monkeypatch: pytest
 
     monkeypatch.setattr(known_quotes, "folded", counted)
     entries = [entry(f"> Line {n - 1} of the long talk\nLine {n} of the long talk", id=n) for n in range(1, 101)]
-    known_quotes.for_customers(entries, entries)
+    known_quotes.for_customers(entries, entries, "pat@customer.example")
     assert count < 10 * len(entries)

@@ -37,3 +37,19 @@ async def test_a_restart_gives_no_domain_a_new_budget(database: Database, clock:
         restarted(r)
         await r.mail(f"r{n}@firm.example", f"Something else, {'abcde'[n] * 3}.", subject=f"Pump {'abcde'[n]}")
     assert len(await r.outbox("request_received")) == 2
+
+
+async def test_the_same_words_each_two_hours_end(database: Database, clock: Clock, tmp_path: Path) -> None:
+    """No budget of a day is spent by twelve mails; a restart between them forgets nothing. Each is announced all the
+    same, and other words of the same person are acknowledged."""
+    r = room(database, clock, tmp_path)
+    for n in range(8):
+        restarted(r)
+        clock.forward(hours=2)
+        await r.mail("desk@firm.example", f"We have received case {n} and write soon.", subject=f"Case {n}")
+    assert len(await r.outbox("request_received")) == 5
+    assert len(await r.outbox("agent_notice")) == 8 * len(r.desk.policy.agents)
+    assert await r.outbox("operator_alarm") == []
+    await r.mail("desk@firm.example", "The pump is broken, please send somebody.", subject="Pump")
+    assert len(await r.outbox("request_received")) == 6
+    assert await r.broken() == {}

@@ -285,6 +285,7 @@ def test_a_robot_that_says_nothing_of_itself_runs_dry(stage: Stage) -> None:
     assert stage.newest[:2] == ("settled", "new-request")
 
 
+NEW_WORDS = "each two hours, new words"
 MACHINES: dict[str, dict[str, Any]] = {
     "says so": {"headers": {"Auto-Submitted": "auto-replied"}},
     "says that it is generated": {"headers": {"Auto-Submitted": "auto-generated"}},
@@ -303,16 +304,22 @@ MACHINES: dict[str, dict[str, Any]] = {
     "a bounce in words": {"subject": "Mail not delivered", "text": "Your mail to {n} could not be delivered."},
     "a note that it was read": {"subject": "Gelesen: Printer", "text": "Ihre Nachricht wurde am 2.3.2026 gelesen."},
     "slow": {"minutes": 3},
+    "each two hours": {"minutes": 120},
+    "each two hours, a number": {"minutes": 120, "text": "Your request number {n} was received."},
+    NEW_WORDS: {"minutes": 120, "text": "We thank {word} for this mail."},
     "answers a newsletter": {"subject": "Re: News of May", "headers": {"In-Reply-To": "<news@shop.example>"}},
 }
 """How machines answer each mail of ours, by what they say of themselves."""
 LONG = bool(os.environ.get("LONG"))
-ROUNDS = 500 if LONG else 40
+ROUNDS = 500 if LONG else 70
 """In the long form it goes on whether it is answered or not, and a line of docs/reliability.md is printed."""
+CROWD = "r{n}@other.example"
+ADDRESSES = ("robot@other.example", "robot+{n}@other.example", CROWD)
+# New words from new addresses, hours apart: nothing tells that from people who write.
+TALKS = [(m, a) for m in MACHINES for a in ADDRESSES if (m, a) != (NEW_WORDS, CROWD)]
 
 
-@pytest.mark.parametrize("address", ["robot@other.example", "robot+{n}@other.example", "r{n}@other.example"])
-@pytest.mark.parametrize("machine", MACHINES)
+@pytest.mark.parametrize(("machine", "address"), TALKS)
 def test_every_talk_with_a_machine_ends(stage: Stage, machine: str, address: str) -> None:
     """It answers whatever comes, from one address, from sub-addresses or from ever new ones; it never runs out of words
     and we do. A person who writes meanwhile is answered."""
@@ -322,7 +329,8 @@ def test_every_talk_with_a_machine_ends(stage: Stage, machine: str, address: str
     for n in range(1, ROUNDS):
         if not LONG and not any("@other.example" in mail for mail in out):
             break
-        step = {k: v.format(n=n) if isinstance(v, str) else v for k, v in MACHINES[machine].items()}
+        word = "".join(chr(ord("a") + int(digit)) for digit in str(n)) * 3
+        step = {k: v.format(n=n, word=word) if isinstance(v, str) else v for k, v in MACHINES[machine].items()}
         text = step.pop("text", "Thank you for your mail.")
         out = stage.mail(address.format(n=n), text, id=f"{n}@other.example", **{"minutes": 0.1, **step})
         said += sum("@other.example" in mail for mail in out)
@@ -331,7 +339,7 @@ def test_every_talk_with_a_machine_ends(stage: Stage, machine: str, address: str
     if LONG:
         print(f"| {machine} | {address} | {said} | {stage.tickets() - tickets} | {heard} | {len(alarms)} |")
     assert not any("@other.example" in mail for mail in out), f"it still goes on after {said} mails of ours"
-    assert said <= 40
+    assert said <= (70 if machine == NEW_WORDS else 40)
     answered = stage.mail(KIM, "Is anybody there?", subject="Invoice", id="kim@customer.example")
     assert f"request_received to {KIM}" in answered
 
