@@ -68,6 +68,10 @@ async def test_a_storm_is_one_ticket(
     texts = sorted(e.body_text.strip() for e in entries if e.kind.value == "correspondence")
     assert texts == sorted(f"Mail {n}." for n in range(24))
     notices = await databases[0].read(lambda tx: tx.outbox.recent(limit=1000))
-    assert sum(r.notice == "request_received" for r in notices) == 1
+    # Whose mail is first is acknowledged, and whoever began it: that one is the requester in the end.
+    acknowledged = [r.recipient for r in notices if r.notice == "request_received"]
+    assert acknowledged.count(PEOPLE[0]) == 1
+    assert len(acknowledged) <= 2
+    assert tickets[0].requester.address == PEOPLE[0]
     for database in databases:
         await database.close()

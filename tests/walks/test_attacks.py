@@ -69,7 +69,7 @@ class Stage(Player):
         return self.database.read_now(lambda tx: tx.reads.get(number))
 
     def tickets(self) -> int:
-        return len(self.database.read_now(lambda tx: tx.reads.search()))
+        return sum(self.database.read_now(lambda tx: tx.reads.counts()).values())
 
     def out(self, description: str) -> tuple[OutboxEntry, EmailMessage]:
         """The newest mail of that description."""
@@ -311,10 +311,12 @@ MACHINES: dict[str, dict[str, Any]] = {
 }
 """How machines answer each mail of ours, by what they say of themselves."""
 LONG = bool(os.environ.get("LONG"))
-ROUNDS = 500 if LONG else 70
+ROUNDS = 120 if LONG else 70
 """In the long form it goes on whether it is answered or not, and a line of docs/reliability.md is printed."""
-CROWD = "r{n}@other.example"
-ADDRESSES = ("robot@other.example", "robot+{n}@other.example", CROWD)
+WEEK = 80
+"""Rounds of a machine that takes two hours: what is counted is counted for a week."""
+CROWD = "c{n}@other.example"
+ADDRESSES = ("casey@other.example", "casey+{n}@other.example", CROWD)
 # New words from new addresses, hours apart: nothing tells that from people who write.
 TALKS = [(m, a) for m in MACHINES for a in ADDRESSES if (m, a) != (NEW_WORDS, CROWD)]
 
@@ -324,9 +326,10 @@ def test_every_talk_with_a_machine_ends(stage: Stage, machine: str, address: str
     """It answers whatever comes, from one address, from sub-addresses or from ever new ones; it never runs out of words
     and we do. A person who writes meanwhile is answered."""
     out = stage.mail(address.format(n=0), "Good morning.", id="0@other.example")
-    said = len(out)
+    said = sum("@other.example" in mail for mail in out)
+    assert said, "it is no address that is never answered"
     heard, tickets = 0, stage.tickets()
-    for n in range(1, ROUNDS):
+    for n in range(1, WEEK if "two hours" in machine else ROUNDS):
         if not LONG and not any("@other.example" in mail for mail in out):
             break
         word = "".join(chr(ord("a") + int(digit)) for digit in str(n)) * 3
