@@ -9,7 +9,8 @@ import asyncio
 import contextlib
 import ctypes
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
 
 SMALL = 64 * 1024
 """Bytes that are not worth counting: the number of connections bounds them."""
@@ -19,6 +20,15 @@ TIMES = 4
 """So many times its size a large mail counts: reading it makes copies."""
 WAIT_SECONDS = 120.0
 """Then the peer is told to come later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """A mail that lies on disk: never held whole, and read as often as wanted."""
+
+    size: int
+    """In bytes."""
+    read: Callable[[], Iterator[bytes]]
 
 
 class _Pool:

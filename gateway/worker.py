@@ -21,7 +21,7 @@ from gateway.core.policy import Policy
 from gateway.errors import OversizeMail, StorageUnavailable
 from gateway.flow import Desk, Read, names_of
 from gateway.mail.message import Envelope
-from gateway.memory import LARGE, Memory
+from gateway.memory import LARGE, Memory, Pieces
 from storage import raw as raw_mail
 from storage.database import Database
 from storage.tx import Tx
@@ -70,7 +70,7 @@ class Reception:
         policy: Policy,
         clock: Callable[[], datetime],
         max_message_bytes: int,
-        hand_over: Callable[[int, int, tuple[bytes, Envelope]], None],
+        hand_over: Callable[[int, int, tuple[bytes, Envelope] | None], None],
     ) -> None:
         self._database, self._policy, self._clock = database, policy, clock
         self._max_bytes, self._hand_over = max_message_bytes, hand_over
@@ -78,18 +78,23 @@ class Reception:
     def is_ours(self, recipient: str) -> bool:
         return self._policy.takes(recipient)
 
-    async def accept(self, raw: bytes, envelope: Envelope) -> None:
+    async def accept(self, raw: bytes | Pieces, envelope: Envelope) -> None:
         """Write a mail into the journal; on return it is committed (state S1) and on its way."""
-        if len(raw) > self._max_bytes + SMALL:
-            raise OversizeMail(f"{len(raw)} bytes are more than limits.max_message_bytes")
-        packed = raw_mail.pack(raw) if len(raw) <= SMALL else await asyncio.to_thread(raw_mail.pack, raw)
+        size = raw.size if isinstance(raw, Pieces) else len(raw)
+        if size > self._max_bytes + SMALL:
+            raise OversizeMail(f"{size} bytes are more than limits.max_message_bytes")
+        if isinstance(raw, Pieces):
+            packed, mail = await asyncio.to_thread(lambda: raw_mail.pack_pieces(raw.read(), size)), None
+        else:
+            packed = raw_mail.pack(raw) if size <= SMALL else await asyncio.to_thread(raw_mail.pack, raw)
+            mail = (raw, envelope)
         now = self._clock()
         id = await self._database.write(lambda tx: tx.journal.append(envelope, packed, now))
         log.info(
             "journaled",
-            extra={"journal": id, "source": envelope.source, "remote": envelope.remote, "size": len(raw)},
+            extra={"journal": id, "source": envelope.source, "remote": envelope.remote, "size": size},
         )
-        self._hand_over(id, len(raw), (raw, envelope))
+        self._hand_over(id, size, mail)
 
 
 class Worker:

@@ -7,8 +7,10 @@ other, and its bytes are there again.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from io import BytesIO
 
 import zstandard
 from sqlalchemy import Connection, bindparam, case, select
@@ -33,6 +35,17 @@ class Packed:
 
 def pack(raw: bytes) -> Packed:
     return Packed(hashlib.sha256(raw).hexdigest(), compress(raw), len(raw))
+
+
+def pack_pieces(pieces: Iterable[bytes], size: int) -> Packed:
+    """The same for a mail of so many bytes that is never held whole."""
+    digest, packed = hashlib.sha256(), BytesIO()
+    press = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True).compressobj(size=size)
+    for piece in pieces:
+        digest.update(piece)
+        packed.write(press.compress(piece))
+    packed.write(press.flush())
+    return Packed(digest.hexdigest(), packed.getvalue(), size)
 
 
 def compress(data: bytes) -> bytes:

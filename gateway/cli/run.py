@@ -28,12 +28,14 @@ def run(args: argparse.Namespace) -> int:
     # Begun before this process has imported the house, so that both do so at the same time.
     begun = processes.spawn(settings) if args.worker is None and processes.wanted(settings) else None
     try:
-        from gateway import daemon
-
         if args.worker is None:
+            from gateway import daemon
+
             asyncio.run(daemon.run(settings, begun))
         else:
-            asyncio.run(daemon.work(settings, processes.Channel(socket.socket(fileno=args.worker))))
+            from gateway import work
+
+            asyncio.run(work.work(settings, processes.Channel(socket.socket(fileno=args.worker))))
     except ReplydeskError:
         raise
     except Exception:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from datetime import datetime, timedelta
 
 from gateway.core.known_quotes import folded
@@ -10,6 +11,8 @@ from gateway.mail.message import Message
 from gateway.mail.subject import base_subject
 
 ABSURD = timedelta(days=30)
+_HEADER_END = re.compile(rb"\n\r?\n")
+_PIECE = 1 << 20
 CLOCKS_BEGIN = 2005
 """A date before that year, or so far in the future, is none: clocks that were never set begin in 1970 or 2000."""
 
@@ -23,9 +26,19 @@ def has_no_clock(message: Message, now: datetime) -> bool:
 
 def content_hash(raw: bytes, message: Message) -> str:
     """Hash of a mail's content without what transport adds on its way (trace fields, line ends)."""
-    body = raw.replace(b"\r\n", b"\n").partition(b"\n\n")[2]
     head = f"{_author_key(message)}\0{message.subject}\0{message.date}\0".encode()
-    return hashlib.sha256(head + body.rstrip(b"\n")).hexdigest()
+    digest, kept = hashlib.sha256(head), b""
+    begin = _HEADER_END.search(raw)
+    place = begin.end() if begin else len(raw)
+    while place < len(raw):
+        # Piece by piece, for a copy of a large mail costs memory; what may be the last empty lines waits.
+        end = place + _PIECE
+        end -= raw[end - 1 : end] == b"\r"
+        piece = kept + raw[place:end].replace(b"\r\n", b"\n")
+        place, lines = end, piece.rstrip(b"\n")
+        digest.update(lines)
+        kept = piece[len(lines) :]
+    return digest.hexdigest()
 
 
 def of_one_author(a: Message, b: Message) -> bool:

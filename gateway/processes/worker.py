@@ -97,7 +97,7 @@ class WorkerProcess:
     def is_well(self) -> bool:
         return self._ready.is_set() and not self._gone.is_set()
 
-    def hand_over(self, id: int, size: int, mail: tuple[bytes, Envelope]) -> None:
+    def hand_over(self, id: int, size: int, mail: tuple[bytes, Envelope] | None) -> None:
         """A mail is in the journal. Without room for the hint it is found there a few seconds later."""
         if self._one is not None:
             self._one.channel.say("mail", id, size)
@@ -118,8 +118,11 @@ class WorkerProcess:
         for task in waiting:
             task.cancel()
         if not self.is_well:
+            cause = self._cause or (
+                "it ended at once" if self._gone.is_set() else f"not within {START_SECONDS:g} seconds"
+            )
             await self._bury(one)
-            raise StorageUnavailable(f"the worker process does not start: {self._cause or 'it ended at once'}")
+            raise StorageUnavailable(f"the worker process does not start: {cause}")
         log.info("worker ready", extra={"pid": one.process.pid})
 
     def _told(self, hint: Hint) -> None:

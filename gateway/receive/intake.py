@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from gateway.mail.message import Envelope
+from gateway.memory import Pieces
 
 
 class Intake(Protocol):
@@ -22,7 +23,7 @@ class Intake(Protocol):
         """
         ...
 
-    async def accept(self, raw: bytes, envelope: Envelope) -> None:
+    async def accept(self, raw: bytes | Pieces, envelope: Envelope) -> None:
         """Commit the mail to the journal; return only after it is on disk.
 
         `raw` begins with our own Return-Path and Received lines (see `smtp.data`); the rest is

@@ -159,7 +159,7 @@ def test_listeners_behind_a_balancer(tmp_path: Path, proxies: list[str], said: s
 class Nobody:
     """An intake that nothing comes in by."""
 
-    async def accept(self, raw: bytes, envelope: Envelope) -> None:
+    async def accept(self, raw: object, envelope: Envelope) -> None:
         raise AssertionError
 
     def is_ours(self, address: str) -> bool:

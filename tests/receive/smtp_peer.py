@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 
 from gateway.mail.message import Envelope
+from gateway.memory import Pieces
 from gateway.receive.intake import Intake
 from gateway.receive.smtp import server as smtp
 from gateway.receive.smtp.options import LMTP, SMTP, Listener, Options
@@ -59,10 +60,10 @@ class Desk:
         name, _, domain = recipient.casefold().partition("@")
         return name == "postmaster" or (domain == "desk.test" and name.startswith(("support", "ümlaut")))
 
-    async def accept(self, raw: bytes, envelope: Envelope) -> None:
+    async def accept(self, raw: bytes | Pieces, envelope: Envelope) -> None:
         if self._before_commit:
             await self._before_commit()
-        self.accepted.append((raw, envelope))
+        self.accepted.append((b"".join(raw.read()) if isinstance(raw, Pieces) else raw, envelope))
 
     @property
     def mails(self) -> list[bytes]:

@@ -86,13 +86,15 @@ def test_a_large_mail_waits_on_disk(tmp_path: Path) -> None:
             assert memory.buffered <= LARGE + 100_000
     assert rest == b""
     assert data.mail() == wire[:-3].replace(b"\r\n.", b"\r\n")
+    with memory_stays_below(4 * LARGE):
+        assert data.measure() == sum(map(len, data.pieces()))
     data.close()
     assert memory.buffered == 0
     assert list(tmp_path.iterdir()) == []
 
 
-@given(TRICKY, CHUNKS)
-def test_a_mail_on_disk_is_the_same_mail(content: bytes, sizes: list[int]) -> None:
+@given(TRICKY, CHUNKS, st.integers(SMALL - 4, SMALL + 20))
+def test_a_mail_on_disk_is_the_same_mail(content: bytes, sizes: list[int], at_once: int) -> None:
     """Wherever it was cut when it went there; and it is known again."""
     crowded, mail = Memory(0), b"." + b"a" * SMALL + b"\r\n" + content + b"\r\n"
     crowded.buffered = 1
@@ -102,6 +104,7 @@ def test_a_mail_on_disk_is_the_same_mail(content: bytes, sizes: list[int]) -> No
     assert feed(data, wire[SMALL:] + b"QUIT\r\n", sizes) == b"QUIT\r\n"
     assert other.feed(wire) == b""
     assert data.mail() == other.mail() == mail
+    assert b"".join(data.pieces(at_once)) == mail
     envelope = Envelope("smtp", "a@peer.test", ("support@desk.test",))
     assert data.digest(envelope) == other.digest(envelope)
     data.close()

@@ -18,25 +18,26 @@ import logging
 import re
 import tempfile
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
 from io import BufferedRandom
 from ipaddress import IPv6Address, ip_address
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gateway.errors import fault
 from gateway.mail.delivered import HEADER_BYTES
 from gateway.mail.message import Envelope
-from gateway.memory import LARGE, SMALL, Memory
+from gateway.memory import LARGE, SMALL, Memory, Pieces
 from gateway.receive.intake import Intake
 from gateway.receive.smtp import replies
 from gateway.receive.smtp.replies import Reply
 
 if TYPE_CHECKING:
-    from gateway.receive.smtp.verify import Verifier
+    from gateway.receive.smtp.verify import SenderFacts, Verifier
 
 log = logging.getLogger("replydesk.receive")
 
@@ -106,6 +107,31 @@ class MailData:
             self._file.seek(2)
             mail = self._file.read().removeprefix(b".").replace(b"\r\n.", b"\r\n")
         return mail if len(mail) <= self._limit else None
+
+    def pieces(self, at_once: int = LARGE) -> Iterator[bytes]:
+        """The same mail in pieces of about so many bytes, whatever its size, where it lies on disk."""
+        assert self._file is not None
+        self._file.seek(0)
+        kept, before = b"", 2
+        while chunk := self._file.read(at_once):
+            chunk = kept + chunk
+            # The end of a line is not taken apart: a stuffed dot may follow.
+            whole = len(chunk) - (2 if chunk.endswith(b"\r\n") else chunk.endswith(b"\r"))
+            kept = chunk[whole:]
+            yield chunk[:whole].replace(b"\r\n.", b"\r\n")[before:]
+            before = 0
+        yield kept
+
+    @property
+    def on_disk(self) -> bool:
+        return self._file is not None
+
+    def measure(self) -> int | None:
+        """Bytes that `pieces` gives; None when it is over the limit."""
+        if self.refusal is not None:
+            return None
+        size = sum(map(len, self.pieces()))
+        return size if size <= self._limit else None
 
     def head(self) -> bytes:
         """The first bytes of the mail, more than the fields of most; no field begins with a dot."""
@@ -240,11 +266,9 @@ class Commits:
         try:
             asked = await self._verifier.ask(data.head(), hop.helo, envelope) if self._verifier else None
             async with self._memory.hold(data.size):
-                mail = await asyncio.to_thread(data.mail) if data.size > LARGE else data.mail()
+                mail = await self._content(data, asked, hop, envelope)
                 if mail is None:
                     return data.refusal or replies.TOO_BIG
-                results = await asyncio.to_thread(asked.judge, mail) if asked else ()
-                mail = trace_lines(hop, envelope.reverse_path, results) + mail
                 await self._intake.accept(mail, envelope)
                 mail = None
         except Exception as error:
@@ -254,6 +278,20 @@ class Commits:
             return reply
         log.info("accepted", extra=fields)
         return replies.accepted(hop.id)
+
+    async def _content(
+        self, data: MailData, asked: SenderFacts | None, hop: Hop, envelope: Envelope
+    ) -> bytes | Pieces | None:
+        """The mail below our trace lines; only who judges a signature needs all of a large one at once."""
+        if data.on_disk and asked is None:
+            size = await asyncio.to_thread(data.measure)
+            trace = trace_lines(hop, envelope.reverse_path)
+            return None if size is None else Pieces(len(trace) + size, lambda: chain((trace,), data.pieces()))
+        mail = await asyncio.to_thread(data.mail) if data.size > LARGE else data.mail()
+        if mail is None:
+            return None
+        results = await asyncio.to_thread(asked.judge, mail) if asked else ()
+        return trace_lines(hop, envelope.reverse_path, results) + mail
 
 
 def _fields(envelope: Envelope, size: int) -> dict[str, object]:
