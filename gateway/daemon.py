@@ -41,7 +41,7 @@ from gateway.receive.imap import watch
 from gateway.receive.imap.watch import Watch
 from gateway.receive.smtp.server import drain
 from gateway.send import Sender, transport
-from gateway.work import FLOW_SECONDS, JOB_SECONDS, keep_working
+from gateway.work import FLOW_SECONDS, JOB_SECONDS, keep_working, part_of_memory
 from gateway.worker import Reception, Worker
 from storage.alarms import WORKER
 from storage.database import Database, ping
@@ -180,8 +180,8 @@ async def _start(
     if await asyncio.to_thread(migrate, database) and older_secret:
         log.warning("empty database beside an older secret", extra={"meaning": OLD_MARKS_FIT_NOTHING})
 
-    # Each process has a part of the budget.
-    memory = Memory(settings.limits.memory_bytes // (1 if begun is None else 2))
+    memory = Memory(settings.limits.memory_bytes) if begun is None else part_of_memory(settings)
+    stack.callback(memory.close)
     sender = Sender(database, transport(settings), desk, settings, now, _holder(settings), memory)
     await stack.enter_async_context(running(sender.run(), partial(sender.drain, SEND_SECONDS)))
     context = JobContext(database, desk, now, settings, sender.wake)

@@ -8,9 +8,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
+import fcntl
+import os
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 SMALL = 64 * 1024
 """Bytes that are not worth counting: the number of connections bounds them."""
@@ -63,10 +66,56 @@ class _Pool:
                 turn.set_result(None)
 
 
-class Memory:
-    """The budget; `limit` is in bytes. A mail that is larger than all of it passes alone."""
+LOOK_SECONDS = 0.02
+STAND_BACK_SECONDS = 0.1
+"""Whoever had the turn lets the other process have it first."""
 
-    def __init__(self, limit: int = 64 * 1024 * 1024) -> None:
+
+class _Neighbours:
+    """Large mails in one process at a time, among those that lock the same file; a death ends its turn."""
+
+    def __init__(self, file: Path) -> None:
+        self._held, self._not_before = 0, 0.0
+        self._file: int | None = None
+        with contextlib.suppress(OSError):
+            self._file = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+    async def take(self) -> None:
+        while not self._held and not self._is_ours():  # noqa: ASYNC110  # a lock of another process tells nobody
+            await asyncio.sleep(LOOK_SECONDS)
+        self._held += 1
+
+    def _is_ours(self) -> bool:
+        if self._file is None:
+            return True
+        if asyncio.get_running_loop().time() < self._not_before:
+            return False
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def give(self) -> None:
+        self._held -= 1
+        if not self._held and self._file is not None:
+            self._not_before = asyncio.get_running_loop().time() + STAND_BACK_SECONDS
+            fcntl.flock(self._file, fcntl.LOCK_UN)
+
+    def close(self) -> None:
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+
+class Memory:
+    """The budget; `limit` is in bytes. A mail that is larger than all of it passes alone.
+
+    `among`: a file that the processes of one daemon lock, so that only one of them holds large mails.
+    """
+
+    def __init__(self, limit: int = 64 * 1024 * 1024, among: Path | None = None) -> None:
+        self._neighbours = _Neighbours(among) if among else None
         self._large, self._small = _Pool(limit * 3 // 4), _Pool(limit // 4)
         self._room = limit // 4
         self.buffered = 0
@@ -79,14 +128,28 @@ class Memory:
 
     async def take(self, size: int) -> None:
         """Wait until a mail of this size may be held; `give` it back, also when it is cancelled later."""
-        if size > SMALL:
-            await self._pool(size).take(_cost(size))
+        if size <= SMALL:
+            return
+        await self._pool(size).take(_cost(size))
+        if size > LARGE and self._neighbours:
+            try:
+                await self._neighbours.take()
+            except asyncio.CancelledError:
+                self._pool(size).give(_cost(size))
+                raise
 
     def give(self, size: int) -> None:
+        if size > LARGE and self._neighbours:
+            # First of all, so that whoever is let in next in this process stands behind the other one.
+            self._neighbours.give()
         if size > SMALL:
             self._pool(size).give(_cost(size))
         if size > LARGE:
             _give_back()
+
+    def close(self) -> None:
+        if self._neighbours:
+            self._neighbours.close()
 
     @contextlib.asynccontextmanager
     async def hold(self, size: int) -> AsyncIterator[None]:

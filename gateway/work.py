@@ -64,7 +64,9 @@ async def work(settings: Settings, channel: Channel) -> None:
             context = JobContext(database, desk, now, settings, decided)
             if settings.metrics.listen:
                 stack.enter_context(forward(channel))
-            worker = await keep_working(stack, context, Memory(settings.limits.memory_bytes // 2))
+            memory = part_of_memory(settings)
+            stack.callback(memory.close)
+            worker = await keep_working(stack, context, memory)
             mails.append(worker.take_up)
             channel.say("ready")
             await stack.enter_async_context(running(beat(channel)))
@@ -74,6 +76,11 @@ async def work(settings: Settings, channel: Channel) -> None:
         raise
     if faults:
         raise RuntimeError("a part of the worker died") from faults[0]
+
+
+def part_of_memory(settings: Settings) -> Memory:
+    """Each process has half of the budget, and large mails are in one of them at a time."""
+    return Memory(settings.limits.memory_bytes // 2, settings.data_dir / "memory-turn")
 
 
 async def keep_working(stack: contextlib.AsyncExitStack, context: JobContext, memory: Memory) -> Worker:

@@ -320,6 +320,10 @@ class Outbox:
         """The raw mail a file is taken from."""
         return raw.load(self._connection, sha256)
 
+    def keeps(self, sha256: str) -> bool:
+        """Whether that raw mail is still there."""
+        return raw.kept(self._connection, sha256)
+
     def recent(
         self,
         state: str = "",

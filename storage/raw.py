@@ -65,6 +65,7 @@ def _keep(insert: sqlite.Insert | postgresql.Insert) -> sqlite.Insert | postgres
 
 
 _KEEP = Statement({"sqlite": _keep(sqlite.insert(RAW)), "postgresql": _keep(postgresql.insert(RAW))})
+_KEPT = Statement(select(RAW.c.size).where(RAW.c.sha256 == bindparam("hash"), RAW.c.data.is_not(None)))
 _LOAD = Statement(select(RAW.c.data).where(RAW.c.sha256 == bindparam("hash")))
 
 
@@ -78,3 +79,8 @@ def load(connection: Connection, sha256: str) -> bytes | None:
     """The mail; None when it is not kept, or not any more."""
     data = _LOAD.scalar(connection, {"hash": sha256})
     return None if data is None else decompress(data)
+
+
+def kept(connection: Connection, sha256: str) -> bool:
+    """Whether its bytes are there."""
+    return _KEPT.scalar(connection, {"hash": sha256}) is not None

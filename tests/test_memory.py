@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
-from gateway.memory import LARGE, SMALL, TIMES, Memory
+from gateway.memory import LARGE, LOOK_SECONDS, SMALL, TIMES, Memory
 
 
 async def held(memory: Memory, size: int, order: list[int], leave: asyncio.Event) -> None:
@@ -39,6 +40,32 @@ async def test_what_is_larger_than_all_passes_alone() -> None:
     leave.set()
     async with asyncio.timeout(10):
         await asyncio.gather(*tasks)
+
+
+async def test_large_mails_are_in_one_process_at_a_time(tmp_path: Path) -> None:
+    """However many wait in the other; small mails pass beside them, and a death ends a turn."""
+    one, other = (Memory(100 * LARGE, tmp_path / "turn") for _ in range(2))
+    order, leave = list[int](), asyncio.Event()
+    first = [asyncio.create_task(held(one, 2 * LARGE, order, leave)) for _ in range(2)]
+    while len(order) < 2:
+        await asyncio.sleep(0.01)
+    second = asyncio.create_task(held(other, 3 * LARGE, order, leave))
+    given_up = asyncio.create_task(held(other, 4 * LARGE, order, leave))
+    async with other.hold(LARGE):
+        await asyncio.sleep(3 * LOOK_SECONDS)
+    assert order == [2 * LARGE, 2 * LARGE]
+    given_up.cancel()
+    leave.set()
+    async with asyncio.timeout(10):
+        await asyncio.gather(*first, second)
+        async with one.hold(2 * LARGE):
+            late = asyncio.create_task(held(other, 5 * LARGE, order, leave))
+            await asyncio.sleep(3 * LOOK_SECONDS)
+            assert 5 * LARGE not in order
+            one.close()  # as its death does
+            await late
+    assert order == [2 * LARGE, 2 * LARGE, 3 * LARGE, 5 * LARGE]
+    other.close()
 
 
 @pytest.mark.parametrize("when", ["in line", "just let in", "holding"])

@@ -27,7 +27,9 @@ def read_secret(settings: Settings, key: str, value: str) -> str:
         raise settings.error(
             key,
             f"{path} cannot be read ({cause})",
-            "Make it readable for the service's user (chgrp, chmod 640), or hand it over with LoadCredential=.",
+            "Put the secret there, correct the path, or hand it over with LoadCredential=."
+            if isinstance(error, FileNotFoundError)
+            else "Make it readable for the service's user (chgrp, chmod 640), or hand it over with LoadCredential=.",
         ) from None
     if not found:
         raise settings.error(key, f"{path} is empty", "Put the secret into it.")

@@ -61,6 +61,9 @@ def enclosed_now(
 @dataclass(frozen=True, slots=True)
 class _RawMails:
     raws: Mapping[str, bytes | None]
+    """Of the files that are not fetched by a link: a large mail is not held for its name."""
+    kept: frozenset[str]
+    """Which of all are still there."""
     language: str
     """What the recipient reads."""
     links: tuple[str, ...]
@@ -68,7 +71,8 @@ class _RawMails:
 
 
 def _sources(tx: Tx, policy: Policy, row: OutboxEntry) -> _RawMails:
-    raws = {sha256: tx.outbox.file(sha256) for sha256 in {f.raw_sha256 for f in row.files}}
+    raws = {f.raw_sha256: tx.outbox.file(f.raw_sha256) for f in row.files if not f.linked}
+    kept = frozenset(f.raw_sha256 for f in row.files if tx.outbox.keeps(f.raw_sha256))
     ticket = None
     with contextlib.suppress(UnknownTicket):
         ticket = tx.reads.get(row.ticket) if row.ticket else None
@@ -79,7 +83,7 @@ def _sources(tx: Tx, policy: Policy, row: OutboxEntry) -> _RawMails:
         contact = tx.contacts.find(row.recipient)
         chosen = language.of_customer(contact.language if contact else "", ticket, box, policy)
     links = tuple(link(policy, row, index) for index in range(len(row.files)))
-    return _RawMails(raws, chosen, links)
+    return _RawMails(raws, kept, chosen, links)
 
 
 def _enclose(message: bytes, files: Sequence[AttachedFile], sources: _RawMails, limit: int) -> bytes:
@@ -91,14 +95,14 @@ def _enclose(message: bytes, files: Sequence[AttachedFile], sources: _RawMails, 
     left_out: list[str] = []
     for file, url in zip(files, sources.links, strict=True):
         content = found.get(file.raw_sha256, {}).get(file.part)
-        if content is None:
-            kept = sources.raws[file.raw_sha256] is not None
+        kept = file.raw_sha256 in sources.kept
+        if not kept or (content is None and not file.linked):
             why = words.gettext("cannot be read") if kept else words.gettext("no longer kept")
             left_out.append(f"- {file.filename}: {why}")
         elif file.linked and told:
             continue
-        elif file.linked or len(content) > room:
-            size = words.number(round(max(len(content) / 1_000_000, 0.1), 1), "0.0")
+        elif content is None or file.linked or len(content) > room:
+            size = words.number(round(max((file.size or len(content or b"")) / 1_000_000, 0.1), 1), "0.0")
             why = words.gettext(_TOO_LARGE, size=size, days=FILE_LINK_DAYS)
             left_out.append(f"- {file.filename}: {why}\n  {url}")
         else:
