@@ -21,8 +21,9 @@ LARGE = 1024 * 1024
 """From here on a mail is kept on disk until its turn comes, and memory is given back to the system after it."""
 TIMES = 4
 """So many times its size a large mail counts: reading it makes copies."""
-WAIT_SECONDS = 120.0
+WAIT_SECONDS = 240.0
 """Then the peer is told to come later."""
+AFTERWARDS_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +117,7 @@ class Memory:
 
     def __init__(self, limit: int = 64 * 1024 * 1024, among: Path | None = None) -> None:
         self._neighbours = _Neighbours(among) if among else None
+        self._again: asyncio.TimerHandle | None = None
         self._large, self._small = _Pool(limit * 3 // 4), _Pool(limit // 4)
         self._room = limit // 4
         self.buffered = 0
@@ -146,8 +148,14 @@ class Memory:
             self._pool(size).give(_cost(size))
         if size > LARGE:
             _give_back()
+            if self._again is not None:
+                self._again.cancel()
+            # Once more when what else belonged to it is gone as well.
+            self._again = asyncio.get_running_loop().call_later(AFTERWARDS_SECONDS, _give_back)
 
     def close(self) -> None:
+        if self._again is not None:
+            self._again.cancel()
         if self._neighbours:
             self._neighbours.close()
 

@@ -96,10 +96,10 @@ class Site:
     def outgoing(self) -> Path:
         return self.folder / "var" / "outgoing"
 
-    def start(self) -> None:
+    def start(self, module: str = "gateway") -> None:
         """Start the daemon and wait until its portal says that it is well, on a busy machine as long as it works."""
         log = self.folder / "daemon.log"
-        self.process = Process("run", "--config", str(self.config), stdout=log, stderr=log)
+        self.process = Process("run", "--config", str(self.config), stdout=log, stderr=log, module=module)
         worked = -1.0
         for _ in range(_BUSY_TIMES):
             with contextlib.suppress(InVain):
