@@ -83,18 +83,21 @@ class Reception:
         size = raw.size if isinstance(raw, Pieces) else len(raw)
         if size > self._max_bytes + SMALL:
             raise OversizeMail(f"{size} bytes are more than limits.max_message_bytes")
-        if isinstance(raw, Pieces):
-            packed, mail = await asyncio.to_thread(lambda: raw_mail.pack_pieces(raw.read(), size)), None
-        else:
-            packed = raw_mail.pack(raw) if size <= SMALL else await asyncio.to_thread(raw_mail.pack, raw)
-            mail = (raw, envelope)
+        packed = raw_mail.pack(raw) if isinstance(raw, bytes) and size <= SMALL else await _packed(raw)
         now = self._clock()
         id = await self._database.write(lambda tx: tx.journal.append(envelope, packed, now))
         log.info(
             "journaled",
             extra={"journal": id, "source": envelope.source, "remote": envelope.remote, "size": size},
         )
-        self._hand_over(id, size, mail)
+        self._hand_over(id, size, None if isinstance(raw, Pieces) else (raw, envelope))
+
+
+async def _packed(raw: bytes | Pieces) -> raw_mail.Packed:
+    """Of a large mail; in a thread, for it takes a moment."""
+    if isinstance(raw, Pieces):
+        return await asyncio.to_thread(lambda: raw_mail.pack_pieces(raw.read(), raw.size))
+    return await asyncio.to_thread(raw_mail.pack, raw)
 
 
 class Worker:

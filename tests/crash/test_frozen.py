@@ -104,7 +104,7 @@ def test_both_processes_of_one_of_two_daemons_are_frozen(postgresql_url: str, tm
     for process in both:
         os.kill(process, signal.SIGCONT)
     frozen.send(mail("After it", "Text", "kim@customer.example"))
-    until(lambda: awake.count("ticket") == 2 * MAILS + 1 and done(), 120, 0.5)
+    until(lambda: awake.count("ticket") == 2 * MAILS + 1 and done(), 600, 0.5)
     count = Counter(r.message_id for r in list(sink.sink.received))
     database = Database(postgresql_url, tmp_path)
     try:
