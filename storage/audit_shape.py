@@ -10,7 +10,8 @@ from sqlalchemy import Connection, exists, inspect, or_, select, text
 
 from gateway.core.ticket import EntryKind
 from storage import search, search_index
-from storage.tables import ENTRY, SEARCH, metadata
+from storage.search_index import SEARCH
+from storage.tables import ENTRY, metadata
 
 _STREAM = {"yield_per": 500, "stream_results": True}
 

@@ -225,8 +225,16 @@ class Journal:
         return int(self._connection.execute(statement).scalar_one())
 
     def counts(self) -> dict[str, int]:
-        rows = self._connection.execute(select(JOURNAL.c.state, func.count()).group_by(JOURNAL.c.state))
-        return {PENDING: 0, SETTLED: 0, HELD: 0} | {str(name): n for name, n in rows}
+        waiting = select(JOURNAL.c.state, func.count()).where(UNSETTLED).group_by(JOURNAL.c.state)
+        found = {PENDING: 0, SETTLED: 0, HELD: 0} | {str(name): n for name, n in self._connection.execute(waiting)}
+        total = self._connection.execute(select(func.count()).select_from(JOURNAL)).scalar_one()
+        return found | {SETTLED: int(total) - sum(found.values())}
+
+    def held(self) -> int:
+        """How many mails are held."""
+        return int(
+            self._connection.execute(select(func.count()).where(UNSETTLED, JOURNAL.c.state == HELD)).scalar_one()
+        )
 
     def backlog(self) -> tuple[dict[str, int], datetime | None]:
         """How many mails are not settled, by state, and since when the oldest of them waits to be decided about."""

@@ -24,7 +24,7 @@ from storage import board, raw
 from storage.drafts import read_view, write_view
 from storage.seals import added
 from storage.statement import Statement
-from storage.tables import MESSAGE_ID, OUTBOX, OUTBOX_WAITING
+from storage.tables import MESSAGE_ID, OUTBOX, OUTBOX_ENDED, OUTBOX_WAITING
 
 
 class State(StrEnum):
@@ -132,7 +132,7 @@ _AUTOMATIC = Statement(
     .limit(bindparam("most"))
 )
 _ROW = select(*COLUMNS)
-_WAITING = text(OUTBOX_WAITING)
+_WAITING, _ENDED = text(OUTBOX_WAITING), text(OUTBOX_ENDED)
 
 
 class Outbox:
@@ -346,6 +346,8 @@ class Outbox:
             statement = statement.where(OUTBOX.c.created_at >= since)
         if state:
             statement = statement.where(OUTBOX.c.state == state)
+        if state in (State.FAILED, State.RECALLED):
+            statement = statement.where(_ENDED)
         if state in OPEN:
             # Sorted by what is no column, SQLite looks among the few that wait, not through all from the newest on.
             statement = statement.where(_WAITING).order_by(None).order_by((OUTBOX.c.id + 0).desc())
@@ -354,8 +356,12 @@ class Outbox:
         return [read(row) for row in self._connection.execute(statement)]
 
     def counts(self) -> dict[str, int]:
-        rows = self._connection.execute(select(OUTBOX.c.state, func.count()).group_by(OUTBOX.c.state))
-        return {state.value: 0 for state in State} | {str(name): n for name, n in rows}
+        found = dict.fromkeys((state.value for state in State), 0)
+        for some in (_WAITING, _ENDED):
+            rows = self._connection.execute(select(OUTBOX.c.state, func.count()).where(some).group_by(OUTBOX.c.state))
+            found |= {str(name): n for name, n in rows}
+        total = self._connection.execute(select(func.count()).select_from(OUTBOX)).scalar_one()
+        return found | {State.SENT.value: int(total) - sum(found.values())}
 
     def backlog(self) -> tuple[dict[str, int], datetime | None]:
         """How many mails are not through, by state, and since when the oldest waits that nobody is asked about."""
@@ -367,7 +373,7 @@ class Outbox:
 
     def failed_since(self, moment: datetime) -> int:
         """How many mails were given up since a moment."""
-        statement = select(func.count()).where(OUTBOX.c.state == State.FAILED, OUTBOX.c.not_before > moment)
+        statement = select(func.count()).where(_ENDED, OUTBOX.c.state == State.FAILED, OUTBOX.c.not_before > moment)
         return int(self._connection.execute(statement).scalar_one())
 
     def automatic_to(self, address: str, since: datetime, limit: int = 200) -> tuple[datetime, ...]:

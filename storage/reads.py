@@ -21,6 +21,7 @@ from sqlalchemy import (
     func,
     or_,
     select,
+    text,
 )
 
 from gateway.core.clock import MISSED, Steps
@@ -38,6 +39,7 @@ MAX_NUMBER = 2**31 - 1
 OPEN = tuple(status.value for status in Status if status is not Status.CLOSED)
 """Named one by one, for what is not closed is found by no index."""
 
+COUNTED = 10_000
 _NAMED_IN_MAIL = (
     select(ENTRY.c.author_name)
     .where(
@@ -170,9 +172,9 @@ class TicketReads:
         return self._with_people(self._connection.execute(found).all())
 
     def count(self, wanted: Wanted) -> int:
-        """How many tickets `search` finds."""
-        found = select(func.count()).select_from(TICKET).where(*self._conditions(wanted))
-        return int(self._connection.execute(found).scalar_one())
+        """How many tickets `search` finds; it counts no further than `COUNTED`."""
+        some = select(TICKET.c.number).where(*self._conditions(wanted)).limit(COUNTED).subquery()
+        return int(self._connection.execute(select(func.count()).select_from(some)).scalar_one())
 
     def _conditions(self, wanted: Wanted) -> Iterator[ColumnElement[bool]]:
         if wanted.status == "open":
@@ -184,7 +186,7 @@ class TicketReads:
         if wanted.mailbox:
             yield TICKET.c.mailbox == wanted.mailbox
         if wanted.assignee:
-            yield TICKET.c.assignee == wanted.assignee
+            yield and_(TICKET.c.assignee == wanted.assignee, text("assignee <> ''"))
         if wanted.mailboxes:
             yield TICKET.c.mailbox.in_(wanted.mailboxes)
         if wanted.unassigned:
@@ -200,7 +202,8 @@ class TicketReads:
             others = list(self._conditions(replace(wanted, text="")))
             among = select(TICKET.c.number).where(*others) if few else None
             found = tickets_with(self._connection, wanted.text, among)
-            yield or_(TICKET.c.number.in_(found), TICKET.c.number == wanted.number)
+            here = TICKET.c.number.in_(found)
+            yield or_(here, TICKET.c.number == wanted.number) if wanted.number else here
 
     def counts(self) -> dict[str, int]:
         rows = self._connection.execute(select(TICKET.c.status, func.count()).group_by(TICKET.c.status))

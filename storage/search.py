@@ -34,9 +34,10 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import TSQUERY
 
 from gateway.core.ticket import EntryKind
+from storage.search_index import SEARCH
 from storage.search_words import Term, asked, words_of
 from storage.statement import Statement
-from storage.tables import CHAIN, ENTRY, JOB, SEARCH, TICKET
+from storage.tables import CHAIN, ENTRY, JOB, TICKET
 
 NEWEST = 10_000
 """Of words that stand in more entries than this only the newest are looked at."""

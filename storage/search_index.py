@@ -1,10 +1,33 @@
-"""What finds the words of the table `search`; beside the tables, and in no comparison of them.
+"""The words search goes by, and what finds them.
 
 SQLite's FTS5 keeps its index in tables of its own, and triggers carry into it whatever becomes of a row.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
+from sqlalchemy import Column, ForeignKey, Index
+from sqlmodel import Field
+
+from storage.columns import TableRow, text_column
+
+
+class SearchRow(TableRow, table=True):
+    """The words of a ticket's subject, or of one entry together with it (`storage.search`)."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    ticket: int = Field(sa_column=Column(ForeignKey("ticket.number", ondelete="CASCADE"), nullable=False))
+    entry_id: int | None = Field(
+        default=None, sa_column=Column(ForeignKey("entry.id", ondelete="CASCADE"), nullable=True, unique=True)
+    )
+    """None: of the subject."""
+    words: str = text_column()
+
+    __table_args__ = (Index("ix_search_ticket", "ticket", "entry_id"),)
+
+
+SEARCH: Any = SearchRow.__table__  # type: ignore[attr-defined]  # SQLModel makes it
 _SQLITE = (
     """CREATE VIRTUAL TABLE search_index USING fts5(
         words, content='search', content_rowid='id', detail='none', columnsize=0, tokenize="ascii tokenchars '_'"

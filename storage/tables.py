@@ -17,7 +17,10 @@ from storage.columns import NEVER_AGAIN, TableRow, index_of_some, json_column, r
 OUTBOX_WAITING = "state NOT IN ('sent', 'failed', 'recalled')"
 OUTBOX_CLAIMED = "claimed_until IS NOT NULL"
 OUTBOX_KEPT = "data IS NOT NULL AND state IN ('sent', 'failed', 'recalled')"
+OUTBOX_ENDED = "state IN ('failed', 'recalled')"
 RAW_KEPT = "data IS NOT NULL"
+BOUNCES = "undeliverable_since IS NOT NULL"
+JOURNAL_DUPLICATE = "reason = 'duplicate'"
 """SQLite uses such an index only for a query that repeats these very words."""
 
 
@@ -68,7 +71,12 @@ class JournalRow(TableRow, table=True):
     erased_at: datetime | None = None
     """Since then the row says that a mail came and was handled, and nothing of the people in it."""
 
-    __table_args__ = (index_of_some("ix_journal_waiting", "state <> 'settled'", "state", "id"), NEVER_AGAIN)
+    __table_args__ = (
+        index_of_some("ix_journal_waiting", "state <> 'settled'", "state", "id"),
+        index_of_some("ix_journal_duplicate", JOURNAL_DUPLICATE, "message_id"),
+        index_of_some("ix_journal_settled", "settled_at IS NOT NULL", "settled_at", "reason"),
+        NEVER_AGAIN,
+    )
 
 
 class ContactRow(TableRow, table=True):
@@ -84,6 +92,8 @@ class ContactRow(TableRow, table=True):
     registered_at: datetime | None = None
     password_hash: str = ""
     undeliverable_since: datetime | None = None
+
+    __table_args__ = (index_of_some("ix_contact_undeliverable", BOUNCES, "undeliverable_since"),)
 
 
 class SessionRow(TableRow, table=True):
@@ -139,6 +149,8 @@ class TicketRow(TableRow, table=True):
     __table_args__ = (
         Index("ix_ticket_requester", "requester_key", "last_activity_at"),
         Index("ix_ticket_status", "status", "last_activity_at"),
+        Index("ix_ticket_activity", "last_activity_at", "number"),
+        index_of_some("ix_ticket_assignee", "assignee <> ''", "assignee", "last_activity_at"),
         index_of_some("ix_ticket_due", "due_at IS NOT NULL", "due_at"),
         index_of_some("ix_ticket_snoozed", "snoozed_until IS NOT NULL", "snoozed_until"),
         index_of_some("ix_ticket_closed", "closed_at IS NOT NULL", "closed_at"),
@@ -152,7 +164,7 @@ class ParticipantRow(TableRow, table=True):
     """Someone besides the requester who takes part in a ticket."""
 
     ticket: int = Field(sa_column=Column(ForeignKey("ticket.number"), primary_key=True))
-    key: str = Field(primary_key=True)
+    key: str = Field(primary_key=True, index=True)
     address: str
     name: str = ""
     confirmed: bool = True
@@ -192,20 +204,6 @@ class EntryRow(TableRow, table=True):
     """`reopened`, where a line tells that: what the budget for reopening counts."""
     side: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     """Which customers of a merged ticket may read it (`core.sides`)."""
-
-
-class SearchRow(TableRow, table=True):
-    """The words of a ticket's subject, or of one entry together with it (`storage.search`)."""
-
-    id: int | None = Field(default=None, primary_key=True)
-    ticket: int = Field(sa_column=Column(ForeignKey("ticket.number", ondelete="CASCADE"), nullable=False))
-    entry_id: int | None = Field(
-        default=None, sa_column=Column(ForeignKey("entry.id", ondelete="CASCADE"), nullable=True, unique=True)
-    )
-    """None: of the subject."""
-    words: str = text_column()
-
-    __table_args__ = (Index("ix_search_ticket", "ticket", "entry_id"),)
 
 
 class ActRow(TableRow, table=True):
@@ -291,6 +289,7 @@ class OutboxRow(TableRow, table=True):
 
     __table_args__ = (
         index_of_some("ix_outbox_waiting", OUTBOX_WAITING, "not_before", "id", "state"),
+        index_of_some("ix_outbox_ended", OUTBOX_ENDED, "state", "not_before"),
         index_of_some("ix_outbox_claimed", OUTBOX_CLAIMED, "recipient_key"),
         Index("ix_outbox_recipient", "recipient_key", "created_at"),
         Index("ix_outbox_ticket", "ticket", "id"),
@@ -446,5 +445,4 @@ ACT, ALARM, AWAY, BLOCK, CHAIN = map(_table, (ActRow, AlarmRow, AwayRow, BlockRo
 CONTACT, DRAFT, ENTRY, JOB = map(_table, (ContactRow, DraftRow, EntryRow, JobRow))
 JOURNAL, LINK, MESSAGE_ID, OUTBOX = map(_table, (JournalRow, LinkRow, MessageIdRow, OutboxRow))
 PARTICIPANT, PLACE, PROBE, RATING = map(_table, (ParticipantRow, PlaceRow, ProbeRow, RatingRow))
-RAW, SEARCH, SESSION, TICKET = map(_table, (RawRow, SearchRow, SessionRow, TicketRow))
-UNFETCHED = _table(UnfetchedRow)
+RAW, SESSION, TICKET, UNFETCHED = map(_table, (RawRow, SessionRow, TicketRow, UnfetchedRow))

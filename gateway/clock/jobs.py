@@ -97,7 +97,7 @@ def _digest(tx: Tx, context: JobContext, before: datetime, now: datetime) -> int
     still_open = tx.reads.search(Wanted("open"), limit=5000)
     counts = digest.Counts(
         tx.outbox.failed_since(before),
-        tx.journal.counts()["held"],
+        tx.journal.held(),
         tx.contacts.undeliverable_count(),
         tx.journal.decided_since([Reason.BLOCKED], before),
         tx.journal.decided_since([Reason.SPAM_REPLY], before),

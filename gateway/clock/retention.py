@@ -7,8 +7,9 @@ leave their reason in the journal, a line in the log and an alarm to the operato
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
 from gateway.clock.context import JobContext
 from storage.erasure.retention import DROPPED, Mode, Retention
@@ -17,7 +18,7 @@ from storage.tx import Tx
 log = logging.getLogger("replydesk.retention")
 
 EVERY = timedelta(hours=1)
-BATCHES = 200
+BATCHES = 1000
 """Of one sort in one look; what is left waits for the next."""
 
 Batch = Callable[[Retention, datetime], int]
@@ -38,13 +39,13 @@ async def apply_retention(context: JobContext) -> str | None:
         ("mails without a ticket erased", kept.tickets_days, lambda r, before: r.mails_without_ticket(before, now)),
         ("notices without a ticket erased", kept.tickets_days, lambda r, before: r.notices_without_ticket(before)),
         ("alarms removed", kept.tickets_days, lambda r, before: r.alarms(before)),
-        ("contacts removed", kept.tickets_days, lambda r, before: r.contacts(before)),
         ("raw mails deleted", kept.raw_days, lambda r, before: r.raw(before, now)),
         ("texts of sent mails deleted", kept.outbox_days, lambda r, before: r.texts(before)),
     )
     done = {"held mails dropped": await _held(context, kept.held_days, now)}
     for what, days, batch in steps:
         done[what] = await _batches(context, batch, now - timedelta(days=days)) if days else 0
+    done["contacts removed"] = await _contacts(context, now - timedelta(days=kept.tickets_days), kept.tickets_days)
     return ", ".join(f"{count} {what}" for what, count in done.items() if count)
 
 
@@ -56,6 +57,21 @@ async def _batches(context: JobContext, batch: Batch, before: datetime) -> int:
         if not count:
             break
     return total
+
+
+async def _contacts(context: JobContext, before: datetime, days: int) -> int:
+    total = 0
+    for _ in range(BATCHES if days else 0):
+        ids = await context.database.read(lambda tx: Retention(tx.connection).unneeded(before))
+        count = await context.database.write(partial(_remove, before=before, ids=ids)) if ids else 0
+        total += count
+        if not count:
+            break
+    return total
+
+
+def _remove(tx: Tx, before: datetime, ids: Sequence[int]) -> int:
+    return Retention(tx.connection).contacts(before, ids)
 
 
 async def _held(context: JobContext, days: int, now: datetime) -> int:

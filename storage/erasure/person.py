@@ -22,7 +22,8 @@ from storage import raw
 from storage.journal import SETTLED
 from storage.outbox import OPEN
 from storage.reads import contains
-from storage.tables import CONTACT, ENTRY, JOURNAL, OUTBOX, PARTICIPANT, RAW, SEARCH, TICKET, metadata
+from storage.search_index import SEARCH
+from storage.tables import CONTACT, ENTRY, JOURNAL, OUTBOX, PARTICIPANT, RAW, TICKET, metadata
 
 MARGIN = {"sqlite": 0, "postgresql": 1000}
 """Rows before the newest that are looked at again: on PostgreSQL a lower number may be committed later."""

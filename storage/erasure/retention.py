@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import Connection, delete, exists, func, select, text, update
+from sqlalchemy import Connection, Select, delete, exists, func, select, text, update
 
 from gateway.core.lifecycle import Status
 from storage.erasure.steps import IN_FLIGHT, NOBODY, Erasure
@@ -34,8 +35,8 @@ from storage.threads import Threads
 
 DROPPED = "dropped-by-retention"
 """Reason of a held mail that nobody retried in time."""
-TICKETS, ROWS = 20, 500
-"""Per batch."""
+TICKETS, ROWS = 5, 100
+"""Per batch: what comes in meanwhile waits for it."""
 _FINAL = (State.SENT, State.FAILED, State.RECALLED)
 _OUTBOX_KEPT, _OUTBOX_WAITING, _RAW_KEPT = text(OUTBOX_KEPT), text(OUTBOX_WAITING), text(RAW_KEPT)
 
@@ -113,20 +114,14 @@ class Retention:
         ids = self._connection.execute(due).scalars().all()
         return self._erasure.blank_outbox(OUTBOX.c.id.in_(ids)) if ids else 0
 
-    def contacts(self, created_before: datetime) -> int:
-        """People without a ticket, who take part in none and are not signed in."""
-        due = (
-            select(CONTACT.c.id)
-            .where(
-                CONTACT.c.created_at < created_before,
-                CONTACT.c.key != NOBODY.key,
-                ~exists().where(TICKET.c.requester_id == CONTACT.c.id),
-                ~exists().where(SESSION.c.contact_id == CONTACT.c.id),
-                CONTACT.c.key.not_in(select(PARTICIPANT.c.key)),
-            )
-            .limit(ROWS)
-            .with_for_update(skip_locked=True)
-        )
+    def unneeded(self, created_before: datetime) -> Sequence[int]:
+        """Ids of people without a ticket, who take part in none and are not signed in. It looks at all people, so it
+        is asked apart from what changes anything."""
+        return self._connection.execute(_unneeded(created_before)).scalars().all()
+
+    def contacts(self, created_before: datetime, ids: Sequence[int]) -> int:
+        """Remove these people, as far as nothing needs them still."""
+        due = _unneeded(created_before).where(CONTACT.c.id.in_(ids)).with_for_update(skip_locked=True)
         return self._erasure.delete_contacts(self._connection.execute(due).scalars().all())
 
     def alarms(self, raised_before: datetime) -> int:
@@ -193,3 +188,17 @@ class Retention:
         """Mails out of which files are yet to be sent."""
         waiting = select(OUTBOX.c.files).where(_OUTBOX_WAITING, OUTBOX.c.state.in_(OPEN))
         return sorted({file["raw"] for (files,) in self._connection.execute(waiting) for file in files})
+
+
+def _unneeded(created_before: datetime) -> Select[Any]:
+    return (
+        select(CONTACT.c.id)
+        .where(
+            CONTACT.c.created_at < created_before,
+            CONTACT.c.key != NOBODY.key,
+            ~exists().where(TICKET.c.requester_id == CONTACT.c.id),
+            ~exists().where(SESSION.c.contact_id == CONTACT.c.id),
+            ~exists().where(PARTICIPANT.c.key == CONTACT.c.key),
+        )
+        .limit(ROWS)
+    )

@@ -11,10 +11,9 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, exists, not_, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, exists, not_, or_, select, text, update
 from sqlalchemy.sql.dml import Delete, Update
 
-from gateway.core.reason import Reason
 from gateway.mail.message import Address
 from storage.board_tables import CARD
 from storage.contacts import Contacts
@@ -28,6 +27,7 @@ from storage.tables import (
     DRAFT,
     ENTRY,
     JOURNAL,
+    JOURNAL_DUPLICATE,
     LINK,
     MESSAGE_ID,
     OUTBOX,
@@ -44,6 +44,7 @@ GONE = "deleted"
 """The last reply of a mail whose recipient is gone."""
 IN_FLIGHT = (State.PENDING, State.DEFERRED, State.CLAIMED)
 """They leave, or are given up, by themselves."""
+_DUPLICATE = text(JOURNAL_DUPLICATE)
 
 
 class Erasure:
@@ -159,7 +160,7 @@ class Erasure:
         ids_of = select(JOURNAL.c.message_id).where(ours, JOURNAL.c.message_id != "")
         bytes_of = select(JOURNAL.c.sha256).where(ours, JOURNAL.c.sha256.is_not(None))
         again = or_(
-            and_(JOURNAL.c.reason == Reason.DUPLICATE.value, JOURNAL.c.message_id.in_(ids_of)),
+            and_(_DUPLICATE, JOURNAL.c.message_id.in_(ids_of)),
             and_(JOURNAL.c.sha256.in_(bytes_of), ~exists().where(ENTRY.c.journal_id == JOURNAL.c.id)),
         )
         chosen = select(JOURNAL.c.id, JOURNAL.c.ticket).where(

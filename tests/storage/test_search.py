@@ -16,8 +16,9 @@ from storage.audit import audit
 from storage.database import Database
 from storage.erasure.retention import Mode, Retention
 from storage.reads import Wanted
+from storage.search_index import SEARCH
 from storage.search_words import MOST_BYTES, words_of
-from storage.tables import CHAIN, ENTRY, SEARCH, TICKET
+from storage.tables import CHAIN, ENTRY, TICKET
 from storage.tx import Tx
 from tests.conftest import NOW
 from tests.core.build import KIM, LEE, attachment
