@@ -28,7 +28,7 @@ from sqlalchemy.exc import InterfaceError as SAInterfaceError
 from sqlalchemy.pool import QueuePool
 
 from gateway.errors import ConfigError, StorageFull, StorageUnavailable
-from storage import seals, search
+from storage import postgresql, seals, search
 from storage.turn import Turn
 from storage.tx import Tx
 
@@ -44,8 +44,6 @@ POSTGRESQL_WRITERS = 4
 BUSY_SECONDS = 30
 """How long SQLite waits for another process (the command line) to finish its write."""
 DEADLOCK_TRIES = 5
-STALLED_SECONDS = 60
-"""PostgreSQL ends a transaction in which nothing happens for so long, and gives its locks away."""
 
 
 class Database:
@@ -78,12 +76,7 @@ class Database:
                 pool_recycle=1800,
             )
             self._read_engine = self.engine
-
-            @event.listens_for(self.engine, "connect")
-            def _connect(connection: Any, _record: object) -> None:
-                # A daemon that stands still in the middle of its work must not keep the others from theirs.
-                connection.execute(f"SET idle_in_transaction_session_timeout = '{STALLED_SECONDS}s'")
-                connection.commit()
+            postgresql.listen(self.engine)
 
         wanted = self._turn.is_wanted if self.is_sqlite else _never
         seals.listen(self.engine)

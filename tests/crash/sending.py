@@ -15,14 +15,14 @@ from gateway.core.token import Keys
 from gateway.flow import Desk
 from gateway.render.mail import Templates
 from gateway.send import Sender, loop, settle, transport
-from storage import database
+from storage import database, postgresql
 
 HOLDER = "the one daemon"
 
 
 async def send(folder: Path, port: int, url: str = "", holder: str = HOLDER) -> None:
     if url:
-        settle.CLAIM_SECONDS, loop.LOOK_AFTER, database.STALLED_SECONDS = 2, timedelta(seconds=0.5), 2
+        settle.CLAIM_SECONDS, loop.LOOK_AFTER, postgresql.STALLED_SECONDS = 2, timedelta(seconds=0.5), 2
     settings = config.build({"send": {"port": port, "connections": 3}}, folder / "replydesk.toml")
     policy = Policy(Keys(b"x" * 32), (Mailbox("support@example.com", "Support", "en", "support+{token}@example.com"),))
     store = database.Database(url, folder)

@@ -111,8 +111,7 @@ def plan(database: Database, ask: Callable[[Tx], Any]) -> list[str]:
     event.listen(database.engine, "before_cursor_execute", listen)
     database.write_now(ask)
     event.remove(database.engine, "before_cursor_execute", listen)
-    found = database.write_now(explain) if heard else []
-    return found
+    return database.write_now(explain) if heard else []
 
 
 def scans(lines: list[str]) -> list[str]:
