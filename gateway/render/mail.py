@@ -22,7 +22,8 @@ from jinja2.runtime import Context
 from markupsafe import Markup, escape
 
 from gateway import texts
-from gateway.core.notice import Notice, Outbound
+from gateway.core.greeting import sure_name
+from gateway.core.notice import Notice, Outbound, Words
 from gateway.errors import TemplateError
 from gateway.mail.new_text import PREHEADER_FILL
 from gateway.render import examples, wire
@@ -132,9 +133,21 @@ def _environment(language: str, override: Path | None, timezone: tzinfo, brand: 
         """`3 days ago`, counted at the Date of the mail; empty for less than a minute."""
         return words.ago(context["now"] - value)
 
+    def hello(mail: Words) -> str:
+        """The greeting, by name where it surely is one."""
+        name = sure_name(mail.recipient)
+        return words.gettext("Hello {name},", name=name) if name else words.gettext("Hello,")
+
     made.globals["brand"] = brand
     made.filters.update(
-        preheader=preheader, ago=ago, reflow=reflow, filled=filled, quoted=quoted, lines=lines, formatted=Markup
+        preheader=preheader,
+        hello=hello,
+        ago=ago,
+        reflow=reflow,
+        filled=filled,
+        quoted=quoted,
+        lines=lines,
+        formatted=Markup,
     )
     return made
 

@@ -83,7 +83,7 @@ def test_site_adds_a_language(tmp_path: Path) -> None:
     """A complete folder is a language, also without a catalog; dates follow it."""
     names = {"labels.j2", *(f"{n.value}.{form}.j2" for n in Notice for form in ("txt", "html"))}
     for file in (PACKAGED / "mail" / name for name in names):
-        site(tmp_path, f"sv/{file.name}", file.read_text().replace('_("Hello,")', '"Hej,"'))
+        site(tmp_path, f"sv/{file.name}", file.read_text().replace("{{ mail | hello }}", "Hej,"))
     templates = Templates(tmp_path)
     templates.check()
     words = replace(CLOSING.words, language="sv", text="")
@@ -96,7 +96,7 @@ def test_site_adds_a_language_by_a_catalog(tmp_path: Path) -> None:
     """No template is needed for it; what is not translated is English."""
     file = tmp_path / "locale" / "sv" / "LC_MESSAGES" / "replydesk.po"
     file.parent.mkdir(parents=True)
-    file.write_text('msgid "Hello,"\nmsgstr "Hej,"\n')
+    file.write_text('msgid "Hello {name},"\nmsgstr "Hej {name},"\n')
     texts.use(tmp_path)
     try:
         templates = Templates(tmp_path)
@@ -105,7 +105,7 @@ def test_site_adds_a_language_by_a_catalog(tmp_path: Path) -> None:
         texts.use(None)
     assert templates.languages == (*OURS, "sv")
     said = templates.text(replace(CLOSING, words=replace(CLOSING.words, language="sv", text="")))
-    assert "Hej," in said
+    assert "Hej Erika Beispiel," in said
     assert "19 mars 2026" in said
     assert "reply with #close" in said
 
