@@ -173,14 +173,12 @@ async def deliver(load: list[bytes], port: int) -> None:
     writer.close()
 
 
-def waiting(database: Path) -> int:
-    """Mails that are not decided, or not sent."""
+def waiting(database: Path, *tables: str) -> int:
+    """Mails that are not decided, or not sent; of these tables only, where any is named."""
+    open_states = {"journal": "state <> 'settled'", "outbox": "state NOT IN ('sent', 'failed', 'recalled')"}
     with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as base:
-        one = base.execute("SELECT count(*) FROM journal WHERE state <> 'settled'").fetchone()[0]
-        other = base.execute(
-            "SELECT count(*) FROM outbox WHERE state NOT IN ('sent', 'failed', 'recalled')"
-        ).fetchone()[0]
-    return int(one) + int(other)
+        asked = [f"SELECT count(*) FROM {table} WHERE {open_states[table]}" for table in tables or open_states]
+        return sum(int(base.execute(question).fetchone()[0]) for question in asked)
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ with (home / "schema.py").open("a") as schema:
     "def init(db):\n    db.issue.audit('create', told, priority=90)\n"
 )
 subprocess.run([*admin, "initialise", "secret"], check=True, capture_output=True)
-tracker = roundup.instance.open(str(home))
+tracker = roundup.instance.open(str(home), 1)
 db = tracker.open("admin")
 db.user.create(username="anna", address="anna@example.com", roles="User")
 db.commit()
@@ -63,11 +63,7 @@ db.close()
 
 def take(raw: bytes) -> None:
     gateway = MailGW(tracker, argparse.Namespace(default_class="issue", set_value=[]))
-    gateway.db = tracker.open("admin")
-    try:
-        gateway.handle_Message(email.message_from_bytes(raw, RoundupMessage))
-    finally:
-        gateway.db.close()
+    gateway.handle_Message(email.message_from_bytes(raw, RoundupMessage))
 
 
 load = [p.read_bytes() for p in sorted(mails.glob("*.eml"))]
