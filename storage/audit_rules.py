@@ -40,6 +40,7 @@ UNHEARD_BY_RIGHT = frozenset(
     {
         Reason.ECHO,
         Reason.ROBOT,
+        Reason.RULE_FOLDS,
         Reason.BLOCKED,
         Reason.SPAM_MARKED,
         Reason.SPAM_REPLY,
@@ -58,6 +59,7 @@ UNHEARD_BY_RIGHT = frozenset(
 NEEDS_NO_TICKET = frozenset(
     {
         Reason.AUTOMATIC_NO_TICKET,
+        Reason.RULE_FOLDS,
         Reason.REPORT_NO_TICKET,
         Reason.LOOP,
         Reason.DUPLICATE,

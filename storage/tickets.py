@@ -164,7 +164,7 @@ class Tickets:
         began = new.created_at or now
         row = {
             "status": (decision.change.status or Status.NEW).value,
-            "sub_status": "",
+            "sub_status": decision.change.sub_status or "",
             "subject": new.subject,
             "mailbox": new.mailbox,
             "language": new.language,

@@ -17,6 +17,7 @@ HERE = "  # here"
 
 # What is added to a file with one mailbox; the key, a part of the problem, a part of the remedy.
 IMAP = "[[receive.imap]]\nmailbox = 'support@example.com'\nhost = 'h'\npassword_file = 'p'\n"
+RULE = "[[rules]]\nname = 'x'\n"
 WRONG: list[tuple[str, str, str, str]] = [
     # Words that are not known.
     ("[gatway]  # here", "gatway", "unknown key", "Did you mean 'gateway'?"),
@@ -109,8 +110,26 @@ WRONG: list[tuple[str, str, str, str]] = [
      "receive.imap[0].password_file", "is missing", "Set it."),
     (f"{IMAP}port = 993\nsecurity = 'starttls'  # here",
      "receive.imap[0].security", "not spoken on port 993", '"tls"'),
-    (f"{IMAP}move_to = 'INBOX'\nfolder = 'INBOX'  # here",
+    (f"{IMAP}move_to = 'INBOX\nfolder = 'INBOX'  # here",
      "receive.imap[0].folder", "two purposes", "different folders"),
+    # Rules that could not be meant.
+    ("[[mailboxes]]\naddress = 'b@example.com'\nannounce = 'board'  # here",
+     "mailboxes[1].announce", "no board", "[board]"),
+    ("[[rules]]  # here\nname = 'x'\ntag = ['a']", "rules[0]", "no condition", "mailbox, sender"),
+    ("[[rules]]  # here\nname = 'x'\nbody = ['a']", "rules[0]", "does nothing", "fold = true"),
+    (f"{RULE}tag = ['a']\n{RULE[:-1]}  # here\ntag = ['a']", "rules[1].name", "is there already", "another name"),
+    (f"{RULE}mailbox = ['x@example.com']  # here\ntag = ['a']", "rules[0].mailbox", "no mailbox", "[[mailboxes]]"),
+    (f"{RULE}sender = ['kim']  # here\ntag = ['a']", "rules[0].sender", "neither", '"*@example.com"'),
+    (f"{RULE}subject = [' ']  # here\ntag = ['a']", "rules[0].subject[0]", "empty", "anything"),
+    (f"{RULE}body = ['a']\nhours = 'open'  # here\ntag = ['a']", "rules[0].hours", "open always", "hours.days"),
+    (f"{RULE}authentication = 'pass'  # here\ntag = ['a']", "rules[0].authentication", "nobody", "verify_senders"),
+    (f"{RULE}body = ['a']\nfold = true\ntag = ['b']  # here", "rules[0].tag", "beside fold", "Remove one"),
+    (f"{RULE}body = ['a']\ntag = ['a b!']  # here", "rules[0].tag", "no tags", "letters"),
+    (f"{RULE}body = ['a']\nassign = 'x@example.com'  # here", "rules[0].assign", "no agent", "[[agents]]"),
+    (f"{RULE}body = ['a']\nhand_to = 'x@example.com'  # here", "rules[0].hand_to", "no mailbox", "[[mailboxes]]"),
+    (f"{RULE}body = ['a']\nabout = 'reply'\nhand_to = 'support@example.com'  # here",
+     "rules[0].hand_to", "new requests only", '"new"'),
+    (f"{RULE}body = ['a']\nstatus = 'closed'  # here", "rules[0].status", "ours to act on", "waiting_on_us"),
 ]  # fmt: skip
 
 # Whole files.

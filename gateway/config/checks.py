@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gateway.config.core_policy import policy
+from gateway.config.rules import check_rules
 from gateway.config.settings import BoardSettings, ImapSettings, SendSettings, Settings, host_and_port
 from gateway.core.commands import status_words
 from gateway.core.token import Keys
@@ -16,6 +17,7 @@ def check(settings: Settings) -> None:
     _check_agents(settings, own)
     _check_hours(settings)
     _check_statuses(settings)
+    check_rules(settings, own)
     _check_lifecycle(settings)
     if settings.canary.every_minutes and settings.send.transport == "file":
         raise settings.error(
@@ -134,6 +136,10 @@ def _check_imap(settings: Settings, own: set[str]) -> None:
 def _check_board(settings: Settings) -> None:
     board = settings.board
     if not board.host:
+        for n, box in enumerate(settings.mailboxes):
+            if box.announce == "board":
+                remedy = "Set [board] host, or announce to the team."
+                raise settings.error(f"mailboxes[{n}].announce", "there is no board, so nobody would hear", remedy)
         return
     _check_port(settings, "board", board)
     if not board.username:

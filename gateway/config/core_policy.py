@@ -8,11 +8,13 @@ from zoneinfo import ZoneInfo
 
 from gateway import texts
 from gateway.config.canned import texts_in
-from gateway.config.settings import Settings
+from gateway.config.settings import RuleSettings, Settings
 from gateway.config.values import BUDGET
+from gateway.core import tags
 from gateway.core.hours import Hours
 from gateway.core.lifecycle import Status
 from gateway.core.policy import Agent, Mailbox, Policy, SiteStatus
+from gateway.core.rules import About, Rule
 from gateway.core.token import Keys
 from gateway.core.window import Budget
 from gateway.mail.message import address_key
@@ -78,8 +80,29 @@ def policy(settings: Settings, keys: Keys) -> Policy:
         statuses=tuple(
             SiteStatus(s.name, Status(s.counts_as), dict(s.labels), dict(s.meanings)) for s in settings.statuses
         ),
+        rules=tuple(_rule(r) for r in settings.rules),
         texts=texts_in(settings.templates_dir),
         own_addresses=frozenset(address_key(a) for b in settings.mailboxes for a in (b.address, *b.aliases)),
+    )
+
+
+def _rule(r: RuleSettings) -> Rule:
+    return Rule(
+        r.name,
+        About(r.about),
+        mailbox=tuple(r.mailbox),
+        sender=tuple(r.sender),
+        subject=tuple(r.subject),
+        header={name.casefold(): holds for name, holds in r.header.items()},
+        body=tuple(r.body),
+        authentication=r.authentication,
+        hours=r.hours,
+        tag=tags.read(" ".join(r.tag)) or (),
+        assign=r.assign,
+        hand_to=r.hand_to,
+        status=r.status,
+        fold=r.fold,
+        acknowledge=r.acknowledge,
     )
 
 

@@ -24,6 +24,7 @@ from gateway.config.values import (
     NotNegative,
     OptionalAddress,
     OptionalUrl,
+    Pattern,
     Positive,
     checked_clock,
     checked_closing,
@@ -84,6 +85,24 @@ class StatusSettings(_Section):
     counts_as: Literal["waiting_on_us", "waiting_on_contact"]
     labels: dict[Language, Annotated[str, Field(min_length=1, max_length=40)]] = {}
     meanings: dict[Language, Annotated[str, Field(min_length=1)]] = {}
+
+
+class RuleSettings(_Section):
+    name: Annotated[str, Field(min_length=1, max_length=60)]
+    about: Literal["new", "reply", "any"] = "new"
+    mailbox: list[EmailAddress] = []
+    sender: list[Pattern] = []
+    subject: list[Pattern] = []
+    header: dict[str, Pattern] = {}
+    body: list[Pattern] = []
+    authentication: Literal["", "pass", "fail", "none"] = ""
+    hours: Literal["", "open", "closed"] = ""
+    tag: list[str] = []
+    assign: OptionalAddress = ""
+    hand_to: OptionalAddress = ""
+    status: str = ""
+    fold: bool = False
+    acknowledge: bool = True
 
 
 class AgentSettings(_Section):
@@ -281,6 +300,7 @@ class Settings(_Section):
     hours: HoursSettings = HoursSettings()
     lifecycle: LifecycleSettings = LifecycleSettings()
     statuses: list[StatusSettings] = []
+    rules: list[RuleSettings] = []
     digest: DigestSettings = DigestSettings()
     rating: RatingSettings = RatingSettings()
     retention: RetentionSettings = RetentionSettings()

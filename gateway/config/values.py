@@ -101,6 +101,12 @@ def checked_prefix(value: str) -> str:
     return value
 
 
+def _pattern(value: str) -> str:
+    if not value.strip():
+        raise ValueError('it is empty|Write what must stand there; "*" stands for anything.')
+    return value
+
+
 def checked_reply_address(value: str) -> str:
     if value and (value.count("{token}") != 1 or not _ADDRESS.fullmatch(value.replace("{token}", "t"))):
         raise ValueError(f"{value!r} is not an address with {{token}}|Write it as support+{{token}}@example.com.")
@@ -146,5 +152,6 @@ Language = Annotated[str, AfterValidator(checked_language)]
 BudgetText = Annotated[str, AfterValidator(_budget)]
 Network = Annotated[str, AfterValidator(_network)]
 Hostname = Annotated[str, AfterValidator(_hostname)]
+Pattern = Annotated[str, AfterValidator(_pattern)]
 Positive = Annotated[int, Field(ge=1)]
 NotNegative = Annotated[int, Field(ge=0)]

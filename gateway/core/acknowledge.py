@@ -23,6 +23,8 @@ def no_acknowledgement(case: Case) -> str:
         return f"{case.kind.rule}: {case.kind.reason}"
     if case.kind.no_acknowledgement:
         return case.kind.no_acknowledgement
+    if rule := case.ruled.unanswered:
+        return f"the rule {rule}"
     if not case.author.address or "@" not in case.author.address:
         return "it has no author to answer"
     if case.policy.is_own(case.author.address):

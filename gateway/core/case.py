@@ -14,6 +14,7 @@ from gateway.core.looked_up import Found
 from gateway.core.notice import AttachedFile
 from gateway.core.policy import Agent, Mailbox, Policy
 from gateway.core.roles import is_known_form, is_role
+from gateway.core.rules import NONE, Ruled, Seen, matched
 from gateway.core.shares import Shares
 from gateway.core.thread import Choice, Known, SentFacts, ThreadKeys, follow, leads_to
 from gateway.core.ticket import SIGNED, Entry, Ticket
@@ -119,6 +120,8 @@ class Case:
     """The customer's mail inside, when the order says `#from`."""
     _author: list[Address] = field(default_factory=list, init=False, repr=False, compare=False)
     """Found once: every rule asks for it."""
+    _ruled: list[Ruled] = field(default_factory=list, init=False, repr=False, compare=False)
+    """Found once, too."""
 
     @property
     def now(self) -> datetime:
@@ -186,7 +189,33 @@ class Case:
 
     @property
     def mailboxes(self) -> tuple[Mailbox, ...]:
-        """All of our mailboxes it was written or delivered to; mail of an archive was delivered elsewhere."""
+        """All of our mailboxes it is for; the first may be another one by a rule of the site."""
+        box = self.policy.mailbox_for(self.ruled.hand_to) if self.ruled.hand_to else None
+        return tuple(dict.fromkeys((box, *self._written_to[1:]))) if box else self._written_to
+
+    @property
+    def ruled(self) -> Ruled:
+        """What the site's rules say of it: of mail from outside that is no archive's."""
+        if not self._ruled:
+            asks = self.policy.rules and not (self.envelope.archived or self.holder)
+            self._ruled.append(matched(self.policy.rules, self._seen()) if asks else NONE)
+        return self._ruled[0]
+
+    def _seen(self) -> Seen:
+        author = self.message.author
+        boxes = self._written_to or self.policy.mailboxes[:1]
+        return Seen(
+            self.message,
+            authors=tuple(dict.fromkeys((self.author.key, *([author.key] if author else [])))),
+            mailboxes=tuple(box.key for box in boxes),
+            reply=self.knows_author_or_signed,
+            authentication="fail" if self.facts.disproven else "pass" if self.facts.authentic else "none",
+            hours="open" if self.policy.hours.is_open(self.now) else "closed",
+        )
+
+    @property
+    def _written_to(self) -> tuple[Mailbox, ...]:
+        """The mailboxes it was written or delivered to; mail of an archive was delivered elsewhere."""
         delivered = self.envelope.recipients
         return self.boxes(*((*self._named, *delivered) if self.envelope.archived else (*delivered, *self._named)))
 

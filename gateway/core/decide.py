@@ -23,6 +23,7 @@ from gateway.core import (
     parking,
     probe,
     refusal,
+    ruled,
     sent_folder,
 )
 from gateway.core.case import Case
@@ -44,7 +45,7 @@ def decide(case: Case) -> Decision:
     if case.envelope.archived:
         return archive.recorded(case, _first(archive.unhurried(case)))
     ticket = case.ticket or case.reported_ticket
-    return parking.woken(_first(case), ticket, case.policy)
+    return parking.woken(ruled.also(case, _first(case)), ticket, case.policy)
 
 
 def _first(case: Case) -> Decision:
@@ -124,6 +125,13 @@ TABLE: tuple[Row, ...] = (
         blocking.marked,
         "our own filter marked as spam (`gateway.trusted_spam_fields`), from nobody who takes part in its ticket | "
         "no, only in the journal | no | no | no (digest)",
+    ),
+    Row(
+        "folded by a rule",
+        ruled.folds,
+        ruled.folded,
+        "a rule of the site folds (`[[rules]]`), and no agent or adviser wrote | folded; about no ticket: only in the "
+        "journal | **no** | no | no (digest)",
     ),
     Row(
         "automatic, generated, no ticket",

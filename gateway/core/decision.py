@@ -26,11 +26,15 @@ class Why:
     reopen: str = ""
     acknowledge: str = ""
     notify: str = ""
+    rules: str = ""
+    """Which rules of the site matched, and what each wants."""
 
     @property
     def lines(self) -> tuple[str, ...]:
         pairs = (("attach", self.attach), ("reopen", self.reopen), ("acknowledge", self.acknowledge))
-        return tuple(f"{name}: {said}" for name, said in (*pairs, ("notify agents", self.notify)) if said)
+        return tuple(
+            f"{name}: {said}" for name, said in (*pairs, ("notify agents", self.notify), ("rules", self.rules)) if said
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ class Reason(StrEnum):
     AUTOMATIC_NO_TICKET = "automatic-without-ticket"
     ECHO = "nothing-new"
     ROBOT = "one-of-many-alike"
+    RULE_FOLDS = "folded-by-a-rule"
     BOUNCE_OF_ANSWER = "bounce-of-our-newest-answer"
     BOUNCE = "bounce"
     REPORT_ON_TICKET = "report-on-ticket"
@@ -83,6 +84,7 @@ SENTENCES: dict[Reason, str] = {
     Reason.AUTOMATIC_NO_TICKET: "A machine's mail that belongs to no ticket is kept in the journal only.",
     Reason.ECHO: "A note of absence, or our own words again: kept on the ticket, which stays as it was.",
     Reason.ROBOT: "A machine writes the same from ever new addresses: kept on the ticket of the first such mail.",
+    Reason.RULE_FOLDS: "A rule of this site folds it: kept on its ticket, or in the journal, and nobody hears of it.",
     Reason.BOUNCE_OF_ANSWER: "Our newest answer could not be delivered, so it is our turn again.",
     Reason.BOUNCE: "A mail of ours could not be delivered.",
     Reason.REPORT_ON_TICKET: "A report about a mail of ours that asks nobody to act.",
@@ -140,9 +142,10 @@ QUIET = frozenset(
         Reason.AUTOMATIC_NO_TICKET,
         Reason.ECHO,
         Reason.ROBOT,
+        Reason.RULE_FOLDS,
         Reason.REPORT_ON_TICKET,
         Reason.REPORT_NO_TICKET,
         Reason.LOOP,
     }
 )
-"""What is folded, or settled without a ticket, because a machine repeats itself; the digest counts it."""
+"""What is folded, or settled without a ticket, as a machine's or by a rule; the digest counts it."""

@@ -39,6 +39,7 @@ SENTENCES: dict[str, str] = {
     "woken": _("It comes back sooner than planned."),
     "tagged": _("Tagged {0} by {1}."),
     "untagged": _("Not tagged {0} any more, by {1}."),
+    "by_rule": _("The rule “{0}” was applied."),
     "found_nothing": _("Nothing was found."),
     "spam_is": _("It is marked as spam."),
     "is_back": _("Your notices reach you again."),

@@ -1,4 +1,4 @@
-"""Who gets a new request: nobody, each in turn, or whoever has the least (`mailboxes.assign`)."""
+"""Who gets a new request: whom a rule names, nobody, each in turn, or whoever has the least (`mailboxes.assign`)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from gateway.mail.message import address_key
 
 
 def picked(case: Case) -> Agent | None:
-    """The agent a new request is given to; nobody outside the site's hours, and nobody who is away."""
+    """The agent a new request is given to: by a rule, else nobody outside the site's hours, and nobody who is away."""
+    if case.ruled.assign and (agent := case.policy.agent_for(case.ruled.assign)):
+        return agent
     how, shares = case.mailbox.assign, case.facts.shares
     if how == "nobody" or shares is None or not case.policy.hours.is_open(case.now):
         return None

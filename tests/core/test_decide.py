@@ -19,6 +19,7 @@ from gateway.core.decision import Decision, Doubt, Robot
 from gateway.core.lifecycle import Move, Status
 from gateway.core.notice import Audience, Notice
 from gateway.core.reason import SENTENCES, Reason
+from gateway.core.rules import Rule
 from gateway.core.sentences import text_of
 from gateway.core.thread import Key, SentFacts
 from gateway.core.ticket import EntryKind, Evidence, Participant, Role, Ticket
@@ -669,6 +670,15 @@ def test_row_sender_blocked() -> None:
     assert (decision.reason, decision.ticket, decision.entry, decision.notices) == (Reason.BLOCKED, 0, None, ())
     assert row_of(case(message(ANNA), on=ticket(), blocked="example.com")) == "agent on a ticket"
     assert row_of(case(kind=AUTOMATIC, blocked="customer.example")) == "sender blocked"
+
+
+def test_row_folded_by_a_rule() -> None:
+    """Before a machine's request, for monitors are what such rules are for; see test_rules."""
+    site = replace(POLICY, rules=(Rule("x", body=("burns",), fold=True),))
+    c = case(policy=site, kind=MACHINE)
+    assert row_of(c) == "folded by a rule"
+    assert decide(c).reason is Reason.RULE_FOLDS
+    assert row_of(case(kind=MACHINE)) == "automatic, generated, no ticket"
 
 
 def test_row_marked_as_spam() -> None:
