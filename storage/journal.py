@@ -216,6 +216,13 @@ class Journal:
             statement = statement.where(JOURNAL.c.reason.in_(sorted(reasons)))
         return [_row(row) for row in self._connection.execute(statement)]
 
+    def decided(self, since: datetime | None, after: int, limit: int) -> list[JournalEntry]:
+        """Rows that were decided about and received since then, with an id above `after`, oldest first."""
+        statement = _ROW.where(JOURNAL.c.id > after, JOURNAL.c.state != PENDING).order_by(JOURNAL.c.id).limit(limit)
+        if since:
+            statement = statement.where(JOURNAL.c.received_at >= since)
+        return [_row(row) for row in self._connection.execute(statement)]
+
     def decided_since(self, reasons: Collection[str], since: datetime) -> int:
         """How many live mails were settled for one of these reasons since then."""
         live = JOURNAL.c.source != "import"

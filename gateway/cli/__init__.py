@@ -38,6 +38,8 @@ NOUNS: dict[str, str] = {
     "agent": "make the line that lets an agent sign in by SMTP",
     "dkim": "print the DNS record for the key that signs our mail, or make the key",
     "explain": "say what would happen to a mail, and why; nothing is changed",
+    "replay": "decide the mails of a time anew, and say what would differ; nothing is changed",
+    "policy": "try the settings on mails of your own and what you expect of each",
     "preview": "show a notice as it would be sent",
     "templates": "list and copy templates; say what changed since they were copied",
     "audit": "prove that no accepted mail was lost",

@@ -18,11 +18,9 @@ from typing import TYPE_CHECKING
 from gateway.mail.delivered import envelope_of
 
 if TYPE_CHECKING:
-    from gateway.config import Settings
     from gateway.core.case import Case
     from gateway.core.decision import Decision
     from gateway.core.policy import Policy
-    from gateway.core.token import Keys
 
 Look = Callable[[bytes], "Case"]
 
@@ -59,11 +57,12 @@ def run(args: argparse.Namespace) -> int:
 @contextmanager
 def _looking(config: str | None) -> Iterator[Look]:
     """How mails are read: with a site's database, with its policy only, or without a site."""
+    from gateway.cli.alone import policy_of, throw_away_keys
     from gateway.core.policy import Mailbox, Policy
 
     if not config and not os.environ.get(ENVIRONMENT):
         box = Mailbox("support@replydesk.invalid", "Support", "en")
-        yield _by_itself(Policy(_throw_away_keys(), (box,)))
+        yield _by_itself(Policy(throw_away_keys(), (box,)))
         return
     from gateway import config as configuration
     from gateway.cli.site import Site, lack, now
@@ -75,7 +74,7 @@ def _looking(config: str | None) -> Iterator[Look]:
         problem = lack(database)
         if problem:
             print(f"replydesk: nothing to match against: {problem}", file=sys.stderr)
-            yield _by_itself(_policy(settings, configuration.has_secret(settings)))
+            yield _by_itself(policy_of(settings))
             return
         site = Site(settings, database)
 
@@ -88,43 +87,10 @@ def _looking(config: str | None) -> Iterator[Look]:
         database.close_now()
 
 
-def _policy(settings: Settings, has_secret: bool) -> Policy:
-    from gateway import config
-
-    # The daemon makes the secret, at its first start; until then nothing was signed with it.
-    return config.policy(settings, config.signing_keys(settings) if has_secret else _throw_away_keys())
-
-
-def _throw_away_keys() -> Keys:
-    from gateway.core.token import Keys
-
-    return Keys(os.urandom(32))
-
-
 def _by_itself(policy: Policy) -> Look:
-    """Without a store: no ticket, no contact and no earlier mail is known."""
-    from gateway.core import commands, thread
-    from gateway.core.case import Case, Facts
-    from gateway.core.classify import classify
-    from gateway.core.proof import authentic
-    from gateway.mail.parse import parse
+    from gateway.cli.alone import case_of
 
-    def look(raw: bytes) -> Case:
-        envelope = envelope_of(raw, "file")
-        message = parse(raw, envelope)
-        return Case(
-            message=message,
-            envelope=envelope,
-            kind=classify(message, envelope, policy),
-            keys=thread.keys(message, envelope, policy),
-            choice=thread.Choice(),
-            known=thread.Known(),
-            policy=policy,
-            facts=Facts(datetime.now(UTC), authentic=authentic(message, envelope, policy)),
-            order=commands.read(message.reply_text, policy.languages),
-        )
-
-    return look
+    return lambda raw: case_of(raw, envelope_of(raw, "file"), policy, datetime.now(UTC))
 
 
 def _decided(case: Case) -> Decision:

@@ -14,7 +14,7 @@ from gateway.core import tags
 from gateway.core.hours import Hours
 from gateway.core.lifecycle import Status
 from gateway.core.policy import Agent, Mailbox, Policy, SiteStatus
-from gateway.core.rules import About, Rule
+from gateway.core.rules import Concerns, SiteRule
 from gateway.core.token import Keys
 from gateway.core.window import Budget
 from gateway.mail.message import address_key
@@ -86,10 +86,10 @@ def policy(settings: Settings, keys: Keys) -> Policy:
     )
 
 
-def _rule(r: RuleSettings) -> Rule:
-    return Rule(
+def _rule(r: RuleSettings) -> SiteRule:
+    return SiteRule(
         r.name,
-        About(r.about),
+        Concerns(r.about),
         mailbox=tuple(r.mailbox),
         sender=tuple(r.sender),
         subject=tuple(r.subject),

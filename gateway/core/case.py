@@ -14,7 +14,7 @@ from gateway.core.looked_up import Found
 from gateway.core.notice import AttachedFile
 from gateway.core.policy import Agent, Mailbox, Policy
 from gateway.core.roles import is_known_form, is_role
-from gateway.core.rules import NONE, Ruled, Seen, matched
+from gateway.core.rules import NONE, Ruled, RuledMail, matched
 from gateway.core.shares import Shares
 from gateway.core.thread import Choice, Known, SentFacts, ThreadKeys, follow, leads_to
 from gateway.core.ticket import SIGNED, Entry, Ticket
@@ -201,10 +201,10 @@ class Case:
             self._ruled.append(matched(self.policy.rules, self._seen()) if asks else NONE)
         return self._ruled[0]
 
-    def _seen(self) -> Seen:
+    def _seen(self) -> RuledMail:
         author = self.message.author
         boxes = self._written_to or self.policy.mailboxes[:1]
-        return Seen(
+        return RuledMail(
             self.message,
             authors=tuple(dict.fromkeys((self.author.key, *([author.key] if author else [])))),
             mailboxes=tuple(box.key for box in boxes),

@@ -9,7 +9,7 @@ from datetime import datetime
 from gateway import texts
 from gateway.core.hours import Hours
 from gateway.core.lifecycle import Status
-from gateway.core.rules import Rule
+from gateway.core.rules import SiteRule
 from gateway.core.ticket import Ticket
 from gateway.core.token import AddressMark, Keys, OwnMessageId, read_address_token, read_message_id, reference
 from gateway.core.window import Budget
@@ -134,7 +134,7 @@ class Policy:
     """`five`, `two`"""
     rating_change_days: int = 14
     statuses: tuple[SiteStatus, ...] = ()
-    rules: tuple[Rule, ...] = ()
+    rules: tuple[SiteRule, ...] = ()
     texts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Ready texts: name → language → text."""
     closed_before: datetime | None = None

@@ -17,7 +17,7 @@ READ = 100_000
 """Characters of a text in which words are looked for."""
 
 
-class About(StrEnum):
+class Concerns(StrEnum):
     NEW = "new"
     REPLY = "reply"
     """It belongs to a ticket its author takes part in, or shows a signed mark of it."""
@@ -25,11 +25,11 @@ class About(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class SiteRule:
     """All conditions must hold; of several values of one, any. An empty one is none."""
 
     name: str
-    about: About = About.NEW
+    about: Concerns = Concerns.NEW
     mailbox: tuple[str, ...] = ()
     """Addresses of mailboxes it was written or delivered to."""
     sender: tuple[str, ...] = ()
@@ -55,7 +55,7 @@ class Rule:
 
 
 @dataclass(frozen=True)
-class Seen:
+class RuledMail:
     """What rules look at. Addresses are keys."""
 
     message: Message
@@ -78,7 +78,7 @@ class Seen:
 class Ruled:
     """What the rules that match want, all together. Of two that name one agent, mailbox or status, the first."""
 
-    rules: tuple[Rule, ...] = ()
+    rules: tuple[SiteRule, ...] = ()
     reply: bool = False
 
     @property
@@ -120,11 +120,11 @@ class Ruled:
 NONE = Ruled()
 
 
-def matched(rules: Iterable[Rule], seen: Seen) -> Ruled:
+def matched(rules: Iterable[SiteRule], seen: RuledMail) -> Ruled:
     return Ruled(tuple(rule for rule in rules if _holds(rule, seen)), seen.reply)
 
 
-def _wants(rule: Rule) -> Iterator[str]:
+def _wants(rule: SiteRule) -> Iterator[str]:
     for name, value in (
         ("tag", " ".join(rule.tag)),
         ("assign", rule.assign),
@@ -139,10 +139,10 @@ def _wants(rule: Rule) -> Iterator[str]:
         yield "no acknowledgement"
 
 
-def _holds(rule: Rule, seen: Seen) -> bool:
+def _holds(rule: SiteRule, seen: RuledMail) -> bool:
     """The cheap conditions first: a body is long."""
     return (
-        (rule.about is About.ANY or (rule.about is About.REPLY) is seen.reply)
+        (rule.about is Concerns.ANY or (rule.about is Concerns.REPLY) is seen.reply)
         and rule.authentication in ("", seen.authentication)
         and rule.hours in ("", seen.hours)
         and (not rule.mailbox or any(address_key(box) in seen.mailboxes for box in rule.mailbox))

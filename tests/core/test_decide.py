@@ -19,7 +19,7 @@ from gateway.core.decision import Decision, Doubt, Robot
 from gateway.core.lifecycle import Move, Status
 from gateway.core.notice import Audience, Notice
 from gateway.core.reason import SENTENCES, Reason
-from gateway.core.rules import Rule
+from gateway.core.rules import SiteRule
 from gateway.core.sentences import text_of
 from gateway.core.thread import Key, SentFacts
 from gateway.core.ticket import EntryKind, Evidence, Participant, Role, Ticket
@@ -674,7 +674,7 @@ def test_row_sender_blocked() -> None:
 
 def test_row_folded_by_a_rule() -> None:
     """Before a machine's request, for monitors are what such rules are for; see test_rules."""
-    site = replace(POLICY, rules=(Rule("x", body=("burns",), fold=True),))
+    site = replace(POLICY, rules=(SiteRule("x", body=("burns",), fold=True),))
     c = case(policy=site, kind=MACHINE)
     assert row_of(c) == "folded by a rule"
     assert decide(c).reason is Reason.RULE_FOLDS

@@ -13,7 +13,7 @@ from gateway.core.decide import decide
 from gateway.core.lifecycle import Status
 from gateway.core.policy import SiteStatus
 from gateway.core.reason import QUIET, Reason
-from gateway.core.rules import About, Rule, holds, is_sender
+from gateway.core.rules import Concerns, SiteRule, holds, is_sender
 from gateway.core.ticket import Evidence, Participant
 from tests.conftest import NOW
 from tests.core.build import (
@@ -36,11 +36,11 @@ from tests.core.build import (
     with_headers,
 )
 
-PARTS = Rule("parts", subject=("spare part",), tag=("parts",), status="Waiting on parts")
+PARTS = SiteRule("parts", subject=("spare part",), tag=("parts",), status="Waiting on parts")
 SITE = replace(POLICY, statuses=(SiteStatus("Waiting on parts", Status.WAITING_ON_US),))
 
 
-def ruled(*rules: Rule, **about: object) -> Case:
+def ruled(*rules: SiteRule, **about: object) -> Case:
     return case(policy=replace(SITE, rules=rules), **about)  # type: ignore[arg-type]  # a builder takes any field
 
 
@@ -117,25 +117,25 @@ def test_without_a_match_nothing_changes() -> None:
 @pytest.mark.parametrize(
     ("rule", "matches"),
     [
-        (Rule("x", mailbox=("SUPPORT@example.com",)), True),
-        (Rule("x", mailbox=(PLAIN_BOX.address,)), False),
-        (Rule("x", sender=("elsewhere.example", "customer.example")), True),
-        (Rule("x", sender=("elsewhere.example",)), False),
-        (Rule("x", body=("burns",)), True),
-        (Rule("x", body=("freezes",)), False),
-        (Rule("x", header={"x-priority": "1"}), True),
-        (Rule("x", header={"x-priority": "2"}), False),
-        (Rule("x", header={"x-priority": "*", "x-other": "*"}), False),
-        (Rule("x", authentication="none"), True),
-        (Rule("x", authentication="pass"), False),
-        (Rule("x", hours="open"), True),
-        (Rule("x", hours="closed"), False),
-        (Rule("x", about=About.REPLY, body=("burns",)), False),
-        (Rule("x", about=About.ANY, body=("burns",)), True),
-        (Rule("x", subject=("printer",), body=("freezes",)), False),
+        (SiteRule("x", mailbox=("SUPPORT@example.com",)), True),
+        (SiteRule("x", mailbox=(PLAIN_BOX.address,)), False),
+        (SiteRule("x", sender=("elsewhere.example", "customer.example")), True),
+        (SiteRule("x", sender=("elsewhere.example",)), False),
+        (SiteRule("x", body=("burns",)), True),
+        (SiteRule("x", body=("freezes",)), False),
+        (SiteRule("x", header={"x-priority": "1"}), True),
+        (SiteRule("x", header={"x-priority": "2"}), False),
+        (SiteRule("x", header={"x-priority": "*", "x-other": "*"}), False),
+        (SiteRule("x", authentication="none"), True),
+        (SiteRule("x", authentication="pass"), False),
+        (SiteRule("x", hours="open"), True),
+        (SiteRule("x", hours="closed"), False),
+        (SiteRule("x", about=Concerns.REPLY, body=("burns",)), False),
+        (SiteRule("x", about=Concerns.ANY, body=("burns",)), True),
+        (SiteRule("x", subject=("printer",), body=("freezes",)), False),
     ],
 )
-def test_each_condition(rule: Rule, matches: bool) -> None:
+def test_each_condition(rule: SiteRule, matches: bool) -> None:
     """All that are named must hold."""
     decision = decide(ruled(replace(rule, tag=("t",)), mail=with_headers(message(), x_priority="1 (Highest)")))
     assert (decision.change.tags == ("t",)) is matches
@@ -143,14 +143,14 @@ def test_each_condition(rule: Rule, matches: bool) -> None:
 
 def test_who_a_mail_is_from_is_asked_of_a_trusted_host() -> None:
     """`pass` where it is proven, `fail` where it is disproven."""
-    good, bad = Rule("p", authentication="pass", tag=("p",)), Rule("f", authentication="fail", tag=("f",))
+    good, bad = SiteRule("p", authentication="pass", tag=("p",)), SiteRule("f", authentication="fail", tag=("f",))
     assert decide(ruled(good, bad, authentic="dmarc")).change.tags == ("p",)
     assert decide(ruled(good, bad, disproven=True)).change.tags == ("f",)
 
 
 def test_what_is_folded_is_kept_and_counted() -> None:
     """Of a new mail in the journal, of a reply on its ticket, which stays as it was; the digest counts both."""
-    fold = Rule("news", about=About.ANY, sender=("customer.example",), fold=True)
+    fold = SiteRule("news", about=Concerns.ANY, sender=("customer.example",), fold=True)
     decision = decide(ruled(fold))
     assert (decision.reason, decision.new, decision.ticket, decision.notices) == (Reason.RULE_FOLDS, None, 0, ())
     assert decision.reason in QUIET
@@ -163,14 +163,14 @@ def test_what_is_folded_is_kept_and_counted() -> None:
 
 def test_a_machines_request_is_folded_too() -> None:
     """Monitors are what people write such rules for."""
-    fold = Rule("monitor", subject=("printer",), fold=True)
+    fold = SiteRule("monitor", subject=("printer",), fold=True)
     assert decide(ruled(fold, kind=MACHINE)).reason is Reason.RULE_FOLDS
     assert decide(ruled(kind=MACHINE)).reason is Reason.NEW_AUTOMATIC
 
 
 def test_agents_and_advisers_are_heard_whatever_a_rule_folds() -> None:
     """Also an agent who has no proof."""
-    fold = Rule("all", about=About.ANY, sender=("*.example", "*@example.com"), fold=True)
+    fold = SiteRule("all", about=Concerns.ANY, sender=("*.example", "*@example.com"), fold=True)
     proven = ruled(fold, mail=message(ANNA), on=ticket(), holder=ANNA.address)
     assert decide(proven).reason is Reason.AGENT_ANSWER
     assert decide(ruled(fold, mail=message(ANNA), on=ticket(), evidence=Evidence.CLAIM)).reason is not Reason.RULE_FOLDS
@@ -180,7 +180,9 @@ def test_agents_and_advisers_are_heard_whatever_a_rule_folds() -> None:
 
 def test_a_reply_keeps_its_mailbox_and_whose_it_is() -> None:
     """A rule gives away only what begins; it tags what goes on, beside the tags that are there."""
-    rule = Rule("any", about=About.ANY, body=("burns",), assign=BOB.address, hand_to=PLAIN_BOX.address, tag=("hot",))
+    rule = SiteRule(
+        "any", about=Concerns.ANY, body=("burns",), assign=BOB.address, hand_to=PLAIN_BOX.address, tag=("hot",)
+    )
     decision = decide(ruled(rule, on=ticket(assignee=ANNA.address, tags=("old",))))
     assert (decision.change.assignee, decision.change.mailbox) == (None, None)
     assert (decision.change.tags, told(decision)) == (("hot", "old"), [ANNA.address])
@@ -188,7 +190,7 @@ def test_a_reply_keeps_its_mailbox_and_whose_it_is() -> None:
 
 def test_a_rule_makes_nobody_wait() -> None:
     """A status of a rule names our turn; where a budget lets nothing be reopened, it stays closed."""
-    rule = replace(PARTS, about=About.ANY, subject=(), body=("burns",))
+    rule = replace(PARTS, about=Concerns.ANY, subject=(), body=("burns",))
     closed = ticket(status=Status.CLOSED)
     assert decide(ruled(rule, on=closed)).change.sub_status == "Waiting on parts"
     spent = decide(ruled(rule, on=closed, reopens=(NOW,) * 10))
@@ -197,8 +199,8 @@ def test_a_rule_makes_nobody_wait() -> None:
 
 def test_two_rules_act_together() -> None:
     """Tags add up; of two that name one agent, the first."""
-    first = Rule("a", body=("burns",), tag=("x",), assign=ANNA.address)
-    second = Rule("b", body=("burns",), tag=("y",), assign=BOB.address)
+    first = SiteRule("a", body=("burns",), tag=("x",), assign=ANNA.address)
+    second = SiteRule("b", body=("burns",), tag=("y",), assign=BOB.address)
     decision = decide(ruled(first, second))
     assert (decision.change.tags, decision.change.assignee) == (("x", "y"), ANNA.address)
     assert decision.why.rules.startswith("a (tag x, assign")
@@ -206,7 +208,7 @@ def test_two_rules_act_together() -> None:
 
 def test_two_mailboxes_of_ours() -> None:
     """The one a rule hands it to takes the place of the first."""
-    rule = Rule("a", body=("burns",), hand_to=PLAIN_BOX.address)
+    rule = SiteRule("a", body=("burns",), hand_to=PLAIN_BOX.address)
     path = envelope(KIM.address, SUPPORT.address, PLAIN_BOX.address)
     decision = decide(ruled(rule, path=path))
     assert opened(decision)
