@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -208,6 +209,11 @@ class TicketReads:
     def counts(self) -> dict[str, int]:
         rows = self._connection.execute(select(TICKET.c.status, func.count()).group_by(TICKET.c.status))
         return {status.value: 0 for status in Status} | {str(name): n for name, n in rows}
+
+    def open_tags(self) -> dict[str, int]:
+        """Tag → open tickets with it, the most frequent first."""
+        rows = self._connection.execute(select(TICKET.c.tags).where(TICKET.c.status != Status.CLOSED.value)).scalars()
+        return dict(Counter(tag for tags in rows for tag in tags).most_common())
 
     def clock_candidates(self, after: int, now: datetime, solved: Steps, waiting: Steps) -> list[int]:
         """Some numbers above `after` the clock may want something of; `clockwork.due` says what, if anything."""

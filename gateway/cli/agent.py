@@ -1,5 +1,5 @@
-"""`replydesk agent password|away|back ADDRESS`: a line for receive.smtp.passwords_file, so that an agent may sign in by
-SMTP; and that an agent is away, or back.
+"""`replydesk agent password|away|back|order ADDRESS`: a line for receive.smtp.passwords_file, so that an agent may sign
+in by SMTP; that an agent is away, or back; and any order, as a mail of that agent.
 
 The password is asked for on a terminal, or read from standard input; it never stands on the command line.
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from gateway.cli import agent_order
 from gateway.errors import ReplydeskError
 
 SHORTEST = 10
@@ -20,9 +21,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     password = verbs.add_parser("password", help="print the line for receive.smtp.passwords_file")
     gone = verbs.add_parser("away", help="a colleague, else the team, is told in the agent's place")
     back = verbs.add_parser("back", help="the agent is told again")
-    for verb in (password, gone, back):
+    order = verbs.add_parser(
+        "order", help="orders and text from standard input, as if that agent had sent them by mail"
+    )
+    for verb in (password, gone, back, order):
         verb.add_argument("address", metavar="ADDRESS", help="of an agent")
     gone.add_argument("words", nargs="*", metavar="until DATE | to NAME", help="until when, and who stands in")
+    agent_order.configure(order)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -30,6 +35,8 @@ def run(args: argparse.Namespace) -> int:
     from gateway.mail.message import address_key
     from gateway.receive.smtp import logins
 
+    if args.verb == "order":
+        return agent_order.run(args)
     if args.verb != "password":
         return _absence(args)
     settings = config.load(args.config)

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from gateway.cli.words import moment
@@ -63,9 +64,17 @@ def _tried(site: Site, since: datetime | None) -> Iterator[Tried]:
     # What came in storms is counted from the first of these mails on, as it was then.
     site.desk.storms.begun = True
     after = 0
-    while rows := site.database.read_now(lambda tx, after=after: tx.journal.decided(since, after, CHUNK)):
-        yield from site.database.read_now(lambda tx, rows=rows: [_try(tx, site, row) for row in rows])
+    while True:
+        rows, tried = site.database.read_now(partial(_some, site=site, since=since, after=after))
+        if not rows:
+            return
+        yield from tried
         after = rows[-1].id
+
+
+def _some(tx: Tx, *, site: Site, since: datetime | None, after: int) -> tuple[list[JournalEntry], list[Tried]]:
+    rows = tx.journal.decided(since, after, CHUNK)
+    return rows, [_try(tx, site, row) for row in rows]
 
 
 def _try(tx: Tx, site: Site, row: JournalEntry) -> Tried:
@@ -84,16 +93,15 @@ def _try(tx: Tx, site: Site, row: JournalEntry) -> Tried:
     read = site.desk.read(data, row.envelope)
     then = anew.Recorded(row.reason, row.why, row.received_at, row.ticket or 0)
     case = site.desk.case(tx, replace(read, keys=thread.without_own(read.keys)), row.received_at)
-    named = {"author": case.author.address, "subject": case.message.subject}
     if anew.is_agents(case, then):
-        return Tried(row, **named, skipped="of agents")
+        return Tried(row, skipped="of agents")
     case = anew.as_then(case, then)
     try:
         decision = decide(case)
     except Exception as error:  # as in the daemon: what raises is held with its cause
         decision = Decision(Reason.UNREADABLE, hold=f"{type(error).__name__}: {error}")
     site.desk.storms.note(case.message, row.envelope, case.author.key, decision, row.ticket or 0, row.received_at)
-    return Tried(row, **named, differences=anew.differences(decision, then))
+    return Tried(row, case.author.address, case.message.subject, anew.differences(decision, then))
 
 
 def _tell(tried: Tried, site: Site) -> None:

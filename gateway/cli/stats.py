@@ -29,9 +29,10 @@ def run(args: argparse.Namespace) -> int:
     with opened(args) as site:
         moment = now()
         space = disk(site.settings.data_dir)
-        counts, alarms, jobs, rated, probes, waits = site.database.read_now(
+        counts, tags, alarms, jobs, rated, probes, waits = site.database.read_now(
             lambda tx: (
                 {"tickets": tx.reads.counts(), "journal": tx.journal.counts(), "outbox": tx.outbox.counts()},
+                tx.reads.open_tags(),
                 tx.alarms.open(),
                 tx.jobs.all(),
                 look(tx, moment),
@@ -63,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
                 "disk": {"free": space.free, "total": space.total} if space else {},
             }
             lists = {"ratings": ratings(rated), "probes": back, "jobs": ran, "alarms": told}
-            show.as_json({**counts, **found, **lists})
+            show.as_json({**counts, "tags": tags, **found, **lists})
             return 0
         show.table(
             ("what", "state", "count"),
@@ -77,6 +78,8 @@ def run(args: argparse.Namespace) -> int:
             nearly = ", nearly full" * space.is_nearly_full
             facts.append(("Disk", f"{space.free >> 20} of {space.total >> 20} MB free{nearly}"))
         show.facts(facts)
+        if tags:
+            show.facts([("Tags of open tickets", ", ".join(f"{tag} {count}" for tag, count in tags.items()))])
         if any(period.asked or period.answered for period in rated):
             show.facts([("Ratings", _sentence(*rated))])
         if probes:

@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _reply(site: Site, args: argparse.Namespace) -> int:
     agent = _author(site.policy, args.agent)
-    text = _text(args.file).strip()
+    text = typed(args.file).strip()
     if not text:
         raise ReplydeskError("there is no text to send; give it on standard input or with --file")
     wish = order(site.policy, Verb.STATUS, args.status) if args.status else Order()
@@ -149,7 +149,7 @@ def _addresses(policy: Policy) -> str:
     return ", ".join(a.address for a in policy.agents)
 
 
-def _text(file: str) -> str:
+def typed(file: str) -> str:
     """UTF-8 text from a file or, for `-`, from standard input."""
     if file == "-" and sys.stdin.isatty():
         print("Write your text; end it with Ctrl-D on a line of its own.", file=sys.stderr)

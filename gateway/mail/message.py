@@ -64,7 +64,7 @@ class Envelope:
     """How a mail reached us (RFC 5321 section 2.3.1), apart from what it says."""
 
     source: str
-    """`smtp`, `lmtp`, `pipe`, `imap:<mailbox>`, `portal`, `import` or `file`."""
+    """`smtp`, `lmtp`, `pipe`, `imap:<mailbox>`, `portal`, `shell`, `import` or `file`."""
     reverse_path: str
     """MAIL FROM without angle brackets; `NULL_REVERSE_PATH` when null or unknown."""
     recipients: tuple[str, ...]
