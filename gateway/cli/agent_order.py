@@ -80,6 +80,8 @@ def _told(decision: Decision) -> Iterator[str]:
     from gateway.core.notice import Notice
     from gateway.core.sentences import text_of
 
+    if decision.ticket:
+        yield f"Ticket {decision.ticket}"
     if decision.hold:
         yield f"It is held: {decision.hold}"
     for notice in decision.notices:
