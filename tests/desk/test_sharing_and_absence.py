@@ -26,6 +26,8 @@ async def make(database_url: str, clock: Clock, tmp_path: Path) -> AsyncIterator
 
     def built(agents: list[dict[str, Any]] | None = None, **box: Any) -> Room:
         tables: dict[str, Any] = {"mailboxes": [BOX | box]}
+        if box.get("announce") == "board":
+            tables["board"] = {"host": "imap.example.com", "username": "board", "password_file": "board"}
         return room(database, clock, tmp_path, **tables, **({"agents": agents} if agents else {}))
 
     yield built
