@@ -1,7 +1,7 @@
 """The process dies at the very commit of #snooze, #away, #back, and of a ticket's coming back: all of it or nothing.
 
 A child is forked, gets as far as the commit, and is killed there with SIGKILL; then the same work is done by another.
-On SQLite, where a killed writer leaves its half in our own file; PostgreSQL's server takes back what it was not told to keep.
+On SQLite, where a killed writer leaves its half in our own file; PostgreSQL's server rolls it back itself.
 """
 
 from __future__ import annotations
