@@ -38,8 +38,10 @@ class Circle:
 
     @property
     def team(self) -> Agents:
-        """Who works in the mailbox."""
-        return self.policy.agents_for(self.ticket.mailbox if self.ticket else self.mailbox)
+        """Who works in the mailbox; but not whoever asks it for help, unless nobody else is there: of their own request
+        they get what its customer gets."""
+        team = self.policy.agents_for(self.ticket.mailbox if self.ticket else self.mailbox)
+        return tuple(a for a in team if not (self.ticket and self.ticket.requester.key in a.keys)) or team
 
     @property
     def openly(self) -> Agents:

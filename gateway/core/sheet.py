@@ -1,4 +1,4 @@
-"""The agents' sheet: every order by mail with what it does, in the reader's language.
+"""The agents' sheet: every order by mail with what it does, and what holds for all, in the reader's language.
 
 `#help` sends it, docs/agents.md shows it.
 """
@@ -65,17 +65,42 @@ GROUPS: dict[str, dict[Verb, str]] = {
     },
 }
 """Title of a group → its orders, each with what it does."""
+RULES = (
+    _("Good to know"),
+    _("Your answer goes to the requester and to everybody who takes part; the receipt says to whom it went."),
+    _(
+        "If a colleague has answered since the mail you answer, or your answer would reach somebody whom that mail did "
+        "not name, it waits until you reply with #send."
+    ),
+    _(
+        "What cannot be carried out goes to nobody: it is kept as a draft, and the receipt shows how it is meant to be "
+        "written."
+    ),
+    _(
+        "You may write between the quoted lines: the customer gets each question with its answer, and never a line "
+        "that only agents have read."
+    ),
+    _(
+        "Notes, remarks above a forwarded mail and answers of suppliers stay with the agents, and customers whose "
+        "tickets were merged never read each other."
+    ),
+    _("Whoever answers a ticket that nobody has, has it from then on."),
+    _(
+        "Replying to your own copy of a notice, or writing to your own address at the desk, proves that it is you: "
+        "pass neither on."
+    ),
+)
+"""A title, and what holds for every mail of an agent."""
 
 
 def paragraphs(language: str) -> tuple[str, ...]:
-    """One for each group: its title and a line for each order."""
+    """One for each group: its title and a line for each order; then what holds for all of them."""
     words = texts.catalog(language)
-    return tuple(
-        "\n".join(
-            (
-                words.gettext(title),
-                *(f"{words.gettext(FORMS[verb])} – {words.gettext(does)}" for verb, does in orders.items()),
-            )
-        )
+    groups = (
+        (title, *(f"{words.gettext(FORMS[verb])} – {words.gettext(does)}" for verb, does in orders.items()))
         for title, orders in GROUPS.items()
+    )
+    return (
+        *("\n".join((words.gettext(title), *lines)) for title, *lines in groups),
+        "\n".join(map(words.gettext, RULES)),
     )

@@ -143,6 +143,17 @@ def test_never_whoever_caused_it() -> None:
     assert [n.recipient.name for n in notices] == ["Mine", "Lead"]
 
 
+def test_whoever_asks_for_help_is_told_as_a_customer_only() -> None:
+    """An agent's own request; where it is theirs, or nobody else is there, they are told all the same."""
+    own = replace(NOBODY, requester=Address(OURS.address))
+    for headline in ("reply", "note", "answered", "split", "target_missed"):
+        assert "Ours" not in names((*tell(headline, POLICY, own),)) | names(tell(headline, POLICY, own), brief=True)
+    assert names(tell("answered", POLICY, own, but=MINE), brief=True) == {"Lead"}
+    assert names(tell("reply", POLICY, replace(own, assignee=OURS.address))) == {"Ours"}
+    alone = replace(POLICY, agents=(OURS,))
+    assert names(tell("reply", alone, own)) == {"Ours"}
+
+
 def test_an_assignee_who_left_leaves_the_team() -> None:
     """An address that is no agent's any more is told nothing."""
     assert names(tell("reply", POLICY, on("gone@example.com"))) == TEAM

@@ -12,6 +12,11 @@ from gateway.core.verbs import _COMMAND_WORDS, Verb
 PAGE = Path(__file__).parents[2] / "docs" / "agents.md"
 
 
+def _parted(line: str) -> tuple[str, str, str]:
+    """An order and what it does; of a rule all stands in front."""
+    return line.partition(" – ") if line.startswith("#") else (line, "", "")
+
+
 def page() -> str:
     """The sheet as Markdown, a section for each language."""
     parts = []
@@ -20,7 +25,7 @@ def page() -> str:
         for paragraph in sheet.paragraphs(language):
             title, *orders = paragraph.split("\n")
             parts.append(f"**{title}**\n")
-            parts += [f"- `{form}` – {does}" for form, _, does in (line.partition(" – ") for line in orders)]
+            parts += [f"- `{form}` – {does}" if does else f"- {form}" for form, _, does in map(_parted, orders)]
             parts.append("")
     return "\n".join(parts)
 

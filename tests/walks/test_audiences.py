@@ -2,7 +2,8 @@
 
 Every text is a token with its audience: the people around one customer, those an agent asked, or agents alone. After
 each step every mail that leaves, and in the end every page and export, is searched for tokens of others.
-`REPLYDESK_EXAMPLES=500 pytest tests/walks/test_audiences.py` tries more than `make test` does.
+`REPLYDESK_EXAMPLES=500 REPLYDESK_SEED=7 pytest --timeout=0 tests/walks/test_audiences.py` tries more, and others, than
+`make test` does.
 """
 
 from __future__ import annotations
@@ -11,22 +12,27 @@ import os
 import re
 import shutil
 import tempfile
+from collections.abc import Set
+from dataclasses import replace
 from datetime import UTC, timedelta
 from email import message_from_bytes
 from email import policy as email_policy
 from email.message import EmailMessage
 from email.utils import format_datetime, parseaddr
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from hypothesis import Phase, given, settings
+from hypothesis import Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from gateway.cli.contact_export import export
-from gateway.core import commands, move_entries, passed_on, sides, thread
+from gateway.clock import tickets as clock
+from gateway.core import commands, move_entries, passed_on, sides, thread, token
 from gateway.core.commands import Order
 from gateway.core.decision import Decision, EntryDraft
+from gateway.core.lifecycle import Status
 from gateway.core.orders import Answer, OrderContext, carry_out
 from gateway.core.policy import Agent, Policy
 from gateway.core.reason import Reason
@@ -34,7 +40,7 @@ from gateway.core.ticket import EntryKind, Role, Ticket
 from gateway.flow import Desk
 from gateway.mail.message import Address, Envelope
 from gateway.mail.parse import parse
-from gateway.portal import pages
+from gateway.portal import acts, pages
 from gateway.render.mail import Templates
 from gateway.send.enclose import enclosed_now
 from storage import raw
@@ -54,6 +60,9 @@ OUTSIDE = (*CUSTOMERS, *COLLEAGUES.values(), *ADVISERS)
 TOKEN = re.compile(r"tok\d+q")
 TEMPLATES = Templates()
 EXAMPLES = int(os.environ.get("REPLYDESK_EXAMPLES", "6"))
+SEED = os.environ.get("REPLYDESK_SEED", "")
+BOXES = ("support@example.com", "hilfe@example.de")
+SITE = replace(POLICY, remind_after_days=3, close_after_days=7, waiting_remind_after_days=2)
 
 
 def party(address: str) -> str:
@@ -65,7 +74,8 @@ ACTS = {
     ("request", "ask", "advise", "send", "merge"): 2,
     ("reply", "answer"): 3,
     ("aside", "note", "move", "split", "undo", "backup", "restore"): 1,
-    ("name", "shell"): 2,
+    ("name", "shell", "manage"): 2,
+    ("page", "days"): 1,
 }
 """What somebody does, and how often beside the others."""
 STEPS = st.tuples(
@@ -78,7 +88,7 @@ STEPS = st.tuples(
 class World:
     """One desk and everybody around it."""
 
-    def __init__(self, folder: Path, empty: Path, policy: Policy = POLICY) -> None:
+    def __init__(self, folder: Path, empty: Path, policy: Policy = SITE) -> None:
         self.folder, self.policy = folder, policy
         self.file = folder / "desk.db"
         shutil.copy(empty, self.file)
@@ -90,39 +100,47 @@ class World:
         """Message-ID, where an answer goes, subject and text of what somebody got."""
         self.near = {party(a): {party(a)} for a in (*OUTSIDE, *AGENTS)}
         """Party → those whose addresses it may read: an agent put them on one ticket."""
+        self.handed: dict[str, set[str]] = {party(a): set() for a in ADVISERS}
+        """Party → what an agent's own program quoted to it, around the desk."""
         self.only: set[str] = set()
         """Texts for the requester alone."""
         self.waits: dict[int, str] = {}
         """Draft → its token."""
-        self.marks: dict[str, str] = {}
-        """Message-IDs and addresses we gave out → birth of the ticket they name."""
+        self.marks: dict[str, tuple[str, str]] = {}
+        """Message-IDs and addresses we gave out → birth of the ticket they name, and to whom."""
 
     # --- what people do -------------------------------------------------------------------
 
     def request(self, who: int, also: int) -> None:
         author = CUSTOMERS[who % len(CUSTOMERS)]
         text = self.token({party(author)})
-        cc = COLLEAGUES.get(author, "") if also % 2 else ""
-        self.mail(author, text, subject=self.token({party(author)}), cc=cc, file=self.token({party(author)}))
+        cc = COLLEAGUES.get(author, "") if also % 2 else BOXES[1] if also % 3 == 2 else ""
+        file = self.token({party(author)})
+        self.mail(author, text, subject=self.token({party(author)}), to=BOXES[also % 5 == 4], cc=cc, file=file)
 
     def reply(self, who: int, which: int) -> None:
         people = [a for a in OUTSIDE if self.inbox[a]]
         if people:
             author = people[who % len(people)]
-            self.answered(author, which, self.token({party(author)}), style=which % 3)
+            said = self.token({party(author)})
+            self.answered(author, which, said, style=which % 3, file=said if who % 5 == 4 else "")
 
     def answer(self, who: int, which: int) -> None:
         """An agent answers a notice or a receipt; their program quotes it, in one of several ways."""
         agent = AGENTS[who % 2]
         if self.inbox[agent]:
-            self.answered(agent, which, self.token(set()), style=(who // 2) % 4)
+            said = self.token(set())
+            self.answered(agent, which, said, style=(who // 2) % 4, file=said if who % 5 == 4 else "")
 
     def send(self, who: int, which: int) -> None:
         self.order(who, which, "#send", kept=True)
 
     def ask(self, who: int, which: int) -> None:
         name = "" if which % 3 == 0 else f" {ADVISERS[which % 2]}"
-        self.order(who, which, f"#ask{name}\n\n{self.token(set())}")
+        # A file of the ticket, named as the notice names it.
+        seen = "".join(text for *_, text in self.inbox[AGENTS[who % 2]][-3:])
+        files = re.findall(r"tok\d+q\.txt", seen) if name and who % 3 == 2 else []
+        self.order(who, which, f"#ask{name} {' '.join(files[-1:])}\n\n{self.token(set())}")
 
     def note(self, who: int, which: int) -> None:
         self.order(who, which, f"#note\n{self.token(set())}")
@@ -147,6 +165,41 @@ class World:
             self.only.add(said)
         orders = (f"#cc {whom}\n\n{said}", f"#requester {whom}\n\n{said}", f"#from {whom}", f"#only\n\n{said}")
         self.order(who, which // 5, orders[which % 4])
+
+    def manage(self, who: int, which: int) -> None:
+        """What an agent orders besides, with or without words to the customer."""
+        orders = (
+            "close",
+            "solved",
+            f"mailbox {BOXES[1]}",
+            f"mailbox {BOXES[0]}",
+            "reopen",
+            "spam",
+            "language de",
+            "take",
+        )
+        self.order(who, which // 16, f"#{orders[which % 8]}" + (f"\n\n{self.token(set())}" if which % 16 > 7 else ""))
+
+    def page(self, who: int, which: int) -> None:
+        """A customer answers on the page of an own ticket, which makes a mail of it, or closes it by the link."""
+        own = [t for t in self.read(lambda tx: tx.reads.search(limit=200)) if t.requester.address in CUSTOMERS]
+        if not own:
+            return
+        ticket = own[which % len(own)]
+        author, said = ticket.requester.address, self.token({party(ticket.requester.address)})
+        if who % 3 == 0 or ticket.merged_into or ticket.status is Status.CLOSED:
+            self.write(lambda tx: acts.close_by_link(self.desk, tx, ticket.number, self.now))
+            self.look()
+        else:
+            mark = token.address_token(SITE.keys, "c" if who % 2 else "t", ticket.named)
+            self.mail(author, said, subject=f"Re: {ticket.subject}", to=f"support+{mark}@example.com", source="portal")
+
+    def days(self, who: int, _: int) -> None:
+        """Reminders, and what closes by itself."""
+        self.now += timedelta(days=1 + who % 5)
+        for ticket in self.read(lambda tx: tx.reads.search(limit=200)):
+            self.write(partial(clock.tick, self.desk, number=ticket.number, now=self.now))
+        self.look()
 
     def shell(self, who: int, which: int) -> None:
         """The operator, or an agent, gives an order at the shell, on what it shows."""
@@ -209,13 +262,15 @@ class World:
             return
         id, back, subject, text = self.inbox[agent][which % len(self.inbox[agent])]
         said = self.token({party(adviser)})
+        self.handed[party(adviser)] |= {*TOKEN.findall(text)}
         own = self.mail(agent, f"{said}\n\n{_quoted(text)}", to=adviser, cc=back, subject=f"Fwd: {subject}", answers=id)
         self.inbox[adviser].append((own, back, f"Fwd: {subject}", f"{said}\n{_quoted(text)}"))
 
     def advise(self, who: int, which: int) -> None:
         adviser = ADVISERS[who % 2]
         if self.inbox[adviser]:
-            self.answered(adviser, which, self.token({party(adviser)}), style=0)
+            said = self.token({party(adviser)})
+            self.answered(adviser, which, said, style=0, file=said if who % 5 == 4 else "")
 
     def backup(self, *_: int) -> None:
         self.database.close_now()
@@ -241,8 +296,9 @@ class World:
         return word
 
     def answered(
-        self, author: str, which: int, text: str, *, style: int, among: list[tuple[str, str, str, str]] | None = None
-    ) -> None:
+        self, author: str, which: int, text: str, *, style: int, among: list[tuple[str, str, str, str]] | None = None,
+        file: str = "",
+    ) -> None:  # fmt: skip
         """By the header and the address, by one of them, or by the reference alone; with what it answers below."""
         mails = among or self.inbox[author]
         id, back, subject, quoted = mails[-1 - which % len(mails)]
@@ -253,11 +309,12 @@ class World:
             to=back if which % 4 else "support@example.com",
             subject=f"Re: {subject}",
             answers="" if which % 5 == 4 else id,
+            file=file,
         )
 
     def mail(
         self, author: str, text: str, *, subject: str, to: str = "support@example.com", cc: str = "", answers: str = "",
-        file: str = "",
+        file: str = "", source: str = "smtp",
     ) -> str:  # fmt: skip
         self.count += 1
         self.now += timedelta(minutes=11)
@@ -272,8 +329,8 @@ class World:
         m.add_alternative(f"<pre>{text.replace('<', '&lt;')}</pre>", subtype="html")
         if file:
             m.add_attachment(file.encode(), maintype="text", subtype="plain", filename=f"{file}.txt")
-        ours = tuple(a for a in (to, *filter(None, [cc])) if a.startswith("support"))
-        self.handle(m.as_bytes(), Envelope("smtp", author, ours, "192.0.2.1"), text)
+        ours = tuple(a for a in (to, *filter(None, [cc])) if a.startswith(("support", "hilfe")))
+        self.handle(m.as_bytes(), Envelope(source, author, ours, "192.0.2.1"), text)
         return f"{self.count}.{author}"
 
     def handle(self, data: bytes, envelope: Envelope, text: str) -> None:
@@ -281,7 +338,8 @@ class World:
         read = self.desk.read(data, envelope)
         before = {t.number: t for t in self.read(lambda tx: tx.reads.search(limit=200))}
         decision = self.write(lambda tx: self.desk.handle(tx, id, read, self.now))
-        said = next(iter(TOKEN.findall(text.split("\n\n>")[0])), "")
+        # An order may name a file, which is a token of its own.
+        said = next(iter(TOKEN.findall(re.sub(r"(?m)^#.*", "", text.split("\n\n>")[0]))), "")
         if decision:
             self.heard(decision, before, said, id, parseaddr(str(message_from_bytes(data)["From"]))[1])
         self.look()
@@ -291,23 +349,28 @@ class World:
         said = self.waits.get(decision.sends, said)
         if decision.keep:
             self.waits[id] = said
-        was, number = before.get(decision.ticket), decision.ticket
+        was = before.get(decision.ticket)
         if author in AGENTS and was and not decision.moved:
             self.together(decision, was)
         if said not in self.audience:
             return
         if decision.reason is Reason.AGENT_ASKED:
-            self.audience[said] |= {party(ADVISERS[0])}
+            for word in (said, *(file.filename.removesuffix(".txt") for file in decision.files)):
+                self.audience[word] |= {party(ADVISERS[0])}
         elif author in AGENTS and decision.text and was:
             joined = (j.address for j in decision.change.joined if not j.follower)
             people = () if said in self.only else (*was.participants, *joined)
             requester = decision.change.requester or was.requester
             self.audience[said] |= {party(a.address) for a in (requester, *people)}
-        elif author not in (*AGENTS, *ADVISERS) and number:
-            ticket = self.read(lambda tx: tx.reads.get(number))
-            near = self.near[party(author)] if sides.is_shared(ticket) else {*OUTSIDE}
-            people = (a.address for a in (ticket.requester, *ticket.participants))
-            self.audience[said] |= {party(a) for a in people if a in near or party(a) in near}
+        elif author not in (*AGENTS, *ADVISERS) and decision.ticket:
+            self.shared(said, author, decision.ticket)
+
+    def shared(self, said: str, author: str, number: int) -> None:
+        """A customer's words on a ticket: whoever takes part with them reads them."""
+        ticket = self.read(lambda tx: tx.reads.get(number))
+        near = self.near[party(author)] if sides.is_shared(ticket) else {*OUTSIDE}
+        people = (a.address for a in (ticket.requester, *ticket.participants))
+        self.audience[said] |= {party(a) for a in people if a in near or party(a) in near}
 
     def together(self, decision: Decision, ticket: Ticket) -> None:
         """Whom an agent names reads what those of the ticket's own side read, and they read them."""
@@ -336,33 +399,34 @@ class World:
             m = message_from_bytes(enclosed_now(self.database, self.policy, row, message), policy=email_policy.default)
             plain = m.get_body(("plain",))
             text = str(plain.get_content()) if plain else ""
-            reply_to = str(m["Reply-To"].addresses[0].addr_spec) if m["Reply-To"] else "support@example.com"
+            reply_to = str((m["Reply-To"] or m["From"]).addresses[0].addr_spec)
             if row.recipient in self.inbox:
                 self.inbox[row.recipient].append((row.message_id, reply_to, str(m["Subject"]), text))
             if row.audience in ("customer", "adviser"):
                 everything = "\n".join([*(f"{k}: {v}" for k, v in m.items()), *_parts(m)])
                 self.check(everything, row.recipient, f"{row.notice} {row.id}")
-                self.remember_marks(row, reply_to)
+            self.remember_marks(row, reply_to)
 
-    def check(self, text: str, reader: str, where: str) -> None:
-        """No token and no address of others."""
+    def check(self, text: str, reader: str, where: str, besides: Set[str] = frozenset()) -> None:
+        """No token, but those `besides`, and no address of others."""
         mine = party(reader)
-        wrong = {word for word in TOKEN.findall(text) if mine not in self.audience.get(word, set())}
+        wrong = {word for word in TOKEN.findall(text) if mine not in self.audience.get(word, set())} - besides
         assert not wrong, f"{reader} reads {wrong} in {where}:\n{text}"
         for other in (*OUTSIDE, *AGENTS):
             assert other not in text or party(other) in self.near[mine], f"{reader} reads {other} in {where}:\n{text}"
 
     def remember_marks(self, row: OutboxEntry, reply_to: str) -> None:
         for mark in (row.message_id, reply_to):
-            found = re.search(r"(?:rd\.|\+[tb])(\d+)", mark)
+            found = re.search(r"(?:rd\.|\+[tba])(\d+)", mark)
             if found and int(found[1]):
-                self.marks[mark] = self.read(lambda tx, n=int(found[1]): tx.reads.get(n)).birth
+                self.marks[mark] = self.read(lambda tx, n=int(found[1]): tx.reads.get(n)).birth, row.recipient
 
     def marks_lead_home(self) -> None:
         """To the ticket they were made for, or the one that went into; nowhere when it is gone."""
-        for mark, birth in self.marks.items():
+        for mark, (birth, holder) in self.marks.items():
             field = f"To: {mark}" if "+" in mark else f"In-Reply-To: <{mark}>"
-            data = f"From: mallory@elsewhere.example\r\n{field}\r\nMessage-ID: <m@elsewhere.example>\r\n\r\nx\r\n"
+            author = holder if holder in AGENTS else "mallory@elsewhere.example"
+            data = f"From: {author}\r\n{field}\r\nMessage-ID: <m@elsewhere.example>\r\n\r\nx\r\n"
             keys = thread.keys(parse(data.encode()), Envelope("smtp", "", ()), self.policy)
             known = self.read(lambda tx, keys=keys: tx.threads.known(keys))
             match = thread.choose(keys, known, self.policy.keys).match
@@ -388,8 +452,10 @@ class World:
                 self.check(repr(pages.view_of_ticket(request, found, entries)), reader, f"page {ticket.number}")
             folder = self.folder / f"export{n}"
             export(site, reader, folder)  # type: ignore[arg-type]  # what it asks of a site, and no more
-            for file in ("data.json", "index.html"):
-                self.check((folder / file).read_text("utf-8"), reader, file)
+            for file in (f for f in folder.rglob("*") if f.is_file()):
+                m = message_from_bytes(file.read_bytes(), policy=email_policy.default)
+                told = [file.read_text("utf-8")] if file.suffix != ".eml" else [*map(str, m.values()), *_parts(m)]
+                self.check("\n".join(told), reader, file.name, self.handed.get(party(reader), frozenset()))
 
     def visit(self, contact: Any) -> Any:
         """What a page asks of a request, and no more."""
@@ -456,3 +522,7 @@ def test_no_text_reaches_somebody_it_was_not_written_for(
         world.pages_and_exports()
         assert [b.rule.name for b in world.read(audit).broken] == []
         world.database.close_now()
+
+
+if SEED:
+    seed(int(SEED))(test_no_text_reaches_somebody_it_was_not_written_for)
