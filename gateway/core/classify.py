@@ -45,9 +45,10 @@ _READ_FACTS = re.compile(
     re.I,
 )
 _READ_TEXT = re.compile(
-    r"\s*(?:ihre|deine|die|your|the|this|votre|ce|su|el|il|uw|je|a) (?:\w+ ){0,2}?(?:nachricht|e-?mail|mail|message"
-    r"|mensaje|messaggio|bericht|mensagem)\b(?:[^.!?]|(?<=\d)\.){0,200}?\b(?:gelesen|read|displayed|opened|lue?|affichée?"
-    r"|leído|letto|visualizzato|gelezen|lid[ao])(?:\s+(?:on|at|am|um|le|el|il|op|em)\b(?:[^.!?]|(?<=\d)\.){0,80})?\.?\s*",
+    r"\s*(?:ihre|deine|die|your|the|this|votre|ce|su|el|il|uw|je|a|twoja|vaše|tvoje) (?:\w+ ){0,2}?(?:nachricht|e-?mail"
+    r"|mail|message|mensaje|messaggio|bericht|mensagem|wiadomość|zpráva)\b(?:[^.!?]|(?<=\d)\.){0,200}?\b(?:gelesen|read"
+    r"|displayed|opened|lue?|affichée?|leído|letto|visualizzato|gelezen|lid[ao]|przeczytana|wyświetlona|přečtena)"
+    r"(?:\s+(?:(?:on|at|am|um|le|el|il|op|em|w|dnia|o|dne)\b|\d)(?:[^.!?]|(?<=\d)\.){0,80})?\.?\s*",
     re.I,
 )
 """The whole of such a note, but for what it repeats of the mail's header: whoever adds a sentence wrote it by hand."""

@@ -115,6 +115,11 @@ LATER = [
         {"subject": "Gelesen: Help", "text": "Ihre Nachricht wurde am 28.11.2026 06:10 gelesen."},
         heard=False,
     ),
+    Later(
+        "a note that it was read, Polish",
+        {"subject": "Przeczytano: Help", "text": "Twoja wiadomość została przeczytana 28.11.2026."},
+        heard=False,
+    ),
 ]
 
 
