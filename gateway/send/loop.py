@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from datetime import datetime, timedelta
 
 from gateway.config import Settings
@@ -34,7 +35,7 @@ POLL_SECONDS = 2.0
 """How often the outbox is looked at without a `wake`: the command line writes into it from another process."""
 LULL_SECONDS = 0.05
 """What comes within this is seen to at once; only then it is asked when the next mail is due."""
-LOOK_AFTER = timedelta(seconds=60)
+LOOK_AFTER = timedelta(seconds=5)
 """How often claims are extended, and those of dead holders looked for."""
 FAULT_PAUSE = 5.0
 RELAY_PAUSES = timedelta(seconds=1), timedelta(seconds=60)
@@ -123,6 +124,7 @@ class Sender:
         self._ended = asyncio.Event()
         self._started = self._stopping = self._cut = False
         self._look_after_at: datetime | None = None
+        self._looked_after = time.monotonic()
 
     def wake(self) -> None:
         """There is something new in the outbox. From the loop's own thread."""
@@ -200,10 +202,12 @@ class Sender:
         if self._look_after_at is None:
             await self._settlement.take_over()
         elif not timedelta(0) < self._look_after_at - now <= LOOK_AFTER:
-            await self._settlement.look_after(list(self._in_hand))
+            # After the database was away, or we stood still, whoever else lives has the time of one look to say so.
+            late = time.monotonic() - self._looked_after > 3 * LOOK_AFTER.total_seconds()
+            await self._settlement.look_after(list(self._in_hand), late=late)
         else:
             return
-        self._look_after_at = now + LOOK_AFTER
+        self._look_after_at, self._looked_after = now + LOOK_AFTER, time.monotonic()
 
     def _room(self) -> int:
         """How many more to claim: the line is filled up when half of it is gone."""

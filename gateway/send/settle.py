@@ -30,7 +30,7 @@ Clock = Callable[[], datetime]
 
 log = logging.getLogger("replydesk.send")
 
-CLAIM_SECONDS = 300
+CLAIM_SECONDS = 20
 """How long a claim lasts unless it is extended; so long a mail waits when its holder dies and does not return."""
 DATABASE_PAUSES = 0.5, 30.0
 """The first and the longest wait for a database that is away, in seconds."""
@@ -63,12 +63,13 @@ class Settlement:
         """At the start: what an earlier life of this holder left claimed is in doubt."""
         await self._expire((self._holder,))
 
-    async def look_after(self, in_hand: Sequence[int]) -> None:
-        """Keep our claims, and find those whose holder died."""
+    async def look_after(self, in_hand: Sequence[int], *, late: bool = False) -> None:
+        """Keep our claims, and find those whose holder died; `late`: not yet, for others may be as late as we are."""
         ids, now = list(in_hand), self._clock()
         if ids:
             await self._write(lambda tx: tx.claims.extend(ids, self._holder, CLAIM_SECONDS, now))
-        await self._expire(())
+        if not late:
+            await self._expire(())
 
     async def claim(self, limit: int) -> list[tuple[OutboxEntry, bytes]]:
         """Due mails, ours from now on. Cancelled, it gives them back."""
