@@ -28,6 +28,7 @@ def pages(language: str) -> Iterator[tuple[views.Frame, views.View]]:
         now=MOMENT,
         mark="mark",
         languages=languages,
+        zone="Europe/Berlin",
     )
     unknown = replace(known, signed_in="", languages=languages[:1])
     for frame in (known, unknown):

@@ -279,6 +279,7 @@ class PageRequest:
                 views.LanguageLink(code, texts.catalog(code).name, "?" + urlencode([*query, ("lang", code)]))
                 for code in texts.languages()
             ),
+            zone=self.portal.settings.gateway.timezone,
         )
 
     def go(self, path: str) -> Response:

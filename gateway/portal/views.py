@@ -40,6 +40,8 @@ class Frame:
     mark: str
     """Goes into every form as `mark`, or the form is refused."""
     languages: tuple[LanguageLink, ...]
+    zone: str
+    """Of every time on the page, as the IANA names it."""
 
 
 class View:

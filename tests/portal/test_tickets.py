@@ -89,6 +89,7 @@ async def test_a_new_customer_is_told_how_to_begin(site: Site) -> None:
     page = await browser.get("/tickets")
     assert "no tickets yet" in page.text
     assert "mailto:support@example.com" in page.hrefs
+    assert "Time zone: UTC" in page.text
 
 
 async def test_a_ticket_shows_the_conversation_newest_first(site: Site) -> None:
