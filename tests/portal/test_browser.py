@@ -49,7 +49,7 @@ async def chromium() -> AsyncIterator[Chromium]:
 @pytest.fixture
 async def story(open_site: Opened) -> tuple[Site, dict[str, str]]:
     """A site with some history, and the cookies of a customer who is signed in."""
-    site = await open_site(portal={"allow_replies": True})
+    site = await open_site(portal={"allow_replies": True, "allow_requests": True})
     closed = await site.mail(
         ERIKA, "Rechnung 4711 doppelt erhalten", "Ich habe sie zweimal bekommen.", name="Erika Beispiel"
     )
@@ -95,6 +95,8 @@ def pages_of(site: Site, numbers: dict[str, str], links: dict[str, str]) -> dict
         "ticket-waiting": f"/tickets/{int(solved) + 2}?added=1",
         "ticket-long": f"/tickets/{int(solved) + 1}",
         "ticket-missing": "/tickets/999",
+        "new": "/new",
+        "new-about": f"/new?about={closed}",
         "message": f"/tickets/{solved}/entries/{links['entry']}",
         "close": links["close"],
         "missing": "/nothing/here",
@@ -221,6 +223,8 @@ async def test_all_works_by_keyboard_without_javascript(chromium: Chromium, stor
     await page.wait_for_url(f"{base}/tickets/*")
     await page.get_by_label("Your reply").focus()
     await page.keyboard.type("He is called Kim.")
+    await page.keyboard.press("Tab")
+    assert await page.evaluate("document.activeElement.id") == "files"
     await page.keyboard.press("Tab")
     await page.keyboard.press("Space")
     await page.keyboard.press("Tab")
