@@ -22,6 +22,13 @@ from gateway.mail.message import address_key
 _MINUTES = {"m": 1, "h": 60, "d": 1440}
 
 
+def _languages(settings: Settings) -> tuple[str, ...]:
+    """Those mails may be written in: what the site wants of all there are texts in, and what it names elsewhere."""
+    gateway = settings.gateway
+    named = {gateway.default_language, *(of.language for of in (*settings.mailboxes, *settings.agents))}
+    return tuple(tag for tag in texts.languages() if not gateway.languages or tag in {*gateway.languages, *named})
+
+
 def policy(settings: Settings, keys: Keys) -> Policy:
     """What the core may know of the settings."""
     gateway, limits, life = settings.gateway, settings.limits, settings.lifecycle
@@ -47,7 +54,7 @@ def policy(settings: Settings, keys: Keys) -> Policy:
             for a in settings.agents
         ),
         default_language=gateway.default_language,
-        languages=texts.languages(),
+        languages=_languages(settings),
         public_url=gateway.public_url,
         operator=gateway.operator,
         reference_prefix=gateway.reference_prefix,

@@ -55,6 +55,7 @@ class GatewaySettings(_Section):
     database_password_file: str = ""
     public_url: Annotated[str, AfterValidator(checked_url)] = "http://127.0.0.1:8025"
     default_language: Annotated[str, AfterValidator(checked_language)] = "en"
+    languages: list[Language] = []
     timezone: Annotated[str, AfterValidator(checked_timezone)] = "UTC"
     secret_file: str = ""
     operator: OptionalAddress = ""

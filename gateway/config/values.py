@@ -35,9 +35,13 @@ def checked_listen_or_path(value: str) -> str:
 
 
 def checked_language(value: str) -> str:
-    if value and value not in texts.languages():
+    """A language there are texts in; for a kind of one (`de-AT`, `pt_BR`) the one it is a kind of."""
+    known = {tag.casefold(): tag for tag in texts.languages()}
+    tag = value.casefold().replace("_", "-")
+    found = known.get(tag) or known.get(tag.partition("-")[0])
+    if value and not found:
         raise ValueError(f"there are no texts in {value!r}|Use one of: {', '.join(texts.languages())}.")
-    return value
+    return found or ""
 
 
 def _budget(value: str) -> str:

@@ -42,12 +42,12 @@ def understood(argument: str, agent: Agent, policy: Policy, now: datetime) -> Aw
     """`[until DATE] [to NAME]`, in any language; None where a date is none ahead, or a name is no colleague's."""
     until, deputy, rest = None, "", argument.strip()
     while rest:
-        word, _, after = rest.partition(" ")
-        if word.casefold() in _words(_UNTIL):
+        after = _behind(rest, _UNTIL)
+        if after is not None:
             until, rest = when.moment(after, now, policy.hours)
             if until is None:
                 return None
-        elif word.casefold() in _words(_TO):
+        elif (after := _behind(rest, _TO)) is not None:
             found = policy.agents_called(after.strip().lstrip("@"))
             if len(found) != 1 or found[0] is agent:
                 return None
@@ -68,8 +68,12 @@ def said_of(away: Away, policy: Policy) -> str:
     return code("away_to", whom) if whom else code("away_set")
 
 
-def _words(message: str) -> frozenset[str]:
-    return frozenset(word for words in texts.catalogs().every() for word in words.words_in("away", message))
+def _behind(text: str, message: str) -> str | None:
+    """The text behind such a word (`fino al`), the longest of any language; None where it begins with none."""
+    known = {word for words in texts.catalogs().every() for word in words.words_in("away", message)}
+    folded = f"{text.casefold()} "
+    found = max((word for word in known if folded.startswith(f"{word} ")), key=len, default="")
+    return text[len(found) :].lstrip() if found else None
 
 
 def _decided(on: AgentCase, away: Away, said: str) -> Decision:

@@ -281,16 +281,18 @@ def _new(case: Case, reason: Reason, links: tuple[tuple[str, int], ...], subject
     notices = [] if no_answer else [*acknowledge.mails(case, told)]
     if not flood:
         notices += _announced(case, has_it, remarks)
+    spoken, known_by = language.of_mail(case.message, box, case.policy)
+    in_it = f"; the ticket is in {spoken!r}, by {known_by}" if spoken else ""
     why = Why(
         attach="no: " + orders.sentence(reason),
         reopen="no: a new ticket instead" if links else "",
-        acknowledge=f"no: {no_answer}" if no_answer else "yes: a human's first mail",
+        acknowledge=f"no: {no_answer}" if no_answer else f"yes: a human's first mail{in_it}",
         notify="no: the operator is told instead" if flood else "yes: a new request",
     )
     return Decision(
         reason,
         why,
-        new=NewTicket(subject or _subject(case), case.author, box.address, language.hinted(case.message, case.policy)),
+        new=NewTicket(subject or _subject(case), case.author, box.address, spoken),
         entry=draft.entry(case, EntryKind.CORRESPONDENCE, Role.REQUESTER, reason, remarks=remarks, begins=True),
         change=Change(joined=_company(case, None), links=links, assignee=has_it.address if has_it else None),
         events=(code("assigned", has_it.name or has_it.address),) if has_it else (),

@@ -1,7 +1,7 @@
 """The language of a mail: one rule, whatever writes a part of it.
 
-An agent reads their own, a customer the one known of them, then that of the ticket; then comes the mailbox's, then
-the site's. Only languages there are texts in count.
+An agent reads their own, a customer the one known of them, then that of the ticket (what its first mail says of
+itself, else what it is written in); then comes the mailbox's, then the site's. Only the site's languages count.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from gateway.core.policy import Agent, Mailbox, Policy
 from gateway.core.ticket import Ticket
 from gateway.mail.message import Message
+from gateway.mail.spoken import spoken
 
 
 def of_agent(agent: Agent | None, box: Mailbox | None, policy: Policy) -> str:
@@ -23,10 +24,23 @@ def of_customer(contact: str, ticket: Ticket | None, box: Mailbox | None, policy
     return _first((contact, ticket.language if ticket else "", box.language), policy)
 
 
-def hinted(message: Message, policy: Policy) -> str:
-    """What a mail says of its own language (RFC 3282), when it names one and there are texts in it; else empty."""
-    named = message.header("content-language").strip().casefold().partition("-")[0]
-    return named if named in policy.languages else ""
+def of_mail(message: Message, box: Mailbox, policy: Policy) -> tuple[str, str]:
+    """(language, how it is known) of a ticket this mail begins; both empty where it is the mailbox's own, or not known.
+
+    What a mail says of itself (Content-Language, RFC 3282) comes first, then what it is written in. A mail in several
+    languages names none.
+    """
+    named = message.header("content-language").strip().casefold().replace("_", "-")
+    found, how = _known(named, policy) if "," not in named else "", "its Content-Language"
+    if not found:
+        found, how = _known(spoken(message.reply_text), policy), "its text"
+    return (found, how) if found and found != box.language.partition("-")[0] else ("", "")
+
+
+def _known(tag: str, policy: Policy) -> str:
+    """A language of the site for a tag such as `de-AT`: that very one, else the one it is a kind of."""
+    known = {language.casefold(): language for language in policy.languages}
+    return known.get(tag) or known.get(tag.partition("-")[0], "")
 
 
 def _first(wishes: tuple[str, ...], policy: Policy) -> str:

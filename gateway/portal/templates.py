@@ -25,6 +25,7 @@ from gateway.render.brand import Brand, logo_name
 from gateway.render.mail import PLAIN
 from gateway.render.templates import PACKAGED, environment, located
 from gateway.texts import Catalog
+from gateway.texts import mark as _
 
 FOLDER = "portal"
 STATIC = "static"
@@ -140,7 +141,13 @@ _BRAND_CSS = """:root {{
 
 # --- filters ---------------------------------------------------------------------------
 
-_UNITS = ((1_000_000, "MB", "0.0"), (1_000, "KB", "0"))
+_UNITS = ((1_000_000, _("{number} MB"), "0.0"), (1_000, _("{number} KB"), "0"))
+_NOTES = {
+    "signature": _("signature"),
+    "encrypted": _("encrypted"),
+    "nested too deep to take apart": _("nested too deep to take apart"),
+}
+"""What `Attachment.note` says of a file."""
 
 
 def _filters(words: Catalog, timezone: tzinfo) -> dict[str, Callable[..., str]]:
@@ -155,8 +162,12 @@ def _filters(words: Catalog, timezone: tzinfo) -> dict[str, Callable[..., str]]:
         """`2.4 MB`, in powers of ten as file managers count them."""
         for unit, name, pattern in _UNITS:
             if value >= unit:
-                return f"{words.number(value / unit, pattern)} {name}"
-        return f"{value} B"
+                return words.gettext(name, number=words.number(value / unit, pattern))
+        return words.gettext("{number} B", number=str(value))
+
+    def noted(note: str) -> str:
+        """What is noted of a file; a cause in a program's words stays as it is."""
+        return words.gettext(_NOTES[note]) if note in _NOTES else note
 
     @pass_context
     def ago(context: Context, value: datetime) -> Markup:
@@ -165,7 +176,7 @@ def _filters(words: Catalog, timezone: tzinfo) -> dict[str, Callable[..., str]]:
         relative = words.ago(context["frame"].now - value) or words.gettext("just now")
         return Markup('<time datetime="{}" title="{}">{}</time>').format(exact, shown, relative)
 
-    return {"when": when, "ago": ago, "size": size, "linked": linked}
+    return {"when": when, "ago": ago, "size": size, "noted": noted, "linked": linked}
 
 
 _ADDRESS = re.compile(r"https?://[^\s<>\"'\x00-\x20]{3,2000}")
