@@ -25,7 +25,11 @@ _MINUTES = {"m": 1, "h": 60, "d": 1440}
 def _languages(settings: Settings) -> tuple[str, ...]:
     """Those mails may be written in: what the site wants of all there are texts in, and what it names elsewhere."""
     gateway = settings.gateway
-    named = {gateway.default_language, *(of.language for of in (*settings.mailboxes, *settings.agents))}
+    named = {
+        gateway.default_language,
+        *(b.language for b in settings.mailboxes),
+        *(a.language for a in settings.agents),
+    }
     return tuple(tag for tag in texts.languages() if not gateway.languages or tag in {*gateway.languages, *named})
 
 

@@ -181,7 +181,8 @@ def _check_names(override: Path) -> None:
 
 def reflow(text: str) -> str:
     """Paragraphs, filled to WIDTH columns, each with an empty line after it; nothing for a blank text."""
-    paragraphs = (" ".join(p.split()) for p in _PARAGRAPHS.split(text))
+    # A no-break space stays one: French puts it in front of a colon.
+    paragraphs = (" ".join(filter(None, _BLANKS.split(p))) for p in _PARAGRAPHS.split(text))
     return "".join("\n".join(_fill(p, WIDTH)) + "\n\n" for p in paragraphs if p)
 
 
@@ -210,6 +211,7 @@ def lines(text: str) -> Markup:
 _PREHEADER = 100
 """Characters."""
 _MARKS = re.compile("(?:> )*")
+_BLANKS = re.compile(r"[ \t\r\n]+")
 _PARAGRAPHS = re.compile(r"\n\s*\n")
 
 

@@ -161,9 +161,9 @@ class Player:
                 m["References"] = f"<{row.message_id}>"
         if "refers_to" in step:
             m["In-Reply-To"] = f"<{step['refers_to']}>"
+        m.set_content(self._filled(step.get("text", "")), cte="8bit")
         for header, value in step.get("headers", {}).items():
             m[header] = self._filled(value)
-        m.set_content(self._filled(step.get("text", "")), cte="8bit")
         if "html" in step:
             m.add_alternative(self._filled(step["html"]), subtype="html")
         for attached in step.get("files", []):
