@@ -27,13 +27,26 @@ _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 _TRACKING = re.compile(
     r"(?:utm_\w+|fbclid|gclid|dclid|msclkid|mc_[ce]id|_hs(?:enc|mi)|mkt_tok|igshid|yclid|vero_id|oly_\w+_id)", re.I
 )
+_COUNTS_CLICKS = re.compile(
+    r"(?i)^https?://((?:e?clicks?|track(?:ing)?|links?|lnk|trk|ct|url|email|mail|news(?:letter)?|go|t)\d*\.[\w.-]+"
+    r"|[\w.-]*\b(?:sendgrid\.net|list-manage\.com|mandrillapp\.com|awstrack\.me|exct\.net|hubspotlinks\.com|mjt\.lu|rs6\.net"
+    r"|sparkpostmail\.com|sendibt\d\.com|createsend\d*\.com|klclick\d*\.com|customeriomail\.com|intercom-clicks\.com))/"
+)
+"""Hosts that count who clicks before they lead on, by name or by the name they are given below a company's domain."""
+_OPAQUE = re.compile(r"[\w%~=+-]{40}")
+"""What says nothing to a person; words of an address are shorter."""
+LONG = 100
+"""Characters; a shorter link is no burden."""
 _BEHIND = re.compile(r" ?<((?:mailto:|tel:|https?://)[^\s<>]{1,2000})>", re.I)
 _NUMBER = re.compile(r"\+?[\d(][\d ()/.-]{4,30}\d$")
 SHOWN_LIMIT = 200
 
 
 def readable(text: str) -> str:
-    """The text with each wrapped link as its target, without what only counts readers, and no link twice."""
+    """The text with each wrapped link as its target, without what only counts readers, and no link twice.
+
+    A long link that hides where it leads is named by its host alone (`click.shop.example/…`): the whole text has it.
+    """
     if "://" in text and ("tp://" in text or "tps://" in text):
         text = _URL.sub(lambda m: _targeted(m[0]), text)
     return _once_each(text) if "<" in text else text
@@ -43,7 +56,12 @@ def _targeted(found: str) -> str:
     url = found.rstrip(".,;:!?)]}*»”’")
     if "(" in url and found[len(url) : len(url) + 1] == ")":
         url += ")"
-    return target(url) + found[len(url) :]
+    return _named(target(url)) + found[len(url) :]
+
+
+def _named(url: str) -> str:
+    host = _COUNTS_CLICKS.match(url) if len(url) > LONG else None
+    return f"{host[1]}/…" if host and _OPAQUE.search(url, host.end()) else url
 
 
 def _once_each(text: str) -> str:

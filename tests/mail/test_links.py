@@ -82,3 +82,34 @@ def test_a_number_in_html() -> None:
 def test_time_in_proportion(piece: str) -> None:
     """Longer text costs no more than longer: a hundred thousand of the worst are read."""
     assert len(links.readable(piece * 100_000)) > 0
+
+
+TOKEN = "upn=u001.AbC9dEf0GhIjKlMnOpQrStUvWxYz0123456789AbC9dEf0GhIjKlMnOpQrStUvWxYz0123456789-2BQ"
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        f"https://u1234567.ct.sendgrid.net/ls/click?{TOKEN}",
+        f"https://click.shop.example/?qs={TOKEN}",
+        f"https://links.news.shop.example/e3t/Ctc/{TOKEN}{TOKEN}",
+    ],
+)
+def test_a_long_link_that_hides_its_target_is_named_by_its_host(link: str) -> None:
+    host = link.split("/")[2]
+    assert links.readable(f"Your order <{link}>\nSee {link}, please.") == (
+        f"Your order <{host}/…>\nSee {host}/…, please."
+    )
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        f"https://files.example.com/share/{TOKEN}",
+        "https://click.shop.example/order/4711",
+        "https://links.example.com/" + "/".join(["a-page-with-words-in-its-name"] * 5),
+    ],
+)
+def test_a_link_somebody_may_need_stays_whole(link: str) -> None:
+    """A file that is shared has a token as well."""
+    assert links.readable(f"See {link} there") == f"See {link} there"
