@@ -11,6 +11,8 @@ import re
 from collections import Counter
 from functools import lru_cache
 
+from gateway.mail.charset_by_words import codec_of
+
 _LABELS = {
     label: codec
     for codec, labels in {
@@ -161,7 +163,7 @@ def _guess(data: bytes, hint: str) -> str:
             return _strict(data, codec)
         except (UnicodeError, LookupError):
             pass
-    codec = _mostly_high(data)
+    codec = codec_of(data) or _mostly_high(data)
     if codec:
         return data.decode(codec)
     if not _MULTI_BYTE.search(data):
