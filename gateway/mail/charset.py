@@ -11,7 +11,8 @@ import re
 from collections import Counter
 from functools import lru_cache
 
-from gateway.mail.charset_by_words import codec_of
+from gateway.mail.charset_by_words import codec_of, holds
+from gateway.mail.spoken import spoken
 
 _LABELS = {
     label: codec
@@ -43,6 +44,18 @@ _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:+()-]{0,39}")
 _WESTERN = frozenset({"cp1252", "iso8859-15", "mac_roman", "cp850", "cp1254"})
 _SINGLE_BYTE = re.compile(r"iso8859-|cp12|cp8|koi8|mac_")
 _CONTROLS = re.compile("[\x80-\x9f]")
+_C1 = re.compile(rb"[\x80-\x9f]")
+_OF_WINDOWS = {
+    "iso8859-2": "cp1250",
+    "iso8859-4": "cp1257",
+    "iso8859-5": "cp1251",
+    "iso8859-6": "cp1256",
+    "iso8859-7": "cp1253",
+    "iso8859-8": "cp1255",
+    "iso8859-13": "cp1257",
+}
+"""The standard's charset, and Windows' for the same languages."""
+_WESTERN_LANGUAGES = frozenset("en de fr es it nl pt sv da no nn fi is ca gl eu ga".split())
 _ISO_2022_JP_TEXT = re.compile(rb"\x1b\$[@B][!-~]{2}")
 _STATEFUL = re.compile(rb"[\x80-\xff\x00\x0e\x1b]|~\{")
 """What can make bytes mean something else than ASCII; UTF-7 alone needs less."""
@@ -89,7 +102,10 @@ def decode(data: bytes, declared: str = "", hint: str = "") -> tuple[str, str]:
                 return text, f"declared {declared[:40]}, is utf-8"
         except UnicodeDecodeError:
             if codec in _WESTERN:
-                return (_western(data) if codec == "cp1252" else data.decode(codec, "replace")), ""
+                return _declared_western(data, codec, declared)
+        if (windows := _OF_WINDOWS.get(codec)) and _C1.search(data) and holds(data, windows):
+            # No text has control characters; where those of ISO 8859 lie, Windows has letters and quotation marks.
+            return data.decode(windows), f"declared {declared[:40]}, is {windows}"
     try:
         return _strict(data, codec), ""
     except (UnicodeError, LookupError):
@@ -97,6 +113,15 @@ def decode(data: bytes, declared: str = "", hint: str = "") -> tuple[str, str]:
     if codec == "utf-8":
         return _guess(data, hint), f"not valid {declared[:40]}"
     return _nearest(data, codec), f"not valid {declared[:40]}"
+
+
+def _declared_western(data: bytes, codec: str, declared: str) -> tuple[str, str]:
+    """The label every program writes that does not know better: it gives way only to a language that is sure."""
+    text = _western(data) if codec == "cp1252" else data.decode(codec, "replace")
+    western = spoken(text) in _WESTERN_LANGUAGES and not _mostly_high(data)
+    if western or not (better := codec_of(data)):
+        return text, ""
+    return data.decode(better), f"declared {declared[:40]}, is {better}"
 
 
 @lru_cache(maxsize=256)
@@ -185,17 +210,9 @@ def _mostly_high(data: bytes) -> str:
     if high < _LEAST or 2 * high < visible:
         return ""
     for codec in (*_east_asian(sample), _cyrillic(sample)):
-        if codec and _holds(data, codec):
+        if codec and holds(data, codec):
             return codec
     return ""
-
-
-def _holds(data: bytes, codec: str) -> bool:
-    try:
-        data.decode(codec)
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _east_asian(sample: bytes) -> tuple[str, ...]:

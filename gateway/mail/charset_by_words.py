@@ -46,15 +46,23 @@ SAMPLE = 4_000
 def codec_of(data: bytes) -> str:
     """A Python codec that decodes all of the bytes, or the empty string."""
     sample = data[:SAMPLE]
-    if any(spoken(sample.decode(codec, "ignore")) in _CYRILLIC for codec in ("cp1251", "koi8_r")):
-        return ""
+    for codec in ("cp1251", "koi8_r"):
+        if spoken(sample.decode(codec, "ignore")) in _CYRILLIC and holds(data, codec):
+            return codec
     for codec, languages in _CANDIDATES:
-        try:
-            text = data.decode(codec)
-        except UnicodeDecodeError:
+        if not holds(data, codec):
             continue
-        seen = text[:SAMPLE]
+        seen = sample.decode(codec)
         own = languages.get(spoken(seen))
         if own and not re.search(rf"[^\x00-\x7f{own}{_SIGNS}]", seen.lower()) and not _MISPLACED.search(seen):
             return codec
     return ""
+
+
+def holds(data: bytes, codec: str) -> bool:
+    """Whether a codec decodes all of the bytes."""
+    try:
+        data.decode(codec)
+    except UnicodeDecodeError:
+        return False
+    return True

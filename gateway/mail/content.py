@@ -48,7 +48,7 @@ _FRAGMENT = re.compile(r"att\d{4,6}(?:-\d+)?\.(?:html?|txt)", re.I)
 """How mail servers name the rest of a text that goes on behind a file."""
 FRAGMENT_LIMIT = 50_000
 _CID = re.compile(r"""(?i)cid:([^"'\s>)]+)""")
-_BLANK_LINES = re.compile(r"\n(?:[ \t\u00a0\u200b\ufeff]*\n){3,}")
+_BLANK_LINES = re.compile(r"\n(?:[ \t\u00a0\u2000-\u200b\u202f\u2060\u3000\ufeff]*\n){3,}")
 """Three and more; two divide what belongs apart."""
 
 _SIGNATURES = frozenset({"application/pkcs7-signature", "application/x-pkcs7-signature", "application/pgp-signature"})

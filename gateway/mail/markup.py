@@ -21,6 +21,7 @@ _BRACKETS = re.compile(r"<(?:<(?![a-zA-Z!?/]))*")
 
 _HIDDEN = re.compile(
     r"(?i)display\s*:\s*none|mso-hide\s*:\s*all|visibility\s*:\s*hidden|(?<![\w-])opacity\s*:\s*0(?:\.0*)?\s*(?:;|!|$)"
+    r"|(?<![\w-])(?:text-indent|left|top)\s*:\s*-\d{3}"
 )
 _HIDDEN_TOGETHER = (
     (

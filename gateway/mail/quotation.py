@@ -294,8 +294,11 @@ def by_shape(lines: Sequence[str], before_quotation: bool, people: Sequence[str]
 
 
 def _wraps(text: str, below: str) -> bool:
-    """Whether a line is so long that the next word had to go below, or was broken inside an address."""
+    """Whether a line is so long that the next word had to go below, was broken inside an address, or names who wrote
+    and when, which some programs follow with a line of their own."""
     if text.count("<") > text.count(">"):
+        return True
+    if len(text) <= ATTRIBUTION_LENGTH and _ADDRESS.search(text) and _DATE.search(text) and _TIME.search(text):
         return True
     if len(text) > ATTRIBUTION_LENGTH:
         return False

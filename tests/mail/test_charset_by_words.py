@@ -40,3 +40,25 @@ def test_undeclared_text_is_read(codec: str, text: str) -> None:
 def test_noise_is_left_to_others() -> None:
     noise = bytes(range(0x80, 0x100)) * 40
     assert charset.decode(noise)[0]
+
+
+@pytest.mark.parametrize(
+    ("codec", "declared", "text"),
+    [
+        ("cp1250", "iso-8859-2", "Prosím o pomoc „rychle“ – děkuji, žluťoučký kůň"),
+        ("cp1251", "iso-8859-1", "Здравствуйте, принтер не работает"),
+        ("cp1250", "iso-8859-1", "Dzień dobry, drukarka nie działa od rana, proszę o pomoc"),
+        ("cp1253", "iso-8859-7", "Καλημέρα, ο „εκτυπωτής“ δεν λειτουργεί… βοήθεια!"),
+    ],
+)
+def test_a_label_that_cannot_be_meant_gives_way(codec: str, declared: str, text: str) -> None:
+    said, defect = charset.decode(text.encode(codec), declared)
+    assert said == text
+    assert defect.startswith(f"declared {declared}, is ")
+
+
+@pytest.mark.parametrize(
+    "text", ["Grüße aus Köln", "ÄÄÄHHHÖÖÖÖÖÖ!!!", "Señor Peña: ¿llegó?", "Åsa Ågren på Öland", "50 £"]
+)
+def test_a_western_label_stays(text: str) -> None:
+    assert charset.decode(text.encode("cp1252"), "iso-8859-1") == (text, "")
