@@ -67,6 +67,8 @@ _SAMPLE = 4_000
 """Bytes that are looked at to know a charset nobody declared."""
 _LEAST = 8
 """High bytes; fewer prove nothing."""
+_SURELY = 20
+"""So many speak against a label."""
 _HIGH_RUN = re.compile(rb"[\x80-\xff]+")
 _ISO_2022_JP_PART = re.compile(rb"\x1b(\$[@B]|\$\([@BD]|\([BJI])")
 
@@ -118,8 +120,8 @@ def decode(data: bytes, declared: str = "", hint: str = "") -> tuple[str, str]:
 def _declared_western(data: bytes, codec: str, declared: str) -> tuple[str, str]:
     """The label every program writes that does not know better: it gives way only to a language that is sure."""
     text = _western(data) if codec == "cp1252" else data.decode(codec, "replace")
-    western = spoken(text) in _WESTERN_LANGUAGES and not _mostly_high(data)
-    if western or not (better := codec_of(data)):
+    mostly_high = _mostly_high(data) if sum(map(len, _HIGH_RUN.findall(data[:_SAMPLE]))) >= _SURELY else ""
+    if (not mostly_high and spoken(text) in _WESTERN_LANGUAGES) or not (better := codec_of(data) or mostly_high):
         return text, ""
     return data.decode(better), f"declared {declared[:40]}, is {better}"
 
