@@ -282,7 +282,7 @@ def _new(case: Case, reason: Reason, links: tuple[tuple[str, int], ...], subject
     if not flood:
         notices += _announced(case, has_it, remarks)
     spoken, known_by = language.of_mail(case.message, box, case.policy)
-    in_it = f"; the ticket is in {spoken!r}, by {known_by}" if spoken else ""
+    in_it = f"; the ticket is in {spoken!r}, by {known_by}" if spoken not in ("", box.language) else ""
     why = Why(
         attach="no: " + orders.sentence(reason),
         reopen="no: a new ticket instead" if links else "",

@@ -25,16 +25,23 @@ def of_customer(contact: str, ticket: Ticket | None, box: Mailbox | None, policy
 
 
 def of_mail(message: Message, box: Mailbox, policy: Policy) -> tuple[str, str]:
-    """(language, how it is known) of a ticket this mail begins; both empty where it is the mailbox's own, or not known.
+    """(language, how it is known) of a ticket this mail begins; both empty where nothing better is known than the
+    mailbox's.
 
     What a mail says of itself (Content-Language, RFC 3282) comes first, then what it is written in. A mail in several
     languages names none.
     """
     named = message.header("content-language").strip().casefold().replace("_", "-")
-    found, how = _known(named, policy) if "," not in named else "", "its Content-Language"
-    if not found:
-        found, how = _known(spoken(message.reply_text), policy), "its text"
-    return (found, how) if found and found != box.language.partition("-")[0] else ("", "")
+    if "," not in named and (found := _known(named, policy)):
+        return (found, "its Content-Language") if found not in _kinds(box.language) else ("", "")
+    found = _known(spoken(message.reply_text), policy)
+    return (found, "its text") if found and found not in (box.language, *_kinds(box.language)) else ("", "")
+
+
+def _kinds(tag: str) -> tuple[str, ...]:
+    """What a tag is a kind of: `pt-BR` is Portuguese, and a site that has texts of Brazil means those."""
+    base = tag.partition("-")[0]
+    return (base,) if base != tag else ()
 
 
 def _known(tag: str, policy: Policy) -> str:

@@ -30,7 +30,7 @@ def mail(text: str, says: str = "") -> Message:
         (FRENCH, "es", ("es", "its Content-Language")),
         (FRENCH, "es-MX", ("es", "its Content-Language")),
         (FRENCH, "pt_BR", ("pt", "its Content-Language")),
-        (ENGLISH, "en-GB", ("", "")),
+        (ENGLISH, "en-GB", ("en", "its Content-Language")),
         (FRENCH, "tlh", ("fr", "its text")),
         (FRENCH, "de, en", ("fr", "its text")),
         ("4711", "", ("", "")),
