@@ -6,6 +6,7 @@ is one snapshot, read in a stream: memory does not grow with the database.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 from sqlalchemy import (
@@ -41,6 +42,9 @@ class Broken:
     examples: tuple[str, ...]
 
 
+Progress = Callable[[int, int], None]
+
+
 @dataclass(frozen=True, slots=True)
 class AuditReport:
     counts: dict[str, dict[str, int]]
@@ -49,16 +53,26 @@ class AuditReport:
     seen: Since
 
 
-def audit(tx: Tx, *, since_last: bool = False) -> AuditReport:
+def unwatched(done: int, total: int) -> None:
+    """Nobody looks."""
+
+
+def audit(tx: Tx, *, since_last: bool = False, progress: Progress = unwatched) -> AuditReport:
     """Look at every row. It must be all that is done in its transaction, which it begins and ends.
 
-    `since_last`: bytes, chain and sums only of what came since the last audit that found nothing.
+    `since_last`: bytes, chain and sums only of what came since the last audit that found nothing. `progress` is told
+    how many of how many promises are looked at.
     """
     connection = tx.connection
     if connection.dialect.name == "postgresql":
         connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
     since = _seen(connection, last=True) if since_last else Since()
-    broken = tuple(found for rule in RULES if (found := _applied(rule, connection, since)))
+    applied: list[Broken | None] = []
+    for rule in RULES:
+        progress(len(applied), len(RULES))
+        applied.append(_applied(rule, connection, since))
+    progress(len(RULES), len(RULES))
+    broken = tuple(filter(None, applied))
     try:
         counts, seen = _counts(tx), _seen(connection)
     except DatabaseError as error:

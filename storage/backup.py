@@ -23,7 +23,7 @@ from sqlalchemy.pool import NullPool
 
 from gateway.errors import ReplydeskError, StorageUnavailable
 from storage import migrate
-from storage.audit import AuditReport, audit
+from storage.audit import AuditReport, audit, unwatched
 from storage.database import Database, translated
 from storage.tx import Tx
 
@@ -153,8 +153,11 @@ def _address(database: Database) -> str:
 # --- is it any good ----------------------------------------------------------------------
 
 
-def check(file: Path) -> Checked:
-    """Look at a copy without changing it. Raises `ReplydeskError` when it is no SQLite database at all."""
+def check(file: Path, progress: Progress = unwatched) -> Checked:
+    """Look at a copy without changing it; `progress` is that of an audit.
+
+    Raises `ReplydeskError` when it is no SQLite database at all.
+    """
     engine = create_engine(
         "sqlite://",
         creator=lambda: sqlite3.connect(file_uri(file), uri=True, isolation_level=None, check_same_thread=False),
@@ -169,7 +172,7 @@ def check(file: Path) -> Checked:
         with engine.connect() as connection:
             revision = _revision(connection)
             if revision == migrate.HEAD:
-                return Checked(revision, audit(Tx(connection)))
+                return Checked(revision, audit(Tx(connection), progress=progress))
             rows = connection.execute(text("PRAGMA integrity_check"))
             return Checked(revision, None, tuple(said for (said,) in rows if said != "ok"))
     except DBAPIError as error:

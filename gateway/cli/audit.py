@@ -20,7 +20,9 @@ def run(args: argparse.Namespace) -> int:
 
     try:
         with opened(args) as site:
-            report = site.database.read_now(lambda tx: audit(tx, since_last=args.since_last))
+            report = site.database.read_now(
+                lambda tx: audit(tx, since_last=args.since_last, progress=show.promises_looked_at)
+            )
             if not report.broken:
                 # A database that cannot be written now has been looked at all the same.
                 with contextlib.suppress(StorageUnavailable):

@@ -67,9 +67,10 @@ def _next(folder: Path) -> Path:
 
 def _rehearsed(file: Path, keep: int) -> int:
     """The look a restore begins with; older copies go only after one that passed it."""
+    from gateway.cli import show
     from storage.backup import check
 
-    found = check(file)
+    found = check(file, show.promises_looked_at)
     if not found.ok:
         print(f"{file} is no good copy, so nothing older was removed. See: replydesk restore --check {file}")
         return 1

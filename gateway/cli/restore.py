@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
     file = Path(args.file)
     if not args.check:
         return _restore(args, file)
-    found = check(file)
+    found = check(file, show.promises_looked_at)
     if args.json:
         show.as_json(_as_json(file, found))
     else:
@@ -44,6 +44,7 @@ def _restore(args: argparse.Namespace, file: Path) -> int:
     from datetime import UTC, datetime
 
     from gateway import config
+    from gateway.cli import show
     from gateway.config.only_one import only_one
     from gateway.errors import ReplydeskError
     from storage import migrate
@@ -55,7 +56,7 @@ def _restore(args: argparse.Namespace, file: Path) -> int:
     with only_one(settings):
         database = Database(config.database_url(settings), settings.data_dir)
         if database.is_sqlite:
-            found = check(file)
+            found = check(file, show.promises_looked_at)
             if (
                 found.damage
                 or not found.revision

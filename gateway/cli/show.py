@@ -100,6 +100,14 @@ def mails_looked_at(done: int, total: int) -> None:
         print(f"\r{done} of {total} mails looked at", end=end, file=sys.stderr, flush=True)
 
 
+def promises_looked_at(done: int, total: int) -> None:
+    """The same for an audit."""
+    if sys.stderr.isatty():
+        bar = "#" * (30 * done // total)
+        end = "\n" if done == total else ""
+        print(f"\r[{bar:30}] {done} of {total} promises looked at", end=end, file=sys.stderr, flush=True)
+
+
 def _cut(cell: str) -> str:
     found = one_line(cell)
     return found if len(found) <= CELL else found[: CELL - 1] + "…"

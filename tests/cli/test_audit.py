@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -43,6 +44,17 @@ def damage(database: Database, *statements: str) -> None:
 
 def broken(database: Database) -> dict[str, tuple[str, ...]]:
     return {b.rule.name: b.examples for b in database.read_now(audit).broken}
+
+
+@pytest.mark.parametrize("watched", [True, False])
+def test_who_watches_sees_how_far_it_is(shop: Shop, monkeypatch: pytest.MonkeyPatch, watched: bool) -> None:
+    """A terminal gets a line that is written over, a file nothing."""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: watched)
+    shop.capsys.readouterr()
+    assert shop.run("audit") == 0
+    said = shop.capsys.readouterr().err
+    assert said.count(f" of {len(RULES)} promises looked at") == (len(RULES) + 1) * watched
+    assert said.endswith(f"[{'#' * 30}] {len(RULES)} of {len(RULES)} promises looked at\n" * watched)
 
 
 HASH = "0" * 64
