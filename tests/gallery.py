@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -24,11 +25,14 @@ from playwright.async_api import Browser, async_playwright
 from rich.console import Console
 from rich.text import Text
 
+from gateway.config import database_url, load, signing_keys
 from gateway.core.notice import Notice
 from gateway.portal import examples as page_examples
 from gateway.portal.templates import PageTemplates
 from gateway.render import examples, wire
 from gateway.render.mail import PLAIN, Templates
+from storage.database import Database
+from storage.migrate import migrate
 
 CHROMIUM = "/usr/bin/chromium"
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]}
@@ -165,12 +169,20 @@ def terminal() -> Iterator[tuple[str, str]]:
         )
         environment = {**os.environ, "COLUMNS": "80", "FORCE_COLOR": "1", "REPLYDESK_CONFIG": str(config)}
 
-        def run(*words: str, given: str = "") -> str:
+        def run(*words: str) -> str:
+            """In a terminal of its own, for colours and widths depend on one."""
+            command = shlex.join([sys.executable, "-m", "gateway", *words])
             done = subprocess.run(
-                [sys.executable, "-m", "gateway", *words], env=environment, input=given, capture_output=True, text=True
+                ["script", "-qec", command, "/dev/null"], env=environment, stdin=subprocess.DEVNULL, capture_output=True
             )
-            return done.stdout + done.stderr
+            return done.stdout.decode().replace("\r", "")
 
+        (folder / "var").mkdir()
+        settings = load(config)
+        signing_keys(settings)
+        database = Database(database_url(settings), settings.data_dir)
+        migrate(database)
+        database.close_now()
         run("import", str(mail))
         for command in SCREENS:
             words = command.split()
