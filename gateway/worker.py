@@ -129,6 +129,7 @@ class Worker:
         self._slots = asyncio.Semaphore(AHEAD)
         self._blamed = asyncio.Semaphore(READERS)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._taking: asyncio.Task[None] | None = None
         self.decided = 0
         self.held = 0
 
@@ -159,6 +160,7 @@ class Worker:
 
     async def run(self) -> None:
         """Take mails from the queue until cancelled."""
+        self._taking = asyncio.current_task()
         looker = asyncio.create_task(self._look(), name="journal-look")
         try:
             while True:
@@ -179,6 +181,9 @@ class Worker:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._idle.wait()
+        if self._taking is not None:
+            # Or it would begin with the next mails while those in hand are let go.
+            self._taking.cancel()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

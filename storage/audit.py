@@ -21,8 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from gateway.errors import StorageUnavailable
-from storage.audit_rules import RULES, AuditRule
-from storage.audit_shape import Since
+from storage.audit_rules import RULES, AuditRule, Since
 from storage.tables import CHAIN, CONTACT, ENTRY, JOURNAL, OUTBOX, RAW
 from storage.tx import Tx
 
@@ -67,12 +66,7 @@ def audit(tx: Tx, *, since_last: bool = False, progress: Progress = unwatched) -
     if connection.dialect.name == "postgresql":
         connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
     since = _seen(connection, last=True) if since_last else Since()
-    applied: list[Broken | None] = []
-    for rule in RULES:
-        progress(len(applied), len(RULES))
-        applied.append(_applied(rule, connection, since))
-    progress(len(RULES), len(RULES))
-    broken = tuple(filter(None, applied))
+    broken = broken_rules(connection, since, progress)
     try:
         counts, seen = _counts(tx), _seen(connection)
     except DatabaseError as error:
@@ -117,6 +111,18 @@ def wreck(said: str) -> AuditReport:
     """The report on a database that cannot even be opened."""
     pages = next(rule for rule in RULES if rule.name == "pages")
     return AuditReport({}, (Broken(pages, 1, (said,)),), Since())
+
+
+def broken_rules(
+    connection: Connection, since: Since | None = None, progress: Progress = unwatched
+) -> tuple[Broken, ...]:
+    """What each rule finds, in the transaction there is."""
+    applied: list[Broken | None] = []
+    for rule in RULES:
+        progress(len(applied), len(RULES))
+        applied.append(_applied(rule, connection, since or Since()))
+    progress(len(RULES), len(RULES))
+    return tuple(filter(None, applied))
 
 
 def _applied(rule: AuditRule, connection: Connection, since: Since) -> Broken | None:

@@ -10,7 +10,7 @@ from gateway.core.policy import Policy
 from gateway.flow import Desk, Read
 from gateway.mail.message import Envelope
 from gateway.render.mail import Templates
-from gateway.worker import LIVES, READERS, Worker
+from gateway.worker import AHEAD, LIVES, READERS, Worker
 from storage import raw
 from storage.database import Database
 from storage.tx import Tx
@@ -64,4 +64,33 @@ async def test_only_what_was_begun_is_blamed(sqlite_url: str, policy: Policy, cl
     rows = await database.read(lambda tx: [tx.journal.get(id) for id in ids])
     assert [row.state for row in rows] == ["held"] * READERS + ["settled"] * (MAILS - READERS)
     assert {row.reason for row in rows[:READERS]} == {"fatal"}
+    await database.close()
+
+
+async def test_a_backlog_at_the_end_is_nobodys_fault(
+    sqlite_url: str, policy: Policy, clock: Clock, tmp_path: Path
+) -> None:
+    """What is still in line when the worker has to end waits for the next start; none of it is held."""
+    database, mails = Database(sqlite_url, tmp_path), 3 * AHEAD
+
+    def fill(tx: Tx) -> None:
+        for n in range(mails):
+            mail = f"From: k{n}@customer.example\r\nMessage-ID: <{n}@x>\r\n\r\nHello\r\n".encode()
+            envelope = Envelope("smtp", "kim@customer.example", ("support@example.com",))
+            tx.journal.append(envelope, raw.pack(mail), clock.now)
+
+    await database.write(fill)
+    clock.forward(minutes=1)
+    desk = Deadly(policy)
+    worker = Worker(database, desk, clock, 10**7, 20.0, lambda: None)
+    await worker.recover()
+    running = asyncio.create_task(worker.run())
+    assert await asyncio.to_thread(desk.reading.acquire, timeout=30)
+    await worker.drain(0)
+    desk.go_on.set()
+    for _ in range(50):
+        await asyncio.sleep(0)
+    await asyncio.sleep(0.2)
+    assert await database.read(lambda tx: tx.journal.counts()) == {"pending": mails, "settled": 0, "held": 0}
+    assert running.cancelled()
     await database.close()

@@ -21,7 +21,8 @@ from gateway.processes.figures import event
 
 log = logging.getLogger("replydesk.processes")
 
-START_SECONDS = 60.0
+START_SECONDS, LONGEST_START_SECONDS = 60.0, 600.0
+"""What a start may take; twice as much after one that took longer, for the machine may be that busy."""
 SILENT_SECONDS = 60.0
 """A worker from which nothing was heard for so long stands still."""
 BEAT_SECONDS = 5.0
@@ -90,6 +91,7 @@ class WorkerProcess:
         self._one: Begun | None = begun
         self._ready, self._gone = asyncio.Event(), asyncio.Event()
         self._heard_at = 0.0
+        self._patience = START_SECONDS
         self._cause = ""
         self._stopping = False
 
@@ -114,15 +116,17 @@ class WorkerProcess:
         one.channel.listen(self._told, self._gone.set)
         one.channel.say("begin")
         waiting = [asyncio.ensure_future(event.wait()) for event in (self._ready, self._gone)]
-        await asyncio.wait(waiting, timeout=START_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(waiting, timeout=self._patience, return_when=asyncio.FIRST_COMPLETED)
         for task in waiting:
             task.cancel()
         if not self.is_well:
-            cause = self._cause or (
-                "it ended at once" if self._gone.is_set() else f"not within {START_SECONDS:g} seconds"
-            )
+            late = f"it is not ready after {self._patience:g} seconds"
+            cause = self._cause or ("it ended at once" if self._gone.is_set() else late)
+            if not self._gone.is_set():
+                self._patience = min(2 * self._patience, LONGEST_START_SECONDS)
             await self._bury(one)
             raise StorageUnavailable(f"the worker process does not start: {cause}")
+        self._patience = START_SECONDS
         log.info("worker ready", extra={"pid": one.process.pid})
 
     def _told(self, hint: Hint) -> None:

@@ -127,14 +127,8 @@ PLAIN = frozenset({"contact", "job", "outbox", "ticket", "journal", "chain", "al
 """Tables with columns of that kind: a bit that changes one of them may stay unseen."""
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory, _sqlite_template: Path) -> bytes:
-    """A desk with three tickets, replies, mails sent, an order, a link, a duplicate and a held mail."""
-    folder = tmp_path_factory.mktemp("lab")
-    (folder / "var").mkdir()
-    file = folder / "var" / "replydesk.sqlite3"
-    file.write_bytes(_sqlite_template.read_bytes())
-    shop = make(folder, f"sqlite:///{file}", None)  # type: ignore[arg-type]  # nothing is printed
+def fill(shop: Shop) -> None:
+    """Three tickets, replies, mails sent, an order, a link, a duplicate and a held mail."""
     for n, text in enumerate(("Drucker", "Scanner", "Kopierer")):
         shop.feed(REQUEST.replace("request-1", f"request-{n}").replace("nicht", f"nicht der {text}"))
     for mail, envelope in ((AWAY, BOUNCER), (REQUEST.replace("request-1", "request-0"), ERIKA), ("\n", ERIKA)):
@@ -152,6 +146,17 @@ def whole(tmp_path_factory: pytest.TempPathFactory, _sqlite_template: Path) -> b
     shop.database.write_now(more)
     answers = "In-Reply-To: <request-2@customer.example>\nSubject:"
     shop.feed(REQUEST.replace("request-1", "reply-1").replace("Subject:", answers))
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory, _sqlite_template: Path) -> bytes:
+    """A desk with three tickets, replies, mails sent, an order, a link, a duplicate and a held mail."""
+    folder = tmp_path_factory.mktemp("lab")
+    (folder / "var").mkdir()
+    file = folder / "var" / "replydesk.sqlite3"
+    file.write_bytes(_sqlite_template.read_bytes())
+    shop = make(folder, f"sqlite:///{file}", None)  # type: ignore[arg-type]  # nothing is printed
+    fill(shop)
     with shop.database.engine.connect() as connection:
         connection.connection.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # type: ignore[union-attr]
     shop.database.close_now()
