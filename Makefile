@@ -12,11 +12,16 @@ UNPACKED := exim4-daemon-light exim4-base
 # Tests start some hundred daemons and commands; without cached bytecode each of them compiles the house anew.
 unexport PYTHONDONTWRITEBYTECODE
 
+# The system's own Python, and what may differ there: waiting, sockets, processes, and how a command ends.
+SECOND ?= /usr/bin/python3
+TELLING := tests/receive tests/send tests/cli/test_deliver.py tests/cli/test_main.py tests/test_daemon.py \
+	tests/test_processes.py tests/test_worker.py
+
 SUITES := bookworm trixie
 # What a Debian for the tests holds, beside what is essential: what the package needs, and the mail servers around it.
 IN_DEBIAN := ca-certificates,python3,adduser,iproute2,postfix,dovecot-imapd,swaks,procps,openssl
 
-.PHONY: gallery deb debian loops setup demo test audit-lab crash faults hostile interop lint format messages corpus compare \
+.PHONY: second gallery deb debian loops setup demo test audit-lab crash faults hostile interop lint format messages corpus compare \
 	bench bench-rivals lock clean
 
 setup: $(VENV)/ready
@@ -33,6 +38,13 @@ demo: setup
 
 test: setup
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+
+# A telling part of it on the system's own Python, where that is another one (Debian 12: 3.11.2, Debian 13: 3.13).
+second:
+	@if ! $(SECOND) -c 'import ensurepip' 2>/dev/null; then echo "$(SECOND) is not there, or cannot make environments"; \
+	elif [ "$$($(SECOND) -V)" = "$$($(PYTHON) -V)" ]; then echo "$$($(SECOND) -V) is what everything runs on already"; \
+	else $(MAKE) --no-print-directory setup VENV=.venv-second PYTHON=$(SECOND) && \
+		.venv-second/bin/python -m pytest -n $(WORKERS) --dist loadgroup -k "not postgresql" $(TELLING); fi
 
 # Private instances of real mail servers. Without their packages the tests say so and are skipped.
 # What takes a minute or more (outages, alarms, five thousand mails) runs with LONG=1, and shows its figures.
@@ -61,7 +73,8 @@ debian: deb
 
 # Laboratories (docs/reliability.md); LONG=1 is the long form, whose figures are printed.
 audit-lab: setup
-	$(BIN)/python -m pytest -n $(WORKERS) tests/cli/test_audit_lab.py tests/cli/test_audit.py tests/storage/test_seals.py
+	$(BIN)/python -m pytest -n $(WORKERS) tests/cli/test_audit_lab.py tests/cli/test_audit_lab_postgresql.py \
+		tests/cli/test_audit.py tests/storage/test_seals.py
 
 crash: setup
 	$(if $(LONG),LONG=1) $(BIN)/python -m pytest -s tests/crash --timeout 14400
@@ -127,4 +140,4 @@ lock: setup
 	rm -f uv.lock
 
 clean:
-	rm -rf $(VENV) *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache demo-var
+	rm -rf $(VENV) .venv-second *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache demo-var
