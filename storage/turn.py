@@ -84,9 +84,10 @@ class Turn:
         if self._file is None:
             with contextlib.suppress(OSError):
                 self._file = os.open(f"{self._database}-turn", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-                # Who writes as root must not keep the service from the line.
-                owner = self._database.stat()
-                os.fchown(self._file, owner.st_uid, owner.st_gid)
+                if os.geteuid() == 0:
+                    # Who writes as root must not keep the service from the line; the service itself may not ask for it.
+                    owner = self._database.stat()
+                    os.fchown(self._file, owner.st_uid, owner.st_gid)
         return self._file
 
     def close(self) -> None:

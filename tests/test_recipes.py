@@ -102,6 +102,13 @@ def test_sockets_have_names_the_daemon_knows() -> None:
     assert set(names) <= set(listeners.KINDS)
 
 
+def test_a_forbidden_call_does_not_end_the_service() -> None:
+    """Without a number systemd has the process killed, and a library may ask for anything after an upgrade."""
+    (service,) = [unit(path)["Service"] for path in UNITS if path.name == "replydesk.service"]
+    assert "SystemCallFilter" in service
+    assert service["SystemCallErrorNumber"] == "EPERM"
+
+
 @pytest.mark.skipif(not ANALYZE, reason="systemd-analyze is not installed (package systemd)")
 def test_systemd_understands_the_units(tmp_path: Path) -> None:
     """A key it does not know would be left out without a word."""
