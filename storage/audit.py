@@ -21,7 +21,8 @@ from sqlalchemy import (
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from gateway.errors import StorageUnavailable
-from storage.audit_rules import RULES, AuditRule, Since
+from storage.audit_rules import RULES, AuditRule
+from storage.audit_shape import Since
 from storage.tables import CHAIN, CONTACT, ENTRY, JOURNAL, OUTBOX, RAW
 from storage.tx import Tx
 
