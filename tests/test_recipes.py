@@ -22,7 +22,13 @@ WATCHING = {DEPLOY / "prometheus-alerts.yml", DEPLOY / "grafana-dashboard.json"}
 """Too long to be shown; `test_vitals.py` reads them."""
 RECIPES = sorted(p for p in DEPLOY.rglob("*") if p.is_file() and p not in WATCHING and p not in UNITS)
 ANALYZE = shutil.which("systemd-analyze")
-MAILBOX = {"mailboxes": [{"address": "support@example.com"}], "agents": [{"address": "anna@example.com"}]}
+MAILBOX = {
+    "mailboxes": [{"address": "support@example.com"}, {"address": "billing@example.com"}],
+    "agents": [{"address": "anna@example.com"}, {"address": "bob@example.com"}],
+    "statuses": [{"name": "Emergency", "counts_as": "waiting_on_us"}],
+    "hours": {"days": ["mon", "tue", "wed", "thu", "fri"]},
+}
+"""What examples name without showing it."""
 
 _SHOWN = re.compile(r"`deploy/([\w./-]+)`(?:(?!\n\n|`deploy/).)*\n\n```[a-z]*\n(.*?)```", re.DOTALL)
 """The file a paragraph names last, and the block below it."""
@@ -61,7 +67,7 @@ ROOT = DEPLOY.parent
 _SAID_IN_CODE = re.compile(r"`([^`\n]*(?:\n(?!\n)[^`\n]*)?)`")
 _SHELL = re.compile(r"```sh\n(.*?)```", re.DOTALL)
 _COMMAND = re.compile(r"(?:^|[\s/]|&& )replydesk ((?:--config \S+ )?[a-z][a-z-]+[^|;&]*)")
-_STANDS_FOR = {"ID": "1", "N": "1", "DATE": "2026-03-02"}
+_STANDS_FOR = {"ID": "1", "N": "1", "ENTRY": "1", "INTO": "1", "DATE": "2026-03-02"}
 
 
 def commands() -> list[tuple[str, str]]:
