@@ -40,7 +40,7 @@ DECISION = "reason attach reopen acknowledge notify ticket new_ticket status ent
         ("outbox show 1", OUTBOX),
         ("contact list", CONTACT),
         ("contact show erika@customer.example", CONTACT),
-        ("stats", "tickets journal outbox failing late_jobs oldest_waiting disk ratings probes jobs alarms"),
+        ("stats", "tickets journal outbox tags failing late_jobs oldest_waiting disk ratings probes jobs alarms"),
         ("audit", "ok counts findings"),
     ],
 )
