@@ -94,6 +94,8 @@ class Wanted:
     text: str = ""
     """Words of subject, messages and names of files (`storage.search`)."""
     requester: str = ""
+    by_requester: bool = False
+    """The requester looks: `text` is looked for in what they may read."""
     mailbox: str = ""
     assignee: str = ""
     number: int = 0
@@ -202,7 +204,7 @@ class TicketReads:
             few = wanted.requester or wanted.snoozed or wanted.status not in ("", Status.CLOSED.value)
             others = list(self._conditions(replace(wanted, text="")))
             among = select(TICKET.c.number).where(*others) if few else None
-            found = tickets_with(self._connection, wanted.text, among)
+            found = tickets_with(self._connection, wanted.text, among, for_requester=wanted.by_requester)
             here = TICKET.c.number.in_(found)
             yield or_(here, TICKET.c.number == wanted.number) if wanted.number else here
 

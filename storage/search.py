@@ -26,6 +26,7 @@ from sqlalchemy import (
     false,
     func,
     insert,
+    or_,
     select,
     table,
     text,
@@ -33,6 +34,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import TSQUERY
 
+from gateway.core import sides
 from gateway.core.ticket import EntryKind
 from storage.search_index import SEARCH
 from storage.search_words import Term, asked, words_of
@@ -60,9 +62,11 @@ _WATCHED = {ENTRY: frozenset({"kind", "body_text", "attachments", "ticket"}), TI
 # --- finding -------------------------------------------------------------------------------------
 
 
-def tickets_with(connection: Connection, wanted: str, among: Select[Any] | None) -> Select[Any]:
+def tickets_with(
+    connection: Connection, wanted: str, among: Select[Any] | None, *, for_requester: bool = False
+) -> Select[Any]:
     """Numbers of tickets of which one mail, or the subject, has all these words. `among`: the numbers that come into
-    question, where these are few."""
+    question, where these are few. `for_requester`: of merged tickets only what their requesters may read."""
     terms = asked(wanted)
     if not terms:
         return select(SEARCH.c.ticket).where(false())
@@ -81,7 +85,12 @@ def tickets_with(connection: Connection, wanted: str, among: Select[Any] | None)
             found = found.where(mine)
     newest = found.order_by(id.desc()).limit(NEWEST).subquery()
     hit = SEARCH.alias("hit")
-    return select(hit.c.ticket).where(hit.c.id.in_(select(newest.c[0])))
+    hits = select(hit.c.ticket).where(hit.c.id.in_(select(newest.c[0])))
+    if not for_requester:
+        return hits
+    # That a word stands in a mail is something said of it, too.
+    theirs = ENTRY.c.side.in_([0, -hit.c.ticket, -hit.c.ticket + sides.alone(0)])
+    return hits.outerjoin(ENTRY, ENTRY.c.id == hit.c.entry_id).where(or_(hit.c.entry_id.is_(None), theirs))
 
 
 def _fts5(terms: Sequence[tuple[Term, ...]]) -> str:

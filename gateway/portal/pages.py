@@ -57,7 +57,7 @@ async def tickets(request: PageRequest) -> Response:
     named = token.number_in(policy.reference_prefix, q)
 
     def read(tx: Tx) -> tuple[list[Ticket], int]:
-        looked_for = Wanted(status=status, text=q, requester=contact.address, number=named)
+        looked_for = Wanted(status=status, text=q, requester=contact.address, by_requester=True, number=named)
         found = tx.reads.search(looked_for, waiting_first=True, limit=PER_PAGE, offset=(page - 1) * PER_PAGE)
         return [_of_reader(tx, one) for one in found], tx.reads.count(looked_for)
 

@@ -253,7 +253,7 @@ async def test_a_merged_ticket_leads_to_the_one_it_went_into(site: Site) -> None
 async def test_a_merged_ticket_shows_the_own_side(open_site: Opened) -> None:
     """Its customer reads their own words, what we answered, and how it goes on; nothing of the other customer."""
     site = await open_site(portal={"allow_replies": True})
-    theirs, mine = await site.mail(MAX, "Pump of Max"), await site.mail(ERIKA, "Pump of Erika")
+    theirs, mine = await site.mail(MAX, "Pump of Max"), await site.mail(ERIKA, "Pump of Erika", "The valve leaks.")
 
     def merge(tx: Tx) -> None:
         by = orders.OrderContext(tx.reads.get(mine), None, site.policy, site.clock.now)
@@ -266,7 +266,8 @@ async def test_a_merged_ticket_shows_the_own_side(open_site: Opened) -> None:
 
     await site.database.write(merge)
     for who, number, own, other in ((ERIKA, mine, "Pump of Erika", MAX), (MAX, theirs, "Pump of Max", ERIKA)):
-        page = await (await site.customer(who)).get(f"/tickets/{number}")
+        browser = await site.customer(who)
+        page = await browser.get(f"/tickets/{number}")
         assert page.status == 200
         assert own in page.text
         assert "For both." in page.text
@@ -276,6 +277,9 @@ async def test_a_merged_ticket_shows_the_own_side(open_site: Opened) -> None:
         assert "Pump of Erika" not in page.text or who == ERIKA
         # What was merged is answered by mail: a text on this page would have no ticket to go to.
         assert ("textarea" in page.html) is (who == MAX)
+        for words in ("Max", "both", "valve") if who == MAX else ():
+            found = await browser.get(f"/tickets?q={words}")
+            assert (f"/tickets/{theirs}" in found.html) is (words != "valve"), words
     at = site.clock.now
     assert not await site.database.write(lambda tx: acts.close_by_link(site.desk, tx, mine, at))
     assert await site.database.write(lambda tx: acts.close_by_link(site.desk, tx, theirs, at))
