@@ -85,6 +85,7 @@ DAMAGE: list[tuple[str, str, str]] = [
         "DELETE FROM messageid WHERE message_id = 'request-1@customer.example'",
         "journal entry 3 is a duplicate of a mail <request-1@customer.example> that nobody remembers",
     ),
+    ("search", "DELETE FROM search WHERE entry_id = 1", "entry 1 of ticket 1 is not"),
     ("waiting-bytes", "UPDATE raw SET data = NULL, deleted_at = created_at", "journal entry 4 is held and has none"),
     ("waiting-bytes", "UPDATE journal SET sha256 = NULL WHERE state = 'held'", "journal entry 4 is held and has none"),
     ("settled-bytes", "UPDATE journal SET sha256 = NULL WHERE id = 1", "journal entry 1 names none"),
