@@ -49,6 +49,12 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
             print(line)
 
 
+def total(shown: int, there: int, what: str) -> None:
+    """Below a table, for who reads it on a terminal: how many there are, where these are not all of them."""
+    if sys.stdout.isatty():
+        print(f"{shown} of {there} {what}; --limit shows more" if there > shown else f"{there} {what}")
+
+
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     """Rows as lines of text whose columns begin below each other."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -151,8 +157,10 @@ def _on_a_terminal(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Non
         line = Text(no_wrap=True, overflow="ignore")
         for cell, width in zip(row, widths, strict=True):
             colour = next((c for c, words in _MEANS.items() if cell in words), "")
-            line.append(set_cell_size(cell, width - 1) + "…" if cell_len(cell) > width else cell, colour)
-            line.append(" " * (width - cell_len(cell) + 2))
+            fits = set_cell_size(cell, width - 1) + "…" if cell_len(cell) > width else set_cell_size(cell, width)
+            # What there is none of alarms nobody.
+            line.append(fits, "dim" if row[-1] == "0" else colour)
+            line.append("  ")
         line.rstrip()
         if row is shown[0]:
             line.stylize("bold")

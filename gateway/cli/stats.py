@@ -13,6 +13,13 @@ if TYPE_CHECKING:
     from storage.jobs import JobState
     from storage.tx import Tx
 
+NEXT = {
+    "held": "replydesk journal list --state held",
+    "journal": "replydesk journal list --state pending",
+    "relay": "replydesk outbox list --state deferred",
+    "jobs": "the jobs below, and the log",
+}
+"""What is said to need somebody → where to look."""
 DAYS = 30
 """Ratings of so many days, beside those of as many before."""
 
@@ -24,7 +31,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from gateway.cli import show
     from gateway.cli.site import now, opened
+    from gateway.core.lifecycle import Status, agent_label
     from storage.standing import backlog, disk
+
+    labels = {status.value: agent_label(status, "en") for status in Status}
 
     with opened(args) as site:
         moment = now()
@@ -68,9 +78,13 @@ def run(args: argparse.Namespace) -> int:
             return 0
         show.table(
             ("what", "state", "count"),
-            [(what, str(state), str(count)) for what, states in counts.items() for state, count in states.items()],
+            [
+                (what, labels.get(str(state), str(state)), str(count))
+                for what, states in counts.items()
+                for state, count in states.items()
+            ],
         )
-        facts = [("Needs you", ", ".join(sorted(waits.rooms)))] * bool(waits.rooms)
+        facts = [("Needs you", _with_a_step(room)) for room in sorted(waits.rooms)]
         for what, since in (("journal", waits.journal_oldest), ("outbox", waits.outbox_oldest)):
             if since is not None:
                 facts.append((f"Oldest in {what}", f"waits since {show.when(since, site.zone)}"))
@@ -87,16 +101,21 @@ def run(args: argparse.Namespace) -> int:
                 ("newest probe that came back", "sent", "seconds", "how"),
                 [(p.mailbox, show.when(p.sent_at, site.zone), f"{_seconds(p):g}", p.outcome) for p in probes],
             )
-        show.table(
-            ("job", "last run", "next run", "last outcome"),
-            [
-                (j.name, show.when(j.ran_at, site.zone), show.when(j.due_at, site.zone), _outcome(j, site.zone))
-                for j in jobs
-            ],
-        )
+        if jobs:
+            show.table(
+                ("job", "last run", "next run", "last outcome"),
+                [
+                    (j.name, show.when(j.ran_at, site.zone), show.when(j.due_at, site.zone), _outcome(j, site.zone))
+                    for j in jobs
+                ],
+            )
         for alarm in alarms:
             show.text(f"{show.when(alarm.raised_at, site.zone)}  {alarm.text}")
     return 0
+
+
+def _with_a_step(room: str) -> str:
+    return f"{room} ({NEXT[room]})" if room in NEXT else room
 
 
 def _outcome(job: JobState, zone: tzinfo) -> str:

@@ -135,10 +135,10 @@ def _list(args: argparse.Namespace) -> int:
 
     with opened(args) as site:
 
-        def found(tx: Tx) -> list[Ticket]:
+        def looked_for() -> Wanted:
             box = site.policy.mailbox_for(args.mailbox) if args.mailbox else None
             agent = site.policy.agent_for(args.assignee) if args.assignee else None
-            wanted = Wanted(
+            return Wanted(
                 status=args.status or "",
                 text=args.text,
                 requester=args.requester,
@@ -149,6 +149,10 @@ def _list(args: argparse.Namespace) -> int:
                 tag=args.tag.lower(),
                 number=token.number_in(site.policy.reference_prefix, args.text),
             )
+
+        wanted = looked_for()
+
+        def found(tx: Tx) -> list[Ticket]:
             return tx.reads.search(wanted, limit=args.limit)
 
         def as_json(tx: Tx) -> None:
@@ -157,6 +161,7 @@ def _list(args: argparse.Namespace) -> int:
         if args.json:
             site.database.read_now(as_json)
             return 0
+        tickets, there = site.database.read_now(lambda tx: (found(tx), tx.reads.count(wanted)))
         show.table(
             ("number", "status", "last activity", "answer due", "assignee", "requester", "subject"),
             [
@@ -169,9 +174,11 @@ def _list(args: argparse.Namespace) -> int:
                     t.requester.address,
                     t.subject,
                 )
-                for t in site.database.read_now(found)
+                for t in tickets
             ],
         )
+        if tickets:
+            show.total(len(tickets), there, "tickets")
     return 0
 
 

@@ -52,6 +52,34 @@ def test_a_row_is_one_line_of_a_terminal(monkeypatch: pytest.MonkeyPatch, width:
     assert lines[1].endswith("…")
 
 
+def test_columns_that_are_cut_stay_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many columns on a narrow terminal: each is cut, and a gap is left behind it."""
+    monkeypatch.setenv("COLUMNS", "40")
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    show.table(
+        ("id", "received", "from", "to"), [("7", "2026-11-28 08:54", "<kim@customer.example>", "support@ours.example")]
+    )
+    received, sender, to = plain(terminal).splitlines()[1].split()[1:]
+    assert received.startswith("2026-")
+    assert received.endswith("…")
+    assert sender.startswith("<kim")
+    assert sender.endswith("…")
+    assert to.startswith("sup")
+    assert to.endswith("…")
+
+
+def test_what_there_is_none_of_has_no_colour(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is alarmed by a count of nothing."""
+    terminal = Terminal()
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys, "stdout", terminal)
+    show.table(("state", "count"), [("held", "0"), ("failed", "3")])
+    _, held, failed = terminal.getvalue().splitlines()
+    assert "\x1b[31m" not in held
+    assert "\x1b[31m" in failed
+
+
 def test_a_pipe_gets_aligned_text(capsys: pytest.CaptureFixture[str]) -> None:
     """No colour codes; long cells are cut but for the last."""
     show.table(("a", "b", "c"), [("x" * 100, "1", "y" * 100), ("z", "22", "line\nbreak\x1b[31m")])
