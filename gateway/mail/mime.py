@@ -39,6 +39,7 @@ _BLANK_BEFORE_COLON = re.compile(
     re.I | re.M,
 )
 _PART_HEADER = re.compile(r"\s*Content-(?:Type|Transfer-Encoding|Disposition):", re.I)
+_TYPE = re.compile(r"[a-z0-9.+-]+/[a-z0-9.+-]+")
 _GUESSED_BOUNDARY = re.compile(r"^--([^\r\n]{1,200}?)[ \t]*\r?\n(?=[A-Za-z-]+:|\r?\n)", re.M)
 
 
@@ -50,7 +51,12 @@ class Entity(MimeMessage):
 
     def get_content_type(self) -> str:
         """Says `x-message/…` of a message part: the parser then leaves it whole, to come out byte by byte."""
-        found = super().get_content_type()
+        try:
+            found = super().get_content_type()
+        except UnicodeError:  # bytes no charset has, beside the type or in it
+            found = field(self, "content-type").partition(";")[0].strip().lower()
+            if not _TYPE.fullmatch(found):
+                found = self.get_default_type()
         return f"x-{found}" if found.startswith("message/") else found
 
     def get_param(self, param: str, failobj: Any = None, header: str = "content-type", unquote: bool = True) -> Any:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from gateway.mail import mime
+from gateway.mail.parse import parse
+from tests.mutation import ENVELOPE
 
 NESTED = b"""Content-Type: multipart/mixed; boundary=b
 
@@ -114,3 +116,10 @@ def test_an_encoding_in_bytes_nobody_knows() -> None:
     """A multipart whose Content-Transfer-Encoding has 8-bit bytes is read part by part."""
     raw = b"Content-Type: multipart/mixed; boundary=b\nContent-Transfer-Encoding: 7b\xeft\n\n--b\n\nText\n--b--\n"
     assert "Text" in "".join(part.text()[0] for part in mime.tree(mime.read(raw))[1])
+
+
+def test_bytes_of_no_charset_in_a_type() -> None:
+    """The standard library's own reader raises on it."""
+    head = b'Content-Type: multipart/mi\xd9ed; bo"ndar\xd5="BOUkDAR\xdeP\n'
+    message = parse(head + b'--BO\x19\xe8$ARY\nContent-Type: text/plain; charset="us-ascii"', ENVELOPE)
+    assert not [a for a in message.attachments if a.note.startswith("unreadable")]
