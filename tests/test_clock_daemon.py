@@ -17,7 +17,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from gateway import config, daemon
+from gateway import config, daemon, work
 from gateway.clock import jobs
 from storage.audit import audit
 from storage.database import Database
@@ -107,7 +107,8 @@ class House:
 @pytest.fixture
 async def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[House]:
     began = datetime.now(UTC)
-    monkeypatch.setattr(daemon, "_now", lambda: began + (datetime.now(UTC) - began) * SPEED)
+    for module in (daemon, work):
+        monkeypatch.setattr(module, "now", lambda: began + (datetime.now(UTC) - began) * SPEED)
     fast = tuple(replace(job, every=timedelta(seconds=0.25)) for job in jobs.JOBS)
     faults: list[str] = []
 

@@ -110,14 +110,15 @@ WRONG: list[tuple[str, str, str, str]] = [
      "receive.imap[0].password_file", "is missing", "Set it."),
     (f"{IMAP}port = 993\nsecurity = 'starttls'  # here",
      "receive.imap[0].security", "not spoken on port 993", '"tls"'),
-    (f"{IMAP}move_to = 'INBOX\nfolder = 'INBOX'  # here",
+    (f"{IMAP}move_to = 'INBOX'\nfolder = 'INBOX'  # here",
      "receive.imap[0].folder", "two purposes", "different folders"),
     # Rules that could not be meant.
     ("[[mailboxes]]\naddress = 'b@example.com'\nannounce = 'board'  # here",
      "mailboxes[1].announce", "no board", "[board]"),
     ("[[rules]]  # here\nname = 'x'\ntag = ['a']", "rules[0]", "no condition", "mailbox, sender"),
     ("[[rules]]  # here\nname = 'x'\nbody = ['a']", "rules[0]", "does nothing", "fold = true"),
-    (f"{RULE}tag = ['a']\n{RULE[:-1]}  # here\ntag = ['a']", "rules[1].name", "is there already", "another name"),
+    (f"{RULE}body = ['a']\ntag = ['a']\n{RULE[:-1]}  # here\nbody = ['b']\ntag = ['a']",
+     "rules[1].name", "is there already", "another name"),
     (f"{RULE}mailbox = ['x@example.com']  # here\ntag = ['a']", "rules[0].mailbox", "no mailbox", "[[mailboxes]]"),
     (f"{RULE}sender = ['kim']  # here\ntag = ['a']", "rules[0].sender", "neither", '"*@example.com"'),
     (f"{RULE}subject = [' ']  # here\ntag = ['a']", "rules[0].subject[0]", "empty", "anything"),
@@ -202,10 +203,10 @@ def test_there_are_enough_of_them() -> None:
 UNSEEN = [
     ('[send]\nusername = "x"\npassword_file = "nothing"  # here', "send.password_file", "No such", "LoadCredential"),
     ('[send.dkim]\ndomain = "example.com"\nselector = "a"\nkey_file = "nothing"  # here',
-     "send.dkim.key_file", "No such", "readable"),
+     "send.dkim.key_file", "No such", "Put the secret there"),
     ('[receive.smtp]\ntls_key = "k"\ntls_certificate = "c"  # here', "receive.smtp.tls_certificate", "No such", "PEM"),
     ('[send]\nsecurity = "tls"\nport = 4465\nca_file = "nothing"  # here', "send.ca_file", "cannot be used", "PEM"),
-    ('[gateway]\nsecret_file = "nothing"  # here', "gateway.secret_file", "cannot be read", "readable"),
+    ('[gateway]\nsecret_file = "nothing"  # here', "gateway.secret_file", "cannot be read", "Put the secret there"),
 ]  # fmt: skip
 
 

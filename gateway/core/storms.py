@@ -77,7 +77,8 @@ class Storms:
         self._opened = [(b, Window(b.count, b.minutes * 60)) for b in budgets]
         self._machines = [(b, Window(b.count, b.minutes * 60)) for b in many]
         self._alike: OrderedDict[tuple[str, str], _Alike] = OrderedDict()
-        self._repeated = {by: (b, Window(b.count, b.minutes * 60)) for by, b in REPEATED.items()}
+        repeated = REPEATED if policy.alike_budgets else {}
+        self._repeated = {by: (b, Window(b.count, b.minutes * 60)) for by, b in repeated.items()}
         self.begun = False
 
     def begin(self, sent: Iterable[tuple[str, datetime]], wrote: Iterable[WroteLately]) -> None:
@@ -104,7 +105,7 @@ class Storms:
     def repeated(self, message: Message, author: str, now: datetime) -> Budget | None:
         """The budget that is spent when these words were answered so often lately, to this author or to others of the
         domain: who answers us in the same words each two hours is no person in need of an acknowledgement."""
-        for by, key in _repeat_keys(author, words(message)):
+        for by, key in _repeat_keys(author, words(message)) if self._repeated else ():
             budget, window = self._repeated[by]
             if window.is_full(key, now.timestamp()):
                 return budget
@@ -161,7 +162,7 @@ class Storms:
                     window.add(key, moment)
 
     def _answered(self, author: str, text: str, moment: float) -> None:
-        for by, key in _repeat_keys(author, text):
+        for by, key in _repeat_keys(author, text) if self._repeated else ():
             self._repeated[by][1].add(key, moment)
 
     def _remember(
@@ -181,7 +182,7 @@ class Storms:
 
 WEEK = 7 * 24 * 60
 REPEATED = {"address": Budget(5, WEEK), "domain": Budget(15, WEEK)}
-"""Requests in the same words that are acknowledged."""
+"""Requests in the same words that are acknowledged; any number where the settings let alike mails pass."""
 _OF_A_DOMAIN = 5
 """So many addresses of one domain may machines use up."""
 _BY_RELAY = 2

@@ -99,3 +99,14 @@ def test_a_process_that_starts_knows_what_was_before() -> None:
     robot = storms.robot(mail, envelope("r9@shop.example"), "r9@shop.example", NOW)
     assert robot is not None
     assert (robot.ticket, robot.new) == (9, False)
+
+
+@pytest.mark.parametrize("pass_alike", [True, False])
+def test_where_alike_mails_may_pass_each_is_answered(pass_alike: bool) -> None:
+    """`limits.alike_mails = []`: people of one firm who write the same words, week after week."""
+    storms = Storms(replace(TIGHT, alike_budgets=() if pass_alike else (Budget(1000, 60),)))
+    text = "The daily figures are attached."
+    for n in range(20):
+        write(storms, f"user{n}@firm.example", 60 * n, text)
+    mail = message(Address("new@firm.example"), body_text=text, reply_text=text)
+    assert (storms.repeated(mail, "new@firm.example", NOW + timedelta(hours=20)) is None) is pass_alike
