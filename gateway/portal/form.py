@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
-import re
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlsplit
 
+from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from gateway.core.token import Keys
@@ -76,8 +77,7 @@ async def read(request: Request, public_url: str, files: int | None = None) -> F
         raise Refusal(403)
     if kind == TYPE:
         return Form(fields(await _body(request)))
-    body, whole = await _long_body(request, BODY_LIMIT + (files or 0))
-    return multipart(given, body, whole=whole)
+    return await _with_files(request, BODY_LIMIT + (files or 0))
 
 
 def sent_by_us(origin: str, fetch_site: str, public_url: str, host: str) -> bool:
@@ -110,20 +110,45 @@ async def _body(request: Request) -> bytes:
     return body
 
 
-async def _long_body(request: Request, limit: int) -> tuple[bytes, bool]:
-    """The first `limit` bytes, and whether that is all."""
-    body, beyond = bytearray(), 0
+async def _with_files(request: Request, limit: int) -> Form:
+    """multipart/form-data (RFC 7578). Files wait on disk until all of it is there."""
+    taken = 0
+
+    async def within() -> AsyncGenerator[bytes, None]:
+        nonlocal taken
+        async for chunk in request.stream():
+            taken += len(chunk)
+            if taken > limit + READ_ON:
+                raise Refusal(413, Connection="close")
+            if taken <= limit:
+                yield chunk
+        if taken > limit:
+            # The parser closes its files then.
+            raise MultiPartException("more than the page takes")
+
+    parser = MultiPartParser(
+        request.headers, within(), max_files=FIELDS_LIMIT, max_fields=FIELDS_LIMIT, max_part_size=BODY_LIMIT
+    )
     try:
         async with asyncio.timeout(FILES_SECONDS):
-            async for chunk in request.stream():
-                room = limit - len(body)
-                body += chunk[:room]
-                beyond += max(0, len(chunk) - room)
-                if beyond > READ_ON:
-                    raise Refusal(413, Connection="close")
+            await parser.parse()
     except TimeoutError:
         raise Refusal(408, Connection="close") from None
-    return bytes(body), not beyond
+    except MultiPartException:
+        if taken <= limit:
+            raise Refusal(400) from None
+    found: dict[str, str] = {}
+    files: list[SentFile] = []
+    for name, value in parser.items:
+        if isinstance(value, str):
+            found.setdefault(name, text.clean(value))
+        elif taken <= limit and (data := await value.read()):
+            shown = text.filename(_plain(value.filename or ""), f"attachment-{len(files) + 1}")
+            files.append(SentFile(shown, value.content_type or "application/octet-stream", data))
+    for _, value in parser.items:
+        if not isinstance(value, str):
+            await value.close()
+    return Form(found, tuple(files), taken > limit)
 
 
 def fields(body: bytes) -> dict[str, str]:
@@ -138,37 +163,6 @@ def fields(body: bytes) -> dict[str, str]:
     return found
 
 
-def multipart(content_type: str, body: bytes, *, whole: bool = True) -> Form:
-    """The parts of multipart/form-data as browsers write it: names in UTF-8, three signs of them escaped."""
-    boundary = _BOUNDARY.search(content_type)
-    if boundary is None:
-        raise Refusal(400)
-    edge = b"\r\n--" + (boundary[1] or boundary[2]).encode("utf-8", "surrogateescape")
-    _, *parts = (b"\r\n" + body).split(edge, FIELDS_LIMIT + 2)
-    ended = bool(parts) and parts[-1].startswith(b"--")
-    if len(parts) > FIELDS_LIMIT + 1 or (whole and not ended):
-        raise Refusal(400)
-    found: dict[str, str] = {}
-    files: list[SentFile] = []
-    for part in parts[:-1] if ended else parts:
-        head, _, data = part.partition(b"\r\n\r\n")
-        said = head.decode("utf-8", "replace")
-        name, filename, kind = (p.search(said) for p in (_NAME, _FILENAME, _KIND))
-        if name is None:
-            raise Refusal(400)
-        if filename is None:
-            found.setdefault(_plain(name[1]), text.clean(data.decode("utf-8", "replace")))
-        elif data and whole:
-            shown = text.filename(_plain(filename[1]), f"attachment-{len(files) + 1}")
-            files.append(SentFile(shown, kind[1].lower() if kind else "application/octet-stream", data))
-    return Form(found, tuple(files), not whole)
-
-
-_BOUNDARY = re.compile(r';\s*boundary=(?:"([^"\r\n]{1,70})"|([^\s";,]{1,70}))', re.I)
-_NAME = re.compile(r'^content-disposition:[ \t]*form-data;[ \t]*name="([^"\r\n]*)"', re.I | re.M)
-_FILENAME = re.compile(r';[ \t]*filename="([^"\r\n]*)"', re.I)
-_KIND = re.compile(r"^content-type:[ \t]*([^\s;]+)", re.I | re.M)
-
-
 def _plain(value: str) -> str:
+    """A name without the escapes of browsers."""
     return text.one_line(value.replace("%22", '"').replace("%0D", " ").replace("%0A", " "))

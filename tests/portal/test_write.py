@@ -11,8 +11,6 @@ import pytest
 from gateway.core.lifecycle import Status
 from gateway.core.ticket import EntryKind
 from gateway.errors import StorageUnavailable
-from gateway.portal import form
-from gateway.portal.refusal import Refusal
 from tests.portal.conftest import ANNA, ERIKA, MAX, Opened, Site
 
 PNG = b"\x89PNG\r\n\x1a\n--\r\n\r\n" + bytes(range(256))
@@ -187,19 +185,33 @@ async def test_nobody_floods_from_a_page(writing: Site) -> None:
 
 
 @pytest.mark.parametrize(
-    "body",
+    ("kind", "body"),
     [
-        b"",
-        b"--x--",
-        b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n1',
-        b"--x\r\nContent-Disposition: attachment\r\n\r\n1\r\n--x--",
-        b"\r\n--x".join([b"--x", *[b'\r\nContent-Disposition: form-data; name="a"\r\n\r\n1'] * 30, b"--"]),
+        ("multipart/form-data", b"--x--"),
+        ("multipart/form-data; boundary=x", b"no edge"),
+        ("multipart/form-data; boundary=x", b"--x\r\nContent-Disposition: attachment\r\n\r\n1\r\n--x--"),
+        (
+            "multipart/form-data; boundary=x",
+            b"\r\n--x".join([b"--x", *[b'\r\nContent-Disposition: form-data; name="a"\r\n\r\n1'] * 30, b"--"])[3:],
+        ),
     ],
+    ids=["no boundary", "no form", "no name", "too many"],
 )
-def test_a_body_that_no_browser_sends_is_refused(body: bytes) -> None:
-    """Cut, without names, with too many parts: 400."""
-    if body == b"--x--":
-        assert form.multipart("multipart/form-data; boundary=x", body) == form.Form()
-        return
-    with pytest.raises(Refusal):
-        form.multipart("multipart/form-data; boundary=x", body)
+async def test_a_body_that_no_browser_sends_is_refused(writing: Site, kind: str, body: bytes) -> None:
+    """A friendly page, never a fault."""
+    await writing.mail(ERIKA, "First")
+    browser = await writing.customer(ERIKA)
+    page = await browser.ask("POST", "/new", body, {"content-type": kind})
+    assert page.status == 400
+    assert "<h1>" in page.html
+
+
+async def test_a_form_that_is_cut_acts_on_nothing(writing: Site) -> None:
+    """What came of it is no mail: the mark stands at its end."""
+    await writing.mail(ERIKA, "First")
+    browser = await writing.customer(ERIKA)
+    cut = b'--x\r\nContent-Disposition: form-data; name="text"\r\n\r\nHalf of'
+    page = await browser.ask("POST", "/new", cut, {"content-type": "multipart/form-data; boundary=x"})
+    assert page.status in (400, 403)
+    counts = await writing.database.read(lambda tx: tx.journal.counts())
+    assert sum(counts.values()) == 1
