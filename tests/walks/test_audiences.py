@@ -262,7 +262,7 @@ class World:
             return
         id, back, subject, text = self.inbox[agent][which % len(self.inbox[agent])]
         said = self.token({party(adviser)})
-        self.handed[party(adviser)] |= {*TOKEN.findall(text)}
+        self.handed[party(adviser)] |= {*TOKEN.findall(subject + text), *(a for a in (*OUTSIDE, *AGENTS) if a in text)}
         own = self.mail(agent, f"{said}\n\n{_quoted(text)}", to=adviser, cc=back, subject=f"Fwd: {subject}", answers=id)
         self.inbox[adviser].append((own, back, f"Fwd: {subject}", f"{said}\n{_quoted(text)}"))
 
@@ -404,15 +404,16 @@ class World:
                 self.inbox[row.recipient].append((row.message_id, reply_to, str(m["Subject"]), text))
             if row.audience in ("customer", "adviser"):
                 everything = "\n".join([*(f"{k}: {v}" for k, v in m.items()), *_parts(m)])
-                self.check(everything, row.recipient, f"{row.notice} {row.id}")
+                handed = self.handed.get(party(row.recipient), frozenset())
+                self.check(everything, row.recipient, f"{row.notice} {row.id}", handed)
             self.remember_marks(row, reply_to)
 
     def check(self, text: str, reader: str, where: str, besides: Set[str] = frozenset()) -> None:
-        """No token, but those `besides`, and no address of others."""
+        """No token and no address of others, but those `besides`."""
         mine = party(reader)
         wrong = {word for word in TOKEN.findall(text) if mine not in self.audience.get(word, set())} - besides
         assert not wrong, f"{reader} reads {wrong} in {where}:\n{text}"
-        for other in (*OUTSIDE, *AGENTS):
+        for other in {*OUTSIDE, *AGENTS} - besides:
             assert other not in text or party(other) in self.near[mine], f"{reader} reads {other} in {where}:\n{text}"
 
     def remember_marks(self, row: OutboxEntry, reply_to: str) -> None:
