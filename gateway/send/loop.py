@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 from gateway.config import Settings
@@ -144,7 +145,7 @@ class Sender:
         finally:
             self._stopping = True
             with contextlib.suppress(StorageUnavailable):
-                await self._settlement.release(self._leave_line())
+                await self._leave_line(self._settlement.release)
             for _ in workers:
                 self._line.put_nowait(None)
             await asyncio.wait(workers)
@@ -239,8 +240,8 @@ class Sender:
                 await self._woken.wait()
         return self._woken.is_set()
 
-    def _leave_line(self) -> list[int]:
-        """Nobody has begun with these; they are ours no more."""
+    async def _leave_line(self, give_back: Callable[[list[int]], Awaitable[None]]) -> None:
+        """Give back what nobody has begun with. It is ours, and looked after, until that is written."""
         ids = []
         while not self._line.empty():
             claimed = self._line.get_nowait()
@@ -249,8 +250,11 @@ class Sender:
                 self._line.put_nowait(None)
                 break
             ids.append(claimed[0].id)
-            self._in_hand.pop(claimed[0].id)
-        return ids
+        try:
+            await give_back(ids)
+        finally:
+            for id in ids:
+                self._in_hand.pop(id, None)
 
     # --- one mail -----------------------------------------------------------------------
 
@@ -330,7 +334,11 @@ class Sender:
         if news:
             log.warning("no relay", extra={"reply": outcome.reply, "again_at": until})
         alarm = f"No mail can be sent: {outcome.reply}" if news else ""
-        await self._settlement.postpone([row.id, *self._leave_line()], outcome.reply, until, alarm=alarm)
+
+        async def postpone(line: list[int]) -> None:
+            await self._settlement.postpone([row.id, *line], outcome.reply, until, alarm=alarm)
+
+        await self._leave_line(postpone)
 
 
 def reverse_path(row: OutboxEntry, policy: Policy) -> str:

@@ -61,7 +61,7 @@ class Settlement:
 
     async def take_over(self) -> None:
         """At the start: what an earlier life of this holder left claimed is in doubt."""
-        await self._expire((self._holder,))
+        await self._expire((self._holder,), self._clock())
 
     async def look_after(self, in_hand: Sequence[int], *, late: bool = False) -> None:
         """Keep our claims, and find those whose holder died; `late`: not yet, for others may be as late as we are."""
@@ -69,7 +69,8 @@ class Settlement:
         if ids:
             await self._write(lambda tx: tx.claims.extend(ids, self._holder, CLAIM_SECONDS, now))
         if not late:
-            await self._expire(())
+            # At the same moment: a clock that is set forth in between must not end what was just extended.
+            await self._expire((), now)
 
     async def claim(self, limit: int) -> list[tuple[OutboxEntry, bytes]]:
         """Due mails, ours from now on. Cancelled, it gives them back."""
@@ -203,9 +204,7 @@ class Settlement:
 
     # --- the database, with patience ----------------------------------------------------
 
-    async def _expire(self, dead: Sequence[str]) -> None:
-        now = self._clock()
-
+    async def _expire(self, dead: Sequence[str], now: datetime) -> None:
         def expire(tx: Tx) -> list[OutboxEntry]:
             rows = tx.claims.expire(now, dead)
             for row in rows:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import datetime
 from email.message import EmailMessage
 from typing import TypeVar
 
@@ -407,8 +408,9 @@ async def test_without_a_relay_everything_waits(house: House, sink: Sink, caplog
         await until(house.alarms)
         assert "relay-unavailable" in await house.alarms()
         for _ in range(6):
+            await until(lambda: _waits_again(house))
             await house.later(seconds=61)
-            await until(lambda: _nothing_claimed(house))
+        await until(lambda: _waits_again(house))
         assert events(caplog, "no relay", "the relay answers again") == ["no relay"]
         assert {r.attempts for r in await house.rows() if r.id in ids} == {0}
         await sink.start()
@@ -418,6 +420,41 @@ async def test_without_a_relay_everything_waits(house: House, sink: Sink, caplog
     assert sorted(sink.ids()) == sorted({*sink.ids()})
     assert len(sink.received) == 21
     assert await house.alarms() == {}
+
+
+async def test_what_goes_back_is_looked_after_until_that_is_written(
+    house: House, sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A database that takes its time, or a clock that is set forth, makes no attempt of what was not tried."""
+    write, begun, go_on = house.sender._settlement.postpone, asyncio.Event(), asyncio.Event()
+
+    async def slowly(ids: Sequence[int], cause: str, until: datetime, *, alarm: str = "") -> None:
+        begun.set()
+        await go_on.wait()
+        await write(ids, cause, until, alarm=alarm)
+
+    monkeypatch.setattr(house.sender._settlement, "postpone", slowly)
+    await sink.stop()
+    ids = [await house.put(f"{n}@customer.example") for n in range(20)]
+    async with house.running():
+        await begun.wait()
+        await house.later(seconds=61)
+        await until(lambda: _extended(house))
+        go_on.set()
+        await until(lambda: _nothing_claimed(house))
+        assert {r.attempts for r in await house.rows() if r.id in ids} == {0}
+
+
+async def _waits_again(house: House) -> bool:
+    """One mail asked for the relay in vain, and goes again later."""
+    rows = [r for r in await house.rows() if r.state != "sent"]
+    later = [r.next_attempt_at for r in rows if r.next_attempt_at and r.next_attempt_at > house.clock.now]
+    return bool(later) and all(r.state != "claimed" for r in rows)
+
+
+async def _extended(house: House) -> bool:
+    """Nothing has a claim that ran out, any more."""
+    return all(r.claimed_until is None or r.claimed_until > house.clock.now for r in await house.rows())
 
 
 async def _nothing_claimed(house: House) -> bool:
