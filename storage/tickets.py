@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, case, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, case, delete, exists, insert, select, update
 
+from gateway.core import sides
 from gateway.core.clock import Target
 from gateway.core.decision import AWAKE, Act, Change, Decision, EntryDraft, Joined, Snooze
 from gateway.core.lifecycle import Status
@@ -236,6 +237,7 @@ class Tickets:
         if change.requester is not None:
             contact = self._contacts.ensure(change.requester, now)
             values |= {"requester_id": contact.id, "requester_key": contact.key}
+            self._keep_for_the_former(number, contact.key)
         if change.snooze is not None:
             values |= _parked(change.snooze)
         elif change.status is Status.CLOSED:
@@ -248,6 +250,12 @@ class Tickets:
             self._connection.execute(comments)
         if values:
             self._connection.execute(update(TICKET).where(TICKET.c.number == number).values(**values))
+
+    def _keep_for_the_former(self, number: int, key: str) -> None:
+        """What was for the requester alone is not for the next one."""
+        stays = select(TICKET.c.number).where(TICKET.c.number == number, TICKET.c.requester_key == key)
+        theirs = ENTRY.c.ticket == number, ENTRY.c.side == sides.alone(number), ~exists(stays)
+        self._connection.execute(update(ENTRY).where(*theirs).values(side=sides.NOBODY))
 
     def _people(self, number: int, change: Change, now: datetime) -> None:
         for joined in change.joined:

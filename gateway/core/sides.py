@@ -3,7 +3,8 @@
 A merge keeps the customers apart. Each entry is on a side: 0 is the ticket's own, the number of a merged
 ticket that of its customers, minus the ticket's number what was written for all since the merge. A person
 who came by a merge has the sides they may read, the own one first; everybody else reads 0 and what is for all.
-An answer to the requester alone (`#only`) has a side that nobody but the requester reads, now and later.
+An answer to the requester alone (`#only`) has a side that nobody but the requester reads, now and later; whoever
+becomes requester afterwards does not.
 A single mail that was moved to a ticket of somebody else has the side of the ticket it came from.
 """
 
@@ -56,6 +57,10 @@ def of_moved(entry: Entry, source: Ticket, into: Ticket) -> int:
     if entry.role not in (Role.AGENT, Role.SYSTEM) and into.knows(entry.author.address):
         return (*given(into, entry.author.key), 0)[0]
     return source.number if requesters_differ(source, into) else 0
+
+
+NOBODY = -(2**31 - 1)
+"""The side of what was for the requester alone, once somebody else is the requester: agents read it, nobody outside."""
 
 
 def is_hidden(ticket: Ticket, entry: Entry) -> bool:

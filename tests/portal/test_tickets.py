@@ -285,6 +285,22 @@ async def test_a_merged_ticket_shows_the_own_side(open_site: Opened) -> None:
     assert await site.database.write(lambda tx: acts.close_by_link(site.desk, tx, theirs, at))
 
 
+async def test_what_was_for_the_requester_alone_is_not_for_the_next_one(site: Site) -> None:
+    """Neither the page, nor its search, nor a later mail shows it to whoever is named as requester afterwards."""
+    await site.mail(MAX, "Something else")
+    number = await site.mail(ERIKA, "Contract")
+    await site.answer(number, "#only\n\nYour code is 4711.")
+    await site.answer(number, f"#requester {MAX}\n\nWe go on with you.")
+    await site.answer(number, "#only\n\nYour code is 4812.")
+    browser = await site.customer(MAX)
+    page = await browser.get(f"/tickets/{number}")
+    assert "We go on with you." in page.text
+    assert "4812" in page.text
+    assert "4711" not in page.text
+    assert f"/tickets/{number}" not in (await browser.get("/tickets?q=4711")).html
+    assert all("4711" not in mail for mail in await site.sent(MAX))
+
+
 async def test_an_answer_point_by_point_shows_its_questions(site: Site) -> None:
     """With each answer the line it belongs to; who quoted a line from elsewhere reads it as well."""
     number = await site.mail(ERIKA, "My machine is broken.")
