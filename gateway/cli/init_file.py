@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from gateway.cli.init_questions import IMAP, LMTP, MX, Answers, is_local, people
 from gateway.config.lines import lines
@@ -97,9 +98,13 @@ def _repeated(text: str, heading: str, tables: Sequence[Mapping[str, Value]]) ->
     for table in tables:
         one = plain
         for key, value in table.items():
-            one = re.sub(rf"(?m)^{key} = .*$", lambda m, value=value: _line(m[0], value), one, count=1)  # type: ignore[misc]  # mypy knows no default of a lambda
+            one = re.sub(rf"(?m)^{key} = .*$", partial(_assigned, value), one, count=1)
         made.append(one)
     return text.replace(found[0], "\n".join(made))
+
+
+def _assigned(value: Value, found: re.Match[str]) -> str:
+    return _line(found[0], value)
 
 
 def _set(text: str, key: str, value: Value) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from datetime import date, datetime, time, timedelta
+from datetime import date, time, timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -113,6 +113,6 @@ def _cell(value: Json) -> Json:
 
 def _day(word: str) -> date:
     try:
-        return datetime.strptime(word, "%Y-%m-%d").date()  # noqa: DTZ007  # a day of the wall calendar has no zone
+        return date.fromisoformat(word)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{word!r} is no date; write it as 2026-12-01") from None

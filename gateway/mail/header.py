@@ -208,7 +208,9 @@ def parameters(value: str) -> dict[str, str]:
             position = semicolon + 1
             continue
         position = found.end()
-        name, number, starred = _SECTION.match(found[1].lower()).groups()  # type: ignore[union-attr]  # matches any text
+        section = _SECTION.match(found[1].lower())
+        assert section  # it matches any text
+        name, number, starred = section.groups()
         content = _unquote(found)
         if number or starred:
             sections.setdefault(name, {}).setdefault(int(number or 0), (content, bool(starred)))

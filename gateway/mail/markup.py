@@ -70,7 +70,8 @@ def tokens(html: str) -> Iterator[tuple[str, str, str]]:
             if html[start + 1 : start + 2] in ("!", "?", "/"):
                 position = _after(html, start)
             else:
-                position = _BRACKETS.match(html, start).end()  # type: ignore[union-attr]  # stands on a bracket
+                brackets = _BRACKETS.match(html, start)
+                position = brackets.end() if brackets else start + 1
                 yield "", "", html[start:position]
             continue
         position = _tag_end(html, named.end())

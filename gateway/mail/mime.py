@@ -14,7 +14,7 @@ from email.message import Message as MimeMessage
 from email.parser import BytesFeedParser, BytesHeaderParser
 from email.policy import compat32
 from io import BytesIO
-from typing import Any
+from typing import Any, cast
 
 from gateway.mail import charset, transfer
 from gateway.mail.header import Structured, content_type, disposition, parameters, unfold
@@ -218,7 +218,7 @@ def _complete(mime: MimeMessage) -> None:
     quoted = boundary.replace("\\", "\\\\").replace('"', '\\"')
     more = email.message_from_string(f'Content-Type: {kind}; boundary="{quoted}"\n\n{text}', _class=Entity)
     if more.is_multipart():
-        added: list[MimeMessage] = more.get_payload()  # type: ignore[assignment]  # a multipart's is a list of parts
+        added = cast("list[MimeMessage]", more.get_payload())
         mime.set_payload([*payload, *(part for part in added if part.keys() or _payload(part).strip())])
         mime.epilogue = more.epilogue
 
