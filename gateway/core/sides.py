@@ -87,7 +87,9 @@ def after_merge(source: Ticket, into: Ticket, key: str) -> tuple[int, ...]:
     """The sides somebody of the merged ticket may read from now on."""
     mine = given(source, key) or (source.number, -source.number)
     mine += (alone(source.number),) if key == source.requester.key else ()
-    return (0, -into.number, *mine) if into.knows(key) else (*mine, -into.number)
+    # Who came to the other ticket by an earlier merge still reads no more of it than before.
+    there = given(into, key) or (0, -into.number)
+    return tuple(dict.fromkeys((*there, *mine))) if into.knows(key) else (*mine, -into.number)
 
 
 def of_reader(ticket: Ticket, own: Ticket, key: str) -> Ticket:

@@ -389,6 +389,13 @@ def test_a_merge_takes_everybody_along() -> None:
     assert (decision.undo.merged, decision.undo.moved_from) == (True, 7)
 
 
+def test_who_came_by_a_merge_reads_no_more_after_the_next_one() -> None:
+    """Whose second ticket follows the first reads both of them, and never the words of the customer here."""
+    into = ticket(9, requester=LEE, people=(Participant(KIM, sees=(4, -4, -9)),))
+    assert sides.after_merge(ticket(7), into, KIM.key) == (4, -4, -9, 7, -7, sides.alone(7))
+    assert sides.after_merge(ticket(7), ticket(9, requester=KIM), KIM.key)[:2] == (0, -9)
+
+
 def test_one_mail_moves_alone() -> None:
     """Nobody comes along with it."""
     decision = move_entries.move(by(), entry(id=5), ticket(9))
