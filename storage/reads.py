@@ -282,6 +282,7 @@ def ticket_of(row: Row[Any], people: tuple[Participant, ...], name: str) -> Tick
         subject=row.subject,
         requester=Address(row.requester_address, name or row.requester_name),
         mailbox=row.mailbox,
+        written_to=row.written_to,
         created_at=row.created_at,
         last_activity_at=row.last_activity_at,
         people=people,

@@ -115,6 +115,8 @@ class TicketRow(TableRow, table=True):
     """Name of a site's in-between status, empty without."""
     subject: str = text_column()
     mailbox: str
+    written_to: str = text_column()
+    """The alias of the mailbox the requester wrote to last; empty: the mailbox itself."""
     language: str = ""
     requester_id: int = reference("contact.id")
     requester_key: str

@@ -168,6 +168,7 @@ class Tickets:
             "sub_status": decision.change.sub_status or "",
             "subject": new.subject,
             "mailbox": new.mailbox,
+            "written_to": new.written_to,
             "language": new.language,
             "requester_id": contact.id,
             "requester_key": contact.key,
@@ -227,7 +228,9 @@ class Tickets:
         if change.assignee is not None:
             values["assignee"] = change.assignee
         if change.mailbox is not None:
-            values["mailbox"] = change.mailbox
+            values |= {"mailbox": change.mailbox, "written_to": ""}
+        if change.written_to is not None:
+            values["written_to"] = change.written_to
         if change.subject is not None:
             values["subject"] = change.subject
         if change.language is not None:

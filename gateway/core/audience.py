@@ -78,6 +78,14 @@ class Circle:
         return _once(self.assignee, self.followers)
 
     @property
+    def others(self) -> Agents:
+        """Who may act in the assignee's place: who follows, else leads, else the team."""
+        groups = (
+            tuple(a for a in group if a not in self.assignee) for group in (self.followers, self.leads, self.team)
+        )
+        return next((group for group in groups if group), ())
+
+    @property
     def parker(self) -> Agents:
         """Who put it aside until a time."""
         agent = self.policy.agent_for(self.ticket.snoozed_by) if self.ticket and self.ticket.snoozed_by else None
@@ -137,6 +145,8 @@ AUDIENCE: dict[str, Told] = {
     "target_missed": Told(lambda c: _once(c.holders, c.leads)),
     "rated_bad": Told(lambda c: c.leads or c.holders),
     "other_account": Told(lambda c: c.leads),
+    # Whoever follows has the customer's words; else somebody must take it.
+    "holder_away": Told(lambda c: c.others),
     "held": Told(lambda c: tuple(a for a in c.policy.agents if a.lead)),
 }
 """What happened, by the headline of the notice → who is told."""

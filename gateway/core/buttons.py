@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -35,6 +36,12 @@ CLOSABLE = frozenset({Notice.CLOSE_CONFIRMATION, Notice.SOLVED_REMINDER})
 
 def mailbox_of(ticket: Ticket | None, policy: Policy) -> Mailbox:
     return (policy.mailbox_for(ticket.mailbox) if ticket else None) or policy.mailboxes[0]
+
+
+def speaks_as(request: NoticeRequest, ticket: Ticket | None, box: Mailbox, policy: Policy) -> Mailbox:
+    """The mailbox as the reader knows it: to a customer under the alias they wrote to, as long as it is one of its."""
+    alias = policy.alias_of(box, ticket.written_to) if ticket and ticket.written_to else ""
+    return replace(box, address=alias) if alias and request.audience is Audience.CUSTOMER else box
 
 
 def plain_subject(ticket: Ticket, policy: Policy) -> str:

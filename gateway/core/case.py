@@ -220,6 +220,18 @@ class Case:
         return self.boxes(*((*self._named, *delivered) if self.envelope.archived else (*delivered, *self._named)))
 
     @property
+    def written_to(self) -> str | None:
+        """The alias of the mailbox (the ticket's, where it has one) that its author wrote to, empty where that was the
+        mailbox itself. None: neither, as in an answer to a reply address."""
+        box = self.policy.mailbox_for(self.ticket.mailbox) if self.ticket else self.mailbox
+        delivered = self.envelope.recipients
+        for address in (*self._named, *delivered) if box else ():
+            if self.policy.mailbox_for(address) is not box or self.policy.tokens_in(address):
+                continue
+            return self.policy.alias_of(box, address)
+        return None
+
+    @property
     def mailboxes_not_told(self) -> tuple[Mailbox, ...]:
         """For a mail that came before: those it is delivered to now, and neither named nor delivered to before."""
         told = self.boxes(*self._named, *self.facts.delivered_before)

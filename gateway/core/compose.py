@@ -13,7 +13,7 @@ from datetime import datetime
 from gateway import texts
 from gateway.core import entry_words, hours, known_quotes, sides, statuses, token
 from gateway.core import language as tongue
-from gateway.core.buttons import CLOSABLE, button_of, choices_of, downloads, mailbox_of, order, plain_subject
+from gateway.core.buttons import CLOSABLE, button_of, choices_of, downloads, mailbox_of, order, plain_subject, speaks_as
 from gateway.core.labels import HEADLINES, SUBJECTS
 from gateway.core.lifecycle import Status
 from gateway.core.notice import (
@@ -118,9 +118,12 @@ def compose(request: NoticeRequest, scene: Scene, policy: Policy) -> Outbound:
         language = tongue.of_agent(agent, box if ticket else None, policy)
     holder = request.recipient.key if agent else ""
     audience = "a" if agent else "b" if request.audience is Audience.ADVISER else "c"
+    # Only its domain is in our ids, and that stays: they lead from one mail to the next.
+    domain = box.domain
+    box = speaks_as(request, ticket, box, policy)
     identity = f"{request.notice}\0{scene.cause}\0{request.recipient.key}\0{request.headline}"
-    message_id = token.message_id(policy.keys, named, audience, holder, identity, box.domain)
-    root = token.message_id(policy.keys, named, audience, holder, "root", box.domain)
+    message_id = token.message_id(policy.keys, named, audience, holder, identity, domain)
+    root = token.message_id(policy.keys, named, audience, holder, "root", domain)
     heard = scene.refers_to if request.audience in (Audience.CUSTOMER, Audience.ADVISER) else ()
     by_agent = _human(request, scene)
     # A conversation that we begin answers nothing: there is no mail the customer could have.

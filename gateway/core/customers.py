@@ -243,12 +243,18 @@ def _attach(case: Case, ticket: Ticket, role: Role, reason: Reason, remarks: tup
             reopened=reopened,
             subject=about_mail.with_theirs(case, ticket) if role is not Role.STRANGER else None,
             joined=_company(case, ticket) if role is not Role.STRANGER else (),
+            written_to=_other_alias(case, ticket) if role is Role.REQUESTER else None,
         ),
         events=(code("reopened", case.author.shown),) if reopened else (),
         notices=() if spent else audience.each_once(tuple(n for notices in told for n in notices)),
         files=case.files,
         alarm=alarm,
     )
+
+
+def _other_alias(case: Case, ticket: Ticket) -> str | None:
+    """The address of ours the requester turned to; None where it is the same as before."""
+    return None if case.written_to == ticket.written_to else case.written_to
 
 
 def _boxes(case: Case, ticket: Ticket) -> tuple[Mailbox, ...]:
@@ -292,7 +298,7 @@ def _new(case: Case, reason: Reason, links: tuple[tuple[str, int], ...], subject
     return Decision(
         reason,
         why,
-        new=NewTicket(subject or _subject(case), case.author, box.address, spoken),
+        new=NewTicket(subject or _subject(case), case.author, box.address, spoken, written_to=case.written_to or ""),
         entry=draft.entry(case, EntryKind.CORRESPONDENCE, Role.REQUESTER, reason, remarks=remarks, begins=True),
         change=Change(joined=_company(case, None), links=links, assignee=has_it.address if has_it else None),
         events=(code("assigned", has_it.name or has_it.address),) if has_it else (),

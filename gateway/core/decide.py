@@ -18,6 +18,7 @@ from gateway.core import (
     as_written,
     blocking,
     customers,
+    holder_away,
     lost,
     machines,
     parking,
@@ -45,7 +46,8 @@ def decide(case: Case) -> Decision:
     if case.envelope.archived:
         return archive.recorded(case, _first(archive.unhurried(case)))
     ticket = case.ticket or case.reported_ticket
-    return parking.woken(ruled.also(case, _first(case)), ticket, case.policy)
+    decision = holder_away.also(case, ruled.also(case, _first(case)))
+    return parking.woken(decision, ticket, case.policy)
 
 
 def _first(case: Case) -> Decision:
@@ -145,14 +147,14 @@ TABLE: tuple[Row, ...] = (
         refusal.is_marked_automatic,
         refusal.marked_automatic,
         "a proven agent's program marked an answer as a machine's, or as a note of absence | no: a draft | no | "
-        "receipt; `#send` lets it go | no",
+        "receipt; `#send` lets it go | as with an automatic answer, below",
     ),
     Row(
         "automatic",
         machines.is_automatic,
         machines.automatic,
         "a machine answered (`auto-replied`), somebody pressed a reaction, a program says that it was read | folded | "
-        "**no** | no | no (digest)",
+        "**no** | no | no (digest); an absence of the agent who has the ticket: who follows, else the leads or team",
     ),
     Row(
         "echo",

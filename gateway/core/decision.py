@@ -45,6 +45,8 @@ class NewTicket:
     language: str = ""
     created_at: datetime | None = None
     """When it is older than now (an import, a forwarded mail)."""
+    written_to: str = ""
+    """The alias of the mailbox that the requester wrote to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,8 @@ class Change:
     assignee: str | None = None
     mailbox: str | None = None
     """It is handed over to this mailbox of ours."""
+    written_to: str | None = None
+    """The requester wrote to this alias of the mailbox; empty: to the mailbox itself."""
     language: str | None = None
     requester: Address | None = None
     subject: str | None = None

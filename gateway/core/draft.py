@@ -73,5 +73,6 @@ def evidence(case: Case) -> str:
 
 
 def belongs(case: Case, ticket: Ticket) -> bool:
-    """An author the ticket knows, or a mark only a recipient of ours can show."""
-    return ticket.knows(case.author.address) or case.signed
+    """An author the ticket knows, the agent who has it, or a mark only a recipient of ours can show."""
+    has_it = case.agent is not None and case.policy.agent_for(ticket.assignee) is case.agent
+    return ticket.knows(case.author.address) or has_it or case.signed

@@ -47,6 +47,7 @@ HEADLINES: dict[str, str] = {
     "woken": _("Back sooner than planned"),
     "target_near": _("An answer is due soon"),
     "target_missed": _("The time to answer is over"),
+    "holder_away": _("Whoever has it is away"),
     "rated_bad": _("Badly rated"),
     "digest": _("What is open"),
     "review": _("Closed by their requesters"),

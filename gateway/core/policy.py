@@ -154,6 +154,12 @@ class Policy:
                 return box
         return None
 
+    def alias_of(self, mailbox: Mailbox, address: str) -> str:
+        """The alias of this mailbox an address is, as configured; empty when it is none."""
+        key = address_key(address)
+        names = {address_key(a): a for a in mailbox.aliases}
+        return names.get(key) or (names.get(plain_address(key), "") if mailbox.reply_address else "")
+
     def takes(self, recipient: str) -> bool:
         """Mail to this address is for us: a mailbox, or postmaster, alone or at our domains (RFC 5321, 4.5.1)."""
         if self.mailbox_for(recipient) is not None:

@@ -112,6 +112,10 @@ SENTENCES: dict[str, str] = {
     "event": _("Appointment"),  # `invitation.text` says the rest
     "invited": _("An invitation: {0}. When and where: {1}."),
     "away": _("{0} is away: a program wrote this, and the ticket stays as it was."),
+    "holder_away": _(
+        "{0} has this ticket and is away: a program of theirs says so, and answers us only once in days. #take makes "
+        "it yours, #give NAME a colleague's."
+    ),
     "robot": _(
         "The same words came from {0} under {1} new addresses: a machine, it seems. Further ones are kept here, "
         "folded, and nobody is answered."

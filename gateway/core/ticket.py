@@ -101,6 +101,8 @@ class Ticket:
     """In lower case, sorted."""
     birth: str = ""
     """Random signs that no other ticket has: marks hold them, so that a number alone names nothing."""
+    written_to: str = ""
+    """The alias of the mailbox that the requester wrote to last: their mails leave from it. Empty: the mailbox."""
     old_marks: bool = False
     """It was opened before tickets had a birth: marks of its number alone were given out and still lead here."""
 

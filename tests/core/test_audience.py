@@ -51,6 +51,7 @@ ROWS = [
     ("target_missed", TEAM, {"Mine", "Far", "Lead"}, {*TEAM, "Far"}),
     ("rated_bad", {"Lead"}, {"Lead"}, {"Lead"}),
     ("other_account", {"Lead"}, {"Lead"}, {"Lead"}),
+    ("holder_away", {"Lead"}, {"Far"}, {"Far"}),
     ("held", {"Lead", "Chief"}, {"Lead", "Chief"}, {"Lead", "Chief"}),
 ]
 
