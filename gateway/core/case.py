@@ -224,12 +224,10 @@ class Case:
         """The alias of the mailbox (the ticket's, where it has one) that its author wrote to, empty where that was the
         mailbox itself. None: neither, as in an answer to a reply address."""
         box = self.policy.mailbox_for(self.ticket.mailbox) if self.ticket else self.mailbox
-        delivered = self.envelope.recipients
-        for address in (*self._named, *delivered) if box else ():
-            if self.policy.mailbox_for(address) is not box or self.policy.tokens_in(address):
-                continue
-            return self.policy.alias_of(box, address)
-        return None
+        if box is None:
+            return None
+        named = (a for a in (*self._named, *self.envelope.recipients) if self.policy.mailbox_for(a) is box)
+        return next((self.policy.alias_of(box, a) for a in named if not self.policy.tokens_in(a)), None)
 
     @property
     def mailboxes_not_told(self) -> tuple[Mailbox, ...]:
