@@ -29,7 +29,7 @@ from storage.tx import Tx
 UNDELIVERABLE_FOR = timedelta(days=60)
 """How long automatic mail to an address pauses after mail to it failed for good."""
 _FOR_ONESELF = frozenset({Reason.AGENT_LOOKS})
-_ASKED_FOR = (Notice.REGISTRATION, Notice.REGISTERED, Notice.PASSWORD_RESET)
+_ASKED_FOR = (Notice.REGISTRATION, Notice.REGISTERED, Notice.PASSWORD_RESET, Notice.SIGN_IN)
 """Somebody at the other end waits for these; `decide` asks for the first one only where it is read."""
 
 
@@ -52,11 +52,12 @@ class Notices:
         """Id of the outbox row; None where nobody may be written to: ourselves, nobody, a role address."""
         if self._policy.is_own(request.recipient.address) or "@" not in request.recipient.address:
             return None
-        if request.notice in (Notice.REGISTRATION, Notice.PASSWORD_RESET):
+        if request.notice in (Notice.REGISTRATION, Notice.PASSWORD_RESET, Notice.SIGN_IN):
             contact = tx.contacts.ensure(request.recipient, scene.now)
             if request.notice is Notice.REGISTRATION:
                 tx.contacts.invite(contact.id, scene.now)
-            scene = replace(scene, password_state=fingerprint(self._policy.keys, contact.password_hash))
+            rests_on = contact.entrance if request.notice is Notice.SIGN_IN else contact.password_hash
+            scene = replace(scene, access_state=fingerprint(self._policy.keys, rests_on))
         outbound = compose(request, scene, self._policy)
         tells = request.notice is not Notice.AGENT_RECEIPT or request.headline == "done"
         view = self.view(tx, scene.ticket) if scene.ticket and request.audience is Audience.AGENT and tells else None

@@ -28,11 +28,18 @@ class Contact:
     invited_at: datetime | None
     registered_at: datetime | None
     password_hash: str
+    links_used: int
+    """How often they signed in by a link."""
     undeliverable_since: datetime | None
 
     @property
     def as_address(self) -> Address:
         return Address(self.address, self.name)
+
+    @property
+    def entrance(self) -> str:
+        """What a link to sign in rests on: another one was used, or there is a new password, and it acts no more."""
+        return f"{self.password_hash}\0{self.links_used}"
 
 
 _ROW = select(*(CONTACT.c[name] for name in Contact.__dataclass_fields__))
@@ -116,6 +123,10 @@ class Contacts:
     def rehash(self, id: int, password_hash: str) -> None:
         """The same password under newer parameters; sessions go on."""
         self._set(id, password_hash=password_hash)
+
+    def use_link(self, id: int) -> None:
+        """They sign in by a link: no link made before acts any more."""
+        self._set(id, links_used=CONTACT.c.links_used + 1)
 
     def set_language(self, id: int, language: str) -> None:
         self._set(id, language=language)

@@ -91,6 +91,7 @@ class ContactRow(TableRow, table=True):
     invited_at: datetime | None = None
     registered_at: datetime | None = None
     password_hash: str = ""
+    links_used: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     undeliverable_since: datetime | None = None
 
     __table_args__ = (index_of_some("ix_contact_undeliverable", BOUNCES, "undeliverable_since"),)

@@ -119,10 +119,19 @@ def _show(site: Site, args: argparse.Namespace) -> None:
     )
 
 
+def _needs_passwords(site: Site) -> None:
+    from gateway.errors import ReplydeskError
+
+    if not site.policy.passwords:
+        raise ReplydeskError('portal.sign_in is "link": customers sign in by a link they ask for, and set no password.')
+
+
 def _invite(site: Site, args: argparse.Namespace) -> None:
     from gateway.cli.site import new_cause, now
     from gateway.errors import ReplydeskError
     from gateway.portal import acts
+
+    _needs_passwords(site)
 
     def work(tx: Tx) -> Contact:
         contact = tx.contacts.get(args.address)
@@ -139,6 +148,8 @@ def _invite(site: Site, args: argparse.Namespace) -> None:
 def _reset(site: Site, args: argparse.Namespace) -> None:
     from gateway.cli.site import new_cause, now
     from gateway.portal import acts
+
+    _needs_passwords(site)
 
     def work(tx: Tx) -> Contact:
         contact = tx.contacts.get(args.address)

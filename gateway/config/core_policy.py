@@ -70,6 +70,7 @@ def policy(settings: Settings, keys: Keys) -> Policy:
         close_after_days=life.close_after_days,
         remind_after_days=life.remind_after_days,
         link_days=settings.portal.link_days,
+        passwords=settings.portal.sign_in != "link",
         null_reverse_path=settings.send.null_reverse_path,
         acknowledgement_budgets=_budgets(limits.automatic_mail),
         domain_budgets=_budgets(limits.automatic_mail_domain),

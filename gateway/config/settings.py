@@ -207,6 +207,7 @@ class SendSettings(_Section):
 
 class PortalSettings(_Section):
     listen: Listen = "127.0.0.1:8025"
+    sign_in: Literal["password", "link", "both"] = "password"
     allow_replies: bool = False
     allow_requests: bool = False
     session_hours: Positive = 12

@@ -44,7 +44,7 @@ def mails(case: Case, remarks: tuple[str, ...] = ()) -> tuple[NoticeRequest, ...
 
 
 def invites(case: Case) -> bool:
-    return not (case.facts.invited or case.facts.registered)
+    return case.policy.passwords and not (case.facts.invited or case.facts.registered)
 
 
 def over_budget(case: Case) -> str:

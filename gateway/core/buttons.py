@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 REGISTRATION_DAYS = 30
 RESET_HOURS = 24
+SIGN_IN_HOURS = 1
+"""Mail may be kept waiting for some minutes by a server that does not know the sender (greylisting)."""
 CLOSABLE = frozenset({Notice.CLOSE_CONFIRMATION, Notice.SOLVED_REMINDER})
 
 
@@ -63,12 +65,17 @@ def button_of(
         return None, None, ""
     if request.notice is Notice.REGISTRATION:
         expires = scene.now + timedelta(days=REGISTRATION_DAYS)
-        mark = token.link_token(policy.keys, "register", who, expires, scene.password_state)
+        mark = token.link_token(policy.keys, "register", who, expires, scene.access_state)
         return Button(labels["register"], f"{policy.public_url}/register/{mark}"), expires, ""
     if request.notice is Notice.PASSWORD_RESET:
         expires = scene.now + timedelta(hours=RESET_HOURS)
-        mark = token.link_token(policy.keys, "reset", who, expires, scene.password_state)
+        mark = token.link_token(policy.keys, "reset", who, expires, scene.access_state)
         return Button(labels["reset"], f"{policy.public_url}/reset/{mark}"), expires, ""
+    if request.notice is Notice.SIGN_IN:
+        expires = scene.now + timedelta(hours=SIGN_IN_HOURS)
+        mark = token.link_token(policy.keys, "enter", who, expires, scene.access_state)
+        on = f"?next={quote(scene.leads_to, safe='')}" if scene.leads_to else ""
+        return Button(labels["sign_in"], f"{policy.public_url}/enter/{mark}{on}"), expires, ""
     if request.notice is Notice.REGISTERED:
         return Button(labels["sign_in"], f"{policy.public_url}/sign-in"), None, ""
     if ticket is None or request.recipient.key != ticket.requester.key:

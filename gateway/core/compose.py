@@ -70,8 +70,10 @@ class Scene:
     """The recipient's own open tickets."""
     sections: tuple[Section, ...] = ()
     """Parts of a digest."""
-    password_state: str = ""
-    """Mark of the recipient's present password, for links that set one."""
+    access_state: str = ""
+    """Mark of what a link rests on that signs in or sets a password: it acts only while that is so."""
+    leads_to: str = ""
+    """Path of the page of the portal whoever signs in by this mail wanted to see."""
     html: str = ""
     """`text` with the agent's formatting."""
     faces: Mapping[int, Ticket] = field(default_factory=dict)
@@ -85,6 +87,7 @@ _UNMARKED = _NEVER_ANSWERED | {
     Notice.REGISTRATION,
     Notice.REGISTERED,
     Notice.PASSWORD_RESET,
+    Notice.SIGN_IN,
     Notice.CLOSED,
     Notice.RATING_REQUEST,
 }

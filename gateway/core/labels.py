@@ -9,6 +9,7 @@ SUBJECTS: dict[Notice, str] = {
     Notice.REGISTRATION: _("Your access to the service portal"),
     Notice.REGISTERED: _("Your access is ready"),
     Notice.PASSWORD_RESET: _("Set a new password"),
+    Notice.SIGN_IN: _("Your link to sign in"),
     Notice.TICKET_LIST: _("Your open requests"),
     Notice.OPERATOR_ALARM: _("Replydesk needs your attention"),
 }

@@ -20,6 +20,7 @@ class Notice(StrEnum):
     REGISTRATION = "registration"
     REGISTERED = "registered"
     PASSWORD_RESET = "password_reset"
+    SIGN_IN = "sign_in"
     REPLY = "reply"
     STATUS_CHANGED = "status_changed"
     MERGED = "merged"

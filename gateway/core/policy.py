@@ -102,6 +102,8 @@ class Policy:
     remind_after_days: int = 3
     link_days: int = 30
     """How long links in mails act, in days."""
+    passwords: bool = True
+    """Customers may set a password for the portal; without, nobody is invited to."""
     null_reverse_path: bool = True
     """Send auto-replied mail from `<>` (RFC 3834 section 3.3)."""
     acknowledgement_budgets: tuple[Budget, ...] = (Budget(5, 10), Budget(20, 1440), Budget(60, 7 * 1440))

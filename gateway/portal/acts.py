@@ -59,14 +59,21 @@ def reset(desk: Desk, tx: Tx, contact: Contact, cause: str, now: datetime) -> No
     _send(desk, tx, notice, contact, cause, now)
 
 
+def link(desk: Desk, tx: Tx, contact: Contact, cause: str, now: datetime, *, leads_to: str = "") -> None:
+    """Send a link to sign in, and to see that page of the portal then."""
+    _send(desk, tx, Notice.SIGN_IN, contact, cause, now, leads_to=leads_to)
+
+
 def registered(desk: Desk, tx: Tx, contact: Contact, cause: str, now: datetime) -> None:
     """Confirm a registration."""
     _send(desk, tx, Notice.REGISTERED, contact, cause, now)
 
 
-def _send(desk: Desk, tx: Tx, notice: Notice, contact: Contact, cause: str, now: datetime) -> None:
+def _send(
+    desk: Desk, tx: Tx, notice: Notice, contact: Contact, cause: str, now: datetime, *, leads_to: str = ""
+) -> None:
     languages = {contact.key: contact.language} if contact.language else {}
     # The newest ticket lends its mailbox and language, and makes a reply to this mail find a ticket.
     newest = tx.reads.search(Wanted(requester=contact.address), limit=1)
-    scene = Scene(now, cause, newest[0] if newest else None, languages=languages)
+    scene = Scene(now, cause, newest[0] if newest else None, languages=languages, leads_to=leads_to)
     desk.notices.send(tx, NoticeRequest(notice, contact.as_address, Audience.CUSTOMER), scene)

@@ -20,7 +20,7 @@ from gateway.config import Settings
 from gateway.errors import StorageUnavailable
 from gateway.flow import Desk
 from gateway.mail.message import Envelope
-from gateway.portal import actions, pages, rate, register, sign_in, write
+from gateway.portal import actions, by_mail, enter, pages, rate, register, sign_in, write
 from gateway.portal.guard import Guard
 from gateway.portal.limits import networks
 from gateway.portal.passwords import Passwords
@@ -54,6 +54,8 @@ class PageRoute:
     signed_in: bool = False
     """For whoever is signed in; others are led through the sign-in."""
     takes_files: bool = False
+    way: str = ""
+    """`password` or `link`: part of that way to sign in. Where a site has the other alone, it leads to the sign-in."""
 
     @property
     def methods(self) -> list[str]:
@@ -64,9 +66,11 @@ PAGES: tuple[PageRoute, ...] = (
     PageRoute("/", pages.home),
     PageRoute("/sign-in", sign_in.sign_in_form, sign_in.sign_in),
     PageRoute("/sign-out", None, sign_in.sign_out, signed_in=True),
-    PageRoute("/forgot", sign_in.forgot_form, sign_in.forgot),
-    PageRoute("/register/{token}", register.register_form, register.register),
-    PageRoute("/reset/{token}", register.reset_form, register.reset),
+    PageRoute("/link", by_mail.link_form, by_mail.link, way="link"),
+    PageRoute("/enter/{token}", enter.enter_form, enter.enter, way="link"),
+    PageRoute("/forgot", by_mail.forgot_form, by_mail.forgot, way="password"),
+    PageRoute("/register/{token}", register.register_form, register.register, way="password"),
+    PageRoute("/reset/{token}", register.reset_form, register.reset, way="password"),
     PageRoute("/close/{token}", actions.close_form, actions.close),
     PageRoute("/file/{token}", actions.file),
     PageRoute("/rate/{token}/{value}", rate.rate_form, rate.rate),
@@ -148,6 +152,8 @@ def _endpoint(portal: Portal, route: PageRoute) -> Callable[[Request], Awaitable
 
 async def _handle(route: PageRoute, request: PageRequest) -> Response:
     posted = request.http.method == "POST"
+    if route.way and request.portal.settings.portal.sign_in not in (route.way, "both"):
+        return request.go("/sign-in")
     if posted:
         await request.read_form(takes_files=route.takes_files)
     if route.signed_in and not request.contact:

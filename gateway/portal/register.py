@@ -15,7 +15,7 @@ from starlette.responses import Response
 from gateway.core.token import fingerprint
 from gateway.mail.message import address_key
 from gateway.mail.text import normal_password
-from gateway.portal import acts, passwords, views
+from gateway.portal import acts, dead_links, passwords, views
 from gateway.portal.passwords import Busy, Fault
 from gateway.portal.refusal import Refusal
 from gateway.portal.request import PageRequest
@@ -84,7 +84,7 @@ async def _set_password(request: PageRequest, action: str) -> Response:
 
     token = await portal.database.write(register)
     if not token:
-        raise _used(request)
+        raise dead_links.password_set(request)
     log.info("password set", extra={"contact": found.id, "link": action})
     portal.limits.sign_in_address.forget(found.key)
     portal.wake()
@@ -108,41 +108,16 @@ def _password_view(request: PageRequest, action: str, contact: Contact) -> views
 
 async def _invited(request: PageRequest, action: str) -> Contact:
     """Whose password the link sets; the page is in their language. Refusal with the page that says why it does not."""
-    words, link = request.words, request.link(action)
+    link = request.link(action)
     if link is None:
-        raise Refusal(
-            404,
-            views.NoticePage(
-                words.gettext("This link does not work"),
-                words.gettext(
-                    "Perhaps a part of it was lost. Please open it from our mail again, or ask for a new one."
-                ),
-                _ways_on(request),
-            ),
-        )
+        raise dead_links.broken(request, "/forgot")
     if link.expired:
-        raise Refusal(
-            410,
-            views.NoticePage(
-                words.gettext("This link has expired"),
-                words.gettext("Links work for a limited time only. We will gladly send you a new one."),
-                _ways_on(request),
-            ),
-        )
+        raise dead_links.expired(request, "/forgot")
     contact = await request.portal.database.read(lambda tx: tx.contacts.find(link.subject))
     if contact is None:
-        raise Refusal(
-            410,
-            views.NoticePage(
-                words.gettext("This link does not work"),
-                words.gettext(
-                    "Perhaps a part of it was lost. Please open it from our mail again, or ask for a new one."
-                ),
-                _ways_on(request),
-            ),
-        )
+        raise dead_links.broken(request, "/forgot")
     if not _current(request, action, contact):
-        raise _used(request)
+        raise dead_links.password_set(request)
     request.speak_to(contact)
     return contact
 
@@ -156,20 +131,3 @@ def _current(request: PageRequest, action: str, contact: Contact) -> bool:
         and link.subject == address_key(contact.address)
         and hmac.compare_digest(link.state.encode(), state.encode())
     )
-
-
-def _used(request: PageRequest) -> Refusal:
-    words, (ask, sign_in) = request.words, _ways_on(request)
-    return Refusal(
-        410,
-        views.NoticePage(
-            words.gettext("This link was used already"),
-            words.gettext("A password has been set since we sent it. Sign in with that, or ask for a new link."),
-            (sign_in, ask),
-        ),
-    )
-
-
-def _ways_on(request: PageRequest) -> tuple[views.PageLink, views.PageLink]:
-    words = request.words
-    return request.to(words.gettext("Request a new link"), "/forgot"), request.to(words.gettext("Sign in"), "/sign-in")

@@ -65,7 +65,7 @@ class Cookies:
 
 
 class Sessions:
-    """Opened by a password, ended by time, by signing out, and by a new password."""
+    """Opened by a password or a link, ended by time, by signing out, and by a new password."""
 
     def __init__(self, hours: int, idle_minutes: int) -> None:
         self._life, self._idle = timedelta(hours=hours), timedelta(minutes=idle_minutes)

@@ -1,7 +1,7 @@
-"""Signing in and out, and asking for a link to set a password.
+"""Signing in and out.
 
-Whoever asks learns nothing about an address: unknown, never registered and wrong password get the
-same answer after the same time, and what /forgot does is done after it has answered.
+Whoever tries learns nothing about an address: unknown, never registered and wrong password get the
+same answer after the same time.
 """
 
 from __future__ import annotations
@@ -9,25 +9,19 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import replace
-from datetime import datetime
+from urllib.parse import quote
 
-from starlette.background import BackgroundTask
 from starlette.responses import Response
 
 from gateway.mail.message import address_key
-from gateway.mail.text import one_line
-from gateway.portal import acts, views
+from gateway.portal import by_mail, views
 from gateway.portal.passwords import Busy, PasswordCheck
-from gateway.portal.portal import Portal
 from gateway.portal.refusal import Refusal
 from gateway.portal.request import PageRequest
 from storage.contacts import Contact
 from storage.tx import Tx
 
 log = logging.getLogger("replydesk.portal")
-
-ADDRESS_LIMIT = 320
-"""Characters: the longest address there can be (RFC 5321 section 4.5.3.1)."""
 
 
 async def sign_in_form(request: PageRequest) -> Response:
@@ -36,14 +30,24 @@ async def sign_in_form(request: PageRequest) -> Response:
     notice = request.words.gettext("Please sign in to see this page.") if request.next else ""
     if request.http.query_params.get("ended") == "1":
         notice = request.words.gettext("You are signed out.")
-    return await request.page(views.SignInPage(next=request.next, notice=notice))
+    if request.portal.settings.portal.sign_in == "link":
+        return await request.page(by_mail.view_of_link(request, notice=notice))
+    return await request.page(replace(_view(request), notice=notice))
+
+
+def _view(request: PageRequest) -> views.SignInPage:
+    by_link = request.portal.settings.portal.sign_in == "both"
+    on = f"?next={quote(request.next, safe='')}" if request.next else ""
+    return views.SignInPage(next=request.next, link=request.href(f"/link{on}") if by_link else "")
 
 
 async def sign_in(request: PageRequest) -> Response:
     portal, words, now = request.portal, request.words, request.now
+    if portal.settings.portal.sign_in == "link":
+        raise Refusal(405)
     began = asyncio.get_running_loop().time()
-    address, password = _address(request), request.fields.get("password", "")
-    view = views.SignInPage(address=address, next=request.next)
+    address, password = by_mail.address_given(request), request.fields.get("password", "")
+    view = replace(_view(request), address=address)
     if not address or not password:
         missing = replace(
             view,
@@ -110,63 +114,3 @@ async def sign_out(request: PageRequest) -> Response:
     await request.portal.database.write(lambda tx: request.portal.sessions.end(tx, request.session))
     request.cookies[request.portal.cookies.session] = ""
     return request.go("/sign-in?ended=1")
-
-
-# --- a link to set a password ------------------------------------------------------------
-
-
-async def forgot_form(request: PageRequest) -> Response:
-    return await request.page(views.ForgotPage())
-
-
-async def forgot(request: PageRequest) -> Response:
-    portal, words, now = request.portal, request.words, request.now
-    address = _address(request)
-    if "@" not in address.strip("@") or " " in address:
-        error = (
-            words.gettext("Please enter a complete address, such as name@example.com.")
-            if address
-            else words.gettext("Please enter your e-mail address.")
-        )
-        return await request.page(views.ForgotPage(address, error), 422)
-    if not portal.limits.link_client.take(request.client, now.timestamp()):
-        log.warning("links limited", extra=request.origin)
-        raise Refusal(429)
-    response = await request.page(
-        views.NoticePage(
-            words.gettext("Check your inbox"),
-            words.gettext(
-                "If we know this address, a mail with a link is on its way to it. Should nothing arrive "
-                "within a few minutes, please look into the spam folder too, or write to us."
-            ),
-            (request.to(words.gettext("Correct the address"), "/forgot"),),
-            address,
-            done=True,
-        )
-    )
-    key = address_key(address)
-    # Counted for every address alike, so that this too is the same for known and unknown ones.
-    if portal.limits.link_address.take(key, now.timestamp()) and portal.limits.link_address_daily.take(
-        key, now.timestamp()
-    ):
-        response.background = BackgroundTask(_send_link, portal, address, now)
-    return response
-
-
-async def _send_link(portal: Portal, address: str, now: datetime) -> None:
-    def send(tx: Tx) -> bool:
-        contact = tx.contacts.find(address)
-        if contact is not None:
-            acts.reset(portal.desk, tx, contact, f"forgot:{contact.id}:{now.isoformat()}", now)
-        return contact is not None
-
-    try:
-        if await portal.database.write(send):
-            portal.wake()
-    except Exception:
-        # The answer is out already; the customer asks again, and the operator finds the cause.
-        log.exception("link not sent")
-
-
-def _address(request: PageRequest) -> str:
-    return one_line(request.fields.get("address", ""), ADDRESS_LIMIT)

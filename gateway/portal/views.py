@@ -63,6 +63,33 @@ class SignInPage(View):
     error: str = ""
     address_error: str = ""
     password_error: str = ""
+    link: str = ""
+    """Path of the page that sends a link instead; empty where the site has passwords only."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkPage(View):
+    """Where a link to sign in is asked for."""
+
+    template: ClassVar[str] = "link"
+    form: ClassVar[bool] = True
+    with_password: bool = False
+    """One can sign in with a password as well."""
+    next: str = ""
+    notice: str = ""
+    address: str = ""
+    address_error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EnterPage(View):
+    """Where a link to sign in leads to: nothing happens before the button is pressed."""
+
+    template: ClassVar[str] = "enter"
+    form: ClassVar[bool] = True
+    address: str
+    action: str
+    next: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,7 @@ _STATUSES = {
     Notice.SOLVED_REMINDER: Status.SOLVED,
     Notice.WAITING_REMINDER: Status.WAITING_ON_CONTACT,
 }
-_MAYBE_WITHOUT_TICKET = frozenset({Notice.REGISTRATION, Notice.REGISTERED, Notice.PASSWORD_RESET})
+_MAYBE_WITHOUT_TICKET = frozenset({Notice.REGISTRATION, Notice.REGISTERED, Notice.PASSWORD_RESET, Notice.SIGN_IN})
 """Sent for a first mail, but also when support asks for it."""
 
 

@@ -47,6 +47,7 @@ _ESSENTIAL: dict[Notice, tuple[str, ...]] = {
     Notice.CLOSE_CONFIRMATION: ("mail.text", "mail.button.url"),
     Notice.REGISTRATION: ("mail.button.url",),
     Notice.PASSWORD_RESET: ("mail.button.url",),
+    Notice.SIGN_IN: ("mail.button.url",),
     Notice.RATING_REQUEST: ("mail.choices",),
     Notice.AGENT_NOTICE: ("mail.text", "mail.remarks"),
     Notice.AGENT_RECEIPT: ("mail.remarks",),

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from gateway import texts
 from gateway.core import token
-from gateway.core.buttons import REGISTRATION_DAYS, RESET_HOURS, close_mailto, reply_mailto
+from gateway.core.buttons import REGISTRATION_DAYS, RESET_HOURS, SIGN_IN_HOURS, close_mailto, reply_mailto
 from gateway.core.compose import CONVERSATION_LINES, Scene, compose
 from gateway.core.entry_words import LINE_LENGTH
 from gateway.core.labels import BUTTONS, HEADLINES, SUBJECTS
@@ -67,6 +67,7 @@ CUSTOMERS = (
     Notice.REGISTRATION,
     Notice.REGISTERED,
     Notice.PASSWORD_RESET,
+    Notice.SIGN_IN,
     Notice.REPLY,
     Notice.STATUS_CHANGED,
     Notice.MERGED,
@@ -138,6 +139,7 @@ CONTRACTS = {
     Notice.REGISTRATION: Contract("auto-replied", True, "t", "Your access to the service portal", "/register/"),
     Notice.REGISTERED: Contract("auto-generated", False, "t", "Your access is ready", "/sign-in"),
     Notice.PASSWORD_RESET: Contract("auto-generated", False, "t", "Set a new password", "/reset/"),
+    Notice.SIGN_IN: Contract("auto-generated", False, "t", "Your link to sign in", "/enter/"),
     Notice.REPLY: Contract("", False, "t", AS_REPLY, "/tickets/7"),
     Notice.MERGED: Contract("auto-generated", False, "t", AS_REPLY, "/tickets/7"),
     Notice.STATUS_CHANGED: Contract("auto-generated", False, "t", AS_REPLY, "/tickets/7"),
@@ -232,7 +234,7 @@ def test_a_customer_never_reads_of_agents(notice: Notice, where: Scene) -> None:
 def test_only_the_requester_gets_a_button_of_the_ticket(notice: Notice) -> None:
     """Others in copy have no page to open, and none of them closes somebody's ticket by a link."""
     words = sent(notice, answered(), to=LEE).words
-    if notice in (Notice.REGISTRATION, Notice.REGISTERED, Notice.PASSWORD_RESET):
+    if notice in (Notice.REGISTRATION, Notice.REGISTERED, Notice.PASSWORD_RESET, Notice.SIGN_IN):
         assert words.button is not None
         assert "/tickets/" not in words.button.url
     elif notice is not Notice.TICKET_LIST:
@@ -430,7 +432,7 @@ def test_only_mails_that_may_be_answered_ask_to_write_above_the_line() -> None:
     for notice in AUDIENCES:
         silent = (
             *(Notice.AGENT_RECEIPT, Notice.OPERATOR_ALARM, Notice.CANARY, Notice.REGISTRATION, Notice.REGISTERED),
-            *(Notice.PASSWORD_RESET, Notice.CLOSED, Notice.RATING_REQUEST),
+            *(Notice.PASSWORD_RESET, Notice.SIGN_IN, Notice.CLOSED, Notice.RATING_REQUEST),
         )
         assert bool(sent(notice).words.marker) is (notice not in silent)
 
@@ -443,12 +445,13 @@ def test_only_mails_that_may_be_answered_ask_to_write_above_the_line() -> None:
     [
         (Notice.REGISTRATION, "register", KIM.key, timedelta(days=REGISTRATION_DAYS)),
         (Notice.PASSWORD_RESET, "reset", KIM.key, timedelta(hours=RESET_HOURS)),
+        (Notice.SIGN_IN, "enter", KIM.key, timedelta(hours=SIGN_IN_HOURS)),
         (Notice.CLOSE_CONFIRMATION, "close", "7", timedelta(days=POLICY.link_days)),
     ],
 )
 def test_a_button_acts_for_one_purpose_and_a_while(notice: Notice, action: str, subject: str, lasts: timedelta) -> None:
     """The link is signed for its action, says when it ends, and the mail says so too."""
-    words = sent(notice, scene(password_state="mark")).words
+    words = sent(notice, scene(access_state="mark")).words
     assert words.button is not None
     link = token.read_link(KEYS, action, words.button.url.rpartition("/")[2], NOW)
     assert link is not None
