@@ -28,9 +28,10 @@ from sqlalchemy import (
 from sqlalchemy.sql.dml import Update
 
 from storage import raw
+from storage.conditions import OUTBOX_CLAIMED, OUTBOX_WAITING
 from storage.outbox import COLUMNS, DOUBTS, DUE, OutboxEntry, State, read
 from storage.statement import Statement
-from storage.tables import OUTBOX, OUTBOX_CLAIMED, OUTBOX_WAITING
+from storage.tables import OUTBOX
 
 LOOK_AHEAD = 256
 """Due rows among which recipients are chosen; bounds the work of one claim."""

@@ -21,10 +21,11 @@ from gateway.core.token import Named, outbox_name
 from gateway.errors import UnknownEntry
 from gateway.mail.message import address_key
 from storage import board, raw
+from storage.conditions import OUTBOX_ENDED, OUTBOX_WAITING
 from storage.drafts import read_view, write_view
 from storage.seals import added
 from storage.statement import Statement
-from storage.tables import MESSAGE_ID, OUTBOX, OUTBOX_ENDED, OUTBOX_WAITING
+from storage.tables import MESSAGE_ID, OUTBOX
 
 
 class State(StrEnum):

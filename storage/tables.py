@@ -12,16 +12,8 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, Boolean, Column, ForeignKey, Index, LargeBinary, Table, Text, false
 from sqlmodel import Field, SQLModel
 
+from storage import conditions as of
 from storage.columns import NEVER_AGAIN, TableRow, index_of_some, json_column, reference, text_column
-
-OUTBOX_WAITING = "state NOT IN ('sent', 'failed', 'recalled')"
-OUTBOX_CLAIMED = "claimed_until IS NOT NULL"
-OUTBOX_KEPT = "data IS NOT NULL AND state IN ('sent', 'failed', 'recalled')"
-OUTBOX_ENDED = "state IN ('failed', 'recalled')"
-RAW_KEPT = "data IS NOT NULL"
-BOUNCES = "undeliverable_since IS NOT NULL"
-JOURNAL_DUPLICATE = "reason = 'duplicate'"
-"""SQLite uses such an index only for a query that repeats these very words."""
 
 
 class RawRow(TableRow, table=True):
@@ -35,7 +27,7 @@ class RawRow(TableRow, table=True):
     """When they came last."""
     deleted_at: datetime | None = None
 
-    __table_args__ = (index_of_some("ix_raw_kept", RAW_KEPT, "created_at"),)
+    __table_args__ = (index_of_some("ix_raw_kept", of.RAW_KEPT, "created_at"),)
 
 
 class JournalRow(TableRow, table=True):
@@ -73,7 +65,7 @@ class JournalRow(TableRow, table=True):
 
     __table_args__ = (
         index_of_some("ix_journal_waiting", "state <> 'settled'", "state", "id"),
-        index_of_some("ix_journal_duplicate", JOURNAL_DUPLICATE, "message_id"),
+        index_of_some("ix_journal_duplicate", of.JOURNAL_DUPLICATE, "message_id"),
         index_of_some("ix_journal_settled", "settled_at IS NOT NULL", "settled_at", "reason"),
         NEVER_AGAIN,
     )
@@ -94,7 +86,7 @@ class ContactRow(TableRow, table=True):
     links_used: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     undeliverable_since: datetime | None = None
 
-    __table_args__ = (index_of_some("ix_contact_undeliverable", BOUNCES, "undeliverable_since"),)
+    __table_args__ = (index_of_some("ix_contact_undeliverable", of.BOUNCES, "undeliverable_since"),)
 
 
 class SessionRow(TableRow, table=True):
@@ -291,12 +283,12 @@ class OutboxRow(TableRow, table=True):
     sent_at: datetime | None = None
 
     __table_args__ = (
-        index_of_some("ix_outbox_waiting", OUTBOX_WAITING, "not_before", "id", "state"),
-        index_of_some("ix_outbox_ended", OUTBOX_ENDED, "state", "not_before"),
-        index_of_some("ix_outbox_claimed", OUTBOX_CLAIMED, "recipient_key"),
+        index_of_some("ix_outbox_waiting", of.OUTBOX_WAITING, "not_before", "id", "state"),
+        index_of_some("ix_outbox_ended", of.OUTBOX_ENDED, "state", "not_before"),
+        index_of_some("ix_outbox_claimed", of.OUTBOX_CLAIMED, "recipient_key"),
         Index("ix_outbox_recipient", "recipient_key", "created_at"),
         Index("ix_outbox_ticket", "ticket", "id"),
-        index_of_some("ix_outbox_kept", OUTBOX_KEPT, "created_at"),
+        index_of_some("ix_outbox_kept", of.OUTBOX_KEPT, "created_at"),
         NEVER_AGAIN,
     )
 

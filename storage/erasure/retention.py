@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, delete, exists, func, select, text, update
 
 from gateway.core.lifecycle import Status
+from storage.conditions import OUTBOX_KEPT, OUTBOX_WAITING, RAW_KEPT
 from storage.erasure.steps import IN_FLIGHT, NOBODY, Erasure
 from storage.journal import HELD, SETTLED, UNSETTLED
 from storage.outbox import OPEN, State
@@ -23,11 +24,8 @@ from storage.tables import (
     ENTRY,
     JOURNAL,
     OUTBOX,
-    OUTBOX_KEPT,
-    OUTBOX_WAITING,
     PARTICIPANT,
     RAW,
-    RAW_KEPT,
     SESSION,
     TICKET,
 )

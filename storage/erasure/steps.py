@@ -16,6 +16,7 @@ from sqlalchemy.sql.dml import Delete, Update
 
 from gateway.mail.message import Address
 from storage.board_tables import CARD
+from storage.conditions import JOURNAL_DUPLICATE
 from storage.contacts import Contacts
 from storage.journal import SETTLED
 from storage.outbox import OPEN, State
@@ -27,7 +28,6 @@ from storage.tables import (
     DRAFT,
     ENTRY,
     JOURNAL,
-    JOURNAL_DUPLICATE,
     LINK,
     MESSAGE_ID,
     OUTBOX,
