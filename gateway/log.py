@@ -111,6 +111,9 @@ def _send_to(handler: logging.Handler, formatter: logging.Formatter) -> None:
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
     logging.getLogger("replydesk").setLevel(logging.INFO)
+    # No line names a place in the source, a thread or a process: looking for them is a third of what a line costs.
+    logging._srcfile = None  # As the manual of `logging` says under "Optimization".
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 
 
 def _is_journal(descriptor: int) -> bool:
@@ -125,7 +128,9 @@ def _priority(record: logging.LogRecord) -> str:
 
 
 def _time(record: logging.LogRecord) -> str:
-    return datetime.fromtimestamp(record.created, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    moment = datetime.fromtimestamp(record.created, UTC)
+    # As strftime would write it, at a fifth of its time.
+    return f"{moment.replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
 
 def _fields(record: logging.LogRecord) -> dict[str, object]:
@@ -146,7 +151,9 @@ def _quoted(text: str) -> str:
 
 def _one_line(text: str, most: int = 2000) -> str:
     # What a peer said may hold line ends; a log line must stay one line.
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)[:most]
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return text[:most]
 
 
 def _trace(formatter: logging.Formatter, record: logging.LogRecord) -> str:

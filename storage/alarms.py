@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
+from storage.statement import Statement
 from storage.tables import ALARM
 
 AGAIN_AFTER = timedelta(hours=1)
@@ -15,6 +16,9 @@ NO_RELAY, REFUSED_US = "relay-unavailable", "relay-refuses"
 DISK, AUDIT, WORKER = "disk", "audit", "worker"
 JOB, CANARY = "job:", "canary:"
 """Begin keys of alarms about the jobs and the probes."""
+
+
+_RAISED = Statement(select(ALARM.c.raised_at, ALARM.c.cleared_at).where(ALARM.c.key == bindparam("which")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +35,7 @@ class Alarms:
 
     def raise_(self, key: str, text: str, now: datetime) -> bool:
         """Write an alarm down; True when the operator should hear of it now."""
-        row = self._connection.execute(
-            select(ALARM.c.raised_at, ALARM.c.cleared_at).where(ALARM.c.key == key)
-        ).one_or_none()
+        row = _RAISED.row(self._connection, {"which": key})
         if row is None:
             self._connection.execute(insert(ALARM).values(key=key, text=text, raised_at=now))
             return True

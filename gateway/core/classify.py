@@ -176,11 +176,13 @@ def _calendar_answer(mail: Mail) -> bool:
 
 def _pressed_only(mail: Mail) -> bool:
     """An invitation was accepted, and nothing said. Whoever declines, or writes with it, is heard."""
+    if not _calendar_answer(mail):
+        return False
     events, message = mail.message.events, mail.message
     known = {_squeezed(w) for e in events for w in (e.summary, e.where, message.subject)}
     new = [line for line in message.reply_text.splitlines() if _squeezed(line) and _squeezed(line) not in known]
     accepted = all(event.answer in ("ACCEPTED", "TENTATIVE") for event in events)
-    return _calendar_answer(mail) and accepted and not new
+    return accepted and not new
 
 
 def _squeezed(line: str) -> str:

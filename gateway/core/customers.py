@@ -102,9 +102,10 @@ def recalled(case: Case) -> Ticket | None:
     """The open ticket of a mail its author wants to take back: `Recall: Printer`, and one line that names the mail.
     Programs of no language do it otherwise."""
     label, _, subject = case.message.subject.partition(":")
-    named, text = " ".join(subject.split()), " ".join(case.message.reply_text.split())
-    shape = label.strip() and named and is_naming(text, named) and not is_reply(case.message.subject)
-    if case.ticket is not None or not shape:
+    named = " ".join(subject.split())
+    if case.ticket is not None or not (label.strip() and named):
+        return None
+    if not is_naming(" ".join(case.message.reply_text.split()), named) or is_reply(case.message.subject):
         return None
     same = (t for t in case.facts.own_tickets if base_subject(t.subject) == base_subject(named))
     return next((t for t in same if t.requester.key == case.author.key), None)

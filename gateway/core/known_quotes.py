@@ -177,6 +177,8 @@ def with_unknown(body_text: str, new_text: str, entries: Iterable[Entry], is_our
 
 def left_out(entry: Entry) -> int:
     """Lines of an entry's mail that are not shown with it, because they quote what the ticket holds."""
+    if entry.new_text == entry.body_text:
+        return 0
     whole, shown = (
         sum(1 for line in t.split("\n") if line.strip()) for t in (without_noise(entry.body_text), entry.new_text)
     )

@@ -45,8 +45,9 @@ _CALLER = re.compile(
     r"|llamada|chiamata|oproep|po[lł]ączenie)?(?: (?:from|von|de|da|van|od))?:? ?[+\d][\d ()/.-]{4,}",
     re.I,
 )
-_FORMS = re.compile(
-    r"wpcf7|wordpress|shopify|typeform|jotform|formresponse\.|wufoo|gravity-?forms|formspree|ninja-?forms|wpforms", re.I
+_FORMS = (
+    *("wpcf7", "wordpress", "shopify", "typeform", "jotform", "formresponse.", "wufoo", "gravityforms"),
+    *("gravity-forms", "formspree", "ninjaforms", "ninja-forms", "wpforms"),
 )
 
 
@@ -59,4 +60,4 @@ def is_shared(who: Address) -> bool:
 def is_known_form(message: Message) -> bool:
     """Whether a well-known form sent it, by a field only it writes, its program or its address."""
     said = (message.author.address if message.author else "", message.header("x-mailer"), *message.headers)
-    return _FORMS.search("\n".join(said)) is not None
+    return any(map("\n".join(said).lower().__contains__, _FORMS))

@@ -13,6 +13,7 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 
 from gateway.core.blocking import PROVIDERS
 from gateway.core.decision import Decision, Robot
@@ -28,7 +29,8 @@ KEPT = 20_000
 """Texts remembered; beyond, the one not seen for longest is forgotten."""
 _READ = 2_000
 """Characters of a text by which mails are compared."""
-_TOKEN = re.compile(r"\S*(?:\d|://)\S*")
+_TOKEN = re.compile(r"\d|://")
+"""A word that holds it is a number, a reference or a link."""
 _WORD = re.compile(r"[^\W\d_]+")
 _ALL = "all"
 
@@ -218,9 +220,17 @@ def words(message: Message) -> str:
 
 
 def _of_words(subject: str, said: str) -> str:
-    text = _letters(said[:_READ])
+    return _compared(subject, said[:_READ])
+
+
+@lru_cache(maxsize=4)
+def _compared(subject: str, said: str) -> str:
+    """Kept for a moment, for a mail's words are asked for several times while it is decided about."""
+    text = _letters(said)
     return text if text.count(" ") >= 2 else f"{_letters(base_subject(subject))}: {text}"
 
 
 def _letters(text: str) -> str:
-    return " ".join(_WORD.findall(_TOKEN.sub(" ", text))).casefold()
+    if _TOKEN.search(text):
+        text = " ".join(word for word in text.split() if not _TOKEN.search(word))
+    return " ".join(_WORD.findall(text)).casefold()

@@ -53,6 +53,11 @@ _MARKS = re.compile(
     r"(?i)[a-z]_quote|yahoo_quoted|zmail_extra|moz-cite|reference-message|divRplyFwdMsg|appendonsend|stopSpelling|OLK_SRC"
     r"|separator-line|replySplit|isForwardContent|border-top|<blockquote[^>]{0,300}\bcite|name=.quote"
 )
+_HINTS = (
+    *("quote", "zmail_extra", "moz-cite", "reference-message", "rplyfwd", "appendonsend", "stopspelling", "olk_src"),
+    *("separator-line", "replysplit", "isforwardcontent", "border-top"),
+)
+"""In lower case: one of these stands wherever `_MARKS` finds something, and they are found in a tenth of the time."""
 _QUOTE_START_ID = re.compile(
     r"(?i)^(?:x_)*(?:divRplyFwdMsg|appendonsend|stopSpelling|OLK_SRC_BODY_SECTION|yahoo_quoted_.*"
     r"|mail-editor-reference-message-container|ms-outlook-mobile-body-separator-line|replySplit|isForwardContent)$"
@@ -165,7 +170,7 @@ def lines(html: str, *, pictures: bool = False, paints: bool = False) -> tuple[T
 
 def marks_quotation(html: str) -> bool:
     """A cheap first look: False for markup in which no mail program marks a quotation."""
-    return bool(_MARKS.search(html))
+    return any(map(html.lower().__contains__, _HINTS)) and bool(_MARKS.search(html))
 
 
 def to_text(html: str) -> str:

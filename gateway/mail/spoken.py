@@ -21,16 +21,23 @@ def spoken(text: str) -> str:
     """Its ISO 639-1 code; the empty string for a text too short, mixed, or in no language CLD2 is sure of."""
     detector = _detector()
     sample = text[:SAMPLE]
-    if detector is None or sum(map(str.isalpha, sample)) < LEAST:
+    if detector is None or not _has_letters(sample):
         return ""
     # CLD2 refuses signs nobody sees.
-    clean = "".join(sign if sign.isprintable() else " " for sign in sample)
+    clean = sample.replace("\n", " ")
+    if not clean.isprintable():
+        clean = "".join(sign if sign.isprintable() else " " for sign in clean)
     try:
         sure, _, found = detector.detect(clean)
     except detector.error:
         return ""
     _, code, percent, _ = found[0]
     return str(code) if sure and percent >= MOST_OF_IT and code != "un" else ""
+
+
+def _has_letters(sample: str) -> bool:
+    """Enough of them; most texts show that in their first line."""
+    return any(sum(map(str.isalpha, part)) >= LEAST for part in (sample[: 4 * LEAST], sample))
 
 
 @cache

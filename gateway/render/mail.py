@@ -200,7 +200,9 @@ def quoted(text: str) -> str:
 
 def preheader(text: str) -> Markup:
     """What an inbox shows beside the subject: the beginning of the text, and room after it, so that nothing follows."""
-    shown = textwrap.shorten(text, _PREHEADER, placeholder=" …")
+    # Of a long text only this can be seen: `shorten` would take all of it apart.
+    beginning = " ".join(text.split(None, 3 * _PREHEADER)[: 3 * _PREHEADER])[: 4 * _PREHEADER]
+    shown = textwrap.shorten(beginning, _PREHEADER, placeholder=" …")
     return escape(shown + PREHEADER_FILL * (_PREHEADER - len(shown)))
 
 

@@ -48,6 +48,9 @@ class Replies(asyncio.Protocol):
 
     async def next(self, seconds: float) -> SMTPResponse:
         """The next reply. Raises an `SMTPException` when none comes in that time, or what comes is none."""
+        if (reply := self._taken()) is not None:
+            # What the relay said in one packet needs no waiting.
+            return reply
         async with asyncio.timeout(seconds):
             while (reply := self._taken()) is None:
                 if self._lost:

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from gateway.core.decide import decide
-from gateway.core.storms import Storms, WroteLately
+from gateway.core.storms import Storms, WroteLately, words
 from gateway.core.window import Budget
 from gateway.mail.message import Address
 from tests.conftest import NOW
@@ -110,3 +110,11 @@ def test_where_alike_mails_may_pass_each_is_answered(pass_alike: bool) -> None:
         write(storms, f"user{n}@firm.example", 60 * n, text)
     mail = message(Address("new@firm.example"), body_text=text, reply_text=text)
     assert (storms.repeated(mail, "new@firm.example", NOW + timedelta(hours=20)) is None) is pass_alike
+
+
+def test_numbers_references_and_links_make_no_difference() -> None:
+    """Words that hold a digit or a link are left out, and so are marks and the size of letters."""
+    said = "Your\u00a0order RD-1042-7KQ4TN, sent (on 3.4.) to Größe_x: see http://x.example/a or a1b it's\tDONE"
+    mail = message(KIM, subject="Re: x", reply_text=said)
+    assert words(mail) == "your order sent on to grösse x see or it s done"
+    assert words(message(KIM, subject="Case 12 again", reply_text="Done 4711")) == "case again: done"

@@ -119,3 +119,20 @@ def test_depth_costs_nothing() -> None:
     lines = html_text.lines("<blockquote>" * 20_000 + "deep")
     assert lines[-1].text == "deep"
     assert lines[-1].level == 20
+
+
+@pytest.mark.parametrize(
+    "mark",
+    [
+        *('<div class="GMAIL_QUOTE">', "<div class=yahoo_quoted>", "<div class=zmail_extra>", "<div class=moz-cite-x>"),
+        *("<div id=mail-editor-reference-message-container>", "<div id=x_divRplyFwdMsg>", "<div id=appendonsend>"),
+        *("<div id=stopSpelling>", "<span id=OLK_SRC_BODY_SECTION>", "<hr id=ms-outlook-mobile-body-separator-line>"),
+        *("<p id=replySplit>", "<p id=isForwardContent>", "<div style='Border-Top:solid'>", '<div name="quote">'),
+        '<blockquote style="x" type="cite">',
+    ],
+)
+def test_marks_of_a_quotation_are_seen_at_the_first_look(mark: str) -> None:
+    """However they are written; nothing else counts as one."""
+    assert html_text.marks_quotation(f"<p>Thank you</p>{mark}old")
+    assert html_text.marks_quotation(f"<p>Thank you</p>{mark.upper()}old")
+    assert not html_text.marks_quotation("<p>A quote of our price</p><blockquote>text</blockquote>")

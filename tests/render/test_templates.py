@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import re
+import textwrap
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -17,8 +19,9 @@ from gateway.core.policy import Policy
 from gateway.core.ticket import Entry, EntryKind, Role, Ticket
 from gateway.errors import TemplateError
 from gateway.mail.message import Address
+from gateway.mail.new_text import PREHEADER_FILL
 from gateway.render import examples
-from gateway.render.mail import PACKAGED, Templates, filled, quoted, reflow
+from gateway.render.mail import PACKAGED, Templates, filled, preheader, quoted, reflow
 
 REPLY = examples.outbounds(Notice.REPLY, "de")[0]
 NOTICE = examples.outbounds(Notice.AGENT_NOTICE, "en")[0]
@@ -390,3 +393,13 @@ def test_every_notice_the_core_composes_can_be_written(
     )
     raw = packaged.write(outbound)
     assert f"Message-ID: <{outbound.message_id}>".encode() in raw.replace(b"\r\n ", b" ")
+
+
+def test_preheader_is_the_beginning_of_the_text() -> None:
+    """What `textwrap.shorten` makes of the whole, although only its first words are looked at."""
+    rng = random.Random(3)
+    for _ in range(2_000):
+        words = ("x" * rng.choice([1, 2, 9, 40, 99, 100, 101, 700]) for _ in range(rng.randrange(400)))
+        text = "".join(word + rng.choice([" ", "\n", "  \n\n ", "-", "\u00a0", "\t"]) for word in words)
+        shown = textwrap.shorten(text, 100, placeholder=" …")
+        assert str(preheader(text)) == shown + PREHEADER_FILL * (100 - len(shown))

@@ -97,7 +97,7 @@ class SmtpSession(aiosmtpd.SMTP):
         self._conduct = admission.Conduct(self._options)
         self._bytes_since_reply = 0
         self._last_reply_at = loop.time()
-        self._timeout_suspended = False
+        self._timeout_suspended, self._silent_until = False, 0.0
 
     def _verbs(self) -> dict[str, Verb]:
         hellos: dict[str, Verb] = {"HELO": self._helo, "EHLO": self._ehlo}
@@ -345,8 +345,6 @@ class SmtpSession(aiosmtpd.SMTP):
         hop, envelope = self._hop(transaction), transaction.envelope(self.peer)
         # While the peer waits for us its silence is no fault of its own.
         self._timeout_suspended = True
-        if self._timeout_handle is not None:
-            self._timeout_handle.cancel()
         reply = await self._listening.commits.commit(data, hop, envelope)
         self._timeout_suspended = False
         self._reset_timeout()
@@ -381,12 +379,19 @@ class SmtpSession(aiosmtpd.SMTP):
     def _reset_timeout(self, duration: float | None = None) -> None:
         # Bytes of a PROXY header do not prolong the time it has.
         waits_for_header = not self.peer.admitted and self._timeout_handle is not None
-        if not self._timeout_suspended and (duration is not None or not waits_for_header):
+        if self._timeout_suspended or (duration is None and waits_for_header):
+            return
+        self._silent_until = self.loop.time() + (duration or self._options.timeout_seconds)
+        if self._timeout_handle is None or self._timeout_handle.when() > self._silent_until:
             super()._reset_timeout(duration)
 
     def _timeout_cb(self) -> None:
-        log.info("connection closed", extra={**self.peer.fields, "reply": str(replies.TIMED_OUT)})
-        self.hang_up(replies.TIMED_OUT)
+        left = self._options.timeout_seconds if self._timeout_suspended else self._silent_until - self.loop.time()
+        if left > 0:  # One timer serves many commands: it costs more than their own work.
+            super()._reset_timeout(left)
+        else:
+            log.info("connection closed", extra={**self.peer.fields, "reply": str(replies.TIMED_OUT)})
+            self.hang_up(replies.TIMED_OUT)
 
     # --- the end ------------------------------------------------------------------------------
 
