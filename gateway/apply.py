@@ -21,6 +21,7 @@ from gateway.core.token import fingerprint
 from gateway.mail.message import Address
 from gateway.mail.sentence import code
 from gateway.render.mail import Templates
+from gateway.render.wire import Enclosed, attach
 from storage.contacts import Contact
 from storage.drafts import DROPPED, SENT
 from storage.tickets import Applied
@@ -83,6 +84,9 @@ class Notices:
     ) -> int | None:
         """A composed mail as it is, to whomever it names. Id of the outbox row; None when it is in line already."""
         message = self._templates.write(outbound)
+        if picture := outbound.words.picture:
+            shown = Enclosed("chart.png", "image/png", picture.png, picture.content_id)
+            message = attach(message, [shown])
         return tx.outbox.add(
             outbound, message, now, entry_id=entry, journal_id=journal, not_before=not_before, view=view
         )

@@ -9,6 +9,7 @@ from gateway.core.looked_up import Asked, Found
 from gateway.mail.message import Address
 from storage.contacts import Contacts
 from storage.reads import TicketReads, Wanted
+from storage.reports import Reports
 
 
 class Lookups:
@@ -16,11 +17,14 @@ class Lookups:
 
     def __init__(self, connection: Connection) -> None:
         self._contacts, self._reads = Contacts(connection), TicketReads(connection)
+        self._reports = Reports(connection)
 
     def find(self, asked: Asked | None, most: int) -> Found | None:
         """The latest activity first; None when nothing is asked."""
         if asked is None:
             return None
+        if asked.period:
+            return Found(counted=tuple(self._reports.facts(asked.period.since, asked.period.until)))
         wanted = Wanted(
             status=Status.WAITING_ON_CONTACT.value if asked.waiting else "open" if asked.open else "",
             text=asked.text,

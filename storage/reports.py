@@ -14,6 +14,7 @@ from storage.tables import ENTRY, RATING, TICKET
 from storage.threads import REOPENED
 
 BATCH = 500
+UNKNOWN = "?"
 _OUTSIDE = (Role.REQUESTER.value, Role.PARTICIPANT.value, Role.STRANGER.value)
 
 
@@ -42,15 +43,18 @@ class Reports:
     def _batch(self, rows: Sequence[object]) -> list[CountedTicket]:
         tickets = [row._mapping for row in rows]  # type: ignore[attr-defined]  # rows of SQLAlchemy
         numbers = [t["number"] for t in tickets]
-        said: dict[int, list[tuple[datetime, bool]]] = {}
+        said: dict[int, list[tuple[datetime, str]]] = {}
         reopened: dict[int, list[datetime]] = {}
         counted = or_(ENTRY.c.kind == EntryKind.CORRESPONDENCE.value, ENTRY.c.event == REOPENED)
-        entries = select(ENTRY.c.ticket, ENTRY.c.created_at, ENTRY.c.author_role, ENTRY.c.event, ENTRY.c.collapsed)
+        columns = ("ticket", "created_at", "author_address", "author_role", "event", "collapsed")
+        entries = select(*(ENTRY.c[name] for name in columns))
         for row in self._connection.execute(entries.where(ENTRY.c.ticket.in_(numbers), counted).order_by(ENTRY.c.id)):
             if row.event == REOPENED:
                 reopened.setdefault(row.ticket, []).append(row.created_at)
             elif not row.collapsed and (row.author_role == Role.AGENT.value or row.author_role in _OUTSIDE):
-                said.setdefault(row.ticket, []).append((row.created_at, row.author_role == Role.AGENT.value))
+                # An agent whose address was erased is one all the same.
+                by = (row.author_address or UNKNOWN) if row.author_role == Role.AGENT.value else ""
+                said.setdefault(row.ticket, []).append((row.created_at, by))
         asked = select(RATING.c.ticket, RATING.c.value, RATING.c.rated_at).where(RATING.c.ticket.in_(numbers))
         rated = {row.ticket: row for row in self._connection.execute(asked)}
         return [

@@ -32,7 +32,7 @@ BASE: dict[str, Any] = {
     ],
     "agents": [{"address": ANNA, "name": "Anna Agent"}, {"address": LEAD, "name": "Bob Lead", "lead": True}],
     "lifecycle": {"close_after_days": 0, "remind_after_days": 0},
-    "digest": {"agents_at": "", "review_at": ""},
+    "digest": {"agents_at": "", "review_at": "", "report_at": ""},
 }
 TEMPLATES = Templates()
 

@@ -63,7 +63,7 @@ def on_database(
 ) -> JobContext:
     settings = Settings(
         mailboxes=[MailboxSettings(address=b.address) for b in policy.mailboxes],
-        digest=digest or DigestSettings(agents_at="", review_at=""),
+        digest=digest or DigestSettings(agents_at="", review_at="", report_at=""),
         file=folder / "x.toml",
     )
     return JobContext(database, Desk(policy, TEMPLATES), lambda: clock() + nth * timedelta(milliseconds=1), settings)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from tests.room import ERIKA, KARL, Room, room
 from tests.test_canary import ALARM, CLEAR, told
 
 EVERYTHING: dict[str, Any] = {
-    "digest": {"agents_at": "07:30", "review_at": "07:30"},
+    "digest": {"agents_at": "07:30", "review_at": "07:30", "report_at": "07:30"},
     "rating": {"after_hours": 1},
     "canary": {"every_minutes": 10},
     "retention": {"raw_days": 30},
@@ -52,6 +52,7 @@ async def test_each_is_written_down(database: Database, clock: Clock, tmp_path: 
         "canary",
         "digest",
         "ratings",
+        "report",
         "retention",
         "review",
         "sessions",
@@ -192,8 +193,17 @@ async def test_fired_twice_at_once_by_two_daemons(database_url: str, clock: Cloc
         await one.database.close()
 
 
-@pytest.mark.parametrize("name", ["digest", "review"])
-async def test_a_clock_that_was_wrong(database: Database, clock: Clock, tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "due_at"),
+    [
+        ("digest", NOW + timedelta(hours=22)),
+        ("review", NOW + timedelta(hours=22)),
+        ("report", datetime(2026, 4, 1, 7, 30, tzinfo=UTC)),
+    ],
+)
+async def test_a_clock_that_was_wrong(
+    database: Database, clock: Clock, tmp_path: Path, name: str, due_at: datetime
+) -> None:
     """A next run that was written down while the clock was two months ahead is not believed once it is right."""
     r = room(database, clock, tmp_path, **EVERYTHING)
     await look(r)
@@ -201,10 +211,10 @@ async def test_a_clock_that_was_wrong(database: Database, clock: Clock, tmp_path
     await look(r)
     clock.now = NOW
     await look(r)
-    assert (await rows(r))[name].due_at == NOW + timedelta(hours=22)
+    assert (await rows(r))[name].due_at == due_at
     ticket = (await r.mail(ERIKA)).ticket or 0
     assert ticket
-    clock.now = NOW + timedelta(hours=22, minutes=1)
+    clock.now = due_at + timedelta(minutes=1)
     await look(r)
     assert (await rows(r))[name].ran_at == clock.now
     if name == "digest":

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import argparse
-from datetime import date, time, timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from gateway.cli.show import Json
     from gateway.core.report import Figures
 
-DAYS = 30
-"""Without --from: so many, up to today."""
-BY = ("agent", "mailbox", "tag", "week")
-
 
 def configure(parser: argparse.ArgumentParser) -> None:
+    from gateway.core.report import BY, DAYS
+
     parser.add_argument("--from", dest="since", type=_day, metavar="DATE", help=f"first day (default: {DAYS} days ago)")
     parser.add_argument("--to", dest="until", type=_day, metavar="DATE", help="last day (default: today)")
     parser.add_argument("--by", choices=BY, default="", help="a line for each")
@@ -27,7 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from gateway.cli import WrongUsage, show
     from gateway.cli.site import now, opened
-    from gateway.core.report import AGE_NAMES, Period, figures, grouped
+    from gateway.core.report import AGE_NAMES, DAYS, Period, figures, grouped
 
     with opened(args) as site:
         hours, moment = site.policy.hours, now()
@@ -36,12 +34,9 @@ def run(args: argparse.Namespace) -> int:
         first = args.since or last - timedelta(days=DAYS)
         if first > last:
             raise WrongUsage(f"{first} is after {last}")
-        period = Period(hours.on(first, time()), hours.on(last + timedelta(days=1), time()))
+        period = Period.of_days(first, last, hours)
         facts = site.database.read_now(lambda tx: tx.reports.facts(period.since, period.until))
-        found = [
-            figures(name, tickets, period, hours, moment)
-            for name, tickets in grouped(facts, args.by, hours, period).items()
-        ]
+        found = [figures(group, hours, moment) for group in grouped(facts, args.by, site.policy, period)]
         rows = [_row(f) for f in found]
         if args.json:
             show.as_json({"from": str(first), "to": str(last), "by": args.by, "groups": rows})

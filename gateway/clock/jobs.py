@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from functools import partial
 
-from gateway.clock import canary, retention, tickets, words
+from gateway.clock import canary, reports, retention, tickets, words
 from gateway.clock.context import JobContext
 from gateway.core import digest
 from gateway.core.compose import Scene
@@ -175,6 +175,7 @@ JOBS: tuple[Job, ...] = (
     Job("tickets", timedelta(minutes=1), tickets.tick_tickets),
     Job("digest", timedelta(minutes=1), send_digest, daily=True),
     Job("review", timedelta(minutes=1), send_review, daily=True),
+    Job(reports.JOB, timedelta(minutes=1), reports.send_report, daily=True),
     Job("audit", timedelta(minutes=1), audit_nightly, daily=True),
     Job("ratings", timedelta(minutes=5), tickets.ask_for_ratings),
     Job("canary", canary.EVERY, canary.send_probe),

@@ -244,6 +244,7 @@ class LifecycleSettings(_Section):
 class DigestSettings(_Section):
     agents_at: Annotated[str, AfterValidator(checked_optional_clock)] = "07:30"
     review_at: Annotated[str, AfterValidator(checked_optional_clock)] = "07:30"
+    report_at: Annotated[str, AfterValidator(checked_optional_clock)] = "07:30"
 
 
 class RatingSettings(_Section):

@@ -303,6 +303,7 @@ _ARGUMENTS: dict[Verb, Callable[[Verb, str, Sequence[str], Sequence[str]], Comma
     Verb.SHOW: _number,
     Verb.SEARCH: _words_needed,
     Verb.CUSTOMER: _address_or_nothing,
+    Verb.REPORT: _rest,
     Verb.ASK: _asked,
     Verb.ASSIGN: _name,
     Verb.STATUS: _status,
@@ -328,7 +329,7 @@ _NOT_PARKED = ((Verb.CLOSE, Verb.SNOOZE), (Verb.SPAM, Verb.SNOOZE))
 _MOVES = (Verb.SPLIT, Verb.MERGE, Verb.MOVE)
 PEOPLE = (Verb.FROM, Verb.TO, Verb.FOR, Verb.REQUESTER)
 """They name whom a new request is of."""
-LOOKS = (Verb.LIST, Verb.SHOW, Verb.SEARCH, Verb.CUSTOMER, Verb.TEXTS)
+LOOKS = (Verb.LIST, Verb.SHOW, Verb.SEARCH, Verb.CUSTOMER, Verb.TEXTS, Verb.REPORT)
 """They look something up."""
 ASSIGNS = (Verb.ASSIGN, Verb.TAKE, Verb.GIVE)
 _ALONE = (*_MOVES, *LOOKS, Verb.UNDO, Verb.DRAFTS, Verb.AWAY, Verb.BACK)

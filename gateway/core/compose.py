@@ -25,6 +25,7 @@ from gateway.core.notice import (
     Notice,
     NoticeRequest,
     Outbound,
+    Picture,
     Section,
     TicketWords,
     Words,
@@ -80,6 +81,8 @@ class Scene:
     """Tickets that were merged into this one, by number: what their customers know it by."""
     merged: Ticket | None = None
     """The ticket that was merged into this one just now."""
+    picture: Picture | None = None
+    """Of a digest."""
 
 
 _NEVER_ANSWERED = frozenset({Notice.CANARY, Notice.OPERATOR_ALARM, Notice.AGENT_RECEIPT})
@@ -299,6 +302,7 @@ def _words(request: NoticeRequest, scene: Scene, policy: Policy, box: Mailbox, l
         listed=tuple(_listed(t, policy, language) for t in scene.listed[:LISTED]),
         choices=choices_of(request, scene, policy, language),
         statuses=statuses.meanings(policy, language) if request.notice is Notice.REQUEST_RECEIVED else (),
+        picture=replace(scene.picture, content_id=f"picture.{message_id}") if scene.picture else None,
     )
 
 

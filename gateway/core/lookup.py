@@ -1,4 +1,4 @@
-"""What agents look up by mail: `#list`, `#show`, `#search`, `#customer`. Nothing changes by it.
+"""What agents look up by mail: `#list`, `#show`, `#search`, `#customer`, `#report`. Nothing changes by it.
 
 Pure: `asked` says which tickets are wanted, the store finds them, `answer` makes a mail of them. An agent finds the
 tickets of the mailboxes they work for, and those they have themselves.
@@ -12,7 +12,7 @@ from datetime import datetime
 from difflib import get_close_matches
 
 from gateway import texts
-from gateway.core import buttons, language, orders, token
+from gateway.core import buttons, language, orders, report_mail, token
 from gateway.core.agent_mail import AgentCase
 from gateway.core.case import Case
 from gateway.core.decision import Decision, Why
@@ -32,7 +32,7 @@ from gateway.texts import mark as _
 
 SHOWN = 25
 """Tickets of one answer; the rest is counted."""
-VERBS = (Verb.LIST, Verb.SHOW, Verb.SEARCH, Verb.CUSTOMER)
+VERBS = (Verb.LIST, Verb.SHOW, Verb.SEARCH, Verb.CUSTOMER, Verb.REPORT)
 _MINE = mark_in("list", "mine|my")
 _LISTS: dict[str, str] = {
     _MINE: _("With you"),
@@ -67,6 +67,8 @@ def asked(case: Case) -> Asked | None:
     """Which tickets the order wants to see; None when it wants none, or names nobody."""
     if case.agent is None or case.order.problems:
         return None
+    if case.order.has(Verb.REPORT):
+        return report_mail.asked(case)
     found = _list(case, case.agent, texts.catalog(""))
     return found.asked if found else None
 
@@ -79,6 +81,8 @@ def answer(on: AgentCase) -> Decision | None:
         return None
     if verb is Verb.SHOW:
         return _shown(on)
+    if verb is Verb.REPORT:
+        return report_mail.answer(on)
     words = texts.catalog(language.of_agent(on.agent, None, case.policy))
     wanted = _list(case, on.agent, words)
     if wanted is None and verb is Verb.CUSTOMER:

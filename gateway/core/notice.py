@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -140,6 +140,19 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture that a mail shows in its text."""
+
+    alt: str
+    """What it shows, in words."""
+    width: int
+    height: int
+    png: bytes = field(repr=False)
+    content_id: str = ""
+    """No angle brackets."""
+
+
+@dataclass(frozen=True, slots=True)
 class ListedTicket:
     """A line in the list of somebody's own tickets."""
 
@@ -207,6 +220,8 @@ class Words:
     """Orders an agent can give by a touch: mails that are already written."""
     brief: bool = False
     """It only says that something happened: no text, no conversation, no list of commands."""
+    picture: Picture | None = None
+    """Of a digest."""
 
 
 FILE_PATH = "/file/"

@@ -304,6 +304,7 @@ SENTENCES: dict[str, str] = {
     "no_such_text": _("#text {0}: there is no such text. Use one of: {1}."),
     "needs_tags": _("{0} needs one word or more, of letters, digits, points and hyphens."),
     "needs_customer": _("#customer needs an e-mail address, or stands in reply to a notice about a ticket."),
+    "no_such_period": _("#report {0}: that is no period. Write a month, 2026-11, or two days, 2026-11-01 2026-11-15."),
     "no_such_list": _("#list {0}: there is no such list. Use one of: {1}."),
     "no_such_absence": _(
         "#away {0}: not understood. Write #away until 2026-12-01 to NAME; both may be left out, NAME is a colleague."

@@ -54,6 +54,7 @@ GROUPS: dict[str, dict[Verb, str]] = {
         Verb.SHOW: _("that ticket with its conversation, to be answered"),
         Verb.SEARCH: _("tickets in which these words stand"),
         Verb.CUSTOMER: _("who that is, and all their tickets"),
+        Verb.REPORT: _("figures of the last 30 days, or of that month; also 2026-11-01 2026-11-15"),
     },
     _("Your own mails"): {
         Verb.AWAY: _("a colleague, else the team, reads your notices meanwhile"),

@@ -52,6 +52,7 @@ class Verb(StrEnum):
     SHOW = "show"
     SEARCH = "search"
     CUSTOMER = "customer"
+    REPORT = "report"
     HELP = "help"
 
 
@@ -98,6 +99,7 @@ FORMS: dict[Verb, str] = {
     Verb.SHOW: _("#show N"),
     Verb.SEARCH: _("#search WORDS"),
     Verb.CUSTOMER: _("#customer [ADDRESS]"),
+    Verb.REPORT: _("#report [2026-11]"),
     Verb.HELP: _("#help"),
 }
 """How each is written, in English; catalogs have it in other languages."""
@@ -143,6 +145,7 @@ _COMMAND_WORDS: dict[Verb, str] = {
     Verb.SHOW: mark_in("command", "show"),
     Verb.SEARCH: mark_in("command", "search|find"),
     Verb.CUSTOMER: mark_in("command", "customer"),
+    Verb.REPORT: mark_in("command", "report"),
     Verb.HELP: mark_in("command", "help"),
 }
 

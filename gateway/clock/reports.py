@@ -1,0 +1,89 @@
+"""Once a month leads read how the last one was."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, time, timedelta
+from functools import partial
+
+from gateway import texts
+from gateway.clock.context import JobContext
+from gateway.core import language, report_mail
+from gateway.core.compose import Scene
+from gateway.core.hours import Hours
+from gateway.core.notice import Audience, Notice, NoticeRequest, Picture
+from gateway.core.policy import Agent
+from gateway.core.report import month_before
+from gateway.core.report_mail import ReportFacts
+from gateway.mail.message import Address
+from gateway.render import chart
+from storage.tx import Tx
+
+JOB = "report"
+
+
+async def send_report(context: JobContext) -> str | None:
+    """The figures of the last month to each lead, on the first business day of a month: claim and mails are one
+    transaction, what they hold is counted and drawn before it."""
+    if not context.settings.digest.report_at:
+        return None
+    now, policy = context.clock(), context.desk.policy
+    at = time.fromisoformat(context.settings.digest.report_at)
+    if not await context.database.write(partial(_is_due, now=now, latest=next_after(now, at, policy.hours))):
+        return ""
+    first, last = month_before(now, policy.hours)
+    made = ReportFacts(first, last, (), now).period(policy)
+    counted = await context.database.read(lambda tx: tx.reports.facts(made.since, made.until))
+    told = ReportFacts(first, last, counted, now)
+    mails = [await _mail(lead, told, context) for lead in policy.agents if lead.lead]
+
+    def work(tx: Tx) -> int | None:
+        if tx.jobs.claim(JOB, now, next_after(now, at, policy.hours)) is None:
+            return None
+        return sum(context.desk.notices.send(tx, *mail) is not None for mail in mails if mail)
+
+    sent = await context.database.write(work)
+    if sent is None:
+        return ""
+    if sent:
+        context.wake()
+    return f"{sent} mails" if sent else "nothing to tell, no mail"
+
+
+def next_after(moment: datetime, at: time, hours: Hours) -> datetime:
+    """The first business day of a month that is yet to come; the first day, where a month has none."""
+    first = moment.astimezone(hours.zone).date().replace(day=1)
+    while True:
+        days = (first + timedelta(days=n) for n in range(28))
+        found = hours.on(next((day for day in days if hours.is_business_day(day)), first), at)
+        if found > moment:
+            return found
+        first = (first + timedelta(days=31)).replace(day=1)
+
+
+def _is_due(tx: Tx, now: datetime, latest: datetime) -> bool:
+    tx.jobs.introduce(JOB, latest)
+    tx.jobs.no_later(JOB, latest)
+    row = tx.jobs.find(JOB)
+    return row is not None and row.due_at <= now
+
+
+async def _mail(lead: Agent, told: ReportFacts, context: JobContext) -> tuple[NoticeRequest, Scene] | None:
+    """None where there is nothing to tell."""
+    policy = context.desk.policy
+    if report_mail.is_empty(
+        ReportFacts(told.first, told.last, report_mail.seen_by(lead, told.tickets, policy), told.now), policy
+    ):
+        return None
+    words = texts.catalog(language.of_agent(lead, None, policy))
+    wanted = report_mail.chart(lead, told, policy, words)
+    data = await asyncio.to_thread(chart.drawn, wanted) if wanted else None
+    picture = Picture(wanted.alt, chart.WIDTH, chart.HEIGHT, data) if wanted and data else None
+    request = NoticeRequest(
+        Notice.AGENT_DIGEST,
+        Address(lead.address, lead.name),
+        Audience.AGENT,
+        report_mail.title(told, policy, words),
+    )
+    sections = report_mail.sections(lead, told, policy, words)
+    return request, Scene(told.now, f"report:{told.first}", sections=sections, picture=picture)
