@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import (
     ColumnElement,
@@ -108,6 +108,16 @@ class Wanted:
 
 
 ANY = Wanted()
+Order = Literal["activity", "waiting", "newest", "oldest"]
+_LATEST = (TICKET.c.last_activity_at.desc(), TICKET.c.number.desc())
+_WAITS = TICKET.c.status.in_([Status.WAITING_ON_CONTACT.value, Status.SOLVED.value])
+_ORDERS: dict[Order, tuple[Any, ...]] = {
+    "activity": _LATEST,
+    "waiting": (case((_WAITS, 0), else_=1), *_LATEST),
+    "newest": (TICKET.c.number.desc(),),
+    "oldest": (TICKET.c.number,),
+}
+"""Latest activity first; after those that wait for their requester; as they were opened."""
 
 
 class TicketReads:
@@ -164,14 +174,10 @@ class TicketReads:
         return None if row is None else entry_of(row.id, row._mapping)
 
     def search(
-        self, wanted: Wanted = ANY, *, waiting_first: bool = False, limit: int = 100, offset: int = 0
+        self, wanted: Wanted = ANY, *, order: Order = "activity", limit: int = 100, offset: int = 0
     ) -> list[Ticket]:
-        """Latest activity first, with `waiting_first` after those that wait for their requester."""
-        order: list[Any] = [TICKET.c.last_activity_at.desc(), TICKET.c.number.desc()]
-        if waiting_first:
-            waits = TICKET.c.status.in_([Status.WAITING_ON_CONTACT.value, Status.SOLVED.value])
-            order.insert(0, case((waits, 0), else_=1))
-        found = _TICKET.where(*self._conditions(wanted)).order_by(*order).limit(limit).offset(offset)
+        by = _ORDERS[order]
+        found = _TICKET.where(*self._conditions(wanted)).order_by(*by).limit(limit).offset(offset)
         return self._with_people(self._connection.execute(found).all())
 
     def count(self, wanted: Wanted) -> int:

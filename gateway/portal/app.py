@@ -20,7 +20,7 @@ from gateway.config import Settings
 from gateway.errors import StorageUnavailable
 from gateway.flow import Desk
 from gateway.mail.message import Envelope
-from gateway.portal import actions, by_mail, enter, pages, rate, register, sign_in, write
+from gateway.portal import actions, by_mail, enter, pages, rate, register, sign_in, time_zone, write
 from gateway.portal.guard import Guard
 from gateway.portal.limits import networks
 from gateway.portal.passwords import Passwords
@@ -68,6 +68,7 @@ PAGES: tuple[PageRoute, ...] = (
     PageRoute("/sign-out", None, sign_in.sign_out, signed_in=True),
     PageRoute("/link", by_mail.link_form, by_mail.link, way="link"),
     PageRoute("/enter/{token}", enter.enter_form, enter.enter, way="link"),
+    PageRoute("/time-zone", time_zone.form, time_zone.choose),
     PageRoute("/forgot", by_mail.forgot_form, by_mail.forgot, way="password"),
     PageRoute("/register/{token}", register.register_form, register.register, way="password"),
     PageRoute("/reset/{token}", register.reset_form, register.reset, way="password"),

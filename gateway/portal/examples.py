@@ -29,6 +29,7 @@ def pages(language: str) -> Iterator[tuple[views.Frame, views.View]]:
         mark="mark",
         languages=languages,
         zone="Europe/Berlin",
+        zone_href="/base/time-zone",
     )
     unknown = replace(known, signed_in="", languages=languages[:1])
     for frame in (known, unknown):
@@ -47,6 +48,7 @@ def _views(language: str) -> Iterator[views.View]:
     yield views.LinkPage(True, "/tickets/1", "notice", ADDRESS, "error")
     yield views.EnterPage(ADDRESS, "/enter/x")
     yield views.EnterPage(ADDRESS, "/enter/x", "/tickets/1")
+    yield views.TimeZonePage((views.ZoneChoice("Europe/Berlin", "Berlin"), views.ZoneChoice("UTC", "UTC")), "/tickets")
     yield views.ForgotPage()
     yield views.ForgotPage(ADDRESS, "error")
     yield views.SetPasswordPage(True, ADDRESS, "/register/x")
@@ -67,6 +69,7 @@ def _views(language: str) -> Iterator[views.View]:
     yield views.TicketsPage((), "", "", statuses, 0, "mailto:a@example.com")
     yield views.TicketsPage((), "q", "", statuses, 0, "mailto:a@example.com")
     yield views.TicketsPage((ticket,), "q", "open", statuses, 41, "mailto:a@example.com", 2, 3, "page=1", "page=3")
+    yield views.TicketsPage((ticket,), "", "", statuses, 41, "mailto:a@example.com", sort="oldest", waiting=2)
     sparse = views.ShownMessage(2, "Anna", "theirs", MOMENT, "text")
     full = views.ShownMessage(
         id=1,

@@ -22,10 +22,12 @@ from gateway.portal import original, session, views
 from gateway.portal.refusal import Refusal
 from gateway.portal.request import PageRequest
 from storage.contacts import Contact
-from storage.reads import Wanted
+from storage.reads import Order, Wanted
 from storage.tx import Tx
 
 PER_PAGE = 20
+SORTS: dict[str, Order] = {"": "waiting", "newest": "newest", "oldest": "oldest"}
+"""As the page calls it → as it is read."""
 PAGES_LIMIT = 500
 SEARCH_LIMIT = 200
 """Characters."""
@@ -52,21 +54,23 @@ async def tickets(request: PageRequest) -> Response:
     asked = query.get("page", "1")
     page = min(int(asked), PAGES_LIMIT) if asked.isascii() and asked.isdecimal() and len(asked) < 6 else 1
     page = max(page, 1)
+    sort = query.get("sort", "") if query.get("sort", "") in SORTS else ""
     policy = request.portal.desk.policy
 
     named = token.number_in(policy.reference_prefix, q)
 
-    def read(tx: Tx) -> tuple[list[Ticket], int]:
+    def read(tx: Tx) -> tuple[list[Ticket], int, int]:
         looked_for = Wanted(status=status, text=q, requester=contact.address, by_requester=True, number=named)
-        found = tx.reads.search(looked_for, waiting_first=True, limit=PER_PAGE, offset=(page - 1) * PER_PAGE)
-        return [_of_reader(tx, one) for one in found], tx.reads.count(looked_for)
+        found = tx.reads.search(looked_for, order=SORTS[sort], limit=PER_PAGE, offset=(page - 1) * PER_PAGE)
+        waiting = tx.reads.count(Wanted(status=lifecycle.Status.WAITING_ON_CONTACT, requester=contact.address))
+        return [_of_reader(tx, one) for one in found], tx.reads.count(looked_for), waiting
 
-    found, total = await request.portal.database.read(read)
+    found, total, waiting = await request.portal.database.read(read)
     if named and total == 1 and found[0].number == named:
         return request.go(f"/tickets/{named}")
 
     def to(number: int) -> str:
-        return urlencode({k: v for k, v in (("q", q), ("status", status), ("page", number)) if v})
+        return urlencode({k: v for k, v in (("q", q), ("status", status), ("sort", sort), ("page", number)) if v})
 
     return await request.page(
         views.TicketsPage(
@@ -74,7 +78,9 @@ async def tickets(request: PageRequest) -> Response:
             q=q,
             status=status,
             statuses=views.status_badges(request.words.language),
+            sort=sort,
             total=total,
+            waiting=waiting,
             new=request.href("/new") if request.portal.settings.portal.allow_requests else "",
             mailto=f"mailto:{quote(request.portal.desk.policy.mailboxes[0].address, safe='@+')}",
             page=page,

@@ -23,7 +23,7 @@ from gateway.core import token
 from gateway.core.ticket import Ticket
 from gateway.errors import StorageUnavailable
 from gateway.mail.text import one_line
-from gateway.portal import form, limits, session, views
+from gateway.portal import form, limits, session, views, zones
 from gateway.portal.portal import Portal
 from gateway.portal.refusal import Refusal
 from gateway.texts import ENGLISH, Catalog
@@ -148,6 +148,12 @@ class PageRequest:
         """The language ever chosen in this browser."""
         kept = self.http.cookies.get(self.portal.cookies.language, "")
         return self.chosen or (kept if kept in texts.languages() else "")
+
+    @property
+    def zone(self) -> str:
+        """The time zone chosen in this browser, else the site's."""
+        kept = self.http.cookies.get(self.portal.cookies.zone, "")
+        return kept if kept in zones.ALL else self.portal.settings.gateway.timezone
 
     def _language(self, of_contact: str) -> Catalog:
         accepted = _accepted(self.http.headers.get("accept-language", ""))
@@ -279,8 +285,16 @@ class PageRequest:
                 views.LanguageLink(code, texts.catalog(code).name, "?" + urlencode([*query, ("lang", code)]))
                 for code in texts.languages()
             ),
-            zone=self.portal.settings.gateway.timezone,
+            zone=self.zone,
+            zone_href=self.href(f"/time-zone{self._back}"),
         )
+
+    @property
+    def _back(self) -> str:
+        """A query that leads back to this page, if it is one with tickets."""
+        url = self.http.url
+        here = url.path + (f"?{url.query}" if url.query else "")
+        return f"?next={quote(here, safe='')}" if self.http.method == "GET" and _NEXT.fullmatch(here) else ""
 
     def go(self, path: str) -> Response:
         return RedirectResponse(self.href(path), 303)

@@ -51,13 +51,18 @@ class Cookies:
         return f"{self._prefix}-language"
 
     @property
+    def zone(self) -> str:
+        """The visitor's time zone. It is not signed: who changes it sees other hours, and nothing else."""
+        return f"{self._prefix}-zone"
+
+    @property
     def known(self) -> str:
         """That somebody signed in here before; guesses made elsewhere do not lock them out."""
         return f"{self._prefix}-known"
 
     def put(self, response: Response, name: str, value: str) -> None:
         """Session and visitor end with the browser; the rest is remembered."""
-        age = REMEMBERED_DAYS * 86_400 if name in (self.language, self.known) else None
+        age = REMEMBERED_DAYS * 86_400 if name in (self.language, self.zone, self.known) else None
         response.set_cookie(name, value, max_age=age, path="/", secure=self.secure, httponly=True, samesite="lax")
 
     def drop(self, response: Response, name: str) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, pass_context
 from jinja2.runtime import Context
@@ -83,7 +84,7 @@ class PageTemplates:
 
     def _environment(self, words: Catalog, override: Path | None, timezone: tzinfo) -> Environment:
         made = environment(words, override, timezone)
-        made.filters.update(_filters(words, timezone))
+        made.filters.update(_filters(words))
         made.globals.update(version=self._version, brand=self._brand, static=self.static)
         return made
 
@@ -150,13 +151,18 @@ _NOTES = {
 """What `Attachment.note` says of a file."""
 
 
-def _filters(words: Catalog, timezone: tzinfo) -> dict[str, Callable[..., str]]:
+def _filters(words: Catalog) -> dict[str, Callable[..., str]]:
     """What the pages need beyond the texts and dates that mails have, in one language."""
 
-    def when(value: datetime) -> Markup:
-        """`2 Mar 2026, 09:30`, with the exact moment for machines."""
-        exact = value.astimezone(timezone).isoformat(timespec="minutes")
-        return Markup('<time datetime="{}">{}</time>').format(exact, words.short_moment(value, timezone))
+    @pass_context
+    def when(context: Context, value: datetime) -> Markup:
+        """`2 Mar 2026, 09:30`, in the visitor's time zone, with the exact moment for machines."""
+        exact, shown = _there(context, value)
+        return Markup('<time datetime="{}">{}</time>').format(exact, shown)
+
+    def _there(context: Context, value: datetime) -> tuple[str, str]:
+        zone = ZoneInfo(context["frame"].zone)
+        return value.astimezone(zone).isoformat(timespec="minutes"), words.short_moment(value, zone)
 
     def size(value: int) -> str:
         """`2.4 MB`, in powers of ten as file managers count them."""
@@ -172,7 +178,7 @@ def _filters(words: Catalog, timezone: tzinfo) -> dict[str, Callable[..., str]]:
     @pass_context
     def ago(context: Context, value: datetime) -> Markup:
         """`2 days ago`, with the exact moment for machines and on hovering."""
-        exact, shown = value.astimezone(timezone).isoformat(timespec="minutes"), words.short_moment(value, timezone)
+        exact, shown = _there(context, value)
         relative = words.ago(context["frame"].now - value) or words.gettext("just now")
         return Markup('<time datetime="{}" title="{}">{}</time>').format(exact, shown, relative)
 

@@ -42,6 +42,16 @@ class Frame:
     languages: tuple[LanguageLink, ...]
     zone: str
     """Of every time on the page, as the IANA names it."""
+    zone_href: str = ""
+    """Leads to the page where the visitor chooses another."""
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneChoice:
+    zone: str
+    """As the IANA names it."""
+    label: str
+    """`Germany – Berlin`, in the visitor's language."""
 
 
 class View:
@@ -89,6 +99,14 @@ class EnterPage(View):
     form: ClassVar[bool] = True
     address: str
     action: str
+    next: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TimeZonePage(View):
+    template: ClassVar[str] = "time_zone"
+    form: ClassVar[bool] = True
+    zones: tuple[ZoneChoice, ...]
     next: str = ""
 
 
@@ -190,9 +208,13 @@ class TicketsPage(View):
     notice: str = ""
     new: str = ""
     """Path of the page to write one; empty without."""
+    sort: str = ""
+    """`newest`, `oldest`; empty: what waits for the visitor, then latest activity."""
+    waiting: int = 0
+    """So many of all their tickets wait for an answer of theirs."""
 
     @property
-    def waiting(self) -> bool:
+    def mixed(self) -> bool:
         """Some of those shown wait for the visitor, some do not."""
         waits = {
             one.status.value in (lifecycle.Status.WAITING_ON_CONTACT, lifecycle.Status.SOLVED) for one in self.tickets
@@ -201,7 +223,7 @@ class TicketsPage(View):
 
     @property
     def filtered(self) -> bool:
-        return bool(self.q or self.status)
+        return bool(self.q or self.status or self.sort)
 
 
 @dataclass(frozen=True, slots=True)
