@@ -354,10 +354,10 @@ def test_a_machine_that_asks_for_the_status_runs_dry(stage: Stage) -> None:
 
 
 def test_an_agents_holiday_note_goes_to_no_customer(stage: Stage) -> None:
-    """From a program that marks it by nothing but its subject."""
+    """From a program that marks it by nothing but its subject; a colleague hears of it, once."""
     stage.answer(KIM, ACK, "Well?")
-    for to in (NOTICE, f"agent_receipt to {ANNA}"):
-        assert stage.answer(ANNA, to, "I am on holiday until Monday.", subject="Out of office: Re: Printer") == []
+    for to, told in ((NOTICE, [f"agent_notice to {BOB}"]), (f"agent_receipt to {ANNA}", [])):
+        assert stage.answer(ANNA, to, "I am on holiday until Monday.", subject="Out of office: Re: Printer") == told
     assert "holiday" not in stage.to_customers()
 
 
