@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import ctypes
 import fcntl
+import gc
 import os
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -151,7 +152,7 @@ class Memory:
             if self._again is not None:
                 self._again.cancel()
             # Once more when what else belonged to it is gone as well.
-            self._again = asyncio.get_running_loop().call_later(AFTERWARDS_SECONDS, _give_back)
+            self._again = asyncio.get_running_loop().call_later(AFTERWARDS_SECONDS, _tidy_up)
 
     def close(self) -> None:
         if self._again is not None:
@@ -187,6 +188,12 @@ def settle() -> None:
         libc = ctypes.CDLL(None)
         libc.mallopt(_MMAP_THRESHOLD, 256 * 1024)
         libc.mallopt(_ARENA_MAX, 2)
+
+
+def _tidy_up() -> None:
+    """What was left of large mails in circles of references goes first: the collector would come late."""
+    gc.collect()
+    _give_back()
 
 
 def _give_back() -> None:

@@ -28,7 +28,7 @@ from sqlalchemy.exc import InterfaceError as SAInterfaceError
 from sqlalchemy.pool import QueuePool
 
 from gateway.errors import ConfigError, StorageFull, StorageUnavailable
-from storage import postgresql, seals, search
+from storage import postgresql, raw, seals, search
 from storage.turn import Turn
 from storage.tx import Tx
 
@@ -319,6 +319,11 @@ def _sqlite_engine(url: str, turn: Turn | None) -> Engine:
         ):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
+
+    @event.listens_for(engine, "checkin")
+    def _checkin(connection: Any, record: Any) -> None:
+        if connection is not None:
+            raw.shrink(connection, record.info)
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
+from typing import Any
 
 import zstandard
 from sqlalchemy import Connection, bindparam, case, select
@@ -20,6 +21,8 @@ from storage.statement import Statement
 from storage.tables import RAW
 
 LEVEL = 3
+LARGE = 1024 * 1024
+"""Bytes of a stored mail after which SQLite gives its page cache back: it would keep the mail's pages in it."""
 MAX_BYTES = 1 << 30
 """Nothing we store is larger; keeps a damaged row from filling the memory."""
 
@@ -71,6 +74,7 @@ _LOAD = Statement(select(RAW.c.data).where(RAW.c.sha256 == bindparam("hash")))
 
 def keep(connection: Connection, packed: Packed, now: datetime) -> None:
     """Store the bytes unless they are there already; either way they are as if they came now."""
+    _mark(connection, packed.data)
     row = {"sha256": packed.sha256, "data": packed.data, "size": packed.size, "created_at": now}
     _KEEP.run(connection, row)
 
@@ -78,7 +82,21 @@ def keep(connection: Connection, packed: Packed, now: datetime) -> None:
 def load(connection: Connection, sha256: str) -> bytes | None:
     """The mail; None when it is not kept, or not any more."""
     data = _LOAD.scalar(connection, {"hash": sha256})
-    return None if data is None else decompress(data)
+    if data is None:
+        return None
+    _mark(connection, data)
+    return decompress(data)
+
+
+def _mark(connection: Connection, data: bytes) -> None:
+    if len(data) > LARGE:
+        connection.info["large"] = True
+
+
+def shrink(driver: Any, info: dict[Any, Any]) -> None:
+    """Give the cache of a SQLite connection back, when its transaction is over and had a large mail in it."""
+    if info.pop("large", False):
+        driver.execute("PRAGMA shrink_memory").close()
 
 
 def kept(connection: Connection, sha256: str) -> bool:

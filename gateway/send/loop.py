@@ -13,6 +13,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from gateway.config import Settings
 from gateway.core.backoff import delay
@@ -26,9 +27,11 @@ from gateway.memory import Memory
 from gateway.send.enclose import enclose
 from gateway.send.relay import Transport
 from gateway.send.settle import Clock, Settlement
-from gateway.send.signing import signer
 from storage.database import Database
 from storage.outbox import OutboxEntry
+
+if TYPE_CHECKING:
+    from gateway.send.signing import Signer
 
 log = logging.getLogger("replydesk.send")
 
@@ -47,6 +50,15 @@ CUT_OFF, LAST_CALL = 0.6, 0.8
 """Shares of the time for draining after which deliveries are cut off, and the database is asked once more only."""
 
 Claimed = tuple[OutboxEntry, bytes]
+
+
+def _signer(settings: Settings) -> Signer | None:
+    """Imported where mails are signed only: it brings a DNS library, five megabytes for nothing elsewhere."""
+    if not settings.send.dkim.domain:
+        return None
+    from gateway.send import signing
+
+    return signing.signer(settings)
 
 
 class Breaker:
@@ -116,7 +128,7 @@ class Sender:
         self._settlement = Settlement(database, desk, clock, holder, timedelta(hours=send.give_up_after_hours))
         self._workers = send.connections
         self._attachment_limit = send.max_attachment_bytes
-        self._signer = signer(settings)
+        self._signer = _signer(settings)
         self._breaker = Breaker()
         self._line: asyncio.Queue[Claimed | None] = asyncio.Queue()
         self._in_hand: dict[int, OutboxEntry] = {}

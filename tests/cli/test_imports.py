@@ -82,3 +82,10 @@ def test_to_explain_without_a_site_needs_no_database(tmp_path: Path) -> None:
 
 def test_to_dump_the_settings_needs_no_database(shop: Shop, tmp_path: Path) -> None:
     assert needless(imported(tmp_path, "check --dump", file=shop.file), ALL - {"pydantic"}) == {}
+
+
+def test_the_door_brings_no_dns_library(tmp_path: Path) -> None:
+    """Signing and judging need one; where neither is set it would be five megabytes of each daemon."""
+    program = "import sys; from gateway import daemon, work; print(*sys.modules)"
+    found = subprocess.run([sys.executable, "-c", program], cwd=PROJECT, capture_output=True, text=True, check=True)
+    assert {"dns", "dkim", "spf", "asn1crypto"} & set(found.stdout.split()) == set()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import _sqlite3
 import asyncio
+import ctypes
+import random
 from datetime import timedelta
 from pathlib import Path
 
@@ -40,6 +43,21 @@ async def test_what_was_written_is_read(database: Database) -> None:
     assert data == b"From: kim@customer.example\r\n\r\nHello\r\n"
     assert row.state == "pending"
     assert row.received_at == NOW
+
+
+async def test_sqlite_keeps_no_large_mail_in_its_memory(sqlite_url: str, tmp_path: Path) -> None:
+    """Neither once it is written nor once it is read: the cache of every connection would be full of it."""
+    used = ctypes.CDLL(_sqlite3.__file__).sqlite3_memory_used
+    used.restype = ctypes.c_int64
+    database = Database(sqlite_url, tmp_path)
+    body = random.Random(1).randbytes(12 * raw.LARGE)
+    id = await database.write(lambda tx: append(tx, body))
+    await asyncio.gather(*(database.read(lambda tx: tx.journal.load(id)) for _ in range(4)))
+    # What a statement was given last it keeps until it is given something else.
+    await database.write(append)
+    kept = used()
+    await database.close()
+    assert kept - used() < 4 * raw.LARGE
 
 
 async def test_one_that_fails_takes_no_other_with_it(database: Database) -> None:
