@@ -140,27 +140,15 @@ class Effects:
             tx.outbox.recall(decision.undoes.journal_id)
             tx.tickets.take_back(decision.undoes, now)
             tx.acts.mark_undone(decision.undoes.id, now)
-        if decision.block:
-            tx.blocks.add(decision.block, decision.undo.agent if decision.undo else "", now)
-        if decision.unblock:
-            tx.blocks.remove(decision.unblock)
-        if decision.away:
-            tx.absences.note(decision.away, now)
+        self._who_is_who(tx, decision, now)
         applied = tx.tickets.apply(decision, journal_id, now)
         for address in decision.undeliverable:
             tx.contacts.set_undeliverable(address, now)
         if decision.alarm:
             about = decision.keep.agent if decision.keep else f"{decision.ticket}:{decision.alarm_about}".rstrip(":")
             self._operator.alarm(tx, f"{decision.reason.value}:{about}", decision.alarm, now)
-        if (
-            applied
-            and decision.change.language
-            and decision.change.language in self._policy.languages
-            and "@" in applied.ticket.requester.key
-        ):
-            # What an agent orders for a ticket is known of the person from now on.
-            contact = tx.contacts.ensure(applied.ticket.requester, now)
-            tx.contacts.set_language(contact.id, decision.change.language)
+        if applied:
+            self._known_of(tx, applied, decision, now)
         if decision.lives:
             tx.contacts.set_undeliverable(decision.lives, None)
         entry = applied.entry.id if applied and applied.entry else None
@@ -181,6 +169,28 @@ class Effects:
             seen = apart if request.notice is Notice.MERGED else scene
             self._notices.send(tx, request, seen, entry=entry, journal=journal_id, not_before=waits)
         return applied
+
+    @staticmethod
+    def _who_is_who(tx: Tx, decision: Decision, now: datetime) -> None:
+        """Senders that are blocked, agents who are away, addresses that are one person's."""
+        if decision.block:
+            tx.blocks.add(decision.block, decision.undo.agent if decision.undo else "", now)
+        if decision.unblock:
+            tx.blocks.remove(decision.unblock)
+        if decision.away:
+            tx.absences.note(decision.away, now)
+        if decision.same and decision.same.apart:
+            tx.second_addresses.part(decision.same, now)
+        elif decision.same:
+            tx.second_addresses.join(decision.same, decision.undo.agent if decision.undo else "", now)
+
+    def _known_of(self, tx: Tx, applied: Applied, decision: Decision, now: datetime) -> None:
+        """Of the requester: the language an agent orders, and what came from a further address."""
+        language, requester = decision.change.language, applied.ticket.requester
+        if language and language in self._policy.languages and "@" in requester.key:
+            tx.contacts.set_language(tx.contacts.ensure(requester, now).id, language)
+        if decision.new and decision.new.second_address:
+            tx.second_addresses.opened(decision.new.second_address, applied.ticket.number)
 
     def _present(self, tx: Tx, decision: Decision, applied: Applied | None, now: datetime) -> tuple[NoticeRequest, ...]:
         """What is sent: what an agent who is away would get goes to whoever is there instead."""

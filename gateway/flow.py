@@ -23,6 +23,7 @@ from gateway.core import (
     passed_on,
     refusal,
     same_mail,
+    second_address,
     statuses,
     thread,
     token,
@@ -44,7 +45,7 @@ from gateway.core.ticket import Entry, Ticket
 from gateway.core.verbs import Verb
 from gateway.errors import UnknownEntry
 from gateway.mail.message import Envelope, Kind, KindName, Message, address_key
-from gateway.mail.parse import nested, parse
+from gateway.mail.parse import parse
 from gateway.mail.subject import base_subject
 from gateway.render.mail import Templates
 from storage.reads import Wanted
@@ -107,7 +108,7 @@ class Desk:
         if also is not None:
             order, kind = commands.joined(order, also), LET_GO
         wanted = order.argument(Verb.FROM)
-        forwarded, inner = _forwarded(raw, message, wanted, self.policy) if wanted else (None, b"")
+        forwarded, inner = forward.inside(raw, message, wanted, self.policy) if wanted else (None, b"")
         return Read(message, envelope, kind, keys, same_mail.content_hash(raw, message), order, forwarded, inner)
 
     def handle(self, tx: Tx, journal_id: int, read: Read, now: datetime) -> Decision | None:
@@ -228,7 +229,9 @@ class Desk:
 
     def case(self, tx: Tx, read: Read, now: datetime) -> Case:
         """The mail beside everything the store knows that matters for it."""
-        author = author_of(read.message, self.policy).address
+        writer = author_of(read.message, self.policy)
+        person = tx.second_addresses.person(writer.address) if self.policy.agent_for(writer.address) is None else ()
+        author = (*person, writer)[0].address
         since = now - BUDGET_WINDOW
         seen = tx.threads.seen(read.message.message_id, read.content)
         if seen and same_mail.has_no_clock(read.message, now):
@@ -259,7 +262,8 @@ class Desk:
             duplicate_of=seen.journal_id if seen and seen.same_content else 0,
             duplicate_ticket=seen.ticket if seen and seen.same_content else 0,
             delivered_before=before.recipients if before else (),
-            blocked=tx.blocks.found(blocking.blocks_for(author_of(read.message, self.policy))) if author else "",
+            blocked=tx.blocks.found(blocking.blocks_for(*person, writer)) if author else "",
+            person=person,
             same_id_other_content=bool(seen and not seen.same_content),
             invited=bool(contact and contact.invited_at),
             registered=bool(contact and contact.password_hash),
@@ -317,7 +321,9 @@ class Desk:
         domain = blocking.named_domain(case.order.commands)
         facts = replace(facts, of_domain=tx.contacts.of_domain(domain) if domain else 0)
         facts = replace(facts, named=tx.reads.current(named.number) if named else None)
-        facts = replace(facts, looked=tx.lookups.find(lookup.asked(case), lookup.SHOWN))
+        address = second_address.named(case.order)
+        namesake = tx.second_addresses.namesake(address) if address else None
+        facts = replace(facts, looked=tx.lookups.find(lookup.asked(case), lookup.SHOWN), namesake=namesake)
         ids = [k.message_id for k in case.keys.found if k.message_id]
         entry, journal_id, notice = tx.outbox.answered(ids) or (0, 0, "")
         meant = journal_id if notice == Notice.AGENT_RECEIPT.value else 0
@@ -392,7 +398,7 @@ class Desk:
             if data is None:
                 continue
             message = parse(data)
-            inner, raw = _forwarded(data, message, wanted, self.policy)
+            inner, raw = forward.inside(data, message, wanted, self.policy)
             if inner:
                 found[entry.id] = Inside(inner, message, raw)
         return found
@@ -425,15 +431,6 @@ TWICE = timedelta(minutes=10)
 QUOTABLE = 200
 """Entries of a ticket a quotation is compared with."""
 NUMBERED = (Verb.MERGE, Verb.MOVE, Verb.REOPEN, Verb.SHOW)
-
-
-def _forwarded(raw: bytes, message: Message, wanted: str, policy: Policy) -> tuple[Forwarded | None, bytes]:
-    """The mail inside an agent's mail, attached or quoted inline; with its bytes when it is attached."""
-    found = forward.meant([*forward.whole(message), *forward.inline(message.body_text)], wanted, policy)
-    if found is None or not found.part:
-        return found, b""
-    data = nested(raw, found.part)
-    return replace(forward.attached(parse(data)), inner=found.inner), data
 
 
 def _with_ticket(tx: Tx, known: thread.Known, number: int) -> thread.Known:

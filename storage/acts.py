@@ -47,7 +47,7 @@ class Acts:
             return None
         before = dict(row.before)
         lists = {name: tuple(before.get(name, ())) for name in ("moved", "joined")}
-        lists |= {name: tuple(before[name]) for name in ("snoozed", "tags") if before.get(name) is not None}
+        lists |= {name: tuple(before[name]) for name in ("snoozed", "tags", "same") if before.get(name) is not None}
         undo = Undo(**(before | lists | {"status": Status(before["status"])}))
         return Act(row.id, row.ticket, row.entry_id or 0, row.journal_id or 0, undo, self._sent(row.journal_id))
 

@@ -10,6 +10,7 @@ from gateway.mail.message import Address
 from storage.contacts import Contacts
 from storage.reads import TicketReads, Wanted
 from storage.reports import Reports
+from storage.second_addresses import SecondAddresses
 
 
 class Lookups:
@@ -18,6 +19,7 @@ class Lookups:
     def __init__(self, connection: Connection) -> None:
         self._contacts, self._reads = Contacts(connection), TicketReads(connection)
         self._reports = Reports(connection)
+        self._people = SecondAddresses(connection, self._contacts)
 
     def find(self, asked: Asked | None, most: int) -> Found | None:
         """The latest activity first; None when nothing is asked."""
@@ -25,10 +27,12 @@ class Lookups:
             return None
         if asked.period:
             return Found(counted=tuple(self._reports.facts(asked.period.since, asked.period.until)))
+        person = self._people.person(asked.requester) if asked.requester else ()
+        requester = person[0].address if person else asked.requester
         wanted = Wanted(
             status=Status.WAITING_ON_CONTACT.value if asked.waiting else "open" if asked.open else "",
             text=asked.text,
-            requester=asked.requester,
+            requester=requester,
             assignee=asked.assignee,
             number=asked.number,
             mailboxes=asked.mailboxes,
@@ -36,11 +40,12 @@ class Lookups:
             snoozed=asked.snoozed,
         )
         tickets = tuple(self._reads.search(wanted, limit=most))
-        known = self._contacts.find(asked.requester) if asked.requester else None
+        known = self._contacts.find(requester) if requester else None
         return Found(
             tickets,
             self._reads.count(wanted) if len(tickets) == most else len(tickets),
             Address(known.address, known.name) if known else None,
             known.created_at if known else None,
             known.language if known else "",
+            further=tuple(a.address for a in person[1:]),
         )

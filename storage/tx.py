@@ -23,6 +23,7 @@ from storage.probes import Probes
 from storage.ratings import Ratings
 from storage.reads import TicketReads
 from storage.reports import Reports
+from storage.second_addresses import SecondAddresses
 from storage.storms import StormReads
 from storage.threads import Threads
 from storage.tickets import Tickets
@@ -85,6 +86,10 @@ class Tx:
     @cached_property
     def contacts(self) -> Contacts:
         return Contacts(self.connection)
+
+    @cached_property
+    def second_addresses(self) -> SecondAddresses:
+        return SecondAddresses(self.connection, self.contacts)
 
     @cached_property
     def alarms(self) -> Alarms:

@@ -1,4 +1,4 @@
-"""`replydesk contact list|show|invite|reset|block|unblock|blocked|export|erase`: people who wrote to us."""
+"""`replydesk contact list|show|merge|split|invite|reset|block|unblock|blocked|export|erase`: people who wrote to us."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from gateway.cli.words import count
 if TYPE_CHECKING:
     from gateway.cli.site import Site
     from storage.contacts import Contact
+    from storage.second_addresses import Further
     from storage.tx import Tx
 
 
@@ -21,6 +22,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     show = verbs.add_parser("show", help="one contact")
     for verb in (listing, show):
         verb.add_argument("--json", action="store_true", help="for programs")
+    merge = verbs.add_parser("merge", help="two addresses are one person's: everything goes to the first")
+    merge.add_argument("address", metavar="ADDRESS", help="is written to")
+    merge.add_argument("other", metavar="OTHER", help="what comes from here is theirs, and so are its requests")
+    split = verbs.add_parser("split", help="a further address is somebody else's after all")
+    split.add_argument("other", metavar="OTHER")
     invite = verbs.add_parser("invite", help="send the registration mail (again)")
     reset = verbs.add_parser("reset", help="send a link to set a new password")
     for verb in (show, invite, reset):
@@ -50,6 +56,12 @@ def run(args: argparse.Namespace) -> int:
 
         with opened(args) as site:
             return contact_erase.run(site, args)
+    if args.verb in ("merge", "split"):
+        from gateway.cli import contact_merge
+
+        with opened(args) as site:
+            contact_merge.run(site, args)
+        return 0
     if args.verb in ("block", "unblock", "blocked"):
         from gateway.cli import contact_block
 
@@ -103,13 +115,21 @@ def _show(site: Site, args: argparse.Namespace) -> None:
 
     from gateway.cli import shapes, show
 
-    contact = site.database.read_now(lambda tx: tx.contacts.get(args.address))
+    def work(tx: Tx) -> tuple[Contact, list[Further]]:
+        contact = tx.contacts.get(tx.second_addresses.main(args.address))
+        return contact, tx.second_addresses.of(contact.address)
+
+    contact, further = site.database.read_now(work)
     if args.json:
-        show.as_json(shapes.contact(contact))
+        show.as_json(shapes.contact(contact, [a.address for a in further]))
         return
     show.facts(
         [
             ("Contact", show.person(contact.as_address)),
+            *(
+                ("Further address", f"{a.address}, since {show.when(a.at, site.zone)} ({a.by or 'operator'})")
+                for a in further
+            ),
             ("Language", contact.language),
             ("Since", show.when(contact.created_at, site.zone)),
             ("Invited", show.when(contact.invited_at, site.zone) or "never"),

@@ -84,26 +84,38 @@ class Certificate:
 
 
 def run(site: Site, args: argparse.Namespace) -> int:
-    """0: nothing is left that we can reach; 1: refused, or the certificate names what is left to do."""
+    """0: nothing is left that we can reach; 1: refused, or a certificate names what is left to do.
+
+    A person with several addresses is erased under each, the one that is written to last.
+    """
     policy = site.policy
     if policy.is_own(args.address) or policy.agent_for(args.address) or "@" not in args.address:
         raise ReplydeskError(f"{args.address} is not a customer: mailboxes and agents are in the configuration")
+    person = site.database.read_now(lambda tx: tx.second_addresses.person(args.address))
+    addresses = [a.address for a in (*person[1:], *person[:1])] or [args.address]
+    certificates = [_one(site, args, address, known=bool(person)) for address in addresses]
+    if args.json:
+        show.as_json(_as_json(certificates[-1]) | {"also": [_as_json(c) for c in certificates[:-1]]})
+    else:
+        for certificate in certificates:
+            _tell(site, certificate)
+    return 0 if all(c.clean for c in certificates) else 1
+
+
+def _one(site: Site, args: argparse.Namespace, address: str, *, known: bool) -> Certificate:
+    policy = site.policy
     ours = {NOBODY.address, *(b.name for b in policy.mailboxes), *(a.name for a in policy.agents)} - {""}
-    found, _ = site.database.read_now(lambda tx: survey(tx.connection, args.address, ours, show.mails_looked_at))
+    found, _ = site.database.read_now(lambda tx: survey(tx.connection, address, ours, show.mails_looked_at))
     moment = now()
     if not found.empty:
         refuse(found, force=args.force)
         if not args.yes:
-            _ask(found, args.address)
-    erased = site.database.write_now(lambda tx: erase(tx, found, ours, args.address, moment, force=args.force))
-    certificate = _finish(site, args, erased, found, moment)
-    if found.empty and not certificate.counts["files"] and certificate.clean:
-        raise ReplydeskError(f"nothing is known of {args.address}")
-    if args.json:
-        show.as_json(_as_json(certificate))
-    else:
-        _tell(site, certificate)
-    return 0 if certificate.clean else 1
+            _ask(found, address)
+    erased = site.database.write_now(lambda tx: erase(tx, found, ours, address, moment, force=args.force))
+    certificate = _finish(site, args, address, erased, found, moment)
+    if not known and found.empty and not certificate.counts["files"] and certificate.clean:
+        raise ReplydeskError(f"nothing is known of {address}")
+    return certificate
 
 
 def _ask(found: Survey, address: str) -> None:
@@ -131,13 +143,15 @@ def _numbers(tickets: set[int]) -> str:
 # --- what is not in the tables ----------------------------------------------------------------
 
 
-def _finish(site: Site, args: argparse.Namespace, erased: Erased, found: Survey, moment: datetime) -> Certificate:
+def _finish(
+    site: Site, args: argparse.Namespace, address: str, erased: Erased, found: Survey, moment: datetime
+) -> Certificate:
     compacted = compact.overwrite(site.database) if site.database.is_sqlite else None
     counts = erased.counts | {"files": _remove_files(site.settings.outgoing_dir, erased)}
     searched = sorted({*compact.files(site.database), *_data_files(site.settings.data_dir)})
     still = tuple(str(path) for path in searched if compact.holds(path, erased.known.everywhere))
     return Certificate(
-        args.address,
+        address,
         moment,
         args.force,
         counts,
@@ -203,7 +217,7 @@ def _tell(site: Site, c: Certificate) -> None:
         print(f"  {place}")
 
 
-def _as_json(c: Certificate) -> Json:
+def _as_json(c: Certificate) -> dict[str, Json]:
     return {
         "address": c.address,
         "erased_at": show.iso(c.erased_at),

@@ -31,9 +31,18 @@ _LEFT = (State.SENT, State.UNCERTAIN)
 
 
 def export(site: Site, address: str, folder: Path) -> Export:
-    """Write it all. Raises `ReplydeskError` when nothing is known of the person, or the folder is not empty."""
+    """Write it all; what is under a further address of the person into a folder of that name. Raises `ReplydeskError`
+    when nothing is known of the person, or the folder is not empty."""
+    person = site.database.read_now(lambda tx: tx.second_addresses.person(address))
+    told = _under(site, address, folder, known=bool(person))
+    for further in person[1:] if person and person[0].key == address_key(address) else ():
+        _under(site, further.address, folder / further.address.replace("/", "_"), known=True)
+    return told
+
+
+def _under(site: Site, address: str, folder: Path, *, known: bool) -> Export:
     found, _ = site.database.read_now(lambda tx: survey(tx.connection, address, (), show.mails_looked_at))
-    if not (found.contact or found.entries or found.journal or found.outbox):
+    if not (known or found.contact or found.entries or found.journal or found.outbox):
         raise ReplydeskError(f"nothing is known of {address}")
     _make(folder)
     contact = site.database.read_now(lambda tx: tx.contacts.find(address))

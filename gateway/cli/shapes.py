@@ -89,7 +89,8 @@ def outbox(row: OutboxEntry) -> Json:
     }
 
 
-def contact(found: Contact) -> Json:
+def contact(found: Contact, further: list[str] | None = None) -> Json:
+    """`further`: other addresses of the person, where they were looked up."""
     return {
         "address": found.address,
         "name": found.name,
@@ -98,6 +99,7 @@ def contact(found: Contact) -> Json:
         "invited_at": iso(found.invited_at),
         "registered_at": iso(found.registered_at),
         "undeliverable_since": iso(found.undeliverable_since),
+        **({} if further is None else {"further_addresses": further}),
     }
 
 

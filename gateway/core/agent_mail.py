@@ -56,7 +56,7 @@ class AgentCase:
 
     @property
     def by(self) -> OrderContext:
-        return OrderContext(self.ticket, self.agent, self.case.policy, self.case.now)
+        return OrderContext(self.ticket, self.agent, self.case.policy, self.case.now, self.case.facts.namesake)
 
 
 def proof(case: Case) -> str:

@@ -19,6 +19,7 @@ from gateway.core import (
     orders,
     outgoing_text,
     passed_on,
+    second_address,
     sides,
     stale,
 )
@@ -67,6 +68,9 @@ def decide(case: Case) -> Decision:
         return looked
     if order.has(Verb.UNDO):
         return _undo(on)
+    doubt = second_address.doubt(order, case.facts.namesake)
+    if doubt and not is_lifted(case):
+        return hold(on, Doubt.SAME_PERSON, doubt)
     for verb, answer in (
         (Verb.NOTE, _note),
         (Verb.SPLIT, _split),

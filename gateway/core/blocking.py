@@ -27,12 +27,14 @@ PROVIDERS = frozenset(
 """Domains that hold everybody: one address of them may be blocked, not all."""
 
 
-def blocks_for(author: Address) -> tuple[str, ...]:
-    """What can be blocked so that this author is: the address, with or without its plus detail, and the domains."""
-    domain = author.key.rpartition("@")[2]
-    labels = domain.split(".")
-    domains = (".".join(labels[n:]) for n in range(len(labels) - 1))
-    return tuple(dict.fromkeys((author.key, plain_address(author.key), *domains)))
+def blocks_for(*addresses: Address) -> tuple[str, ...]:
+    """What can be blocked so that this author is: an address, with or without its plus detail, and the domains."""
+    found: list[str] = []
+    for author in addresses:
+        labels = author.key.rpartition("@")[2].split(".")
+        domains = (".".join(labels[n:]) for n in range(len(labels) - 1))
+        found += (author.key, plain_address(author.key), *domains)
+    return tuple(dict.fromkeys(found))
 
 
 def refusal(policy: Policy, what: str) -> str:

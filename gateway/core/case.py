@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from gateway.core import second_address
 from gateway.core.classify import MACHINES, is_form
 from gateway.core.commands import Order
-from gateway.core.decision import Act, AgentView, Draft, Robot, Said
+from gateway.core.decision import Act, AgentView, Draft, Namesake, Robot, Said
 from gateway.core.forward import Forwarded, Inside
 from gateway.core.looked_up import Found
 from gateway.core.notice import AttachedFile
@@ -38,6 +39,10 @@ class Facts:
     """The address or domain the author is blocked by."""
     of_domain: int = 0
     """How many people wrote from the domain `#block` names."""
+    person: tuple[Address, ...] = ()
+    """All addresses of the author, the main one first; empty for who has only one."""
+    namesake: Namesake | None = None
+    """For an agent's order that names a person's address: what is known of it."""
     invited: bool = False
     registered: bool = False
     undeliverable: bool = False
@@ -129,7 +134,13 @@ class Case:
 
     @property
     def author(self) -> Address:
-        """Who acts. For a trusted form sender that is whom the form names in Reply-To."""
+        """Who acts: of a person with several addresses the one by which the ticket knows them, else the main one."""
+        person = self.facts.person
+        return second_address.author(self.written_by, person, self.ticket) if person else self.written_by
+
+    @property
+    def written_by(self) -> Address:
+        """Under which address. For a trusted form sender that is whom the form names in Reply-To."""
         if not self._author:
             self._author.append(author_of(self.message, self.policy))
         return self._author[0]

@@ -315,6 +315,8 @@ _ARGUMENTS: dict[Verb, Callable[[Verb, str, Sequence[str], Sequence[str]], Comma
     Verb.FOR: _address,
     Verb.REQUESTER: _address,
     Verb.CC: _address,
+    Verb.ALIAS: _address,
+    Verb.UNALIAS: _address,
     Verb.LANGUAGE: _language,
     Verb.BLOCK: _sender,
     Verb.UNBLOCK: _sender,
@@ -329,6 +331,8 @@ _NOT_PARKED = ((Verb.CLOSE, Verb.SNOOZE), (Verb.SPAM, Verb.SNOOZE))
 _MOVES = (Verb.SPLIT, Verb.MERGE, Verb.MOVE)
 PEOPLE = (Verb.FROM, Verb.TO, Verb.FOR, Verb.REQUESTER)
 """They name whom a new request is of."""
+_PERSON = (Verb.REQUESTER, Verb.FROM, Verb.ALIAS, Verb.UNALIAS)
+"""They say who somebody is."""
 LOOKS = (Verb.LIST, Verb.SHOW, Verb.SEARCH, Verb.CUSTOMER, Verb.TEXTS, Verb.REPORT)
 """They look something up."""
 ASSIGNS = (Verb.ASSIGN, Verb.TAKE, Verb.GIVE)
@@ -339,7 +343,7 @@ _ALONE = (*_MOVES, *LOOKS, Verb.UNDO, Verb.DRAFTS, Verb.AWAY, Verb.BACK)
 def _contradictions(commands: Sequence[Command]) -> list[str]:
     """Two orders that cannot both be meant; the same order twice with different words is one too."""
     problems = []
-    for group in (_ENDINGS, _MOVES, (*PEOPLE, Verb.ASK), (Verb.ASK, Verb.NOTE), ASSIGNS, *_NOT_PARKED):
+    for group in (_ENDINGS, _MOVES, (*PEOPLE, Verb.ASK), (Verb.ASK, Verb.NOTE), _PERSON, ASSIGNS, *_NOT_PARKED):
         verbs = list(dict.fromkeys(c.verb for c in commands if c.verb in group))
         if len(verbs) > 1:
             problems.append(code("contradiction", " & ".join(f"#{v.value}" for v in verbs)))

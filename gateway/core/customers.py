@@ -14,6 +14,7 @@ from gateway.core import (
     machines,
     orders,
     overtaken,
+    second_address,
     sharing,
     sides,
     token,
@@ -226,6 +227,7 @@ def _attach(case: Case, ticket: Ticket, role: Role, reason: Reason, remarks: tup
         *remarks,
         *machines.both_mailboxes(boxes),
         *about_mail.new_subject(case, ticket),
+        *second_address.remark(case.written_by, case.author),
         *about_mail.oddities(case),
     )
     told = [draft.tell(case, ticket, headline, remarks)]
@@ -281,6 +283,7 @@ def _new(case: Case, reason: Reason, links: tuple[tuple[str, int], ...], subject
         *about_mail.link_remarks(reason, links),
         *both,
         *about_mail.lost_mark(case),
+        *second_address.remark(case.written_by, case.author),
         *about_mail.own_open(case),
         *about_mail.oddities(case),
     )
@@ -299,7 +302,14 @@ def _new(case: Case, reason: Reason, links: tuple[tuple[str, int], ...], subject
     return Decision(
         reason,
         why,
-        new=NewTicket(subject or _subject(case), case.author, box.address, spoken, written_to=case.written_to or ""),
+        new=NewTicket(
+            subject or _subject(case),
+            case.author,
+            box.address,
+            spoken,
+            written_to=case.written_to or "",
+            second_address="" if case.written_by.key == case.author.key else case.written_by.address,
+        ),
         entry=draft.entry(case, EntryKind.CORRESPONDENCE, Role.REQUESTER, reason, remarks=remarks, begins=True),
         change=Change(joined=_company(case, None), links=links, assignee=has_it.address if has_it else None),
         events=(code("assigned", has_it.name or has_it.address),) if has_it else (),
@@ -359,7 +369,7 @@ def _company(case: Case, ticket: Ticket | None) -> tuple[Joined, ...]:
     confirmed = openly and (ticket is None or case.proven)
     # Whom an agent asked stays what they are, whoever names them.
     there = {a.key for a in (ticket.requester, *ticket.participants, *ticket.advisers)} if ticket else set()
-    known = there | {case.author.key}
+    known = there | {case.author.key, *(a.key for a in case.facts.person)}
     # Whoever is brought along reads what the author reads.
     mine = sides.given(ticket, case.author.key) if ticket else ()
     joined: dict[str, Joined] = {}

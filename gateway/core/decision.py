@@ -47,6 +47,8 @@ class NewTicket:
     """When it is older than now (an import, a forwarded mail)."""
     written_to: str = ""
     """The alias of the mailbox that the requester wrote to."""
+    second_address: str = ""
+    """The further address of the requester it came from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,33 @@ class Snooze:
 
 
 AWAKE = Snooze()
+
+
+@dataclass(frozen=True, slots=True)
+class SamePerson:
+    """Two addresses are one person's."""
+
+    main: Address
+    """Everything goes here."""
+    other: Address
+    apart: bool = False
+    """They are not, or not any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Namesake:
+    """What is known of an address an order names."""
+
+    address: Address
+    person: tuple[Address, ...] = ()
+    """All addresses of whose it is, the main one first; empty: it is nobody's further address and has none."""
+    tickets: int = 0
+    """Requests of its own."""
+    registered: bool = False
+
+    @property
+    def is_further(self) -> bool:
+        return bool(self.person) and self.person[0].key != self.address.key
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +225,8 @@ class Undo:
     """The mailbox before `#mailbox`; empty when it stayed."""
     blocked: str = ""
     """Whom the order blocked."""
+    same: tuple[str, str, bool] | None = None
+    """The main and the further address to be written down anew, and whether as those of two people."""
     requester: str = ""
     """Address of the requester before `#from`; empty when it stayed."""
     took_part: bool = False
@@ -247,6 +278,7 @@ class Doubt(StrEnum):
     ADVISER = "answers-an-adviser"
     DIFFERENT_CUSTOMERS = "different-customers"
     BY_PROGRAM = "by-a-program"
+    SAME_PERSON = "same-person"
 
 
 @dataclass(frozen=True, slots=True)
@@ -377,6 +409,7 @@ class Decision:
     block: str = ""
     """A sender to be heard no more: an address key or a domain."""
     unblock: str = ""
+    same: SamePerson | None = None
     away: Away | None = None
     keep: NewDraft | None = None
     """Nothing of it was done; `#send` may let it go."""

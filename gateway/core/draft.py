@@ -30,7 +30,7 @@ def entry(
     message, match = case.message, case.choice.match
     return EntryDraft(
         kind=kind,
-        author=author or case.author,
+        author=author or case.written_by,
         role=role,
         body_text=message.body_text if text is None else text,
         reply_text=(without_noise(message.body_text) if begins else _shown(case)) if text is None else text,

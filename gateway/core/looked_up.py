@@ -46,3 +46,5 @@ class Found:
     language: str = ""
     counted: tuple[CountedTicket, ...] = ()
     """What counts for the figures of a period."""
+    further: tuple[str, ...] = ()
+    """Other addresses of the person."""

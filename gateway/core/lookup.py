@@ -182,7 +182,11 @@ def _person(found: Found, words: Catalog, policy: Policy) -> tuple[Section, ...]
         return ()
     since = words.gettext("known since {day}", day=words.day(found.since, policy.hours.zone))
     tongue = texts.catalog(found.language).name if found.language else ""
-    return (Section(found.person.shown, (Item(" · ".join(filter(None, (found.person.address, since, tongue)))),)),)
+    return (
+        Section(
+            found.person.shown, (Item(" · ".join(filter(None, (found.person.address, *found.further, since, tongue)))),)
+        ),
+    )
 
 
 def _table(found: Found, agent: Agent, policy: Policy, words: Catalog, now: datetime) -> tuple[Section, ...]:

@@ -217,14 +217,14 @@ def _calls_itself_automatic(case: Case) -> bool:
 
 def _repeats(case: Case) -> bool:
     said = case.message.reply_text.split()
-    return any(e.author.key == case.author.key and e.reply_text.split() == said for e in case.facts.history)
+    return any(e.author.key == case.written_by.key and e.reply_text.split() == said for e in case.facts.history)
 
 
 def echo(case: Case) -> Decision:
     """Folded. Agents hear of the first absence that answers a person of ours, in one line."""
     ticket = case.ticket
     assert ticket is not None
-    before = any(e.reason == Reason.ECHO.value and e.author.key == case.author.key for e in case.facts.history)
+    before = any(e.reason == Reason.ECHO.value and e.author.key == case.written_by.key for e in case.facts.history)
     away = is_away(case) and not _only_our_words(case)
     tells = away and not (before or case.facts.sent_automatic)
     because = "it was said before, or answers an automatic mail" if away else "they are our own words"

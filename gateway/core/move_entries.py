@@ -11,7 +11,7 @@ from datetime import datetime
 
 from gateway.core import advisers, audience, orders, sides
 from gateway.core.commands import Order
-from gateway.core.decision import AWAKE, Act, Change, Decision, Joined, Moved, NewTicket, Snooze, Undo, Why
+from gateway.core.decision import AWAKE, Act, Change, Decision, Joined, Moved, NewTicket, SamePerson, Snooze, Undo, Why
 from gateway.core.lifecycle import Status
 from gateway.core.notice import Audience, Notice, NoticeRequest
 from gateway.core.reason import Reason
@@ -209,7 +209,15 @@ def undo(by: orders.OrderContext, done: Act, source: Ticket | None = None) -> De
         notices=(*told, *colleagues, *((orders.receipt(by.agent, "done", remarks),) if by.agent else ())),
         undoes=done,
         unblock=before.blocked,
+        same=_same_before(before),
     )
+
+
+def _same_before(before: Undo) -> SamePerson | None:
+    if before.same is None:
+        return None
+    main, other, apart = before.same
+    return SamePerson(Address(main), Address(other), apart)
 
 
 def _snoozed_before(before: Undo) -> Snooze | None:

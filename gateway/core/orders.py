@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from gateway import texts
-from gateway.core import audience, blocking, parking, sides, statuses, tags
+from gateway.core import audience, blocking, parking, second_address, sides, statuses, tags
 from gateway.core.commands import PEOPLE, Order
-from gateway.core.decision import AWAKE, Change, Decision, EntryDraft, Joined, Snooze, Undo, Why
+from gateway.core.decision import AWAKE, Change, Decision, EntryDraft, Joined, Namesake, Snooze, Undo, Why
 from gateway.core.lifecycle import STATUS_MOVES, Move, Status, transition
 from gateway.core.notice import AttachedFile, Audience, Notice, NoticeRequest
 from gateway.core.policy import Agent, Policy
@@ -48,6 +48,8 @@ class OrderContext:
     agent: Agent | None
     policy: Policy
     now: datetime
+    namesake: Namesake | None = None
+    """Whose the address is that the order names."""
 
     @property
     def name(self) -> str:
@@ -80,6 +82,7 @@ def carry_out(by: OrderContext, order: Order, answer: Answer | None, proof: str)
         move = Move.AGENT_REPLIED
         status = transition(status, move)
     change, events = _ordered(by, order)
+    same = second_address.wanted(order, ticket.requester, by.namesake)
     handed_over = change.mailbox is not None
     wanted, sub_status = wanted_status(order, by.policy)
     if wanted is not None and wanted is not status:
@@ -143,6 +146,7 @@ def carry_out(by: OrderContext, order: Order, answer: Answer | None, proof: str)
         text=answer.text if answer else "",
         html=answer.html if answer else "",
         undo=before(by, order, answer, status, joined, change.assignee),
+        same=same,
         block=blocking.wanted(order, Verb.BLOCK, ticket.requester),
         unblock=blocking.wanted(order, Verb.UNBLOCK, ticket.requester),
         hold_minutes=by.policy.hold_minutes if answer else 0,
@@ -302,12 +306,17 @@ def _ordered(by: OrderContext, order: Order) -> tuple[Change, tuple[str, ...]]:
         change = replace(change, spam=True)
         events.append(code("spam", by.name))
     events += blocking.events(order, by.ticket.requester, by.name)
+    same = second_address.wanted(order, by.ticket.requester, by.namesake)
+    events += second_address.events(same)
+    if order.has(Verb.ALIAS) and same and not sides.is_shared(by.ticket):
+        # They get as the requester what they would get twice.
+        change = replace(change, left=(*change.left, same.other.key))
     if wanted := new_requester(order):
         change = replace(change, requester=Address(wanted))
         events.append(code("requester_set", wanted))
         if _is_participant(by.ticket, order) and not sides.is_shared(by.ticket):
             change = replace(change, left=(*change.left, address_key(wanted)))
-        former, stays = by.ticket.requester, address_key(wanted) == by.ticket.requester.key
+        former, stays = by.ticket.requester, bool(same) or address_key(wanted) == by.ticket.requester.key
         if not stays and by.policy.agent_for(former.address) is None and "@" in former.key:
             events.append(code("requester_out", former.address))
     return change, tuple(events)
@@ -350,6 +359,8 @@ def _says(word: str, meant: str) -> bool:
 def problems(by: OrderContext, order: Order) -> tuple[str, ...]:
     """What of an order cannot be meant on this site, besides its grammar."""
     if refused := blocking.problems(by.policy, order, by.ticket.requester):
+        return (*order.problems, *refused)
+    if refused := second_address.problems(by.policy, order, by.ticket.requester, by.namesake):
         return (*order.problems, *refused)
     for verb in PEOPLE:
         if by.policy.is_own(order.argument(verb)):
@@ -399,6 +410,7 @@ def before(
         given_to=given_to,
         mailbox=t.mailbox if order.has(Verb.MAILBOX) else "",
         blocked=blocking.wanted(order, Verb.BLOCK, t.requester),
+        same=second_address.before(order, by.ticket.requester, by.namesake),
         requester=t.requester.address if new_requester(order) else "",
         took_part=bool(new_requester(order)) and _is_participant(t, order),
         joined=tuple(j.address.key for j in joined),

@@ -283,6 +283,7 @@ SENTENCES: dict[str, str] = {
     "unknown-account": _("It came from an address we do not know."),
     "marked-automatic": _("It was marked as written by a machine."),
     "answers-a-draft": _("It answers a receipt."),
+    "same-person": _("It makes one person of two that are known here."),
     "by-a-program": _("It looks as if a program had written it."),
     "stale-view": _("The request went on since the mail it answers."),
     "answers-an-adviser": _("It answers somebody who is no customer."),
@@ -315,6 +316,19 @@ SENTENCES: dict[str, str] = {
     "no_such_mailbox": _("#mailbox {0}: that is none of our mailboxes. Use one of: {1}."),
     "same_mailbox": _("It is a ticket of {0} already."),
     "needs_sender": _("{0} needs an address or a domain, such as #block junk.example."),
+    "alias_set": _("Mail from {0} counts as written by {1} from now on, and everything goes to {1}."),
+    "alias_parted": _(
+        "{0} and {1} are two people: what either wrote meanwhile on a request of the other is for agents alone."
+    ),
+    "alias_wrote": _("Written from {0}, which is {1}'s as well."),
+    "alias_doubt": _(
+        "{0} is known here (own requests: {1}). What was asked from there becomes the requester's, who reads all of it "
+        "from then on, and nothing is sent to {0} any more."
+    ),
+    "alias_nobody": _("#alias makes {0} an address of {1}: both must be a customer's."),
+    "alias_already": _("{0} is an address of {1} already."),
+    "alias_of_another": _("{0} is an address of {1}: #unalias {0} ends that."),
+    "alias_unknown": _("{0} is nobody's further address."),
     "block_ours": _("{0} is ours or an agent's, and cannot be blocked."),
     "block_provider": _("{0} belongs to a provider of mail for everybody: block single addresses of it."),
     "own_mailbox": _("{0} is one of our own mailboxes: nothing is ever sent there."),

@@ -38,6 +38,8 @@ GROUPS: dict[str, dict[Verb, str]] = {
         Verb.FROM: _("the forwarded mail below is that customer's request"),
         Verb.FOR: _("open a ticket for that customer with your text as a note, such as of a call"),
         Verb.REQUESTER: _("answers go to that address; the former one is out"),
+        Verb.ALIAS: _("the requester's as well: mail from there counts as theirs, answers go to the requester's"),
+        Verb.UNALIAS: _("that address is somebody else's"),
         Verb.CC: _("that person gets our answers as well"),
         Verb.TAG: _("put words on it that notices, lists and figures show"),
         Verb.UNTAG: _("take them off"),

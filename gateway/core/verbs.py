@@ -46,6 +46,8 @@ class Verb(StrEnum):
     DRAFTS = "drafts"
     REOPEN = "reopen"
     REQUESTER = "requester"
+    ALIAS = "alias"
+    UNALIAS = "unalias"
     CC = "cc"
     ONLY = "only"
     LIST = "list"
@@ -93,6 +95,8 @@ FORMS: dict[Verb, str] = {
     Verb.DRAFTS: _("#drafts"),
     Verb.REOPEN: _("#reopen [N]"),
     Verb.REQUESTER: _("#requester ADDRESS"),
+    Verb.ALIAS: _("#alias ADDRESS"),
+    Verb.UNALIAS: _("#unalias ADDRESS"),
     Verb.CC: _("#cc ADDRESS"),
     Verb.ONLY: _("#only"),
     Verb.LIST: _("#list [mine|open|unassigned|waiting|snoozed|NAME]"),
@@ -139,6 +143,8 @@ _COMMAND_WORDS: dict[Verb, str] = {
     Verb.DRAFTS: mark_in("command", "drafts"),
     Verb.REOPEN: mark_in("command", "reopen"),
     Verb.REQUESTER: mark_in("command", "requester"),
+    Verb.ALIAS: mark_in("command", "alias"),
+    Verb.UNALIAS: mark_in("command", "unalias"),
     Verb.CC: mark_in("command", "cc"),
     Verb.ONLY: mark_in("command", "only"),
     Verb.LIST: mark_in("command", "list"),

@@ -110,7 +110,8 @@ async def _answer(request: PageRequest, address: str, form: str, send: Send) -> 
 
 async def _put_in_line(portal: Portal, address: str, send: Send) -> None:
     def work(tx: Tx) -> bool:
-        contact = tx.contacts.find(address)
+        # Of a further address everything goes to the one that is written to.
+        contact = tx.contacts.find(tx.second_addresses.main(address))
         if contact is not None:
             send(tx, contact)
         return contact is not None

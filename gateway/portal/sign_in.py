@@ -71,7 +71,7 @@ async def sign_in(request: PageRequest) -> Response:
             ),
             429,
         )
-    contact = await portal.database.read(lambda tx: tx.contacts.find(address))
+    contact = await portal.database.read(lambda tx: tx.contacts.find(tx.second_addresses.main(address)))
     try:
         check = await portal.passwords.verify(contact.password_hash if contact else "", password)
     except Busy:

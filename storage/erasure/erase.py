@@ -41,7 +41,7 @@ from storage.tx import Tx
 DROPPED = "dropped-by-erasure"
 """Reason of a mail of the person's own that was never decided about."""
 NOT_SENT = "not sent: it names somebody who was erased"
-_REMOVABLE = frozenset({"alarm", "messageid", "participant"})
+_REMOVABLE = frozenset({"alarm", "messageid", "participant", "secondaddress"})
 """Tables whose rows may go when what they are known by names the person."""
 _NEAR = frozenset({"body_text", "reply_text", "remarks", "attachments"})
 """Columns of an entry that people write; ids and words of ours are not told by single words."""
@@ -248,7 +248,7 @@ class _Eraser:
     def _contact(self) -> None:
         ids = self._ids(CONTACT.c.id, CONTACT.c.key == self._found.key)
         self.counts["sessions"] = self._count(SESSION.c.token_hash, SESSION.c.contact_id.in_(ids))
-        self._erasure.unblock(self._found.key)
+        self._erasure.forget(self._found.key)
         self.counts["contacts"] = self._erasure.delete_contacts(ids)
 
     def _ids(self, column: Any, where: Any) -> list[Any]:

@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, exists, not_, or
 from sqlalchemy.sql.dml import Delete, Update
 
 from gateway.mail.message import Address
+from storage.address_tables import SECOND_ADDRESS
 from storage.board_tables import CARD
 from storage.conditions import JOURNAL_DUPLICATE
 from storage.contacts import Contacts
@@ -223,11 +224,14 @@ class Erasure:
         return rows
 
     def delete_contacts(self, ids: Collection[int]) -> int:
-        self._run(delete(SESSION).where(SESSION.c.contact_id.in_(ids)))
+        for table in (SESSION, SECOND_ADDRESS):
+            self._run(delete(table).where(table.c.contact_id.in_(ids)))
         return self._run(delete(CONTACT).where(CONTACT.c.id.in_(ids)))
 
-    def unblock(self, key: str) -> None:
+    def forget(self, key: str) -> None:
+        """What is kept of an address beside its contact."""
         self._run(delete(BLOCK).where(BLOCK.c.sender == key))
+        self._run(delete(SECOND_ADDRESS).where(SECOND_ADDRESS.c.key == key))
 
     def _run(self, statement: Update | Delete) -> int:
         return self._connection.execute(statement).rowcount

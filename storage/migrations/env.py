@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from storage import board_tables, search_index  # noqa: F401 - they add their tables to the others
+from storage import address_tables, board_tables, search_index  # noqa: F401 - they add their tables to the others
 from storage.tables import metadata
 
 context.configure(

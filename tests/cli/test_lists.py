@@ -244,3 +244,24 @@ def test_a_sender_is_blocked_and_heard_again(shop: Shop) -> None:
     assert shop.run("contact", "block", "anna@example.com") == 1
     assert shop.run("contact", "block", "nonsense") == 2
     assert shop.json("journal", "list", "--reason", "duplicate")[0]["id"] == 3
+
+
+# --- people with several addresses ---------------------------------------------------------------
+
+
+def test_two_addresses_are_one_person(shop: Shop) -> None:
+    """As by #alias; shown under either address, and parted again. Agents and mailboxes are nobody's."""
+    home, work = "erika@home.example", "erika@customer.example"
+    said = shop.out("contact", "merge", home, work)
+    assert f"everything goes to {home}" in said
+    for address in (home, work):
+        assert shop.json("contact", "show", address)["further_addresses"] == [work]
+        assert f"Further address  {work}, since" in shop.out("contact", "show", address)
+    assert {t["requester"]["address"] for t in shop.json("ticket", "list", "--requester", home)} == {home}
+    assert shop.run("contact", "merge", home, work) == 1
+    assert shop.run("contact", "merge", home, "anna@example.com") == 1
+    assert shop.run("contact", "merge", home, "support@example.com") == 1
+    assert shop.run("contact", "merge", home, "nonsense") == 2
+    assert "two people" in shop.out("contact", "split", work)
+    assert shop.json("contact", "show", home)["further_addresses"] == []
+    assert shop.run("contact", "split", work) == 1

@@ -39,7 +39,7 @@ DECISION = "reason attach reopen acknowledge notify ticket new_ticket status ent
         ("outbox list", OUTBOX),
         ("outbox show 1", OUTBOX),
         ("contact list", CONTACT),
-        ("contact show erika@customer.example", CONTACT),
+        ("contact show erika@customer.example", f"{CONTACT} further_addresses"),
         ("stats", "tickets journal outbox tags failing late_jobs oldest_waiting disk ratings probes jobs alarms"),
         ("audit", "ok counts findings"),
     ],

@@ -1,4 +1,4 @@
-"""The process dies at the very commit of #snooze, #away, #back, and of a ticket's coming back: all of it or nothing.
+"""The process dies at the very commit of #snooze, #away, #back, #alias, or of a ticket's coming back: all or nothing.
 
 A child is forked, gets as far as the commit, and is killed there with SIGKILL; then the same work is done by another.
 On SQLite, where a killed writer leaves its half in our own file; PostgreSQL's server rolls it back itself.
@@ -103,6 +103,31 @@ def test_parked_tickets_and_absences(sqlite_url: str, tmp_path: Path, desk: Desk
     assert mails_to(database, ANNA) == told + 1
     twice(sqlite_url, tmp_path, database, desk, mail(LEAD, "#back", "back"))
     assert database.read_now(lambda tx: tx.absences.now(NOW)) == {}
+    assert database.read_now(audit).broken == ()
+    database.close_now()
+
+
+def test_addresses_of_one_person(sqlite_url: str, tmp_path: Path, desk: Desk) -> None:
+    """Her tickets are of both or of one; nobody is in between."""
+    database = Database(sqlite_url, tmp_path)
+    other = "erika@home.example"
+    twice(sqlite_url, tmp_path, database, desk, mail(ERIKA, "It burns.", "Help"))
+    twice(sqlite_url, tmp_path, database, desk, mail(other, "It burns still.", "Help me"))
+    reference = desk.policy.reference(database.read_now(lambda tx: tx.reads.get(2)))
+
+    def state() -> tuple[set[str], int]:
+        tickets = database.read_now(lambda tx: tx.reads.search())
+        return {t.requester.address for t in tickets}, len(
+            database.read_now(lambda tx: tx.second_addresses.person(ERIKA))
+        )
+
+    twice(sqlite_url, tmp_path, database, desk, mail(ANNA, f"#alias {ERIKA}", f"Re: [{reference}]"))
+    assert state() == ({ERIKA, other}, 0)
+    draft = database.read_now(lambda tx: tx.drafts.waiting(NOW, frozenset({ANNA})))[0]
+    twice(sqlite_url, tmp_path, database, desk, mail(ANNA, f"#send {draft.id}", f"Re: [{reference}]"))
+    assert state() == ({other}, 2)
+    twice(sqlite_url, tmp_path, database, desk, mail(ANNA, f"#unalias {ERIKA}", f"Re: [{reference}]"))
+    assert state() == ({ERIKA, other}, 0)
     assert database.read_now(audit).broken == ()
     database.close_now()
 

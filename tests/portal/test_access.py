@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+from gateway.core.decision import SamePerson
+from gateway.mail.message import Address
 from tests.portal.conftest import ERIKA, MAX, PASSWORD, Opened, Site
 
 LONG_ENOUGH = "ten chars!"
@@ -196,3 +198,24 @@ async def _until(read, count: int = 1) -> None:  # type: ignore[no-untyped-def]
             return
         await asyncio.sleep(0.01)
     raise AssertionError(f"{len(await read())} instead of {count}")
+
+
+async def test_who_has_two_addresses_signs_in_with_either(site: Site) -> None:
+    """By one password, and its links go to the one that is written to: the other may be a slip of an agent's."""
+    home = "erika@home.example"
+    number = await site.mail(ERIKA, "Printer")
+    await site.mail(home, "Lamp")
+    await site.customer(ERIKA)
+    await site.database.write(
+        lambda tx: tx.second_addresses.join(SamePerson(Address(ERIKA), Address(home)), "", site.clock.now)
+    )
+    browser = site.browser()
+    assert (await site.sign_in(browser, home)).status == 303
+    page = await browser.get("/tickets")
+    assert "Printer" in page.text
+    assert "Lamp" in page.text
+    assert "Printer" in (await browser.get(f"/tickets/{number}")).text
+    had = len(await site.sent(home))
+    await site.browser().send("/forgot", {"address": home})
+    await _until(lambda: site.sent(ERIKA, "password_reset"))
+    assert len(await site.sent(home)) == had

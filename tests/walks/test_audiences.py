@@ -31,7 +31,7 @@ from gateway.cli.contact_export import export
 from gateway.clock import tickets as clock
 from gateway.core import commands, move_entries, passed_on, sides, thread, token
 from gateway.core.commands import Order
-from gateway.core.decision import Decision, EntryDraft
+from gateway.core.decision import Decision, EntryDraft, SamePerson
 from gateway.core.lifecycle import Status
 from gateway.core.orders import Answer, OrderContext, carry_out
 from gateway.core.policy import Agent, Policy
@@ -54,9 +54,11 @@ from tests.core.build import POLICY
 
 CUSTOMERS = ("ines@north.example", "uwe@south.example", "dan@west.example")
 COLLEAGUES = {"ines@north.example": "olaf@north.example", "uwe@south.example": "vera@south.example"}
+HOME = "ines@home.example"
+"""Where a customer writes from as well, with what they got elsewhere."""
 ADVISERS = ("sam@supplier.example", "pia@supplier.example")
 AGENTS = ("anna@example.com", "bob@example.com")
-OUTSIDE = (*CUSTOMERS, *COLLEAGUES.values(), *ADVISERS)
+OUTSIDE = (*CUSTOMERS, *COLLEAGUES.values(), HOME, *ADVISERS)
 TOKEN = re.compile(r"tok\d+q")
 TEMPLATES = Templates()
 EXAMPLES = int(os.environ.get("REPLYDESK_EXAMPLES", "6"))
@@ -76,6 +78,7 @@ ACTS = {
     ("aside", "note", "move", "split", "undo", "backup", "restore"): 1,
     ("name", "shell", "manage"): 2,
     ("page", "days"): 1,
+    ("alias", "home"): 1,
 }
 """What somebody does, and how often beside the others."""
 STEPS = st.tuples(
@@ -165,6 +168,22 @@ class World:
             self.only.add(said)
         orders = (f"#cc {whom}\n\n{said}", f"#requester {whom}\n\n{said}", f"#from {whom}", f"#only\n\n{said}")
         self.order(who, which // 5, orders[which % 4])
+
+    def alias(self, who: int, which: int) -> None:
+        """An agent says that an address is a customer's as well, or that it is not; in words or at the shell."""
+        whom = (HOME, *CUSTOMERS)[which % 4]
+        self.order(who, which // 8, f"#{'unalias' if which % 8 > 5 else 'alias'} {whom}")
+        if which % 3:
+            self.send(who, 0)
+
+    def home(self, who: int, which: int) -> None:
+        """A customer writes from elsewhere: something new, or in answer to a mail of ours that is there."""
+        said = self.token({party(HOME)})
+        mails = [mail for a in CUSTOMERS[:1] for mail in self.inbox[a]] + self.inbox[HOME]
+        if who % 3 == 0 or not mails:
+            self.mail(HOME, said, subject=self.token({party(HOME)}))
+        else:
+            self.answered(HOME, which, said, style=which % 3, among=mails)
 
     def manage(self, who: int, which: int) -> None:
         """What an agent orders besides, with or without words to the customer."""
@@ -263,6 +282,7 @@ class World:
         id, back, subject, text = self.inbox[agent][which % len(self.inbox[agent])]
         said = self.token({party(adviser)})
         self.handed[party(adviser)] |= {*TOKEN.findall(subject + text), *(a for a in (*OUTSIDE, *AGENTS) if a in text)}
+        self.handed[party(adviser)].add(agent)
         own = self.mail(agent, f"{said}\n\n{_quoted(text)}", to=adviser, cc=back, subject=f"Fwd: {subject}", answers=id)
         self.inbox[adviser].append((own, back, f"Fwd: {subject}", f"{said}\n{_quoted(text)}"))
 
@@ -352,6 +372,8 @@ class World:
         was = before.get(decision.ticket)
         if author in AGENTS and was and not decision.moved:
             self.together(decision, was)
+        if decision.same:
+            self.one_person(decision.same, before)
         if said not in self.audience:
             return
         if decision.reason is Reason.AGENT_ASKED:
@@ -365,11 +387,33 @@ class World:
         elif author not in (*AGENTS, *ADVISERS) and decision.ticket:
             self.shared(said, author, decision.ticket)
 
+    def one_person(self, same: SamePerson, before: dict[int, Ticket]) -> None:
+        """Whoever is written to reads what was read under the other address; who takes part there, the new one."""
+        main, other = party(same.main.address), party(same.other.address)
+        if same.apart:
+            return
+        self.near[main] |= {other}
+        self.near[other] |= {main}
+        for old in before.values():
+            if old.requester.key != same.other.key:
+                continue
+            for one in {main, *(party(a.address) for a in old.participants)}:
+                self.near[one] |= {main, *(party(a.address) for a in old.participants)}
+            entries = self.read(lambda tx, number=old.number: tx.reads.entries(number))
+            mine = sides.sees(old, old.requester.key)
+            seen = (e for e in entries if e.kind is EntryKind.CORRESPONDENCE and e.side in mine)
+            for word in TOKEN.findall("\n".join((old.subject, *(f"{e.body_text} {e.attachments}" for e in seen)))):
+                self.audience[word] |= {main}
+
     def shared(self, said: str, author: str, number: int) -> None:
         """A customer's words on a ticket: whoever takes part with them reads them."""
         ticket = self.read(lambda tx: tx.reads.get(number))
         near = self.near[party(author)] if sides.is_shared(ticket) else {*OUTSIDE}
         people = (a.address for a in (ticket.requester, *ticket.participants))
+        if author == HOME:
+            # Who shows a mark of somebody's mail is read by those, address and all.
+            for one in (ticket.requester, *ticket.participants):
+                self.near[party(one.address)] |= {party(HOME)}
         self.audience[said] |= {party(a) for a in people if a in near or party(a) in near}
 
     def together(self, decision: Decision, ticket: Ticket) -> None:

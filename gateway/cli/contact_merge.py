@@ -1,0 +1,43 @@
+"""`replydesk contact merge ADDRESS OTHER` and `contact split OTHER`: two addresses of one person, as by `#alias`."""
+
+from __future__ import annotations
+
+import argparse
+
+from gateway.cli import WrongUsage, show
+from gateway.cli.site import Site, new_cause, now
+from gateway.core import second_address
+from gateway.core.decision import Decision, SamePerson, Why
+from gateway.core.reason import Reason
+from gateway.core.sentences import text_of
+from gateway.errors import ReplydeskError
+from gateway.mail.message import Address
+from storage.tx import Tx
+
+
+def run(site: Site, args: argparse.Namespace) -> None:
+    """Join or part them, and print what is true now. Raises `ReplydeskError` with what is in the way."""
+    for address in (args.other, *((args.address,) if args.verb == "merge" else ())):
+        if "@" not in address.strip("@"):
+            raise WrongUsage(f"{address!r} is no address")
+
+    def work(tx: Tx) -> tuple[SamePerson, int]:
+        found = tx.second_addresses.namesake(args.other)
+        if args.verb == "split":
+            if not found.is_further:
+                raise ReplydeskError(text_of(second_address.unknown(found.address), "en"))
+            same = SamePerson(found.person[0], found.address, apart=True)
+        else:
+            main = Address(args.address)
+            of = found.person[0] if found.is_further else None
+            if refused := second_address.refusal(site.policy, main, found.address, of):
+                raise ReplydeskError(text_of(refused[0], "en"))
+            same = SamePerson(main, found.address)
+        decision = Decision(Reason.AGENT_COMMAND, Why(attach="no: it is about a person, not a ticket"), same=same)
+        site.desk.effects.apply(tx, decision, new_cause(), now())
+        return same, found.tickets
+
+    same, tickets = site.database.write_now(work)
+    show.text(text_of(second_address.events(same)[0], "en"))
+    if not same.apart and tickets:
+        print(f"Requests that are theirs now as well: {tickets}")

@@ -1,0 +1,26 @@
+"""The table of people's further addresses, beside those of `tables`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import Field
+
+from storage.columns import TableRow, json_column, reference
+
+
+class SecondAddressRow(TableRow, table=True):
+    """A further address of a contact: what comes from there is theirs, and nothing is sent to it."""
+
+    key: str = Field(primary_key=True)
+    address: str
+    contact_id: int = reference("contact.id")
+    by: str = ""
+    """Agent's address; empty: the operator."""
+    at: datetime
+    tickets: list[int] = json_column()
+    """Opened from there: they go with it when the two are parted."""
+
+
+SECOND_ADDRESS: Any = SecondAddressRow.__table__  # type: ignore[attr-defined]  # SQLModel makes it

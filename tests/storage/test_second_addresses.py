@@ -1,0 +1,123 @@
+"""Further addresses of a person in the store: joined, turned round, and parted again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from gateway.core.decision import SamePerson
+from gateway.core.sides import NOBODY
+from gateway.flow import Desk
+from gateway.mail.message import Address, Envelope
+from gateway.render.mail import Templates
+from storage import raw
+from storage.audit import audit
+from storage.database import Database
+from tests.conftest import NOW
+from tests.core.build import POLICY
+
+WORK, HOME, CABIN = (Address(f"ines@{place}.example") for place in ("work", "home", "cabin"))
+LATER = NOW + timedelta(hours=1)
+DESK = Desk(POLICY, Templates())
+
+
+@pytest.fixture
+def db(database_url: str) -> Iterator[Database]:
+    opened = Database(database_url, Path())
+    yield opened
+    assert opened.read_now(audit).broken == ()
+    opened.close_now()
+
+
+def writes(db: Database, who: Address, subject: str, number: int = 0) -> int:
+    """A mail of somebody, about a ticket or none; the number of its ticket."""
+    reference = f"[{POLICY.reference(db.read_now(lambda tx: tx.reads.get(number)))}]" if number else ""
+    data = (
+        f"From: Ines <{who.address}>\r\nTo: support@example.com\r\nSubject: {subject} {reference}\r\n"
+        f"Message-ID: <{subject}.{number}@{who.address}>\r\n\r\nWords of {subject}.\r\n"
+    ).encode()
+    envelope = Envelope("smtp", who.address, ("support@example.com",))
+    id = db.write_now(lambda tx: tx.journal.append(envelope, raw.pack(data), LATER))
+    db.write_now(lambda tx: DESK.handle(tx, id, DESK.read(data, envelope), LATER))
+    return db.read_now(lambda tx: tx.journal.get(id)).ticket or 0
+
+
+def requesters(db: Database) -> dict[int, str]:
+    tickets = db.read_now(lambda tx: tx.reads.search())
+    return {t.number: t.requester.address for t in tickets}
+
+
+def join(db: Database, main: Address, other: Address) -> None:
+    db.write_now(lambda tx: tx.second_addresses.join(SamePerson(main, other), "anna@example.com", NOW))
+
+
+def part(db: Database, main: Address, other: Address) -> None:
+    db.write_now(lambda tx: tx.second_addresses.part(SamePerson(main, other, apart=True), LATER))
+
+
+def test_what_either_asked_is_the_persons(db: Database) -> None:
+    """Old and new requests are of the address that is written to, and it is told of all addresses, that one first."""
+    writes(db, WORK, "lamp")
+    writes(db, HOME, "heater")
+    join(db, HOME, WORK)
+    writes(db, WORK, "door")
+    writes(db, WORK, "more", 2)
+    assert requesters(db) == {1: HOME.address, 2: HOME.address, 3: HOME.address}
+    for address in (HOME.address.upper(), WORK.address):
+        person = db.read_now(lambda tx, asked=address: tx.second_addresses.person(asked))
+        assert [a.address for a in person] == [HOME.address, WORK.address]
+    assert db.read_now(lambda tx: tx.second_addresses.person(CABIN.address)) == ()
+    assert db.read_now(lambda tx: tx.second_addresses.main(WORK.address)) == HOME.address
+    entries = db.read_now(lambda tx: tx.reads.entries(2))
+    assert [(e.author.address, e.role.value) for e in entries] == [
+        (HOME.address, "requester"),
+        (WORK.address, "requester"),
+    ]
+
+
+def test_parted_each_has_what_it_asked(db: Database) -> None:
+    """And what one wrote on a ticket of the other meanwhile is agents' from then on."""
+    writes(db, WORK, "lamp")
+    writes(db, HOME, "heater")
+    join(db, HOME, WORK)
+    writes(db, WORK, "door")
+    writes(db, WORK, "mine", 2)
+    writes(db, HOME, "yours", 1)
+    part(db, HOME, WORK)
+    assert requesters(db) == {1: WORK.address, 2: HOME.address, 3: WORK.address}
+    sides = {e.new_text: e.side for n in (1, 2, 3) for e in db.read_now(lambda tx, n=n: tx.reads.entries(n))}
+    assert sides == {
+        "Words of lamp.": 0,
+        "Words of heater.": 0,
+        "Words of door.": 0,
+        "Words of mine.": NOBODY,
+        "Words of yours.": NOBODY,
+    }
+    writes(db, WORK, "again")
+    assert requesters(db)[4] == WORK.address
+    part(db, HOME, WORK)
+
+
+def test_a_person_moves(db: Database) -> None:
+    """The further address becomes the main one, with every other; a third follows."""
+    writes(db, WORK, "lamp")
+    join(db, WORK, CABIN)
+    join(db, HOME, WORK)
+    person = db.read_now(lambda tx: tx.second_addresses.person(CABIN.address))
+    assert [a.address for a in person] == [HOME.address, CABIN.address, WORK.address]
+    join(db, CABIN, HOME)
+    person = db.read_now(lambda tx: tx.second_addresses.person(WORK.address))
+    assert [a.address for a in person] == [CABIN.address, HOME.address, WORK.address]
+    assert requesters(db) == {1: CABIN.address}
+
+
+def test_who_is_signed_in_under_the_further_address_is_signed_out(db: Database) -> None:
+    """Nobody learns of another's requests by a session they have."""
+    writes(db, WORK, "lamp")
+    contact = db.read_now(lambda tx: tx.contacts.get(WORK.address))
+    db.write_now(lambda tx: tx.contacts.open_session(contact.id, "hash", NOW, LATER))
+    join(db, HOME, WORK)
+    assert db.read_now(lambda tx: tx.contacts.session_contact("hash", NOW, NOW - timedelta(days=1))) is None
