@@ -69,7 +69,17 @@ def _views(language: str) -> Iterator[views.View]:
     yield views.TicketsPage((), "", "", statuses, 0, "mailto:a@example.com")
     yield views.TicketsPage((), "q", "", statuses, 0, "mailto:a@example.com")
     yield views.TicketsPage((ticket,), "q", "open", statuses, 41, "mailto:a@example.com", 2, 3, "page=1", "page=3")
-    yield views.TicketsPage((ticket,), "", "", statuses, 41, "mailto:a@example.com", sort="oldest", waiting=2)
+    yield views.TicketsPage(
+        (ticket,),
+        "",
+        "",
+        statuses,
+        41,
+        "mailto:a@example.com",
+        sort="oldest",
+        waiting=2,
+        orders=(views.PageLink("a", "/x"), views.PageLink("b", "")),
+    )
     sparse = views.ShownMessage(2, "Anna", "theirs", MOMENT, "text")
     full = views.ShownMessage(
         id=1,

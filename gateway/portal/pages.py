@@ -21,6 +21,7 @@ from gateway.errors import UnknownTicket
 from gateway.portal import original, session, views
 from gateway.portal.refusal import Refusal
 from gateway.portal.request import PageRequest
+from gateway.texts import mark as _
 from storage.contacts import Contact
 from storage.reads import Order, Wanted
 from storage.tx import Tx
@@ -28,6 +29,7 @@ from storage.tx import Tx
 PER_PAGE = 20
 SORTS: dict[str, Order] = {"": "waiting", "newest": "newest", "oldest": "oldest"}
 """As the page calls it → as it is read."""
+_SORTS_SAID = {"": _("Last activity"), "newest": _("Newest first"), "oldest": _("Oldest first")}
 PAGES_LIMIT = 500
 SEARCH_LIMIT = 200
 """Characters."""
@@ -69,8 +71,10 @@ async def tickets(request: PageRequest) -> Response:
     if named and total == 1 and found[0].number == named:
         return request.go(f"/tickets/{named}")
 
-    def to(number: int) -> str:
-        return urlencode({k: v for k, v in (("q", q), ("status", status), ("sort", sort), ("page", number)) if v})
+    def to(number: int, order: str = sort) -> str:
+        return urlencode({k: v for k, v in (("q", q), ("status", status), ("sort", order), ("page", number)) if v})
+
+    labels = {name: request.words.gettext(said) for name, said in _SORTS_SAID.items()}
 
     return await request.page(
         views.TicketsPage(
@@ -79,6 +83,11 @@ async def tickets(request: PageRequest) -> Response:
             status=status,
             statuses=views.status_badges(request.words.language),
             sort=sort,
+            orders=tuple(
+                views.PageLink(said, "" if name == sort else f"?{to(1, name)}") for name, said in labels.items()
+            )
+            if total > 1
+            else (),
             total=total,
             waiting=waiting,
             new=request.href("/new") if request.portal.settings.portal.allow_requests else "",

@@ -191,6 +191,12 @@ class TicketFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class PageLink:
+    label: str
+    href: str
+
+
+@dataclass(frozen=True, slots=True)
 class TicketsPage(View):
     template: ClassVar[str] = "tickets"
     tickets: tuple[TicketFacts, ...]
@@ -210,6 +216,8 @@ class TicketsPage(View):
     """Path of the page to write one; empty without."""
     sort: str = ""
     """`newest`, `oldest`; empty: what waits for the visitor, then latest activity."""
+    orders: tuple[PageLink, ...] = ()
+    """Every way to sort them, the one they are in without an address."""
     waiting: int = 0
     """So many of all their tickets wait for an answer of theirs."""
 
@@ -223,7 +231,7 @@ class TicketsPage(View):
 
     @property
     def filtered(self) -> bool:
-        return bool(self.q or self.status or self.sort)
+        return bool(self.q or self.status)
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,12 +326,6 @@ class OriginalPage(View):
     remote: bool = False
     omissions: tuple[str, ...] = ()
     nested: tuple[NestedMessage, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class PageLink:
-    label: str
-    href: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from gateway.core import digest
 from gateway.core.compose import Scene, compose
 from gateway.core.lifecycle import Status
-from gateway.core.notice import AttachedFile, Audience, Button, Item, Notice, NoticeRequest, Outbound, Section, Words
+from gateway.core.notice import AttachedFile, Audience, Notice, NoticeRequest, Outbound, Section, Words
 from gateway.core.policy import Agent, Mailbox, Policy
 from gateway.core.ticket import Entry, EntryKind, Evidence, Participant, Role, Ticket
 from gateway.core.token import Keys
@@ -66,7 +67,8 @@ def outbounds(notice: Notice, language: str) -> tuple[Outbound, Outbound]:
     audience, recipient, headline = _READERS.get(notice, (Audience.CUSTOMER, CUSTOMER, ""))
     remarks = (texts[_REMARKS[notice]],) if notice in _REMARKS else ()
     request = NoticeRequest(notice, recipient, audience, headline, remarks)
-    full = compose(request, _scene(notice, texts), _policy(language, texts["signature"]))
+    policy = _policy(language, texts["signature"])
+    full = compose(request, _scene(notice, texts, policy), policy)
     if notice is Notice.CLOSE_CONFIRMATION:
         full = replace(full, words=replace(full.words, closes_at=NOW + timedelta(days=7)))
     if notice is Notice.AGENT_NOTICE:
@@ -104,16 +106,9 @@ def _policy(language: str, signature: str) -> Policy:
     )
 
 
-def _scene(notice: Notice, texts: dict[str, str]) -> Scene:
+def _scene(notice: Notice, texts: dict[str, str], policy: Policy) -> Scene:
     if notice in (Notice.OPERATOR_ALARM, Notice.CANARY):
         return Scene(NOW, "example", text=texts["probe"] if notice is Notice.CANARY else "")
-    if notice is Notice.AGENT_DIGEST:
-        take = Button(texts["take"], "mailto:support+a1042-example@example.com?body=%23assign%20me")
-        items = (
-            Item(texts["subject"], f"Erika Beispiel · {NUMBER}", take),
-            Item(texts["other"], "Erika Beispiel · 998"),
-        )
-        return Scene(NOW, "example", sections=(Section(texts["open"], items),))
     ticket = Ticket(
         number=NUMBER,
         status=_STATUSES.get(notice, Status.WAITING_ON_US),
@@ -125,6 +120,8 @@ def _scene(notice: Notice, texts: dict[str, str]) -> Scene:
         people=(Participant(COLLEAGUE),),
         assignee=AGENT.name,
     )
+    if notice is Notice.AGENT_DIGEST:
+        return Scene(NOW, "example", sections=_digest(ticket, texts, policy))
     if notice is Notice.TICKET_LIST:
         other = replace(ticket, number=998, subject=texts["other"], status=Status.SOLVED, last_activity_at=OPENED)
         return Scene(NOW, "example", listed=(ticket, other))
@@ -144,6 +141,13 @@ def _scene(notice: Notice, texts: dict[str, str]) -> Scene:
             return replace(scene, entry=back, conversation=(question, note, answer), files=(film,))
         case _:
             return scene
+
+
+def _digest(mine: Ticket, texts: dict[str, str], policy: Policy) -> tuple[Section, ...]:
+    """One ticket that is late, one that nobody has."""
+    late = replace(mine, assignee=AGENT.address, due_at=NOW - timedelta(hours=2))
+    free = replace(mine, number=998, subject=texts["other"], status=Status.NEW, assignee="", created_at=OPENED)
+    return digest.for_agent(policy.agents[0], (late, free), digest.Counts(bounced=1), policy, NOW)
 
 
 def _entry(number: int, kind: EntryKind, author: Address, role: Role, text: str, file: str = "") -> Entry:
@@ -167,8 +171,6 @@ _TEXTS: dict[str, str] = {
     "signature": _("Example Ltd, 1 Sample Street, Exampletown\nMonday to Friday, 9 to 17, +49 30 555 0100"),
     "subject": _("Printer has stopped since the update"),
     "other": _("Offer for a second device"),
-    "open": _("Waiting on us"),
-    "take": _("Take it"),
     "hours": _("We answer from Monday to Friday between 9 and 17, usually within one working day."),
     "question": _(
         "Good morning,\n\nSince the update on Friday our printer has printed nothing, it only blinks.\n"

@@ -1,6 +1,6 @@
 """Every page in a real browser: no accessibility violation, nothing cut off, all of it by keyboard.
 
-With REPLYDESK_SHOTS=FOLDER each page is also kept as a picture, to be looked at.
+With LONG=1 in every look and language. With REPLYDESK_SHOTS=FOLDER each page is also kept as a picture.
 """
 
 from __future__ import annotations
@@ -14,11 +14,15 @@ import pytest
 from playwright.async_api import Browser as Chromium
 from playwright.async_api import Page, ViewportSize, async_playwright
 
+from gateway import texts
 from gateway.core.lifecycle import Status
+from gateway.portal import acts
 from tests.portal.conftest import ERIKA, PASSWORD, Opened, Site
 
 CHROMIUM = Path("/usr/bin/chromium")
 SHOTS = os.environ.get("REPLYDESK_SHOTS", "")
+LONG = os.environ.get("LONG", "")
+PAGE_BYTES = 50_000
 DOT = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
 )
@@ -33,6 +37,11 @@ LOOKS = (
     ("desk-dark", ViewportSize(width=1200, height=800), "dark"),
     ("phone-dark", ViewportSize(width=360, height=740), "dark"),
     ("desk-light", ViewportSize(width=1200, height=800), "light"),
+)
+SEEN = (
+    [(*look, language) for look in LOOKS for language in texts.languages()]
+    if LONG
+    else [(*LOOKS[0], "de"), (*LOOKS[1], "en")]
 )
 
 
@@ -49,7 +58,7 @@ async def chromium() -> AsyncIterator[Chromium]:
 @pytest.fixture
 async def story(open_site: Opened) -> tuple[Site, dict[str, str]]:
     """A site with some history, and the cookies of a customer who is signed in."""
-    site = await open_site(portal={"allow_replies": True, "allow_requests": True})
+    site = await open_site(portal={"allow_replies": True, "allow_requests": True, "sign_in": "both"})
     closed = await site.mail(
         ERIKA, "Rechnung 4711 doppelt erhalten", "Ich habe sie zweimal bekommen.", name="Erika Beispiel"
     )
@@ -110,13 +119,14 @@ async def _links(site: Site, numbers: dict[str, str]) -> dict[str, str]:
 
 
 async def check(page: Page, name: str) -> None:
-    """No violation of axe's rules, nothing wider than the screen."""
+    """No violation of axe's rules, nothing wider than the screen, no page of more than 50 KB."""
     from axe_playwright_python.async_playwright import Axe
 
     found = await Axe().run(page)
     assert not found.response["violations"], f"{name}: {found.generate_report()}"
     width = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert width <= 0, f"{name}: {width} px too wide"
+    assert len((await page.content()).encode()) <= PAGE_BYTES, name
 
 
 async def shoot(page: Page, name: str) -> None:
@@ -124,23 +134,31 @@ async def shoot(page: Page, name: str) -> None:
         await page.screenshot(path=f"{SHOTS}/{name}.png", full_page=True)
 
 
-@pytest.mark.parametrize(("look", "viewport", "scheme"), LOOKS if SHOTS else LOOKS[:2])
+@pytest.mark.parametrize(("look", "viewport", "scheme", "language"), SEEN)
 async def test_no_page_has_a_violation(
-    chromium: Chromium, story: tuple[Site, dict[str, str]], look: str, viewport: ViewportSize, scheme: str
+    chromium: Chromium,
+    story: tuple[Site, dict[str, str]],
+    look: str,
+    viewport: ViewportSize,
+    scheme: str,
+    language: str,
 ) -> None:
-    """axe finds nothing on any page, signed in or not, in both colour schemes, on a phone and a desk."""
+    """axe finds nothing on any page, signed in or not, in both colour schemes, on a phone and a desk; each page says
+    in which language it is, and asks no other host for anything."""
     site, cookies = story
-    language = "de-DE" if look.startswith("phone") else "en-GB"
     context = await chromium.new_context(viewport=viewport, color_scheme=scheme, bypass_csp=True, locale=language)  # type: ignore[arg-type]
     page = await context.new_page()
     base = f"http://127.0.0.1:{site.port}"
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
     links = await _links(site, cookies)
 
     async def see(name: str, path: str = "") -> None:
         if path:
             await page.goto(base + path)
-        await shoot(page, f"{name}-{look}")
+        await shoot(page, f"{name}-{look}-{language}")
         await check(page, name)
+        assert await page.evaluate("document.documentElement.lang") == language, name
 
     async def enter() -> None:
         async with page.expect_navigation():
@@ -159,6 +177,13 @@ async def test_no_page_has_a_violation(
     await enter()
     await see("forgot-sent")
     await see("link-used", await site.link(ERIKA, "register"))
+    await see("link", "/link")
+    await page.fill("#address", "x")
+    await enter()
+    await see("link-wrong")
+    await site.database.write(lambda tx: acts.link(site.desk, tx, tx.contacts.get(ERIKA), "shown", site.clock.now))
+    await see("enter", await site.link(ERIKA, "enter"))
+    await see("time-zone", "/time-zone")
     for _ in range(50):
         if await site.sent(ERIKA, "password_reset"):
             break
@@ -182,6 +207,7 @@ async def test_no_page_has_a_violation(
     async with page.expect_navigation():
         await page.get_by_role("button").last.click()
     await see("ticket-reply-empty")
+    assert not [url for url in asked if not url.startswith((base, "data:"))]
     await context.close()
 
 
