@@ -124,6 +124,7 @@ ORDERS: dict[str, tuple[str, str]] = {
     "wait": (_("Wait for the customer"), "#wait"),
     "note": (_("Write a note"), "#note"),
     "reopen": (_("Open again"), "#reopen"),
+    "show": (_("Show"), "#show {number}"),
 }
 """Orders an agent gives by a touch: what the link says, and the first line of the mail."""
 
@@ -136,7 +137,7 @@ def order(ticket: Ticket, agent: Agent, policy: Policy, name: str, language: str
     mark = token.address_token(policy.keys, "a", ticket.named, address_key(agent.address))
     address = quote(box.reply_address.replace("{token}", mark), safe="@+")
     subject_line = quote(f"{plain_subject(ticket, policy)[:160]} [{policy.reference(ticket)}]".strip())
-    said, line = ORDERS[name]
+    said, line = ORDERS[name][0], ORDERS[name][1].replace("{number}", str(ticket.number))
     return Button(
         texts.catalog(language).gettext(said), f"mailto:{address}?subject={subject_line}&body={quote(line)}%0A"
     )

@@ -149,7 +149,7 @@ def _items(tickets: Sequence[Ticket], agent: Agent, policy: Policy, words: Catal
         if t.due_at is not None:
             text = _("answer overdue since {moment}") if _late(t, now) else _("answer due {moment}")
             facts.append(words.gettext(text, moment=words.short_moment(t.due_at, policy.hours.zone)))
-        act = None if t.assignee else buttons.order(t, agent, policy, "take", words.language)
+        act = buttons.order(t, agent, policy, "show" if t.assignee else "take", words.language)
         items.append(Item(t.subject[:80] or name, " · ".join(facts), act))
     return _cut(items, words)
 

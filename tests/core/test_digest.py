@@ -82,6 +82,9 @@ def test_the_late_come_first_and_the_rest_is_counted() -> None:
     act = section.items[0].act
     assert act is not None
     assert act.url.endswith("&body=%23assign%20me%0A")
+    (section,) = digest.for_agent(ANNAS, [replace(OPEN[0], number=7, assignee=ANNAS.address)], Counts(), POLICY, NOW)
+    assert section.items[0].act is not None
+    assert section.items[0].act.url.endswith("&body=%23show%207%0A")
     assert digest.summary(ANNAS, tickets, POLICY, NOW) == "1 overdue, 13 not assigned"
 
 
