@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -85,7 +85,9 @@ class Database:
             _Writer(self.engine, GROUP if self.is_sqlite else 1, f"writer-{n}", wanted)
             for n in range(1 if self.is_sqlite else POSTGRESQL_WRITERS)
         ]
-        self._queue: queue.SimpleQueue[_Work[Any] | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[list[_Work[Any]] | None] = queue.SimpleQueue()
+        self._gathered: dict[asyncio.AbstractEventLoop, list[_Work[Any]]] = {}
+        """What tasks of one turn of a loop want to write: handed over together, for each time wakes a thread."""
         self._started = False
         self._readers = ThreadPoolExecutor(4, "reader")
 
@@ -101,8 +103,17 @@ class Database:
             self._start()
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        self._queue.put(_Work(work, loop, future))
+        gathered = self._gathered.setdefault(loop, [])
+        gathered.append(_Work(work, loop, future))
+        if len(gathered) == 1:
+            loop.call_soon(self._hand_over, loop)
         return await future
+
+    def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
+        gathered = self._gathered.pop(loop, [])
+        # PostgreSQL's writers commit piece by piece, side by side.
+        for part in [gathered] if self.is_sqlite else [[work] for work in gathered]:
+            self._queue.put(part)
 
     async def read(self, work: Callable[[Tx], T]) -> T:
         """Run work on one consistent snapshot; it must not write."""
@@ -128,6 +139,8 @@ class Database:
     async def close(self) -> None:
         """Finish the work that waits, then let go of every connection."""
         if self._started:
+            for loop in list(self._gathered):
+                self._hand_over(loop)
             for _ in self._writers:
                 self._queue.put(None)
             for writer in self._writers:
@@ -163,8 +176,9 @@ class _Writer:
     def __init__(self, engine: Engine, group: int, name: str, wanted: Callable[[], bool]) -> None:
         self.engine, self.group, self.name, self._wanted = engine, group, name, wanted
         self._thread: threading.Thread | None = None
+        self._connection: Connection | None = None
 
-    def start(self, work: queue.SimpleQueue[_Work[Any] | None]) -> None:
+    def start(self, work: queue.SimpleQueue[list[_Work[Any]] | None]) -> None:
         self._thread = threading.Thread(target=self._run, args=(work,), name=self.name, daemon=True)
         self._thread.start()
 
@@ -172,7 +186,7 @@ class _Writer:
         if self._thread:
             self._thread.join()
 
-    def _run(self, waiting: queue.SimpleQueue[_Work[Any] | None]) -> None:
+    def _run(self, waiting: queue.SimpleQueue[list[_Work[Any]] | None]) -> None:
         batch: list[_Work[Any]] = []
         last = False
         while batch or not last:
@@ -184,8 +198,8 @@ class _Writer:
                 if more is None:
                     last = True
                 else:
-                    batch.append(more)
-            done = self._commit(batch)
+                    batch += more
+            done = self._commit(batch[: self.group])
             by_loop: dict[asyncio.AbstractEventLoop, list[_Work[Any]]] = {}
             for work in batch[:done]:
                 by_loop.setdefault(work.loop, []).append(work)
@@ -196,23 +210,33 @@ class _Writer:
                 except RuntimeError:
                     # The loop is closed: nobody waits any more, and what was committed stays.
                     continue
+        self._let_go()
 
     def _commit(self, batch: list[_Work[Any]]) -> int:
         """How many of them are done; the rest waits for the next commit."""
         try:
             with translated():
-                if len(batch) > 1:
+                if self.group > 1:
                     return self._commit_group(batch)
                 for work in batch:
                     work.result = _with_retry(partial(_one, self.engine, work.run))
         except BaseException as error:
+            self._let_go()
             for work in batch:
                 work.error = work.error or error
         return len(batch)
 
+    def _let_go(self) -> None:
+        kept, self._connection = self._connection, None
+        if kept is not None:
+            with suppress(DBAPIError, SAInterfaceError, OSError):
+                kept.close()
+
     def _commit_group(self, batch: list[_Work[Any]]) -> int:
         done = 0
-        with self.engine.begin() as connection:
+        # Kept from one commit to the next: to take one out of the pool costs as much as five statements.
+        connection = self._connection = self._connection or self.engine.connect()
+        with connection.begin():
             driver: Any = connection.connection.dbapi_connection
             began = time.monotonic()
             for work in batch:
@@ -221,11 +245,12 @@ class _Writer:
                     break
                 done += 1
                 # None is released: the commit does that. A piece cannot be done twice, for some remember what they did.
-                driver.execute("SAVEPOINT piece")
+                if len(batch) > 1:
+                    driver.execute("SAVEPOINT piece")
                 try:
                     work.result = _sealed(connection, work.run)
                 except Exception as error:
-                    if isinstance(error, DBAPIError | SAInterfaceError) and _is_outage(error):
+                    if len(batch) == 1 or (isinstance(error, DBAPIError | SAInterfaceError) and _is_outage(error)):
                         raise
                     driver.execute("ROLLBACK TO piece")
                     work.error = error

@@ -93,8 +93,12 @@ def _plain(value: object) -> object:
     return str(value) if isinstance(value, str) else value or ""
 
 
+_written = json.JSONEncoder(sort_keys=True, default=str).encode
+"""`json.dumps` would make an encoder anew each time."""
+
+
 def _hash(*parts: object) -> bytes:
-    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).digest()
+    return hashlib.sha256(_written(parts).encode()).digest()
 
 
 def seal(row: Row) -> str:

@@ -30,7 +30,6 @@ _PART = re.compile(r"[^\W_]+")
 _UNSPACED = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
 )
-_PLAIN = re.compile(r"[a-z0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +54,7 @@ def words_of(texts: Iterable[str]) -> str:
     size = 0
     for text in texts:
         for run in dict.fromkeys(_RUN.findall(fold(text))):
-            for word in (run,) if len(run) < _LONG and _PLAIN.fullmatch(run) else _kept(run):
+            for word in (run,) if len(run) < _LONG and run.isascii() and run.isalnum() else _kept(run):
                 if word not in found:
                     size += len(word.encode()) + 5
                     if size > MOST_BYTES:

@@ -162,9 +162,13 @@ def _parsed(raw: bytes) -> MimeMessage:
     return parser.close()
 
 
+_EMPTY_LINE = re.compile(rb"\n\r?\n")
+
+
 def _with_field_names(raw: bytes) -> bytes:
     """`Subject : x` (RFC 5322 section 4.5 allows the blank, the parser takes it for the body) as `Subject: x`."""
-    end = min((i for mark in (b"\n\n", b"\n\r\n") if (i := raw.find(mark)) >= 0), default=len(raw))
+    found = _EMPTY_LINE.search(raw)
+    end = found.start() if found else len(raw)
     head = raw[:end]
     if b" :" not in head and b"\t:" not in head:
         return raw

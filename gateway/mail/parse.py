@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -59,7 +60,8 @@ def _parse(raw: bytes, envelope: Envelope | None) -> Message:
         defects.append("no Message-ID")
     author = header.author or _from_envelope(fields, envelope)
     # A lone CR ends a line for some programs and not for others: they see other fields than we do.
-    lone = raw.count(b"\r", 0, _header_end(raw)) != raw.count(b"\r\n", 0, _header_end(raw))
+    head_ends = _header_end(raw)
+    lone = raw.count(b"\r", 0, head_ends) != raw.count(b"\r\n", 0, head_ends)
     unsure = lone or letter is not tree or not people.is_plain(fields.untouched("from"), header.author)
     if not header.from_:
         defects.append("no usable From")
@@ -199,9 +201,14 @@ def _derived_id(raw: bytes, fields: Fields) -> str:
     return f"derived.{digest.hexdigest()[:40]}@message-id.invalid"
 
 
+_EMPTY_LINE = re.compile(rb"\n\n|\r\n\r\n")
+
+
 def _header_end(raw: bytes) -> int:
     """Where the body begins; 0 without an empty line."""
-    return min((i + len(mark) for mark in (b"\n\n", b"\r\n\r\n") if (i := raw.find(mark)) >= 0), default=0)
+    # One look for both marks: that for the one which is missing would go through the whole mail.
+    found = _EMPTY_LINE.search(raw)
+    return found.end() if found else 0
 
 
 def _reply_text(content: Content, title: str, people: list[str]) -> str:

@@ -12,6 +12,7 @@ from email.message import Message as MimeMessage
 
 DEEPEST = 20
 _FIELD = re.compile(r"[!-9;-~]+:")
+_EMPTY_LINE = re.compile(r"\n\r?\n")
 _REST_OF_LINE = re.compile(r"(--)?[ \t]*(?:\r\n|\n|\Z)")
 
 
@@ -52,12 +53,11 @@ def _header(text: str, start: int, end: int, entity: MimeMessage, depth: int) ->
     elif text.startswith("\r\n", start, end):
         body, head = start + 2, ""
     else:
-        close = [place for mark in ("\n\n", "\n\r\n") if (place := text.find(mark, start, end)) >= 0]
-        if not close:
+        # One look for both: that for the one which is missing would go through the whole mail.
+        close = _EMPTY_LINE.search(text, start, end)
+        if close is None:
             raise _Odd
-        at = min(close)
-        head = text[start : at + 1]
-        body = at + (2 if text[at + 1] == "\n" else 3)
+        head, body = text[start : close.start() + 1], close.end()
     if not head and depth == 0:
         raise _Odd
     name, value = "", ""

@@ -52,11 +52,12 @@ def prepare(reverse_path: str, recipient: str, message: bytes, offered: Mapping[
             return _unfit(f"5.3.4 it has {len(content)} bytes, and the relay takes {limit}")
         # RFC 1870 section 3: doubled dots do not count.
         parameters.append(b"SIZE=%d" % len(content))
-    if not content.isascii():
+    plain = content.isascii()
+    if not plain:
         if "8bitmime" not in offered:
             return _unfit("5.6.3 it has 8-bit lines, and the relay does not offer 8BITMIME")
         parameters.append(b"BODY=8BITMIME")
-    if not (sender + to).isascii() or not content.partition(b"\r\n\r\n")[0].isascii():
+    if not (sender + to).isascii() or not (plain or content.partition(b"\r\n\r\n")[0].isascii()):
         if "smtputf8" not in offered:
             return _unfit("5.6.7 an address in it is not ASCII, and the relay does not offer SMTPUTF8")
         parameters.append(b"SMTPUTF8")
