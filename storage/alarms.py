@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from storage.statement import Statement
 from storage.tables import ALARM
@@ -18,6 +21,7 @@ JOB, CANARY = "job:", "canary:"
 """Begin keys of alarms about the jobs and the probes."""
 
 
+_INSERTS: Mapping[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 _RAISED = Statement(select(ALARM.c.raised_at, ALARM.c.cleared_at).where(ALARM.c.key == bindparam("which")))
 
 
@@ -36,15 +40,18 @@ class Alarms:
     def raise_(self, key: str, text: str, now: datetime) -> bool:
         """Write an alarm down; True when the operator should hear of it now."""
         row = _RAISED.row(self._connection, {"which": key})
-        if row is None:
-            self._connection.execute(insert(ALARM).values(key=key, text=text, raised_at=now))
-            return True
-        due = row.cleared_at is not None or abs(now - row.raised_at) >= AGAIN_AFTER
-        if due:
-            self._connection.execute(
-                update(ALARM).where(ALARM.c.key == key).values(text=text, raised_at=now, cleared_at=None)
-            )
-        return due
+        if row is not None and row.cleared_at is None and abs(now - row.raised_at) < AGAIN_AFTER:
+            return False
+        # Another one may raise it at this very moment: whoever comes second waits, and finds it raised.
+        new = _INSERTS[self._connection.dialect.name](ALARM).values(key=key, text=text, raised_at=now)
+        told = or_(
+            ALARM.c.cleared_at.is_not(None),
+            ALARM.c.raised_at <= now - AGAIN_AFTER,
+            ALARM.c.raised_at >= now + AGAIN_AFTER,
+        )
+        again = {"text": text, "raised_at": now, "cleared_at": None}
+        raised = new.on_conflict_do_update(index_elements=["key"], set_=again, where=told).returning(ALARM.c.key)
+        return self._connection.execute(raised).first() is not None
 
     def clear(self, key: str, now: datetime) -> bool:
         """The cause is gone; True when it was raised before."""
