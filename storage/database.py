@@ -138,16 +138,21 @@ class Database:
 
     async def close(self) -> None:
         """Finish the work that waits, then let go of every connection."""
+        await asyncio.to_thread(self._end_writers)
+        self.close_now()
+
+    def _end_writers(self) -> None:
         if self._started:
             for loop in list(self._gathered):
                 self._hand_over(loop)
             for _ in self._writers:
                 self._queue.put(None)
             for writer in self._writers:
-                await asyncio.to_thread(writer.join)
-        self.close_now()
+                writer.join()
+        self._started = False
 
     def close_now(self) -> None:
+        self._end_writers()
         self._readers.shutdown(wait=True)
         self.engine.dispose()
         self._read_engine.dispose()
