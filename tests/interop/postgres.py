@@ -62,6 +62,20 @@ class Server:
 
 
 @contextlib.contextmanager
+def alone() -> Iterator[Server]:
+    """A server by itself."""
+    with _folder() as folder:
+        server = Server(folder / "alone", free_port())
+        _run("initdb", "-D", server.data, "-A", "trust", "-U", USER, "--no-sync")
+        server.start()
+        try:
+            yield server
+        finally:
+            with contextlib.suppress(subprocess.CalledProcessError):
+                server.die()
+
+
+@contextlib.contextmanager
 def pair() -> Iterator[tuple[Server, Server]]:
     """A primary with the database `replydesk`, and a standby without which it commits nothing."""
     with _folder() as folder:
