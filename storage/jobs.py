@@ -24,6 +24,10 @@ class JobState:
     outcome_at: datetime | None
     failing_since: datetime | None
 
+    def waits(self, now: datetime, latest: datetime) -> bool:
+        """It did not fail, and is due at a time to come that no wrong clock wrote down."""
+        return self.failing_since is None and now < self.due_at <= latest
+
 
 _ROW = select(*(JOB.c[f.name] for f in fields(JobState)))
 PROBE = "probe"

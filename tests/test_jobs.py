@@ -59,8 +59,8 @@ async def test_each_is_written_down(database: Database, clock: Clock, tmp_path: 
         "tickets",
         "words",
     ]
-    assert {j.name: found[j.name].due_at - clock.now for j in JOBS if not j.daily} == {
-        j.name: j.every for j in JOBS if not j.daily
+    assert {j.name: found[j.name].due_at - clock.now for j in JOBS if j.next_at is None} == {
+        j.name: j.every for j in JOBS if j.next_at is None
     }
     assert found["tickets"].ran_at == clock.now
     assert (found["canary"].outcome, found["canary"].outcome_at) == ("1 sent", clock.now)

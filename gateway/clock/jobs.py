@@ -45,43 +45,59 @@ class Job:
     every: timedelta
     run: Callable[[JobContext], Awaitable[str | None]]
     """Returns what it did, in a few words, empty for nothing; None when the settings switch it off."""
-    daily: bool = False
-    """It says itself when it is due next."""
+    next_at: Callable[[JobContext], datetime | None] | None = None
+    """Of a job with a time of day: its next one counted from now, None when it is switched off. It takes its turn
+    itself, in the transaction of its effects."""
 
 
 async def send_digest(context: JobContext) -> str | None:
     """Each agent reads in the morning what is open; nothing open, no mail."""
-    return await _morning(context, "digest", context.settings.digest.agents_at, _digest)
+    return await _morning(context, "digest", _digest_at(context), _digest)
 
 
 async def send_review(context: JobContext) -> str | None:
     """Leads read which tickets their customers closed on their own."""
-    return await _morning(context, "review", context.settings.digest.review_at, _review)
+    return await _morning(context, "review", _review_at(context), _review)
+
+
+def _digest_at(context: JobContext) -> datetime | None:
+    return _next_morning(context, context.settings.digest.agents_at)
+
+
+def _review_at(context: JobContext) -> datetime | None:
+    return _next_morning(context, context.settings.digest.review_at)
+
+
+def _next_morning(context: JobContext, at: str) -> datetime | None:
+    """The next time of day `at` on a business day; None for an empty one."""
+    if not at:
+        return None
+    now, hours, due_at = context.clock(), context.desk.policy.hours, time.fromisoformat(at)
+    day = hours.at(now, due_at)
+    while day <= now or not hours.is_business_day(day.astimezone(hours.zone).date()):
+        day = hours.at(day + timedelta(hours=30), due_at)
+    return day
 
 
 async def _morning(
-    context: JobContext, name: str, at: str, write: Callable[[Tx, JobContext, datetime, datetime], int]
+    context: JobContext,
+    name: str,
+    next_at: datetime | None,
+    write: Callable[[Tx, JobContext, datetime, datetime], int],
 ) -> str | None:
     """Once on each business day after a time of day: claim and mails are one transaction."""
-    if not at:
+    if next_at is None:
         return None
-    now, hours = context.clock(), context.desk.policy.hours
-    due_at = time.fromisoformat(at)
-
-    def next_after(moment: datetime) -> datetime:
-        day = hours.at(moment, due_at)
-        while day <= moment or not hours.is_business_day(day.astimezone(hours.zone).date()):
-            day = hours.at(day + timedelta(hours=30), due_at)
-        return day
+    now = context.clock()
 
     def work(tx: Tx) -> int | None:
-        before = tx.jobs.claim(name, now, next_after(now))
+        before = tx.jobs.claim(name, now, next_at)
         return None if before is None else write(tx, context, before, now)
 
     # By itself, so that a first one that fails is due at its time all the same.
     def expect(tx: Tx) -> None:
-        tx.jobs.introduce(name, next_after(now))
-        tx.jobs.no_later(name, next_after(now))
+        tx.jobs.introduce(name, next_at)
+        tx.jobs.no_later(name, next_at)
 
     await context.database.write(expect)
     sent = await context.database.write(work)
@@ -132,11 +148,15 @@ def _send_sections(tx: Tx, desk: Desk, request: NoticeRequest, sections: tuple[S
     return desk.notices.send(tx, request, scene) is not None
 
 
-async def audit_nightly(context: JobContext) -> str:
-    """Whether anything was lost or altered since the night before; the operator hears of it."""
+def _next_night(context: JobContext) -> datetime:
     now, hours = context.clock(), context.desk.policy.hours
     tonight = hours.at(now, AUDIT_AT)
-    next_at = tonight if tonight > now else hours.at(now + timedelta(hours=24), AUDIT_AT)
+    return tonight if tonight > now else hours.at(now + timedelta(hours=24), AUDIT_AT)
+
+
+async def audit_nightly(context: JobContext) -> str:
+    """Whether anything was lost or altered since the night before; the operator hears of it."""
+    now, next_at = context.clock(), _next_night(context)
 
     def take(tx: Tx) -> datetime | None:
         tx.jobs.introduce("audit", next_at)
@@ -173,10 +193,10 @@ async def sweep_sessions(context: JobContext) -> str:
 
 JOBS: tuple[Job, ...] = (
     Job("tickets", timedelta(minutes=1), tickets.tick_tickets),
-    Job("digest", timedelta(minutes=1), send_digest, daily=True),
-    Job("review", timedelta(minutes=1), send_review, daily=True),
-    Job(reports.JOB, timedelta(minutes=1), reports.send_report, daily=True),
-    Job("audit", timedelta(minutes=1), audit_nightly, daily=True),
+    Job("digest", timedelta(minutes=1), send_digest, _digest_at),
+    Job("review", timedelta(minutes=1), send_review, _review_at),
+    Job(reports.JOB, timedelta(minutes=1), reports.send_report, reports.next_at),
+    Job("audit", timedelta(minutes=1), audit_nightly, _next_night),
     Job("ratings", timedelta(minutes=5), tickets.ask_for_ratings),
     Job("canary", canary.EVERY, canary.send_probe),
     Job("retention", retention.EVERY, retention.apply_retention),
@@ -239,6 +259,13 @@ async def look(job: Job, context: JobContext) -> None:
 
 
 async def _look(job: Job, context: JobContext, now: datetime) -> None:
+    if job.next_at is not None:
+        # A look that finds nothing due writes nothing: there are some thousand of them a day.
+        found = await context.database.read(lambda tx: tx.jobs.find(job.name))
+        next_at = job.next_at(context)
+        if found is not None and next_at is not None and found.waits(now, next_at):
+            context.status.jobs[job.name] = found
+            return
     try:
         outcome = await job.run(context)
     except StorageUnavailable:
@@ -260,7 +287,7 @@ async def _look(job: Job, context: JobContext, now: datetime) -> None:
 
 def _failed(tx: Tx, job: Job, desk: Desk, cause: str, now: datetime) -> JobState | None:
     """The operator hears of the first failure; it stands in stats, health and figures until one goes well."""
-    if not job.daily:
+    if job.next_at is None:
         tx.jobs.ran(job.name, now, now + job.every)
     if tx.jobs.fail(job.name, f"failed: {cause}", now):
         text = (
@@ -279,7 +306,7 @@ def _went_well(tx: Tx, job: Job, desk: Desk, outcome: str | None, now: datetime)
     if outcome is None:
         tx.jobs.forget(job.name)
         return None
-    if not job.daily:
+    if job.next_at is None:
         tx.jobs.ran(job.name, now, now + job.every)
     if outcome:
         tx.jobs.did(job.name, outcome, now)

@@ -25,11 +25,11 @@ JOB = "report"
 async def send_report(context: JobContext) -> str | None:
     """The figures of the last month to each lead, on the first business day of a month: claim and mails are one
     transaction, what they hold is counted and drawn before it."""
-    if not context.settings.digest.report_at:
+    next_due = next_at(context)
+    if next_due is None:
         return None
     now, policy = context.clock(), context.desk.policy
-    at = time.fromisoformat(context.settings.digest.report_at)
-    if not await context.database.write(partial(_is_due, now=now, latest=next_after(now, at, policy.hours))):
+    if not await context.database.write(partial(_is_due, now=now, latest=next_due)):
         return ""
     first, last = month_before(now, policy.hours)
     made = ReportFacts(first, last, (), now).period(policy)
@@ -38,7 +38,7 @@ async def send_report(context: JobContext) -> str | None:
     mails = [await _mail(lead, told, context) for lead in policy.agents if lead.lead]
 
     def work(tx: Tx) -> int | None:
-        if tx.jobs.claim(JOB, now, next_after(now, at, policy.hours)) is None:
+        if tx.jobs.claim(JOB, now, next_due) is None:
             return None
         return sum(context.desk.notices.send(tx, *mail) is not None for mail in mails if mail)
 
@@ -48,6 +48,12 @@ async def send_report(context: JobContext) -> str | None:
     if sent:
         context.wake()
     return f"{sent} mails" if sent else "nothing to tell, no mail"
+
+
+def next_at(context: JobContext) -> datetime | None:
+    """When the next is due; None when they are switched off."""
+    at = context.settings.digest.report_at
+    return next_after(context.clock(), time.fromisoformat(at), context.desk.policy.hours) if at else None
 
 
 def next_after(moment: datetime, at: time, hours: Hours) -> datetime:
