@@ -69,6 +69,7 @@ _LEAST = 8
 """High bytes; fewer prove nothing."""
 _SURELY = 20
 """So many speak against a label."""
+_ASCII = bytes(range(128))
 _HIGH_RUN = re.compile(rb"[\x80-\xff]+")
 _ISO_2022_JP_PART = re.compile(rb"\x1b(\$[@B]|\$\([@BD]|\([BJI])")
 
@@ -120,7 +121,7 @@ def decode(data: bytes, declared: str = "", hint: str = "") -> tuple[str, str]:
 def _declared_western(data: bytes, codec: str, declared: str) -> tuple[str, str]:
     """The label every program writes that does not know better: it gives way only to a language that is sure."""
     text = _western(data) if codec == "cp1252" else data.decode(codec, "replace")
-    mostly_high = _mostly_high(data) if sum(map(len, _HIGH_RUN.findall(data[:_SAMPLE]))) >= _SURELY else ""
+    mostly_high = _mostly_high(data) if len(data[:_SAMPLE].translate(None, _ASCII)) >= _SURELY else ""
     if (not mostly_high and spoken(text) in _WESTERN_LANGUAGES) or not (better := codec_of(data) or mostly_high):
         return text, ""
     return data.decode(better), f"declared {declared[:40]}, is {better}"
@@ -207,8 +208,8 @@ def _mostly_high(data: bytes) -> str:
     sample = data[:_SAMPLE]
     if len(data) > _SAMPLE and (end := max(sample.rfind(b"\n"), sample.rfind(b" "))) > 0:
         sample = sample[:end]  # a character cut in half would speak against its charset
-    high = sum(len(run) for run in _HIGH_RUN.findall(sample))
-    visible = len(sample) - sum(sample.count(blank) for blank in b" \t\r\n")
+    high = len(sample.translate(None, _ASCII))
+    visible = len(sample.translate(None, b" \t\r\n"))
     if high < _LEAST or 2 * high < visible:
         return ""
     for codec in (*_east_asian(sample), _cyrillic(sample)):

@@ -9,9 +9,11 @@ to the length, and a text too long to be written by hand is left whole.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import accumulate
 
 from gateway.mail import html_text, quotation
 from gateway.mail.answers import Stretch, is_separator, points_below, with_questions, without_signature_below
@@ -30,6 +32,7 @@ _NO_QUOTE = re.compile(r"<<\s*$|^>[^>@\d]*<\s*$|^> ?(?:wrote|schrieb|a écrit|es
 """Decoration such as `>>> offer <<<`, and the end of an address that was broken before its bracket."""
 _WORDS = re.compile(r"\w+")
 _NOT_SIGNS = re.compile(r"[\W_]+")
+_NOT_SIGNS_IN_LINES = re.compile(r"(?:[^\w\n]|_)+")
 _PICTURE = re.compile(r"\[cid:([^\[\]]+)\]")
 _MARKER_LINES = 4
 _MARKER = _("##- Please write your reply above this line -##")
@@ -246,17 +249,19 @@ def _above_marker(rows: list[_Row], above: Sequence[str]) -> list[_Row]:
     found = tuple(m for m in above if max(_WORDS.findall(m.casefold()), key=len, default="\n") in whole)
     if not found:
         return rows
-    wanted = [_NOT_SIGNS.sub("", m).casefold() for m in found]
-    signs = [_NOT_SIGNS.sub("", row.text).casefold() for row in rows]
-    for index in range(len(rows)):
-        if not signs[index] or rows[index].quoted:
-            continue
-        window = "".join(signs[index : index + _MARKER_LINES])
-        place = min((p for w in wanted if w and (p := window.find(w)) >= 0), default=-1)
-        if 0 <= place < len(signs[index]):
+    signs = _NOT_SIGNS_IN_LINES.sub("", whole).split("\n")
+    begins = list(accumulate(map(len, signs), initial=0))
+    for start, end in _occurrences("".join(signs), [_NOT_SIGNS.sub("", m.casefold()) for m in found]):
+        index = bisect_right(begins, start) - 1
+        if not rows[index].quoted and end <= begins[min(index + _MARKER_LINES, len(rows))]:
             before = _without_preheader(rows[:index])
             return before if any(row.text.strip() for row in before) else rows
     return rows
+
+
+def _occurrences(text: str, wanted: Sequence[str]) -> list[tuple[int, int]]:
+    """Where one of these begins and ends, in their order."""
+    return sorted(m.span() for w in wanted if w for m in re.finditer(re.escape(w), text))
 
 
 def _without_preheader(rows: list[_Row]) -> list[_Row]:

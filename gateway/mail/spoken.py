@@ -23,12 +23,8 @@ def spoken(text: str) -> str:
     sample = text[:SAMPLE]
     if detector is None or not _has_letters(sample):
         return ""
-    # CLD2 refuses signs nobody sees.
-    clean = sample.replace("\n", " ")
-    if not clean.isprintable():
-        clean = "".join(sign if sign.isprintable() else " " for sign in clean)
     try:
-        sure, _, found = detector.detect(clean)
+        sure, _, found = detector.detect(" ".join(map(_seen, sample.replace("\t", " ").splitlines())))
     except detector.error:
         return ""
     _, code, percent, _ = found[0]
@@ -38,6 +34,11 @@ def spoken(text: str) -> str:
 def _has_letters(sample: str) -> bool:
     """Enough of them; most texts show that in their first line."""
     return any(sum(map(str.isalpha, part)) >= LEAST for part in (sample[: 4 * LEAST], sample))
+
+
+def _seen(line: str) -> str:
+    """CLD2 refuses signs nobody sees."""
+    return line if line.isprintable() else "".join(sign if sign.isprintable() else " " for sign in line)
 
 
 @cache
