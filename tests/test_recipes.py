@@ -124,3 +124,12 @@ def test_systemd_understands_the_units(tmp_path: Path) -> None:
     words = [str(ANALYZE), "verify", "--recursive-errors=no", "--man=no", *map(str, sorted(tmp_path.iterdir()))]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.skipif(not ANALYZE, reason="systemd-analyze is not installed (package systemd)")
+def test_the_service_has_little_to_lose() -> None:
+    """systemd counts what the unit leaves to it, from 0 to 10: 1.5 at most."""
+    (service,) = [path for path in UNITS if path.name == "replydesk.service"]
+    words = [str(ANALYZE), "security", "--offline=true", "--threshold=15", "--no-pager", str(service)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-400:]

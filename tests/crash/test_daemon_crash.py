@@ -22,8 +22,8 @@ from pathlib import Path
 import pytest
 import trustme
 from argon2 import PasswordHasher
+from sqlalchemy import NullPool, create_engine, text
 
-from gateway.core.ticket import Entry
 from storage.audit import audit
 from storage.database import Database
 from tests.process import Process
@@ -279,12 +279,7 @@ def test_killed_under_load(kind: str, processes: str, tmp_path: Path, request: p
             # In hand at three deaths: the operator lets it go on.
             assert site.run("journal", "retry", str(id)).returncode == 0
         until(lambda: _settled(database), 600, 0.5)
-        entries = Counter(
-            entry.message_id
-            for number in range(1, len(load.begun) // 2 + CLIENTS + 50)
-            for entry in _entries(database, number)
-            if entry.message_id.endswith("@customer.example")
-        )
+        entries = _entries(site)
         expected = {f"{n}@customer.example" for n in load.begun}
         lost, doubled = expected - set(entries), {id for id, n in entries.items() if n > 1}
         tickets = sum(database.read_now(lambda tx: tx.reads.counts()).values())
@@ -322,5 +317,9 @@ def _write(kind: str, line: str) -> None:
     PAGE.write_text(before + mark + "".join(f"{said}\n" for said in sorted([*others, line])) + end + after, "utf-8")
 
 
-def _entries(database: Database, number: int) -> list[Entry]:
-    return database.read_now(lambda tx: tx.reads.entries(number))
+def _entries(site: Site) -> dict[str, int]:
+    """How often each mail of the load is on a ticket, whatever its number: PostgreSQL leaves some out after a kill."""
+    engine = create_engine(site.database_url, poolclass=NullPool)
+    sql = "SELECT message_id, count(*) FROM entry WHERE message_id LIKE '%@customer.example' GROUP BY message_id"
+    with engine.connect() as connection:
+        return {str(id): int(times) for id, times in connection.execute(text(sql))}
