@@ -91,6 +91,9 @@ class SecondAddresses:
             theirs = SECOND_ADDRESS.c.contact_id == other.id
             self._connection.execute(update(SECOND_ADDRESS).where(theirs).values(contact_id=main.id))
             self._contacts.end_sessions(other.id)
+            if other.language and not main.language:
+                self._contacts.set_language(main.id, other.language)
+            self._contacts.ensure(Address(main.address, other.name), now)
         numbers = list(
             self._connection.execute(
                 select(TICKET.c.number).where(TICKET.c.requester_key == key).order_by(TICKET.c.number)

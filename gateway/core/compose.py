@@ -67,6 +67,8 @@ class Scene:
     files: tuple[AttachedFile, ...] = ()
     languages: Mapping[str, str] = field(default_factory=dict)
     """Address key → language the contact is known to want."""
+    names: Mapping[str, str] = field(default_factory=dict)
+    """Address key → what the contact is called, for an address that an agent wrote alone."""
     listed: tuple[Ticket, ...] = ()
     """The recipient's own open tickets."""
     sections: tuple[Section, ...] = ()
@@ -113,6 +115,8 @@ _AUTO_REPLIED = frozenset({Notice.REQUEST_RECEIVED, Notice.REGISTRATION, Notice.
 
 def compose(request: NoticeRequest, scene: Scene, policy: Policy) -> Outbound:
     """One notice to one recipient."""
+    if name := scene.names.get(request.recipient.key, "") if not request.recipient.name else "":
+        request = replace(request, recipient=replace(request.recipient, name=name))
     scene = _as_read(request, scene)
     ticket = scene.ticket
     box = mailbox_of(ticket, policy)

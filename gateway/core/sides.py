@@ -52,10 +52,12 @@ def of_entry(ticket: Ticket | None, key: str, role: Role) -> int:
 
 
 def of_moved(entry: Entry, source: Ticket, into: Ticket) -> int:
-    """The side of a mail that is moved to another ticket: that of its author there; words of another customer, and
-    what was answered to them, keep their own."""
-    if entry.role not in (Role.AGENT, Role.SYSTEM) and into.knows(entry.author.address):
-        return (*given(into, entry.author.key), 0)[0]
+    """The side of a mail that is moved to another ticket: that of its author there; words of another customer, also of
+    one who only takes part there, and what was answered to them, keep their own."""
+    theirs = entry.role not in (Role.AGENT, Role.SYSTEM) and into.knows(entry.author.address)
+    apart = given(into, entry.author.key)
+    if theirs and (apart or entry.author.key == into.requester.key):
+        return (*apart, 0)[0]
     return source.number if requesters_differ(source, into) else 0
 
 

@@ -408,7 +408,7 @@ def test_one_mail_moves_alone() -> None:
     [
         (KIM, Role.REQUESTER, (), 7),
         (ANNA, Role.AGENT, (), 7),
-        (KIM, Role.REQUESTER, (participant(KIM),), 0),
+        (KIM, Role.REQUESTER, (participant(KIM),), 7),
         (KIM, Role.REQUESTER, (Participant(KIM, sees=(4, -4, -9)),), 4),
     ],
 )
