@@ -103,7 +103,7 @@ class World:
         """Message-ID, where an answer goes, subject and text of what somebody got."""
         self.near = {party(a): {party(a)} for a in (*OUTSIDE, *AGENTS)}
         """Party → those whose addresses it may read: an agent put them on one ticket."""
-        self.handed: dict[str, set[str]] = {party(a): set() for a in ADVISERS}
+        self.handed: dict[str, set[str]] = {party(a): set() for a in (*ADVISERS, HOME)}
         """Party → what an agent's own program quoted to it, around the desk."""
         self.only: set[str] = set()
         """Texts for the requester alone."""
@@ -179,7 +179,10 @@ class World:
     def home(self, who: int, which: int) -> None:
         """A customer writes from elsewhere: something new, or in answer to a mail of ours that is there."""
         said = self.token({party(HOME)})
-        mails = [mail for a in CUSTOMERS[:1] for mail in self.inbox[a]] + self.inbox[HOME]
+        mails = [*self.inbox[CUSTOMERS[0]], *self.inbox[HOME]]
+        for _, _, subject, text in mails:
+            # What somebody has they may pass on to themselves.
+            self.handed[party(HOME)] |= {*TOKEN.findall(subject + text), *(a for a in (*OUTSIDE, *AGENTS) if a in text)}
         if who % 3 == 0 or not mails:
             self.mail(HOME, said, subject=self.token({party(HOME)}))
         else:
@@ -494,7 +497,8 @@ class World:
                 found, entries = self.read(
                     lambda tx, request=request, number=ticket.number: pages.conversation(request, tx, number, 0)
                 )
-                self.check(repr(pages.view_of_ticket(request, found, entries)), reader, f"page {ticket.number}")
+                handed = self.handed.get(party(reader), frozenset())
+                self.check(repr(pages.view_of_ticket(request, found, entries)), reader, f"page {ticket.number}", handed)
             folder = self.folder / f"export{n}"
             export(site, reader, folder)  # type: ignore[arg-type]  # what it asks of a site, and no more
             for file in (f for f in folder.rglob("*") if f.is_file()):
