@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -44,6 +44,20 @@ class BoardAccount:
         self._selected = ""
         self.delimiter = "/"
         self.root = ""
+        self.denied: dict[str, str] = {}
+        """Folder → what the server said when it refused us something there. Nothing is done in it until `forgive`."""
+
+    def forgive(self) -> None:
+        """Try again what was refused: rights may have been given meanwhile."""
+        self.denied.clear()
+
+    @contextlib.contextmanager
+    def _permitted(self, folder: str) -> Iterator[None]:
+        """What a server refuses in one folder is no reason to leave the others alone."""
+        try:
+            yield
+        except Refused as error:
+            self.denied[folder] = str(error)
 
     # --- folders ------------------------------------------------------------------------------
 
@@ -52,16 +66,19 @@ class BoardAccount:
         spaces: list[tuple[str, str]] = []
         if "NAMESPACE" in self._mailbox.capabilities:
             spaces = syntax.namespaces(await self._mailbox.say("NAMESPACE"))
+        named = folder.replace("/", ".").casefold()
+        within = (s for s in spaces if s[0] and f"{named}.".startswith(_plain(s[0])))
         if spaces:
-            self.delimiter = spaces[0][1]
+            # The folder may be written with the prefix of another namespace, which has a delimiter of its own.
+            self.delimiter = next(within, spaces[0])[1]
         else:
             found = syntax.listed(await self._mailbox.say("LIST", '""', '""'))
             self.delimiter = found[0].delimiter if found else "/"
         if not self.delimiter:
             raise Refused("the server knows no folders in folders, which the board needs")
         self.root = self.delimiter.join(folder.split("/"))
-        prefixes = [prefix for prefix, _ in spaces if prefix]
-        if spaces and spaces[0][0] and not any(self.root.casefold().startswith(p.casefold()) for p in prefixes):
+        prefixes = [_plain(prefix) for prefix, _ in spaces if prefix]
+        if spaces and spaces[0][0] and not any(f"{named}.".startswith(prefix) for prefix in prefixes):
             self.root = spaces[0][0] + self.root
 
     def below(self, name: str) -> str:
@@ -84,14 +101,14 @@ class BoardAccount:
                 await self._mailbox.make(name)
             except Refused as error:
                 if "ALREADYEXISTS" not in str(error) and name not in await self.tree():
-                    raise
+                    self.denied[name] = str(error)
 
     async def drop_empty(self, name: str) -> bool:
         """Remove a folder of ours that nothing lies in; True when it is gone."""
-        figures = await self._figures(name)
-        if figures.get("MESSAGES") or any(other.startswith(name + self.delimiter) for other in await self.tree()):
-            return False
         with contextlib.suppress(Refused):
+            figures = await self._figures(name)
+            if figures.get("MESSAGES") or any(other.startswith(name + self.delimiter) for other in await self.tree()):
+                return False
             await self._leave(name)
             await self._mailbox.say("DELETE", syntax.folder_name(name))
             return True
@@ -115,10 +132,11 @@ class BoardAccount:
                 figures = await self._figures(name)
                 if anew or figures != known.figures:
                     await self._look(name, known, figures)
-            except Refused:
+            except Refused as error:
+                known.figures = {}
                 if name in await self.tree():
-                    raise
-                continue  # somebody removed it meanwhile
+                    self.denied[name] = str(error)
+                continue  # else somebody removed it meanwhile
             found += [self._seen(name, known, uid, card) for uid, card in known.cards.items() if card]
         return found
 
@@ -158,33 +176,44 @@ class BoardAccount:
 
     # --- what is done -------------------------------------------------------------------------
 
-    async def write(self, folder: str, flags: Sequence[str], moment: datetime, data: bytes) -> None:
-        """Put a card into a folder."""
-        await self._mailbox.append(folder, flags, moment, data)
+    async def write(self, folder: str, flags: Sequence[str], moment: datetime, data: bytes) -> bool:
+        """Put a card into a folder. False: the server does not let us."""
+        with self._permitted(folder):
+            await self._mailbox.append(folder, flags, moment, data)
+        return folder not in self.denied
 
     async def move(self, card: SeenCard, folder: str) -> None:
         """Put a card where it belongs."""
-        await self._open(card.folder)
-        await self._mailbox.move([card.uid], folder)
+        if self.denied.keys() & {card.folder, folder}:
+            return
+        # Which of the two it does not permit is hard to tell.
+        with self._permitted(f"{card.folder} → {folder}"):
+            await self._open(card.folder)
+            await self._mailbox.move([card.uid], folder)
 
     async def undelete(self, cards: Sequence[SeenCard]) -> None:
         """Somebody deleted them, and they are not gone yet."""
-        for folder, uids in _by_folder(cards).items():
-            await self._open(folder)
-            for some in portions(uids):
-                await self._mailbox.say("UID STORE", syntax.uid_set(some), "-FLAGS.SILENT", f"({DELETED})")
+        for folder, uids in _by_folder(c for c in cards if c.folder not in self.denied).items():
+            with self._permitted(folder):
+                await self._open(folder)
+                for some in portions(uids):
+                    await self._mailbox.say("UID STORE", syntax.uid_set(some), "-FLAGS.SILENT", f"({DELETED})")
 
     async def remove(self, cards: Sequence[SeenCard]) -> None:
         """Cards that are no use any more. Nothing that somebody else marked as deleted goes with them."""
-        for folder, uids in _by_folder(cards).items():
-            await self._open(folder)
-            for some in portions(uids):
-                which = syntax.uid_set(some)
-                await self._mailbox.say("UID STORE", which, "+FLAGS.SILENT", f"({DELETED})")
-                if "UIDPLUS" in self._mailbox.capabilities:
-                    await self._mailbox.say("UID EXPUNGE", which)
-                elif set(await self._mailbox.search("DELETED")) <= set(some):
-                    await self._mailbox.say("EXPUNGE")
+        for folder, uids in _by_folder(c for c in cards if c.folder not in self.denied).items():
+            with self._permitted(folder):
+                await self._open(folder)
+                for some in portions(uids):
+                    await self._expunge(some)
+
+    async def _expunge(self, uids: Sequence[int]) -> None:
+        which = syntax.uid_set(uids)
+        await self._mailbox.say("UID STORE", which, "+FLAGS.SILENT", f"({DELETED})")
+        if "UIDPLUS" in self._mailbox.capabilities:
+            await self._mailbox.say("UID EXPUNGE", which)
+        elif set(await self._mailbox.search("DELETED")) <= set(uids):
+            await self._mailbox.say("EXPUNGE")
 
     @property
     def expunges_alone(self) -> bool:
@@ -199,7 +228,12 @@ class BoardAccount:
         await self._mailbox.close()
 
 
-def _by_folder(cards: Sequence[SeenCard]) -> dict[str, list[int]]:
+def _plain(prefix: str) -> str:
+    """A prefix however its delimiter is written: `inbox.`."""
+    return prefix.replace("/", ".").casefold()
+
+
+def _by_folder(cards: Iterable[SeenCard]) -> dict[str, list[int]]:
     found: dict[str, list[int]] = {}
     for card in cards:
         found.setdefault(card.folder, []).append(card.uid)

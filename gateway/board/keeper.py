@@ -11,12 +11,13 @@ import contextlib
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
 from gateway.board.account import FLAGGED, SEEN, BoardAccount
+from gateway.board.watch import BoardWatch
 from gateway.clock.liveness import Sources
 from gateway.config import Settings
 from gateway.config.settings import ImapSettings
@@ -24,6 +25,7 @@ from gateway.core import board, stale, token
 from gateway.core.backoff import Backoff
 from gateway.core.board import CardSteps, SeenCard, WantedCard
 from gateway.core.card import Card, card
+from gateway.core.lifecycle import Status
 from gateway.errors import LoginRefused, ReplydeskError, StorageUnavailable, UnknownTicket, fault
 from gateway.flow import Desk
 from gateway.mail.parse import extract_all
@@ -45,8 +47,12 @@ TICK_SECONDS = 1.0
 """How often the database is asked whether anything happened."""
 ANEW_SECONDS = 60.0
 """Everything is looked at so often, whatever the figures say: some changes move none of them."""
+TOLD_SECONDS = 20.0
+"""Instead of `poll_seconds`, where the server tells of every change."""
 REPORT_SECONDS = 60.0
 """How often a look that did nothing is written down."""
+RIGHTS = "lrwstipekxa"
+"""What the account needs on the root and below (RFC 4314), as docs/board.md has it."""
 AT_ONCE = 100
 """Cards written in one look; then agents' moves are seen to."""
 HISTORY = 200
@@ -74,6 +80,7 @@ class Keeper:
         self._refused: set[tuple[int, str, str]] = set()
         self._anew_at = 0.0
         self._sources, self._told_at, self._failing = sources, 0.0, False
+        self._changed, self._denied = False, ""
 
     async def run(self) -> None:
         """Until `drain`, or cancelled."""
@@ -110,15 +117,33 @@ class Keeper:
             await account.open(self._settings.board.folder)
             log.info("keeping the board", extra={"account": self._account.name, "root": account.root})
             self._anew_at = 0.0
-            while not self._stopping.is_set() and await self._hold():
-                before = await self._newest()
-                done, more = await self.look(account)
-                self._backoff.succeeded()
-                await self._report(done)
-                if not more:
-                    await self._wait(before)
+            async with self._watching(account) as watching:
+                while not self._stopping.is_set() and await self._hold():
+                    before = await self._newest()
+                    self._changed = False
+                    done, more = await self.look(account)
+                    self._backoff.succeeded()
+                    await self._report(done, account.denied)
+                    if not more:
+                        await self._wait(before, watching)
         finally:
             await account.close()
+
+    @contextlib.asynccontextmanager
+    async def _watching(self, account: BoardAccount) -> AsyncIterator[BoardWatch]:
+        """Beside the looks, over a line of its own."""
+        names = board.folder_names(self._desk.policy, account.delimiter)
+        folder = account.below(names[Status.NEW.value])
+        watching = BoardWatch(self._account, account.root, folder, self._change)
+        task = asyncio.create_task(watching.run())
+        try:
+            yield watching
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    def _change(self) -> None:
+        self._changed = True
 
     async def look(self, account: BoardAccount) -> tuple[str, bool]:
         """Make the account equal to the database, once. What was done, and whether there is more of it at once."""
@@ -133,6 +158,8 @@ class Keeper:
             ours = {**{name: name for name in ours.values() if name not in folders.values()}, **folders}
             await self._database.write(partial(_made, folders=dict(ours)))
         anew = time.monotonic() >= self._anew_at
+        if anew:
+            account.forgive()
         seen = await account.cards([*dict.fromkeys((*folders.values(), *tree))], anew=anew)
         if anew:
             self._anew_at = time.monotonic() + ANEW_SECONDS
@@ -151,6 +178,7 @@ class Keeper:
         if not account.expunges_alone:
             # What is marked already could not be made to go without what others marked.
             steps = replace(steps, remove=tuple(c for c in steps.remove if not c.deleted))
+        steps = _permitted(steps, {place for place, name in folders.items() if name in account.denied})
         await self._apply(account, steps, seen, folders)
         if anew:
             await self._drop_old(account, ours, folders)
@@ -191,10 +219,13 @@ class Keeper:
                 del ours[place]
                 await self._database.write(partial(_made, folders=dict(ours)))
 
-    async def _wait(self, before: tuple[int, int]) -> None:
-        """Until something happened on a ticket, or it is time to look at the account again."""
-        until = time.monotonic() + self._settings.board.poll_seconds
-        while time.monotonic() < until and not self._stopping.is_set():
+    async def _wait(self, before: tuple[int, int], watching: BoardWatch) -> None:
+        """Until something happened on a ticket or in the account, or it is time to look there again."""
+        polled = float(self._settings.board.poll_seconds)
+        began = time.monotonic()
+        while not (self._changed or self._stopping.is_set()):
+            if time.monotonic() - began >= (max(polled, TOLD_SECONDS) if watching.tells_all else polled):
+                return
             await self._pause(min(TICK_SECONDS, self._settings.board.poll_seconds))
             if await self._newest() != before:
                 return
@@ -241,7 +272,8 @@ class Keeper:
     async def _write(
         self, account: BoardAccount, want: WantedCard, older: list[SeenCard], folders: dict[str, str]
     ) -> bool:
-        """Put a card into its folder. False: the ticket has changed meanwhile, and the next look knows better."""
+        """Put a card into its folder. False: the ticket has changed meanwhile, which the next look knows, or the
+        server does not let us."""
         policy, now = self._desk.policy, self._clock()
 
         def read(tx: Tx) -> tuple[Card, dict[str, bytes], int | None] | None:
@@ -280,8 +312,7 @@ class Keeper:
         read_before = SEEN.casefold() in had and news_before == made.news
         flags = [SEEN] if not made.news or read_before else []
         flags += [FLAGGED] if FLAGGED.casefold() in had else []
-        await account.write(folders[want.place], flags, made.outbound.date, data)
-        return True
+        return await account.write(folders[want.place], flags, made.outbound.date, data)
 
     def _rendered(self, made: Card, raws: dict[str, bytes]) -> bytes:
         """The whole mail, with its files."""
@@ -308,20 +339,47 @@ class Keeper:
             await self._database.write(lambda tx: tx.board.looked(cause, self._clock()))
         return delay
 
-    async def _report(self, done: str) -> None:
-        """A look went well. One that did nothing is written down now and then only."""
+    async def _report(self, done: str, denied: Mapping[str, str]) -> None:
+        """A look went well, as far as the server let us. One that did nothing is written down now and then only."""
         if done:
             log.info("board", extra={"did": done})
+        if denied:
+            await self._tell_denied(denied)
+            return
         if not (done or self._failing or time.monotonic() - self._told_at > REPORT_SECONDS):
             return
-        self._failing, self._told_at = False, time.monotonic()
+        self._failing, self._told_at, self._denied = False, time.monotonic(), ""
         await self._sources.looked(SOURCE, 0)
         await self._database.write(lambda tx: tx.board.looked(done or "nothing to do", self._clock()))
+
+    async def _tell_denied(self, denied: Mapping[str, str]) -> None:
+        """Rights are missing: the operator is told as of any failure, and the rest of the board is kept."""
+        said = "; ".join(f"{folder}: {said}" for folder, said in sorted(denied.items())[:5])
+        cause = (
+            f"the server refuses us {len(denied)} of the board's folders, give {RIGHTS} to its account there: {said}"
+        )
+        if cause == self._denied and time.monotonic() - self._told_at <= REPORT_SECONDS:
+            return
+        if cause != self._denied:
+            log.warning("the board is kept in part", extra={"cause": cause})
+        self._denied, self._failing, self._told_at = cause, True, time.monotonic()
+        await self._sources.failed(SOURCE, cause)
+        await self._database.write(lambda tx: tx.board.looked(cause, self._clock()))
 
     async def _pause(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._stopping.wait()
+
+
+def _permitted(steps: CardSteps, denied: set[str]) -> CardSteps:
+    """Without cards for places we may not write to; what was there of their tickets stays."""
+    kept = {want.number for want in steps.write if want.place in denied}
+    return replace(
+        steps,
+        write=tuple(want for want in steps.write if want.number not in kept),
+        remove=tuple(card for card in steps.remove if card.number not in kept),
+    )
 
 
 def _made(tx: Tx, folders: dict[str, str]) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from gateway import texts
-from gateway.core import orders, token
+from gateway.core import orders, parking, token
 from gateway.core.commands import Command, Order
 from gateway.core.decision import Decision
 from gateway.core.lifecycle import Status
@@ -255,6 +255,8 @@ def decide(ticket: Ticket, place: str, policy: Policy, now: datetime) -> Decisio
     except IllegalTransition:
         return None
     notices = tuple(replace(n, remarks=tuple(map(_on_board, n.remarks))) for n in decision.notices)
+    if (snooze := decision.change.snooze) and snooze.until:
+        decision = replace(decision, change=replace(decision.change, snooze=replace(snooze, by=parking.BOARD)))
     return replace(decision, events=tuple(map(_on_board, decision.events)), notices=notices)
 
 

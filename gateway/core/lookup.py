@@ -12,7 +12,7 @@ from datetime import datetime
 from difflib import get_close_matches
 
 from gateway import texts
-from gateway.core import buttons, language, orders, report_mail, token
+from gateway.core import buttons, language, orders, parking, report_mail, token
 from gateway.core.agent_mail import AgentCase
 from gateway.core.case import Case
 from gateway.core.decision import Decision, Why
@@ -172,7 +172,9 @@ def _aside(ticket: Ticket, policy: Policy) -> tuple[str, ...]:
     said = []
     if ticket.snoozed_until:
         until = f"{ticket.snoozed_until.astimezone(policy.hours.zone):%Y-%m-%d %H:%M}"
-        said.append(code("snoozed", until, ticket.snoozed_by or "operator"))
+        by = ticket.snoozed_by or "operator"
+        on_board = parking.on_board(ticket.snoozed_until, policy.hours)
+        said.append(on_board if by == parking.BOARD else code("snoozed", until, by))
         said += [code("snooze_note", ticket.snooze_note)] if ticket.snooze_note else []
     return (*said, *((code("spam_is"),) if ticket.spam else ()))
 

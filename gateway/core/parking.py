@@ -17,6 +17,8 @@ from gateway.mail.sentence import code
 from gateway.texts import mark_in
 
 _OFF = mark_in("command", "off|back|none")
+BOARD = "board"
+"""Who put it aside, where a card was moved: the folders are everybody's."""
 
 
 def ordered(argument: str, agent: Agent | None, now: datetime, hours: Hours) -> Snooze | None:
@@ -34,6 +36,11 @@ def event(snooze: Snooze, who: str, hours: Hours) -> tuple[str, ...]:
         return (code("unsnoozed", who),)
     said = code("snoozed", f"{snooze.until.astimezone(hours.zone):%Y-%m-%d %H:%M}", who)
     return (said, code("snooze_note", snooze.note)) if snooze.note else (said,)
+
+
+def on_board(until: datetime, hours: Hours) -> str:
+    """The sentence of a ticket whose card was moved to the snoozed ones."""
+    return code("snoozed_on_board", f"{until.astimezone(hours.zone):%Y-%m-%d %H:%M}")
 
 
 def due(ticket: Ticket, policy: Policy, now: datetime) -> Decision | None:
@@ -78,6 +85,8 @@ def brought_back(decision: Decision, ticket: Ticket, policy: Policy) -> Decision
 
 def _why(ticket: Ticket, policy: Policy) -> tuple[str, ...]:
     """Who put it aside, and what for."""
+    if ticket.snoozed_by == BOARD and ticket.snoozed_until:
+        return (on_board(ticket.snoozed_until, policy.hours),)
     agent = policy.agent_for(ticket.snoozed_by) if ticket.snoozed_by else None
     who = (agent.name or agent.address) if agent else ticket.snoozed_by or "operator"
     note = (code("snooze_note", ticket.snooze_note),) if ticket.snooze_note else ()

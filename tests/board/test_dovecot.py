@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from email import message_from_bytes
 from email import policy as email_policy
 from email.message import EmailMessage
+from pathlib import Path
 
 import pytest
 
+from gateway.board.watch import BoardWatch
+from gateway.core import parking
 from gateway.core.lifecycle import Status
 from gateway.core.sentences import text_of
 from gateway.core.ticket import EntryKind
 from gateway.receive.imap.syntax import folder_name
+from storage.database import Database
+from tests.board.conftest import ROOT_KEYS
+from tests.board.proxy import Proxy
 from tests.board.world import World
-from tests.room import ANNA, ERIKA, LEAD
+from tests.conftest import Clock
+from tests.interop import dovecot as dovecot_module
+from tests.room import ANNA, ERIKA, LEAD, room
 
 
 async def test_each_ticket_is_one_card_in_the_folder_of_its_status(world: World) -> None:
@@ -203,6 +212,116 @@ async def test_agents_come_and_go(world: World) -> None:
     await world.look()
     assert "Ännchen Müller" not in world.folders()
     assert {k: v for k, v in world.there().items() if v} == {k: v for k, v in (await world.wanted()).items() if v}
+
+
+async def told(world: World) -> str:
+    state = await world.room.read(lambda tx: tx.board.state())
+    assert state is not None
+    return str(state.said)
+
+
+def permit(server: dovecot_module.Dovecot, folder: str, rights: str) -> None:
+    with server.client() as client:
+        client.create(folder)
+        assert client.setacl(folder, "owner", rights)[0] == "OK"
+
+
+async def test_rights_that_are_missing(database: Database, clock: Clock, tmp_path: Path) -> None:
+    """Below a prefix with points: what the server refuses in one folder is told plainly, everything else is kept, and
+    once the rights are given the picture is whole."""
+    if dovecot_module.MISSING:
+        pytest.skip(dovecot_module.MISSING)
+    with dovecot_module.running(prefixed=True) as server:
+        made = room(database, clock, tmp_path, board=ROOT_KEYS, limits={"alike_mails": []})
+        world = World(made, server)
+        for n in range(3):
+            await world.room.mail(f"kim{n}@customer.example")
+        await world.room.answer(1, "#close")
+        await world.room.answer(2, "#solved")
+        permit(server, "INBOX.Tickets.Closed", "lra")
+        permit(server, "INBOX.Tickets.Solved", "la")
+        assert await world.keeper._hold()
+        async with world.line() as account:
+            assert account.root == "INBOX.Tickets"
+            for _ in range(6):
+                said, _more = await world.keeper.look(account)
+                await world.keeper._report(said, account.denied)
+            assert set(account.denied) == {"INBOX.Tickets.Closed", "INBOX.Tickets.Solved"}
+        assert "lrwstipekxa" in await told(world)
+        assert "INBOX.Tickets.Closed" in await told(world)
+        world.root = "INBOX.Tickets"
+        assert [m["Subject"] for m in world.mails("New")] == ["[RD-3] Help"]
+        for folder in ("Closed", "Solved"):
+            permit(server, f"INBOX.Tickets.{folder}", "lrwstipekxa")
+        world.root = "Tickets"
+        world.begin()
+        await world.look()
+        world.root = "INBOX.Tickets"
+        assert world.there() == await world.wanted()
+
+
+async def test_a_change_is_told(world: World) -> None:
+    """Dovecot tells of every folder, over a line that does nothing else; an agent's move is heard at once."""
+    await world.room.mail(ERIKA)
+    await world.look()
+    heard = asyncio.Event()
+    watching = BoardWatch(world.account, world.root, f"{world.root}.New", heard.set)
+    task = asyncio.create_task(watching.run())
+    try:
+        for source, target in (("New", "Solved"), ("Solved", "Closed")):
+            async with asyncio.timeout(30):
+                await heard.wait()
+            assert watching.tells_all
+            # What the server tells of the line's beginning is over.
+            await asyncio.sleep(0.5)
+            heard.clear()
+            await asyncio.to_thread(world.move, 1, source, target)
+        async with asyncio.timeout(30):
+            await heard.wait()
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest.mark.parametrize("hidden", [("NOTIFY",), ("NOTIFY", "IDLE")])
+async def test_a_server_that_tells_less(world: World, hidden: tuple[str, ...]) -> None:
+    """Of one folder with IDLE alone; of nothing without, and the watch ends by itself."""
+    await world.room.mail(ERIKA)
+    await world.look()
+    async with Proxy(world.dovecot.imap, hidden).running() as proxy:
+        world.port = proxy.port
+        heard = asyncio.Event()
+        watching = BoardWatch(world.account, world.root, f"{world.root}.New", heard.set)
+        task = asyncio.create_task(watching.run())
+        async with asyncio.timeout(30):
+            if "IDLE" in hidden:
+                await task
+                return
+            await heard.wait()
+            heard.clear()
+            world.port = 0
+            while not heard.is_set():
+                await world.room.mail(f"kim{world.room.count}@customer.example")
+                await world.look()
+        assert not watching.tells_all
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_who_put_it_aside(world: World) -> None:
+    """Nobody knows who moved a card: neither the operator nor anybody else is named when it comes back."""
+    await world.room.mail(ERIKA)
+    await world.look()
+    world.move(1, "New", "Anna Agent")
+    await world.look()
+    world.move(1, "Anna Agent", "Snoozed")
+    await world.look()
+    ticket = await world.room.read(lambda tx: tx.reads.get(1))
+    assert ticket.snoozed_by == "board"
+    decision = parking.due(ticket, world.room.desk.policy, ticket.snoozed_until)
+    assert [n.recipient.address for n in decision.notices] == [ANNA]
+    said = [text_of(r, "en") for n in decision.notices for r in n.remarks]
+    assert said == ["Put aside until 2026-03-03 09:00 on the board."]
 
 
 async def test_one_daemon_keeps_the_board(world: World) -> None:

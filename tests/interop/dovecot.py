@@ -91,10 +91,24 @@ service stats {{
 }}
 namespace inbox {{
   inbox = yes
+  {prefix}
   mailbox Sent {{
     auto = create
   }}
 }}
+"""
+PREFIX = """\
+separator = .
+  prefix = INBOX.
+"""
+RIGHTS = """\
+mail_plugins = acl
+protocol imap {
+  mail_plugins = acl imap_acl
+}
+plugin {
+  acl = vfile
+}
 """
 OAUTH = """\
 passdb {{
@@ -119,6 +133,8 @@ class Dovecot:
 
     folder: Path
     introspect: str = ""
+    prefixed: bool = False
+    """Its folders lie below `INBOX.` with points between them, and each has rights (RFC 4314)."""
     process: subprocess.Popen[bytes] | None = None
     accepted_at: float = 0.0
     """When it last took a mail."""
@@ -152,7 +168,9 @@ class Dovecot:
                 imaps=self.imaps,
                 lmtp=self.lmtp,
                 oauth=OAUTH.format(folder=self.folder) if self.introspect else "",
+                prefix=PREFIX if self.prefixed else "",
             )
+            + (RIGHTS if self.prefixed else "")
         )
 
     @property
@@ -255,11 +273,11 @@ def _family(pid: int) -> list[int]:
 
 
 @contextlib.contextmanager
-def running(introspect: str = "") -> Iterator[Dovecot]:
+def running(introspect: str = "", prefixed: bool = False) -> Iterator[Dovecot]:
     """Started on entry, gone afterwards. Not below pytest's folders: other users must be able to go there."""
     folder = Path(tempfile.mkdtemp(prefix="dovecot-", dir="/tmp"))
     folder.chmod(0o755)
-    dovecot = Dovecot(folder, introspect)
+    dovecot = Dovecot(folder, introspect, prefixed)
     try:
         dovecot.start()
         yield dovecot

@@ -15,7 +15,7 @@ import os
 import socket
 import ssl
 from collections import deque
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -117,8 +117,11 @@ class ImapLine:
         work = self._wire.command("APPEND", "", arguments, data)
         return await self._until(work, SILENCE_SECONDS + len(data) / SLOWEST)
 
-    async def idle(self, seconds: float) -> bool:
-        """IDLE (RFC 2177) until there may be new mail or the time is over; False: the server refuses."""
+    async def idle(self, seconds: float, told: Callable[[Sequence[bytes]], bool] = syntax.announces_mail) -> bool:
+        """IDLE (RFC 2177) until the server says what is waited for, or the time is over; False: it refuses.
+
+        `told` hears of the beginning as well, with nothing pushed yet.
+        """
         wire = self._wire
         while not wire.idle_queue.empty():
             wire.idle_queue.get_nowait()
@@ -130,8 +133,11 @@ class ImapLine:
                 return False
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
-                    while not syntax.announces_mail(await self._pushed(idling)):
-                        pass
+                    pushed: Sequence[bytes] = ()
+                    while not told(pushed):
+                        pushed = await self._pushed(idling)
+                        if idling.done():
+                            break
             if not idling.done():
                 wire.idle_done()
                 await self._one_of({idling}, SILENCE_SECONDS)
@@ -364,6 +370,10 @@ class ImapMailbox:
         What it told since `refresh` in answer to another command, it would not tell again.
         """
         return self._line.news or await self._line.idle(IDLE_SECONDS)
+
+    async def listen(self, told: Callable[[Sequence[bytes]], bool]) -> bool:
+        """Some minutes of what the server tells, as `ImapLine.idle`; False: it does not want to."""
+        return await self._line.idle(IDLE_SECONDS, told)
 
     async def say(self, command: str, *arguments: str) -> syntax.Lines:
         """Any command, as `ImapLine.say`. Raises `Refused` when the server says no."""

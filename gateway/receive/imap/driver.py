@@ -18,7 +18,10 @@ from dataclasses import dataclass
 from aioimaplib.aioimaplib import (
     CRLF,
     AioImapException,
+    Cmd,
     Command,
+    Commands,
+    Exec,
     FetchCommand,
     IMAP4ClientProtocol,
     IncompleteRead,
@@ -33,6 +36,9 @@ SILENCE_SECONDS = 60.0
 """How long a server may say nothing in answer to a command."""
 LONGEST_LINE = 16 * 1024 * 1024
 """Bytes of one response line: a search result of two million mails."""
+
+# RFC 5465, which the library does not know.
+Commands["NOTIFY"] = Cmd("NOTIFY", ("AUTH", "SELECTED"), Exec.is_sync)
 
 # At level DEBUG the library writes every byte into the log, passwords and mails included.
 logging.getLogger("aioimaplib").setLevel(logging.WARNING)
