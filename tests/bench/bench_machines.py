@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import itertools
 import os
 import random
 import re
@@ -27,8 +26,11 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+from sqlalchemy import func, select
+
 from storage.audit import audit
 from storage.database import Database
+from storage.tables import OUTBOX
 from storage.tx import Tx
 from tests.bench.bench_flow import mails
 from tests.bench.bench_walk import CONFIG, HERE, Relay, cpu_ms, deliver
@@ -88,12 +90,13 @@ async def walked(database: Database) -> None:
             await asyncio.sleep(0.05)
 
 
-async def checked(database: Database, many: int, duplicates: int = 0) -> str:
-    """What a round ended with: `many` mails decided, each of ours sent once, the audit clean."""
+async def checked(database: Database, many: int, duplicates: int = 0, besides: str = "") -> str:
+    """What a round ended with: `many` mails decided, each of ours sent once, the audit clean, `besides` one rule."""
     counts = await database.read(lambda tx: tx.journal.counts())
-    ids = Counter(found[1] for _, _, head in Relay.taken if (found := re.search(rb"(?mi)^message-id: *(\S+)", head)))
+    ids = Counter(named[1] for _, _, head in Relay.taken if (named := re.search(rb"(?mi)^message-id: *(\S+)", head)))
     twice = sum(times - 1 for times in ids.values())
-    broken = (await asyncio.to_thread(database.read_now, audit)).broken
+    found = (await asyncio.to_thread(database.read_now, audit)).broken
+    broken = [b for b in found if b.rule.name != besides]
     held = [(row.id, row.reason, row.cause) for row in await database.read(lambda tx: tx.journal.recent("held"))]
     assert counts["settled"] == many, held or counts
     assert not broken, broken
@@ -116,7 +119,9 @@ async def rates(
         took = time.perf_counter() - began
         spent = sum(cpu_ms(process.pid) for process, _ in running) - sum(before)
         of_server = cpu_ms(postmaster) - at_first
-        print(f"  {len(checkouts)} daemons: {await checked(database, len(load))}", flush=True)
+        # What a version before search wrote gets its words by a job, within ten minutes.
+        besides = "" if len(set(checkouts)) == 1 else "search"
+        print(f"  {len(checkouts)} daemons: {await checked(database, len(load), besides=besides)}", flush=True)
     await database.close()
     return len(load) / took, spent / len(load), of_server / len(load)
 
@@ -133,12 +138,15 @@ async def taken_over(url: str, load: list[bytes]) -> str:
                     await asyncio.sleep(0.05)
             running[0][0].kill()
             began = time.perf_counter()
+            last = select(func.max(OUTBOX.c.claimed_until)).where(OUTBOX.c.state == "claimed")
+            dead_until = await database.read(lambda tx: tx.connection.execute(last).scalar_one())
+            claimed = select(func.count()).where(OUTBOX.c.state == "claimed", OUTBOX.c.claimed_until <= dead_until)
+            while await database.read(lambda tx: tx.connection.execute(claimed).scalar_one()):
+                await asyncio.sleep(0.05)
+            ended = time.perf_counter() - began
             await walked(database)
             took = time.perf_counter() - began
-            times = [began, *sorted(at for at, _, _ in Relay.taken if at > began)]
-            # The other one sends what is its own, then nothing until the claims of the dead one end.
-            _, first = max((after - before, after - began) for before, after in itertools.pairwise(times))
-            told = f"one of two killed: the first mail it held left after {first:.1f} s, all after {took:.1f} s; "
+            told = f"one of two killed: its claims were over after {ended:.1f} s, all was sent after {took:.1f} s; "
             # What it had begun is sent once more, under the same Message-ID.
             return told + await checked(database, len(load), duplicates=len(Relay.taken))
     finally:
