@@ -54,6 +54,8 @@ name = "Anna"
 """
 HERE = Path(__file__).resolve().parents[2]
 LONGEST = 300.0
+WARM = 10
+"""Mails before the clock runs, here as with the rivals: what is compiled once is no cost of a mail."""
 
 
 class Relay(asyncio.Protocol):
@@ -241,7 +243,10 @@ async def run(what: str, load: list[bytes], stored: Path | None = None) -> Figur
     if stored is not None:
         shutil.copytree(stored, folder, dirs_exist_ok=True)
     async with started(what, folder) as daemon:
-        await asyncio.sleep(2)
+        await deliver(load[:WARM], daemon.door)
+        await walked(daemon.database)
+        Relay.taken.clear()
+        load = load[WARM:]
         cpu, began = cpu_ms(daemon.pid), time.perf_counter()
         await asyncio.gather(*(deliver(load[n::8], daemon.door) for n in range(8)))
         accepted = time.perf_counter() - began
