@@ -259,6 +259,8 @@ class _Writer:
                         raise
                     driver.execute("ROLLBACK TO piece")
                     work.error = error
+        # A kept connection does not go back to the pool, which sees to this elsewhere.
+        raw.shrink(driver, connection.info)
         return done
 
 
