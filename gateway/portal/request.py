@@ -260,12 +260,13 @@ class PageRequest:
         return self.to(self.words.gettext("My tickets") if self.contact else self.words.gettext("Sign in"), "/tickets")
 
     async def page(self, view: views.View, status: int = 200) -> Response:
-        frame = self._frame(view.form)
+        frame = self._frame(view.form, shown=status < 400)
         # In a thread: a long conversation takes a while, and mails wait for this loop too.
         html = await asyncio.to_thread(self.portal.templates.page, frame, view)
         return HTMLResponse(html, status)
 
-    def _frame(self, has_form: bool) -> views.Frame:
+    def _frame(self, has_form: bool, *, shown: bool) -> views.Frame:
+        """`shown`: the page that was asked for, and no refusal, which is the same for every address."""
         box = self.portal.desk.policy.mailboxes[0]
         mark = ""
         if self.session or has_form:
@@ -286,7 +287,7 @@ class PageRequest:
                 for code in texts.languages()
             ),
             zone=self.zone,
-            zone_href=self.href(f"/time-zone{self._back}"),
+            zone_href=self.href(f"/time-zone{self._back if shown else ''}"),
         )
 
     @property

@@ -26,8 +26,9 @@ def filled(path: str, values: dict[str, str]) -> str:
     return re.sub(r"{(\w+)}", lambda m: values[m[1]], path)
 
 
-async def test_every_answer_carries_the_headers_that_keep_a_browser_safe(site: Site) -> None:
+async def test_every_answer_carries_the_headers_that_keep_a_browser_safe(open_site: Opened) -> None:
     """All routes, signed in or not, right and wrong methods, pages that are not there: the same contract."""
+    site = await open_site(portal={"sign_in": "both"})
     browser, values = await stocked(site)
     paths = [filled(p.path, values) for p in PAGES]
     paths += [
