@@ -11,9 +11,9 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
+from typing import NamedTuple
 
 from gateway.mail import html_text, quotation
 from gateway.mail.answers import Stretch, is_separator, points_below, with_questions, without_signature_below
@@ -32,7 +32,7 @@ _NO_QUOTE = re.compile(r"<<\s*$|^>[^>@\d]*<\s*$|^> ?(?:wrote|schrieb|a écrit|es
 """Decoration such as `>>> offer <<<`, and the end of an address that was broken before its bracket."""
 _WORDS = re.compile(r"\w+")
 _NOT_SIGNS = re.compile(r"[\W_]+")
-_NOT_SIGNS_IN_LINES = re.compile(r"(?:[^\w\n]|_)+")
+_NOT_SIGNS_IN_LINES = re.compile(r"[^\w\n]+")
 _PICTURE = re.compile(r"\[cid:([^\[\]]+)\]")
 _MARKER_LINES = 4
 _MARKER = _("##- Please write your reply above this line -##")
@@ -58,8 +58,7 @@ def _markers(every: Catalogs) -> tuple[str, ...]:
     return tuple(dict.fromkeys(words.gettext(_MARKER) for words in every.every()))
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
+class _Row(NamedTuple):
     """A line and what is known of it before any wording is looked at."""
 
     text: str
@@ -246,12 +245,12 @@ def _above_marker(rows: list[_Row], above: Sequence[str]) -> list[_Row]:
     """The rows above our marker line, however it was wrapped. A marker that is quoted line by line cuts nothing:
     the answer may stand below it."""
     whole = "\n".join(row.text for row in rows).casefold()
-    found = tuple(m for m in above if max(_WORDS.findall(m.casefold()), key=len, default="\n") in whole)
-    if not found:
+    wanted = [found for m in above if (found := _signs_of_marker(m)) and _longest_word(m) in whole]
+    if not wanted:
         return rows
-    signs = _NOT_SIGNS_IN_LINES.sub("", whole).split("\n")
+    signs = _NOT_SIGNS_IN_LINES.sub("", whole.replace("_", " ")).split("\n")
     begins = list(accumulate(map(len, signs), initial=0))
-    for start, end in _occurrences("".join(signs), [_NOT_SIGNS.sub("", m.casefold()) for m in found]):
+    for start, end in _occurrences("".join(signs), wanted):
         index = bisect_right(begins, start) - 1
         if not rows[index].quoted and end <= begins[min(index + _MARKER_LINES, len(rows))]:
             before = _without_preheader(rows[:index])
@@ -259,9 +258,20 @@ def _above_marker(rows: list[_Row], above: Sequence[str]) -> list[_Row]:
     return rows
 
 
+@lru_cache(maxsize=64)
+def _longest_word(marker: str) -> str:
+    """What a text must hold to hold the marker, however it was wrapped."""
+    return max(_WORDS.findall(marker.casefold()), key=len, default="\n")
+
+
+@lru_cache(maxsize=64)
+def _signs_of_marker(marker: str) -> str:
+    return _NOT_SIGNS.sub("", marker.casefold())
+
+
 def _occurrences(text: str, wanted: Sequence[str]) -> list[tuple[int, int]]:
     """Where one of these begins and ends, in their order."""
-    return sorted(m.span() for w in wanted if w for m in re.finditer(re.escape(w), text))
+    return sorted(m.span() for w in wanted for m in re.finditer(re.escape(w), text))
 
 
 def _without_preheader(rows: list[_Row]) -> list[_Row]:

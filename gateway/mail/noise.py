@@ -43,6 +43,7 @@ _SPOKEN = (
     "environment printing umwelt imprim ambiente milieu"
 ).split()
 """A cheap first look: one of these stands in every such paragraph, folded."""
+_SPOKEN_ASCII = [word for word in _SPOKEN if word.isascii()]
 _MINE = re.compile(r"\b(?:I|I'm|my|ich|mein\w*|mir|je|j|mon|mes|yo|mi|mis|io|mio|mia|eu|meu|minha|ik|mijn)\b")
 _GREEN = re.compile(
     r"(?:consider|think (?:of|about)|before) .{0,40}(?:environment|printing)|umwelt.{0,60}(?:druck|papier)"
@@ -89,7 +90,7 @@ def without_noise(text: str) -> str:
 
 
 def _may_speak(text: str) -> bool:
-    return _has(text.lower(), _SPOKEN)
+    return _has(text.lower(), _SPOKEN_ASCII if text.isascii() else _SPOKEN)
 
 
 def _has(said: str, words: list[str]) -> bool:
@@ -110,21 +111,21 @@ def _without_notices(text: str) -> str:
     """Without paragraphs in which a company speaks, wherever its server put them. What stands in front of everything
     is the sender's."""
     lines = text.split("\n")
+    said = [_said(line) for line in lines]
     kept: list[str] = []
     start, begun = 0, False
     while start < len(lines):
         end = start
-        while end < len(lines) and _said(lines[end]):
+        while end < len(lines) and said[end]:
             end += 1
-        paragraph = lines[start:end]
-        if paragraph and begun and _is_notice(paragraph):
+        if end > start and begun and _is_notice(" ".join(said[start:end])):
             while kept and (not _said(kept[-1]) or _DRAWN.match(kept[-1].strip())):
                 kept.pop()
         else:
-            kept += paragraph
-            begun = begun or bool(paragraph)
+            kept += lines[start:end]
+            begun = begun or end > start
         blank = end
-        while end < len(lines) and not _said(lines[end]):
+        while end < len(lines) and not said[end]:
             end += 1
         kept += lines[blank:end]
         start = end
@@ -135,8 +136,7 @@ def _said(line: str) -> str:
     return line.lstrip("> ").rstrip() if line.startswith(">") else line.strip()
 
 
-def _is_notice(paragraph: list[str]) -> bool:
-    said = " ".join(_said(line) for line in paragraph)
+def _is_notice(said: str) -> bool:
     if len(said) > PARAGRAPH_MOST or "?" in said or not _may_speak(said):
         return False
     if len(said) <= GREEN_MOST and _GREEN.search(said):
