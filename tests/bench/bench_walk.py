@@ -139,9 +139,17 @@ def cpu_ms(pid: int) -> float:
     total = 0.0
     for one in _family(pid):
         fields = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
-        spent = [int((t / "schedstat").read_text().split()[0]) for t in Path(f"/proc/{one}/task").iterdir()]
-        total += max(sum(spent) / 1e6, (int(fields[11]) + int(fields[12])) * 1000 / os.sysconf("SC_CLK_TCK"))
+        spent = sum(map(_thread_ns, Path(f"/proc/{one}/task").iterdir()))
+        total += max(spent / 1e6, (int(fields[11]) + int(fields[12])) * 1000 / os.sysconf("SC_CLK_TCK"))
     return total
+
+
+def _thread_ns(task: Path) -> int:
+    # A thread may end while it is looked at.
+    try:
+        return int((task / "schedstat").read_text().split()[0])
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
 
 
 def memory_mb(pid: int, kind: str) -> float:
