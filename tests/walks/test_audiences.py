@@ -364,7 +364,15 @@ class World:
         # An order may name a file, which is a token of its own.
         said = next(iter(TOKEN.findall(re.sub(r"(?m)^#.*", "", text.split("\n\n>")[0]))), "")
         if decision:
-            self.heard(decision, before, said, id, parseaddr(str(message_from_bytes(data)["From"]))[1])
+            m = message_from_bytes(data)
+            author = parseaddr(str(m["From"]))[1]
+            self.heard(decision, before, said, id, author)
+            if decision.new and decision.new.second_address:
+                # What a person asks from a further address, subject and files too, is theirs at the main one.
+                names = (str(part.get_filename()) for part in m.walk() if part.get_filename())
+                for word in (said, *TOKEN.findall(" ".join((str(m["Subject"]), *names)))):
+                    if self.audience.get(word) == {party(author)}:
+                        self.audience[word] |= {party(decision.new.requester.address)}
         self.look()
 
     def heard(self, decision: Decision, before: dict[int, Ticket], said: str, id: int, author: str) -> None:
@@ -411,12 +419,14 @@ class World:
     def shared(self, said: str, author: str, number: int) -> None:
         """A customer's words on a ticket: whoever takes part with them reads them."""
         ticket = self.read(lambda tx: tx.reads.get(number))
-        near = self.near[party(author)] if sides.is_shared(ticket) else {*OUTSIDE}
         people = (a.address for a in (ticket.requester, *ticket.participants))
         if author == HOME:
             # Who shows a mark of somebody's mail is read by those, address and all.
             for one in (ticket.requester, *ticket.participants):
                 self.near[party(one.address)] |= {party(HOME)}
+                if not sides.given(ticket, one.key):
+                    self.near[party(HOME)] |= {party(one.address)}
+        near = self.near[party(author)] if sides.is_shared(ticket) else {*OUTSIDE}
         self.audience[said] |= {party(a) for a in people if a in near or party(a) in near}
 
     def together(self, decision: Decision, ticket: Ticket) -> None:
@@ -430,7 +440,10 @@ class World:
         for one in parties:
             self.near[one] |= parties
         entries = self.read(lambda tx: tx.reads.entries(ticket.number))
-        seen = (e for e in entries if e.kind is EntryKind.CORRESPONDENCE and e.side in (0, -ticket.number))
+        seen = [e for e in entries if e.kind is EntryKind.CORRESPONDENCE and e.side in (0, -ticket.number)]
+        for one in named:
+            # An earlier mail may be from a further address of somebody who takes part.
+            self.near[party(one.address)] |= {party(e.author.address) for e in seen}
         for word in TOKEN.findall("\n".join((ticket.subject, *(f"{e.body_text} {e.attachments}" for e in seen)))):
             if word not in self.only:
                 self.audience[word] |= {party(a.address) for a in named}
