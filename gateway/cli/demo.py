@@ -25,7 +25,7 @@ from html.parser import HTMLParser
 from http.cookiejar import CookieJar
 from pathlib import Path
 from urllib.parse import urlencode
-from urllib.request import HTTPCookieProcessor, Request, build_opener
+from urllib.request import HTTPCookieProcessor, build_opener
 
 from gateway.errors import ConfigError
 
@@ -334,16 +334,13 @@ class _Browser:
     def __init__(self, base: str) -> None:
         self._base = base
         self._opener = build_opener(HTTPCookieProcessor(CookieJar()))
+        self._opener.addheaders.append(("Origin", base))
 
     def submit(self, url: str, password: str = "") -> None:
         """Open a page and press its button."""
         with self._opener.open(url, timeout=WAIT_SECONDS) as page:
             form = _Form(page.read().decode())
         fields = form.hidden | dict.fromkeys(form.passwords, password)
-        request = Request(  # noqa: S310 - our own portal on loopback
-            form.action if form.action.startswith("http") else (self._base + form.action if form.action else url),
-            urlencode(fields).encode(),
-            {"Origin": self._base},
-        )
-        with self._opener.open(request, timeout=WAIT_SECONDS) as answer:
+        action = form.action if form.action.startswith("http") else (self._base + form.action if form.action else url)
+        with self._opener.open(action, urlencode(fields).encode(), timeout=WAIT_SECONDS) as answer:
             answer.read()

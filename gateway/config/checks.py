@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gateway.config.core_policy import policy
 from gateway.config.rules import check_rules
-from gateway.config.settings import BoardSettings, ImapSettings, SendSettings, Settings, host_and_port
+from gateway.config.settings import BoardSettings, ImapSettings, SendSettings, Settings, host_and_port, loopback_of
 from gateway.core.commands import status_words
 from gateway.core.token import Keys
 from gateway.mail.message import address_key
@@ -179,14 +179,13 @@ def _check_port(settings: Settings, key: str, account: BoardSettings | ImapSetti
 
 
 _HERE = frozenset(("127.0.0.1", "::1", "localhost"))
-_EVERYWHERE = frozenset(("0.0.0.0", "::"))  # noqa: S104 - what is listened on, not where we listen
 
 
 def check_relay(settings: Settings, host: str, port: int) -> None:
     """We listen here. Raises `ConfigError` when our own mails would come to this door: they would all be refused."""
     send, host = settings.send, host.strip("[]")
     reached = host == send.host or {host, send.host} <= _HERE
-    if host in _EVERYWHERE:
+    if loopback_of(host):
         reached = send.host in _HERE | {settings.hostname}
     if send.transport == "smtp" and port == send.port and reached:
         problem = f"{send.host}:{send.port} is Replydesk itself, which takes mail for its own mailboxes only"

@@ -168,9 +168,10 @@ class _StayHere(HTTPRedirectHandler):
 def _post(url: str, form: dict[str, str]) -> TokenAnswer:
     if urlsplit(url).scheme not in ("https", "http"):
         raise LoginRefused(f"{url} is not a web address")
-    request = Request(url, urlencode(form).encode(), {"Accept": "application/json"})  # noqa: S310  # checked above
+    opener = build_opener(_StayHere)
+    opener.addheaders.append(("Accept", "application/json"))
     try:
-        with build_opener(_StayHere).open(request, timeout=ENDPOINT_SECONDS) as response:
+        with opener.open(url, urlencode(form).encode(), timeout=ENDPOINT_SECONDS) as response:
             return _understood(response.read(LONGEST_ANSWER))
     except HTTPError as error:
         with error:

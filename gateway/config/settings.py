@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -358,3 +359,12 @@ def host_and_port(address: str) -> tuple[str, int]:
     """Of `host:port` or `[host]:port`, without the brackets."""
     host, _, port = address.rpartition(":")
     return host.strip("[]"), int(port)
+
+
+def loopback_of(host: str) -> str:
+    """Where whoever listens on all addresses of this machine (`0.0.0.0`, `::`) is reached on it; empty for others."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return ""
+    return ("127.0.0.1" if address.version == 4 else "::1") if address.is_unspecified else ""

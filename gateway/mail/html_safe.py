@@ -54,7 +54,7 @@ def sanitise(html: str, cids: Mapping[str, str] | None = None) -> str:
     """Markup that is safe inside our page. Pure; call it in a thread.
 
     `cids` maps Content-IDs (no angle brackets) to portal URLs. An image without one keeps its
-    alternative text only, which `without_broken` puts in its place. Markup that is too deep or too
+    alternative text only, which `for_page` puts in its place. Markup that is too deep or too
     long is shown as its text.
     """
     import nh3
@@ -83,10 +83,10 @@ def sanitise(html: str, cids: Mapping[str, str] | None = None) -> str:
     )
 
 
-def without_broken(sanitised: str) -> str:
+def for_page(html: str, cids: Mapping[str, str]) -> str:
     """Sanitised markup in which a picture that is not loaded is its name in a frame (class `unloaded`), for browsers
-    show a sign of damage; one without a name is gone."""
-    return _IMG.sub(lambda found: found[0] if ' src="' in found[0] else _named(found[1]), sanitised)
+    show a sign of damage; one without a name is gone. `cids` as for `sanitise`."""
+    return _IMG.sub(lambda found: found[0] if ' src="' in found[0] else _named(found[1]), sanitise(html, cids))
 
 
 def _named(attributes: str) -> str:

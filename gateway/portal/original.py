@@ -69,8 +69,8 @@ class Originals:
 
 def _show(raw: bytes, cids: Mapping[str, str], policy: Policy) -> Shown:
     message = parse(raw)
-    safe = html_safe.without_broken(html_safe.sanitise(message.body_html, cids)) if message.body_html else None
-    markup = None if safe is None else Markup(safe)  # noqa: S704  # sanitised
+    html = message.body_html
+    markup = Markup(html_safe.for_page(html, cids)) if html else None
     remote = bool(message.body_html) and html_safe.has_remote_content(message.body_html)
     return Shown(author_of(message, policy), markup, remote, message.omissions, message.nested)
 

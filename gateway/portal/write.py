@@ -57,10 +57,10 @@ def reply_form(request: PageRequest, number: int, text: str = "", error: str = "
     return _form(request, f"/tickets/{number}", text=text, solved=solved, error=error)
 
 
-def _form(request: PageRequest, path: str, **shown: object) -> views.WriteForm:
+def _form(request: PageRequest, path: str, *, text: str, error: str, solved: bool = False) -> views.WriteForm:
     given = request.fields.get("once", "")
     once = given if _ONCE.fullmatch(given) else new_token()
-    return views.WriteForm(request.href(path), once, request.portal.files_limit, **shown)  # type: ignore[arg-type]  # names of its fields
+    return views.WriteForm(request.href(path), once, request.portal.files_limit, text, solved, error)
 
 
 # --- a reply -------------------------------------------------------------------------------
