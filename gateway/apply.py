@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from gateway.core import audience, away, clock, sides, stale
+from gateway.core import audience, away, clock, second_address, sides, stale
 from gateway.core.compose import Scene, compose
 from gateway.core.decision import AgentView, Decision
 from gateway.core.notice import Audience, Notice, NoticeRequest, Outbound, fitting
@@ -141,6 +141,7 @@ class Effects:
             tx.tickets.take_back(decision.undoes, now)
             tx.acts.mark_undone(decision.undoes.id, now)
         self._who_is_who(tx, decision, now)
+        decision = self._at_main(tx, decision)
         applied = tx.tickets.apply(decision, journal_id, now)
         for address in decision.undeliverable:
             tx.contacts.set_undeliverable(address, now)
@@ -183,6 +184,15 @@ class Effects:
             tx.second_addresses.part(decision.same, now)
         elif decision.same:
             tx.second_addresses.join(decision.same, decision.undo.agent if decision.undo else "", now)
+
+    @staticmethod
+    def _at_main(tx: Tx, decision: Decision) -> Decision:
+        """Nothing is sent to a person's further address, whoever names it."""
+        named = second_address.requester_of(decision)
+        person = tx.second_addresses.person(named.address) if named else ()
+        if named is None or not person or person[0].key == named.key:
+            return decision
+        return second_address.at_main(decision, named, replace(person[0], name=person[0].name or named.name))
 
     def _known_of(self, tx: Tx, applied: Applied, decision: Decision, now: datetime) -> None:
         """Of the requester: the language an agent orders, and what came from a further address."""

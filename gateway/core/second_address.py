@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from gateway.core.commands import Order
-from gateway.core.decision import Namesake, SamePerson
+from gateway.core.decision import Decision, Namesake, SamePerson
 from gateway.core.policy import Policy
 from gateway.core.roles import is_role
 from gateway.core.ticket import Ticket
@@ -96,6 +96,32 @@ def events(same: SamePerson | None) -> tuple[str, ...]:
         return ()
     word = "alias_parted" if same.apart else "alias_set"
     return (code(word, same.other.address, same.main.address),)
+
+
+def requester_of(decision: Decision) -> Address | None:
+    """Whom a decision makes a requester; None where nobody is, or where the main address is known to be meant."""
+    if decision.new:
+        return None if decision.new.second_address else decision.new.requester
+    return None if decision.same else decision.change.requester
+
+
+def at_main(decision: Decision, named: Address, main: Address) -> Decision:
+    """The decision for whoever is made a requester under a further address: the main one is, and is written to."""
+    change, new = decision.change, decision.new
+    if new:
+        new = replace(new, requester=main, second_address=named.address)
+    if change.requester:
+        change = replace(change, requester=main)
+    return replace(
+        decision,
+        new=new,
+        change=change,
+        notices=tuple(replace(n, recipient=main) if n.recipient.key == named.key else n for n in decision.notices),
+        events=tuple(
+            code("requester_set", main.address) if e == code("requester_set", named.address) else e
+            for e in decision.events
+        ),
+    )
 
 
 def remark(written_by: Address, as_whom: Address) -> tuple[str, ...]:

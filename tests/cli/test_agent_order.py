@@ -71,6 +71,15 @@ def test_a_ticket_is_opened_for_a_customer(shop: Shop, typed: Any) -> None:
     ]
 
 
+def test_a_further_address_is_the_persons(shop: Shop, typed: Any) -> None:
+    """Whom a call is noted for, and whom a mail is written to: the person at the main address, whichever is given."""
+    ordered(shop, typed, "#alias erika@work.example", "--ticket", "1")
+    ordered(shop, typed, "#for erika@work.example\n\nShe called.", "--subject", "Call")
+    ordered(shop, typed, "#to erika@work.example\n\nYour recall.", "--subject", "Recall")
+    assert [row["requester"]["address"] for row in shop.json("ticket", "list")][:2] == ["erika@customer.example"] * 2
+    assert shop.json("outbox", "list", "--recipient", "erika@work.example") == []
+
+
 def test_what_is_looked_up_is_printed(shop: Shop, typed: Any) -> None:
     """The tickets, without waiting for the mail."""
     assert "über WLAN" in ordered(shop, typed, "#list open")
