@@ -7,13 +7,11 @@ transaction that acts. It acts in any browser, for mail is often read on another
 
 from __future__ import annotations
 
-import hmac
 import logging
 
 from starlette.responses import Response
 
-from gateway.core.token import fingerprint
-from gateway.portal import dead_links, views
+from gateway.portal import mail_links, views
 from gateway.portal.request import PageRequest
 from storage.contacts import Contact
 from storage.tx import Tx
@@ -53,28 +51,19 @@ async def enter(request: PageRequest) -> Response:
 
 
 async def _owner(request: PageRequest) -> Contact:
-    """Whom the link signs in; the page is in their language. Refusal with the page that says why it does not."""
-    link = request.link("enter")
-    if link is None:
-        raise dead_links.broken(request, "/link")
-    if link.expired:
-        raise dead_links.expired(request, "/link")
-    contact = await request.portal.database.read(lambda tx: tx.contacts.find(link.subject))
-    if contact is None:
-        raise dead_links.broken(request, "/link")
+    """Whom the link signs in; the page is in their language."""
+    contact = await mail_links.owner(request, "enter", "/link")
     request.speak_to(contact)
     return contact
 
 
 def _acts(request: PageRequest, contact: Contact) -> bool:
     """Nobody has signed in by a link since this one was sent, and the password is the same."""
-    link = request.link("enter")
-    state = fingerprint(request.portal.desk.policy.keys, contact.entrance)
-    return link is not None and link.subject == contact.key and hmac.compare_digest(link.state.encode(), state.encode())
+    return mail_links.rests_on(request, "enter", contact, contact.entrance)
 
 
 def _gone(request: PageRequest, owner: Contact) -> Response:
     """A second press of the button, or the mail opened again: its owner is in already."""
     if request.contact and request.contact.id == owner.id:
         return request.go(request.next or "/tickets")
-    raise dead_links.entered(request)
+    raise mail_links.entered(request)

@@ -6,16 +6,13 @@ is looked at again in the transaction that acts.
 
 from __future__ import annotations
 
-import hmac
 import logging
 from dataclasses import replace
 
 from starlette.responses import Response
 
-from gateway.core.token import fingerprint
-from gateway.mail.message import address_key
 from gateway.mail.text import normal_password
-from gateway.portal import acts, dead_links, passwords, views
+from gateway.portal import acts, mail_links, passwords, views
 from gateway.portal.passwords import Busy, Fault
 from gateway.portal.refusal import Refusal
 from gateway.portal.request import PageRequest
@@ -84,7 +81,7 @@ async def _set_password(request: PageRequest, action: str) -> Response:
 
     token = await portal.database.write(register)
     if not token:
-        raise dead_links.password_set(request)
+        raise mail_links.password_set(request)
     log.info("password set", extra={"contact": found.id, "link": action})
     portal.limits.sign_in_address.forget(found.key)
     portal.wake()
@@ -108,26 +105,13 @@ def _password_view(request: PageRequest, action: str, contact: Contact) -> views
 
 async def _invited(request: PageRequest, action: str) -> Contact:
     """Whose password the link sets; the page is in their language. Refusal with the page that says why it does not."""
-    link = request.link(action)
-    if link is None:
-        raise dead_links.broken(request, "/forgot")
-    if link.expired:
-        raise dead_links.expired(request, "/forgot")
-    contact = await request.portal.database.read(lambda tx: tx.contacts.find(link.subject))
-    if contact is None:
-        raise dead_links.broken(request, "/forgot")
+    contact = await mail_links.owner(request, action, "/forgot")
     if not _current(request, action, contact):
-        raise dead_links.password_set(request)
+        raise mail_links.password_set(request)
     request.speak_to(contact)
     return contact
 
 
 def _current(request: PageRequest, action: str, contact: Contact) -> bool:
     """The password is still the one the link was made to replace."""
-    link = request.link(action)
-    state = fingerprint(request.portal.desk.policy.keys, contact.password_hash)
-    return (
-        link is not None
-        and link.subject == address_key(contact.address)
-        and hmac.compare_digest(link.state.encode(), state.encode())
-    )
+    return mail_links.rests_on(request, action, contact, contact.password_hash)
