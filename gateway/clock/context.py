@@ -42,3 +42,10 @@ class JobContext:
     wake: Callable[[], None] = lambda: None
     """Tells the send loop that mails may be in line."""
     status: JobStatus = field(default_factory=JobStatus)
+
+    def mailed(self, sent: int | None) -> str:
+        """What a job did that writes mails, in a few words: so many; None, it was not its turn."""
+        if sent:
+            self.wake()
+            return f"{sent} mails"
+        return "" if sent is None else "nothing to tell, no mail"

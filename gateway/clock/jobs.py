@@ -100,12 +100,7 @@ async def _morning(
         tx.jobs.no_later(name, next_at)
 
     await context.database.write(expect)
-    sent = await context.database.write(work)
-    if sent is None:
-        return ""
-    if sent:
-        context.wake()
-    return f"{sent} mails" if sent else "nothing to tell, no mail"
+    return context.mailed(await context.database.write(work))
 
 
 def _digest(tx: Tx, context: JobContext, before: datetime, now: datetime) -> int:

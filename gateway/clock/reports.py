@@ -42,12 +42,7 @@ async def send_report(context: JobContext) -> str | None:
             return None
         return sum(context.desk.notices.send(tx, *mail) is not None for mail in mails if mail)
 
-    sent = await context.database.write(work)
-    if sent is None:
-        return ""
-    if sent:
-        context.wake()
-    return f"{sent} mails" if sent else "nothing to tell, no mail"
+    return context.mailed(await context.database.write(work))
 
 
 def next_at(context: JobContext) -> datetime | None:
