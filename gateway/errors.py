@@ -68,10 +68,13 @@ class LoginRefused(AccountError):
 def fault(error: Exception) -> dict[str, object]:
     """The fields of a log record about a fault: its kind and its place.
 
-    Its text only when it is an error of ours: a driver's may quote the mail.
+    Its text only when it is an error of ours, or the system's own word for it: a driver's may quote the mail.
     """
+    cause = str(error) if isinstance(error, ReplydeskError) else ""
+    if isinstance(error, OSError):
+        cause = error.strerror or ""
     return {
         "error": type(error).__name__,
-        "cause": str(error) if isinstance(error, ReplydeskError) else "",
+        "cause": cause,
         "where": [f"{f.filename}:{f.lineno} {f.name}" for f in traceback.extract_tb(error.__traceback__)[-5:]],
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from gateway import log
+from gateway.errors import StorageUnavailable, fault
 
 Lines = Callable[[], list[str]]
 
@@ -102,3 +104,9 @@ def test_every_mail_has_its_lines(lines: Lines) -> None:
     found = lines()
     assert sum("accepted" in line for line in found) == log.LINES_IN_ALL + 5
     assert sum("out of system resource" in line for line in found) == log.LINES_IN_ALL
+
+
+def test_a_fault_tells_what_the_system_says_of_it_and_no_word_of_a_mail() -> None:
+    assert fault(OSError(errno.EMFILE, "Too many open files", "/spool/Hello"))["cause"] == "Too many open files"
+    assert fault(StorageUnavailable("the database is locked"))["cause"] == "the database is locked"
+    assert fault(ValueError("Dear Ines"))["cause"] == ""
