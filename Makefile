@@ -17,6 +17,8 @@ SECOND ?= /usr/bin/python3
 TELLING := tests/receive tests/send tests/cli/test_deliver.py tests/cli/test_main.py tests/test_daemon.py \
 	tests/test_processes.py tests/test_worker.py
 
+CATALOGS := $(wildcard templates/locale/*/LC_MESSAGES/replydesk.po)
+
 SUITES := bookworm trixie
 # What a Debian for the tests holds, beside what is essential: what the package needs, and the mail servers around it.
 IN_DEBIAN := ca-certificates,python3,adduser,iproute2,postfix,dovecot-imapd,swaks,procps,openssl
@@ -24,7 +26,7 @@ IN_DEBIAN := ca-certificates,python3,adduser,iproute2,postfix,dovecot-imapd,swak
 .PHONY: second gallery deb debian loops setup demo test audit-lab crash faults hostile interop lint format messages corpus compare \
 	bench bench-rivals lock clean
 
-setup: $(VENV)/ready
+setup: $(VENV)/ready $(CATALOGS:.po=.mo)
 
 $(VENV)/ready: requirements-dev.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -32,6 +34,11 @@ $(VENV)/ready: requirements-dev.lock pyproject.toml
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --require-hashes -r requirements-dev.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@
+
+# Reading the texts as they are written takes 0.2 s of each command's start.
+$(CATALOGS:.po=.mo) &: $(CATALOGS) | $(VENV)/ready
+	$(BIN)/pybabel --quiet compile --directory templates/locale --domain replydesk
+	@touch $(CATALOGS:.po=.mo)
 
 demo: setup
 	@$(BIN)/replydesk demo
@@ -140,4 +147,4 @@ lock: setup
 	rm -f uv.lock
 
 clean:
-	rm -rf $(VENV) .venv-second *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache demo-var
+	rm -rf $(VENV) $(CATALOGS:.po=.mo) .venv-second *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache demo-var

@@ -179,12 +179,21 @@ def _tag(file: Path) -> str:
 
 @cache
 def _packaged(language: str) -> NullTranslations:
-    file = PACKAGED / language.replace("-", "_") / FILE
+    return translations(PACKAGED / language.replace("-", "_") / FILE)
+
+
+def translations(file: Path) -> NullTranslations:
+    """Of a .po file, or of the .mo beside it; none where there is no such file."""
     compiled = file.with_suffix(".mo")
-    if compiled.is_file():
+    if _is_of(compiled, file):
         with compiled.open("rb") as stream:
             return GNUTranslations(stream)
     return _compiled(read(file)) if file.is_file() else NullTranslations()
+
+
+def _is_of(compiled: Path, file: Path) -> bool:
+    """Whether it was made of the file as it is now: in a checkout somebody may have edited that since."""
+    return compiled.is_file() and compiled.stat().st_mtime_ns >= file.stat().st_mtime_ns
 
 
 def _site_translations(file: Path) -> NullTranslations:

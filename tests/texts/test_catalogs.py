@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 from babel.messages.catalog import Catalog
+from babel.messages.mofile import write_mo
 
+from gateway.texts.catalog import read, translations
 from tests import messages
 
 
@@ -29,3 +32,18 @@ def test_a_catalog_is_as_make_messages_writes_it(file: Path, template: Catalog, 
     copy.write_bytes(file.read_bytes())
     messages.update(copy, template)
     assert copy.read_text("utf-8") == file.read_text("utf-8")
+
+
+def test_words_edited_since_they_were_compiled_are_read_anew(tmp_path: Path) -> None:
+    file = tmp_path / "de" / "LC_MESSAGES" / "replydesk.po"
+    file.parent.mkdir(parents=True)
+    words = 'msgid ""\nmsgstr "Content-Type: text/plain; charset=UTF-8\\n"\n\nmsgid "ticket"\nmsgstr "{}"\n'
+    file.write_text(words.format("Vorgang"))
+    compiled = file.with_suffix(".mo")
+    with compiled.open("wb") as stream:
+        write_mo(stream, read(file))
+    file.write_text(words.format("Ticket"))
+    os.utime(compiled, ns=(file.stat().st_mtime_ns,) * 2)
+    assert translations(file).gettext("ticket") == "Vorgang"
+    os.utime(compiled, ns=(file.stat().st_mtime_ns - 1,) * 2)
+    assert translations(file).gettext("ticket") == "Ticket"
