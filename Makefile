@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 WORKERS ?= 3
 
 # Exim would replace Postfix: it is only unpacked, with the one library the others do not bring.
-PACKAGES := dovecot-imapd dovecot-lmtpd postfix swaks msmtp libnet-ssleay-perl libgnutls-dane0 nginx-light apache2 caddy
+PACKAGES := dovecot-imapd dovecot-lmtpd postfix swaks msmtp libnet-ssleay-perl libgnutls-dane0 nginx-light apache2 caddy rspamd
 UNPACKED := exim4-daemon-light exim4-base
 
 # Tests start some hundred daemons and commands; without cached bytecode each of them compiles the house anew.
@@ -74,9 +74,10 @@ deb: setup
 # The packages installed, upgraded, removed, and used for a first ticket, in Debians of their own below .trees. Wants root.
 debian: deb
 	@command -v debootstrap >/dev/null || apt-get install --yes --quiet --no-install-recommends debootstrap >/dev/null || true
+	@mkdir -p .trees
 	@for suite in $(SUITES); do [ -e .trees/$$suite/usr/sbin/swaks ] || [ -e .trees/$$suite/usr/bin/swaks ] || \
 		debootstrap --variant=minbase --include=$(IN_DEBIAN) $$suite .trees/$$suite >/dev/null || true; done
-	$(BIN)/python -m pytest -s -m "interop and long" tests/interop/test_debian.py --timeout 1200
+	$(BIN)/python -m pytest -s -rs -m "interop and long" tests/interop/test_debian.py --timeout 1200
 
 # Laboratories (docs/reliability.md); LONG=1 is the long form, whose figures are printed.
 audit-lab: setup
