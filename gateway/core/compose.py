@@ -346,6 +346,7 @@ def _remarks(request: NoticeRequest, scene: Scene, policy: Policy, language: str
     """Sentences in the reader's language; what the entry itself remarks is not said twice."""
     entry, ticket, now = scene.entry, scene.ticket, scene.now
     own = entry.remarks if entry and request.notice is Notice.AGENT_NOTICE and not request.brief else ()
+    own = tuple(filter(None, (entry_words.besides(r, ticket.number) for r in own))) if ticket is not None else own
     said = tuple(text_of(r, language) for r in dict.fromkeys((*request.remarks, *own)))
     if request.notice is Notice.MERGED and request.headline and ticket is not None:
         return (text_of(code("goes_on_apart", policy.reference(ticket)), language),)

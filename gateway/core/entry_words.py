@@ -6,6 +6,7 @@ from gateway import texts
 from gateway.core import known_quotes
 from gateway.core.notice import AttachedFile
 from gateway.core.ticket import Entry, Role
+from gateway.mail.sentence import SEPARATOR, code
 from gateway.texts import mark as _
 
 LINE_LENGTH, ENTRY_LENGTH = 6_000, 100_000
@@ -51,3 +52,13 @@ def _left_out(entry: Entry, language: str) -> str:
         count,
     )
     return f"[{said}]"
+
+
+def besides(remark: str, number: int) -> str:
+    """A hint at tickets that may be the same matter, as it is to be read on this one, which it may have named before
+    they were joined; empty when nothing is left of it."""
+    name, *named = remark.split(SEPARATOR)
+    if name not in ("own_open", "same_again"):
+        return remark
+    left = [other for other in named[0].split("; ") if other.partition(" ")[0].lstrip("#") != str(number)]
+    return code(name, "; ".join(left)) if left else ""

@@ -16,7 +16,7 @@ from gateway import texts
 from gateway.core import token
 from gateway.core.buttons import REGISTRATION_DAYS, RESET_HOURS, SIGN_IN_HOURS, close_mailto, reply_mailto
 from gateway.core.compose import CONVERSATION_LINES, Scene, compose
-from gateway.core.entry_words import LINE_LENGTH
+from gateway.core.entry_words import LINE_LENGTH, besides
 from gateway.core.labels import BUTTONS, HEADLINES, SUBJECTS
 from gateway.core.lifecycle import Status
 from gateway.core.notice import AttachedFile, Audience, Notice, NoticeRequest, Outbound
@@ -564,3 +564,19 @@ def test_a_long_list_says_how_many_more() -> None:
     words = compose(request(Notice.TICKET_LIST), scene(listed=(ON,) * 130), POLICY).words
     assert len(words.listed) == 100
     assert any("And 30 more" in remark for remark in words.remarks)
+
+
+@pytest.mark.parametrize(
+    ("hint", "left"),
+    [
+        (code("own_open", "#1 Smoke"), ""),
+        (code("own_open", "#1 Smoke; #12 Fire"), code("own_open", "#12 Fire")),
+        (code("own_open", "#12 Fire"), code("own_open", "#12 Fire")),
+        (code("same_again", 1), ""),
+        (code("same_again", 12), code("same_again", 12)),
+        (code("confirmed", "#1 Smoke"), code("confirmed", "#1 Smoke")),
+    ],
+)
+def test_a_ticket_is_no_other_ticket_of_its_own(hint: str, left: str) -> None:
+    """A mail that named another ticket lies on that one now: nobody is asked to join what is joined."""
+    assert besides(hint, 1) == left
