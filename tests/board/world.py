@@ -67,13 +67,17 @@ class World:
 
     async def look(self) -> list[str]:
         """Looks over a new connection until there is nothing left to do; what they did."""
-        done = []
         async with self.line() as account:
-            for _ in range(60):
-                said, more = await self.keeper.look(account)
-                done += [said] if said else []
-                if not (said or more):
-                    return done
+            return await self.rest(account)
+
+    async def rest(self, account: BoardAccount) -> list[str]:
+        """The same over a connection there is."""
+        done = []
+        for _ in range(60):
+            said, more = await self.keeper.look(account)
+            done += [said] if said else []
+            if not (said or more):
+                return done
         raise AssertionError(f"the board does not come to rest: {done[-5:]}")
 
     async def wanted(self) -> Cards:
@@ -84,6 +88,11 @@ class World:
         for want in (await self.keeper._wanted()).values():
             found[names[want.place]].append(f"{want.number}.{want.version}")
         return {name: sorted(cards) for name, cards in found.items()}
+
+    async def home(self, number: int) -> str:
+        """The folder a ticket's card belongs to."""
+        names = board.folder_names(self.room.desk.policy, ".")
+        return names[(await self.keeper._wanted())[number].place]
 
     # --- agents ---------------------------------------------------------------------------
 
@@ -130,6 +139,11 @@ class World:
             if str(self._fetch(client, uid)[board.FIELD]).startswith(f"{number}."):
                 return uid.decode()
         raise AssertionError(f"no card of {number}")
+
+    def card(self, number: int, folder: str) -> EmailMessage:
+        """It must lie there."""
+        with self.open(folder) as client:
+            return self._fetch(client, self.uid(client, number).encode())
 
     def move(self, number: int, source: str, target: str, how: str = "MOVE") -> None:
         """As a mail program does: by MOVE, or by COPY and deleting."""

@@ -214,6 +214,11 @@ class Dovecot:
             self.process.terminate()
             self.process.wait(10)
 
+    def invite(self, *users: str) -> None:
+        """More accounts, each with an inbox and the same password."""
+        with (self.folder / "users").open("a") as file:
+            file.writelines(f"{user}:{PASSWORD}\n" for user in users)
+
     # --- mail -------------------------------------------------------------------------------
 
     def deliver(self, data: bytes, recipient: str = USER) -> str:
@@ -230,11 +235,11 @@ class Dovecot:
         return answer.decode()
 
     @contextlib.contextmanager
-    def client(self, folder: str = "INBOX") -> Iterator[imaplib.IMAP4]:
+    def client(self, folder: str = "INBOX", user: str = USER) -> Iterator[imaplib.IMAP4]:
         """Somebody else who is logged in, as a mail program would be."""
         client = imaplib.IMAP4("127.0.0.1", self.imap)
         try:
-            client.login(USER, PASSWORD)
+            client.login(user, PASSWORD)
             client.select(folder)
             yield client
         finally:
