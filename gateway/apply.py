@@ -263,6 +263,7 @@ def _scene(tx: Tx, applied: Applied | None, decision: Decision, policy: Policy, 
         conversation=tuple(tx.reads.entries(ticket.number, limit=40)) if shows_history else (),
         refers_to=refers_to,
         files=fitting(decision.files, policy.max_attachment_bytes),
+        sections=decision.sections,
         names={key: contact.name for key, contact in contacts.items() if contact and contact.name},
         languages={key: contact.language for key, contact in contacts.items() if contact and contact.language},
     )

@@ -57,6 +57,9 @@ SCREENS = (
     "--help",
 )
 
+WRAPPED = "white-space: pre-wrap; overflow-wrap: anywhere"
+"""As mail programs show a text part."""
+
 Scheme = Literal["light", "dark"]
 
 
@@ -70,10 +73,11 @@ class Look:
     pictures: bool = True
 
 
+WINDOW = Look("window", 900, "light")
 MAIL_LOOKS = (
     Look("phone", 380, "light"),
     Look("phone-dark", 380, "dark"),
-    Look("window", 900, "light"),
+    WINDOW,
     Look("window-dark", 900, "dark"),
     Look("no-pictures", 380, "light", pictures=False),
 )
@@ -116,9 +120,7 @@ class Gallery:
             self.shown.append((f"{name}: {outbound.subject}", []))
             for look in MAIL_LOOKS:
                 await self.picture(name, html, look, RULES)
-            await self.picture(
-                name, f"<pre style='white-space: pre-wrap'>{escape(text)}</pre>", replace(MAIL_LOOKS[2], name="text")
-            )
+            await self.picture(name, f"<pre style='{WRAPPED}'>{escape(text)}</pre>", replace(WINDOW, name="text"))
 
     async def pages(self, language: str) -> None:
         templates = PageTemplates(None, examples.NOW.tzinfo)  # type: ignore[arg-type]  # it has one

@@ -6,8 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from gateway.core import formatted as formatting
-from gateway.core import language as tongue
-from gateway.core import outgoing_text, sheet, sides, token
+from gateway.core import outgoing_text, sides, token
 from gateway.core.case import Case
 from gateway.core.decision import EntryDraft
 from gateway.core.lifecycle import Status
@@ -176,10 +175,6 @@ def entry(
         sha256=message.sha256,
         side=sides.of_entry(case.ticket, agent.address, Role.AGENT),
     )
-
-
-def help_for(agent: Agent, box: Mailbox, case: Case) -> tuple[str, ...]:
-    return (*own_address(agent, box, case), *sheet.paragraphs(tongue.of_agent(agent, box, case.policy)))
 
 
 def own_address(agent: Agent, box: Mailbox, case: Case) -> tuple[str, ...]:

@@ -28,7 +28,17 @@ from gateway.core.case import Case
 from gateway.core.decision import Decision, Doubt, Joined, Why
 from gateway.core.notice import Notice, fitting
 from gateway.core.reason import Reason
-from gateway.core.refusal import PACE, about_drafts, answers_draft, hold, is_lifted, refuse, seems_automatic, unsent
+from gateway.core.refusal import (
+    PACE,
+    about_drafts,
+    answers_draft,
+    helped,
+    hold,
+    is_lifted,
+    refuse,
+    seems_automatic,
+    unsent,
+)
 from gateway.core.ticket import EntryKind, Role, Ticket
 from gateway.core.verbs import Verb
 from gateway.errors import IllegalTransition
@@ -333,11 +343,9 @@ def _misplaced(case: Case) -> tuple[str, ...]:
 
 
 def _misunderstood(on: AgentCase, problems: tuple[str, ...]) -> Decision:
-    case, agent = on.case, on.agent
     if not problems:
-        box = case.policy.mailbox_for(on.ticket.mailbox) or case.mailbox
-        return refuse(on, Reason.AGENT_COMMAND, agent_mail.help_for(agent, box, case), headline="help", doubt=None)
-    return refuse(on, Reason.AGENT_MISUNDERSTOOD, (*problems, *unsent(case)))
+        return helped(on)
+    return refuse(on, Reason.AGENT_MISUNDERSTOOD, (*problems, *unsent(on.case)))
 
 
 def _newly_confirmed(case: Case, ticket: Ticket) -> tuple[Joined, ...]:

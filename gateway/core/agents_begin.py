@@ -16,7 +16,7 @@ from gateway.core.decision import Change, Decision, EntryDraft, Joined, NewTicke
 from gateway.core.lifecycle import Move, Status, transition
 from gateway.core.notice import AttachedFile, Audience, Notice, NoticeRequest
 from gateway.core.reason import Reason
-from gateway.core.refusal import about_drafts, refuse
+from gateway.core.refusal import about_drafts, helped, refuse
 from gateway.core.ticket import EntryKind
 from gateway.core.verbs import FORMS, Verb
 from gateway.mail.message import Address
@@ -158,8 +158,10 @@ def orphaned(case: Case) -> Decision:
         return looked
     if case.order.has(Verb.REOPEN) and named is not None and not case.order.problems:
         return orders.carry_out(replace(on, ticket=named).by, case.order, None, agent_mail.proof(case))
-    if case.order.problems or case.order.has(Verb.HELP):
-        return _without_ticket(on, case.order.problems or agent_mail.help_for(on.agent, case.mailbox, case))
+    if case.order.problems:
+        return _without_ticket(on, case.order.problems)
+    if case.order.has(Verb.HELP):
+        return helped(on)
     if case.order.has(Verb.BLOCK) or case.order.has(Verb.UNBLOCK):
         return _block(on)
     if case.order.argument(Verb.REOPEN):

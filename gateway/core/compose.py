@@ -241,7 +241,8 @@ def _subject(
     base = plain_subject(ticket, policy) or texts.catalog(language).gettext("Your request")
     if request.audience is Audience.CUSTOMER:
         return f"{'' if begins else 'Re: '}{base[:180]} {reference}"
-    return f"{_headline(request.headline, language)}: {base[:160]} {reference}"
+    colon = texts.catalog(language).pgettext("behind a label", ":")
+    return f"{_headline(request.headline, language)}{colon} {base[:160]} {reference}"
 
 
 def _headline(word: str, language: str) -> str:
@@ -373,6 +374,7 @@ def _listed(ticket: Ticket, policy: Policy, language: str) -> ListedTicket:
 
 def _ticket_words(ticket: Ticket, policy: Policy, language: str, to_agent: bool) -> TicketWords:
     audience = Audience.AGENT if to_agent else Audience.CUSTOMER
+    holder = policy.agent_for(ticket.assignee) if ticket.assignee else None
     return TicketWords(
         ticket.number,
         policy.reference(ticket),
@@ -383,7 +385,7 @@ def _ticket_words(ticket: Ticket, policy: Policy, language: str, to_agent: bool)
         ticket.requester,
         ticket.created_at,
         ticket.last_activity_at,
-        ticket.assignee if to_agent else "",
+        ((holder.name if holder else "") or ticket.assignee) if to_agent else "",
         ticket.due_at if to_agent else None,
         ticket.tags if to_agent else (),
     )

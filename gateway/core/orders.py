@@ -123,7 +123,9 @@ def carry_out(by: OrderContext, order: Order, answer: Answer | None, proof: str)
         told = (*told, *audience.tell("answered", by.policy, after, before=ticket, line=line, but=by.agent))
     reason = Reason.AGENT_ANSWER if answer else Reason.AGENT_COMMAND
     sender = (code("sender_now", after.mailbox),) if handed_over else ()
-    remarks = (*_what_was_sent(mails, answer, by), *events, *sender, code("status_now", sub_status or status.value))
+    moved = wanted is not None or status is not ticket.status
+    now = (code("status_now", sub_status or status.value),) if moved else ()
+    remarks = (*_what_was_sent(mails, answer, by), *events, *sender, *now)
     notices = (*mails, *audience.each_once(told))
     if by.agent:
         # What has been sent to a customer cannot be taken back.
@@ -165,6 +167,7 @@ def note(by: OrderContext, order: Order, entry: EntryDraft, proof: str) -> Decis
     ticket = by.ticket
     if order.commands:
         decision = carry_out(by, order, None, proof)
+        decision = replace(decision, notices=tuple(map(_with_note, decision.notices)))
     else:
         mine = (receipt(by.agent, "done", (code("noted"),)),) if by.agent else ()
         decision = Decision(Reason.AGENT_NOTE, ticket=ticket.number, notices=mine)
@@ -174,6 +177,14 @@ def note(by: OrderContext, order: Order, entry: EntryDraft, proof: str) -> Decis
     attach = f"yes: {sentence(Reason.AGENT_NOTE)} Proof: {proof}."
     why = Why(attach, decision.why.reopen, "no: the agent gets a receipt", "yes: colleagues" if told else "no: a note")
     return replace(decision, reason=Reason.AGENT_NOTE, why=why, entry=entry, notices=audience.each_once(notices))
+
+
+def _with_note(notice: NoticeRequest) -> NoticeRequest:
+    """A receipt that says where the note is, which is also to whom nothing was sent."""
+    if notice.notice is not Notice.AGENT_RECEIPT:
+        return notice
+    said = (r for r in notice.remarks if r != code("nothing_sent"))
+    return replace(notice, remarks=(code("noted"), *said))
 
 
 def is_taken_by_answering(policy: Policy, ticket: Ticket) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from gateway.core import agent_mail, audience, draft, forward, machines, orders, outgoing_text
+from gateway.core import agent_mail, audience, draft, forward, language, machines, orders, outgoing_text, sheet
 from gateway.core.agent_mail import AgentCase
 from gateway.core.case import Case
 from gateway.core.commands import PEOPLE
@@ -57,6 +57,16 @@ def refuse(
     hint = (code("draft_kept"),) if keep else ()
     receipt = orders.receipt(on.agent, headline, (*remarks, *hint))
     return Decision(reason, why, ticket=on.ticket.number, notices=(receipt,), keep=keep)
+
+
+def helped(on: AgentCase) -> Decision:
+    """`#help`: the sheet with every order, below the agent's own address. Words beside it go nowhere."""
+    case = on.case
+    box = (case.policy.mailbox_for(on.ticket.mailbox) if on.ticket.number else None) or case.mailbox
+    remarks = (*agent_mail.own_address(on.agent, box, case), *unsent(case))
+    read_in = language.of_agent(on.agent, box if on.ticket.number else None, case.policy)
+    receipt = refuse(on, Reason.AGENT_COMMAND, remarks, headline="help")
+    return replace(receipt, sections=sheet.sections(read_in))
 
 
 def hold(on: AgentCase, doubt: Doubt, remarks: tuple[str, ...]) -> Decision:

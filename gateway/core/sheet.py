@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from gateway import texts
+from gateway.core.notice import Item, Section
 from gateway.core.verbs import FORMS, Verb
 from gateway.texts import mark as _
 
@@ -96,14 +97,15 @@ RULES = (
 """A title, and what holds for every mail of an agent."""
 
 
-def paragraphs(language: str) -> tuple[str, ...]:
-    """One for each group: its title and a line for each order; then what holds for all of them."""
+def sections(language: str) -> tuple[Section, ...]:
+    """One for each group, with an item for each order; then what holds for all of them."""
     words = texts.catalog(language)
     groups = (
-        (title, *(f"{words.gettext(FORMS[verb])} – {words.gettext(does)}" for verb, does in orders.items()))
+        (title, [f"{words.gettext(FORMS[verb])} – {words.gettext(does)}" for verb, does in orders.items()])
         for title, orders in GROUPS.items()
     )
+    title, *rules = map(words.gettext, RULES)
     return (
-        *("\n".join((words.gettext(title), *lines)) for title, *lines in groups),
-        "\n".join(map(words.gettext, RULES)),
+        *(Section(words.gettext(group), tuple(map(Item, lines))) for group, lines in groups),
+        Section(title, tuple(map(Item, rules))),
     )

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from gateway.core import digest
 from gateway.core.compose import Scene, compose
 from gateway.core.lifecycle import Status
-from gateway.core.notice import AttachedFile, Audience, Notice, NoticeRequest, Outbound, Section, Words
+from gateway.core.notice import AttachedFile, Audience, Notice, NoticeRequest, Outbound, Words
 from gateway.core.policy import Agent, Mailbox, Policy
 from gateway.core.ticket import Entry, EntryKind, Evidence, Participant, Role, Ticket
 from gateway.core.token import Keys
@@ -68,6 +68,9 @@ def outbounds(notice: Notice, language: str) -> tuple[Outbound, Outbound]:
     remarks = (texts[_REMARKS[notice]],) if notice in _REMARKS else ()
     request = NoticeRequest(notice, recipient, audience, headline, remarks)
     policy = _policy(language, texts["signature"])
+    if notice is Notice.AGENT_DIGEST:
+        headline = digest.summary(policy.agents[0], _open(_ticket(notice, texts), texts), policy, NOW)
+        request = replace(request, headline=headline)
     full = compose(request, _scene(notice, texts, policy), policy)
     if notice is Notice.CLOSE_CONFIRMATION:
         full = replace(full, words=replace(full.words, closes_at=NOW + timedelta(days=7)))
@@ -109,19 +112,10 @@ def _policy(language: str, signature: str) -> Policy:
 def _scene(notice: Notice, texts: dict[str, str], policy: Policy) -> Scene:
     if notice in (Notice.OPERATOR_ALARM, Notice.CANARY):
         return Scene(NOW, "example", text=texts["probe"] if notice is Notice.CANARY else "")
-    ticket = Ticket(
-        number=NUMBER,
-        status=_STATUSES.get(notice, Status.WAITING_ON_US),
-        subject=texts["subject"],
-        requester=CUSTOMER,
-        mailbox=MAILBOX,
-        created_at=NOW if notice is Notice.REQUEST_RECEIVED else OPENED,
-        last_activity_at=NOW,
-        people=(Participant(COLLEAGUE),),
-        assignee=AGENT.name,
-    )
+    ticket = _ticket(notice, texts)
     if notice is Notice.AGENT_DIGEST:
-        return Scene(NOW, "example", sections=_digest(ticket, texts, policy))
+        told = digest.for_agent(policy.agents[0], _open(ticket, texts), digest.Counts(bounced=1), policy, NOW)
+        return Scene(NOW, "example", sections=told)
     if notice is Notice.TICKET_LIST:
         other = replace(ticket, number=998, subject=texts["other"], status=Status.SOLVED, last_activity_at=OPENED)
         return Scene(NOW, "example", listed=(ticket, other))
@@ -143,11 +137,25 @@ def _scene(notice: Notice, texts: dict[str, str], policy: Policy) -> Scene:
             return scene
 
 
-def _digest(mine: Ticket, texts: dict[str, str], policy: Policy) -> tuple[Section, ...]:
+def _ticket(notice: Notice, texts: dict[str, str]) -> Ticket:
+    return Ticket(
+        number=NUMBER,
+        status=_STATUSES.get(notice, Status.WAITING_ON_US),
+        subject=texts["subject"],
+        requester=CUSTOMER,
+        mailbox=MAILBOX,
+        created_at=NOW if notice is Notice.REQUEST_RECEIVED else OPENED,
+        last_activity_at=NOW,
+        people=(Participant(COLLEAGUE),),
+        assignee=AGENT.address,
+    )
+
+
+def _open(mine: Ticket, texts: dict[str, str]) -> tuple[Ticket, ...]:
     """One ticket that is late, one that nobody has."""
-    late = replace(mine, assignee=AGENT.address, due_at=NOW - timedelta(hours=2))
+    late = replace(mine, due_at=NOW - timedelta(hours=2))
     free = replace(mine, number=998, subject=texts["other"], status=Status.NEW, assignee="", created_at=OPENED)
-    return digest.for_agent(policy.agents[0], (late, free), digest.Counts(bounced=1), policy, NOW)
+    return late, free
 
 
 def _entry(number: int, kind: EntryKind, author: Address, role: Role, text: str, file: str = "") -> Entry:

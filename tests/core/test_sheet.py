@@ -22,10 +22,10 @@ def page() -> str:
     parts = []
     for language in texts.languages():
         parts.append(f"## {texts.catalog(language).name}\n")
-        for paragraph in sheet.paragraphs(language):
-            title, *orders = paragraph.split("\n")
-            parts.append(f"**{title}**\n")
-            parts += [f"- `{form}` – {does}" if does else f"- {form}" for form, _, does in map(_parted, orders)]
+        for group in sheet.sections(language):
+            parts.append(f"**{group.title}**\n")
+            orders = (_parted(item.text) for item in group.items)
+            parts += [f"- `{form}` – {does}" if does else f"- {form}" for form, _, does in orders]
             parts.append("")
     return "\n".join(parts)
 

@@ -226,6 +226,32 @@ async def test_the_narrowest_phone_shows_everything(chromium: Chromium, story: t
     await context.close()
 
 
+async def test_a_first_screen_shows_what_one_came_for_and_paper_what_can_be_read(
+    chromium: Chromium, story: tuple[Site, dict[str, str]]
+) -> None:
+    """On a phone three tickets of the list, and of a ticket the newest message. Printed: exact dates, and nothing
+    to press."""
+    site, cookies = story
+    base = f"http://127.0.0.1:{site.port}"
+    context = await chromium.new_context(viewport=ViewportSize(width=380, height=740))
+    await context.add_cookies([{"name": "replydesk-session", "value": cookies["replydesk-session"], "url": base}])
+    page = await context.new_page()
+    ends = "[...document.querySelectorAll('.row, .message')].map(e => e.getBoundingClientRect().bottom)"
+    await page.goto(f"{base}/tickets?sort=newest")
+    assert (await page.evaluate(ends))[2] <= 740
+    await page.goto(f"{base}/tickets/{cookies['solved']}")
+    assert (await page.evaluate(ends))[0] <= 740
+    await page.emulate_media(media="print")
+    shown = "[...document.querySelectorAll('button, .button, select, textarea')].filter(e => e.offsetParent)"
+    for path in ("/tickets", f"/tickets/{cookies['solved']}", f"/tickets/{cookies['closed']}"):
+        await page.goto(base + path)
+        assert await page.evaluate(f"{shown}.length") == 0, path
+    await page.goto(f"{base}/tickets")
+    written = "getComputedStyle(document.querySelector('.row time'), '::after').content"
+    assert "2026" in await page.evaluate(written)
+    await context.close()
+
+
 async def test_all_works_by_keyboard_without_javascript(chromium: Chromium, story: tuple[Site, dict[str, str]]) -> None:
     """Skip link, sign in, open a ticket, close it: with Tab and Enter, under our real policy, scripts off."""
     site, _ = story
