@@ -183,6 +183,18 @@ def test_a_reset_fits_the_contact(shop: Shop) -> None:
     assert "registered already" in shop.refused("contact", "invite", "erika@customer.example")
 
 
+@pytest.mark.parametrize("verb", ["invite", "reset"])
+def test_nobody_is_asked_for_a_password_there_is_no_use_for(shop: Shop, verb: str) -> None:
+    """Where customers sign in by a link only; nothing is sent."""
+    text = shop.file.read_text("utf-8")
+    shop.file.write_text(text.replace("[portal]\n", '[portal]\nsign_in = "link"\n'), "utf-8")
+    sent = len(shop.json("outbox", "list"))
+    assert shop.refused("contact", verb, "erika@customer.example") == (
+        'replydesk: portal.sign_in is "link": customers sign in by a link they ask for, and set no password.\n'
+    )
+    assert len(shop.json("outbox", "list")) == sent
+
+
 @pytest.mark.parametrize("verb", ["show", "invite", "reset"])
 def test_an_unknown_contact_is_refused(shop: Shop, verb: str) -> None:
     """Nobody is made a contact by a typing mistake."""
