@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from gateway.errors import ConfigError
 
 BOX = '[[mailboxes]]\naddress = "support@example.com"\n'
 ANNA = '[[agents]]\naddress = "anna@example.com"\n'
+EXAMPLE = Path(__file__).resolve().parents[1] / "config.example.toml"
 HERE = "  # here"
 """Marks the line that is to be named."""
 
@@ -112,7 +114,38 @@ WRONG: list[tuple[str, str, str, str]] = [
      "receive.imap[0].security", "not spoken on port 993", '"tls"'),
     (f"{IMAP}move_to = 'INBOX'\nfolder = 'INBOX'  # here",
      "receive.imap[0].folder", "two purposes", "different folders"),
+    # What a library, a server or a date would have choked on later.
+    ("[gateway]\ndatabase_url = 'x y'  # here", "gateway.database_url", "no database we know", "postgresql+psycopg://"),
+    ("[gateway]\ndatabase_url = 'mysql://a@b/c'  # here", "gateway.database_url", "no database we know", "empty"),
+    ("[gateway]\ndatabase_url = 'postgresql://a@b:99999/c'  # here", "gateway.database_url", "no database we", "empty"),
+    ("[gateway]\nprocesses = true  # here", "gateway.processes", "true is not known", '"auto" or 1'),
+    ("[gateway]\nprocesses = 4  # here", "gateway.processes", "4 is not known", '"auto" or 1'),
+    ("[gateway]\nlanguages = ['']  # here", "gateway.languages[0]", "no texts in", "Use one of: en, de"),
+    ("[gateway]\ntrusted_spam_fields = ['X-Spam: Yes']  # here",
+     "gateway.trusted_spam_fields[0]", "not the name of a header field", '"X-Spam"'),
+    ("[gateway]\ntrusted_authserv_ids = ['mx.example.com;']  # here",
+     "gateway.trusted_authserv_ids[0]", "not the name of a server", "mail.example.com"),
+    (f"{ANNA}name = \"Anna\\nBcc: x@example.com\"  # here", "agents[0].name", "line break", "on one line"),
+    ('[gateway]\ndata_dir = "a\\u0000"  # here', "gateway.data_dir", "control character", "on one line"),
+    ("[receive.smtp]\nlisten = ['']  # here", "receive.smtp.listen[0]", 'not "host:port"', "127.0.0.1:2525"),
+    ("[receive.lmtp]\nlisten = ['']  # here", "receive.lmtp.listen[0]", 'not "host:port"', "127.0.0.1:2525"),
+    ("[receive.smtp]\nproxies = ['192.0.2.10']  # here", "receive.smtp.proxies", "nobody is", "proxy_protocol"),
+    ("[send]\nhost = 'smtp.example.net:587'  # here", "send.host", "not the name of a server", "into the key for it"),
+    ("[send]\nhost = 'https://smtp.example.net'  # here", "send.host", "not the name of a server", "mail.example.com"),
+    ("[send]\nhost = ''  # here", "send.host", "is empty", "Fill it in"),
+    ("[send]  # here\npassword_file = 'x'", "send.username", "is missing", "Name who signs in"),
+    ("[send.dkim]\nselector = 'a'\nkey_file = 'k'\ndomain = 'example.org'  # here",
+     "send.dkim.domain", "no mail leaves from example.org", "example.com"),
+    (IMAP.replace("host = 'h'", "host = 'imap example'  # here"), "receive.imap[0].host", "not the name", "mail."),
+    ("[retention]\ntickets_days = 1000000  # here", "retention.tickets_days", "too large", "36500 or less"),
+    ("[rating]\nafter_hours = 100000  # here", "rating.after_hours", "too large", "8784 or less"),
+    ("[send]\ntimeout_seconds = 100000  # here", "send.timeout_seconds", "too large", "86400 or less"),
+    ("[receive.smtp]\nmax_connections = 10000000  # here", "receive.smtp.max_connections", "too large", "1000000"),
+    ("[[statuses]]\nname = 'x'\ncounts_as = 'waiting_on_us'\nlabels = { xx = 'y' }  # here",
+     "statuses[0].labels.xx", "no texts in", "Use one of"),
     # Rules that could not be meant.
+    (f"{RULE}header = {{ 'X-Priority:' = '1' }}  # here\ntag = ['a']",
+     "rules[0].header.X-Priority:", "not the name of a header field", "without colon"),
     ("[[mailboxes]]\naddress = 'b@example.com'\nannounce = 'board'  # here",
      "mailboxes[1].announce", "no board", "[board]"),
     ("[[rules]]  # here\nname = 'x'\ntag = ['a']", "rules[0]", "no condition", "mailbox, sender"),
@@ -150,6 +183,7 @@ BROKEN = [
     (f'{BOX}language = "klingon"\n', 3, "mailboxes[0].language", "Use one of"),
     (f'{BOX}aliases = "help@example.com"\n', 3, "mailboxes[0].aliases", '["help@example.com"]'),
     (f'{BOX}[limits]\nreopens = [\n  "5/1h",\n  "x",\n]\n', 4, "limits.reopens[1]", "5/10m"),
+    (f'\ufeff{BOX}[send]\nport = 0\n', 4, "send.port", "1 or more"),
 ]  # fmt: skip
 
 
@@ -187,6 +221,45 @@ def test_a_broken_file_names_its_line(tmp_path: Path, text: str, line: int, key:
     assert remedy in error.remedy
 
 
+def test_a_file_of_another_charset_names_its_line(tmp_path: Path) -> None:
+    """As old editors save it."""
+    file = tmp_path / "replydesk.toml"
+    file.write_bytes(f'{BOX}name = "Müller"\n'.encode("latin-1"))
+    with pytest.raises(ConfigError, match=r"replydesk\.toml:3: is not UTF-8 text\. Save it as UTF-8\."):
+        config.load(file)
+
+
+def keys() -> list[tuple[str, str]]:
+    """Every table and key of the example, those of its comments too."""
+    table, found = "", []
+    for line in re.sub(r"(?m)^#: ?", "", EXAMPLE.read_text("utf-8")).splitlines():
+        if heading := re.match(r"\[\[?([\w.]+)\]\]?", line):
+            table = heading[1]
+        elif key := re.match(r"(\w+) = ", line):
+            found.append((table, key[1]))
+    assert len(found) > 150
+    return found
+
+
+NEEDED = {
+    "mailboxes": BOX, "agents": ANNA, "receive.imap": IMAP, "rules": f"{RULE}body = ['a']\ntag = ['a']\n",
+    "statuses": "[[statuses]]\nname = 'x'\ncounts_as = 'waiting_on_us'\n",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("value", ['"a\\u0000"', "1" + "0" * 20, '[""]', "2026-12-25T00:00:00", "[[1]]"])
+def test_no_key_takes_what_would_break_later(tmp_path: Path, value: str) -> None:
+    """Control characters, numbers beyond every date, names of nothing, kinds of TOML nobody asks for: of each key
+    there is, and each time in our words."""
+    for table, key in keys():
+        begun = re.sub(rf"(?m)^{key} = .*\n", "", NEEDED.get(table, f"[{table}]\n"))
+        whole = ("" if table == "mailboxes" else BOX) + f"{begun}{key} = {value}\n"
+        error = refused(tmp_path, whole)
+        assert "See config.example" not in error.remedy, str(error)
+        assert error.line == len(whole.splitlines()), str(error)
+        assert (error.key.split("[")[0].split(".")[0], key in error.key) == (table.split(".")[0], True), str(error)
+
+
 def test_nobody_runs_a_desk_without_a_mailbox_of_their_own(tmp_path: Path) -> None:
     """It would take mail for support@example.com and say nothing; there is no line to name."""
     error = refused(tmp_path, '[gateway]\noperator = "me@firm.example"\n')
@@ -207,6 +280,12 @@ UNSEEN = [
     ('[receive.smtp]\ntls_key = "k"\ntls_certificate = "c"  # here', "receive.smtp.tls_certificate", "No such", "PEM"),
     ('[send]\nsecurity = "tls"\nport = 4465\nca_file = "nothing"  # here', "send.ca_file", "cannot be used", "PEM"),
     ('[gateway]\nsecret_file = "nothing"  # here', "gateway.secret_file", "cannot be read", "Put the secret there"),
+    ('[gateway]\ntemplates_dir = "nothing"  # here', "gateway.templates_dir", "no folder", "Create it"),
+    ('[brand]\nlogo_file = "nothing.png"  # here', "brand.logo_file", "cannot be read", "Put the picture there"),
+    ('[send]\nauth = "xoauth2"\nusername = "x"\noauth_token_url = "https://a.example/t"\noauth_client_id = "i"\n'
+     'oauth_client_secret_file = "nothing"  # here', "send.oauth_client_secret_file", "No such", "LoadCredential"),
+    ('[board]\nhost = "h.example"\nusername = "x"\npassword_file = "nothing"  # here',
+     "board.password_file", "No such", "LoadCredential"),
 ]  # fmt: skip
 
 

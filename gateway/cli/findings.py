@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 from gateway import config
 from gateway.cli.site import lack
 from gateway.config import Settings
-from gateway.config.settings import host_and_port
+from gateway.config.settings import BoardSettings, ImapSettings, SendSettings, host_and_port
 from gateway.errors import StorageUnavailable, TemplateError
 from gateway.mail.message import address_key
 from gateway.render import brand
@@ -105,12 +105,13 @@ def look_at_secrets(settings: Settings) -> Iterator[Finding]:
     named = {
         "gateway.secret_file": settings.gateway.secret_file or str(settings.data_dir / "secret"),
         "gateway.database_password_file": settings.gateway.database_password_file,
-        "send.password_file": settings.send.password_file,
         "send.dkim.key_file": settings.send.dkim.key_file,
     }
-    for number, imap in enumerate(settings.receive.imap):
+    accounts: dict[str, ImapSettings | SendSettings | BoardSettings] = {"send": settings.send, "board": settings.board}
+    accounts |= {f"receive.imap[{number}]": imap for number, imap in enumerate(settings.receive.imap)}
+    for key, account in accounts.items():
         for name in ("password_file", "oauth_client_secret_file", "oauth_refresh_token_file"):
-            named[f"receive.imap[{number}].{name}"] = getattr(imap, name)
+            named[f"{key}.{name}"] = getattr(account, name)
     for key, value in named.items():
         if not value:
             continue
@@ -187,10 +188,25 @@ def _older_secret(settings: Settings) -> Iterator[Finding]:
 
 
 def look_at_templates(settings: Settings) -> Iterator[Finding]:
+    """Of mails and of pages."""
+    from gateway.portal.templates import PageTemplates
     from gateway.render.mail import Templates
 
+    folder, zone, look = settings.templates_dir, ZoneInfo(settings.gateway.timezone), brand.of(settings)
+    if folder and not folder.is_dir():
+        remedy = "Create it, or correct the path."
+        yield Finding("templates", ERROR, f"gateway.templates_dir: there is no folder {folder}", remedy)
+        return
+    logo = settings.path(settings.brand.logo_file) if settings.brand.logo_file else None
+    if logo and not os.access(logo, os.R_OK, effective_ids=True):
+        remedy = "Put the picture there, or correct the path."
+        yield Finding("templates", ERROR, f"brand.logo_file: {logo} cannot be read", remedy)
+        return
     try:
-        Templates(settings.templates_dir, ZoneInfo(settings.gateway.timezone), brand.of(settings)).check()
+        Templates(folder, zone, look).check()
+        pages = PageTemplates(folder, zone, look, logo)
+        if folder:
+            pages.check()
     except TemplateError as error:
         yield Finding("templates", ERROR, str(error), "Correct that line.")
     else:

@@ -33,11 +33,31 @@ def check(settings: Settings) -> None:
     for key, address in settings.listens():
         if key.startswith("receive.smtp."):
             check_relay(settings, *host_and_port(address))
-    signing = settings.send.dkim
-    if any((signing.domain, signing.selector, signing.key_file)) and not all(
-        (signing.domain, signing.selector, signing.key_file)
+    _check_balancers(settings)
+    _check_dkim(settings)
+
+
+def _check_balancers(settings: Settings) -> None:
+    receive = settings.receive
+    for key, proxied, proxies in (
+        ("receive.smtp", receive.smtp.proxy_protocol, receive.smtp.proxies),
+        ("receive.lmtp", receive.lmtp.proxy_protocol, receive.lmtp.proxies),
     ):
+        if proxies and not proxied:
+            remedy = "Set proxy_protocol = true, or leave proxies empty."
+            raise settings.error(f"{key}.proxies", "is set, but nobody is expected to say who is behind them", remedy)
+
+
+def _check_dkim(settings: Settings) -> None:
+    signing = settings.send.dkim
+    named = (signing.domain, signing.selector, signing.key_file)
+    if any(named) and not all(named):
         raise settings.error("send.dkim", "domain, selector and key_file belong together", "Set all or none.")
+    domain = signing.domain.casefold()
+    written = [a.rpartition("@")[2].casefold() for box in settings.mailboxes for a in (box.address, *box.aliases)]
+    if domain and not any(d == domain or d.endswith(f".{domain}") for d in written):
+        remedy = f"Name the domain of [[mailboxes]]: {written[0]}."
+        raise settings.error("send.dkim.domain", f"no mail leaves from {signing.domain}", remedy)
 
 
 def _check_mailboxes(settings: Settings) -> set[str]:
@@ -164,6 +184,8 @@ def _check_send(settings: Settings) -> None:
         _check_oauth(settings, "send", send)
     elif send.username and not send.password_file:
         raise settings.error("send.password_file", "is missing for send.username", "Name the file with the password.")
+    elif send.password_file and not send.username:
+        raise settings.error("send.username", "is missing for send.password_file", "Name who signs in.")
 
 
 _SPOKEN = {25: ("none", "starttls"), 143: ("none", "starttls"), 465: ("tls",), 587: ("none", "starttls"), 993: ("tls",)}

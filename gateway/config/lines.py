@@ -13,10 +13,15 @@ from pathlib import Path
 _PART = re.compile(r"[^.\[\]]+|\[\d+\]")
 
 
+def text_of(file: Path) -> str:
+    """What stands in it; some editors put a mark before UTF-8. Raises `OSError` and `UnicodeDecodeError`."""
+    return file.read_text("utf-8-sig")
+
+
 def line_of(file: Path | str, key: str) -> int:
     """The line of `mailboxes[1].address`, or of the nearest table around it; 0 when nothing of it is in the file."""
     try:
-        places = lines(Path(file).read_text("utf-8"))
+        places = lines(text_of(Path(file)))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
         return 0
     parts = tuple(_PART.findall(key))

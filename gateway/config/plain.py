@@ -33,7 +33,7 @@ def explained(first: Mapping[str, Any]) -> tuple[str, str]:
             return f"{_shown(given)} is too small", f"Use {limits['ge']} or more."
         case "less_than_equal":
             return f"{_shown(given)} is too large", f"Use {limits['le']} or less."
-        case "string_too_short":
+        case "string_too_short" | "too_short":
             return "is empty", "Fill it in, or leave the line out."
         case "string_too_long":
             return f"{_shown(given)} is too long", f"Use {limits['max_length']} characters at most."

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from gateway import texts
 from gateway.config.checks import NO_MAILBOX, check
-from gateway.config.lines import line_of
+from gateway.config.lines import line_of, text_of
 from gateway.config.plain import explained
 from gateway.config.settings import Settings
 from gateway.errors import ConfigError
@@ -27,13 +27,14 @@ def load(path: str | Path | None = None) -> Settings:
     """Read the settings. Raises `ConfigError` for the first thing that is wrong."""
     file = _find(path)
     try:
-        data = tomllib.loads(file.read_text("utf-8"))
+        data = tomllib.loads(text_of(file))
     except OSError as error:
         raise ConfigError(
             "", f"cannot be read ({error.strerror})", "Check its path and permissions.", str(file)
         ) from None
-    except UnicodeDecodeError:
-        raise ConfigError("", "is not UTF-8 text", "Save it as UTF-8.", str(file)) from None
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise ConfigError("", "is not UTF-8 text", "Save it as UTF-8.", str(file), line) from None
     except tomllib.TOMLDecodeError as error:
         raise _not_toml(error, file) from None
     if "mailboxes" not in data:
@@ -82,7 +83,7 @@ def _find(path: str | Path | None) -> Path:
 def _not_toml(error: tomllib.TOMLDecodeError, file: Path) -> ConfigError:
     said, _, place = str(error).partition(" (at ")
     found = re.match(r"line (\d+)", place)
-    line = int(found[1]) if found else len(file.read_text("utf-8").splitlines())
+    line = int(found[1]) if found else len(text_of(file).splitlines())
     return ConfigError("", f"is not valid TOML: {said}", "Correct that line.", str(file), line)
 
 

@@ -12,30 +12,46 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+)
 
 from gateway.config.lines import line_of
 from gateway.config.values import (
     BudgetText,
+    Door,
     EmailAddress,
+    FieldName,
     Hostname,
     Language,
     Listen,
+    NamedLanguage,
     Network,
     NotNegative,
     OptionalAddress,
     OptionalUrl,
+    OwnServer,
     Pattern,
     Positive,
+    Server,
+    checked_anything,
     checked_clock,
     checked_closing,
     checked_colour,
+    checked_database_url,
     checked_date,
+    checked_door_or_path,
     checked_language,
-    checked_listen_or_path,
     checked_logo,
     checked_optional_clock,
     checked_prefix,
+    checked_processes,
     checked_reply_address,
     checked_timezone,
     checked_url,
@@ -49,24 +65,30 @@ _SYSTEM = Path("/etc/replydesk")
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
+    @field_validator("*")
+    @classmethod
+    def _sane(cls, value: object, info: ValidationInfo) -> object:
+        checked_anything(info.field_name or "", value)
+        return value
+
 
 class GatewaySettings(_Section):
     data_dir: str = ""
-    database_url: str = ""
+    database_url: Annotated[str, AfterValidator(checked_database_url)] = ""
     database_password_file: str = ""
     public_url: Annotated[str, AfterValidator(checked_url)] = "http://127.0.0.1:8025"
     default_language: Annotated[str, AfterValidator(checked_language)] = "en"
-    languages: list[Language] = []
+    languages: list[NamedLanguage] = []
     timezone: Annotated[str, AfterValidator(checked_timezone)] = "UTC"
     secret_file: str = ""
     operator: OptionalAddress = ""
     reference_prefix: Annotated[str, AfterValidator(checked_prefix)] = "RD"
     templates_dir: str = ""
-    trusted_authserv_ids: list[str] = []
+    trusted_authserv_ids: list[OwnServer] = []
     trusted_form_senders: list[EmailAddress] = []
-    trusted_spam_fields: list[str] = []
+    trusted_spam_fields: list[FieldName] = []
     log_format: Literal["text", "json"] = "text"
-    processes: Literal["auto", 1] = "auto"
+    processes: Annotated[Literal["auto", 1], BeforeValidator(checked_processes)] = "auto"
 
 
 class MailboxSettings(_Section):
@@ -85,8 +107,8 @@ class MailboxSettings(_Section):
 class StatusSettings(_Section):
     name: Annotated[str, Field(min_length=1, max_length=40)]
     counts_as: Literal["waiting_on_us", "waiting_on_contact"]
-    labels: dict[Language, Annotated[str, Field(min_length=1, max_length=40)]] = {}
-    meanings: dict[Language, Annotated[str, Field(min_length=1)]] = {}
+    labels: dict[NamedLanguage, Annotated[str, Field(min_length=1, max_length=40)]] = {}
+    meanings: dict[NamedLanguage, Annotated[str, Field(min_length=1)]] = {}
 
 
 class RuleSettings(_Section):
@@ -95,7 +117,7 @@ class RuleSettings(_Section):
     mailbox: list[EmailAddress] = []
     sender: list[Pattern] = []
     subject: list[Pattern] = []
-    header: dict[str, Pattern] = {}
+    header: dict[FieldName, Pattern] = {}
     body: list[Pattern] = []
     authentication: Literal["", "pass", "fail", "none"] = ""
     hours: Literal["", "open", "closed"] = ""
@@ -118,11 +140,11 @@ class AgentSettings(_Section):
 
 
 class SmtpSettings(_Section):
-    listen: list[Listen] = ["127.0.0.1:2525"]
+    listen: list[Door] = ["127.0.0.1:2525"]
     hostname: Hostname = ""
     tls_certificate: str = ""
     tls_key: str = ""
-    implicit_tls_listen: list[Listen] = []
+    implicit_tls_listen: list[Door] = []
     passwords_file: str = ""
     verify_senders: bool = False
     max_recipients: Positive = 100
@@ -134,7 +156,7 @@ class SmtpSettings(_Section):
 
 
 class LmtpSettings(_Section):
-    listen: list[Annotated[str, AfterValidator(checked_listen_or_path)]] = []
+    listen: list[Annotated[str, AfterValidator(checked_door_or_path)]] = []
     proxy_protocol: bool = False
     proxies: list[Network] = []
 
@@ -142,7 +164,7 @@ class LmtpSettings(_Section):
 class _ImapAccount(_Section):
     """What it takes to sign in at an IMAP server."""
 
-    host: str
+    host: Server
     port: Annotated[int, Field(ge=0, le=65535)] = 0
     security: Literal["tls", "starttls", "none"] = "tls"
     ca_file: str = ""
@@ -158,7 +180,7 @@ class _ImapAccount(_Section):
 
 class ImapSettings(_ImapAccount):
     mailbox: EmailAddress
-    host: Annotated[str, Field(min_length=1)]
+    host: Annotated[Server, Field(min_length=1)]
     folder: Annotated[str, Field(min_length=1)] = "INBOX"
     backlog: Literal["new", "all", "none"] = "new"
     after: Literal["move", "flag", "leave"] = "move"
@@ -184,7 +206,7 @@ class DkimSettings(_Section):
 class SendSettings(_Section):
     dkim: DkimSettings = DkimSettings()
     transport: Literal["smtp", "file"] = "smtp"
-    host: str = "127.0.0.1"
+    host: Annotated[Server, Field(min_length=1)] = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535)] = 25
     security: Literal["none", "starttls", "tls"] = "none"
     ca_file: str = ""
@@ -263,7 +285,7 @@ class RetentionSettings(_Section):
 
 
 class BoardSettings(_ImapAccount):
-    host: str = ""
+    host: Server = ""
     folder: Annotated[str, Field(min_length=1)] = "Tickets"
     closed_days: NotNegative = 30
     poll_seconds: Positive = 3

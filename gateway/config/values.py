@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Iterator
 from datetime import date, datetime
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from typing import Annotated
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field
@@ -30,8 +33,13 @@ def _listen(value: str) -> str:
     return value
 
 
-def checked_listen_or_path(value: str) -> str:
-    return value if value.startswith("unix:/") else _listen(value)
+def checked_door(value: str) -> str:
+    """One of several: an empty one opens nothing."""
+    return _listen(value or " ")
+
+
+def checked_door_or_path(value: str) -> str:
+    return value if value.startswith("unix:/") else checked_door(value)
 
 
 def checked_language(value: str) -> str:
@@ -42,6 +50,10 @@ def checked_language(value: str) -> str:
     if value and not found:
         raise ValueError(f"there are no texts in {value!r}|Use one of: {', '.join(texts.languages())}.")
     return found or ""
+
+
+def _named_language(value: str) -> str:
+    return checked_language(value or " ")
 
 
 def _budget(value: str) -> str:
@@ -148,11 +160,91 @@ def _hostname(value: str) -> str:
     return value
 
 
+def checked_server(value: str) -> str:
+    """A name or an address, of a mail server that may be called anything; the port has a key of its own."""
+    try:
+        ip_address(value)
+    except ValueError:
+        if value and not re.fullmatch(r"[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_.])?", value):
+            raise ValueError(
+                f"{value!r} is not the name of a server|Write it as mail.example.com, the port into the key for it."
+            ) from None
+    return value
+
+
+def _own_server(value: str) -> str:
+    if not re.fullmatch(r"[^\s;,:]+", value):
+        raise ValueError(f"{value!r} is not the name of a server|Write it as in the field, such as mail.example.com.")
+    return value
+
+
+def _field_name(value: str) -> str:
+    if not re.fullmatch(r"[!-9;-~]+", value):
+        raise ValueError(f'{value!r} is not the name of a header field|Write it without colon and value: "X-Spam".')
+    return value
+
+
+def checked_database_url(value: str) -> str:
+    """SQLite and PostgreSQL; whether it is there is asked later."""
+    try:
+        known = not value or (
+            re.match(r"(sqlite|postgresql(\+psycopg)?)://", value) is not None and urlsplit(value).port != 0
+        )
+    except ValueError:
+        known = False
+    if not known:
+        raise ValueError(
+            "is no database we know|Leave it empty for SQLite, or write postgresql+psycopg://user@host/name."
+        )
+    return value
+
+
+def checked_processes(value: object) -> object:
+    """`true` is a 1 to Python."""
+    if isinstance(value, bool) or value not in ("auto", 1):
+        shown = json.dumps(value, default=str)
+        raise ValueError(f'{shown} is not known here|Use "auto" or 1.')
+    return value
+
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
+_CONTROL_IN_LINES = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_SEVERAL_LINES = ("signature", "imprint", "meanings")
+_MOST = {"days": 36_500, "hours": 8_784, "minutes": 527_040, "seconds": 86_400, "bytes": 2**40}
+"""By the last word of a key: a century, a year, a year, a day; beyond, dates end and nobody waits."""
+_MOST_PIECES = 1_000_000
+
+
+def checked_anything(name: str, value: object) -> None:
+    """What no text and no number of the key may be, whatever the key is for."""
+    control = _CONTROL_IN_LINES if name in _SEVERAL_LINES else _CONTROL
+    for text in _texts_in(value):
+        if control.search(text):
+            raise ValueError(f"{text!r} holds a line break or another control character|Write it on one line.")
+    most = _MOST.get(name.rpartition("_")[2], _MOST_PIECES)
+    if isinstance(value, int) and value > most:
+        raise ValueError(f"{value} is too large|Use {most} or less.")
+
+
+def _texts_in(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        yield from (text for text in value if isinstance(text, str))
+    elif isinstance(value, dict):
+        yield from (text for pair in value.items() for text in pair if isinstance(text, str))
+
+
 EmailAddress = Annotated[str, AfterValidator(_address)]
 OptionalAddress = Annotated[str, AfterValidator(lambda v: _address(v) if v else v)]
 Listen = Annotated[str, AfterValidator(_listen)]
+Door = Annotated[str, AfterValidator(checked_door)]
+Server = Annotated[str, AfterValidator(checked_server)]
+OwnServer = Annotated[str, AfterValidator(_own_server)]
+FieldName = Annotated[str, AfterValidator(_field_name)]
 OptionalUrl = Annotated[str, AfterValidator(lambda v: checked_url(v) if v else v)]
 Language = Annotated[str, AfterValidator(checked_language)]
+NamedLanguage = Annotated[str, AfterValidator(_named_language)]
 BudgetText = Annotated[str, AfterValidator(_budget)]
 Network = Annotated[str, AfterValidator(_network)]
 Hostname = Annotated[str, AfterValidator(_hostname)]
