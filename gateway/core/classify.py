@@ -67,7 +67,8 @@ class Mail:
 
     def says(self, field: str) -> str:
         """A field's keyword: without comments and parameters, case-folded (RFC 3834 section 5)."""
-        return _COMMENT.sub("", self.message.header(field)).partition(";")[0].strip().casefold()
+        value = self.message.header(field)
+        return _COMMENT.sub("", value).partition(";")[0].strip().casefold() if value else ""
 
     def precedes(self, *words: str) -> bool:
         """Whether any of its Precedence fields, for lists add a second one, is one of these."""

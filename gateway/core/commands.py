@@ -171,6 +171,8 @@ def is_command(line: str) -> bool:
 
 def _visible(line: str) -> str:
     """What a reader sees of a line; a single star is seen, and is no blank line."""
+    if line.isascii():
+        return line.strip()
     return "".join(sign for sign in line if unicodedata.category(sign) != "Cf").strip()
 
 
@@ -342,6 +344,8 @@ _ALONE = (*_MOVES, *LOOKS, Verb.UNDO, Verb.DRAFTS, Verb.AWAY, Verb.BACK)
 
 def _contradictions(commands: Sequence[Command]) -> list[str]:
     """Two orders that cannot both be meant; the same order twice with different words is one too."""
+    if len(commands) < 2:
+        return []
     problems = []
     for group in (_ENDINGS, _MOVES, (*PEOPLE, Verb.ASK), (Verb.ASK, Verb.NOTE), _PERSON, ASSIGNS, *_NOT_PARKED):
         verbs = list(dict.fromkeys(c.verb for c in commands if c.verb in group))

@@ -35,6 +35,12 @@ class Mailbox:
     """`nobody`, `round_robin`, `least_open`: who gets a new request"""
     announce: str = "team"
     """`team`, `assignee`, `board`, `digest`: who hears by mail of what nobody has"""
+    names: frozenset[str] = field(init=False, repr=False, compare=False)
+    """Keys of its address and its aliases."""
+
+    def __post_init__(self) -> None:
+        names = frozenset(address_key(a) for a in (self.address, *self.aliases))
+        object.__setattr__(self, "names", names)
 
     @property
     def key(self) -> str:
@@ -93,9 +99,9 @@ class Policy:
     verifies_as: str = ""
     """Our own name where we judge ourselves who sent a mail that came by SMTP."""
     trusted_form_senders: tuple[str, ...] = ()
+    """Reply-To of these becomes the requester."""
     trusted_spam_fields: tuple[str, ...] = ()
     """Fields, in lower case, in which our own filter says `Yes`."""
-    """Reply-To of these becomes the requester."""
     reopen_window_days: int = 0
     """0: a closed ticket is always reopened."""
     close_after_days: int = 7
@@ -149,10 +155,9 @@ class Policy:
         key = address_key(address)
         bare = plain_address(key)
         for box in self.mailboxes:
-            names = {box.key, *(address_key(a) for a in box.aliases)}
-            if key in names or (box.reply_address and reply_token(box.reply_address, address) is not None):
+            if key in box.names:
                 return box
-            if box.reply_address and bare in names:
+            if box.reply_address and (bare in box.names or reply_token(box.reply_address, address) is not None):
                 return box
         return None
 

@@ -96,6 +96,8 @@ def verify_reference(keys: Keys, ticket: Named, code: str) -> bool:
 def find_references(prefix: str, text: str) -> tuple[tuple[int, str], ...]:
     """Everything of the form of a reference as (number, code), in order, each once. Whether the code is right
     is known beside the ticket: `verify_reference`."""
+    if f"{prefix}-".casefold() not in text.casefold():
+        return ()
     found = re.finditer(_reference_pattern(prefix), text, re.I)
     return tuple(dict.fromkeys((int(m[1]), m[2].upper()) for m in found))
 

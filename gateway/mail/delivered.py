@@ -7,8 +7,8 @@ such fields, so nothing that counts may rest on them: a token in an address is s
 from __future__ import annotations
 
 from collections.abc import Sequence
-from email import message_from_bytes
 
+from gateway.mail import mime
 from gateway.mail.header import Fields
 from gateway.mail.message import NULL_REVERSE_PATH, Envelope
 from gateway.mail.people import found_in
@@ -25,7 +25,7 @@ def envelope_of(raw: bytes, source: str, named_in: Sequence[str] = DELIVERED_TO,
     """Every address the fields `named_in` hold is a recipient, each once. `mailbox`: where it was found, which
     is better known than what To says."""
     head = raw[:HEADER_BYTES].replace(b"\r\n", b"\n").partition(b"\n\n")[0]
-    fields = Fields(message_from_bytes(head + b"\n\n"))
+    fields = Fields(mime.read(head + b"\n\n"))
     returns_to = found_in(fields.raw("return-path"))
     named: list[str] = []
     for name in named_in:

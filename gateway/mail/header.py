@@ -97,6 +97,8 @@ class Fields:
 def unfold(value: str, hint: str = "") -> str:
     """RFC 5322 section 2.2.3; bytes the parser kept as surrogates become the text they are."""
     value = value[:VALUE_LIMIT]
+    if value.isascii() and value.isprintable():
+        return value.strip()
     if "\n" in value or "\r" in value:
         value = _FOLD.sub(" ", value)
     if not value.isascii():

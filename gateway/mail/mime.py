@@ -48,9 +48,16 @@ class Entity(MimeMessage):
 
     untaken = False
     """True when only its header was read, for its parts are absurdly many or deep."""
+    _type = ""
 
     def get_content_type(self) -> str:
-        """Says `x-message/…` of a message part: the parser then leaves it whole, to come out byte by byte."""
+        """Says `x-message/…` of a message part: the parser then leaves it whole, to come out byte by byte. Read once:
+        whoever asks has the whole header."""
+        if not self._type:
+            self._type = self._read_type()
+        return self._type
+
+    def _read_type(self) -> str:
         try:
             found = super().get_content_type()
         except UnicodeError:  # bytes no charset has, beside the type or in it

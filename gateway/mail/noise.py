@@ -7,6 +7,7 @@ A paragraph is known by all it speaks of together; whoever speaks of one of it m
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from gateway.mail.links import readable
 from gateway.mail.new_text import without_banner
@@ -79,6 +80,7 @@ _TAG_LINE = re.compile(
 """A gateway's tag on a line of its own."""
 
 
+@lru_cache(maxsize=1)  # A new request without a quotation is asked about twice: as its answer, and as its text.
 def without_noise(text: str) -> str:
     """The text without what nobody wrote for its reader; the text itself where nothing else would be left."""
     found = readable(_without_pgp(_TAG_LINE.sub("", without_banner(text))))
@@ -141,10 +143,10 @@ def _is_notice(said: str) -> bool:
         return False
     if len(said) <= GREEN_MOST and _GREEN.search(said):
         return True
-    if len(said) < LEGAL_LEAST or _MINE.search(said):
+    if len(said) < LEGAL_LEAST:
         return False
     small = said.lower()
-    return all(_has(small, words) for words in (_SECRET, _FOR_WHOM, _OF_MAIL, _ASKS))
+    return all(_has(small, words) for words in (_SECRET, _FOR_WHOM, _OF_MAIL, _ASKS)) and not _MINE.search(said)
 
 
 def _without_footers(text: str) -> str:

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import Message as MimeMessage
 
-import mailparser
+from mailparser.dates import parse_mail_date
+from mailparser.utils import get_addresses
 
 from gateway.mail import calendar, mime, new_text, noise, people, report, subject, text, unwrap
 from gateway.mail.content import Content, attachments, read
@@ -137,26 +138,22 @@ class _Header:
 
 
 def _header(tree: MimeMessage, hint: str) -> _Header:
-    """The people and the date by mail-parser, over a header whose bytes and encoded words are text already."""
+    """The people and the date by mail-parser, from fields whose bytes and encoded words are text already."""
     fields = Fields(tree)
     fields.hint = hint
     defects = [f"{fields.dropped} header fields more than are read"] if fields.dropped else []
     defects += [
         f"{fields.count(n)} {n} fields" for n in ("from", "subject", "message-id", "date") if fields.count(n) > 1
     ]
-    shell = MimeMessage()
-    shell.set_payload("")
-    for name in _PEOPLE:
-        values = fields.raws(name)
-        # Only the first From and Reply-To speak for the mail; recipients add up.
-        value = fields.raw(name) if name in ("from", "reply-to") else ", ".join(v for v in values if v)
-        if value:
-            shell[name] = people.plain_words(value, strict=name in ("from", "reply-to"))
-    shell["date"] = fields.raw("date")
+    found: dict[str, list[tuple[str, str]]] = {}
+    date = None
     try:
-        read = mailparser.MailParser(shell)
-        found = {name: getattr(read, f"{name.replace('-', '_')}_") for name in _PEOPLE}
-        date = read.date
+        for name in _PEOPLE:
+            # Only the first From and Reply-To speak for the mail; recipients add up.
+            first = name in ("from", "reply-to")
+            value = fields.raw(name) if first else ", ".join(v for v in fields.raws(name) if v)
+            found[name] = get_addresses(people.plain_words(value, strict=first), decode_names=True) if value else []
+        date = parse_mail_date(fields.raw("date")).value
     except Exception as error:  # mail-parser raises on one mail in a thousand mutated ones
         defects.append(f"mail-parser: {type(error).__name__}")
         found, date = {}, None

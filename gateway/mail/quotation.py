@@ -229,28 +229,28 @@ def is_header_block(lines: Sequence[str]) -> bool:
     if {"from", "to", "subject"} <= seen.keys() and _is_when(seen.get("sent", seen.get("date", ""))):
         return True
     if {"from", "sent"} <= seen.keys():
-        return len(seen) > 2 or _is_moment(seen["sent"]) or bool(_ADDRESS.search(seen["from"]))
+        return len(seen) > 2 or _is_moment(seen["sent"]) or _names_address(seen["from"])
     people = " ".join(seen.get(n, "") for n in ("from", "to"))
-    return "date" in seen and bool(_ADDRESS.search(people)) and (_is_moment(seen["date"]) or "from" in seen)
+    return "date" in seen and _names_address(people) and (_is_moment(seen["date"]) or "from" in seen)
 
 
 def is_block_by_shape(lines: Sequence[str], title: str) -> bool:
     """The same in a language nobody knows: four to seven lines `Word: value` that begin with a person or a moment;
     one holds an address, another a date with time, and a third the subject of a reply. `title` is the mail's own."""
-    if "@" not in lines[0] and not _ANY_TIME.search(lines[0]):
+    if not _FIELD.match(lines[0]) or ("@" not in lines[0] and not _ANY_TIME.search(lines[0])):
         return False
     values: dict[str, str] = {}
     for line in lines[:8]:
         found = _FIELD.match(line)
         if not found or found[1] in values:
             break
-        if not values and not (_ADDRESS.search(found[2]) or _is_when(found[2])):
+        if not values and not (_names_address(found[2]) or _is_when(found[2])):
             return False
         values[found[1]] = found[2]
     if not 4 <= len(values) <= 7:
         return False
     rest = list(values.values())
-    people = [v for v in rest if _ADDRESS.search(v)]
+    people = [v for v in rest if _names_address(v)]
     moments = [v for v in rest if v not in people and _is_when(v)]
     if not people or not moments or rest[0] not in (*people, *moments):
         return False
@@ -298,7 +298,7 @@ def _wraps(text: str, below: str) -> bool:
     and when, which some programs follow with a line of their own."""
     if text.count("<") > text.count(">"):
         return True
-    if len(text) <= ATTRIBUTION_LENGTH and _ADDRESS.search(text) and _DATE.search(text) and _TIME.search(text):
+    if len(text) <= ATTRIBUTION_LENGTH and _names_address(text) and _DATE.search(text) and _TIME.search(text):
         return True
     if len(text) > ATTRIBUTION_LENGTH:
         return False
@@ -393,7 +393,7 @@ def opens_quotation(line: str) -> bool:
     name = _patterns().field_of.get(found[1].strip().casefold()) if found else None
     if not found or name not in ("from", "sent", "date"):
         return False
-    return bool(_ADDRESS.search(found[2]) if name == "from" else _is_moment(found[2]))
+    return bool(_names_address(found[2]) if name == "from" else _is_moment(found[2]))
 
 
 def _continues(joined: str, piece: str) -> bool:
@@ -416,19 +416,22 @@ def _is_attribution(text: str, before_quotation: bool) -> bool:
     closed = text.endswith((":", "："))
     if not closed and not text.endswith(">") and not _patterns().verb_last.search(text[-20:]):
         return False
-    opens, verb = bool(_patterns().opens.match(text)), bool(_patterns().ends.search(text))
+    addressed = _names_address(text)
+    # Asked in this order because the wordings of every language take ten times as long as the shapes.
+    if not before_quotation and not (addressed or (_YEAR.search(text) and _TIME.search(text) and _DATE.search(text))):
+        return False
+    opens = bool(_patterns().opens.match(text))
     if not (opens or closed) or _patterns().prose.search(text):
         return False
-    dated, addressed = bool(_DATE.search(text)), bool(_ADDRESS.search(text))
+    verb = bool(_patterns().ends.search(text))
     if before_quotation:
-        return (
-            verb
-            or bool(_patterns().source.match(text))
-            or (dated and addressed and (opens or bool(_TIME.search(text))))
-        )
-    if not verb or not (opens or addressed):
-        return False
-    return addressed or (dated and bool(_TIME.search(text)) and bool(_YEAR.search(text)))
+        dated = addressed and _DATE.search(text) and (opens or _TIME.search(text))
+        return verb or bool(_patterns().source.match(text)) or bool(dated)
+    return verb and (opens or addressed)
+
+
+def _names_address(text: str) -> bool:
+    return ("@" in text or "mailto:" in text.casefold()) and bool(_ADDRESS.search(text))
 
 
 def may_announce(line: str) -> bool:

@@ -1,7 +1,7 @@
 """The language a text is written in, as CLD2 tells it (the detector Chrome was built with).
 
-It is one library of 14 MB without further files, takes 0.01 ms a mail and 3 MB of memory. Where no wheel of it is
-made for the machine it is not installed, and no text says anything then.
+It is one library of 14 MB without further files, takes 0.1 ms for a long text and 3 MB of memory. Where no wheel of it
+is made for the machine it is not installed, and no text says anything then.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import cache
 from types import ModuleType
 
-SAMPLE = 4_000
+SAMPLE = 1_000
 """Characters that are looked at."""
 LEAST = 15
 """Letters; fewer are a greeting, or a name."""

@@ -31,6 +31,8 @@ def clean(value: str) -> str:
 
     A lone surrogate becomes U+FFFD, so the reader sees that something was there.
     """
+    if value.isprintable():
+        return value
     if "\r" in value:
         value = value.replace("\r\n", "\n")
     if not _SUSPECT.search(value):
@@ -51,6 +53,8 @@ def one_line(value: str, limit: int = 998) -> str:
     """
     if len(value) > 4 * limit:
         value = value[: 4 * limit]
+    if value.isascii() and value.isprintable() and "  " not in value:
+        return value.strip()[:limit].rstrip()
     value = _BLANKS.sub(" ", clean(value)).strip()
     if not value.isascii():
         value = _BIDI_CONTROLS.sub("", value)
