@@ -10,7 +10,7 @@ import re
 
 from gateway.mail.subject import base_subject, is_forward, is_reply
 
-_STRONG = (
+STRONG = (
     r"out[ -]of[ -](?:the[ -])?office|auto(?:matic|mated)?[- ]?(?:reply|response)|vacation (?:reply|message|notice)"
     r"|away from (?:my )?(?:mail|desk|office)|on (?:annual |parental |sick )?leave|on vacation"
     r"|i am (?:currently )?(?:out|away)|abwesenheits\w+|auto(?:matische)?[- ]?(?:antwort|e-?mail|abwesenheit)"
@@ -37,8 +37,8 @@ _ENDS = (
     r"(?=\s*(?:$|[:：;,.!(\[|–—-]|\d|(?:until|till|from|through|since|bis|vom?|ab|seit|jusqu|du|dal|del|desde|hasta|tot"
     r"|fino|auto\w*|re|aw|fw|wg|sv|vs)\b))"
 )
-_NOTE = re.compile(rf"\W*(?:auto:|(?:{_STRONG})(?: (?:{_STRONG}|message|notice)){{0,2}}{_ENDS})", re.I)
-_LABEL = re.compile(rf"(?<!\w)(?:{_STRONG}|{_WEAK})(?!\w)", re.I)
+_NOTE = re.compile(rf"\W*(?:auto:|(?:{STRONG})(?: (?:{STRONG}|message|notice)){{0,2}}{_ENDS})", re.I)
+_LABEL = re.compile(rf"(?<!\w)(?:{STRONG}|{_WEAK})(?!\w)", re.I)
 _LABEL_LENGTH = 80
 
 

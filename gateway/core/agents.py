@@ -35,6 +35,7 @@ from gateway.core.refusal import (
     helped,
     hold,
     is_lifted,
+    reads_absent,
     refuse,
     seems_automatic,
     unsent,
@@ -90,7 +91,7 @@ def decide(case: Case) -> Decision:
     ):
         if order.has(verb):
             return _with_remarks(answer(on), blocking.hits(case))
-    done = _aside(on) if _is_aside(on) else seems_automatic(on) or _unasked(on) or _answer(on)
+    done = _aside(on) if _is_aside(on) else seems_automatic(on) or reads_absent(on) or _unasked(on) or _answer(on)
     return _with_remarks(done, blocking.hits(case))
 
 

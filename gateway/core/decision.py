@@ -278,6 +278,7 @@ class Doubt(StrEnum):
     ADVISER = "answers-an-adviser"
     DIFFERENT_CUSTOMERS = "different-customers"
     BY_PROGRAM = "by-a-program"
+    READS_ABSENT = "reads-absent"
     SAME_PERSON = "same-person"
 
 

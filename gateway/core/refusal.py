@@ -9,11 +9,23 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from gateway.core import agent_mail, audience, draft, forward, language, machines, orders, outgoing_text, sheet
+from gateway.core import (
+    absence_text,
+    agent_mail,
+    audience,
+    draft,
+    forward,
+    language,
+    machines,
+    orders,
+    outgoing_text,
+    sheet,
+)
 from gateway.core.agent_mail import AgentCase
 from gateway.core.case import Case
 from gateway.core.commands import PEOPLE
 from gateway.core.decision import Decision, Doubt, Draft, NewDraft, Why
+from gateway.core.notice import Notice
 from gateway.core.policy import Agent
 from gateway.core.reason import Reason
 from gateway.core.thread import leads_to
@@ -116,6 +128,18 @@ def seems_automatic(on: AgentCase) -> Decision | None:
 def _letters(text: str) -> str:
     """What stays the same when a program puts a number or a date into its words."""
     return "".join(sign for sign in text.casefold() if sign.isalpha())
+
+
+def reads_absent(on: AgentCase) -> Decision | None:
+    """A text that reads like a note of absence, of a program that says nothing of itself. A person may have written it:
+    each one that answers a notice gets a receipt; of those that answer a receipt, one in an hour."""
+    case = on.case
+    text = outgoing_text.without_signature(case.order.text)
+    if is_lifted(case) or case.order.commands or not absence_text.reads_like_note(text, on.agent.name):
+        return None
+    held = hold(on, Doubt.READS_ABSENT, (code("reads_absent"), code("offer_away")))
+    answers_receipt = case.facts.answers == Notice.AGENT_RECEIPT.value
+    return _not_too_often(held, on.agent, case, ONCE if answers_receipt else PACE)
 
 
 def answers_draft(on: AgentCase) -> Decision | None:

@@ -256,6 +256,7 @@ SENTENCES: dict[str, str] = {
         "another account, or of somebody who was passed a notice. Nothing was sent to anybody outside."
     ),
     "marked_automatic": _("Its header or subject says that a program wrote your mail, as in your absence."),
+    "reads_absent": _("Your mail reads like a note of absence, so it is not clear whether it is for the customer."),
     "answers_draft": _("You answered a receipt: it is not clear whether this is for the customer."),
     "answers_adviser": _(
         "You answered {0}, who is no customer, so it is not clear whom your words are for. To send them to {0}, reply "
@@ -285,6 +286,7 @@ SENTENCES: dict[str, str] = {
     "answers-a-draft": _("It answers a receipt."),
     "same-person": _("It makes one person of two that are known here."),
     "by-a-program": _("It looks as if a program had written it."),
+    "reads-absent": _("It reads like a note of absence."),
     "stale-view": _("The request went on since the mail it answers."),
     "answers-an-adviser": _("It answers somebody who is no customer."),
     "different-customers": _("It joins requests of different customers."),
