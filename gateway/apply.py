@@ -188,11 +188,10 @@ class Effects:
     @staticmethod
     def _at_main(tx: Tx, decision: Decision) -> Decision:
         """Nothing is sent to a person's further address, whoever names it."""
-        named = second_address.requester_of(decision)
-        person = tx.second_addresses.person(named.address) if named else ()
-        if named is None or not person or person[0].key == named.key:
+        mains = tx.second_addresses.mains(second_address.brought_in(decision))
+        if not mains:
             return decision
-        return second_address.at_main(decision, named, replace(person[0], name=person[0].name or named.name))
+        return second_address.at_main(decision, mains, tx.reads.get(decision.ticket) if decision.ticket else None)
 
     def _known_of(self, tx: Tx, applied: Applied, decision: Decision, now: datetime) -> None:
         """Of the requester: the language an agent orders, and what came from a further address."""

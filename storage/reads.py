@@ -25,12 +25,14 @@ from sqlalchemy import (
     text,
 )
 
+from gateway.core import second_address
 from gateway.core.clock import MISSED, Steps
 from gateway.core.lifecycle import Status
 from gateway.core.ticket import Entry, EntryKind, Participant, Role, Ticket
 from gateway.core.token import Named
 from gateway.errors import UnknownTicket
 from gateway.mail.message import Address, Attachment, address_key
+from storage.address_tables import SECOND_ADDRESS
 from storage.search import tickets_with
 from storage.statement import Statement
 from storage.tables import CONTACT, ENTRY, LINK, PARTICIPANT, TICKET
@@ -75,10 +77,13 @@ _TICKETS = Statement(
     )
 )
 _PEOPLE = Statement(
-    select(PARTICIPANT)
+    select(PARTICIPANT, CONTACT.c.address.label("main"))
+    .outerjoin(SECOND_ADDRESS, SECOND_ADDRESS.c.key == PARTICIPANT.c.key)
+    .outerjoin(CONTACT, CONTACT.c.id == SECOND_ADDRESS.c.contact_id)
     .where(PARTICIPANT.c.ticket.in_(bindparam("numbers", expanding=True)))
     .order_by(PARTICIPANT.c.added_at, PARTICIPANT.c.key)
 )
+"""`main`: where somebody is written to who takes part under a further address."""
 _NEWEST_ID = Statement(select(func.max(ENTRY.c.id)).where(ENTRY.c.ticket == bindparam("number")))
 _NEWEST = Statement(
     select(ENTRY).where(ENTRY.c.ticket == bindparam("number")).order_by(ENTRY.c.id.desc()).limit(bindparam("most"))
@@ -267,18 +272,20 @@ class TicketReads:
         """`named`: what requesters are called in their mails, by ticket, where that is read already."""
         numbers = [row.number for row in rows]
         people: dict[int, list[Participant]] = {}
+        further: set[int] = set()
         names = named or {}
         if numbers:
             if named is None:
                 names = {row[0]: row[1] for row in _NAMES.rows(self._connection, {"numbers": numbers}) if row[1]}
             found = _PEOPLE.rows(self._connection, {"numbers": numbers})
             for p in found:
+                address = Address(p.main or p.address, p.name)
                 people.setdefault(p.ticket, []).append(
-                    Participant(
-                        Address(p.address, p.name), bool(p.confirmed), bool(p.follower), tuple(p.sees), bool(p.adviser)
-                    )
+                    Participant(address, bool(p.confirmed), bool(p.follower), tuple(p.sees), bool(p.adviser))
                 )
-        return [ticket_of(row, tuple(people.get(row.number, ())), names.get(row.number, "")) for row in rows]
+                further |= {p.ticket} if p.main else set()
+        tickets = [ticket_of(row, tuple(people.get(row.number, ())), names.get(row.number, "")) for row in rows]
+        return [second_address.each_once(t) if t.number in further else t for t in tickets]
 
 
 def ticket_of(row: Row[Any], people: tuple[Participant, ...], name: str) -> Ticket:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, func, insert, or_, select, update
 
 from gateway.core import sides
 from gateway.core.decision import Namesake, SamePerson
@@ -14,7 +15,7 @@ from gateway.mail.message import Address, address_key
 from storage.address_tables import SECOND_ADDRESS
 from storage.contacts import Contacts
 from storage.statement import Statement
-from storage.tables import CONTACT, ENTRY, TICKET
+from storage.tables import CONTACT, ENTRY, PARTICIPANT, TICKET
 
 _MAIN = select(SECOND_ADDRESS.c.contact_id).where(SECOND_ADDRESS.c.key == bindparam("key"))
 _SELF = select(CONTACT.c.id).where(CONTACT.c.key == bindparam("key"))
@@ -27,6 +28,12 @@ _ALL = Statement(
     .join(CONTACT, CONTACT.c.id == SECOND_ADDRESS.c.contact_id)
     .where(or_(SECOND_ADDRESS.c.contact_id.in_(_MAIN), SECOND_ADDRESS.c.contact_id.in_(_SELF)))
     .order_by(SECOND_ADDRESS.c.key)
+)
+
+_MAINS = Statement(
+    select(SECOND_ADDRESS.c.key, CONTACT.c.address, CONTACT.c.name)
+    .join(CONTACT, CONTACT.c.id == SECOND_ADDRESS.c.contact_id)
+    .where(SECOND_ADDRESS.c.key.in_(bindparam("keys", expanding=True)))
 )
 
 
@@ -53,6 +60,11 @@ class SecondAddresses:
         """The address that is written to; the same one for who has only one."""
         return next((a.address for a in self.person(address)), address)
 
+    def mains(self, keys: Collection[str]) -> dict[str, Address]:
+        """Key of each further address among these → the address that is written to."""
+        rows = _MAINS.rows(self._connection, {"keys": sorted(keys)}) if keys else ()
+        return {row.key: Address(row.address, row.name) for row in rows}
+
     def of(self, address: str) -> list[Further]:
         """The further addresses of the contact with this address, since when and by whom."""
         found = self._contacts.find(address)
@@ -67,11 +79,13 @@ class SecondAddresses:
         """What is known of an address that is said to be somebody's as well."""
         contact = self._contacts.find(address)
         own = select(func.count()).where(TICKET.c.requester_key == address_key(address))
+        part = select(func.count()).where(PARTICIPANT.c.key == address_key(address), ~PARTICIPANT.c.adviser)
         return Namesake(
             Address(address, contact.name if contact else ""),
             self.person(address),
-            int(self._connection.execute(own).scalar_one()),
-            bool(contact and contact.password_hash),
+            tickets=int(self._connection.execute(own).scalar_one()),
+            copies=int(self._connection.execute(part).scalar_one()),
+            registered=bool(contact and contact.password_hash),
         )
 
     def opened(self, address: str, number: int) -> None:
@@ -127,11 +141,17 @@ class SecondAddresses:
         )
         self._give(back, other.id, other.key)
         stay = select(TICKET.c.number).where(TICKET.c.requester_key == main.key)
-        for tickets, stranger in ((back, main.key), (stay, other.key)):
+        taken_for_one = (
+            (back, main.key),
+            (stay, other.key),
+            (_without(other.key, main.key), main.key),
+            (_without(main.key, other.key), other.key),
+        )
+        for tickets, stranger in taken_for_one:
             theirs = (
                 ENTRY.c.ticket.in_(tickets),
                 func.lower(ENTRY.c.author_address) == stranger,
-                ENTRY.c.author_role == Role.REQUESTER.value,
+                ENTRY.c.author_role.in_([Role.REQUESTER.value, Role.PARTICIPANT.value]),
                 ENTRY.c.created_at >= row.at,
             )
             self._connection.execute(update(ENTRY).where(*theirs).values(side=sides.NOBODY))
@@ -139,3 +159,11 @@ class SecondAddresses:
     def _give(self, numbers: list[int], contact: int, key: str) -> None:
         new = {"requester_id": contact, "requester_key": key}
         self._connection.execute(update(TICKET).where(TICKET.c.number.in_(numbers)).values(**new))
+
+
+def _without(key: str, other: str) -> Select[tuple[int]]:
+    """Tickets in which one address takes part and the other has no part."""
+    theirs = select(PARTICIPANT.c.ticket).where(PARTICIPANT.c.key == other)
+    asked = select(TICKET.c.number).where(TICKET.c.requester_key == other)
+    mine = PARTICIPANT.c.key == key, PARTICIPANT.c.ticket.not_in(theirs), PARTICIPANT.c.ticket.not_in(asked)
+    return select(PARTICIPANT.c.ticket).where(*mine)

@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, case, delete, exists, insert, select, update
+from sqlalchemy import Connection, bindparam, case, delete, exists, insert, or_, select, update
 
 from gateway.core import sides
 from gateway.core.clock import Target
@@ -19,12 +19,13 @@ from gateway.errors import UnknownTicket
 from gateway.mail.message import Address, Attachment
 from gateway.mail.sentence import code
 from storage import search
+from storage.address_tables import SECOND_ADDRESS
 from storage.births import new_birth
 from storage.contacts import Contacts
 from storage.reads import TicketReads, entry_of
 from storage.seals import added
 from storage.statement import Statement
-from storage.tables import ENTRY, LINK, MESSAGE_ID, PARTICIPANT, TICKET
+from storage.tables import CONTACT, ENTRY, LINK, MESSAGE_ID, PARTICIPANT, TICKET
 from storage.threads import REOPENED
 
 _LOCK = Statement(select(TICKET.c.number).where(TICKET.c.number == bindparam("number")).with_for_update())
@@ -276,15 +277,9 @@ class Tickets:
         for joined in change.joined:
             self._join(number, joined, now)
         if change.confirmed:
-            self._connection.execute(
-                update(PARTICIPANT)
-                .where(PARTICIPANT.c.ticket == number, PARTICIPANT.c.key.in_(change.confirmed))
-                .values(confirmed=True)
-            )
+            self._connection.execute(update(PARTICIPANT).where(*_of(number, change.confirmed)).values(confirmed=True))
         if change.left:
-            self._connection.execute(
-                delete(PARTICIPANT).where(PARTICIPANT.c.ticket == number, PARTICIPANT.c.key.in_(change.left))
-            )
+            self._connection.execute(delete(PARTICIPANT).where(*_of(number, change.left)))
 
     def _join(self, number: int, joined: Joined, now: datetime) -> None:
         key = joined.address.key
@@ -358,6 +353,13 @@ class Tickets:
         """Until when a ticket is to be answered, or that nothing is due."""
         values = {"warn_at": target and target.warn_at, "due_at": target and target.due_at, "target": ""}
         self._connection.execute(update(TICKET).where(TICKET.c.number == number).values(**values))
+
+
+def _of(number: int, keys: Sequence[str]) -> tuple[Any, ...]:
+    """Where these people take part in a ticket, under whichever of their addresses."""
+    people = select(CONTACT.c.id).where(CONTACT.c.key.in_(keys))
+    further = select(SECOND_ADDRESS.c.key).where(SECOND_ADDRESS.c.contact_id.in_(people))
+    return PARTICIPANT.c.ticket == number, or_(PARTICIPANT.c.key.in_(keys), PARTICIPANT.c.key.in_(further))
 
 
 def _parked(snooze: Snooze) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import argparse
 from gateway.cli import WrongUsage, show
 from gateway.cli.site import Site, new_cause, now
 from gateway.core import second_address
-from gateway.core.decision import Decision, SamePerson, Why
+from gateway.core.decision import Decision, Namesake, SamePerson, Why
 from gateway.core.reason import Reason
 from gateway.core.sentences import text_of
 from gateway.errors import ReplydeskError
@@ -21,7 +21,7 @@ def run(site: Site, args: argparse.Namespace) -> None:
         if "@" not in address.strip("@"):
             raise WrongUsage(f"{address!r} is no address")
 
-    def work(tx: Tx) -> tuple[SamePerson, int]:
+    def work(tx: Tx) -> tuple[SamePerson, Namesake]:
         found = tx.second_addresses.namesake(args.other)
         if args.verb == "split":
             if not found.is_further:
@@ -35,9 +35,11 @@ def run(site: Site, args: argparse.Namespace) -> None:
             same = SamePerson(main, found.address)
         decision = Decision(Reason.AGENT_COMMAND, Why(attach="no: it is about a person, not a ticket"), same=same)
         site.desk.effects.apply(tx, decision, new_cause(), now())
-        return same, found.tickets
+        return same, found
 
-    same, tickets = site.database.write_now(work)
+    same, found = site.database.write_now(work)
     show.text(text_of(second_address.events(same)[0], "en"))
-    if not same.apart and tickets:
-        print(f"Requests that are theirs now as well: {tickets}")
+    if not same.apart and found.tickets:
+        print(f"Requests that are theirs now as well: {found.tickets}")
+    if not same.apart and found.copies:
+        print(f"Requests of others whose copies go to {same.main.address} now: {found.copies}")

@@ -70,7 +70,8 @@ def _reply(site: Site, args: argparse.Namespace) -> int:
     kind = EntryKind.COMMENT if asks or args.note else EntryKind.CORRESPONDENCE
 
     def decide(ticket: Ticket, tx: Tx) -> Decision:
-        by = orders.OrderContext(ticket, agent, site.policy, now())
+        known = tx.second_addresses.namesake(args.address) if asks else None
+        by = orders.OrderContext(ticket, agent, site.policy, now(), namesake=known)
         box = site.policy.mailbox_for(ticket.mailbox) or site.policy.mailboxes[0]
         author = Address(agent.address, agent.name) if agent else Address(box.address, box.name)
         entry = EntryDraft(

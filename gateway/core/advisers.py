@@ -109,7 +109,9 @@ def problems(by: orders.OrderContext, whom: Address) -> tuple[str, ...]:
         return (code("ask_form"),)
     if by.policy.agent_for(whom.address):
         return (code("ask_agent", whom.address),)
-    return (code("ask_customer", whom.address),) if by.ticket.knows(whom.address) else ()
+    known = by.namesake.person[:1] if by.namesake and by.namesake.address.key == whom.key else ()
+    theirs = any(by.ticket.knows(a.address) for a in (whom, *known))
+    return (code("ask_customer", whom.address),) if theirs else ()
 
 
 def ask(

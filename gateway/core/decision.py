@@ -119,6 +119,8 @@ class Namesake:
     """All addresses of whose it is, the main one first; empty: it is nobody's further address and has none."""
     tickets: int = 0
     """Requests of its own."""
+    copies: int = 0
+    """Requests of others in which it takes part."""
     registered: bool = False
 
     @property

@@ -319,9 +319,6 @@ def _ordered(by: OrderContext, order: Order) -> tuple[Change, tuple[str, ...]]:
     events += blocking.events(order, by.ticket.requester, by.name)
     same = second_address.wanted(order, by.ticket.requester, by.namesake)
     events += second_address.events(same)
-    if order.has(Verb.ALIAS) and same and not sides.is_shared(by.ticket):
-        # They get as the requester what they would get twice.
-        change = replace(change, left=(*change.left, same.other.key))
     if wanted := new_requester(order):
         change = replace(change, requester=Address(wanted))
         events.append(code("requester_set", wanted))

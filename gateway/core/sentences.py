@@ -327,6 +327,10 @@ SENTENCES: dict[str, str] = {
         "{0} is known here (own requests: {1}). What was asked from there becomes the requester's, who reads all of it "
         "from then on, and nothing is sent to {0} any more."
     ),
+    "alias_copies": _(
+        "{0} takes part in requests of others ({1}): what is written there goes to the requester from then on, "
+        "instead of {0}."
+    ),
     "alias_nobody": _("#alias makes {0} an address of {1}: both must be a customer's."),
     "alias_already": _("{0} is an address of {1} already."),
     "alias_of_another": _("{0} is an address of {1}: #unalias {0} ends that."),

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from gateway.core.decision import SamePerson
+from gateway.core.decision import Change, Decision, Joined, SamePerson, Why
+from gateway.core.reason import Reason
 from gateway.core.sides import NOBODY
 from gateway.flow import Desk
 from gateway.mail.message import Address, Envelope
@@ -20,6 +22,7 @@ from tests.conftest import NOW
 from tests.core.build import POLICY
 
 WORK, HOME, CABIN = (Address(f"ines@{place}.example") for place in ("work", "home", "cabin"))
+UWE = Address("uwe@south.example")
 LATER = NOW + timedelta(hours=1)
 DESK = Desk(POLICY, Templates())
 
@@ -99,6 +102,56 @@ def test_parted_each_has_what_it_asked(db: Database) -> None:
     writes(db, WORK, "again")
     assert requesters(db)[4] == WORK.address
     part(db, HOME, WORK)
+
+
+def lets(db: Database, number: int, **change: Any) -> None:
+    """An agent changes who takes part in a ticket."""
+    decision = Decision(Reason.AGENT_COMMAND, Why(), ticket=number, change=Change(**change))
+    db.write_now(lambda tx: tx.tickets.apply(decision, None, LATER))
+
+
+def people(db: Database, number: int) -> list[tuple[str, bool, tuple[int, ...]]]:
+    return [(p.address.address, p.confirmed, p.sees) for p in db.read_now(lambda tx: tx.reads.get(number)).people]
+
+
+def test_a_part_in_anothers_request_goes_along(db: Database) -> None:
+    """Copies go to the main address while they are one, once where both take part; then each has their own again."""
+    writes(db, UWE, "boiler")
+    lets(db, 1, joined=(Joined(WORK),))
+    assert db.read_now(lambda tx: tx.second_addresses.namesake(WORK.address)).copies == 1
+    join(db, HOME, WORK)
+    assert people(db, 1) == [(HOME.address, True, ())]
+    lets(db, 1, joined=(Joined(HOME, confirmed=False),))
+    assert people(db, 1) == [(HOME.address, True, ())]
+    writes(db, WORK, "door", 1)
+    part(db, HOME, WORK)
+    assert people(db, 1) == [(HOME.address, False, ()), (WORK.address, True, ())]
+    join(db, HOME, WORK)
+    lets(db, 1, left=(HOME.key,))
+    assert people(db, 1) == []
+
+
+def test_what_either_wrote_in_the_others_part(db: Database) -> None:
+    """Whoever takes part in it no more had no business there: agents alone read that."""
+    writes(db, UWE, "boiler")
+    lets(db, 1, joined=(Joined(WORK),))
+    join(db, HOME, WORK)
+    writes(db, HOME, "theirs", 1)
+    writes(db, WORK, "own", 1)
+    part(db, HOME, WORK)
+    sides = {e.new_text: e.side for e in db.read_now(lambda tx: tx.reads.entries(1)) if e.author.address}
+    assert sides == {"Words of boiler.": 0, "Words of theirs.": NOBODY, "Words of own.": 0}
+
+
+@pytest.mark.parametrize("requester", [True, False], ids=["requester", "takes part"])
+def test_sides_of_both_addresses_are_read(db: Database, requester: bool) -> None:
+    """A person who came to a ticket by a merge under one address keeps what they read under the other."""
+    writes(db, HOME if requester else UWE, "lamp")
+    if not requester:
+        lets(db, 1, joined=(Joined(HOME),))
+    lets(db, 1, joined=(Joined(WORK, sees=(7, -7, -1)),))
+    join(db, HOME, WORK)
+    assert people(db, 1) == [(HOME.address, True, (0, -1, 7, -7))]
 
 
 def test_a_person_moves(db: Database) -> None:
