@@ -59,6 +59,7 @@ HOME = "ines@home.example"
 ADVISERS = ("sam@supplier.example", "pia@supplier.example")
 AGENTS = ("anna@example.com", "bob@example.com")
 OUTSIDE = (*CUSTOMERS, *COLLEAGUES.values(), HOME, *ADVISERS)
+EVERYBODY = (*OUTSIDE, *AGENTS)
 TOKEN = re.compile(r"tok\d+q")
 TEMPLATES = Templates()
 EXAMPLES = int(os.environ.get("REPLYDESK_EXAMPLES", "6"))
@@ -99,9 +100,9 @@ class World:
         self.desk = Desk(policy, TEMPLATES)
         self.now, self.count, self.last_out = NOW, 0, 0
         self.audience: dict[str, set[str]] = {}
-        self.inbox: dict[str, list[tuple[str, str, str, str]]] = {a: [] for a in (*OUTSIDE, *AGENTS)}
+        self.inbox: dict[str, list[tuple[str, str, str, str]]] = {a: [] for a in EVERYBODY}
         """Message-ID, where an answer goes, subject and text of what somebody got."""
-        self.near = {party(a): {party(a)} for a in (*OUTSIDE, *AGENTS)}
+        self.near = {party(a): {party(a)} for a in EVERYBODY}
         """Party → those whose addresses it may read: an agent put them on one ticket."""
         self.handed: dict[str, set[str]] = {party(a): set() for a in (*ADVISERS, HOME)}
         """Party → what an agent's own program quoted to it, around the desk."""
@@ -182,7 +183,7 @@ class World:
         mails = [*self.inbox[CUSTOMERS[0]], *self.inbox[HOME]]
         for _, _, subject, text in mails:
             # What somebody has they may pass on to themselves.
-            self.handed[party(HOME)] |= {*TOKEN.findall(subject + text), *(a for a in (*OUTSIDE, *AGENTS) if a in text)}
+            self.handed[party(HOME)] |= {*TOKEN.findall(subject + text), *(a for a in EVERYBODY if a in text)}
         if who % 3 == 0 or not mails:
             self.mail(HOME, said, subject=self.token({party(HOME)}))
         else:
@@ -284,7 +285,7 @@ class World:
             return
         id, back, subject, text = self.inbox[agent][which % len(self.inbox[agent])]
         said = self.token({party(adviser)})
-        self.handed[party(adviser)] |= {*TOKEN.findall(subject + text), *(a for a in (*OUTSIDE, *AGENTS) if a in text)}
+        self.handed[party(adviser)] |= {*TOKEN.findall(subject + text), *(a for a in EVERYBODY if a in text)}
         self.handed[party(adviser)].add(agent)
         own = self.mail(agent, f"{said}\n\n{_quoted(text)}", to=adviser, cc=back, subject=f"Fwd: {subject}", answers=id)
         self.inbox[adviser].append((own, back, f"Fwd: {subject}", f"{said}\n{_quoted(text)}"))
@@ -391,12 +392,17 @@ class World:
             for word in (said, *(file.filename.removesuffix(".txt") for file in decision.files)):
                 self.audience[word] |= {party(ADVISERS[0])}
         elif author in AGENTS and decision.text and was:
-            joined = (j.address for j in decision.change.joined if not j.follower)
+            joined = (Address(self.main(j.address.address)) for j in decision.change.joined if not j.follower)
             people = () if said in self.only else (*was.participants, *joined)
             requester = decision.change.requester or was.requester
             self.audience[said] |= {party(a.address) for a in (requester, *people)}
         elif author not in (*AGENTS, *ADVISERS) and decision.ticket:
             self.shared(said, author, decision.ticket)
+
+    def main(self, address: str) -> str:
+        """Where somebody is written to."""
+        found: str = self.read(lambda tx: tx.second_addresses.main(address))
+        return found
 
     def one_person(self, same: SamePerson, before: dict[int, Ticket]) -> None:
         """Whoever is written to reads what was read under the other address; who takes part there, the new one."""
@@ -406,12 +412,14 @@ class World:
         self.near[main] |= {other}
         self.near[other] |= {main}
         for old in before.values():
-            if old.requester.key != same.other.key:
+            if not old.knows(same.other.address):
                 continue
-            for one in {main, *(party(a.address) for a in old.participants)}:
-                self.near[one] |= {main, *(party(a.address) for a in old.participants)}
+            face = sides.face(old, same.other.key)
+            own = {party(a.address) for a in (old.requester, *old.participants) if sides.face(old, a.key) == face}
+            for one in {main, *own}:
+                self.near[one] |= {main, *own}
             entries = self.read(lambda tx, number=old.number: tx.reads.entries(number))
-            mine = sides.sees(old, old.requester.key)
+            mine = sides.sees(old, same.other.key)
             seen = (e for e in entries if e.kind is EntryKind.CORRESPONDENCE and e.side in mine)
             for word in TOKEN.findall("\n".join((old.subject, *(f"{e.body_text} {e.attachments}" for e in seen)))):
                 self.audience[word] |= {main}
@@ -426,13 +434,17 @@ class World:
                 self.near[party(one.address)] |= {party(HOME)}
                 if not sides.given(ticket, one.key):
                     self.near[party(HOME)] |= {party(one.address)}
-        near = self.near[party(author)] if sides.is_shared(ticket) else {*OUTSIDE}
+        # What comes from a further address is the person's: those around the main one read it.
+        mine = {party(author), *(party(a.address) for a in self.read(lambda tx: tx.second_addresses.person(author)))}
+        near = set().union(*(self.near[one] for one in mine)) if sides.is_shared(ticket) else {*OUTSIDE}
         self.audience[said] |= {party(a) for a in people if a in near or party(a) in near}
 
     def together(self, decision: Decision, ticket: Ticket) -> None:
         """Whom an agent names reads what those of the ticket's own side read, and they read them."""
         named = [j.address for j in decision.change.joined if not (j.follower or j.adviser)]
         named += [decision.change.requester] if decision.change.requester else []
+        # A person who is named by a further address gets it at the main one.
+        named += [Address(self.main(a.address)) for a in named]
         if not named:
             return
         own = [a for a in (ticket.requester, *ticket.participants) if not sides.given(ticket, a.key)]
@@ -442,8 +454,9 @@ class World:
         entries = self.read(lambda tx: tx.reads.entries(ticket.number))
         seen = [e for e in entries if e.kind is EntryKind.CORRESPONDENCE and e.side in (0, -ticket.number)]
         for one in named:
-            # An earlier mail may be from a further address of somebody who takes part.
+            # An earlier mail may be from a further address of somebody who takes part, and quote others.
             self.near[party(one.address)] |= {party(e.author.address) for e in seen}
+            self.near[party(one.address)] |= {party(a) for a in OUTSIDE for e in seen if a in e.body_text}
         for word in TOKEN.findall("\n".join((ticket.subject, *(f"{e.body_text} {e.attachments}" for e in seen)))):
             if word not in self.only:
                 self.audience[word] |= {party(a.address) for a in named}
@@ -473,7 +486,7 @@ class World:
         mine = party(reader)
         wrong = {word for word in TOKEN.findall(text) if mine not in self.audience.get(word, set())} - besides
         assert not wrong, f"{reader} reads {wrong} in {where}:\n{text}"
-        for other in {*OUTSIDE, *AGENTS} - besides:
+        for other in set(EVERYBODY) - besides:
             assert other not in text or party(other) in self.near[mine], f"{reader} reads {other} in {where}:\n{text}"
 
     def remember_marks(self, row: OutboxEntry, reply_to: str) -> None:
@@ -517,7 +530,9 @@ class World:
             for file in (f for f in folder.rglob("*") if f.is_file()):
                 m = message_from_bytes(file.read_bytes(), policy=email_policy.default)
                 told = [file.read_text("utf-8")] if file.suffix != ".eml" else [*map(str, m.values()), *_parts(m)]
-                self.check("\n".join(told), reader, file.name, self.handed.get(party(reader), frozenset()))
+                # What came from a further address lies apart: the operator looks whose it is.
+                whose = next((a for a in OUTSIDE if a in file.relative_to(folder).parts), reader)
+                self.check("\n".join(told), whose, file.name, self.handed.get(party(whose), frozenset()))
 
     def visit(self, contact: Any) -> Any:
         """What a page asks of a request, and no more."""
