@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import stat
 import threading
 import tomllib
@@ -12,6 +14,7 @@ import pytest
 
 from gateway import config
 from gateway.config import Settings
+from gateway.config.only_one import only_one
 from gateway.core.token import Keys
 from gateway.core.window import Budget
 from gateway.errors import ConfigError
@@ -197,6 +200,30 @@ def test_a_secret_comes_from_the_credentials_of_the_service(tmp_path: Path, monk
     assert config.read_secret(settings, "send.password_file", "relay") == "from systemd"
     (tmp_path / "relay").write_text("beside\n")
     assert config.read_secret(settings, "send.password_file", "relay") == "from systemd"
+
+
+def test_what_runs_beside_the_service_finds_its_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A `check` or a verb in a shell. A file beside the settings that can be read comes first."""
+    (tmp_path / "unit").mkdir()
+    (tmp_path / "unit" / "relay").write_text("from systemd\n")
+    monkeypatch.setattr("gateway.config.secret_files.OF_THE_UNIT", tmp_path / "unit")
+    settings = written(tmp_path)
+    assert config.read_secret(settings, "send.password_file", "relay") == "from systemd"
+    (tmp_path / "relay").write_text("beside\n")
+    assert config.read_secret(settings, "send.password_file", "relay") == "beside"
+    with pytest.raises(ConfigError, match="LoadCredential"):
+        config.read_secret(settings, "send.password_file", "nothing")
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root gives files away")
+def test_what_root_locks_is_the_services_afterwards(tmp_path: Path) -> None:
+    """Root restores on a new machine, and the service starts."""
+    settings = written(tmp_path)
+    settings.data_dir.mkdir()
+    shutil.chown(settings.data_dir, "nobody")
+    with only_one(settings):
+        pass
+    assert (settings.data_dir / "lock").owner() == "nobody"
 
 
 def test_a_service_keeps_its_data_where_systemd_lets_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

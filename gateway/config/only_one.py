@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import os
 from collections.abc import Iterator
 
 from gateway.config.settings import Settings
@@ -29,4 +30,8 @@ def only_one(settings: Settings) -> Iterator[None]:
             raise settings.error(
                 "gateway.data_dir", f"another daemon runs on {settings.data_dir}", "Stop it, or use another data_dir."
             ) from None
+        if os.geteuid() == 0:
+            # Root restores on a new machine: the service must be able to open it afterwards.
+            owner = settings.data_dir.stat()
+            os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
         yield

@@ -12,6 +12,8 @@ from gateway.config.settings import Settings
 from gateway.core.token import Keys
 
 SECRET_BYTES = 32
+OF_THE_UNIT = Path("/run/credentials/replydesk.service")
+"""Where systemd keeps a running service's credentials, for its user and root."""
 
 
 def read_secret(settings: Settings, key: str, value: str) -> str:
@@ -20,6 +22,11 @@ def read_secret(settings: Settings, key: str, value: str) -> str:
     credentials = os.environ.get("CREDENTIALS_DIRECTORY")
     if credentials and (Path(credentials) / value).exists():
         path = Path(credentials) / value
+    elif not os.access(path, os.R_OK, effective_ids=True) and os.access(
+        OF_THE_UNIT / value, os.R_OK, effective_ids=True
+    ):
+        # A verb or `check`, run beside the service that was given it.
+        path = OF_THE_UNIT / value
     try:
         found = path.read_text("utf-8").rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:

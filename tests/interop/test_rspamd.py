@@ -67,7 +67,10 @@ def desk(needs_rspamd: None, tmp_path: Path, world: Sink) -> Iterator[Desk]:
     text = site.config.read_text("utf-8")
     keys = gateway.partition("[gateway]\n")[2]
     site.config.write_text(text.replace("[gateway]\n", f"[gateway]\n{keys}"), "utf-8")
-    local = {name: recipe(f"rspamd/{name}", {}) for name in ("groups.conf", "milter_headers.conf")}
+    local = {
+        "groups.conf": recipe("rspamd/groups.conf", {}),
+        "milter_headers.conf": recipe("rspamd/milter_headers.conf", {}),
+    }
     with ExitStack() as stack:
         rspamd = stack.enter_context(rspamd_module.running(local))
         main = recipe("postfix/lmtp.main.cf", {LMTP: here}) + recipe(
