@@ -77,9 +77,8 @@ def run(args: argparse.Namespace) -> int:
     file = Path(args.config or os.environ.get(config.ENVIRONMENT) or DEFAULT).absolute()
     asks = sys.stdin.isatty() and not args.yes
     _may_write(file, asks, args.replace)
-    answers = _answers(args, asks)
-    passwords = {name: _password(args, name, answers, asks) for name in ("relay", "imap")}
-    names = {name: found[0] for name, found in passwords.items() if found}
+    answers, passwords = _agreed(args, asks, file)
+    names = _names(passwords)
     serves = args.service or (asks and not args.no_service and _root() and _yes("Set up the service and start it?"))
     if serves and not _root():
         raise ReplydeskError("only root sets up a service; run it with sudo, or give --no-service")
@@ -119,7 +118,41 @@ def _may_write(file: Path, asks: bool, replace: bool) -> None:
         raise ReplydeskError("nothing was written")
 
 
-def _answers(args: argparse.Namespace, asks: bool) -> Mapping[str, str]:
+_Passwords = dict[str, tuple[str, str] | None]
+"""Of `relay` and `imap`, each as of `_password`."""
+
+
+def _names(passwords: _Passwords) -> dict[str, str]:
+    return {name: found[0] for name, found in passwords.items() if found}
+
+
+def _agreed(args: argparse.Namespace, asks: bool, file: Path) -> tuple[Mapping[str, str], _Passwords]:
+    """Answers that do not contradict each other: on a terminal one that does is asked for again, and no other."""
+    from gateway.cli.init_file import written
+    from gateway.cli.init_questions import asked_for
+    from gateway.cli.packaged import packaged
+    from gateway.errors import ConfigError
+
+    example, known = packaged("config.example.toml").read_text("utf-8"), dict[str, str]()
+    passwords: _Passwords = {}
+    while True:
+        answers = _answers(args, asks, known)
+        for name in ("relay", "imap"):
+            passwords[name] = passwords.get(name) or _password(args, name, answers, asks)
+        try:
+            _understood(written(example, answers, _names(passwords)), file)
+        except ConfigError as error:
+            again = asked_for(error.key)
+            if not asks or again not in answers or getattr(args, again.replace("-", "_")) is not None:
+                raise
+            print(f"\n{error.problem}. {error.remedy}")
+            known = {name: answer for name, answer in answers.items() if name != again}
+        else:
+            return answers, passwords
+
+
+def _answers(args: argparse.Namespace, asks: bool, known: Mapping[str, str]) -> Mapping[str, str]:
+    """`known`: what was answered before, and is not asked again."""
     from gateway.cli.init_questions import accepted, questions
 
     answers: dict[str, str] = {}
@@ -129,6 +162,8 @@ def _answers(args: argparse.Namespace, asks: bool) -> Mapping[str, str]:
             continue
         if given is not None:
             answers[question.name] = accepted(question, given)
+        elif question.name in known:
+            answers[question.name] = known[question.name]
         elif asks:
             answers[question.name] = _asked(question, question.default(answers))
         else:
@@ -138,7 +173,11 @@ def _answers(args: argparse.Namespace, asks: bool) -> Mapping[str, str]:
             answers[question.name] = accepted(question, default)
     for name in ("relay_security", "imap_security", "ca_file"):
         value = getattr(args, name) or ""
-        answers[name.replace("_", "-")] = str(Path(value).absolute()) if value and name == "ca_file" else value
+        answers[name.replace("_", "-")] = value
+    for name in ("ca-file", "certificate", "key"):
+        # Of this folder, not of that of the settings.
+        if answers.get(name):
+            answers[name] = str(Path(answers[name]).absolute())
     return answers
 
 

@@ -142,6 +142,20 @@ def questions(timezone: str) -> Sequence[Question]:
     )
 
 
+_ASKED_FOR = {
+    "send.host": "relay",
+    "gateway.operator": "operator",
+    "receive.imap": "imap",
+    "agents": "agents",
+    "mailboxes": "address",
+}
+
+
+def asked_for(key: str) -> str:
+    """The question whose answer a key of the settings holds; empty when none does, or its rule is the answer's."""
+    return next((name for begun, name in _ASKED_FOR.items() if key.startswith(begun)), "")
+
+
 def people(value: str) -> list[tuple[str, str]]:
     """Names and addresses of `Anna <anna@example.com>, bob@example.com`."""
     return [(name, address) for name, address in getaddresses([value]) if name or address]

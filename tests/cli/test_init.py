@@ -201,6 +201,24 @@ def test_it_asks_explains_and_asks_again(tmp_path: Path) -> None:
         assert stat.S_IMODE(path.stat().st_mode) in (0o600, 0o640)
 
 
+def test_what_contradicts_another_answer_is_asked_for_again(tmp_path: Path) -> None:
+    """And nothing else is: nobody begins anew for one slip at the end."""
+    file = tmp_path / "r.toml"
+    words = ["--address", "help@firm.example", "--name", "Help", "--way", "mx", "--hostname", "mx.firm.example"]
+    words += ["--certificate", "", "--plus", "yes", "--language", "en", "--timezone", "UTC", "--no-service"]
+    terminal = Terminal("--config", str(file), "init", *words)
+    terminal.say("Which server takes the mail you send?", "127.0.0.1:25")
+    terminal.say("Who answers?", "anna@firm.example")
+    terminal.say("[anna@firm.example]", "help@firm.example")
+    terminal.say("[https://support.firm.example]", "")
+    terminal.say("is one of the mailboxes", "ops@firm.example")
+    terminal.say("is Replydesk itself", "smtp.firm.example:587")
+    terminal.say("Who signs in there?", "")
+    assert terminal.code() == 0, terminal.seen
+    settings = config.load(file)
+    assert (settings.send.host, settings.gateway.operator) == ("smtp.firm.example", "ops@firm.example")
+
+
 def test_every_question_says_why() -> None:
     """Or its name says it all."""
     assert [q.name for q in questions("UTC") if not q.why] == ["language"]
