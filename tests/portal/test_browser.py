@@ -29,7 +29,7 @@ DOT = base64.b64decode(
 
 pytestmark = [
     pytest.mark.skipif(not CHROMIUM.exists(), reason="needs Debian's chromium"),
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(1200 if LONG else 300),
 ]
 
 LOOKS = (
