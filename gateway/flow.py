@@ -36,6 +36,7 @@ from gateway.core.customers import asks_status
 from gateway.core.decide import decide
 from gateway.core.decision import Decision, Draft
 from gateway.core.forward import Forwarded, Inside
+from gateway.core.looked_up import Found
 from gateway.core.notice import Notice
 from gateway.core.policy import Agent, Policy
 from gateway.core.proof import authentic, disproven
@@ -83,6 +84,8 @@ class Read:
     resumed: Draft | None = None
     """It is a draft, let go by `resumed_by`."""
     resumed_by: Agent | None = None
+    looked: Found | None = None
+    """What its author looks up, where that was done before."""
 
 
 class Desk:
@@ -110,6 +113,11 @@ class Desk:
         wanted = order.argument(Verb.FROM)
         forwarded, inner = forward.inside(raw, message, wanted, self.policy) if wanted else (None, b"")
         return Read(message, envelope, kind, keys, same_mail.content_hash(raw, message), order, forwarded, inner)
+
+    def counted(self, tx: Tx, read: Read, now: datetime) -> Read:
+        """With the figures it asks for: on a large desk to count takes longer than others may wait to write. Changes
+        nothing."""
+        return replace(read, looked=self.case(tx, read, now).facts.looked)
 
     def handle(self, tx: Tx, journal_id: int, read: Read, now: datetime) -> Decision | None:
         """Everything that follows from one mail, in the transaction of `tx`. None: somebody else has it."""
@@ -278,6 +286,7 @@ class Desk:
             disproven=disproven(read.message, read.envelope, self.policy),
             resumed=read.resumed,
             resumed_by=read.resumed_by,
+            looked=read.looked,
         )
         case = Case(
             message=read.message,
@@ -323,7 +332,8 @@ class Desk:
         facts = replace(facts, named=tx.reads.current(named.number) if named else None)
         address = second_address.named(case.order)
         namesake = tx.second_addresses.namesake(address) if address else None
-        facts = replace(facts, looked=tx.lookups.find(lookup.asked(case), lookup.SHOWN), namesake=namesake)
+        looked = facts.looked or tx.lookups.find(lookup.asked(case), lookup.SHOWN)
+        facts = replace(facts, looked=looked, namesake=namesake)
         ids = [k.message_id for k in case.keys.found if k.message_id]
         entry, journal_id, notice = tx.outbox.answered(ids) or (0, 0, "")
         meant = journal_id if notice == Notice.AGENT_RECEIPT.value else 0
@@ -437,6 +447,11 @@ def _with_ticket(tx: Tx, known: thread.Known, number: int) -> thread.Known:
     """Beside what a mail names, this ticket, and where it was merged into."""
     more = tx.threads.known(thread.ThreadKeys(claims=(number,))).tickets
     return replace(known, tickets={**more, **known.tickets})
+
+
+def asks_figures(read: Read) -> bool:
+    """It is to be `counted` before it is decided about."""
+    return read.order.has(Verb.REPORT) and not read.envelope.archived
 
 
 def names_of(read: Read, policy: Policy) -> list[str]:

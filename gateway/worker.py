@@ -19,7 +19,7 @@ from functools import partial
 
 from gateway.core.policy import Policy
 from gateway.errors import OversizeMail, StorageUnavailable
-from gateway.flow import Desk, Read, names_of
+from gateway.flow import Desk, Read, asks_figures, names_of
 from gateway.mail.message import Envelope
 from gateway.memory import LARGE, Memory, Pieces
 from storage import raw as raw_mail
@@ -292,7 +292,9 @@ class Worker:
 
     async def _decide(self, id: int, read: Read) -> None:
         now = self._clock()
-        decision = await self._database.write(lambda tx: self._desk.handle(tx, id, read, now))
+        if asks_figures(read):
+            read = await self._database.read(partial(self._desk.counted, read=read, now=now))
+        decision = await self._database.write(partial(self._desk.handle, journal_id=id, read=read, now=now))
         if decision is None:
             return
         self.decided += 1

@@ -25,8 +25,10 @@ class Lookups:
         """The latest activity first; None when nothing is asked."""
         if asked is None:
             return None
-        if asked.period:
-            return Found(counted=tuple(self._reports.facts(asked.period.since, asked.period.until)))
+        if asked.report:
+            for ticket in self._reports.facts(asked.report.period.since, asked.report.period.until):
+                asked.report.add(ticket)
+            return Found(report=asked.report)
         person = self._people.person(asked.requester) if asked.requester else ()
         requester = person[0].address if person else asked.requester
         wanted = Wanted(

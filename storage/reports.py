@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, Row, or_, select
 
 from gateway.core.lifecycle import Status
 from gateway.core.report import CountedTicket
@@ -24,25 +25,23 @@ class Reports:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def facts(self, since: datetime, until: datetime, mailboxes: Sequence[str] = ()) -> list[CountedTicket]:
-        """Spam and merged tickets are left out: the one they went into has their mails."""
-        wanted = [
+    def facts(self, since: datetime, until: datetime) -> Iterator[CountedTicket]:
+        """One at a time, so that a large desk is not held in memory. Spam and merged tickets are left out: the one they
+        went into has their mails."""
+        wanted = (
             or_(TICKET.c.last_activity_at >= since, TICKET.c.status != Status.CLOSED.value),
             TICKET.c.created_at < until,
             TICKET.c.merged_into.is_(None),
             ~TICKET.c.spam,
-        ]
-        if mailboxes:
-            wanted.append(TICKET.c.mailbox.in_(mailboxes))
-        rows = self._connection.execute(select(TICKET).where(*wanted).order_by(TICKET.c.number)).all()
-        found: list[CountedTicket] = []
-        for at in range(0, len(rows), BATCH):
-            found += self._batch(rows[at : at + BATCH])
-        return found
+        )
+        columns = ("number", "created_at", "mailbox", "assignee", "tags", "status")
+        tickets = select(*(TICKET.c[name] for name in columns)).where(*wanted).order_by(TICKET.c.number)
+        with self._connection.execution_options(yield_per=BATCH).execute(tickets) as found:
+            for rows in found.partitions():
+                yield from self._batch(rows)
 
-    def _batch(self, rows: Sequence[object]) -> list[CountedTicket]:
-        tickets = [row._mapping for row in rows]  # type: ignore[attr-defined]  # rows of SQLAlchemy
-        numbers = [t["number"] for t in tickets]
+    def _batch(self, tickets: Sequence[Row[Any]]) -> list[CountedTicket]:
+        numbers = [t.number for t in tickets]
         said: dict[int, list[tuple[datetime, str]]] = {}
         reopened: dict[int, list[datetime]] = {}
         counted = or_(ENTRY.c.kind == EntryKind.CORRESPONDENCE.value, ENTRY.c.event == REOPENED)
@@ -59,16 +58,16 @@ class Reports:
         rated = {row.ticket: row for row in self._connection.execute(asked)}
         return [
             CountedTicket(
-                t["number"],
-                t["created_at"],
-                t["mailbox"],
-                t["assignee"],
-                tuple(t["tags"]),
-                t["status"] != Status.CLOSED.value,
-                tuple(said.get(t["number"], ())),
-                tuple(reopened.get(t["number"], ())),
-                rated[t["number"]].value if t["number"] in rated else None,
-                rated[t["number"]].rated_at if t["number"] in rated else None,
+                t.number,
+                t.created_at,
+                t.mailbox,
+                t.assignee,
+                tuple(t.tags),
+                t.status != Status.CLOSED.value,
+                tuple(said.get(t.number, ())),
+                tuple(reopened.get(t.number, ())),
+                rated[t.number].value if t.number in rated else None,
+                rated[t.number].rated_at if t.number in rated else None,
             )
             for t in tickets
         ]

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
+import pytest
+
 from gateway.core.policy import Policy
+from gateway.core.report import CountedTicket
 from gateway.flow import Desk, Read
 from gateway.mail.message import Envelope
 from gateway.render.mail import Templates
 from gateway.worker import AHEAD, LIVES, READERS, Worker
 from storage import raw
 from storage.database import Database
+from storage.reports import Reports
 from storage.tx import Tx
 from tests.conftest import Clock
+from tests.room import ANNA, ERIKA, room
 
 MAILS = 8
 
@@ -65,6 +72,36 @@ async def test_only_what_was_begun_is_blamed(sqlite_url: str, policy: Policy, cl
     assert [row.state for row in rows] == ["held"] * READERS + ["settled"] * (MAILS - READERS)
     assert {row.reason for row in rows[:READERS]} == {"fatal"}
     await database.close()
+
+
+async def test_figures_are_counted_before_the_lock(
+    database: Database, clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a large desk that takes seconds: others write meanwhile."""
+    r = room(database, clock, tmp_path)
+    await r.mail(ERIKA)
+    facts, counted = Reports.facts, 0
+
+    def others_write(reports: Reports, since: datetime, until: datetime) -> Iterator[CountedTicket]:
+        nonlocal counted
+        counted += 1
+        # By a connection of its own; it would fail where the lock is held.
+        database.write_now(lambda tx: tx.jobs.introduce(f"other {counted}", clock.now))
+        yield from facts(reports, since, until)
+
+    monkeypatch.setattr(Reports, "facts", others_write)
+    envelope = Envelope("smtp", ANNA, ("support@example.com",), authenticated_as=ANNA)
+    mail = f"From: {ANNA}\r\nMessage-ID: <r@x>\r\n\r\n#report\r\n".encode()
+    await database.write(lambda tx: tx.journal.append(envelope, raw.pack(mail), clock.now))
+    clock.forward(minutes=1)
+    worker = Worker(database, r.desk, clock, 10**7, 20.0, lambda: None)
+    await worker.recover()
+    running = asyncio.create_task(worker.run())
+    assert await worker.drain(60) == 0
+    running.cancel()
+    (receipt,) = await r.outbox("agent_receipt", ANNA)
+    assert b"Requests: 1" in await r.read(lambda tx: tx.outbox.message(receipt.id))
+    assert counted == 1
 
 
 async def test_a_backlog_at_the_end_is_nobodys_fault(

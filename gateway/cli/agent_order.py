@@ -36,6 +36,7 @@ def run(args: argparse.Namespace) -> int:
     from gateway.cli import show, ticket_acts
     from gateway.cli.site import now, opened
     from gateway.errors import ReplydeskError
+    from gateway.flow import asks_figures
     from gateway.mail.message import Envelope
     from storage import raw
 
@@ -45,14 +46,18 @@ def run(args: argparse.Namespace) -> int:
         if not text:
             raise ReplydeskError("there is neither order nor text; give it on standard input or with --file")
 
+        ticket = site.database.read_now(lambda tx: tx.reads.current(args.ticket)) if args.ticket else None
+        box = site.policy.mailbox_for(ticket.mailbox) if ticket else None
+        to = (box or site.policy.mailbox_of(agent)).address
+        data = _mail(site, agent, to, ticket, args.subject, text)
+        envelope = Envelope(SOURCE, agent.address, (to,), authenticated_as=agent.address)
+        read, moment = site.desk.read(data, envelope), now()
+        if asks_figures(read):
+            read = site.database.read_now(lambda tx: site.desk.counted(tx, read, moment))
+
         def work(tx: Tx) -> Decision:
-            ticket = tx.reads.current(args.ticket) if args.ticket else None
-            box = site.policy.mailbox_for(ticket.mailbox) if ticket else None
-            to = (box or site.policy.mailbox_of(agent)).address
-            data = _mail(site, agent, to, ticket, args.subject, text)
-            envelope = Envelope(SOURCE, agent.address, (to,), authenticated_as=agent.address)
-            id = tx.journal.append(envelope, raw.pack(data), now())
-            decision = site.desk.handle(tx, id, site.desk.read(data, envelope), now())
+            id = tx.journal.append(envelope, raw.pack(data), moment)
+            decision = site.desk.handle(tx, id, read, moment)
             if decision is None:  # pragma: no cover  # nobody else can see a row of this transaction
                 raise ReplydeskError("it could not be taken up")
             return decision

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from gateway.cli.show import Json
     from gateway.core.report import Figures
+    from storage.tx import Tx
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -25,7 +26,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from gateway.cli import WrongUsage, show
     from gateway.cli.site import now, opened
-    from gateway.core.report import AGE_NAMES, DAYS, Period, figures, grouped
+    from gateway.core.report import AGE_NAMES, DAYS, Period, counted
 
     with opened(args) as site:
         hours, moment = site.policy.hours, now()
@@ -35,8 +36,11 @@ def run(args: argparse.Namespace) -> int:
         if first > last:
             raise WrongUsage(f"{first} is after {last}")
         period = Period.of_days(first, last, hours)
-        facts = site.database.read_now(lambda tx: tx.reports.facts(period.since, period.until))
-        found = [figures(group, hours, moment) for group in grouped(facts, args.by, site.policy, period)]
+
+        def count(tx: Tx) -> list[Figures]:
+            return counted(tx.reports.facts(period.since, period.until), args.by, site.policy, period, moment)
+
+        found = site.database.read_now(count)
         rows = [_row(f) for f in found]
         if args.json:
             show.as_json({"from": str(first), "to": str(last), "by": args.by, "groups": rows})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime, time, timedelta
 from functools import partial
 
@@ -12,9 +13,7 @@ from gateway.core import language, report_mail
 from gateway.core.compose import Scene
 from gateway.core.hours import Hours
 from gateway.core.notice import Audience, Notice, NoticeRequest, Picture
-from gateway.core.policy import Agent
-from gateway.core.report import month_before
-from gateway.core.report_mail import ReportFacts
+from gateway.core.report import AgentReport, month_before
 from gateway.mail.message import Address
 from gateway.render import chart
 from storage.tx import Tx
@@ -31,11 +30,11 @@ async def send_report(context: JobContext) -> str | None:
     now, policy = context.clock(), context.desk.policy
     if not await context.database.write(partial(_is_due, now=now, latest=next_due)):
         return ""
-    first, last = month_before(now, policy.hours)
-    made = ReportFacts(first, last, (), now).period(policy)
-    counted = await context.database.read(lambda tx: tx.reports.facts(made.since, made.until))
-    told = ReportFacts(first, last, counted, now)
-    mails = [await _mail(lead, told, context) for lead in policy.agents if lead.lead]
+    month = month_before(now, policy.hours)
+    told = [AgentReport(lead, *month, policy, now) for lead in policy.agents if lead.lead]
+    if told:
+        await context.database.read(partial(_count, told=told))
+    mails = [await _mail(each, now, context) for each in told]
 
     def work(tx: Tx) -> int | None:
         if tx.jobs.claim(JOB, now, next_due) is None:
@@ -69,15 +68,20 @@ def _is_due(tx: Tx, now: datetime, latest: datetime) -> bool:
     return row is not None and row.due_at <= now
 
 
-async def _mail(lead: Agent, told: ReportFacts, context: JobContext) -> tuple[NoticeRequest, Scene] | None:
+def _count(tx: Tx, told: Sequence[AgentReport]) -> None:
+    """The tickets once, for all who read of them."""
+    for ticket in tx.reports.facts(told[0].period.since, told[0].period.until):
+        for each in told:
+            each.add(ticket)
+
+
+async def _mail(told: AgentReport, now: datetime, context: JobContext) -> tuple[NoticeRequest, Scene] | None:
     """None where there is nothing to tell."""
-    policy = context.desk.policy
-    if report_mail.is_empty(
-        ReportFacts(told.first, told.last, report_mail.seen_by(lead, told.tickets, policy), told.now), policy
-    ):
+    policy, lead = context.desk.policy, told.agent
+    if report_mail.is_empty(told):
         return None
     words = texts.catalog(language.of_agent(lead, None, policy))
-    wanted = report_mail.chart(lead, told, policy, words)
+    wanted = report_mail.chart(told, words)
     data = await asyncio.to_thread(chart.drawn, wanted) if wanted else None
     picture = Picture(wanted.alt, chart.WIDTH, chart.HEIGHT, data) if wanted and data else None
     request = NoticeRequest(
@@ -86,5 +90,5 @@ async def _mail(lead: Agent, told: ReportFacts, context: JobContext) -> tuple[No
         Audience.AGENT,
         report_mail.title(told, policy, words),
     )
-    sections = report_mail.sections(lead, told, policy, words)
-    return request, Scene(told.now, f"report:{told.first}", sections=sections, picture=picture)
+    sections = report_mail.sections(told, policy, words)
+    return request, Scene(now, f"report:{told.first}", sections=sections, picture=picture)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Self
 
-from gateway.core.report import CountedTicket, Period
+from gateway.core.report import AgentReport
 from gateway.core.ticket import Ticket
 from gateway.mail.message import Address
 
@@ -27,8 +27,8 @@ class Asked:
     """Found as well, whatever `text` finds."""
     mailboxes: tuple[str, ...] = ()
     """Empty: all."""
-    period: Period | None = None
-    """Figures are wanted, not tickets."""
+    report: AgentReport | None = None
+    """Figures are wanted, not tickets: each is added to it."""
 
     def among(self, mailboxes: tuple[str, ...]) -> Self:
         return replace(self, mailboxes=mailboxes)
@@ -44,7 +44,7 @@ class Found:
     """The contact, where one was asked for by address and is known."""
     since: datetime | None = None
     language: str = ""
-    counted: tuple[CountedTicket, ...] = ()
-    """What counts for the figures of a period."""
+    report: AgentReport | None = None
+    """The figures that were asked for, counted."""
     further: tuple[str, ...] = ()
     """Other addresses of the person."""

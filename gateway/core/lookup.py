@@ -13,7 +13,7 @@ from difflib import get_close_matches
 
 from gateway import texts
 from gateway.core import buttons, language, orders, parking, report_mail, token
-from gateway.core.agent_mail import AgentCase
+from gateway.core.agent_mail import AgentCase, proof
 from gateway.core.case import Case
 from gateway.core.decision import Decision, Why
 from gateway.core.digest import age
@@ -64,11 +64,11 @@ class _List:
 
 
 def asked(case: Case) -> Asked | None:
-    """Which tickets the order wants to see; None when it wants none, or names nobody."""
-    if case.agent is None or case.order.problems:
+    """Which tickets the order wants to see; None when it wants none, names nobody, or comes from nobody proven."""
+    if case.agent is None or case.order.problems or not proof(case):
         return None
     if case.order.has(Verb.REPORT):
-        return report_mail.asked(case)
+        return report_mail.asked(case, case.agent)
     found = _list(case, case.agent, texts.catalog(""))
     return found.asked if found else None
 

@@ -1,19 +1,21 @@
 """How the desk did in a period: what came, how soon we answered, what is open, what was reopened, how it was rated.
 
-Pure: what the store knows of each ticket in, figures out. Times are open hours of the site's calendar.
+Pure: what the store knows of each ticket in, one at a time, figures out. Times are open hours of the site's calendar.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from statistics import median
 from typing import Self
 
 from gateway.core.hours import Hours
-from gateway.core.policy import Policy
+from gateway.core.policy import Agent, Policy
 
 AGES = (timedelta(days=1), timedelta(days=3), timedelta(days=7), timedelta(days=30))
 """Bounds of the ages open tickets are counted by; the last group is older."""
@@ -47,7 +49,7 @@ class CountedTicket:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Of one group; times in seconds, None where there is nothing to count."""
+    """Of one group of tickets; times in seconds, None where there is nothing to count."""
 
     name: str
     opened: int
@@ -84,22 +86,168 @@ class Period:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
-    """Tickets that are counted together, each under what it has to do with the group."""
+class TimedAnswer:
+    """An answer of an agent that was given in the period."""
 
-    name: str
-    period: Period
-    owned: Sequence[CountedTicket]
-    """They came, were reopened and rated here."""
-    answered: Sequence[CountedTicket]
-    waiting: Sequence[CountedTicket]
-    """They are counted while they are open."""
-    agent: str = ""
-    """Only this agent's answers count."""
+    at: datetime
+    by: str
+    """The agent's address."""
+    waited: float | None
+    """Seconds of open hours the customer had waited; None where nobody did."""
+    first: bool
+    """Nobody had answered before."""
 
-    @classmethod
-    def whole(cls, name: str, period: Period, tickets: Sequence[CountedTicket]) -> Self:
-        return cls(name, period, tickets, tickets, tickets)
+
+def timed_answers(ticket: CountedTicket, period: Period, hours: Hours) -> list[TimedAnswer]:
+    """How long the customer waited for the first answer, and for each further one; oldest first."""
+    found: list[TimedAnswer] = []
+    waits: datetime | None = None
+    answered = False
+    for at, who in ticket.said:
+        if not who:
+            waits = waits or at
+            continue
+        if at in period:
+            waited = None if waits is None else hours.between(waits, at).total_seconds()
+            found.append(TimedAnswer(at, who, waited, not answered))
+        waits, answered = None, True
+    return found
+
+
+class Tally:
+    """Figures of one group while its tickets are counted; of each but numbers are kept."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.opened = self.answers = self.reopened = 0
+        self.backlog = [0] * len(AGE_NAMES)
+        self.ratings: Counter[int] = Counter()
+        self._first, self._later = array("d"), array("d")
+
+    def answer(self, answer: TimedAnswer) -> None:
+        self.answers += 1
+        if answer.waited is not None:
+            (self._first if answer.first else self._later).append(answer.waited)
+
+    def wait(self, age: timedelta) -> None:
+        """A ticket is open, and so old."""
+        self.backlog[sum(age >= bound for bound in AGES)] += 1
+
+    def figures(self) -> Figures:
+        return Figures(
+            self.name,
+            opened=self.opened,
+            answers=self.answers,
+            first_median=_median(self._first),
+            first_90=_ninety(self._first),
+            next_median=_median(self._later),
+            next_90=_ninety(self._later),
+            reopened=self.reopened,
+            backlog=tuple(self.backlog),
+            rated=self.ratings.total(),
+            rating=_median(list(self.ratings.elements())),
+        )
+
+
+class Counting:
+    """Tickets of a period by what they are told apart by: one of BY, or nothing. What is open is counted now.
+
+    A ticket with several tags stands in each. An agent's group has what that agent has now, and whatever they
+    answered; a week's has what happened in it, and what is open of what came in it.
+    """
+
+    def __init__(self, by: str, policy: Policy, period: Period, now: datetime) -> None:
+        self._by, self._policy, self._period, self._now = by, policy, period, now
+        self._tallies: dict[str, Tally] = {}
+        if not by:
+            self._tally("")
+        monday = self._monday(period.since)
+        while by == "week" and policy.hours.on(monday, time()) < period.until:
+            self._tally(_week(monday))
+            monday += timedelta(days=7)
+
+    def add(self, ticket: CountedTicket, answers: Iterable[TimedAnswer]) -> None:
+        """`answers`: `timed_answers` of it."""
+        came = [self._tally(name) for name in self._names(ticket, ticket.created_at)]
+        for tally in came:
+            tally.opened += ticket.created_at in self._period
+            if ticket.is_open:
+                tally.wait(self._now - ticket.created_at)
+        for at in ticket.reopened:
+            if at in self._period:
+                for name in self._names(ticket, at):
+                    self._tally(name).reopened += 1
+        if ticket.rating is not None and ticket.rated_at is not None and ticket.rated_at in self._period:
+            for name in self._names(ticket, ticket.rated_at):
+                self._tally(name).ratings[ticket.rating] += 1
+        for answer in answers:
+            for name in (self._agent(answer.by),) if self._by == "agent" else self._names(ticket, answer.at):
+                self._tally(name).answer(answer)
+
+    def figures(self) -> list[Figures]:
+        """In the order of their names, what is of earlier weeks first."""
+        names = sorted(self._tallies, key=lambda name: (self._by != "week" or name != EARLIER, name))
+        return [self._tallies[name].figures() for name in names]
+
+    def of_agent(self, address: str) -> Figures:
+        """By agent: what that one has and did."""
+        name = self._agent(address)
+        return (self._tallies.get(name) or Tally(name)).figures()
+
+    def _names(self, ticket: CountedTicket, moment: datetime) -> Sequence[str]:
+        """Groups a ticket is in, with what happened to it then."""
+        match self._by:
+            case "agent":
+                return (self._agent(ticket.assignee) or NONE,)
+            case "mailbox":
+                return (ticket.mailbox,)
+            case "tag":
+                return ticket.tags or (NONE,)
+            case "week":
+                return (_week(self._monday(moment)) if moment >= self._period.since else EARLIER,)
+        return ("",)
+
+    def _tally(self, name: str) -> Tally:
+        return self._tallies.setdefault(name, Tally(name))
+
+    def _agent(self, address: str) -> str:
+        """The main address, whichever of an agent's is named."""
+        agent = self._policy.agent_for(address) if address else None
+        return agent.address if agent else address
+
+    def _monday(self, moment: datetime) -> date:
+        day = moment.astimezone(self._policy.hours.zone).date()
+        return day - timedelta(days=day.weekday())
+
+
+def _week(monday: date) -> str:
+    year, week, _ = monday.isocalendar()
+    return f"{year}-W{week:02}"
+
+
+class AgentReport:
+    """What one agent reads of a period, while its tickets are counted.
+
+    Leads read the figures of their mailboxes and of each agent; every other agent those of the mailboxes, without
+    names, and the own ones.
+    """
+
+    def __init__(self, agent: Agent, first: date, last: date, policy: Policy, now: datetime) -> None:
+        self.agent, self.first, self.last = agent, first, last
+        self.period = Period.of_days(first, last, policy.hours)
+        self._policy = policy
+        self.whole, self.boxes, self.agents, self.weeks = (
+            Counting(by, policy, self.period, now) for by in ("", "mailbox", "agent", "week")
+        )
+
+    def add(self, ticket: CountedTicket) -> None:
+        answers = timed_answers(ticket, self.period, self._policy.hours)
+        theirs = self.agent in self._policy.agents_for(ticket.mailbox)
+        if theirs:
+            for counting in (self.whole, self.boxes, self.weeks):
+                counting.add(ticket, answers)
+        if theirs or not self.agent.lead:
+            self.agents.add(ticket, answers)
 
 
 def period_named(text: str, now: datetime, hours: Hours) -> tuple[date, date] | None:
@@ -125,117 +273,12 @@ def month_before(now: datetime, hours: Hours) -> tuple[date, date]:
     return last.replace(day=1), last
 
 
-def grouped(tickets: Sequence[CountedTicket], by: str, policy: Policy, period: Period) -> list[Group]:
-    """The tickets by what they are told apart by, in the order of its names; `by` empty: all in one group.
-
-    A ticket with several tags stands in each. An agent's group has what that agent has now, and whatever they
-    answered; a week's has what happened in it.
-    """
-    if not by:
-        return [Group.whole("", period, tickets)]
-    if by == "agent":
-        return _by_agent(tickets, policy, period)
-    if by == "week":
-        return _by_week(tickets, policy.hours, period)
-    found: dict[str, list[CountedTicket]] = {}
+def counted(tickets: Iterable[CountedTicket], by: str, policy: Policy, period: Period, now: datetime) -> list[Figures]:
+    """Figures of each group, as `Counting` has them."""
+    counting = Counting(by, policy, period, now)
     for ticket in tickets:
-        for name in (ticket.mailbox,) if by == "mailbox" else ticket.tags or (NONE,):
-            found.setdefault(name, []).append(ticket)
-    return [Group.whole(name, period, mine) for name, mine in sorted(found.items())]
-
-
-def of_agent(address: str, tickets: Sequence[CountedTicket], policy: Policy, period: Period) -> Group:
-    """What that agent has and did."""
-    name = _known(address, policy)
-    groups = (g for g in _by_agent(tickets, policy, period) if g.name == name)
-    return next(groups, Group(name, period, (), (), (), name))
-
-
-def _known(address: str, policy: Policy) -> str:
-    agent = policy.agent_for(address) if address else None
-    return agent.address if agent else address
-
-
-def _by_agent(tickets: Sequence[CountedTicket], policy: Policy, period: Period) -> list[Group]:
-    owned: dict[str, list[CountedTicket]] = {}
-    answered: dict[str, list[CountedTicket]] = {}
-    for ticket in tickets:
-        said = tuple((at, _known(who, policy)) for at, who in ticket.said)
-        ticket = replace(ticket, said=said)
-        owned.setdefault(_known(ticket.assignee, policy), []).append(ticket)
-        for who in {who for at, who in said if who and at in period}:
-            answered.setdefault(who, []).append(ticket)
-    return [
-        Group(who or NONE, period, mine := owned.get(who, []), answered.get(who, []), mine, who or NONE)
-        for who in sorted(owned.keys() | answered.keys())
-    ]
-
-
-def _by_week(tickets: Sequence[CountedTicket], hours: Hours, period: Period) -> list[Group]:
-    def week_of(moment: datetime) -> date:
-        day = moment.astimezone(hours.zone).date()
-        return day - timedelta(days=day.weekday())
-
-    began: dict[date, list[CountedTicket]] = {}
-    for ticket in tickets:
-        began.setdefault(week_of(ticket.created_at), []).append(ticket)
-    before = [t for t in tickets if t.created_at < period.since]
-    groups = [Group(EARLIER, Period(period.since, period.since), (), (), before)] if before else []
-    monday = week_of(period.since)
-    while (begins := hours.on(monday, time())) < period.until:
-        next_monday = monday + timedelta(days=7)
-        within = Period(max(begins, period.since), min(hours.on(next_monday, time()), period.until))
-        year, week, _ = monday.isocalendar()
-        opened = [t for t in began.get(monday, ()) if t.created_at in within]
-        groups.append(Group(f"{year}-W{week:02}", within, tickets, tickets, opened))
-        monday = next_monday
-    return groups
-
-
-def figures(group: Group, hours: Hours, now: datetime) -> Figures:
-    """What happened in the group's period; what is open is counted now."""
-    period, first, later, answers = group.period, list[float](), list[float](), 0
-    for ticket in group.answered:
-        mine, theirs = _responses(ticket, group, hours)
-        first += mine
-        later += theirs
-        answers += sum(bool(who) and group.agent in ("", who) and at in period for at, who in ticket.said)
-    backlog = [0] * len(AGE_NAMES)
-    for ticket in group.waiting:
-        if ticket.is_open:
-            age = now - ticket.created_at
-            backlog[sum(age >= bound for bound in AGES)] += 1
-    rated = (t.rating for t in group.owned if t.rated_at is not None and t.rated_at in period)
-    ratings = [rating for rating in rated if rating is not None]
-    return Figures(
-        group.name,
-        opened=sum(t.created_at in period for t in group.owned),
-        answers=answers,
-        first_median=_median(first),
-        first_90=_ninety(first),
-        next_median=_median(later),
-        next_90=_ninety(later),
-        reopened=sum(at in period for t in group.owned for at in t.reopened),
-        backlog=tuple(backlog),
-        rated=len(ratings),
-        rating=float(median(ratings)) if ratings else None,
-    )
-
-
-def _responses(ticket: CountedTicket, group: Group, hours: Hours) -> tuple[list[float], list[float]]:
-    """How long the customer waited for the first answer, and for each further one, given within the period."""
-    first: list[float] = []
-    later: list[float] = []
-    waits: datetime | None = None
-    answered = False
-    for at, who in ticket.said:
-        if not who:
-            waits = waits or at
-            continue
-        if waits is not None and at in group.period and group.agent in ("", who):
-            (later if answered else first).append(hours.between(waits, at).total_seconds())
-        waits, answered = None, True
-    return first, later
+        counting.add(ticket, timed_answers(ticket, period, policy.hours))
+    return counting.figures()
 
 
 def _median(values: Sequence[float]) -> float | None:

@@ -1,14 +1,9 @@
-"""The report as a mail: what `#report` answers, and what leads read once a month.
-
-Leads read the figures of their mailboxes and of each agent; every other agent those of the mailboxes, without names,
-and the own ones. Short lines, for a telephone.
-"""
+"""The report as a mail: what `#report` answers, and what leads read once a month. Short lines, for a telephone."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
 
 from gateway import texts
 from gateway.core import language, orders
@@ -20,89 +15,63 @@ from gateway.core.notice import Item, Section
 from gateway.core.policy import Agent, Policy
 from gateway.core.reason import Reason
 from gateway.core.refusal import refuse, unsent
-from gateway.core.report import CountedTicket, Figures, Group, Period, figures, grouped, of_agent, period_named
+from gateway.core.report import EARLIER, AgentReport, Figures, period_named
 from gateway.core.verbs import Verb
 from gateway.mail.sentence import code
 from gateway.texts import Catalog
 from gateway.texts import mark as _
 
 
-@dataclass(frozen=True, slots=True)
-class ReportFacts:
-    """A period, and what is known of it."""
-
-    first: date
-    last: date
-    tickets: Sequence[CountedTicket]
-    now: datetime
-
-    def period(self, policy: Policy) -> Period:
-        return Period.of_days(self.first, self.last, policy.hours)
-
-
-def asked(case: Case) -> Asked | None:
+def asked(case: Case, agent: Agent) -> Asked | None:
     """Which period `#report` wants; None where it names none."""
     days = period_named(case.order.argument(Verb.REPORT), case.now, case.policy.hours)
-    return Asked(period=Period.of_days(*days, case.policy.hours)) if days else None
+    return Asked(report=AgentReport(agent, *days, case.policy, case.now)) if days else None
 
 
 def answer(on: AgentCase) -> Decision:
     """The figures, to the agent who asked."""
     case, policy = on.case, on.case.policy
-    days = period_named(case.order.argument(Verb.REPORT), case.now, policy.hours)
-    if days is None:
+    told = case.facts.looked.report if case.facts.looked else None
+    if told is None:
         missing = code("no_such_period", case.order.argument(Verb.REPORT))
         return refuse(on, Reason.AGENT_MISUNDERSTOOD, (missing, *unsent(case)), doubt=None)
-    told = ReportFacts(*days, case.facts.looked.counted if case.facts.looked else (), case.now)
     words = texts.catalog(language.of_agent(on.agent, None, policy))
     headline = title(told, policy, words)
     return Decision(
         Reason.AGENT_LOOKS,
         Why(attach="no: it only looks something up", acknowledge="yes: with the figures"),
         notices=(orders.receipt(on.agent, headline, unsent(case)),),
-        sections=sections(on.agent, told, policy, words),
+        sections=sections(told, policy, words),
     )
 
 
-def title(told: ReportFacts, policy: Policy, words: Catalog) -> str:
+def title(told: AgentReport, policy: Policy, words: Catalog) -> str:
     """`Report: 1 November 2026 – 30 November 2026`."""
-    period, zone = told.period(policy), policy.hours.zone
+    zone = policy.hours.zone
     last = policy.hours.on(told.last, policy.hours.opens)
     called = words.gettext("Report")
-    return f"{called}{_colon(words)} {words.day(period.since, zone)} – {words.day(last, zone)}"
+    return f"{called}{_colon(words)} {words.day(told.period.since, zone)} – {words.day(last, zone)}"
 
 
-def seen_by(agent: Agent, tickets: Sequence[CountedTicket], policy: Policy) -> list[CountedTicket]:
-    """Tickets of the mailboxes that agent works for."""
-    return [t for t in tickets if agent in policy.agents_for(t.mailbox)]
-
-
-def sections(agent: Agent, told: ReportFacts, policy: Policy, words: Catalog) -> tuple[Section, ...]:
+def sections(told: AgentReport, policy: Policy, words: Catalog) -> tuple[Section, ...]:
     """The whole, then each mailbox where there are several, then each agent, or the reader alone."""
-    period = told.period(policy)
-    team = seen_by(agent, told.tickets, policy)
-
-    def counted(group: Group) -> Figures:
-        return figures(group, policy.hours, told.now)
-
     counting = Item(words.gettext("Times are open hours, “within” is the median; what is open is counted now."))
-    whole = _whole(counted(Group.whole("", period, team)), words)
-    parts = [Section(words.gettext("All together"), (*whole, counting))]
-    boxes = grouped(team, "mailbox", policy, period)
+    (whole,) = told.whole.figures()
+    parts = [Section(words.gettext("All together"), (*_whole(whole, words), counting))]
+    boxes = told.boxes.figures()
     if len(boxes) > 1:
-        parts.append(_groups(words.gettext("By mailbox"), [counted(g) for g in boxes], policy, words))
-    if agent.lead:
-        each = [f for g in grouped(team, "agent", policy, period) if _is_something(f := counted(g))]
+        parts.append(_groups(words.gettext("By mailbox"), boxes, policy, words))
+    if told.agent.lead:
+        each = [f for f in told.agents.figures() if _is_something(f)]
         parts.append(_groups(words.gettext("By agent"), each, policy, words))
     else:
-        own = counted(of_agent(agent.address, told.tickets, policy, period))
-        parts.append(Section(words.gettext("Yours"), _whole(own, words)))
+        parts.append(Section(words.gettext("Yours"), _whole(told.agents.of_agent(told.agent.address), words)))
     return tuple(part for part in parts if part.items)
 
 
-def is_empty(told: ReportFacts, policy: Policy) -> bool:
+def is_empty(told: AgentReport) -> bool:
     """Nothing happened, and nothing is open."""
-    return not _is_something(figures(Group.whole("", told.period(policy), told.tickets), policy.hours, told.now))
+    return not any(_is_something(f) for f in told.whole.figures())
 
 
 def _is_something(f: Figures) -> bool:
@@ -171,15 +140,9 @@ class Chart:
     """The same in words."""
 
 
-def chart(agent: Agent, told: ReportFacts, policy: Policy, words: Catalog) -> Chart | None:
+def chart(told: AgentReport, words: Catalog) -> Chart | None:
     """What came and what was answered in each week; None where that is nothing."""
-    team = seen_by(agent, told.tickets, policy)
-    period = told.period(policy)
-    found = [
-        figures(g, policy.hours, told.now)
-        for g in grouped(team, "week", policy, period)
-        if g.period.until > g.period.since
-    ]
+    found = [f for f in told.weeks.figures() if f.name != EARLIER]
     if not any(f.opened or f.answers for f in found):
         return None
     names = tuple(f.name for f in found)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 
 from gateway.core.hours import Hours
-from gateway.core.report import CountedTicket, Figures, Group, Period, figures, grouped, of_agent, period_named
+from gateway.core.policy import Agent
+from gateway.core.report import AgentReport, CountedTicket, Counting, Figures, Period, counted, period_named
 from tests.core.build import POLICY
 
 MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
@@ -26,7 +28,8 @@ def facts(
 
 
 def whole(tickets: list[CountedTicket], hours: Hours = ALWAYS) -> Figures:
-    return figures(Group.whole("", PERIOD, tickets), hours, NOW)
+    (found,) = counted(tickets, "", replace(POLICY, hours=hours), PERIOD, NOW)
+    return found
 
 
 def test_waiting_times() -> None:
@@ -56,15 +59,11 @@ def test_the_backlog_by_age() -> None:
 
 def test_groups() -> None:
     """A ticket stands under each of its tags, one without under a dash; nothing at all is one group of nothing."""
-    tickets = [facts(1, (0, ""), tags=("a", "b")), facts(2, (70, ""))]
-    policy = POLICY
-    assert {g.name: [t.number for t in g.owned] for g in grouped(tickets, "tag", policy, PERIOD)} == {
-        "a": [1],
-        "b": [1],
-        "–": [2],
-    }
-    assert [g.name for g in grouped(tickets, "mailbox", policy, PERIOD)] == ["support@example.com"]
-    nothing = figures(grouped([], "", policy, PERIOD)[0], ALWAYS, NOW)
+    tickets = [facts(1, (0, ""), (1, ANNA), tags=("a", "b")), facts(2, (70, ""))]
+    found = counted(tickets, "tag", POLICY, PERIOD, NOW)
+    assert [(f.name, f.opened, f.answers) for f in found] == [("a", 1, 1), ("b", 1, 1), ("–", 1, 0)]
+    assert [f.name for f in counted(tickets, "mailbox", POLICY, PERIOD, NOW)] == ["support@example.com"]
+    nothing = whole([])
     assert (nothing.opened, nothing.first_median, nothing.rating) == (0, None, None)
 
 
@@ -74,8 +73,7 @@ def test_an_agent_is_counted_by_what_they_wrote_and_have() -> None:
         facts(1, (0, ""), (2, LEAD), (10, ""), (11, ANNA), assignee=ANNA, is_open=True),
         facts(2, (0, ""), is_open=True),
     ]
-    policy = POLICY
-    found = {g.name: figures(g, ALWAYS, NOW) for g in grouped(tickets, "agent", policy, PERIOD)}
+    found = {f.name: f for f in counted(tickets, "agent", POLICY, PERIOD, NOW)}
     assert {name: (f.opened, f.answers, f.open) for name, f in found.items()} == {
         ANNA: (1, 1, 1),
         LEAD: (0, 1, 0),
@@ -83,8 +81,28 @@ def test_an_agent_is_counted_by_what_they_wrote_and_have() -> None:
     }
     assert (found[ANNA].first_median, found[ANNA].next_median) == (None, 3600)
     assert (found[LEAD].first_median, found[LEAD].next_median) == (7200, None)
-    assert figures(of_agent(ANNA, tickets, policy, PERIOD), ALWAYS, NOW) == found[ANNA]
-    assert figures(of_agent("nobody@example.com", tickets, policy, PERIOD), ALWAYS, NOW).answers == 0
+
+
+def test_what_an_agent_reads() -> None:
+    """A lead each agent's figures in the lead's mailboxes; others the whole there, and their own wherever they are."""
+    anna = Agent(ANNA, "Anna", mailboxes=("support@example.com",))
+    policy = replace(POLICY, agents=(anna, Agent(LEAD, "Bob", lead=True)))
+    mine = facts(1, (0, ""), (2, ANNA), assignee=ANNA, is_open=True)
+    elsewhere = replace(facts(2, (0, ""), (3, ANNA), (5, LEAD)), mailbox="other@example.com")
+
+    def read(address: str) -> tuple[int, int, int]:
+        agent = policy.agent_for(address)
+        assert agent is not None
+        told = AgentReport(agent, date(2026, 3, 2), date(2026, 3, 8), policy, NOW)
+        for ticket in (mine, elsewhere):
+            told.add(ticket)
+        (whole_,) = told.whole.figures()
+        return whole_.answers, len(told.boxes.figures()), told.agents.of_agent(ANNA).answers
+
+    assert read(ANNA) == (1, 1, 2)
+    assert read(LEAD) == (3, 2, 2)
+    nobody = Counting("agent", policy, PERIOD, NOW).of_agent("nobody@example.com")
+    assert (nobody.name, nobody.answers) == ("nobody@example.com", 0)
 
 
 def test_a_week_is_what_happened_in_it() -> None:
@@ -95,14 +113,13 @@ def test_a_week_is_what_happened_in_it() -> None:
         facts(3, (180, ""), is_open=True),
     ]
     period = Period(MONDAY, MONDAY + timedelta(days=14))
-    policy = POLICY
-    weeks = [figures(g, ALWAYS, NOW) for g in grouped(tickets, "week", policy, period)]
+    weeks = counted(tickets, "week", POLICY, period, NOW)
     assert [(f.name, f.opened, f.answers, f.open) for f in weeks] == [
         ("earlier", 0, 0, 1),
         ("2026-W10", 1, 1, 1),
         ("2026-W11", 1, 1, 1),
     ]
-    all_of_it = figures(Group.whole("", period, tickets), ALWAYS, NOW)
+    (all_of_it,) = counted(tickets, "", POLICY, period, NOW)
     assert (all_of_it.opened, all_of_it.answers, all_of_it.open) == (2, 2, 3)
 
 

@@ -11,12 +11,14 @@ from typing import Any
 
 import pytest
 
+import storage.reports
 from gateway.clock import jobs, reports
 from gateway.core.compose import Scene
 from gateway.core.hours import Hours
 from gateway.core.notice import Notice, NoticeRequest
 from gateway.render import chart
 from storage.database import Database
+from storage.reports import Reports
 from storage.tx import Tx
 from tests.conftest import Clock
 from tests.room import ANNA, ERIKA, KARL, LEAD, Room, room
@@ -74,6 +76,16 @@ async def test_leads_read_the_whole_and_each_agent(desk: Room) -> None:
     assert len(await desk.read(lambda tx: tx.reads.entries(2))) == 1
 
 
+async def test_however_many_there_are(desk: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tickets are read a few at a time, each with what was said on it."""
+    for n in range(5):
+        await desk.mail(f"kim{n}@customer.example", f"It burns, {n}.")
+        await desk.answer(n + 1, "Pull the plug.")
+    monkeypatch.setattr(storage.reports, "BATCH", 2)
+    said = text(await ordered(desk, "#report", ANNA))
+    assert "All together - Requests: 5 - Answers: 5" in said
+
+
 async def test_other_agents_read_their_own(desk: Room) -> None:
     """And the whole without anybody's name."""
     await some_work(desk)
@@ -103,8 +115,10 @@ async def test_nobody_else_reads_figures(desk: Room, author: str) -> None:
     assert all("All together" not in text(m) for m in heard)
 
 
-async def test_an_agent_without_proof_reads_none(desk: Room) -> None:
+async def test_an_agent_without_proof_reads_none(desk: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor is anything counted for whoever writes in an agent's name."""
     await some_work(desk)
+    monkeypatch.delattr(Reports, "facts")
     await desk.mail(ANNA, "#report")
     assert all("All together" not in text(m) for m in await mails(desk, "agent_receipt", ANNA))
 
