@@ -114,11 +114,6 @@ class Desk:
         forwarded, inner = forward.inside(raw, message, wanted, self.policy) if wanted else (None, b"")
         return Read(message, envelope, kind, keys, same_mail.content_hash(raw, message), order, forwarded, inner)
 
-    def counted(self, tx: Tx, read: Read, now: datetime) -> Read:
-        """With the figures it asks for: on a large desk to count takes longer than others may wait to write. Changes
-        nothing."""
-        return replace(read, looked=self.case(tx, read, now).facts.looked)
-
     def handle(self, tx: Tx, journal_id: int, read: Read, now: datetime) -> Decision | None:
         """Everything that follows from one mail, in the transaction of `tx`. None: somebody else has it."""
         tx.threads.serialise(names_of(read, self.policy))
@@ -241,12 +236,10 @@ class Desk:
         person = tx.second_addresses.person(writer.address) if self.policy.agent_for(writer.address) is None else ()
         author = (*person, writer)[0].address
         since = now - BUDGET_WINDOW
-        seen = tx.threads.seen(read.message.message_id, read.content)
+        seen = None if read.resumed else tx.threads.seen(read.message.message_id, read.content)
         if seen and same_mail.has_no_clock(read.message, now):
             # Nothing but the time tells tomorrow's alarm from a repetition of today's.
             seen = seen if now - tx.journal.get(seen.journal_id).received_at < REPEATED_WITHIN else None
-        if read.resumed:
-            seen = None
         if seen and not seen.same_content and (earlier := self._earlier(tx, seen.journal_id)):
             if same_mail.is_copy(earlier, read.message):
                 seen = replace(seen, same_content=True)
@@ -286,7 +279,6 @@ class Desk:
             disproven=disproven(read.message, read.envelope, self.policy),
             resumed=read.resumed,
             resumed_by=read.resumed_by,
-            looked=read.looked,
         )
         case = Case(
             message=read.message,
@@ -300,9 +292,9 @@ class Desk:
             order=read.order,
             forwarded=read.forwarded,
         )
-        return replace(case, facts=self._more_facts(tx, case))
+        return replace(case, facts=self._more_facts(tx, case, read.looked))
 
-    def _more_facts(self, tx: Tx, case: Case) -> Facts:
+    def _more_facts(self, tx: Tx, case: Case, looked: Found | None = None) -> Facts:
         """What only an agent's mail, or a question for own tickets, needs to be looked up."""
         flood = self.storms.flood(case.author.key, case.machine, case.now)
         facts, ticket = replace(case.facts, flood=flood), case.ticket
@@ -330,10 +322,9 @@ class Desk:
         domain = blocking.named_domain(case.order.commands)
         facts = replace(facts, of_domain=tx.contacts.of_domain(domain) if domain else 0)
         facts = replace(facts, named=tx.reads.current(named.number) if named else None)
-        address = second_address.named(case.order)
-        namesake = tx.second_addresses.namesake(address) if address else None
-        looked = facts.looked or tx.lookups.find(lookup.asked(case), lookup.SHOWN)
-        facts = replace(facts, looked=looked, namesake=namesake)
+        if address := second_address.named(case.order):
+            facts = replace(facts, namesake=tx.second_addresses.namesake(address))
+        facts = replace(facts, looked=looked or tx.lookups.find(lookup.asked(case), lookup.SHOWN))
         ids = [k.message_id for k in case.keys.found if k.message_id]
         entry, journal_id, notice = tx.outbox.answered(ids) or (0, 0, "")
         meant = journal_id if notice == Notice.AGENT_RECEIPT.value else 0
@@ -447,11 +438,6 @@ def _with_ticket(tx: Tx, known: thread.Known, number: int) -> thread.Known:
     """Beside what a mail names, this ticket, and where it was merged into."""
     more = tx.threads.known(thread.ThreadKeys(claims=(number,))).tickets
     return replace(known, tickets={**more, **known.tickets})
-
-
-def asks_figures(read: Read) -> bool:
-    """It is to be `counted` before it is decided about."""
-    return read.order.has(Verb.REPORT) and not read.envelope.archived
 
 
 def names_of(read: Read, policy: Policy) -> list[str]:

@@ -13,13 +13,14 @@ import logging
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
 from gateway.core.policy import Policy
+from gateway.core.verbs import Verb
 from gateway.errors import OversizeMail, StorageUnavailable
-from gateway.flow import Desk, Read, asks_figures, names_of
+from gateway.flow import Desk, Read, names_of
 from gateway.mail.message import Envelope
 from gateway.memory import LARGE, Memory, Pieces
 from storage import raw as raw_mail
@@ -55,6 +56,17 @@ class Waiting:
     """None: read it from the journal."""
     again: bool = False
     """An earlier run left it: each time it is begun is counted."""
+
+
+def asks_figures(read: Read) -> bool:
+    """It is read `with_figures` before it is decided about."""
+    return read.order.has(Verb.REPORT) and not read.envelope.archived
+
+
+def with_figures(tx: Tx, desk: Desk, read: Read, now: datetime) -> Read:
+    """A mail beside the figures it asks for, which on a large desk takes longer than others may wait to write. Changes
+    nothing."""
+    return replace(read, looked=desk.case(tx, read, now).facts.looked)
 
 
 class FatalMail(Exception):
@@ -227,7 +239,10 @@ class Worker:
         else:
             mail = waiting.mail
         async with asyncio.timeout(self._parse_seconds + GRACE_SECONDS):
-            return await loop.run_in_executor(self._readers, self._desk.read, *mail)
+            read = await loop.run_in_executor(self._readers, self._desk.read, *mail)
+        if asks_figures(read):
+            return await self._database.read(lambda tx: with_figures(tx, self._desk, read, self._clock()))
+        return read
 
     async def _handle(
         self,
@@ -292,9 +307,7 @@ class Worker:
 
     async def _decide(self, id: int, read: Read) -> None:
         now = self._clock()
-        if asks_figures(read):
-            read = await self._database.read(partial(self._desk.counted, read=read, now=now))
-        decision = await self._database.write(partial(self._desk.handle, journal_id=id, read=read, now=now))
+        decision = await self._database.write(lambda tx: self._desk.handle(tx, id, read, now))
         if decision is None:
             return
         self.decided += 1

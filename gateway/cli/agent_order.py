@@ -36,8 +36,8 @@ def run(args: argparse.Namespace) -> int:
     from gateway.cli import show, ticket_acts
     from gateway.cli.site import now, opened
     from gateway.errors import ReplydeskError
-    from gateway.flow import asks_figures
     from gateway.mail.message import Envelope
+    from gateway.worker import asks_figures, with_figures
     from storage import raw
 
     with opened(args) as site:
@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
         envelope = Envelope(SOURCE, agent.address, (to,), authenticated_as=agent.address)
         read, moment = site.desk.read(data, envelope), now()
         if asks_figures(read):
-            read = site.database.read_now(lambda tx: site.desk.counted(tx, read, moment))
+            read = site.database.read_now(lambda tx: with_figures(tx, site.desk, read, moment))
 
         def work(tx: Tx) -> Decision:
             id = tx.journal.append(envelope, raw.pack(data), moment)
