@@ -27,6 +27,7 @@ CONFIG = """\
 [gateway]
 database_url = "{url}"
 timezone = "Europe/Berlin"
+templates_dir = "."
 [[mailboxes]]
 address = "support@example.com"
 name = "Example Support"
@@ -132,9 +133,10 @@ class Shop:
         return said.err
 
 
-def make(tmp_path: Path, url: str, capsys: pytest.CaptureFixture[str] | None = None) -> Shop:
+def make(tmp_path: Path, url: str, capsys: pytest.CaptureFixture[str] | None = None, more: str = "") -> Shop:
+    """`more`: further tables of the settings."""
     file = tmp_path / "replydesk.toml"
-    file.write_text(CONFIG.format(url=url), "utf-8")
+    file.write_text(CONFIG.format(url=url) + more, "utf-8")
     settings = config.load(file)
     database = Database(url, settings.data_dir)
     desk = Desk(config.policy(settings, config.signing_keys(settings)), Templates())

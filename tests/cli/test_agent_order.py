@@ -1,4 +1,5 @@
-"""Every order of agents works at the shell: by `replydesk agent order`, and by a verb of its own where there is one."""
+"""`replydesk agent order`, and what docs/decide.md says of it; that each order does there what it does by mail is in
+`test_each_order.py`."""
 
 from __future__ import annotations
 
@@ -6,8 +7,6 @@ import json
 import re
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from gateway.cli import main
 from gateway.core.verbs import Verb
@@ -31,17 +30,6 @@ def test_the_document_names_each_order_and_commands_that_are_there() -> None:
     for _, commands in rows():
         for command in re.findall(r"`replydesk ([a-z]+ [a-z]+)", commands):
             assert main([*command.split(), "--help"]) == 0, command
-
-
-@pytest.mark.parametrize("verb", list(Verb))
-def test_each_order_has_a_story(verb: Verb) -> None:
-    """A story or a test of the desk gives it."""
-    told = [
-        *(PROJECT / "tests/walks").glob("*/story.toml"),
-        *(PROJECT / "tests/desk").glob("test_*.py"),
-        Path(__file__),
-    ]
-    assert any(re.search(rf"#{verb.value}\b", path.read_text("utf-8")) for path in told)
 
 
 def ordered(shop: Shop, typed: Any, text: str, *words: str) -> str:
