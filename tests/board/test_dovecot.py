@@ -8,6 +8,7 @@ from email import message_from_bytes
 from email import policy as email_policy
 from email.message import EmailMessage
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -206,12 +207,31 @@ async def test_agents_come_and_go(world: World) -> None:
     assert "Ännchen Müller" in world.folders()
     assert f"New ({LEAD.replace('.', '-')})" in world.folders()
     assert [m["Subject"] for m in world.mails("Anna Agent")] == ["mine"]
+    assert [m["Subject"] for m in world.mails("Ännchen Müller")] == ["[RD-1 · Ännchen Müller] Help"]
     assert "Bob Lead" not in world.folders()
     world.room.desk.policy = replace(policy, agents=(agents[1],))
     world.begin()
     await world.look()
     assert "Ännchen Müller" not in world.folders()
     assert {k: v for k, v in world.there().items() if v} == {k: v for k, v in (await world.wanted()).items() if v}
+
+
+async def test_folders_in_the_language_of_the_site(
+    server: dovecot_module.Dovecot, database: Database, clock: Clock, tmp_path: Path
+) -> None:
+    """Their names have umlauts, which travel in modified UTF-7: cards are written there, and moved there they order."""
+    gateway = {"operator": "root@example.com", "default_language": "de"}
+    root = f"Anträge-{uuid4().hex[:8]}"
+    made = room(database, clock, tmp_path, board={**ROOT_KEYS, "folder": root}, gateway=gateway)
+    world = World(made, server, root=root)
+    await world.room.mail(ERIKA)
+    await world.look()
+    assert world.there() == await world.wanted()
+    world.move(1, "Neu", "Gelöst")
+    await world.look()
+    assert (await world.room.read(lambda tx: tx.reads.get(1))).status is Status.SOLVED
+    assert [m["Subject"] for m in world.mails("Gelöst")] == ["[RD-1] Help"]
+    assert world.there() == await world.wanted()
 
 
 async def told(world: World) -> str:

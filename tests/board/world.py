@@ -98,7 +98,7 @@ class World:
 
     def folders(self) -> list[str]:
         with self.dovecot.client() as client:
-            lines = client.list(f'"{self.root}."', "*")[1]
+            lines = client.list(folder_name(f"{self.root}."), "*")[1]
         return sorted(
             decoded_name(re.sub(rb'^.*" "?(.*?)"?$', rb"\1", line).decode()).removeprefix(f"{self.root}.")
             for line in lines
