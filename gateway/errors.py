@@ -65,6 +65,13 @@ class LoginRefused(AccountError):
     """The server or the token endpoint does not want us: asking often does no good."""
 
 
+def cause_of(error: Exception) -> str:
+    """What an operator is told of a failure: an error of ours says it, of any other only the log has more."""
+    if isinstance(error, ReplydeskError):
+        return str(error)
+    return f"a fault of Replydesk ({type(error).__name__}), see the log"
+
+
 def fault(error: Exception) -> dict[str, object]:
     """The fields of a log record about a fault: its kind and its place.
 

@@ -26,7 +26,7 @@ from gateway.core.backoff import Backoff
 from gateway.core.board import CardSteps, SeenCard, WantedCard
 from gateway.core.card import Card, card
 from gateway.core.lifecycle import Status
-from gateway.errors import LoginRefused, ReplydeskError, StorageUnavailable, UnknownTicket, fault
+from gateway.errors import LoginRefused, ReplydeskError, StorageUnavailable, UnknownTicket, cause_of, fault
 from gateway.flow import Desk
 from gateway.mail.parse import extract_all
 from gateway.receive.imap import watch
@@ -329,8 +329,7 @@ class Keeper:
     async def _failed(self, error: Exception) -> float:
         """Write a failure down; how many seconds to wait."""
         delay = self._backoff.failed(watch.AFTER_REFUSAL_SECONDS if isinstance(error, LoginRefused) else 0.0)
-        told = isinstance(error, ReplydeskError)
-        cause = str(error) if told else f"a fault of Replydesk ({type(error).__name__}), see the log"
+        told, cause = isinstance(error, ReplydeskError), cause_of(error)
         fields = {"cause": cause, "again_in_seconds": round(delay, 1)}
         log.warning("the board cannot be kept", extra=fields if told else fields | {"fault": fault(error)})
         with contextlib.suppress(StorageUnavailable):

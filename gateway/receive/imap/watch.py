@@ -19,7 +19,7 @@ from gateway.config import Settings, oauth, read_secret
 from gateway.config.secret_files import Password
 from gateway.config.settings import ImapSettings
 from gateway.core.backoff import Backoff
-from gateway.errors import LoginRefused, ReplydeskError, StorageUnavailable, fault
+from gateway.errors import LoginRefused, ReplydeskError, StorageUnavailable, cause_of, fault
 from gateway.mail.message import address_key
 from gateway.memory import Memory
 from gateway.receive.imap.account import Account, After, Auth, Backlog, Credential, FolderProgress, FolderTask, Security
@@ -108,8 +108,7 @@ class Watch:
     async def _failed(self, error: Exception) -> float:
         """Write a failure down; how many seconds to wait."""
         delay = self._backoff.failed(AFTER_REFUSAL_SECONDS if isinstance(error, LoginRefused) else 0.0)
-        told = isinstance(error, ReplydeskError)
-        cause = str(error) if told else f"a fault of Replydesk ({type(error).__name__}), see the log"
+        told, cause = isinstance(error, ReplydeskError), cause_of(error)
         fields = {"source": self.source, "cause": cause, "again_in_seconds": round(delay, 1)}
         log.warning("look failed", extra=fields if told else fields | {"fault": fault(error)})
         with contextlib.suppress(StorageUnavailable):
