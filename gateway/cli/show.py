@@ -7,6 +7,7 @@ reaches a terminal with control characters in it. JSON is UTF-8 with times as IS
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
@@ -119,6 +120,10 @@ def _cut(cell: str) -> str:
     return found if len(found) <= CELL else found[: CELL - 1] + "…"
 
 
+def _is_moment(cell: str) -> bool:
+    return not cell or _MOMENT.fullmatch(cell) is not None
+
+
 def _dumped(value: Json) -> str:
     return json.dumps(value, ensure_ascii=False)
 
@@ -137,12 +142,18 @@ _MEANS = {
     "green": {"ok"},
 }
 """Colour → words that a cell is said in by it."""
-_NARROWEST = 8
-"""Columns a cell keeps at least."""
+_NARROWEST, _LEAST = 8, 5
+"""Columns a cell keeps as long as there are others to cut, and at all."""
+_MOMENT, _DAY = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d"), 10
+"""A moment is shown whole or as its day: half an hour says nothing."""
+_NARROW = 12
+"""What other columns are cut to before a moment becomes its day."""
+_DEAR = frozenset({"status", "state"})
+"""Columns that are cut half as soon, as the last one is: `Waiting on …` says nothing either."""
 
 
 def _on_a_terminal(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """One line a row, whatever the width: empty columns are left out, the widest are cut."""
+    """One line a row, whatever the width: empty columns are left out, the widest are cut, the last one half as soon."""
     from rich.cells import cell_len, set_cell_size
     from rich.console import Console
     from rich.text import Text
@@ -151,11 +162,20 @@ def _on_a_terminal(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Non
     kept = [n for n in range(len(columns)) if any(row[n] for row in rows)]
     shown = [[row[n] for n in kept] for row in (columns, *rows)]
     widths = [max(cell_len(cell) for cell in column) for column in zip(*shown, strict=True)]
-    while sum(widths) + 2 * (len(widths) - 1) > console.width and max(widths) > _NARROWEST:
-        widths[widths.index(max(widths))] -= 1
+    moments = {n for n, cells in enumerate(zip(*shown[1:], strict=True)) if all(map(_is_moment, cells))}
+    last = len(widths) - 1
+    dear = {last, *(n for n, name in enumerate(shown[0]) if name in _DEAR)}
+    while sum(widths) + 2 * last > console.width:
+        wide = [n for n, width in enumerate(widths) if width > (_DAY if n in moments else _NARROWEST)]
+        wide = wide or [n for n, width in enumerate(widths) if width > _LEAST and n not in moments]
+        if not wide:
+            break
+        widest = max(wide, key=lambda n: _NARROW if n in moments else widths[n] / (2 if n in dear else 1))
+        widths[widest] = _DAY if widest in moments else widths[widest] - 1
     for row in shown:
         line = Text(no_wrap=True, overflow="ignore")
-        for cell, width in zip(row, widths, strict=True):
+        for whole, width in zip(row, widths, strict=True):
+            cell = whole[:_DAY] if width == _DAY and _MOMENT.fullmatch(whole) else whole
             colour = next((c for c, words in _MEANS.items() if cell in words), "")
             fits = set_cell_size(cell, width - 1) + "…" if cell_len(cell) > width else set_cell_size(cell, width)
             # What there is none of alarms nobody.

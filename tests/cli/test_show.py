@@ -61,12 +61,31 @@ def test_columns_that_are_cut_stay_apart(monkeypatch: pytest.MonkeyPatch) -> Non
         ("id", "received", "from", "to"), [("7", "2026-11-28 08:54", "<kim@customer.example>", "support@ours.example")]
     )
     received, sender, to = plain(terminal).splitlines()[1].split()[1:]
-    assert received.startswith("2026-")
-    assert received.endswith("…")
+    assert received == "2026-11-28"
     assert sender.startswith("<kim")
     assert sender.endswith("…")
     assert to.startswith("sup")
     assert to.endswith("…")
+
+
+def test_what_a_ticket_is_about_can_be_read_at_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Addresses are cut before status and subject, and of a moment its day is left whole."""
+    monkeypatch.setenv("COLUMNS", "80")
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    row = (
+        "1",
+        "Waiting on us",
+        "2026-11-28 08:54",
+        "anna@example.com",
+        "erika.beispiel@example.net",
+        "It stopped. " * 9,
+    )
+    show.table(("number", "status", "last activity", "assignee", "requester", "subject"), [row])
+    shown = plain(terminal).splitlines()[1]
+    assert cell_len(shown) <= 80
+    assert " Waiting on us  2026-11-28  " in shown
+    assert "  It stopped. It sto" in shown
 
 
 def test_what_there_is_none_of_has_no_colour(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,14 @@ def test_a_catalog_is_as_make_messages_writes_it(file: Path, template: Catalog, 
     copy.write_bytes(file.read_bytes())
     messages.update(copy, template)
     assert copy.read_text("utf-8") == file.read_text("utf-8")
+
+
+def test_a_french_sign_never_begins_a_line() -> None:
+    """What stands behind a space in French (`:` `;` `?` `!` and guillemets) stands behind one that cannot break."""
+    [french] = (file for file in messages.catalogs() if "fr" in file.parts)
+    said = [m for m in messages.load(french) if m.id and not m.context]
+    texts = [t for m in said for t in (m.string if isinstance(m.string, tuple) else (m.string,))]
+    assert not [t for t in texts if re.search(r"« | [:;?!»](\s|$)", t)]
 
 
 def test_words_edited_since_they_were_compiled_are_read_anew(tmp_path: Path) -> None:
