@@ -24,11 +24,11 @@ from gateway.config.settings import ImapSettings
 from gateway.core import board, stale, token
 from gateway.core.backoff import Backoff
 from gateway.core.board import CardSteps, SeenCard, WantedCard
-from gateway.core.card import Card, card
+from gateway.core.card import Card, as_written_by, card
 from gateway.core.lifecycle import Status
 from gateway.errors import LoginRefused, ReplydeskError, StorageUnavailable, UnknownTicket, cause_of, fault
 from gateway.flow import Desk
-from gateway.mail.parse import extract_all
+from gateway.mail.parse import extract_all, parse
 from gateway.receive.imap import watch
 from gateway.receive.imap.account import Account
 from gateway.receive.imap.client import connect
@@ -282,7 +282,8 @@ class Keeper:
                 return None
             ticket, history = tx.reads.get(want.number), tx.reads.entries(want.number, limit=HISTORY)
             made = card(ticket, tuple(history), want.version, policy)
-            raws = {f.raw_sha256: tx.outbox.file(f.raw_sha256) for f in made.files}
+            wanted = {f.raw_sha256 for f in made.files} | made.written_in
+            raws = {sha: tx.outbox.file(sha) for sha in wanted}
             before = tx.board.news_of(want.number, [c.version for c in older])
             return made, {sha: data for sha, data in raws.items() if data is not None}, before
 
@@ -298,7 +299,7 @@ class Keeper:
                 made.outbound.message_id,
                 want.number,
                 want.version,
-                entry=made.entry,
+                entry=made.entry.id if made.entry else 0,
                 news=made.news,
                 view=view,
                 now=now,
@@ -316,6 +317,8 @@ class Keeper:
 
     def _rendered(self, made: Card, raws: dict[str, bytes]) -> bytes:
         """The whole mail, with its files."""
+        for sha in made.written_in & raws.keys():
+            made = as_written_by(made, parse(raws[sha]))
         message = self._desk.templates.write(made.outbound)
         files = []
         for sha, raw in raws.items():

@@ -5,13 +5,15 @@ The words are those of the entry, so that the notice says in both its parts the 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from gateway.core import formatted
 from gateway.core.case import Case
-from gateway.core.decision import Decision
+from gateway.core.decision import Decision, EntryDraft
 from gateway.core.notice import Notice, fitting
-from gateway.core.ticket import Role
+from gateway.core.ticket import Entry, Role
+from gateway.mail.message import Message
 
 SIZE_LIMIT = 40_000
 """Characters of markup; what is longer goes as text, so that a notice stays a light mail."""
@@ -24,9 +26,6 @@ def shown(case: Case, decision: Decision) -> Decision:
     told = any(n.notice is Notice.AGENT_NOTICE and not n.brief for n in decision.notices)
     if not told or decision.html or entry is None or entry.role is Role.AGENT or entry.sha256 != message.sha256:
         return decision
-    given = message.body_html.casefold()
-    if "<table" not in given and "cid:" not in given:
-        return decision
     files = fitting(decision.files, case.policy.max_attachment_bytes)
     along = {f.part for f in files if not f.linked}
     ids = {
@@ -34,10 +33,21 @@ def shown(case: Case, decision: Decision) -> Decision:
         for a in message.attachments
         if a.content_id and a.part in along and a.content_type.lower() in _PICTURES
     }
-    text = entry.reply_text or entry.body_text
-    html = formatted.keep(message.body_html, text, ids, lambda _: True, names=True)
-    if not html or len(html) > SIZE_LIMIT:
+    html = markup(message, entry, ids)
+    if not html:
         return decision
     in_place = {a.part: ids[a.content_id] for a in message.attachments if ids.get(a.content_id, "\0") in html}
     placed = tuple(replace(f, content_id=in_place.get(f.part, "")) for f in decision.files)
     return replace(decision, html=html, files=placed)
+
+
+def markup(message: Message, entry: Entry | EntryDraft, ids: Mapping[str, str]) -> str:
+    """What the mail of an entry says in markup, where its text alone would lose a table or a picture; else empty.
+
+    `ids` maps Content-IDs of the mail to those its pictures are sent under; of others their names stay.
+    """
+    given = message.body_html.casefold()
+    if "<table" not in given and "cid:" not in given:
+        return ""
+    html = formatted.keep(message.body_html, entry.reply_text or entry.body_text, ids, lambda _: True, names=True)
+    return html if len(html) <= SIZE_LIMIT else ""

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from gateway.core import statuses, token
+from gateway.core import as_written, entry_words, statuses, token
 from gateway.core.buttons import mailbox_of, plain_subject
 from gateway.core.compose import Scene, compose
 from gateway.core.notice import AttachedFile, Audience, Notice, NoticeRequest, Outbound
 from gateway.core.policy import Policy, as_address
 from gateway.core.ticket import Entry, EntryKind, Role, Ticket
-from gateway.mail.message import Address
+from gateway.mail.message import Address, Message
 
 SUBJECT_LENGTH = 160
+READ_FOR_TABLES = 2_000_000
+"""Bytes of attachments; with more the text alone is shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +30,18 @@ class Card:
     """The value of its field `board.FIELD`."""
     files: tuple[AttachedFile, ...]
     """The newest ones that fit."""
-    entry: int
-    """Id of the entry it is about; 0 without."""
+    entry: Entry | None
+    """What it is about."""
     news: int
     """Id of the newest mail of a customer that no agent has answered; 0 without."""
+
+    @property
+    def written_in(self) -> frozenset[str]:
+        """The raw mail whose tables are worth showing as tables: a customer's, and light enough to be read for it."""
+        entry = self.entry
+        if entry is None or entry.role is Role.AGENT or sum(a.size for a in entry.attachments) > READ_FOR_TABLES:
+            return frozenset()
+        return frozenset({entry.sha256} if entry.sha256 else ())
 
 
 def card(ticket: Ticket, history: tuple[Entry, ...], version: str, policy: Policy) -> Card:
@@ -60,9 +70,16 @@ def card(ticket: Ticket, history: tuple[Entry, ...], version: str, policy: Polic
         date=ticket.last_activity_at,
         files=(),
     )
-    return Card(
-        outbound, f"{ticket.number}.{version}", _files(history, policy), entry.id if entry else 0, news(history)
-    )
+    return Card(outbound, f"{ticket.number}.{version}", _files(history, policy), entry, news(history))
+
+
+def as_written_by(made: Card, message: Message) -> Card:
+    """The card with tables as tables, where the mail it is about has them."""
+    if made.entry is None:
+        return made
+    words = made.outbound.words
+    html = entry_words.marked_up(made.entry, as_written.markup(message, made.entry, {}), words.language)
+    return replace(made, outbound=replace(made.outbound, words=replace(words, html=html)))
 
 
 def news(history: tuple[Entry, ...]) -> int:

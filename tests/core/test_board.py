@@ -10,13 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core import board, token
+from gateway.core import card as cards
 from gateway.core.board import SeenCard, WantedCard
 from gateway.core.commands import Command, Order
 from gateway.core.hours import Hours
 from gateway.core.lifecycle import Status
-from gateway.core.ticket import Ticket
+from gateway.core.ticket import Entry, EntryKind, Role, Ticket
 from gateway.core.token import Keys, Named
 from gateway.core.verbs import Verb
+from gateway.mail.parse import parse
 from tests.conftest import NOW
 from tests.core.build import ANNA, BOB, EXAMPLES, KEYS, KIM, POLICY
 
@@ -186,3 +188,22 @@ def test_folder_names_are_one_folder_each(delimiter: str) -> None:
     found = board.folder_names(replace(POLICY, agents=agents), delimiter)
     assert len({name.casefold() for name in found.values()}) == len(found) == 6 + len(names)
     assert all(name.strip() and not set(name) & {delimiter, "/", "*", "%", "\t"} for name in found.values())
+
+
+def test_a_card_shows_a_table_as_one() -> None:
+    """As notices do: what is read on the board alone loses nothing by it."""
+    said = "Good morning,\n\nArticle | Price\nToner | 12.50"
+    mail = parse(
+        b"From: kim@customer.example\r\nMIME-Version: 1.0\r\nContent-Type: text/html; charset=utf-8\r\n\r\n"
+        b"<p>Good morning,</p><table><tr><th>Article</th><th>Price</th></tr>"
+        b"<tr><td>Toner</td><td align=right>12.50</td></tr></table><script>alert(1)</script>"
+    )
+    ticket = Ticket(7, Status.NEW, "Prices", KIM, POLICY.mailboxes[0].address, NOW, NOW)
+    entry = Entry(1, 7, EntryKind.CORRESPONDENCE, KIM, Role.REQUESTER, said, said, NOW, sha256="a" * 64)
+    made = cards.card(ticket, (entry,), "1", POLICY)
+    assert made.written_in == {"a" * 64}
+    html = cards.as_written_by(made, mail).outbound.words.html
+    assert '<td align="right">12.50</td>' in html
+    assert "alert" not in html
+    mine = cards.card(ticket, (replace(entry, role=Role.AGENT),), "1", POLICY)
+    assert mine.written_in == frozenset()
