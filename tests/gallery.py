@@ -49,6 +49,7 @@ SCREENS = (
     "journal list",
     "outbox list",
     "stats",
+    "top --once",
     "audit",
     "check",
     "agent list",
@@ -109,7 +110,9 @@ class Gallery:
         self.shown[-1][1].append(f"{name}-{look.name}")
 
     async def mails(self, language: str) -> None:
-        mails = Templates(brand=replace(PLAIN, name="Example Ltd", imprint="Example Ltd, 1 Sample Street"))
+        named = replace(PLAIN, name="Example Ltd", imprint="Example Ltd, 1 Sample Street")
+        mails = Templates(brand=named)
+        drawn = Templates(brand=replace(named, logo_url="https://help.example.com/logo.png"))
         for notice in Notice:
             outbound = examples.outbounds(notice, language)[0]
             if notice is Notice.AGENT_NOTICE:
@@ -119,7 +122,7 @@ class Gallery:
                 self.faults.append(f"{name}: {size} bytes")
             self.shown.append((f"{name}: {outbound.subject}", []))
             for look in MAIL_LOOKS:
-                await self.picture(name, html, look, RULES)
+                await self.picture(name, html if look.pictures else drawn.html(outbound), look, RULES)
             await self.picture(name, f"<pre style='{WRAPPED}'>{escape(text)}</pre>", replace(WINDOW, name="text"))
 
     async def pages(self, language: str) -> None:
@@ -136,7 +139,7 @@ class Gallery:
         for command, shown in terminal():
             name = "screen-" + "".join(c if c.isalnum() else "-" for c in command)
             self.shown.append((f"replydesk {command}", []))
-            await self.picture(name, shown, Look("80", 720, "dark"))
+            await self.picture(name, shown, Look("80", 800, "dark"))
 
     def index(self) -> None:
         rows = "".join(
