@@ -403,3 +403,20 @@ def test_preheader_is_the_beginning_of_the_text() -> None:
         text = "".join(word + rng.choice([" ", "\n", "  \n\n ", "-", "\u00a0", "\t"]) for word in words)
         shown = textwrap.shorten(text, 100, placeholder=" …")
         assert str(preheader(text)) == shown + PREHEADER_FILL * (100 - len(shown))
+
+
+@pytest.mark.parametrize("notice", Notice)
+def test_mail_is_drawn_by_words_engine(notice: Notice) -> None:
+    """Outlook on Windows knows tables, widths as attributes and padding of cells; of a link it draws no padding."""
+    html = Templates().html(examples.outbounds(notice, "de")[0])
+    style = html.partition("</style>")[2]
+    assert not re.search(
+        r"display: ?(flex|grid)|position:|float:|background-image|<(section|article|button|form)\b", style
+    )
+    assert all('role="presentation"' in table for table in re.findall(r"<table[^>]*>", style))
+    assert re.search(r'<table class="frame"[^>]* width="100%"', style)
+    assert '<!--[if mso]><table role="presentation" width="600"' in style
+    for cell in re.findall(r'<td class="cell[^>]*>', style):
+        assert "mso-padding-alt: 11px 22px" in cell
+        assert "border: 1px solid" in cell
+    assert len(html) <= 60_000
