@@ -130,8 +130,8 @@ compare:
 # Figures of docs/performance.md. The machine should do nothing else meanwhile.
 bench: setup
 	@uname -srm; nproc; uptime; grep -m1 "model name" /proc/cpuinfo || true
-	@for b in stages walk daemon flow parse receive send imap; do \
-		echo "== $$b"; $(BIN)/python tests/bench/bench_$$b.py || exit 1; done
+	@for b in stages walk daemon machines flow parse receive send imap growth; do \
+		echo "== $$b"; $(BIN)/python -m tests.bench.bench_$$b || exit 1; done
 
 # Other help desks, in a place of their own: they are measured beside us, and are no part of the project.
 bench-rivals: setup

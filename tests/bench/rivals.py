@@ -102,7 +102,7 @@ async def ours(load: list[bytes], stored: Path | None) -> dict[str, float]:
     return {"rate": found.walked, "cpu": found.cpu, "out": found.sent}
 
 
-async def theirs(script: str, load: list[bytes], stored: int) -> dict[str, float]:
+async def theirs(script: str, load: list[bytes], stored: int, kept: Path) -> dict[str, float]:
     folder = Path(tempfile.mkdtemp(prefix="rival-"))
     (folder / "in").mkdir()
     for n, raw in enumerate(load):
@@ -110,7 +110,7 @@ async def theirs(script: str, load: list[bytes], stored: int) -> dict[str, float
     relay = await asyncio.get_running_loop().create_server(Relay, "127.0.0.1", 0)
     Relay.taken.clear()
     port = relay.sockets[0].getsockname()[1]
-    words = [str(Path(__file__).with_name(script)), str(folder), str(folder / "in"), str(port), str(stored)]
+    words = [str(Path(__file__).with_name(script)), str(folder), str(folder / "in"), str(port), str(stored), str(kept)]
     try:
         process = await asyncio.create_subprocess_exec(str(PYTHON), *words, stdout=asyncio.subprocess.PIPE)
         said, _ = await process.communicate()
@@ -130,9 +130,10 @@ def main() -> None:
     words.add_argument("--write", action="store_true", help="put the table into docs/performance.md")
     asked = words.parse_args()
     load = mails(asked.n, random.Random(7))
-    store = None
-    if asked.stored:
-        store = Path(tempfile.mkdtemp(prefix="stored-"))
+    kept = Path(tempfile.mkdtemp(prefix="stored-"))
+    store = kept / "ours" if asked.stored else None
+    if store:
+        store.mkdir()
         prepared(asked.stored, store)
     found: dict[str, list[dict[str, float]]] = {"Replydesk": [], "django-helpdesk": [], "Roundup": []}
     for number in range(asked.r):
@@ -141,13 +142,14 @@ def main() -> None:
                 runs.append(asyncio.run(ours(load, store)))
             else:
                 script = "rival_helpdesk.py" if name == "django-helpdesk" else "rival_roundup.py"
-                runs.append(asyncio.run(theirs(script, load, asked.stored)))
+                runs.append(asyncio.run(theirs(script, load, asked.stored, kept / "roundup")))
             last = runs[-1]
             print(
                 f"{number + 1} {name:16} load {os.getloadavg()[0]:4.1f}  {last['rate']:6.1f} mails/s  "
                 f"{last['cpu']:6.2f} ms CPU a mail  {last['out']:.2f} out",
                 flush=True,
             )
+    shutil.rmtree(kept, ignore_errors=True)
     middle = {
         name: {key: statistics.median(run[key] for run in runs) for key in runs[0]} for name, runs in found.items()
     }
