@@ -52,7 +52,7 @@ SCREENS = (
     "top --once",
     "audit",
     "check",
-    "agent list",
+    "agent --help",
     "contact list",
     "ticket shwo 1",
     "--help",

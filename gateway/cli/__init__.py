@@ -35,7 +35,7 @@ NOUNS: dict[str, str] = {
     "dns": "say what DNS has for our domains, and what to set",
     "send-test": "send one mail through the relay now, and say what came of it",
     "board": "show how the folders of tickets are kept, or have every card written anew",
-    "agent": "make the line that lets an agent sign in by SMTP",
+    "agent": "let an agent sign in by SMTP, be away, or order something",
     "dkim": "print the DNS record for the key that signs our mail, or make the key",
     "explain": "say what would happen to a mail, and why; nothing is changed",
     "replay": "decide the mails of a time anew, and say what would differ; nothing is changed",
