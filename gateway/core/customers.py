@@ -83,15 +83,18 @@ def stranger_signed(case: Case) -> Decision:
     decision = _attach(case, ticket, Role.STRANGER, Reason.STRANGER_SIGNED, (flag,))
     if case.policy.is_own(case.author.address):
         return decision
-    joined = (Joined(case.author, confirmed=False, sees=_side_of_mark(case, ticket)), *decision.change.joined)
-    return replace(decision, change=replace(decision.change, joined=joined))
+    sees = _side_of_mark(case, ticket)
+    joined = (Joined(case.author, confirmed=False, sees=sees), *decision.change.joined)
+    # It is an answer to those whose mail it shows, from elsewhere perhaps: no other customer reads it.
+    entry = replace(decision.entry, side=sees[0]) if decision.entry and sees else decision.entry
+    return replace(decision, entry=entry, change=replace(decision.change, joined=joined))
 
 
 def _side_of_mark(case: Case, ticket: Ticket) -> tuple[int, ...]:
     """Whose mail of ours a stranger holds: they read what those read."""
     number = next((k.number for k in case.keys.found if k.number and k.number != ticket.number), 0)
     people = (p for p in ticket.people if p.sees and number in p.sees)
-    return next((p.sees for p in people), ())
+    return sides.handed_on(next((p.sees for p in people), ()))
 
 
 def stranger_unsigned(case: Case) -> Decision:
@@ -371,7 +374,7 @@ def _company(case: Case, ticket: Ticket | None) -> tuple[Joined, ...]:
     there = {a.key for a in (ticket.requester, *ticket.participants, *ticket.advisers)} if ticket else set()
     known = there | {case.author.key, *(a.key for a in case.facts.person)}
     # Whoever is brought along reads what the author reads.
-    mine = sides.given(ticket, case.author.key) if ticket else ()
+    mine = sides.handed_on(sides.given(ticket, case.author.key)) if ticket else ()
     joined: dict[str, Joined] = {}
     for address in (*case.message.from_[1:], *(*case.message.to, *case.message.cc)[: about_mail.COMPANY]):
         key = address.key

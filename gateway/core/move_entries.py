@@ -65,9 +65,10 @@ def merge_doubt(ticket: Ticket, into: Ticket) -> str:
     """What must be asked before customers read each other or get the same answers, as a code; empty where all are the
     same."""
     if not sides.requesters_differ(ticket, into):
-        one, other = ({a.key: a.address for a in sides.people(t)} for t in (ticket, into))
+        one, other = ({a.key: a.address for a in sides.people(t) if sides.owns(t, a.key)} for t in (ticket, into))
         new = ", ".join(a for k, a in {**one, **other}.items() if not (k in one and k in other))
-        return code("merge_brings", new, f"#{ticket.number}, #{into.number}") if new else ""
+        if new or not (sides.is_shared(ticket) or sides.is_shared(into)):
+            return code("merge_brings", new, f"#{ticket.number}, #{into.number}") if new else ""
     return code(
         "merge_differs", *(f"#{t.number} ({', '.join(a.shown for a in sides.people(t))})" for t in (ticket, into))
     )
@@ -77,14 +78,15 @@ def merge(by: orders.OrderContext, into: Ticket) -> Decision:
     """All of this ticket goes to another one; replies to it follow."""
     ticket = by.ticket
     apart = sides.requesters_differ(ticket, into)
-    joined = tuple(
-        Joined(a, sees=sides.after_merge(ticket, into, a.key) if apart else ())
-        for a in sides.people(ticket)
-        if not into.knows(a.address) or (apart and a.key != into.requester.key)
-    )
+    joined = _brought(ticket, into)
     new = tuple(j for j in joined if not into.knows(j.address.address))
     asked = tuple(advisers.made(a) for a in ticket.advisers if not into.is_adviser(a.key))
-    told = tuple(NoticeRequest(Notice.MERGED, a, Audience.CUSTOMER) for a in sides.people(ticket))
+    # Whom an earlier merge keeps apart goes on under the reference they know.
+    told = tuple(
+        NoticeRequest(Notice.MERGED, a, Audience.CUSTOMER)
+        for a in sides.people(ticket)
+        if apart or sides.owns(ticket, a.key)
+    )
     undo = orders.before(replace(by, ticket=into), Order(), None, into.status)
     return _moved(
         "merged",
@@ -111,6 +113,20 @@ def merge(by: orders.OrderContext, into: Ticket) -> Decision:
         else None,
         told,
     )
+
+
+def _brought(ticket: Ticket, into: Ticket) -> tuple[Joined, ...]:
+    """Who takes part in a ticket that another one is merged into, with what they read from now on."""
+    if sides.requesters_differ(ticket, into):
+        return tuple(
+            Joined(a, sees=sides.after_merge(ticket, into, a.key))
+            for a in sides.people(ticket)
+            if not into.knows(a.address) or a.key != into.requester.key or sides.given(ticket, a.key)
+        )
+    if not sides.is_shared(ticket):
+        return tuple(Joined(a) for a in sides.people(ticket) if not into.knows(a.address))
+    people = {a.key: a for a in (*sides.people(into), *sides.people(ticket))}
+    return tuple(Joined(a, sees=sides.after_joining(ticket, into, key)) for key, a in people.items())
 
 
 def move(by: orders.OrderContext, entry: Entry, into: Ticket) -> Decision:

@@ -27,6 +27,16 @@ def given(ticket: Ticket, key: str) -> tuple[int, ...]:
     return next((p.sees for p in ticket.people if p.address.key == key), ())
 
 
+def owns(ticket: Ticket, key: str) -> bool:
+    """Whether they read the ticket's own side: no merge keeps them apart from it."""
+    return 0 in sees(ticket, key)
+
+
+def handed_on(mine: tuple[int, ...]) -> tuple[int, ...]:
+    """Of the sides somebody reads those that whom they bring along reads as well: not what was for them alone."""
+    return tuple(side for side in mine if side > -_ALONE)
+
+
 def sees(ticket: Ticket, key: str) -> frozenset[int]:
     """The sides a person may read; none for who takes no part."""
     if not ticket.knows(key):
@@ -92,6 +102,16 @@ def after_merge(source: Ticket, into: Ticket, key: str) -> tuple[int, ...]:
     # Who came to the other ticket by an earlier merge still reads no more of it than before.
     there = given(into, key) or (0, -into.number)
     return tuple(dict.fromkeys((*there, *mine))) if into.knows(key) else (*mine, -into.number)
+
+
+def after_joining(source: Ticket, into: Ticket, key: str) -> tuple[int, ...]:
+    """The same after two tickets of one customer became one: what is their own in either is in both, and whoever an
+    earlier merge keeps apart stays so."""
+    there, here = (given(t, key) or ((0, -t.number) if t.knows(key) else ()) for t in (into, source))
+    own = (-source.number,) if 0 in (*there, *here) else ()
+    # What was for the requester alone stays theirs.
+    mine = (alone(source.number),) if key == source.requester.key else ()
+    return tuple(dict.fromkeys((*there, *here, -into.number, *own, *mine)))
 
 
 def of_reader(ticket: Ticket, own: Ticket, key: str) -> Ticket:

@@ -118,7 +118,8 @@ class Ticket:
     @property
     def participants(self) -> tuple[Address, ...]:
         """Confirmed people on the customer's side, the requester not among them."""
-        return tuple(p.address for p in self.people if p.confirmed and not p.follower)
+        there = (p.address for p in self.people if p.confirmed and not p.follower)
+        return tuple(a for a in there if a.key != self.requester.key)
 
     @property
     def unconfirmed(self) -> tuple[Address, ...]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from gateway.core import commands, move_entries, orders, sides
 from gateway.core.decision import EntryDraft
+from gateway.core.notice import Audience
 from gateway.core.ticket import EntryKind, Participant, Role, Ticket
 from tests.conftest import NOW
 from tests.core.build import ANNA, KIM, LEE, MALLORY, POLICY, entry, participant, ticket
@@ -44,6 +45,23 @@ def test_a_merged_ticket_is_merged_again() -> None:
     assert sides.sees(third, MALLORY.key) == {0, -3, ALONE[3]}
     assert sides.sees(third, KIM.key) == {1, -1, -3, ALONE[1]}
     assert sides.sees(third, LEE.key) == {2, -2, -1, -3, ALONE[2]}
+
+
+def test_a_merged_ticket_goes_into_another_of_the_same_customer() -> None:
+    """Whose both are reads both, and whoever takes part in one with them; whom the first merge kept apart stays apart,
+    goes on under the own reference, and need not be told."""
+    into = ticket(3, requester=KIM, people=(participant(MALLORY),))
+    third = merged(BOTH, into)
+    assert sides.sees(third, KIM.key) == {0, -3, -1, ALONE[1], ALONE[3]}
+    assert sides.sees(third, MALLORY.key) == {0, -3, -1}
+    assert sides.sees(third, LEE.key) == {2, -2, -1, -3, ALONE[2]}
+    assert (sides.face(third, KIM.key), sides.face(third, LEE.key)) == (3, 2)
+    assert third.participants == (MALLORY, LEE)
+    by = orders.OrderContext(BOTH, POLICY.agents[0], POLICY, NOW)
+    told = [n.recipient.key for n in move_entries.merge(by, into).notices if n.audience is Audience.CUSTOMER]
+    assert told == [KIM.key]
+    assert move_entries.merge_doubt(BOTH, into).startswith("merge_brings\t" + MALLORY.address)
+    assert move_entries.merge_doubt(BOTH, replace(into, people=())).startswith("merge_differs\t")
 
 
 def test_two_tickets_of_one_customer_have_no_sides() -> None:

@@ -384,6 +384,8 @@ class World:
         was = before.get(decision.ticket)
         if author in AGENTS and was and not decision.moved:
             self.together(decision, was)
+        if decision.moved and not decision.moved.entries and was:
+            self.one_matter(before[decision.moved.source], was)
         if decision.same:
             self.one_person(decision.same, before)
         if said not in self.audience:
@@ -398,6 +400,25 @@ class World:
             self.audience[said] |= {party(a.address) for a in (requester, *people)}
         elif author not in (*AGENTS, *ADVISERS) and decision.ticket:
             self.shared(said, author, decision.ticket)
+
+    def one_matter(self, source: Ticket, into: Ticket) -> None:
+        """Two tickets of one customer became one, as an agent wanted: those of either read both, whom an earlier merge
+        keeps apart do not."""
+        if sides.requesters_differ(source, into):
+            return
+        own = {party(a.address) for t in (source, into) for a in sides.people(t) if sides.owns(t, a.key)}
+        seen = [
+            e
+            for e in self.read(lambda tx: tx.reads.entries(into.number))
+            if e.kind is EntryKind.CORRESPONDENCE and e.side in (0, -source.number, -into.number)
+        ]
+        texts = (source.subject, into.subject, *(f"{e.body_text} {e.attachments}" for e in seen))
+        for one in own:
+            self.near[one] |= own | {party(a) for a in OUTSIDE for text in texts if a in text}
+            self.near[one] |= {party(e.author.address) for e in seen}
+        for word in TOKEN.findall("\n".join(texts)):
+            if word not in self.only:
+                self.audience[word] |= own
 
     def main(self, address: str) -> str:
         """Where somebody is written to."""
@@ -432,7 +453,7 @@ class World:
             # Who shows a mark of somebody's mail is read by those, address and all.
             for one in (ticket.requester, *ticket.participants):
                 self.near[party(one.address)] |= {party(HOME)}
-                if not sides.given(ticket, one.key):
+                if sides.owns(ticket, one.key):
                     self.near[party(HOME)] |= {party(one.address)}
         # What comes from a further address is the person's: those around the main one read it.
         mine = {party(author), *(party(a.address) for a in self.read(lambda tx: tx.second_addresses.person(author)))}
@@ -447,7 +468,7 @@ class World:
         named += [Address(self.main(a.address)) for a in named]
         if not named:
             return
-        own = [a for a in (ticket.requester, *ticket.participants) if not sides.given(ticket, a.key)]
+        own = [a for a in (ticket.requester, *ticket.participants) if sides.owns(ticket, a.key)]
         parties = {party(a.address) for a in (*own, *named)}
         for one in parties:
             self.near[one] |= parties
