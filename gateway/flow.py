@@ -239,7 +239,7 @@ class Desk:
         seen = None if read.resumed else tx.threads.seen(read.message.message_id, read.content)
         if seen and same_mail.has_no_clock(read.message, now):
             # Nothing but the time tells tomorrow's alarm from a repetition of today's.
-            seen = seen if now - tx.journal.get(seen.journal_id).received_at < REPEATED_WITHIN else None
+            seen = seen if abs(now - tx.journal.get(seen.journal_id).received_at) < REPEATED_WITHIN else None
         if seen and not seen.same_content and (earlier := self._earlier(tx, seen.journal_id)):
             if same_mail.is_copy(earlier, read.message):
                 seen = replace(seen, same_content=True)
@@ -379,7 +379,9 @@ class Desk:
     @staticmethod
     def _is_twin(tx: Tx, case: Case, ticket: Ticket) -> bool:
         """The same text under the same subject, a moment before: somebody pressed twice."""
-        if case.now - ticket.created_at > TWICE or base_subject(ticket.subject) != base_subject(case.message.subject):
+        if abs(case.now - ticket.created_at) > TWICE or base_subject(ticket.subject) != base_subject(
+            case.message.subject
+        ):
             return False
         return tx.reads.entries(ticket.number)[0].body_text == case.message.body_text
 

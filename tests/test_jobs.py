@@ -199,6 +199,7 @@ async def test_fired_twice_at_once_by_two_daemons(database_url: str, clock: Cloc
         ("digest", NOW + timedelta(hours=22)),
         ("review", NOW + timedelta(hours=22)),
         ("report", datetime(2026, 4, 1, 7, 30, tzinfo=UTC)),
+        ("audit", NOW + timedelta(hours=17, minutes=40)),
     ],
 )
 async def test_a_clock_that_was_wrong(

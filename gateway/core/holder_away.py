@@ -43,7 +43,7 @@ def also(case: Case, decision: Decision) -> Decision:
         return decision
     notes = (e.created_at for e in case.facts.history if e.kind is EntryKind.AUTOMATIC and e.author.key in agent.keys)
     drafts = (d.at for d in case.facts.drafts if d.doubt in _NOTES and d.ticket == ticket.number)
-    if any(case.now - at < AGAIN for at in (*notes, *drafts)):
+    if any(abs(case.now - at) < AGAIN for at in (*notes, *drafts)):
         return decision
     remark = code("holder_away", agent.name or agent.address)
     told = audience.tell("holder_away", case.policy, ticket, remarks=(remark,), but=agent)

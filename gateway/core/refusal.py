@@ -112,13 +112,14 @@ def seems_automatic(on: AgentCase) -> Decision | None:
     now, said, left_at = case.now, case.facts.said, case.facts.left_at
     if is_lifted(case) or case.order.commands:
         return None
-    after = now - left_at if left_at else None
+    # What is yet to come was written down by a clock that was wrong.
+    after = now - left_at if left_at and left_at <= now else None
     words = _letters(outgoing_text.without_signature(case.order.text))
     same = [s for s in said if words and words == _letters(s.text)]
-    twice = any(s.ticket == on.ticket.number and now - s.at < AGAIN for s in same)
+    twice = any(s.ticket == on.ticket.number and abs(now - s.at) < AGAIN for s in same)
     if twice or (same and after is not None and after < SOON):
         why = code("same_words", same[0].ticket)
-    elif after is not None and after < AT_ONCE and any(now - s.at < AGAIN for s in said):
+    elif after is not None and after < AT_ONCE and any(abs(now - s.at) < AGAIN for s in said):
         why = code("at_once", round(after.total_seconds()))
     else:
         return None

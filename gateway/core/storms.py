@@ -129,9 +129,9 @@ class Storms:
                 found = self._alike.get((group, words(message)))
                 if found is None or message.attachments:
                     continue
-                since = now.timestamp() - budget.minutes * 60
-                others = sum(1 for key, at in found.seen.items() if key != author and at > since)
-                if others >= budget.count * factor and found.last > since:
+                span, moment = budget.minutes * 60, now.timestamp()
+                others = sum(1 for key, at in found.seen.items() if key != author and abs(moment - at) < span)
+                if others >= budget.count * factor and abs(moment - found.last) < span:
                     return Robot(group, found.ticket, others + 1, not found.told)
         return None
 

@@ -1,6 +1,7 @@
 """At most so many in any span of time: the sliding window of budgets, logins and requests.
 
-A moment counts while it is younger than the span. Pure: the time is given, never read.
+A moment counts while it is younger than the span. One that is further ahead than that was written down by a clock that
+was wrong, and counts for nothing. Pure: the time is given, never read.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ class Window:
     def is_full(self, key: str, now: float) -> bool:
         seen = self._seen.get(key, ())
         # Only so many are kept, in order: when the oldest of them counts, all do.
-        return len(seen) >= self.count and (not seen or now - seen[0] < self.seconds)
+        return len(seen) >= self.count and (not seen or abs(now - seen[0]) < self.seconds)
 
     def add(self, key: str, now: float) -> None:
         """Count one, whether the window is full or not."""
@@ -68,4 +69,4 @@ class Window:
 
 
 def _within(moments: Iterable[float], now: float, seconds: float) -> int:
-    return sum(1 for moment in moments if now - moment < seconds)
+    return sum(1 for moment in moments if abs(now - moment) < seconds)

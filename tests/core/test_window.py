@@ -79,3 +79,13 @@ def test_a_window_forgets_the_key_not_seen_for_longest() -> None:
     window.take("c", 0.0)
     assert not window.take("a", 0.0)
     assert window.take("b", 0.0)
+
+
+def test_what_a_clock_that_was_wrong_wrote_down_counts_for_nothing() -> None:
+    """Two months ahead it had filled every window; daemons whose clocks differ a little count together."""
+    assert not Budget(1, 10).is_spent(ago(-60 * 24 * 60), NOW)
+    assert Budget(1, 10).is_spent(ago(-1), NOW)
+    window = Window(1, 60)
+    window.add("a", 5_000_000.0)
+    assert window.take("a", 30.0)
+    assert not window.take("a", 29.0)
