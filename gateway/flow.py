@@ -139,12 +139,11 @@ class Desk:
             if not archived:
                 self.operator.held(tx, journal_id, decision.hold, now)
             return decision
-        inside = (read.forwarded_raw, *(i.raw for i in case.facts.forwards.values()))
-        self.keep_inside(tx, decision, inside, now)
-        applied = self.effects.apply(tx, decision, f"journal:{journal_id}", now, journal_id=journal_id)
+        self.keep_inside(tx, decision, (read.forwarded_raw, *(i.raw for i in case.facts.forwards.values())), now)
+        applied = self.effects.apply(tx, decision, _cause(journal_id, now), now, journal_id=journal_id)
         for n, order in enumerate(further, 1):
             also = decide(self.case(tx, replace(read, order=order), now))
-            self.effects.apply(tx, also, f"journal:{journal_id}:{n}", now, journal_id=journal_id)
+            self.effects.apply(tx, also, f"{_cause(journal_id, now)}:{n}", now, journal_id=journal_id)
         number = applied.ticket.number if applied else decision.ticket or None
         entry = applied.entry.id if applied and applied.entry else None
         if not archived:
@@ -202,7 +201,7 @@ class Desk:
         if decision.entry or decision.new or decision.undo:
             decision = replace(decision, sends=draft.id)
         self.keep_inside(tx, decision, (read.forwarded_raw,), now)
-        applied = self.effects.apply(tx, decision, f"journal:{journal_id}", now, journal_id=draft.id)
+        applied = self.effects.apply(tx, decision, _cause(journal_id, now), now, journal_id=draft.id)
         number = applied.ticket.number if applied else decision.ticket or None
         entry = applied.entry.id if applied and applied.entry else None
         why = decision.why.lines
@@ -328,12 +327,16 @@ class Desk:
         ids = [k.message_id for k in case.keys.found if k.message_id]
         entry, journal_id, notice = tx.outbox.answered(ids) or (0, 0, "")
         meant = journal_id if notice == Notice.AGENT_RECEIPT.value else 0
-        facts = replace(self._draft_facts(tx, case, facts, meant), answers=notice)
+        # Restored or erased: it may have been a receipt, and about something else than what is the newest now.
+        nearest = next((id for id in ids if (mark := self.policy.own_message_id(id)) and mark.holder), "")
+        is_lost = bool(nearest) and tx.outbox.answered([nearest]) is None
+        facts = replace(self._draft_facts(tx, case, facts, meant, is_lost), answers=notice)
         if ticket is None:
             lists = any(k.holder and not k.number and k.message_id for k in case.keys.found)
             return replace(facts, lost_list=bool(number and lists and not notice))
         history = tx.reads.entries(ticket.number)
-        act = tx.acts.newest(ticket.number, case.agent.keys, meant) if case.order.has(Verb.UNDO) else None
+        undoes = case.order.has(Verb.UNDO) and not is_lost
+        act = tx.acts.newest(ticket.number, case.agent.keys, meant) if undoes else None
         marked = {ticket.number, *(k.number for k in case.keys.found if k.holder and k.number)}
         written = min(case.message.date or case.now, case.now)
         return replace(
@@ -406,8 +409,9 @@ class Desk:
                 found[entry.id] = Inside(inner, message, raw)
         return found
 
-    def _draft_facts(self, tx: Tx, case: Case, facts: Facts, answered: int) -> Facts:
-        """The agent's drafts, and the one that is meant: whose receipt is answered, that is named, or the only one."""
+    def _draft_facts(self, tx: Tx, case: Case, facts: Facts, answered: int, is_lost: bool) -> Facts:
+        """The agent's drafts, and the one that is meant: whose receipt is answered, that is named, or the only one;
+        not where the mail that is answered is lost."""
         assert case.agent is not None  # for mypy: asked for agents only
         keys, order = case.agent.keys, case.order
         waiting = tx.drafts.waiting(facts.now, keys)
@@ -415,7 +419,8 @@ class Desk:
             waiting = [replace(d, subject=self.subject(tx, d)) for d in waiting]
         meant = int(order.argument(Verb.SEND) or 0) or answered
         draft = tx.drafts.find(meant, keys) if meant else None
-        if draft is None and order.has(Verb.SEND) and not order.argument(Verb.SEND) and len(waiting) == 1:
+        alone = order.has(Verb.SEND) and not order.argument(Verb.SEND) and not is_lost
+        if draft is None and alone and len(waiting) == 1:
             draft = waiting[0]
         return replace(facts, drafts=tuple(waiting), draft=draft)
 
@@ -434,6 +439,11 @@ TWICE = timedelta(minutes=10)
 QUOTABLE = 200
 """Entries of a ticket a quotation is compared with."""
 NUMBERED = (Verb.MERGE, Verb.MOVE, Verb.REOPEN, Verb.SHOW)
+
+
+def _cause(journal_id: int, now: datetime) -> str:
+    """With the moment, for after a restore numbers of the journal come again: two mails would share a Message-ID."""
+    return f"journal:{journal_id}:{now.isoformat()}"
 
 
 def _with_ticket(tx: Tx, known: thread.Known, number: int) -> thread.Known:

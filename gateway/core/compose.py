@@ -54,7 +54,7 @@ class Scene:
 
     now: datetime
     cause: str
-    """What it was decided for (`journal:17`, `act:…`): with recipient and notice it names this one mail."""
+    """What it was decided for, and when (`journal:17:…`, `act:…`): with recipient and notice it names this one mail."""
     ticket: Ticket | None = None
     entry: Entry | None = None
     """The entry this is about."""

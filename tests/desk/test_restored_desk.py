@@ -192,3 +192,45 @@ async def test_old_links_and_bounces_reach_nothing_of_eva(after: tuple[Room, Los
         contact = await room.read(lambda tx, who=who: tx.contacts.find(who))
         assert contact is None or contact.undeliverable_since is None
     assert await room.write(lambda tx: acts.close_by_link(room.desk, tx, evas, now))
+
+
+@pytest.fixture
+async def gone_back(sqlite_url: str, clock: Clock, tmp_path: Path) -> AsyncIterator[tuple[Room, bytes, bytes]]:
+    """Tickets that the backup has, and what Anna holds of after it: the receipt for a tag, and the one for a draft."""
+    file = Path(sqlite_url.removeprefix("sqlite:///"))
+    room = make_room(Database(sqlite_url, tmp_path), clock, tmp_path)
+    await room.mail(FIRST, "Hello.")
+    await room.mail(UWE, "What do I earn?", subject="Salary")
+    await room.database.close()
+    shutil.copy(file, tmp_path / "backup")
+    room = make_room(Database(sqlite_url, tmp_path), clock, tmp_path)
+    held = []
+    for order in ("#tag urgent", "#merge 2"):
+        await room.answer(1, order)
+        row = max(await room.outbox(recipient=ANNA), key=lambda r: r.id)
+        held.append(await room.read(lambda tx, id=row.id: tx.outbox.message(id)))
+    await room.database.close()
+    clock.forward(hours=1)
+    restore(Database(sqlite_url, tmp_path), tmp_path / "backup", clock.now)
+    room = make_room(Database(sqlite_url, tmp_path), clock, tmp_path)
+    yield room, *held
+    await room.database.close()
+
+
+async def test_an_old_receipt_takes_back_no_other_order(gone_back: tuple[Room, bytes, bytes]) -> None:
+    """Its mail is not here (any more), and the new one that has its place in the journal has another id."""
+    room, tagged, _ = gone_back
+    await room.answer(1, "#close")
+    assert str(message_from_bytes(tagged)["Message-ID"]) not in await letters(room, ANNA)
+    await room.raw_mail(reply_to(tagged, ANNA, "#undo"), ANNA)
+    assert (await room.read(lambda tx: tx.reads.get(1))).closed_by == "agent"
+    assert "nothing of yours" in " ".join((await letters(room, ANNA)).split())
+
+
+async def test_an_old_receipt_sends_no_other_draft(gone_back: tuple[Room, bytes, bytes]) -> None:
+    """However few drafts wait."""
+    room, _, merges = gone_back
+    await room.answer(2, "I am out of the office until Monday.")
+    await room.raw_mail(reply_to(merges, ANNA, "#send"), ANNA)
+    assert await room.outbox(recipient=UWE, notice="reply") == []
+    assert [d.ticket for d in await room.read(lambda tx: tx.drafts.waiting(room.clock.now))] == [2]
