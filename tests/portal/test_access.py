@@ -77,6 +77,14 @@ async def test_a_registration_link_acts_once(site: Site) -> None:
     assert (await site.sign_in(site.browser(), ERIKA)).status == 303
 
 
+async def test_a_scanner_uses_up_no_registration(site: Site) -> None:
+    """What looks at every link of a mail before its reader does, with GET and HEAD, leaves it as it is."""
+    await site.mail(ERIKA, "Hello")
+    path = await site.link(ERIKA, "register")
+    assert [(await site.browser().ask(m, path)).status for m in ("GET", "HEAD", "GET", "GET")] == [200] * 4
+    await site.customer(ERIKA)
+
+
 async def test_an_expired_or_cut_link_offers_a_new_one(site: Site) -> None:
     """Expired is 410, nonsense 404; each offers to send another link."""
     await site.mail(ERIKA, "Hello")
