@@ -28,6 +28,7 @@ from gateway.clock.liveness import Sources
 from gateway.clock.metrics import Metrics
 from gateway.clock.vitals import Vitals
 from gateway.config import Settings
+from gateway.config.beforehand import try_files
 from gateway.config.only_one import only_one
 from gateway.errors import ConfigError, ReplydeskError, StorageUnavailable
 from gateway.life import build_desk, either, faults, now, running
@@ -122,6 +123,7 @@ async def _until(stop: asyncio.Event, changed: asyncio.Event, settings: Settings
 def _read_again(settings: Settings) -> Settings:
     """The settings as they are now, and all files they name tried. Raises what a start would."""
     new = config.load(settings.file)
+    try_files(new)
     build_desk(new)
     if new.templates_dir:
         PageTemplates(new.templates_dir, ZoneInfo(new.gateway.timezone)).check()
@@ -172,9 +174,11 @@ async def _start(
 ) -> None:
     if begun is not None:
         stack.callback(begun.kill)
+    listeners.check(settings, given)
     stack.enter_context(only_one(settings))
     older_secret = config.has_secret(settings)
-    desk = build_desk(settings)
+    desk, relay = build_desk(settings), transport(settings)
+    listeners.tried(settings)
     database = Database(config.database_url(settings), settings.data_dir)
     stack.push_async_callback(database.close)
     if await asyncio.to_thread(migrate, database) and older_secret:
@@ -182,7 +186,7 @@ async def _start(
 
     memory = Memory(settings.limits.memory_bytes) if begun is None else part_of_memory(settings)
     stack.callback(memory.close)
-    sender = Sender(database, transport(settings), desk, settings, now, _holder(settings), memory)
+    sender = Sender(database, relay, desk, settings, now, _holder(settings), memory)
     await stack.enter_async_context(running(sender.run(), partial(sender.drain, SEND_SECONDS)))
     context = JobContext(database, desk, now, settings, sender.wake)
     sources = Sources(database, desk, now, sender.wake, watch.alarm_after(settings) | keeper.alarm_after(settings))
@@ -203,7 +207,6 @@ async def _start(
     await stack.enter_async_context(running(vitals.watch()))
     await _open_metrics(stack, settings, metrics)
 
-    listeners.check(settings, given)
     app = portal.app(desk, database, settings, now, partial(_health, vitals, other), sender.wake, intake.accept)
     room = listeners.capacity(settings, portal_server.CONNECTIONS)
     serve = partial(portal_server.serve, app, connections=room.portal)

@@ -11,13 +11,14 @@ import contextlib
 import logging
 import resource
 import socket
-import ssl
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import TYPE_CHECKING, TypedDict
 
 from gateway.config import Settings, agent_addresses
+from gateway.config.beforehand import cannot_listen
+from gateway.config.certificate import tls_context
 from gateway.config.checks import check_relay
 from gateway.config.settings import LmtpSettings, SmtpSettings, host_and_port
 from gateway.memory import Memory
@@ -137,7 +138,7 @@ def tried(settings: Settings) -> None:
 
 def _doors(settings: Settings, given: Given, connections: int, memory: Memory) -> Iterator[_Door]:
     s = settings.receive.smtp
-    tls = _tls_context(settings, wanted=bool(given.get("smtps") or s.implicit_tls_listen))
+    tls = tls_context(settings, wanted=bool(given.get("smtps") or s.implicit_tls_listen))
     by_smtp = Options(
         hostname=settings.hostname,
         max_message_bytes=settings.limits.max_message_bytes,
@@ -202,24 +203,6 @@ def _logins(settings: Settings) -> Logins:
         raise settings.error(key, f"{smtp.passwords_file} {error}", remedy) from None
 
 
-def _tls_context(settings: Settings, *, wanted: bool) -> ssl.SSLContext | None:
-    s = settings.receive.smtp
-    if not s.tls_certificate:
-        if wanted:
-            raise settings.error(
-                "receive.smtp.tls_certificate", "is missing for implicit_tls_listen", "Name a PEM file."
-            )
-        return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    try:
-        context.load_cert_chain(settings.path(s.tls_certificate), settings.path(s.tls_key))
-    except (OSError, ssl.SSLError) as error:
-        raise settings.error(
-            "receive.smtp.tls_certificate", f"certificate or key cannot be used ({error})", "Check both PEM files."
-        ) from None
-    return context
-
-
 def _told(one: Listener) -> str:
     if one.socket is None:
         return one.path or f"{one.host}:{one.port}"
@@ -233,7 +216,6 @@ def named(settings: Settings, key: str, one: Listener) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        said, remedy = error.strerror or str(error), "Use a free address, or stop what listens there."
-        raise settings.error(key, f"cannot listen on {_told(one)} ({said})", remedy) from None
+        raise cannot_listen(settings, key, _told(one), error) from None
     except ValueError as error:
         raise settings.error(key, f"cannot listen on {_told(one)}", f"{str(error).capitalize()}.") from None

@@ -40,20 +40,26 @@ def watchdog_seconds() -> float:
     return int(os.environ.get("WATCHDOG_USEC", "0")) / 2_000_000
 
 
-def listen_sockets() -> dict[str, list[socket.socket]]:
-    """Sockets systemd bound for us, by the FileDescriptorName= of their unit (`smtp`, `lmtp`, `portal`, …).
+def handed_over() -> list[str]:
+    """The kinds of the sockets systemd bound for us, in their order: the FileDescriptorName= of their unit (`smtp`,
+    `lmtp`, `portal`, …).
 
     A unit that sets none is known by the last word of its own name: `replydesk-lmtp.socket`.
     """
-    given = {name: os.environ.pop(f"LISTEN_{name}", "") for name in ("PID", "FDS", "FDNAMES")}
-    if given["PID"] != str(os.getpid()):
-        return {}
-    names = given["FDNAMES"].split(":")
+    if os.environ.get("LISTEN_PID") != str(os.getpid()):
+        return []
+    names = os.environ.get("LISTEN_FDNAMES", "").split(":")
+    count = int(os.environ.get("LISTEN_FDS") or 0)
+    named = ("smtp" if name in ("", "unknown") else name for name in [*names, *[""] * count][:count])
+    return [name.removesuffix(".socket").rpartition("-")[2] for name in named]
+
+
+def listen_sockets() -> dict[str, list[socket.socket]]:
+    """Those sockets by their kind, once: they are ours then."""
     found: dict[str, list[socket.socket]] = {}
-    for n in range(int(given["FDS"] or 0)):
-        os.set_inheritable(_FIRST_FD + n, False)
-        name = names[n] if n < len(names) and names[n] not in ("", "unknown") else "smtp"
-        found.setdefault(name.removesuffix(".socket").rpartition("-")[2], []).append(
-            socket.socket(fileno=_FIRST_FD + n)
-        )
+    for descriptor, kind in enumerate(handed_over(), _FIRST_FD):
+        os.set_inheritable(descriptor, False)
+        found.setdefault(kind, []).append(socket.socket(fileno=descriptor))
+    for name in ("PID", "FDS", "FDNAMES"):
+        os.environ.pop(f"LISTEN_{name}", None)
     return found

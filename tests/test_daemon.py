@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import signal
@@ -15,6 +16,7 @@ import pytest
 
 from gateway import config, daemon
 from gateway.cli import main
+from gateway.config.only_one import only_one
 from gateway.worker import Worker
 from tests.site import Site, mail, running, until
 
@@ -62,6 +64,61 @@ def test_a_failed_start_says_why_and_ends(tmp_path: Path, watchdog: str) -> None
         ended = subprocess.run(command, capture_output=True, text=True, timeout=100, env=environment)
     assert ended.returncode == 1
     assert f"metrics.listen: cannot listen on 127.0.0.1:{port}" in ended.stderr
+
+
+DKIM = '[send.dkim]\ndomain = "example.com"\nselector = "s"\nkey_file = "key.pem"\n'
+SECRET = '[gateway]\nsecret_file = "key.pem"\n'
+RELAY = '[send]\nusername = "desk"\npassword_file = "key.pem"\n'
+TLS = '[receive.smtp]\ntls_certificate = "key.pem"\ntls_key = "key.pem"\n'
+WRONG_FILES = {
+    "no key to sign with": (DKIM, None, "send.dkim.key_file"),
+    "it is none": (
+        DKIM,
+        b"-----BEGIN RSA PRIVATE KEY-----\nAAAA\n-----END RSA PRIVATE KEY-----\n",
+        "send.dkim.key_file",
+    ),
+    "it is no text": (DKIM, b"\xff\xfe", "send.dkim.key_file"),
+    "no secret": (SECRET, None, "gateway.secret_file"),
+    "a short secret": (SECRET, b"abc\n", "gateway.secret_file"),
+    "no password": (RELAY, None, "send.password_file"),
+    "no certificate": (TLS, None, "receive.smtp.tls_certificate"),
+}
+
+
+@pytest.mark.parametrize("fault", [*WRONG_FILES, "a folder in its place", "a port that is taken", "another daemon"])
+def test_what_files_and_ports_say_is_asked_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], fault: str
+) -> None:
+    """Before the house is imported, a second process begun or a database made: a busy machine takes long for these."""
+    site = Site(tmp_path, processes='"auto"')
+    added, content, key = WRONG_FILES.get(fault, (DKIM, None, "send.dkim.key_file"))
+    if content is not None:
+        (tmp_path / "key.pem").write_bytes(content)
+
+    def begun(settings: config.Settings) -> None:
+        raise AssertionError("the second process is begun")
+
+    monkeypatch.setattr("gateway.processes.spawn", begun)
+    monkeypatch.setattr("gateway.processes.wanted", lambda settings: True)
+    with contextlib.ExitStack() as stack:
+        match fault:
+            case "a folder in its place":
+                (tmp_path / "key.pem").mkdir()
+            case "a port that is taken":
+                added, key = "", "portal.listen"
+                stack.enter_context(socket.create_server(("127.0.0.1", site.portal)))
+            case "another daemon":
+                added, key = "", "gateway.data_dir"
+                stack.enter_context(only_one(config.load(site.config)))
+        table, _, _ = added.partition("\n")
+        text = site.config.read_text("utf-8")
+        site.config.write_text(text.replace(table, added, 1) if table in text else text + added, "utf-8")
+        stack.callback(os.umask, os.umask(0o077))
+        assert main(["run", "--config", str(site.config)]) == 1
+    said = capsys.readouterr().err
+    assert f"{site.config}:" in said
+    assert f" {key}: " in said
+    assert not (tmp_path / "var" / "replydesk.sqlite3").exists()
 
 
 async def test_a_part_that_dies_is_no_clean_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

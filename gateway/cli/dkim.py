@@ -19,8 +19,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from gateway import config
     from gateway.config import Settings
-    from gateway.config.secret_files import read_secret
-    from gateway.send.signing import dns_record
+    from gateway.config.dkim_key import dkim_key, dns_record
 
     def make(settings: Settings) -> None:
         path = settings.path(settings.send.dkim.key_file)
@@ -40,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
         raise ReplydeskError("set domain, selector and key_file in [send.dkim] first")
     if args.make:
         make(settings)
-    record = dns_record(settings, read_secret(settings, "send.dkim.key_file", asked.key_file))
+    record = dns_record(settings, dkim_key(settings))
     pieces = " ".join(f'"{record[n : n + PIECE]}"' for n in range(0, len(record), PIECE))
     print(f"{asked.selector}._domainkey.{asked.domain}. IN TXT ( {pieces} )")
     return 0

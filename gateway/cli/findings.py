@@ -9,7 +9,6 @@ import grp
 import os
 import pwd
 import socket
-import ssl
 import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,8 +17,9 @@ from zoneinfo import ZoneInfo
 
 from gateway import config
 from gateway.cli.site import lack
-from gateway.config import Settings
-from gateway.config.settings import BoardSettings, ImapSettings, SendSettings, host_and_port
+from gateway.config import Settings, beforehand
+from gateway.config.certificate import tls_context
+from gateway.config.settings import BoardSettings, ImapSettings, SendSettings
 from gateway.errors import StorageUnavailable, TemplateError
 from gateway.mail.message import address_key
 from gateway.render import brand
@@ -215,22 +215,7 @@ def look_at_templates(settings: Settings) -> Iterator[Finding]:
 
 def look_at_certificate(settings: Settings) -> Iterator[Finding]:
     smtp = settings.receive.smtp
-    if not smtp.tls_certificate:
-        if smtp.implicit_tls_listen:
-            yield Finding(
-                "certificate",
-                ERROR,
-                "receive.smtp.tls_certificate: is missing for implicit_tls_listen",
-                "Name a PEM file.",
-            )
-        return
-    try:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(settings.path(smtp.tls_certificate), settings.path(smtp.tls_key))
-    except (OSError, ssl.SSLError) as error:
-        said = getattr(error, "reason", None) or error.strerror or str(error)
-        yield Finding("certificate", ERROR, f"receive.smtp.tls_certificate: {said}", "Check both PEM files.")
-    else:
+    if tls_context(settings, wanted=bool(smtp.implicit_tls_listen)) is not None:
         yield Finding("certificate", OK, f"receive.smtp.tls_certificate: {smtp.tls_certificate}")
 
 
@@ -243,7 +228,7 @@ def look_at_addresses(settings: Settings) -> Iterator[Finding]:
             yield Finding("addresses", ERROR, f"{key}: {address} is there twice", "Use each address once.")
             continue
         seen.add(address)
-        error = _refusal(address)
+        error = beforehand.refusal(address)
         if error is None:
             yield Finding("addresses", OK, f"{key}: {address} is free")
         elif error.errno == errno.EADDRINUSE and runs:
@@ -322,38 +307,3 @@ def daemon_runs(settings: Settings) -> bool:
     except OSError:
         return False
     return False
-
-
-def _refusal(address: str) -> OSError | None:
-    """Why nobody could listen here now; None when one could."""
-    if address.startswith("unix:"):
-        return _unix_refusal(Path(address.removeprefix("unix:")))
-    try:
-        for family, kind, protocol, _, where in socket.getaddrinfo(
-            *host_and_port(address), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        ):
-            with socket.socket(family, kind, protocol) as probe:
-                # As the daemon does; a connection that is just ending must not look like a listener.
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                probe.bind(where)
-    except OSError as error:
-        return error
-    return None
-
-
-def _unix_refusal(path: Path) -> OSError | None:
-    if not os.access(path.parent, os.W_OK | os.X_OK):
-        return OSError(errno.ENOENT, f"{path.parent} cannot be written")
-    if not path.exists():
-        return None
-    if not path.is_socket():
-        return OSError(errno.EEXIST, "exists and is no socket")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        probe.settimeout(1.0)
-        try:
-            probe.connect(str(path))
-        except ConnectionRefusedError:
-            return None  # left over by a daemon that is gone; the next one replaces it
-        except OSError as error:
-            return error
-    return OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))

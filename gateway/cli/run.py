@@ -20,10 +20,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from gateway import config, log, processes
+    from gateway import config, log, processes, systemd
 
     os.umask(0o077)
     settings = config.load(args.config)
+    if args.worker is None:
+        from gateway.config import beforehand
+
+        beforehand.try_start(settings, systemd.handed_over())
     log.set_up(settings.gateway.log_format)
     # Begun before this process has imported the house, so that both do so at the same time.
     begun = processes.spawn(settings) if args.worker is None and processes.wanted(settings) else None

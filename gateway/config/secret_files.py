@@ -90,6 +90,16 @@ def _make_secret(settings: Settings, path: Path) -> None:
         ) from None
 
 
+def relay_password(settings: Settings) -> str:
+    """Empty where nobody signs in to the relay by one."""
+    send = settings.send
+    return (
+        read_secret(settings, "send.password_file", send.password_file)
+        if send.username and send.auth != "xoauth2"
+        else ""
+    )
+
+
 def database_url(settings: Settings) -> str:
     """The URL with the password from its file put in."""
     name = settings.gateway.database_password_file

@@ -10,8 +10,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from gateway.config import Settings, read_secret
+from gateway.config import Settings
 from gateway.config.oauth import Tokens, tokens
+from gateway.config.secret_files import relay_password
 from gateway.core.retry import Outcome, Result
 from gateway.errors import ReplydeskError
 from gateway.render.wire import ascii_domain
@@ -75,16 +76,13 @@ class Relay:
 def of(settings: Settings) -> Relay:
     """The relay of the settings, with its password read. Raises `ConfigError`."""
     send = settings.send
-    by_token = send.auth == "xoauth2"
-    wanted = send.username and not by_token
-    password = read_secret(settings, "send.password_file", send.password_file) if wanted else ""
     return Relay(
         send.host,
         send.port,
         send.security,
         send.username,
-        password,
-        tokens(settings, "send", send, f"send:{send.username}") if by_token else None,
+        relay_password(settings),
+        tokens(settings, "send", send, f"send:{send.username}") if send.auth == "xoauth2" else None,
         ascii_domain(send.hostname or settings.hostname),
         send.connections,
         float(send.timeout_seconds),

@@ -11,11 +11,9 @@ from email.parser import BytesHeaderParser
 from email.utils import parseaddr
 
 import dkim
-from asn1crypto.keys import PublicKeyInfo, RSAPublicKey
-from dkim.crypto import UnparsableKeyError, parse_pem_private_key
 
 from gateway.config import Settings
-from gateway.config.secret_files import read_secret
+from gateway.config.dkim_key import dkim_key
 
 log = logging.getLogger("replydesk.send")
 
@@ -24,8 +22,6 @@ SIGNED = (
     "content-transfer-encoding auto-submitted list-id"
 ).split()
 ONCE_MORE = ("from", "reply-to", "subject", "date", "message-id", "to", "cc", "mime-version", "content-type")
-SHORTEST_BITS = 1024
-"""RFC 8301 section 3.2."""
 
 
 class Signer:
@@ -62,24 +58,4 @@ class Signer:
 def signer(settings: Settings) -> Signer | None:
     """The one the settings ask for. Raises `ConfigError` for a key that is not there or cannot be used."""
     asked = settings.send.dkim
-    if not asked.domain:
-        return None
-    key = read_secret(settings, "send.dkim.key_file", asked.key_file)
-    dns_record(settings, key)
-    return Signer(asked.domain, asked.selector, key)
-
-
-def dns_record(settings: Settings, key: str) -> str:
-    """What the TXT record of the selector has to say (RFC 6376 section 3.6.1). Raises `ConfigError`."""
-    from base64 import b64encode
-
-    try:
-        parts = parse_pem_private_key(key.encode())
-    except (UnparsableKeyError, ValueError, KeyError):
-        raise settings.error(
-            "send.dkim.key_file", "is no RSA key in PEM form", "Make one with: replydesk dkim --make"
-        ) from None
-    if parts["modulus"].bit_length() < SHORTEST_BITS:
-        raise settings.error("send.dkim.key_file", "is too short", f"RSA keys have {SHORTEST_BITS} bits at least.")
-    numbers = RSAPublicKey({"modulus": parts["modulus"], "public_exponent": parts["publicExponent"]})
-    return f"v=DKIM1; k=rsa; p={b64encode(PublicKeyInfo.wrap(numbers, 'rsa').dump()).decode()}"
+    return Signer(asked.domain, asked.selector, dkim_key(settings)) if asked.domain else None

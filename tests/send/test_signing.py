@@ -9,8 +9,9 @@ import dkim
 import pytest
 
 from gateway import config
+from gateway.config.dkim_key import dns_record
 from gateway.errors import ConfigError
-from gateway.send.signing import Signer, dns_record, signer
+from gateway.send.signing import Signer, signer
 from tests.cli.conftest import Shop, empty_shop
 
 __all__ = ["empty_shop"]

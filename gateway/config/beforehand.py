@@ -1,0 +1,93 @@
+"""What files and addresses can tell, tried before anything else is begun.
+
+A start that must fail then says so before the house is imported, a second process begun, or a database asked: on a
+busy machine these take many seconds, and whoever changed the settings waits for them.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from collections.abc import Collection
+from pathlib import Path
+
+from gateway.config.certificate import tls_context
+from gateway.config.only_one import only_one
+from gateway.config.secret_files import database_url, has_secret, relay_password, signing_keys
+from gateway.config.settings import Settings, host_and_port
+
+KIND_OF = {
+    "receive.smtp.listen": "smtp",
+    "receive.smtp.implicit_tls_listen": "smtps",
+    "receive.lmtp.listen": "lmtp",
+    "portal.listen": "portal",
+}
+"""The kind of socket that, handed over, replaces the addresses of a key."""
+
+
+def try_start(settings: Settings, handed_over: Collection[str]) -> None:
+    """Nobody else works on data_dir, secrets and keys can be used, addresses are free.
+
+    `handed_over` are the kinds of sockets systemd has bound for us. Raises `ConfigError` for the first fault.
+    """
+    with only_one(settings):
+        try_files(settings)
+    for key, address in settings.listens():
+        if KIND_OF.get(key) not in handed_over and (error := refusal(address)):
+            raise cannot_listen(settings, key, address, error)
+
+
+def try_files(settings: Settings) -> None:
+    """Whatever files say that only the daemon's start reads. Raises `ConfigError`."""
+    if has_secret(settings):  # Or it is made later, when it is known whether the database is older.
+        signing_keys(settings)
+    database_url(settings)
+    relay_password(settings)
+    tls_context(settings, wanted=False)
+    if settings.send.dkim.domain:
+        # It brings a DNS library: five megabytes for nothing elsewhere.
+        from gateway.config.dkim_key import dkim_key
+
+        dkim_key(settings)
+
+
+def cannot_listen(settings: Settings, key: str, told: str, error: OSError) -> Exception:
+    """A `ConfigError` about an address."""
+    said, remedy = error.strerror or str(error), "Use a free address, or stop what listens there."
+    return settings.error(key, f"cannot listen on {told} ({said})", remedy)
+
+
+def refusal(address: str) -> OSError | None:
+    """Why nobody could listen here now; None when one could."""
+    if address.startswith("unix:"):
+        return _unix_refusal(Path(address.removeprefix("unix:")))
+    try:
+        for family, kind, protocol, _, where in socket.getaddrinfo(
+            *host_and_port(address), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        ):
+            with socket.socket(family, kind, protocol) as probe:
+                # As the daemon does; a connection that is just ending must not look like a listener.
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(where)
+    except OSError as error:
+        return error
+    return None
+
+
+def _unix_refusal(path: Path) -> OSError | None:
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        return OSError(errno.ENOENT, f"{path.parent} cannot be written")
+    if not path.exists():
+        return None
+    if not path.is_socket():
+        return OSError(errno.EEXIST, "exists and is no socket")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(1.0)
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            return None  # left over by a daemon that is gone; the next one replaces it
+        except OSError as error:
+            return error
+    return OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
