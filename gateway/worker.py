@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
+from gateway.core.backoff import delay
 from gateway.core.policy import Policy
 from gateway.core.verbs import Verb
 from gateway.errors import OversizeMail, StorageUnavailable
@@ -24,6 +25,7 @@ from gateway.flow import Desk, Read, names_of
 from gateway.mail.message import Envelope
 from gateway.memory import LARGE, Memory, Pieces
 from storage import raw as raw_mail
+from storage.alarms import UNHELD
 from storage.database import Database
 from storage.tx import Tx
 
@@ -43,6 +45,8 @@ YOUNG = timedelta(seconds=5)
 """Mails younger than this are in the hands of the process that took them."""
 LIVES = 3
 """A mail that was in hand when the daemon died this often is held: it may be the cause."""
+HOLD_PAUSES = timedelta(seconds=5), timedelta(minutes=15)
+"""The first and the longest time until a mail that could not even be held is tried again."""
 GRACE_SECONDS = 15.0
 """Beyond the parser's own budget; then the thread is given up and the mail held."""
 
@@ -142,6 +146,8 @@ class Worker:
         self._blamed = asyncio.Semaphore(READERS)
         self._tasks: set[asyncio.Task[None]] = set()
         self._taking: asyncio.Task[None] | None = None
+        self._unheld: dict[int, tuple[int, datetime]] = {}
+        """Mails that could not be held: how often that failed, and when they are tried again."""
         self.decided = 0
         self.held = 0
 
@@ -164,6 +170,9 @@ class Worker:
         """Take up what an earlier run left pending; how many. Call it once, before anything is received."""
         now = self._clock()
         ids = await self._database.read(lambda tx: tx.journal.waiting(now, 1_000_000))
+        if await self._database.read(lambda tx: UNHELD in [alarm.key for alarm in tx.alarms.open()]):
+            # If it is so still, it shows at once.
+            await self._database.write(lambda tx: tx.alarms.clear(UNHELD, now))
         for id, size in ids:
             self.take_up(id, size, again=True)
         if ids:
@@ -207,9 +216,15 @@ class Worker:
             await asyncio.sleep(LOOK_SECONDS)
             try:
                 for id, size in await self._database.read(self._strays):
-                    self.take_up(id, size)
+                    if self._is_due(id):
+                        self.take_up(id, size)
             except StorageUnavailable as error:
                 log.warning("journal cannot be searched", extra={"cause": str(error)})
+
+    def _is_due(self, id: int) -> bool:
+        """A time further away than any pause was written down by a clock that was wrong."""
+        _, due = self._unheld.get(id, (0, self._clock()))
+        return not timedelta() < due - self._clock() <= HOLD_PAUSES[1]
 
     def _strays(self, tx: Tx) -> list[tuple[int, int]]:
         return tx.journal.waiting(self._clock() - YOUNG, 500)
@@ -308,33 +323,58 @@ class Worker:
     async def _decide(self, id: int, read: Read) -> None:
         now = self._clock()
         decision = await self._database.write(lambda tx: self._desk.handle(tx, id, read, now))
+        await self._done_with(id)
         if decision is None:
             return
         self.decided += 1
-        log.log(
-            logging.WARNING if decision.hold else logging.INFO,
-            "held" if decision.hold else "decided",
-            extra={
-                "journal": id,
-                "kind": read.kind.name.value,
-                "reason": decision.reason.value,
-                "ticket": decision.ticket,
-            },
-        )
+        level, event = (logging.WARNING, "held") if decision.hold else (logging.INFO, "decided")
+        facts = {"kind": read.kind.name.value, "reason": decision.reason.value, "ticket": decision.ticket}
+        log.log(level, event, extra={"journal": id, **facts})
         self.held += bool(decision.hold)
         self._on_decided()
 
     async def _hold(self, id: int, cause: str, reason: str = "fault") -> None:
+        """Set a mail aside and tell the operator; if need be without telling, and if not even that works, later."""
         now = self._clock()
 
-        def hold(tx: Tx) -> None:
+        def hold(tx: Tx, *, tell: bool) -> None:
             if tx.journal.take(id) is not None:
                 tx.journal.hold(id, reason, cause, now)
-                self._desk.operator.held(tx, id, cause, now)
+                if tell:
+                    self._desk.operator.held(tx, id, cause, now)
 
+        for tell in (True, False):
+            try:
+                await self._database.write(partial(hold, tell=tell))
+            except StorageUnavailable as error:
+                log.warning("deferred", extra={"journal": id, "cause": str(error)})
+                return
+            except Exception as error:
+                log.exception("not held" if not tell else "not held and told", extra={"journal": id, "cause": cause})
+                fault = f"{type(error).__name__}: {error}"
+            else:
+                self.held += 1
+                await self._done_with(id)
+                self._on_decided()
+                return
+        await self._leave(id, f"Journal entry {id} can be neither decided ({cause}) nor held ({fault})")
+
+    async def _leave(self, id: int, text: str) -> None:
+        """For later, and the operator hears."""
+        now, (failures, _) = self._clock(), self._unheld.get(id, (0, None))
+        pause = delay(failures, *HOLD_PAUSES)
+        self._unheld[id] = failures + 1, now + pause
+        said = f"{text}. It stays in the journal and is tried again, in {pause.total_seconds():.0f} seconds at first."
         try:
-            await self._database.write(hold)
-            self.held += 1
+            await self._database.write(lambda tx: self._desk.operator.alarm(tx, UNHELD, said[:1000], now))
             self._on_decided()
-        except StorageUnavailable as error:
-            log.warning("deferred", extra={"journal": id, "cause": str(error)})
+        except Exception as error:
+            log.error("operator not told", extra={"journal": id, "cause": f"{type(error).__name__}: {error}"})
+
+    async def _done_with(self, id: int) -> None:
+        """It was decided or held after all."""
+        if self._unheld.pop(id, None) is None or self._unheld:
+            return
+        now, text = self._clock(), "Every mail that could be neither decided nor held is settled now."
+        with contextlib.suppress(StorageUnavailable):
+            await self._database.write(lambda tx: self._desk.operator.all_clear(tx, UNHELD, text, now))

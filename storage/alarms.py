@@ -16,7 +16,7 @@ from storage.tables import ALARM
 AGAIN_AFTER = timedelta(hours=1)
 NO_RELAY, REFUSED_US = "relay-unavailable", "relay-refuses"
 """Keys of alarms about sending."""
-DISK, AUDIT, WORKER = "disk", "audit", "worker"
+DISK, AUDIT, WORKER, UNHELD = "disk", "audit", "worker", "unheld"
 JOB, CANARY = "job:", "canary:"
 """Begin keys of alarms about the jobs and the probes."""
 

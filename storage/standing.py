@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from storage.alarms import AUDIT, CANARY, DISK, JOB, NO_RELAY, REFUSED_US
+from storage.alarms import AUDIT, CANARY, DISK, JOB, NO_RELAY, REFUSED_US, UNHELD
 from storage.journal import HELD
 from storage.tx import Tx
 
@@ -17,7 +17,15 @@ STUCK = timedelta(minutes=10)
 """No mail waits so long to be decided about."""
 LATE = timedelta(minutes=10)
 """No job is late by so much."""
-ROOMS = {NO_RELAY: "relay", REFUSED_US: "relay", DISK: "disk", AUDIT: "audit", CANARY: "canary", JOB: "jobs"}
+ROOMS = {
+    NO_RELAY: "relay",
+    REFUSED_US: "relay",
+    DISK: "disk",
+    AUDIT: "audit",
+    CANARY: "canary",
+    JOB: "jobs",
+    UNHELD: "journal",
+}
 """Alarms that stand until their cause is gone, by how their keys begin, and what the health page calls them."""
 
 

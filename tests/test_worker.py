@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
+from gateway import worker as worker_module
+from gateway.core.decision import Decision
 from gateway.core.policy import Policy
 from gateway.core.report import CountedTicket
 from gateway.flow import Desk, Read
@@ -131,3 +134,97 @@ async def test_a_backlog_at_the_end_is_nobodys_fault(
     assert await database.read(lambda tx: tx.journal.counts()) == {"pending": mails, "settled": 0, "held": 0}
     assert running.cancelled()
     await database.close()
+
+
+class Faulty(Desk):
+    """Deciding about some mails raises."""
+
+    def __init__(self, policy: Policy) -> None:
+        super().__init__(policy, Templates())
+        self.tried = 0
+
+    def handle(self, tx: Tx, journal_id: int, read: Read, now: datetime) -> Decision | None:
+        if b"fault" in read.message.subject.encode():
+            self.tried += 1
+            raise ValueError("a fault of ours")
+        return super().handle(tx, journal_id, read, now)
+
+
+async def test_what_cannot_even_be_held_waits_and_is_told(
+    database: Database, policy: Policy, clock: Clock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With its cause, less and less often; other mails go on, and once it can be held it is, and the alarm ends."""
+    monkeypatch.setattr(worker_module, "LOOK_SECONDS", 0.02)
+    desk, looks = Faulty(policy), 0
+    worker = Worker(database, desk, clock, 10**7, 20.0, lambda: None)
+    envelope = Envelope("smtp", "kim@customer.example", ("support@example.com",))
+    strays = worker._strays
+
+    def look(tx: Tx) -> list[tuple[int, int]]:
+        nonlocal looks
+        looks += 1
+        return strays(tx)
+
+    async def until(true: Callable[[], object]) -> None:
+        async with asyncio.timeout(60):
+            while not true():
+                await asyncio.sleep(0.01)
+
+    async def looked(often: int) -> None:
+        wanted = looks + often
+        await until(lambda: looks >= wanted)
+
+    monkeypatch.setattr(worker, "_strays", look)
+    refuse(database)
+    running = asyncio.create_task(worker.run())
+    await worker.accept(b"From: kim@customer.example\r\nSubject: fault\r\n\r\nHello\r\n", envelope)
+    await until(lambda: "not held" in [record.getMessage() for record in caplog.records])
+    await worker.accept(b"From: lea@customer.example\r\nSubject: fine\r\n\r\nHello\r\n", envelope)
+    await until(lambda: worker.decided)
+    clock.forward(seconds=4)
+    await looked(5)
+    assert desk.tried == 1
+    # Young mails are left to whoever took them.
+    clock.forward(seconds=6)
+    await until(lambda: desk.tried == 2)
+    await looked(5)
+    clock.forward(seconds=8)
+    await looked(5)
+    assert desk.tried == 2
+    assert await database.read(lambda tx: tx.journal.counts()) == {"pending": 1, "settled": 1, "held": 0}
+    (alarm,) = await database.read(lambda tx: list(tx.alarms.open()))
+    assert "neither decided (ValueError: a fault of ours) nor held (" in alarm.text
+    told = await database.read(
+        lambda tx: [r.notice for r in tx.outbox.recent(limit=20) if r.recipient == "root@example.com"]
+    )
+    assert told == ["operator_alarm"]
+
+    allow(database)
+    clock.forward(minutes=20)
+    await until(lambda: worker.held)
+    assert await database.read(lambda tx: tx.journal.counts()) == {"pending": 0, "settled": 1, "held": 1}
+    await until(lambda: not worker._known)
+    assert [alarm.key for alarm in await database.read(lambda tx: list(tx.alarms.open()))] == ["held"]
+    running.cancel()
+    await worker.drain(0)
+    assert not [record for record in caplog.records if record.name == "asyncio"]
+
+
+def refuse(database: Database) -> None:
+    """The journal lets no row be held."""
+    with database.engine.begin() as connection:
+        if database.is_sqlite:
+            connection.execute(
+                text(
+                    "CREATE TRIGGER refuse BEFORE UPDATE ON journal WHEN NEW.state = 'held' "
+                    "BEGIN SELECT RAISE(ABORT, 'no mail is held'); END"
+                )
+            )
+        else:
+            connection.execute(text("ALTER TABLE journal ADD CONSTRAINT refuse CHECK (state <> 'held')"))
+
+
+def allow(database: Database) -> None:
+    with database.engine.begin() as connection:
+        undo = "DROP TRIGGER refuse" if database.is_sqlite else "ALTER TABLE journal DROP CONSTRAINT refuse"
+        connection.execute(text(undo))
