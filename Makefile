@@ -23,7 +23,10 @@ SUITES := bookworm trixie
 # What a Debian for the tests holds, beside what is essential: what the package needs, and the mail servers around it.
 IN_DEBIAN := ca-certificates,python3,adduser,iproute2,postfix,dovecot-imapd,swaks,procps,openssl
 
-.PHONY: second gallery deb debian loops setup demo test audit-lab crash faults hostile interop lint format messages corpus compare \
+# … and one that is booted.
+BOOTED := ca-certificates,python3,adduser,iproute2,systemd-sysv,dbus,procps
+
+.PHONY: booted second gallery deb debian loops setup demo test audit-lab crash faults hostile interop lint format messages corpus compare \
 	bench bench-rivals lock clean
 
 setup: $(VENV)/ready $(CATALOGS:.po=.mo)
@@ -54,8 +57,9 @@ second:
 		.venv-second/bin/python -m pytest -n $(WORKERS) --dist loadgroup -k "not postgresql" $(TELLING); fi
 
 # Private instances of real mail servers. Without their packages the tests say so and are skipped.
-# What takes a minute or more (outages, alarms, five thousand mails) runs with LONG=1, and shows its figures.
-interop: setup
+# What takes a minute or more (outages, alarms, five thousand mails, a Debian booted with its systemd) runs with LONG=1,
+# and shows its figures.
+interop: setup $(if $(LONG),booted)
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		export DEBIAN_FRONTEND=noninteractive; \
 		install="apt-get install --yes --quiet --no-install-recommends $(PACKAGES)"; \
@@ -66,6 +70,17 @@ interop: setup
 		fi; \
 	fi
 	$(BIN)/python -m pytest $(if $(LONG),-m interop -s,-m "interop and not long" -n $(WORKERS)) --timeout 1200
+
+# The package, and a Debian 12 with systemd to boot in a container (systemd-nspawn, root). Made once; where it cannot be
+# made the test says so.
+booted: setup
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		packages/deb.sh bookworm || true; \
+		command -v systemd-nspawn >/dev/null && command -v debootstrap >/dev/null || \
+			apt-get install --yes --quiet --no-install-recommends systemd-container debootstrap >/dev/null || true; \
+		[ -e .trees/systemd/usr/lib/systemd/systemd ] || \
+			debootstrap --variant=minbase --include=$(BOOTED) bookworm .trees/systemd >/dev/null || true; \
+	fi
 
 # A package for each Debian in dist/, the same bytes for the same commit.
 deb: setup

@@ -35,7 +35,7 @@ def try_start(settings: Settings, handed_over: Collection[str]) -> None:
         try_files(settings)
     for key, address in settings.listens():
         if KIND_OF.get(key) not in handed_over and (error := refusal(address)):
-            raise cannot_listen(settings, key, address, error)
+            raise cannot_listen(settings, key, address.removeprefix("unix:"), error)
 
 
 def try_files(settings: Settings) -> None:
@@ -76,8 +76,10 @@ def refusal(address: str) -> OSError | None:
 
 
 def _unix_refusal(path: Path) -> OSError | None:
+    if not path.parent.is_dir():
+        return OSError(errno.ENOENT, os.strerror(errno.ENOENT))
     if not os.access(path.parent, os.W_OK | os.X_OK):
-        return OSError(errno.ENOENT, f"{path.parent} cannot be written")
+        return OSError(errno.EACCES, f"{path.parent} cannot be written")
     if not path.exists():
         return None
     if not path.is_socket():
