@@ -2,7 +2,7 @@
 
 Start to READY, memory when idle, the time from a mail's 250 to its acknowledgement at the relay at half of the rate it
 walks, a relay that takes a second for each mail, the status page alone and while mail comes in, and what ten mails of
-25 MB at once take. Last the CPU seconds of the shell's verbs. CHECKOUT as in `bench_walk`.
+24 MB at once take. Last the CPU seconds of the shell's verbs. CHECKOUT as in `bench_walk`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import base64
 import contextlib
+import json
 import os
 import platform
 import random
@@ -32,9 +33,11 @@ from gateway.portal.session import Cookies, Sessions
 from storage.database import Database
 from tests.bench.bench_flow import mails
 from tests.bench.bench_walk import HERE, Daemon, Relay, cpu_ms, deliver, memory_mb, started, waiting, walked
+from tests.bench.good_client import proportional_mb
 
 CONNECTIONS = 4
-LARGE_MAILS, LARGE_BYTES = 10, 25_000_000
+LARGE_MAILS, LARGE_BYTES = 10, 24_000_000
+GOOD_CLIENT = HERE / "tests" / "bench" / "good_client.py"
 IDLE_SECONDS = 20.0
 
 
@@ -182,7 +185,7 @@ async def pages(what: str, rng: random.Random) -> None:
 
 
 async def large(what: str, rng: random.Random) -> None:
-    """Ten mails of 25 MB at once."""
+    """Ten mails of 24 MB at once: memory (proportional sets), what a good client waits, how the log grows."""
     body = base64.encodebytes(rng.randbytes(LARGE_BYTES * 3 // 4)).replace(b"\n", b"\r\n")
     head = (
         b"From: kim%d@customer.example\r\nTo: support@example.com\r\nSubject: Scan %d\r\n"
@@ -191,14 +194,23 @@ async def large(what: str, rng: random.Random) -> None:
     )
     with folder() as place:
         async with started(what, place) as daemon:
-            began = time.perf_counter()
+            log = place / "log"
+            before, began = log.stat().st_size, time.perf_counter()
+            words = [sys.executable, str(GOOD_CLIENT), str(daemon.door), str(daemon.pid)]
+            good = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
             await asyncio.gather(*(deliver([head % (n, n, n) + body], daemon.door) for n in range(LARGE_MAILS)))
             took = time.perf_counter() - began
             await walked(daemon.database)
-            peak = memory_mb(daemon.pid, "VmHWM")
+            seen = json.loads((await asyncio.to_thread(good.communicate, b""))[0])
+            grown = (log.stat().st_size - before) / 1e6 / (time.perf_counter() - began) * 60
             await asyncio.sleep(30)
-            after = memory_mb(daemon.pid, "VmRSS")
-    say("ten mails of 25 MB at once", f"peak {peak:.0f} MB, {after:.0f} MB 30 s later, all taken in {took:.1f} s")
+            after = proportional_mb(daemon.pid)
+    say(
+        "ten mails of 24 MB at once", f"peak {seen['peak_mb']:.0f} MB, {after:.0f} MB 30 s later, taken in {took:.1f} s"
+    )
+    said = f"median {statistics.median(seen['seconds']):.2f} s, worst {max(seen['seconds']):.2f} s"
+    say("a good client meanwhile", f"{said}, {seen['failed']} of {len(seen['seconds']) + seen['failed']} failed")
+    say("log meanwhile", f"{grown:.2f} MB a minute")
 
 
 def verbs(checkout: Path) -> None:
