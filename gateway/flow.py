@@ -42,12 +42,11 @@ from gateway.core.policy import Agent, Policy
 from gateway.core.proof import authentic, disproven
 from gateway.core.reason import Reason
 from gateway.core.storms import Storms
-from gateway.core.ticket import Entry, Ticket
+from gateway.core.ticket import Entry
 from gateway.core.verbs import Verb
 from gateway.errors import UnknownEntry
 from gateway.mail.message import Envelope, Kind, KindName, Message, address_key
 from gateway.mail.parse import parse
-from gateway.mail.subject import base_subject
 from gateway.render.mail import Templates
 from storage.reads import Wanted
 from storage.tickets import Applied
@@ -314,7 +313,9 @@ class Desk:
                 facts = replace(facts, history=tuple(tx.reads.entries(ticket.number, limit=QUOTABLE)))
             if ticket is None:
                 facts = replace(facts, shares=tx.absences.shares(case.mailbox, self.policy, facts.now))
-            twin = next((t.number for t in own if self._is_twin(tx, case, t)), 0) if hinted else 0
+            twins = (t for t in own if hinted and same_mail.may_be_twin(case.message, t, case.now))
+            text = case.message.body_text
+            twin = next((t.number for t in twins if tx.reads.entries(t.number)[0].body_text == text), 0)
             return replace(facts, own_tickets=tuple(own), twin=twin)
         number = next((int(c.argument) for c in case.order.commands if c.verb in NUMBERED and c.argument), 0)
         named = tx.threads.known(thread.ThreadKeys(claims=(number,))).tickets.get(number) if number else None
@@ -380,15 +381,6 @@ class Desk:
         return parse(data, row.envelope)
 
     @staticmethod
-    def _is_twin(tx: Tx, case: Case, ticket: Ticket) -> bool:
-        """The same text under the same subject, a moment before: somebody pressed twice."""
-        if abs(case.now - ticket.created_at) > TWICE or base_subject(ticket.subject) != base_subject(
-            case.message.subject
-        ):
-            return False
-        return tx.reads.entries(ticket.number)[0].body_text == case.message.body_text
-
-    @staticmethod
     def keep_inside(tx: Tx, decision: Decision, forwards: Iterable[bytes], now: datetime) -> None:
         """Mails that came inside another one are found by their own hash, as far as an entry names it."""
         wanted = {e.sha256 for e in (decision.entry, *decision.also) if e}
@@ -435,7 +427,6 @@ MOST = 5_000
 """Tickets of one person that are counted."""
 HINTED = 6
 """Other open tickets of the author a notice names."""
-TWICE = timedelta(minutes=10)
 QUOTABLE = 200
 """Entries of a ticket a quotation is compared with."""
 NUMBERED = (Verb.MERGE, Verb.MOVE, Verb.REOPEN, Verb.SHOW)

@@ -7,10 +7,12 @@ import re
 from datetime import datetime, timedelta
 
 from gateway.core.known_quotes import folded
+from gateway.core.ticket import Ticket
 from gateway.mail.message import Message
 from gateway.mail.subject import base_subject
 
 ABSURD = timedelta(days=30)
+TWICE = timedelta(minutes=10)
 _HEADER_END = re.compile(rb"\n\r?\n")
 _PIECE = 1 << 20
 CLOCKS_BEGIN = 2005
@@ -58,3 +60,8 @@ def is_copy(earlier: Message, message: Message) -> bool:
     a, b = (folded(m.body_text) for m in (earlier, message))
     alike = a in b or b in a
     return alike and base_subject(earlier.subject) == base_subject(message.subject)
+
+
+def may_be_twin(message: Message, ticket: Ticket, now: datetime) -> bool:
+    """Under the same subject, a moment before; with the same text somebody pressed twice."""
+    return abs(now - ticket.created_at) <= TWICE and base_subject(ticket.subject) == base_subject(message.subject)
