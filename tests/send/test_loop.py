@@ -158,6 +158,37 @@ async def test_a_deferred_mail_is_tried_again(house: House, sink: Sink) -> None:
     assert row.first_attempt_at == row.created_at
 
 
+async def test_an_answer_to_two_of_whom_one_is_greylisted(house: House, sink: Sink) -> None:
+    """The other has it at once, each once in the end, and nobody is troubled: neither agents nor the ticket's state."""
+    mail = EmailMessage()
+    mail["From"], mail["To"], mail["Subject"], mail["Message-ID"] = KIM, "support@example.com", "Help", "<1@c.example>"
+    mail.set_content("Please help me.\n")
+    await house.receive(mail, KIM)
+    notice = next(r for r in await house.rows() if r.recipient == "anna@example.com")
+    answer = EmailMessage()
+    answer["From"], answer["To"], answer["Subject"] = "anna@example.com", "support@example.com", "Re: Help"
+    answer["Message-ID"], answer["In-Reply-To"] = "<2@example.com>", f"<{notice.message_id}>"
+    answer.set_content("#cc lee@elsewhere.example\n\nIt is ready.\n")
+    await house.receive(answer, "anna@example.com")
+    sink.script("rcpt", "450 4.2.0 greylisted", times=2, to="lee@elsewhere.example")
+    replies = sorted(r.id for r in await house.rows() if r.notice == "reply")
+    assert len(replies) == 2
+    async with house.running():
+        await house.state(replies[0], "sent")
+        await house.state(replies[1], "deferred")
+        await house.later(minutes=2)
+        await until(lambda: _attempts(house, replies[1], 2))
+        await house.later(minutes=10)
+        await house.state(replies[1], "sent")
+    rows = {r.id: r for r in await house.rows()}
+    assert [rows[id].recipient for id in replies] == [KIM, "lee@elsewhere.example"]
+    assert [sink.ids().count(rows[id].message_id) for id in replies] == [1, 1]
+    assert (await house.read(lambda tx: tx.reads.get(1))).status == "waiting_on_contact"
+    assert "undeliverable" not in {
+        e.body_text.partition("\t")[0] for e in await house.read(lambda tx: tx.reads.entries(1))
+    }
+
+
 async def _attempts(house: House, id: int, count: int) -> bool:
     row = await house.row(id)
     return row.attempts == count and row.state != "claimed"
