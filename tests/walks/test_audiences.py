@@ -110,6 +110,8 @@ class World:
         """Texts for the requester alone."""
         self.waits: dict[int, str] = {}
         """Draft → its token."""
+        self.waited: dict[int, str] = {}
+        """The same when the backup was made: those wait again after a restore."""
         self.marks: dict[str, tuple[str, str]] = {}
         """Message-IDs and addresses we gave out → birth of the ticket they name, and to whom."""
 
@@ -297,6 +299,7 @@ class World:
             self.answered(adviser, which, said, style=0, file=said if who % 5 == 4 else "")
 
     def backup(self, *_: int) -> None:
+        self.waited = dict(self.waits)
         self.database.close_now()
         shutil.copy(self.file, self.folder / "backup.db")
         self.database = Database(f"sqlite:///{self.file}", self.folder)
@@ -310,7 +313,7 @@ class World:
             shutil.copy(self.folder / "backup.db", self.file)
             self.database = Database(f"sqlite:///{self.file}", self.folder)
             self.last_out = max((r.id for r in self.outbox()), default=0)
-            self.waits.clear()
+            self.waits = dict(self.waited)
 
     # --- a mail ---------------------------------------------------------------------------
 
