@@ -78,7 +78,7 @@ booted: setup
 		packages/deb.sh bookworm || true; \
 		command -v systemd-nspawn >/dev/null && command -v debootstrap >/dev/null || \
 			apt-get install --yes --quiet --no-install-recommends systemd-container debootstrap >/dev/null || true; \
-		[ -e .trees/systemd/usr/lib/systemd/systemd ] || \
+		mkdir -p .trees; [ -e .trees/systemd/usr/lib/systemd/systemd ] || \
 			debootstrap --variant=minbase --include=$(BOOTED) bookworm .trees/systemd >/dev/null || true; \
 	fi
 
@@ -90,7 +90,7 @@ deb: setup
 debian: deb
 	@command -v debootstrap >/dev/null || apt-get install --yes --quiet --no-install-recommends debootstrap >/dev/null || true
 	@mkdir -p .trees
-	@for suite in $(SUITES); do [ -e .trees/$$suite/usr/sbin/swaks ] || [ -e .trees/$$suite/usr/bin/swaks ] || \
+	@mkdir -p .trees; for suite in $(SUITES); do [ -e .trees/$$suite/usr/sbin/swaks ] || [ -e .trees/$$suite/usr/bin/swaks ] || \
 		debootstrap --variant=minbase --include=$(IN_DEBIAN) $$suite .trees/$$suite >/dev/null || true; done
 	$(BIN)/python -m pytest -s -rs -m "interop and long" tests/interop/test_debian.py --timeout 1200
 
