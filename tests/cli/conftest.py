@@ -27,7 +27,6 @@ CONFIG = """\
 [gateway]
 database_url = "{url}"
 timezone = "Europe/Berlin"
-templates_dir = "."
 [[mailboxes]]
 address = "support@example.com"
 name = "Example Support"
@@ -133,13 +132,12 @@ class Shop:
         return said.err
 
 
-def make(tmp_path: Path, url: str, capsys: pytest.CaptureFixture[str] | None = None, more: str = "") -> Shop:
-    """`more`: further tables of the settings."""
+def make(tmp_path: Path, url: str, capsys: pytest.CaptureFixture[str] | None = None, settings: str = CONFIG) -> Shop:
     file = tmp_path / "replydesk.toml"
-    file.write_text(CONFIG.format(url=url) + more, "utf-8")
-    settings = config.load(file)
-    database = Database(url, settings.data_dir)
-    desk = Desk(config.policy(settings, config.signing_keys(settings)), Templates())
+    file.write_text(settings.format(url=url), "utf-8")
+    read = config.load(file)
+    database = Database(url, read.data_dir)
+    desk = Desk(config.policy(read, config.signing_keys(read)), Templates())
     return Shop(file, database, desk, capsys)
 
 

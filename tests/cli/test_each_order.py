@@ -24,16 +24,19 @@ from gateway.core.verbs import FORMS, Verb
 from gateway.mail.message import Envelope
 from storage.database import Database
 from storage.tx import Tx
-from tests.cli.conftest import Shop, make
+from tests.cli.conftest import CONFIG, Shop, make
 from tests.conftest import NOW, named
 
 ANNA, BOB = "anna@example.com", "bob@example.com"
 CORRESPONDENCE, COMMENT = EntryKind.CORRESPONDENCE, EntryKind.COMMENT
-MORE = """
+SETTINGS = (
+    CONFIG.replace("[gateway]\n", '[gateway]\ntemplates_dir = "."\n')
+    + """
 [[mailboxes]]
 address = "billing@example.com"
 name = "Billing"
 """
+)
 WAYS = ("mail", "order", "verb")
 
 
@@ -246,7 +249,7 @@ def site(
     monkeypatch.setattr("gateway.cli.site.now", lambda: NOW + timedelta(hours=1))
     (tmp_path / "texts").mkdir()
     (tmp_path / "texts" / "reset.en.txt").write_text("Switch it off and on.\n")
-    shop = make(tmp_path, sqlite_url, capsys, MORE)
+    shop = make(tmp_path, sqlite_url, capsys, SETTINGS)
     yield Site(shop, typed)
     shop.database.close_now()
 

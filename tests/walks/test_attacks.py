@@ -361,7 +361,7 @@ def test_an_agents_holiday_note_goes_to_no_customer(stage: Stage) -> None:
     assert "holiday" not in stage.to_customers()
 
 
-ROBOT = "I am away. Your mail"
+ROBOT = "I read my mails on Friday. Your mail"
 
 
 def let_go(stage: Stage) -> None:
