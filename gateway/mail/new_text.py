@@ -244,11 +244,11 @@ def _last_block(levels: Sequence[int]) -> int:
 def _above_marker(rows: list[_Row], above: Sequence[str]) -> list[_Row]:
     """The rows above our marker line, however it was wrapped. A marker that is quoted line by line cuts nothing:
     the answer may stand below it."""
-    whole = "\n".join(row.text for row in rows).casefold()
+    whole = "\n".join(row.text for row in rows)
     wanted = [found for m in above if (found := _signs_of_marker(m)) and _longest_word(m) in whole]
     if not wanted:
         return rows
-    signs = _NOT_SIGNS_IN_LINES.sub("", whole.replace("_", " ")).split("\n")
+    signs = _NOT_SIGNS_IN_LINES.sub("", whole.casefold().replace("_", " ")).split("\n")
     begins = list(accumulate(map(len, signs), initial=0))
     for start, end in _occurrences("".join(signs), wanted):
         index = bisect_right(begins, start) - 1
@@ -260,8 +260,8 @@ def _above_marker(rows: list[_Row], above: Sequence[str]) -> list[_Row]:
 
 @lru_cache(maxsize=64)
 def _longest_word(marker: str) -> str:
-    """What a text must hold to hold the marker, however it was wrapped."""
-    return max(_WORDS.findall(marker.casefold()), key=len, default="\n")
+    """What a text must hold to hold the marker, however it was wrapped; no program writes it in other letters."""
+    return max(_WORDS.findall(marker), key=len, default="\n")
 
 
 @lru_cache(maxsize=64)
