@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import subprocess
 
+from gateway.cli.programs import ask
 from gateway.errors import ReplydeskError
 
 BITS = 2048
@@ -27,11 +27,11 @@ def run(args: argparse.Namespace) -> int:
             raise ReplydeskError(f"{path} is there already; take another name, and another selector with it")
         words = ["openssl", "genpkey", "-algorithm", "RSA", "-pkeyopt", f"rsa_keygen_bits:{BITS}"]
         try:
-            made = subprocess.run(words, capture_output=True, check=True, timeout=60).stdout  # noqa: S603  # fixed words
-        except (OSError, subprocess.SubprocessError) as error:
+            made = ask(words, 60)
+        except ReplydeskError as error:
             raise ReplydeskError(f"openssl made no key ({error}); install it, or put a PEM file there") from None
         path.touch(0o600, exist_ok=False)
-        path.write_bytes(made)
+        path.write_text(made, "ascii")
 
     settings = config.load(args.config)
     asked = settings.send.dkim

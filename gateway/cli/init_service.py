@@ -6,11 +6,10 @@ import grp
 import os
 import pwd
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
-from gateway.errors import ReplydeskError
+from gateway.cli.programs import ask
 
 USER = "replydesk"
 HOME = "/var/lib/replydesk"
@@ -91,9 +90,4 @@ def run_by_hand(file: Path, ports: str = "") -> str:
 
 
 def _do(*words: str) -> None:
-    try:
-        subprocess.run(words, check=True, capture_output=True, text=True, timeout=120)  # noqa: S603  # fixed words
-    except subprocess.CalledProcessError as error:
-        raise ReplydeskError(f"`{' '.join(words)}` failed: {error.stderr.strip() or error.returncode}") from None
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise ReplydeskError(f"`{' '.join(words)}` failed: {error}") from None
+    ask(words, 120)

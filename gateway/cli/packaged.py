@@ -6,10 +6,11 @@ In a checkout they lie where developers edit them, in an installation below `gat
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 from gateway import __version__
+from gateway.cli.programs import ask
+from gateway.errors import ReplydeskError
 
 _INSTALLED = Path(__file__).resolve().parents[1] / "packaged"
 _CHECKOUT = _INSTALLED.parents[1]
@@ -35,7 +36,6 @@ def _commit() -> str:
         return ""
     words = ["git", "-C", str(_CHECKOUT), "rev-parse", "--short=7", "HEAD"]
     try:
-        asked = subprocess.run(words, capture_output=True, text=True, check=True, timeout=5)  # noqa: S603  # fixed words
-    except (OSError, subprocess.SubprocessError):
+        return ask(words, 5).strip()
+    except ReplydeskError:
         return ""
-    return asked.stdout.strip()

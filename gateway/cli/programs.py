@@ -1,0 +1,20 @@
+"""Other programs that a command asks: openssl, git, systemctl."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+
+from gateway.errors import ReplydeskError
+
+
+def ask(words: Sequence[str], seconds: float) -> str:
+    """What it prints. Raises `ReplydeskError` when it is missing, fails, or takes longer."""
+    try:
+        # No shell reads the words, so nothing that somebody named becomes a command.
+        done = subprocess.run(words, capture_output=True, text=True, check=True, timeout=seconds)  # noqa: S603  # no shell
+        return done.stdout
+    except subprocess.CalledProcessError as error:
+        raise ReplydeskError(f"`{' '.join(words)}` failed: {error.stderr.strip() or error.returncode}") from None
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ReplydeskError(f"`{' '.join(words)}` failed: {error}") from None
