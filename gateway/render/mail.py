@@ -213,7 +213,7 @@ def lines(text: str) -> Markup:
 
 _PREHEADER = 100
 """Characters."""
-_MARKS = re.compile("(?:> )*")
+_MARKS = re.compile("^(?:> )+")
 _BLANKS = re.compile(r"[ \t\r\n]+")
 _PARAGRAPHS = re.compile(r"\n\s*\n")
 
@@ -223,7 +223,7 @@ def _fill(line: str, width: int) -> list[str]:
     if len(line) <= width:
         return [line]
     # A line that was quoted before keeps its marks in front of each piece.
-    mark = _MARKS.match(line)[0]  # type: ignore[index]  # it matches the empty string as well
+    mark = "".join(_MARKS.findall(line)[:1])
     filled: list[str] = []
     current = ""
     for word in line.removeprefix(mark).split(" "):
