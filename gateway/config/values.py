@@ -20,10 +20,15 @@ _LISTEN = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\s:\[\]]+):(\d{1,5})")
 BUDGET = re.compile(r"(\d{1,6})/(\d{1,6})([mhd])")
 
 
-def _address(value: str) -> str:
-    if not _ADDRESS.fullmatch(value):
-        raise ValueError(f"{value!r} is not an e-mail address|Write it as name@example.com.")
+def _in_form(value: str, form: str | re.Pattern[str], wrong: str, remedy: str) -> str:
+    """The value, where it is written in this form."""
+    if not re.fullmatch(form, value):
+        raise ValueError(f"{value!r} is {wrong}|{remedy}")
     return value
+
+
+def _address(value: str) -> str:
+    return _in_form(value, _ADDRESS, "not an e-mail address", "Write it as name@example.com.")
 
 
 def _listen(value: str) -> str:
@@ -57,9 +62,7 @@ def _named_language(value: str) -> str:
 
 
 def _budget(value: str) -> str:
-    if not BUDGET.fullmatch(value):
-        raise ValueError(f'{value!r} is not "count/time"|Write it as "5/10m", "20/1h" or "100/1d".')
-    return value
+    return _in_form(value, BUDGET, 'not "count/time"', 'Write it as "5/10m", "20/1h" or "100/1d".')
 
 
 def checked_timezone(value: str) -> str:
@@ -71,9 +74,7 @@ def checked_timezone(value: str) -> str:
 
 
 def checked_clock(value: str) -> str:
-    if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value):
-        raise ValueError(f'{value!r} is not a time of day|Write it as "09:00".')
-    return value
+    return _in_form(value, r"([01]\d|2[0-3]):[0-5]\d", "not a time of day", 'Write it as "09:00".')
 
 
 def checked_closing(value: str) -> str:
@@ -98,9 +99,8 @@ def checked_date(value: str) -> str:
 
 
 def checked_url(value: str) -> str:
-    if not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", value):
-        raise ValueError(f"{value!r} is not a web address|Write it as https://support.example.com.")
-    return value.rstrip("/")
+    form, remedy = r"https?://[^\s/?#]+(/[^\s?#]*)?", "Write it as https://support.example.com."
+    return _in_form(value, form, "not a web address", remedy).rstrip("/")
 
 
 def _network(value: str) -> str:
@@ -112,9 +112,8 @@ def _network(value: str) -> str:
 
 
 def checked_prefix(value: str) -> str:
-    if not re.fullmatch(r"[A-Z][A-Z0-9]{0,9}", value):
-        raise ValueError(f'{value!r} is no prefix|Write one to ten capitals and digits, a capital first: "RD".')
-    return value
+    remedy = 'Write one to ten capitals and digits, a capital first: "RD".'
+    return _in_form(value, r"[A-Z][A-Z0-9]{0,9}", "no prefix", remedy)
 
 
 def _pattern(value: str) -> str:
@@ -155,9 +154,8 @@ def checked_logo(value: str) -> str:
 
 
 def _hostname(value: str) -> str:
-    if value and not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", value):
-        raise ValueError(f"{value!r} is not a host name|Write it as mail.example.com.")
-    return value
+    form = r"([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?)?"
+    return _in_form(value, form, "not a host name", "Write it as mail.example.com.")
 
 
 def checked_server(value: str) -> str:
@@ -165,23 +163,19 @@ def checked_server(value: str) -> str:
     try:
         ip_address(value)
     except ValueError:
-        if value and not re.fullmatch(r"[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_.])?", value):
-            raise ValueError(
-                f"{value!r} is not the name of a server|Write it as mail.example.com, the port into the key for it."
-            ) from None
+        remedy = "Write it as mail.example.com, the port into the key for it."
+        _in_form(value, r"([A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_.])?)?", "not the name of a server", remedy)
     return value
 
 
 def _own_server(value: str) -> str:
-    if not re.fullmatch(r"[^\s;,:]+", value):
-        raise ValueError(f"{value!r} is not the name of a server|Write it as in the field, such as mail.example.com.")
-    return value
+    remedy = "Write it as in the field, such as mail.example.com."
+    return _in_form(value, r"[^\s;,:]+", "not the name of a server", remedy)
 
 
 def _field_name(value: str) -> str:
-    if not re.fullmatch(r"[!-9;-~]+", value):
-        raise ValueError(f'{value!r} is not the name of a header field|Write it without colon and value: "X-Spam".')
-    return value
+    remedy = 'Write it without colon and value: "X-Spam".'
+    return _in_form(value, r"[!-9;-~]+", "not the name of a header field", remedy)
 
 
 def checked_database_url(value: str) -> str:
