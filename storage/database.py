@@ -259,8 +259,8 @@ class _Writer:
                         raise
                     driver.execute("ROLLBACK TO piece")
                     work.error = error
-        # A kept connection does not go back to the pool, which sees to this elsewhere.
-        raw.shrink(driver, connection.info)
+        if raw.had_large(connection.info):
+            self._let_go()
         return done
 
 
@@ -354,8 +354,8 @@ def _sqlite_engine(url: str, turn: Turn | None) -> Engine:
 
     @event.listens_for(engine, "checkin")
     def _checkin(connection: Any, record: Any) -> None:
-        if connection is not None:
-            raw.shrink(connection, record.info)
+        if connection is not None and raw.had_large(record.info):
+            record.invalidate()
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:

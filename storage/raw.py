@@ -22,7 +22,7 @@ from storage.tables import RAW
 
 LEVEL = 3
 LARGE = 1024 * 1024
-"""Bytes of a stored mail after which SQLite gives its page cache back: it would keep the mail's pages in it."""
+"""Bytes of a stored mail after which SQLite's connection is closed: its cache and its statement would keep them."""
 MAX_BYTES = 1 << 30
 """Nothing we store is larger; keeps a damaged row from filling the memory."""
 
@@ -93,10 +93,9 @@ def _mark(connection: Connection, data: bytes) -> None:
         connection.info["large"] = True
 
 
-def shrink(driver: Any, info: dict[Any, Any]) -> None:
-    """Give the cache of a SQLite connection back, when its transaction is over and had a large mail in it."""
-    if info.pop("large", False):
-        driver.execute("PRAGMA shrink_memory").close()
+def had_large(info: dict[Any, Any]) -> bool:
+    """Whether a large mail went through this connection, by what is remembered of it."""
+    return bool(info.get("large"))
 
 
 def kept(connection: Connection, sha256: str) -> bool:

@@ -153,7 +153,7 @@ class PageRequest:
     def zone(self) -> str:
         """The time zone chosen in this browser, else the site's."""
         kept = self.http.cookies.get(self.portal.cookies.zone, "")
-        return kept if kept in zones.ALL else self.portal.settings.gateway.timezone
+        return kept if kept and kept in zones.every() else self.portal.settings.gateway.timezone
 
     def _language(self, of_contact: str) -> Catalog:
         accepted = _accepted(self.http.headers.get("accept-language", ""))

@@ -9,11 +9,16 @@ from babel.core import get_global
 from babel.dates import get_timezone_location
 
 UTC = "UTC"
-_PLACES: dict[str, str] = {
-    zone: territory for zone, territory in get_global("zone_territories").items() if not zone.startswith("Etc/")
-}
-"""Zone → country, such as `DE`."""
-ALL = frozenset((*_PLACES, UTC))
+
+
+@cache
+def _places() -> dict[str, str]:
+    """Zone → country, such as `DE`. Read when a visitor first asks, for it takes two megabytes."""
+    return {zone: country for zone, country in get_global("zone_territories").items() if not zone.startswith("Etc/")}
+
+
+def every() -> frozenset[str]:
+    return frozenset((*_places(), UTC))
 
 
 @cache
@@ -22,6 +27,6 @@ def labels(language: str) -> tuple[tuple[str, str], ...]:
     locale = Locale.parse(language, sep="-")
     named = [
         (zone, f"{locale.territories.get(place, place)} – {get_timezone_location(zone, locale, return_city=True)}")
-        for zone, place in _PLACES.items()
+        for zone, place in _places().items()
     ]
     return ((UTC, UTC), *sorted(named, key=lambda one: one[1]))

@@ -119,5 +119,5 @@ async def test_only_zones_that_there_are_can_be_chosen(open_site: Opened) -> Non
 def test_every_zone_has_a_name_of_its_own(language: str) -> None:
     """In every language there are texts in, and each can be loaded."""
     named = dict(zones.labels(language))
-    assert named.keys() == zones.ALL
+    assert named.keys() == zones.every()
     assert len(set(named.values())) == len(named)
