@@ -180,7 +180,7 @@ SENTENCES: dict[str, str] = {
     ),
     "other_form": _("The mail holds a second form of its text, which says something else; the original has it."),
     "winmail_empty": _("The mail came with a winmail.dat that holds nothing but formatting."),
-    "nothing_shown": _("Nothing of this mail is shown: {0}."),
+    "nothing_shown": _("Nothing of this mail can be shown."),
     "cut": _("Cut from your text, because it is for agents only: {0} lines."),
     "cut_lines": _("Left out of your text, because the customer does not know it from the conversation: {0}"),
     "pictures_left_out": _("Not sent along, because they belong to your signature or to what you quote: {0}."),

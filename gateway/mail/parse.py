@@ -248,7 +248,7 @@ def _unreadable(raw: bytes, cause: str) -> Message:
         message_id=f"derived.{digest[:40]}@message-id.invalid",
         message_id_derived=True,
         attachments=(whole,) if raw else (),
-        omissions=(code("nothing_shown", cause),),
+        omissions=(code("nothing_shown"),),
         defects=(cause,),
         unreadable=cause,
         size=len(raw),

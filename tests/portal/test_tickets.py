@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from urllib.parse import unquote
 
 import pytest
@@ -199,6 +200,20 @@ async def test_a_long_message_is_whole_on_its_own_page(site: Site) -> None:
     assert "on a page of its own" in page.text
     message = await browser.get(next(h for h in page.hrefs if "/entries/" in h))
     assert "the end" in message.text
+
+
+async def test_what_a_message_does_not_show_is_said_in_the_visitors_language(site: Site) -> None:
+    """And read out as such: nothing on the page claims to be English."""
+    head = f"From: {ERIKA}\nTo: support@example.com\nSubject: Twice\nMessage-ID: <twice@example.net>\n"
+    forms = "Content-Type: multipart/alternative; boundary=b\n\n--b\n\nText\n--b\n\nOther words\n--b--\n"
+    number = await site.raw_mail(f"{head}MIME-Version: 1.0\n{forms}".encode(), ERIKA)
+    browser = await site.customer(ERIKA)
+    page = await browser.get(f"/tickets/{number}?lang=de")
+    message = await browser.get(next(h for h in page.hrefs if "/entries/" in h))
+    said = "Die Mail enthält ihren Text in einer zweiten Fassung"
+    assert "Hier nicht angezeigt" in message.text
+    assert said in message.text
+    assert 'lang="en"' not in re.sub(r"<a [^>]*>", "", message.html)
 
 
 async def test_old_messages_are_one_click_away(site: Site) -> None:
