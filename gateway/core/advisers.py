@@ -135,7 +135,7 @@ def ask(
     )
     noted = orders.note(by, order, replace(entry, remarks=(*entry.remarks, code("asked", whom.address))), proof)
     notices = tuple(
-        replace(n, remarks=(sent, *(r for r in n.remarks if r != code("noted"))))
+        replace(n, remarks=(sent, *orders.files_sent(files), *(r for r in n.remarks if r != code("noted"))))
         if n.notice is Notice.AGENT_RECEIPT
         else n
         for n in noted.notices

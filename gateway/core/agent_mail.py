@@ -131,12 +131,11 @@ def shown(case: Case) -> tuple[Attachment, ...]:
 
 
 def left_out(case: Case, files: tuple[AttachedFile, ...]) -> tuple[str, ...]:
-    """Names of the files that do not go along with `files`, or go as links, as sentences for the receipt."""
+    """Names of the files that do not go along with `files`, as sentences for the receipt."""
     pictures = {p.part: p.filename for p in _pictures_outside(case)}
     sent = {f.part for f in files}
     names = [f.filename for f in case.files if f.part not in sent and f.part not in pictures]
-    linked = [f.filename for f in files if f.linked]
-    said = {"left_out": names, "pictures_left_out": list(pictures.values()), "goes_as_link": linked}
+    said = {"left_out": names, "pictures_left_out": list(pictures.values())}
     return tuple(code(word, ", ".join(found)) for word, found in said.items() if found)
 
 

@@ -14,7 +14,7 @@ from gateway.core.case import Case, files_of
 from gateway.core.commands import ASSIGNS, PEOPLE
 from gateway.core.decision import Change, Decision, EntryDraft, Joined, NewTicket, Why
 from gateway.core.lifecycle import Move, Status, transition
-from gateway.core.notice import AttachedFile, Audience, Notice, NoticeRequest
+from gateway.core.notice import AttachedFile, Audience, Notice, NoticeRequest, fitting
 from gateway.core.reason import Reason
 from gateway.core.refusal import about_drafts, helped, refuse
 from gateway.core.ticket import EntryKind
@@ -202,14 +202,14 @@ def _write_first(on: AgentCase, customer: Address, *, sent_already: bool) -> Dec
         why = code("inseparable") if out.inseparable else code("nothing_to_do")
         why = code("command_below", out.command_below) if out.command_below else why
         return _without_ticket(on, (why,))
-    html, files = agent_mail.formatted(case, text, files, box)
+    html, files = agent_mail.formatted(case, text, fitting(files, case.policy.max_attachment_bytes), box)
     status = transition(Status.NEW, Move.AGENT_REPLIED)
     assignee, assigned = orders.assignment(on.by, case.order)
     if assignee is None and case.policy.answering_assigns:
         assignee, assigned = agent.address, (code("assigned", who),)
     given = audience.tell_of_assignment(case.policy, on.ticket, replace(on.ticket, assignee=assignee or ""), agent)
     reason = Reason.AGENT_AROUND if sent_already else Reason.AGENT_ON_BEHALF
-    sent = code("nothing_sent") if sent_already else code("sent_to", customer.address)
+    sent = (code("nothing_sent"),) if sent_already else (code("sent_to", customer.address), *orders.files_sent(files))
     language = case.order.argument(Verb.LANGUAGE)
     return Decision(
         reason,
@@ -221,7 +221,7 @@ def _write_first(on: AgentCase, customer: Address, *, sent_already: bool) -> Dec
         notices=(
             *mails,
             *given,
-            orders.receipt(agent, "done", (note, *assigned, sent, code("status_now", status.value), *_not_done(on))),
+            orders.receipt(agent, "done", (note, *assigned, *sent, code("status_now", status.value), *_not_done(on))),
         ),
         files=files if not sent_already else (),
         text=text,

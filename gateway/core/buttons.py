@@ -163,7 +163,7 @@ def downloads(
     return tuple(
         Download(
             file.filename,
-            words.number(round(max(file.size / 1_000_000, 0.1), 1), "0.0") + " MB",
+            words.size(file.size),
             policy.public_url + FILE_PATH + token.link_token(policy.keys, "file", f"{at}.<{message_id}>", until),
             until,
         )

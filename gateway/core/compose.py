@@ -263,9 +263,9 @@ def _words(request: NoticeRequest, scene: Scene, policy: Policy, box: Mailbox, l
             entry_words.for_agents(entry, language, entry_words.ENTRY_LENGTH),
             entry_words.marked_up(entry, scene.html, language),
         )
-        author, names = entry.author.shown, entry_words.names(entry, scene.files, pictures=True)
+        author, names = entry.author.shown, entry_words.names(entry, language, scene.files, pictures=True)
     elif entry is not None and _answer(request, scene):
-        text, html, names = scene.text, scene.html, entry_words.names(entry, scene.files)
+        text, html, names = scene.text, scene.html, entry_words.names(entry, language, scene.files)
         author, signature = closing(text, entry.author, box, policy)
     elif request.notice is Notice.CANARY:
         text = scene.text
@@ -427,4 +427,4 @@ def _line(entry: Entry, box: Mailbox, text: str, language: str) -> Line:
     # Of somebody who was erased there is neither a name nor an address.
     name = name if entry.author.name or "@" in name or role != "customer" else texts.catalog(language).gettext(_ERASED)
     internal = entry.kind is EntryKind.COMMENT
-    return Line(name, role, entry.created_at, text, entry_words.names(entry), internal)
+    return Line(name, role, entry.created_at, text, entry_words.names(entry, language), internal)

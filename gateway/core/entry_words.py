@@ -14,12 +14,15 @@ LINE_LENGTH, ENTRY_LENGTH = 6_000, 100_000
 _MORE = _("{count} more characters: the notice about that mail and the status page have them")
 
 
-def names(entry: Entry, files: tuple[AttachedFile, ...] = (), *, pictures: bool = False) -> tuple[str, ...]:
-    """The files of an entry; those of `files` that go as a link are named with it. `pictures`: also those that stood
-    in its text, go along, and are not shown in place."""
+def names(
+    entry: Entry, language: str, files: tuple[AttachedFile, ...] = (), *, pictures: bool = False
+) -> tuple[str, ...]:
+    """The files of an entry with their sizes; those of `files` that go as a link are named with it. `pictures`: also
+    those that stood in its text, go along, and are not shown in place."""
     elsewhere = {f.part for f in files if f.linked or f.content_id}
     hung = {f.part for f in files} if pictures else set()
-    return tuple(a.filename for a in entry.attachments if a.part not in elsewhere and (not a.inline or a.part in hung))
+    named = (a for a in entry.attachments if a.part not in elsewhere and (not a.inline or a.part in hung))
+    return tuple(texts.catalog(language).file(a.filename, a.size) for a in named)
 
 
 def shortened(text: str, language: str, most: int = LINE_LENGTH) -> str:

@@ -70,7 +70,7 @@ class Line:
     when: datetime
     text: str
     attachments: tuple[str, ...] = ()
-    """Filenames."""
+    """Names of files with their sizes, such as `bill.pdf (2.4 MB)`."""
     internal: bool = False
     """A comment: agents only."""
 
@@ -187,6 +187,7 @@ class Words:
     author: str = ""
     """Who wrote `text`."""
     attachments: tuple[str, ...] = ()
+    """As in a `Line`."""
     conversation: tuple[Line, ...] = ()
     headline: str = ""
     remarks: tuple[str, ...] = ()

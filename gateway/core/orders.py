@@ -257,10 +257,17 @@ def _what_was_sent(mails: tuple[NoticeRequest, ...], answer: Answer | None, by: 
     if answer is not None:
         whom = ", ".join(m.recipient.address for m in mails)
         if by.policy.hold_minutes:
-            return (code("sent_later", whom, by.policy.hold_minutes),)
-        return (code("sent_to", whom),)
+            return (code("sent_later", whom, by.policy.hold_minutes), *files_sent(answer.files))
+        return (code("sent_to", whom), *files_sent(answer.files))
     told = {Notice.CLOSED: "told_closed", Notice.CLOSE_CONFIRMATION: "told_solved"}
     return (code(told.get(mails[0].notice, "told_status")),)
+
+
+def files_sent(files: tuple[AttachedFile, ...]) -> tuple[str, ...]:
+    """What hangs on the mail that takes an agent's words, and what goes as a link, as sentences for the receipt."""
+    hung = [f for f in files if not f.linked and not f.content_id]
+    said = {"files_sent": hung, "files_linked": [f for f in files if f.linked]}
+    return tuple(code(w, *(part for f in fs for part in (f.filename, f.size))) for w, fs in said.items() if fs)
 
 
 def wanted_status(order: Order, policy: Policy) -> tuple[Status | None, str]:

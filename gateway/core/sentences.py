@@ -353,6 +353,8 @@ def text_of(sentence: str, language: str) -> str:
     name, *arguments = sentence.split(SEPARATOR)
     if name == "event":
         return invitation.text(arguments, texts.catalog(language))
+    if name in ("files_sent", "files_linked"):
+        return _files(name, arguments, texts.catalog(language))
     if name not in SENTENCES:
         return sentence
     words = texts.catalog(language)
@@ -367,6 +369,15 @@ def text_of(sentence: str, language: str) -> str:
         return words.gettext(SENTENCES[name], *arguments)
     except IndexError:
         return sentence
+
+
+def _files(name: str, arguments: list[str], words: texts.Catalog) -> str:
+    """Of names and sizes in turn."""
+    files = [words.file(file, int(size)) for file, size in zip(arguments[::2], arguments[1::2], strict=True)]
+    names, linked = ", ".join(files), SENTENCES["goes_as_link"]
+    if name == "files_linked":
+        return words.gettext(linked, names)
+    return words.ngettext("Attachment: {names}", "Attachments: {names}", len(files), names=names)
 
 
 def _status(value: str, language: str) -> str:

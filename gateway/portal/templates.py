@@ -142,7 +142,6 @@ _BRAND_CSS = """:root {{
 
 # --- filters ---------------------------------------------------------------------------
 
-_UNITS = ((1_000_000, _("{number} MB"), "0.0"), (1_000, _("{number} KB"), "0"))
 _NOTES = {
     "signature": _("signature"),
     "encrypted": _("encrypted"),
@@ -164,13 +163,6 @@ def _filters(words: Catalog) -> dict[str, Callable[..., str]]:
         zone = ZoneInfo(context["frame"].zone)
         return value.astimezone(zone).isoformat(timespec="minutes"), words.short_moment(value, zone)
 
-    def size(value: int) -> str:
-        """`2.4 MB`, in powers of ten as file managers count them."""
-        for unit, name, pattern in _UNITS:
-            if value >= unit:
-                return words.gettext(name, number=words.number(value / unit, pattern))
-        return words.gettext("{number} B", number=str(value))
-
     def noted(note: str) -> str:
         """What is noted of a file; a cause in a program's words stays as it is."""
         return words.gettext(_NOTES[note]) if note in _NOTES else note
@@ -182,7 +174,7 @@ def _filters(words: Catalog) -> dict[str, Callable[..., str]]:
         relative = words.ago(context["frame"].now - value) or words.gettext("just now")
         return Markup('<time datetime="{}" title="{}">{}</time>').format(exact, shown, relative)
 
-    return {"when": when, "ago": ago, "size": size, "noted": noted, "linked": linked}
+    return {"when": when, "ago": ago, "size": words.size, "noted": noted, "linked": linked}
 
 
 _ADDRESS = re.compile(r"https?://[^\s<>\"'\x00-\x20]{3,2000}")

@@ -28,7 +28,7 @@ from storage.database import Database
 from storage.outbox import OutboxEntry
 from storage.tx import Tx
 
-_TOO_LARGE = _("{size} MB, too large for a mail. Download it here for the next {days} days:")
+_TOO_LARGE = _("{size}, too large for a mail. Download it here for the next {days} days:")
 
 
 async def enclose(database: Database, policy: Policy, row: OutboxEntry, message: bytes, limit: int) -> bytes:
@@ -102,7 +102,7 @@ def _enclose(message: bytes, files: Sequence[AttachedFile], sources: _RawMails, 
         elif file.linked and told:
             continue
         elif content is None or file.linked or len(content) > room:
-            size = words.number(round(max((file.size or len(content or b"")) / 1_000_000, 0.1), 1), "0.0")
+            size = words.size(file.size or len(content or b""))
             why = words.gettext(_TOO_LARGE, size=size, days=FILE_LINK_DAYS)
             left_out.append(f"- {file.filename}: {why}\n  {url}")
         else:

@@ -6,7 +6,7 @@ Keys are the English sentences, so English has no catalog. Say what you need whe
     words.gettext("Sent to {0}.", address)           # values go in by place or by name
     words.pgettext("agents", "Waiting on contact")   # one English word with more than one meaning
     words.ngettext("{count} day", "{count} days", 3)
-    words.short_moment(when, zone)                   # also moment, day, ago, weekday_moment, number
+    words.short_moment(when, zone)                   # also moment, day, ago, weekday_moment, number, size, file
 
 Keys are literals: not inside an f-string or another marked call, or they are not found.
 A sentence that stands in a table is marked: `_("Sent to {0}.")` after `from gateway.texts import mark as _`

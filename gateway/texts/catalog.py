@@ -119,6 +119,18 @@ class Catalog:
 
         return format_decimal(value, pattern, locale=self._locale)
 
+    def size(self, count: int) -> str:
+        """`2.4 MB`, in powers of ten as file managers count them."""
+        if count >= 1_000_000:
+            return self.gettext("{number} MB", number=self.number(count / 1_000_000, "0.0"))
+        if count >= 1_000:
+            return self.gettext("{number} KB", number=self.number(count / 1_000, "0"))
+        return self.gettext("{number} B", number=count)
+
+    def file(self, name: str, size: int) -> str:
+        """`bill.pdf (2.4 MB)`."""
+        return f"{name} ({self.size(size)})"
+
     def _date(self, value: datetime, zone: tzinfo, pattern: str) -> str:
         from babel.dates import format_datetime
 

@@ -52,6 +52,18 @@ def test_statuses_and_ratings_in_a_sentence_are_read_too() -> None:
     assert text_of(code("rated", "4"), "en") == "The customer rated it: 4 of 5."
 
 
+def test_files_are_named_with_their_sizes() -> None:
+    """As the reader's language writes them, and one is called one."""
+    one, two = code("files_sent", "Plan.pdf", 812_400), code("files_sent", "Plan.pdf", 812_400, "b.zip", 2_440_000)
+    assert [text_of(s, "de") for s in (one, two)] == [
+        "Anhang: Plan.pdf (812 KB)",
+        "Anhänge: Plan.pdf (812 KB), b.zip (2,4 MB)",
+    ]
+    assert text_of(one, "fr") == "Pièce jointe\N{NO-BREAK SPACE}: Plan.pdf (812\N{NO-BREAK SPACE}Ko)"
+    linked = text_of(code("files_linked", "b.zip", 20_000_000), "en")
+    assert linked == "Too large for a mail, so the customer gets a link: b.zip (20.0 MB)."
+
+
 def test_what_is_no_code_reads_as_it_stands() -> None:
     """Also a code whose arguments were lost."""
     assert text_of("Just a text.", "de") == "Just a text."

@@ -83,7 +83,7 @@ async def test_what_is_too_large_is_named(house: House, sink: Sink) -> None:
     assert attachments(mail) == {"letter.pdf": LETTER}
     assert "Not sent along:" in note(mail)
     said = note(mail)
-    assert "- Bild größer.png: 0.1 MB, too large for a mail. Download it here for the next 30 days:\r\n  http" in said
+    assert "- Bild größer.png: 10 KB, too large for a mail. Download it here for the next 30 days:\r\n  http" in said
     (url,) = re.findall(r"http://127.0.0.1:8025/file/(\S+)", said)
     link = read_link(house.policy.keys, "file", url, house.clock.now)
     assert link is not None

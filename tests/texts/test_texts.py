@@ -75,6 +75,14 @@ def test_dates_are_those_of_the_language() -> None:
     assert (en.number(2.4, "0.0"), de.number(2.4, "0.0")) == ("2.4", "2,4")
 
 
+def test_sizes_are_those_of_the_language() -> None:
+    """In powers of ten, as file managers count them."""
+    sizes = (999, 1_000, 48_213, 2_440_000)
+    assert [texts.catalog("en").size(n) for n in sizes] == ["999 B", "1 KB", "48 KB", "2.4 MB"]
+    french = [texts.catalog("fr").size(n).replace("\N{NO-BREAK SPACE}", " ") for n in sizes]
+    assert french == ["999 o", "1 Ko", "48 Ko", "2,4 Mo"]
+
+
 def test_a_site_adds_a_language_by_a_catalog(tmp_path: Path) -> None:
     """A folder is all; what it does not translate is English."""
     build(
