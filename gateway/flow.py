@@ -48,7 +48,6 @@ from gateway.errors import UnknownEntry
 from gateway.mail.message import Envelope, Kind, KindName, Message, address_key
 from gateway.mail.parse import parse
 from gateway.render.mail import Templates
-from storage.reads import Wanted
 from storage.tickets import Applied
 from storage.tx import Tx
 
@@ -305,7 +304,8 @@ class Desk:
                 facts = replace(facts, machines_entries=wrote)
             author, hinted = case.author.address, not case.knows_author
             if asks_status(case):
-                own, hinted = tx.reads.search(Wanted("open", requester=author), limit=MOST), False
+                latest = sorted(tx.reads.open_of(author, MOST), key=lambda t: t.last_activity_at, reverse=True)
+                own, hinted = latest, False
             else:
                 own = tx.reads.open_of(author, HINTED) if author and hinted else []
             quotes = ticket is not None and case.message.reply_text != case.message.body_text

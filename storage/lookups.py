@@ -35,6 +35,7 @@ class Lookups:
             status=Status.WAITING_ON_CONTACT.value if asked.waiting else "open" if asked.open else "",
             text=asked.text,
             requester=requester,
+            by_requester=bool(requester),
             assignee=asked.assignee,
             number=asked.number,
             mailboxes=asked.mailboxes,
@@ -42,6 +43,8 @@ class Lookups:
             snoozed=asked.snoozed,
         )
         tickets = tuple(self._reads.search(wanted, limit=most))
+        if requester:
+            tickets = tuple(self._reads.as_known(t) for t in tickets)
         known = self._contacts.find(requester) if requester else None
         return Found(
             tickets,

@@ -25,7 +25,7 @@ from sqlalchemy import (
     text,
 )
 
-from gateway.core import second_address
+from gateway.core import second_address, sides
 from gateway.core.clock import MISSED, Steps
 from gateway.core.lifecycle import Status
 from gateway.core.ticket import Entry, EntryKind, Participant, Role, Ticket
@@ -71,6 +71,9 @@ _OPEN_OF = Statement(
     .order_by(TICKET.c.number.desc())
     .limit(bindparam("most"))
 )
+_MERGED_OF = Statement(
+    select(TICKET.c.number).where(TICKET.c.requester_key == bindparam("key"), TICKET.c.merged_into.is_not(None))
+)
 _TICKETS = Statement(
     _TICKET.add_columns(_NAMED_IN_MAIL.label("name_in_mail")).where(
         TICKET.c.number.in_(bindparam("numbers", expanding=True))
@@ -100,7 +103,8 @@ class Wanted:
     """Words of subject, messages and names of files (`storage.search`)."""
     requester: str = ""
     by_requester: bool = False
-    """The requester looks: `text` is looked for in what they may read."""
+    """As the requester knows them: `text` is looked for in what they may read, and what was merged has the state of
+    the ticket it goes on in."""
     mailbox: str = ""
     assignee: str = ""
     number: int = 0
@@ -115,10 +119,10 @@ class Wanted:
 ANY = Wanted()
 Order = Literal["activity", "waiting", "newest", "oldest"]
 _LATEST = (TICKET.c.last_activity_at.desc(), TICKET.c.number.desc())
-_WAITS = TICKET.c.status.in_([Status.WAITING_ON_CONTACT.value, Status.SOLVED.value])
+_WAITS = (Status.WAITING_ON_CONTACT.value, Status.SOLVED.value)
 _ORDERS: dict[Order, tuple[Any, ...]] = {
     "activity": _LATEST,
-    "waiting": (case((_WAITS, 0), else_=1), *_LATEST),
+    "waiting": _LATEST,
     "newest": (TICKET.c.number.desc(),),
     "oldest": (TICKET.c.number,),
 }
@@ -138,9 +142,29 @@ class TicketReads:
         return found[0]
 
     def open_of(self, address: str, most: int) -> list[Ticket]:
-        """The newest open tickets of an address, the newest first."""
+        """The newest open tickets of an address as it knows them, the newest first; what was merged into another one of
+        its own is that one."""
         rows = _OPEN_OF.rows(self._connection, {"key": address_key(address), "most": most})
-        return sorted(self.numbered(row[0] for row in rows), key=lambda t: t.number, reverse=True)
+        apart = (t for t in self.merged_of(address) if t.status is not Status.CLOSED and self._is_apart(t))
+        found = sorted((*self.numbered(row[0] for row in rows), *apart), key=lambda t: t.number, reverse=True)
+        return found[:most]
+
+    def merged_of(self, address: str) -> list[Ticket]:
+        """The tickets of an address that were merged into others, as it knows them."""
+        rows = _MERGED_OF.rows(self._connection, {"key": address_key(address)})
+        return [self.as_known(t) for t in self.numbered(row[0] for row in rows)]
+
+    def as_known(self, ticket: Ticket) -> Ticket:
+        """A ticket as its requester knows it: what was merged has the state of the one it goes on in, as long as they
+        take part there."""
+        if not ticket.merged_into:
+            return ticket
+        key, target = ticket.requester.key, self.current(ticket.number)
+        return sides.of_reader(target, ticket, key) if target.knows(key) else ticket
+
+    def _is_apart(self, merged: Ticket) -> bool:
+        """It went into somebody else's."""
+        return self.current(merged.number).requester.key != merged.requester.key
 
     def marked(self, named: Named) -> Ticket:
         """The ticket a mark was made for, or the one it was merged into. Raises `UnknownTicket` for any other."""
@@ -182,6 +206,8 @@ class TicketReads:
         self, wanted: Wanted = ANY, *, order: Order = "activity", limit: int = 100, offset: int = 0
     ) -> list[Ticket]:
         by = _ORDERS[order]
+        if order == "waiting":
+            by = (case((self._has_status(wanted, _WAITS), 0), else_=1), *by)
         found = _TICKET.where(*self._conditions(wanted)).order_by(*by).limit(limit).offset(offset)
         return self._with_people(self._connection.execute(found).all())
 
@@ -191,10 +217,8 @@ class TicketReads:
         return int(self._connection.execute(select(func.count()).select_from(some)).scalar_one())
 
     def _conditions(self, wanted: Wanted) -> Iterator[ColumnElement[bool]]:
-        if wanted.status == "open":
-            yield TICKET.c.status.in_(OPEN)
-        elif wanted.status:
-            yield TICKET.c.status == wanted.status
+        if wanted.status:
+            yield self._has_status(wanted, OPEN if wanted.status == "open" else (wanted.status,))
         if wanted.requester:
             yield TICKET.c.requester_key == address_key(wanted.requester)
         if wanted.mailbox:
@@ -218,6 +242,14 @@ class TicketReads:
             found = tickets_with(self._connection, wanted.text, among, for_requester=wanted.by_requester)
             here = TICKET.c.number.in_(found)
             yield or_(here, TICKET.c.number == wanted.number) if wanted.number else here
+
+    def _has_status(self, wanted: Wanted, some: Sequence[str]) -> ColumnElement[bool]:
+        stored = TICKET.c.status.in_(some) if len(some) > 1 else TICKET.c.status == some[0]
+        merged = self.merged_of(wanted.requester) if wanted.by_requester else ()
+        if not merged:
+            return stored
+        others = TICKET.c.number.not_in([t.number for t in merged])
+        return or_(and_(others, stored), TICKET.c.number.in_([t.number for t in merged if t.status in some]))
 
     def counts(self) -> dict[str, int]:
         rows = self._connection.execute(select(TICKET.c.status, func.count()).group_by(TICKET.c.status))

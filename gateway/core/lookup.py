@@ -205,6 +205,7 @@ def _item(ticket: Ticket, agent: Agent, policy: Policy, words: Catalog, now: dat
     parked = words.short_moment(ticket.snoozed_until, policy.hours.zone) if ticket.snoozed_until else ""
     facts = (
         words.gettext("Ticket {number}", number=ticket.number),
+        f"→ #{ticket.merged_into}" if ticket.merged_into else "",
         ticket.requester.shown,
         f"{status} {age(now, ticket.status_at or ticket.created_at, words)}",
         (holder.name or holder.address) if holder else ticket.assignee,

@@ -64,8 +64,8 @@ async def tickets(request: PageRequest) -> Response:
     def read(tx: Tx) -> tuple[list[Ticket], int, int]:
         looked_for = Wanted(status=status, text=q, requester=contact.address, by_requester=True, number=named)
         found = tx.reads.search(looked_for, order=SORTS[sort], limit=PER_PAGE, offset=(page - 1) * PER_PAGE)
-        waiting = tx.reads.count(Wanted(status=lifecycle.Status.WAITING_ON_CONTACT, requester=contact.address))
-        return [_of_reader(tx, one) for one in found], tx.reads.count(looked_for), waiting
+        on_contact = Wanted(status=lifecycle.Status.WAITING_ON_CONTACT, requester=contact.address, by_requester=True)
+        return [tx.reads.as_known(one) for one in found], tx.reads.count(looked_for), tx.reads.count(on_contact)
 
     found, total, waiting = await request.portal.database.read(read)
     if named and total == 1 and found[0].number == named:
@@ -216,11 +216,6 @@ def _readable(target: Ticket, number: int, contact: Contact, entries: Iterable[E
     if target.number != number and target.requester.key != contact.key and not sides.given(target, contact.key):
         return ()
     return sides.visible(target, contact.key, entries)
-
-
-def _of_reader(tx: Tx, found: Ticket) -> Ticket:
-    """A ticket that was merged has the state of the one it went into."""
-    return sides.of_reader(tx.reads.current(found.number), found, found.requester.key) if found.merged_into else found
 
 
 async def _entry(request: PageRequest) -> tuple[Ticket, Entry]:

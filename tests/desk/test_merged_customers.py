@@ -1,0 +1,113 @@
+"""A customer whose request goes on in another customer's: what both ask and read, and what agents are told of it."""
+
+from __future__ import annotations
+
+from email import message_from_bytes
+from email import policy as email_policy
+from pathlib import Path
+
+import pytest
+
+from gateway.core import token
+from storage.database import Database
+from storage.reads import Wanted
+from tests.conftest import Clock
+from tests.room import ANNA, ERIKA, KARL, Room, room
+
+
+@pytest.fixture
+async def desk(database: Database, clock: Clock, tmp_path: Path) -> Room:
+    """Ticket 1 is Erika's, ticket 2 Karl's, which goes on in hers."""
+    r = room(database, clock, tmp_path)
+    await r.mail(ERIKA, "ERIKA-WORDS", subject="Pump of Erika")
+    await r.mail(KARL, "KARL-WORDS", subject="Pump of Karl")
+    await merged(r, 2, 1)
+    return r
+
+
+async def merged(r: Room, source: int, into: int) -> None:
+    await r.answer(source, f"#merge {into}")
+    await r.answer(source, "#send")
+
+
+async def newest(r: Room, notice: str, to: str) -> str:
+    """Subject and words of the newest such mail."""
+    row = (await r.outbox(notice, to))[-1]
+    m = message_from_bytes(await r.read(lambda tx: tx.outbox.message(row.id)), policy=email_policy.default)
+    part = m.get_body(("plain",))
+    return f"{m['Subject']}\n{part.get_content() if part else ''}"
+
+
+async def listed(r: Room, who: str, wanted: str = "open") -> list[int]:
+    """Numbers on the page of own tickets under a status."""
+    found = await r.read(lambda tx: tx.reads.search(Wanted(wanted, requester=who, by_requester=True)))
+    return sorted(t.number for t in found)
+
+
+async def test_who_asks_for_the_status_reads_where_it_goes_on(desk: Room) -> None:
+    """By the own reference and subject, with the state it has now; nothing of the other customer."""
+    await desk.mail(KARL, "status", subject="status")
+    told = await newest(desk, "ticket_list", KARL)
+    assert "RD-2-" in told
+    assert "Pump of Karl" in told
+    for other in ("RD-1-", "Erika", "ERIKA", ERIKA):
+        assert other not in told
+    await desk.answer(1, "A gasket is on its way.")
+    await desk.mail(KARL, "status", subject="status")
+    assert "Waiting on you" in await newest(desk, "ticket_list", KARL)
+    await desk.mail(ERIKA, "status", subject="status")
+    assert "RD-2-" not in await newest(desk, "ticket_list", ERIKA)
+
+
+async def test_one_own_and_one_merged(desk: Room) -> None:
+    """Both are open; what was merged into another request of the same customer is named once."""
+    await desk.mail(KARL, "Another.", subject="Lamp of Karl")
+    await desk.mail(KARL, "And another.", subject="Lamp of Karl, again")
+    await desk.answer(4, "#merge 3")
+    desk.clock.forward(days=1)
+    await desk.mail(KARL, "status", subject="status")
+    told = await newest(desk, "ticket_list", KARL)
+    assert [n for n in (1, 2, 3, 4) if f"RD-{n}-" in told] == [2, 3]
+
+
+async def test_closed_where_it_went_is_closed_for_both(desk: Room) -> None:
+    """Nothing is open any more; a reply opens it again, for both."""
+    await desk.answer(1, "#close")
+    await desk.mail(KARL, "status", subject="status")
+    assert "There is no open request" in await newest(desk, "ticket_list", KARL)
+    assert (await listed(desk, KARL), await listed(desk, KARL, "closed")) == ([], [2])
+    await desk.reply(KARL, 2, "Not yet.")
+    assert (await listed(desk, KARL), await listed(desk, ERIKA)) == ([2], [1])
+
+
+async def test_the_page_finds_it_under_the_state_it_shows(desk: Room) -> None:
+    """Under each status the requests that bear it, and those that wait for their requester first."""
+    await desk.mail(KARL, "Another.", subject="Lamp of Karl")
+    await desk.answer(1, "A gasket is on its way.")
+    assert (await listed(desk, KARL), await listed(desk, KARL, "waiting_on_contact")) == ([2, 3], [2])
+    assert await listed(desk, KARL, "closed") == []
+    mine = Wanted(requester=KARL, by_requester=True)
+    assert [t.number for t in await desk.read(lambda tx: tx.reads.search(mine, order="waiting"))] == [2, 3]
+
+
+async def test_who_was_taken_out_asks_in_vain(desk: Room) -> None:
+    """A request that went into another one of the same customer, which is somebody else's now, is theirs no more."""
+    await desk.mail(KARL, "Another.", subject="Lamp of Karl")
+    await desk.mail(KARL, "And another.", subject="Lamp of Karl, again")
+    await desk.answer(4, "#merge 3")
+    await desk.answer(3, "#requester vera@south.example")
+    assert await listed(desk, KARL) == [2]
+
+
+async def test_agents_read_where_a_customers_request_goes_on(desk: Room) -> None:
+    """In the look-up, and as another open request when the customer writes something new."""
+    await desk.mail(ANNA, "#customer " + KARL, to=await own_address(desk))
+    assert "Ticket 2 · → #1" in await newest(desk, "agent_receipt", ANNA)
+    await desk.mail(KARL, "Something else.", subject="Lamp of Karl")
+    assert "#2 Pump of Karl" in await newest(desk, "agent_notice", ANNA)
+
+
+async def own_address(r: Room) -> str:
+    """An agent's own address at the desk."""
+    mark = token.address_token(r.desk.policy.keys, "a", token.NOTHING, ANNA)
+    return f"support+{mark}@example.com"
