@@ -78,8 +78,9 @@ class Catalog:
 
         local = value.astimezone(zone)
         name = get_timezone_name(local, width="short", locale=self._locale)
-        # Where a language has no name for a zone babel gives the offset; people know "CET" better.
-        name = local.tzname() or name if name[:1] in "+-" else name
+        # Where a language has no name for a zone babel gives the offset; people know "CET" better, and the
+        # French "UTC" than "TU".
+        name = local.tzname() or name if name[:1] in "+-" or name == "TU" else name
         shown = self._date(local, zone, self.pgettext("date", "d MMMM y, HH:mm"))
         return f"{shown} {name}"
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from gateway import texts
 from gateway.core.commands import (
     FORMS,
     Command,
@@ -18,7 +19,7 @@ from gateway.core.commands import (
     read,
     status_words,
 )
-from gateway.core.lifecycle import Status
+from gateway.core.lifecycle import Status, agent_label
 from gateway.core.sentences import text_of
 from tests.core.build import EXAMPLES
 
@@ -237,3 +238,10 @@ def test_several_tickets_are_opened_again_by_a_line_each() -> None:
         assert apart(order) == (order,)
     assert apart(read("#reopen 3")) == (read("#reopen 3"),)
     assert apart(read("#note a\n#assign Bob")) == (read("#note a\n#assign Bob"),)
+
+
+@pytest.mark.parametrize("status", [Status.NEW, Status.WAITING_ON_US, Status.WAITING_ON_CONTACT, Status.CLOSED])
+def test_a_status_is_ordered_as_it_is_shown(status: Status) -> None:
+    """What agents read on a ticket they may write behind #status, in each language."""
+    known = status_words()
+    assert {known.get(agent_label(status, language).casefold()) for language in texts.languages()} == {status}

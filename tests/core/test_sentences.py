@@ -48,7 +48,7 @@ def test_statuses_and_ratings_in_a_sentence_are_read_too() -> None:
         text_of(code("status_now", Status.SOLVED.value), "de") == "Der Status ist jetzt „Gelöst (Bestätigung offen)“."
     )
     assert text_of(code("status_now", "parked"), "en") == "The status is now “parked”."
-    assert text_of(code("rated", "bad"), "de") == "Der Kontakt hat bewertet: schlecht."
+    assert text_of(code("rated", "bad"), "de") == "Der Kunde hat bewertet: schlecht."
     assert text_of(code("rated", "4"), "en") == "The customer rated it: 4 of 5."
 
 
