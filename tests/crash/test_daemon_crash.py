@@ -31,7 +31,7 @@ from storage.audit import audit
 from storage.database import Database
 from tests.process import Process
 from tests.receive.imap_server import PASSWORD, USER, Server
-from tests.site import InVain, Site, mail, until
+from tests.site import InVain, Site, mail, running, until
 from tests.test_end_to_end import BackgroundSink
 
 LONG = bool(os.environ.get("LONG"))
@@ -270,49 +270,49 @@ def test_killed_under_load(kind: str, processes: str, tmp_path: Path, request: p
     folder = Folder()
     site = _site(tmp_path, url, folder.server.port, send, '"auto"' if LONG else processes)
     began = time.monotonic()
-    site.start()
-    load = Load(site, folder)
-    kills = _kill_again_and_again(site, load, random.Random(11), KILLS)
-    load.more = False
-    while LONG and not _go_on(site, load, math.inf):
-        pass
-    until(lambda: load.done, 300, 0.2)
-    database = Database(url, tmp_path / "var")
-    try:
-        until(lambda: _settled(database), 600, 0.5)
-        held = database.read_now(lambda tx: [row.id for row in tx.journal.recent("held", 10_000)])
-        for id in held:
-            # In hand at three deaths: the operator lets it go on.
-            assert site.run("journal", "retry", str(id)).returncode == 0
-        until(lambda: _settled(database), 600, 0.5)
-        entries = _entries(site)
-        expected = {f"{n}@customer.example" for n in load.begun}
-        lost, doubled = expected - set(entries), {id for id, n in entries.items() if n > 1}
-        tickets = sum(database.read_now(lambda tx: tx.reads.counts()).values())
-        broken = database.read_now(audit).broken
-        again = {id: n for id, n in Counter(r.message_id for r in list(sink.sink.received)).items() if n > 1}
-        due = len({n // 2 for n in load.begun})
-        killed = ", ".join(f"{n} {what}" for what, n in sorted(kills.items()))
-        figures = (
-            *(len(load.begun), f"{kills.total()} ({killed})", load.retries, len(lost), len(doubled)),
-            *(f"{tickets} of {due}", len(held)),
-            *(f"{len(again)} of {len(sink.sink.received)}", len(broken), f"{time.monotonic() - began:.0f} s"),
-        )
-        line = f"| {kind}, {processes} | {' | '.join(map(str, figures))} |"
-        print(f"\n{line}")
-        if LONG:
-            _write(kind, line.replace(", changing", "", 1))
-        assert (lost, doubled) == (set(), set())
-        assert set(load.accepted) == set(WAYS)
-        assert tickets == due
-        assert broken == ()
-        # What was on the wire when it died may leave twice, under one id.
-        assert len(again) <= (kills.total() + 1) * 4
-        assert site.stop() == 0
-    finally:
-        database.close_now()
-        sink.close()
-        folder.close()
+    with running(site):
+        load = Load(site, folder)
+        kills = _kill_again_and_again(site, load, random.Random(11), KILLS)
+        load.more = False
+        while LONG and not _go_on(site, load, math.inf):
+            pass
+        until(lambda: load.done, 300, 0.2)
+        database = Database(url, tmp_path / "var")
+        try:
+            until(lambda: _settled(database), 600, 0.5)
+            held = database.read_now(lambda tx: [row.id for row in tx.journal.recent("held", 10_000)])
+            for id in held:
+                # In hand at three deaths: the operator lets it go on.
+                assert site.run("journal", "retry", str(id)).returncode == 0
+            until(lambda: _settled(database), 600, 0.5)
+            entries = _entries(site)
+            expected = {f"{n}@customer.example" for n in load.begun}
+            lost, doubled = expected - set(entries), {id for id, n in entries.items() if n > 1}
+            tickets = sum(database.read_now(lambda tx: tx.reads.counts()).values())
+            broken = database.read_now(audit).broken
+            again = {id: n for id, n in Counter(r.message_id for r in list(sink.sink.received)).items() if n > 1}
+            due = len({n // 2 for n in load.begun})
+            killed = ", ".join(f"{n} {what}" for what, n in sorted(kills.items()))
+            figures = (
+                *(len(load.begun), f"{kills.total()} ({killed})", load.retries, len(lost), len(doubled)),
+                *(f"{tickets} of {due}", len(held)),
+                *(f"{len(again)} of {len(sink.sink.received)}", len(broken), f"{time.monotonic() - began:.0f} s"),
+            )
+            line = f"| {kind}, {processes} | {' | '.join(map(str, figures))} |"
+            print(f"\n{line}")
+            if LONG:
+                _write(kind, line.replace(", changing", "", 1))
+            assert (lost, doubled) == (set(), set())
+            assert set(load.accepted) == set(WAYS)
+            assert tickets == due
+            assert broken == ()
+            # What was on the wire when it died may leave twice, under one id.
+            assert len(again) <= (kills.total() + 1) * 4
+            assert site.stop() == 0
+        finally:
+            database.close_now()
+            sink.close()
+            folder.close()
 
 
 def _write(kind: str, line: str) -> None:
