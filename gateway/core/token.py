@@ -103,10 +103,14 @@ def find_references(prefix: str, text: str) -> tuple[tuple[int, str], ...]:
 
 
 def number_in(prefix: str, text: str) -> int:
-    """The ticket somebody looks for by `RD-5-K3MX88`, `RD-5`, `#5` or `5`, with or without brackets; 0: none."""
-    form = rf"\[?(?:(?:{re.escape(prefix)}-|#)?(\d{{1,9}}))(?:-[0-9A-Z]{{{REFERENCE_LENGTH}}})?\]?"
-    found = re.fullmatch(form, text.strip(), re.I)
-    return int(found[1]) if found else 0
+    """The ticket somebody looks for by `RD-5-K3MX88`, its beginning, `#5` or `5`, also in brackets; 0: none."""
+    code = f"[0-9A-Z]{{{REFERENCE_LENGTH}}}"
+    whole, begun = (
+        rf"#?(\d{{1,9}})(?:-{code})?",
+        rf"{re.escape(prefix)}-(\d{{1,9}})(?:-[0-9A-Z]{{0,{REFERENCE_LENGTH}}})?",
+    )
+    found = re.fullmatch(rf"\[?(?:{begun}|{whole})\]?", text.strip(), re.I)
+    return int(found[1] or found[2]) if found else 0
 
 
 def cut_references(prefix: str, text: str) -> str:

@@ -316,3 +316,25 @@ def test_a_conversation_of_outlook_is_known_again() -> None:
     assert token.conversation_id(Keys(b"another"), Named(7, "2" * 13)) != here
     broken = ("", "AQ==", "not base64!", field[:20], "é" * 40)
     assert [token.read_thread_index(v) for v in broken] == [""] * 5
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("RD-5-K3MX88", 5),
+        (" rd-5-k3mx88 ", 5),
+        ("[RD-5-K3MX88]", 5),
+        ("RD-5", 5),
+        ("RD-5-", 5),
+        ("RD-5-K3M", 5),
+        ("#5", 5),
+        ("5", 5),
+        ("RD-5-K3MX889", 0),
+        ("12-3", 0),
+        ("about RD-5", 0),
+        ("", 0),
+    ],
+)
+def test_a_ticket_is_looked_for_by_as_much_of_its_reference_as_was_copied(text: str, number: int) -> None:
+    """With its prefix the end may be missing; other words are looked for as words."""
+    assert token.number_in("RD", text) == number
