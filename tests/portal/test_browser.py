@@ -87,10 +87,11 @@ async def story(open_site: Opened) -> tuple[Site, dict[str, str]]:
     await site.mail(ERIKA, "Donaudampfschifffahrtsgesellschaft" * 5, "https://example.com/" + "lang" * 80)
     waiting = await site.mail(ERIKA, "Zugang für neuen Kollegen", "Bitte legen Sie ihn an.", name="Erika Beispiel")
     await site.answer(waiting, "Wie heißt er denn?")
-    for n in range(18):
+    for n in range(17):
         await site.mail(ERIKA, f"Frage Nummer {n}", name="Erika Beispiel")
+    arabic = await site.mail(ERIKA, "الطابعة لا تعمل منذ التحديث", "مرحبا", name="Erika Beispiel")
     browser = await site.customer(ERIKA)
-    return site, {**browser.cookies, "solved": str(solved), "closed": str(closed)}
+    return site, {**browser.cookies, "solved": str(solved), "closed": str(closed), "arabic": str(arabic)}
 
 
 def pages_of(site: Site, numbers: dict[str, str], links: dict[str, str]) -> dict[str, str]:
@@ -229,8 +230,8 @@ async def test_the_narrowest_phone_shows_everything(chromium: Chromium, story: t
 async def test_a_first_screen_shows_what_one_came_for_and_paper_what_can_be_read(
     chromium: Chromium, story: tuple[Site, dict[str, str]]
 ) -> None:
-    """On a phone three tickets of the list, and of a ticket the newest message. Printed: exact dates, and nothing
-    to press."""
+    """On a phone three tickets of the list, and of a ticket the newest message; a subject begins where all do, also one
+    that is read from the right. Printed: exact dates, and nothing to press."""
     site, cookies = story
     base = f"http://127.0.0.1:{site.port}"
     context = await chromium.new_context(viewport=ViewportSize(width=380, height=740))
@@ -239,6 +240,10 @@ async def test_a_first_screen_shows_what_one_came_for_and_paper_what_can_be_read
     ends = "[...document.querySelectorAll('.row, .message')].map(e => e.getBoundingClientRect().bottom)"
     await page.goto(f"{base}/tickets?sort=newest")
     assert (await page.evaluate(ends))[2] <= 740
+    starts = "new Set([...document.querySelectorAll('{}')].map(e => e.getBoundingClientRect().left)).size"
+    assert await page.evaluate(starts.format(".subject bdi")) == 1
+    await page.goto(f"{base}/tickets/{cookies['arabic']}")
+    assert await page.evaluate(starts.format("h1 bdi, .back a")) == 1
     await page.goto(f"{base}/tickets/{cookies['solved']}")
     assert (await page.evaluate(ends))[0] <= 740
     await page.emulate_media(media="print")

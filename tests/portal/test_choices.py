@@ -22,7 +22,7 @@ MOMENT = r'<time datetime="([^"]+)"'
 
 
 def subjects(page: Page) -> list[str]:
-    return re.findall(r'class="subject"[^>]*>([^<]*)<', page.html)
+    return re.findall(r'class="subject"[^>]*><bdi>([^<]*)<', page.html)
 
 
 async def _story(site: Site) -> None:
