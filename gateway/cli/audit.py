@@ -45,11 +45,15 @@ def run(args: argparse.Namespace) -> int:
         )
         return 1 if report.broken else 0
     broken = {b.rule.name: b for b in report.broken}
-    print(f"{len(broken)} of {len(RULES)} promises do not hold." if broken else "Every accepted mail is accounted for.")
+    if broken:
+        show.line(f"{len(broken)} of {len(RULES)} promises do not hold.", "red")
+    else:
+        show.line("Every accepted mail is accounted for.", "green")
     print()
     # What is broken is read first.
     for rule in sorted(RULES, key=lambda rule: rule.name not in broken):
-        print(f"{'BROKEN' if rule.name in broken else 'holds '}  {rule.promise}")
+        said = "BROKEN" if rule.name in broken else "holds "
+        show.line(f"{said}  {rule.promise}", "red" if rule.name in broken else "")
         if found := broken.get(rule.name):
             for sentence in found.examples:
                 show.text(sentence, "          ")

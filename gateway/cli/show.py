@@ -19,6 +19,7 @@ from gateway.mail.text import clean, one_line
 Json: TypeAlias = "Mapping[str, Json] | Sequence[Json] | str | int | float | bool | None"
 
 NOTHING = "Nothing to show."
+NEEDS_YOU = "Needs you"
 CELL = 60
 """Characters of a cell of a table; only the last one of a row may be longer."""
 
@@ -64,8 +65,25 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
 
 def facts(pairs: Iterable[tuple[str, str]]) -> None:
     """One fact a line; what is empty is left out."""
-    for line in aligned([[name, one_line(value)] for name, value in pairs if value] or [["", ""]]):
-        print(line)
+    told = [[name, one_line(value)] for name, value in pairs if value] or [["", ""]]
+    for (name, _), said in zip(told, aligned(told), strict=True):
+        line(said, "red" if name == NEEDS_YOU else "")
+
+
+def line(said: str, style: str = "", end: str = "\n") -> None:
+    """A line of its own; on a terminal that shows colours in one that means something."""
+    print(painted(said, style) if style and sys.stdout.isatty() else said, end=end)
+
+
+def painted(said: str, style: str) -> str:
+    """For a terminal: as it is where NO_COLOR is set, or the terminal has none."""
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    with console.capture() as got:
+        console.print(Text(said, style), soft_wrap=True, end="")
+    return got.get()
 
 
 def text(value: str, indent: str = "") -> None:

@@ -84,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
                 for state, count in states.items()
             ],
         )
-        facts = [("Needs you", _with_a_step(room)) for room in sorted(waits.rooms)]
+        facts = [(show.NEEDS_YOU, _with_a_step(room)) for room in sorted(waits.rooms)]
         for what, since in (("journal", waits.journal_oldest), ("outbox", waits.outbox_oldest)):
             if since is not None:
                 facts.append((f"Oldest in {what}", f"waits since {show.when(since, site.zone)}"))

@@ -6,6 +6,7 @@ Plain text of 80 columns or what there is, drawn anew every few seconds; it only
 from __future__ import annotations
 
 import argparse
+import re
 import shutil
 import sys
 import time
@@ -26,6 +27,13 @@ if TYPE_CHECKING:
 WIDTH, HEIGHT = 80, 24
 _HOME, _CLEAR_BELOW, _SHOW, _HIDE = "\x1b[H", "\x1b[J", "\x1b[?25h", "\x1b[?25l"
 _CLEAR_LINE = "\x1b[K"
+_NOTHING = "nothing needs you"
+_STYLES = {
+    "bold": re.compile(" +(?:IN|OUT) "),
+    "red": re.compile(r"! |needs you|(?:journal|outbox) .*\b(?:held|failed) \d|.{24}(?:held|failed) "),
+    "yellow": re.compile(r"oldest in|outbox .*\b(?:deferred|uncertain) \d|.{24}(?:deferred|uncertain|pending) "),
+    "green": re.compile(_NOTHING),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,24 +65,31 @@ def _seconds(word: str) -> float:
 
 
 def run(args: argparse.Namespace) -> int:
+    from gateway.cli import show
     from gateway.cli.site import opened
 
     with opened(args) as site:
         if args.once or not sys.stdout.isatty():
-            for line in drawn(looked(site), site, WIDTH, 0):
-                print(line)
+            for line in drawn(looked(site), site, shutil.get_terminal_size((WIDTH, HEIGHT)).columns, 0):
+                show.line(line, style_of(line))
             return 0
         try:
             print(_HIDE + _HOME + _CLEAR_BELOW, end="")
             while True:
                 size = shutil.get_terminal_size((WIDTH, HEIGHT))
                 lines = drawn(looked(site), site, size.columns, size.lines - 1)
-                print(_HOME + "".join(f"{line}{_CLEAR_LINE}\n" for line in lines) + _CLEAR_BELOW, end="", flush=True)
+                drawing = "".join(f"{show.painted(line, style_of(line))}{_CLEAR_LINE}\n" for line in lines)
+                print(_HOME + drawing + _CLEAR_BELOW, end="", flush=True)
                 time.sleep(args.every)
         except KeyboardInterrupt:
             return 0
         finally:
             print(_SHOW, flush=True)
+
+
+def style_of(line: str) -> str:
+    """What a line means, as a style: red for what needs somebody."""
+    return next((style for style, form in _STYLES.items() if form.match(line)), "")
 
 
 def looked(site: Site) -> Glance:
@@ -104,33 +119,40 @@ def drawn(view: Glance, site: Site, width: int, height: int) -> list[str]:
 
     head = list(_head(view, site))
     room = 5 if not height else max((height - len(head) - 4) // 2, 1)
-    lines = [*head, "", "IN   received          state    ticket  from"]
+    lines = [*head, "", _row("IN", "received", "state", "ticket", "from")]
     for mail in view.came[:room]:
         who = one_line(f"{mail.reverse_path or '<>'}: {mail.reason or mail.cause}")
-        lines.append(f"{mail.id:>6}  {_clock(mail.received_at, site)}  {mail.state:8} {mail.ticket or '':>6}  {who}")
-    lines += ["", "OUT  decided           state    ticket  to"]
+        lines.append(_row(mail.id, _clock(mail.received_at, site), mail.state, mail.ticket or "", who))
+    lines += ["", _row("OUT", "decided", "state", "ticket", "to")]
     for ours in view.went[:room]:
         said = ours.last_reply if ours.state not in ("sent", "pending") else ""
         who = one_line(f"{ours.recipient}: {ours.notice} {said}")
-        lines.append(f"{ours.id:>6}  {_clock(ours.created_at, site)}  {ours.state:8} {ours.ticket or '':>6}  {who}")
+        lines.append(_row(ours.id, _clock(ours.created_at, site), ours.state, ours.ticket or "", who))
     return [_fit(line, width) for line in lines]
+
+
+def _row(id: int | str, moment: str, state: str, ticket: int | str, who: str) -> str:
+    return f"{id:>6}  {moment:14}  {state:9} {ticket:>6}  {who}"
 
 
 def _head(view: Glance, site: Site) -> Iterator[str]:
     from gateway.cli import show
     from gateway.cli.findings import daemon_runs
+    from gateway.core.lifecycle import Status, agent_label
     from gateway.mail.text import one_line
 
     runs = "running" if daemon_runs(site.settings) else "no daemon runs here"
     yield f"Replydesk  {show.when(view.at, site.zone)}  {runs}  {view.disk}"
+    labels = {status.value: agent_label(status, "en") for status in Status}
     for what, states in view.counts.items():
-        said = "  ".join(f"{state} {count}" for state, count in states.items() if count)
+        said = "  ".join(f"{labels.get(state, state)} {count}" for state, count in states.items() if count)
         yield f"{what:8} {said or 'none'}"
     for what, since in (("journal", view.standing.journal_oldest), ("outbox", view.standing.outbox_oldest)):
         if since is not None:
             yield f"oldest in {what}: waits {int((view.at - since).total_seconds())} s"
     needs = ", ".join(sorted(view.standing.rooms))
-    yield f"needs you: {needs}" if needs else "nothing needs you"
+    if needs or not view.alarms:
+        yield f"needs you: {needs}" if needs else _NOTHING
     for alarm in view.alarms[:3]:
         yield f"! {show.when(alarm.raised_at, site.zone)}  {one_line(alarm.text)}"
 

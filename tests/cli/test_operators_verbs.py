@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from argparse import Namespace
+from itertools import pairwise
 from pathlib import Path
 
 import dns.resolver
@@ -89,6 +90,33 @@ def test_the_view_fits_eighty_columns(shop: Shop) -> None:
     assert re.search(r"4  03-02 10:30:00  held", text)
     assert "erika@customer.example" in text
     assert "no daemon runs here" in text
+
+
+def test_the_view_is_as_wide_as_the_terminal(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also when it is printed once; headings stand above what they name."""
+    monkeypatch.setenv("COLUMNS", "60")
+    lines = shop.out("top", "--once").splitlines()
+    assert max(map(len, lines)) == 60
+    heading, held = next((a, b) for a, b in pairwise(lines) if a.startswith("    IN") and "  held" in b)
+    assert heading.index("state") == held.index("held")
+
+
+@pytest.mark.parametrize(
+    ("line", "style"),
+    [
+        ("needs you: held", "red"),
+        ("nothing needs you", "green"),
+        ("! 2026-11-29 14:14  the disk is nearly full", "red"),
+        ("     4  03-02 10:30:00  held           7  kim@customer.example: no room", "red"),
+        ("     4  03-02 10:30:00  settled        7  held 3 failed 1", ""),
+        ("123456  03-02 10:30:00  settled        7  held 3 failed 1", ""),
+        ("journal  settled 4  held 1", "red"),
+        ("outbox   sent 4  deferred 1", "yellow"),
+    ],
+)
+def test_the_view_says_by_colour_what_needs_somebody(line: str, style: str) -> None:
+    """Not by what strangers write."""
+    assert top.style_of(line) == style
 
 
 def test_the_view_fits_the_terminal(shop: Shop) -> None:

@@ -99,6 +99,22 @@ def test_what_there_is_none_of_has_no_colour(monkeypatch: pytest.MonkeyPatch) ->
     assert "\x1b[31m" in failed
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "shown"),
+    [("TERM", "xterm", "\x1b[31mheld\x1b[0m\n"), ("NO_COLOR", "1", "held\n"), ("TERM", "dumb", "held\n")],
+)
+def test_a_line_has_the_colour_the_terminal_wants(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, shown: str
+) -> None:
+    """None where NO_COLOR is set, none on a terminal that knows none."""
+    terminal = Terminal()
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys, "stdout", terminal)
+    show.line("held", "red")
+    assert terminal.getvalue() == shown
+
+
 def test_a_pipe_gets_aligned_text(capsys: pytest.CaptureFixture[str]) -> None:
     """No colour codes; long cells are cut but for the last."""
     show.table(("a", "b", "c"), [("x" * 100, "1", "y" * 100), ("z", "22", "line\nbreak\x1b[31m")])
