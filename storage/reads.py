@@ -72,7 +72,22 @@ _OPEN_OF = Statement(
     .limit(bindparam("most"))
 )
 _MERGED_OF = Statement(
-    select(TICKET.c.number).where(TICKET.c.requester_key == bindparam("key"), TICKET.c.merged_into.is_not(None))
+    select(TICKET.c.number)
+    .where(TICKET.c.requester_key == bindparam("key"), TICKET.c.merged_into.is_not(None))
+    .order_by(TICKET.c.number.desc())
+    .limit(bindparam("most"))
+)
+_TARGET = TICKET.alias()
+_ELSEWHERE_OF = Statement(
+    select(TICKET.c.number)
+    .join(_TARGET, TICKET.c.merged_into == _TARGET.c.number)
+    .where(
+        TICKET.c.requester_key == bindparam("key"),
+        TICKET.c.requester_key != _TARGET.c.requester_key,
+        or_(_TARGET.c.status.in_(OPEN), _TARGET.c.merged_into.is_not(None)),
+    )
+    .order_by(TICKET.c.number.desc())
+    .limit(bindparam("most"))
 )
 _TICKETS = Statement(
     _TICKET.add_columns(_NAMED_IN_MAIL.label("name_in_mail")).where(
@@ -117,6 +132,8 @@ class Wanted:
 
 
 ANY = Wanted()
+MERGED = 200
+"""So many merged tickets of a person have the state of the ones they go on in; older ones count as closed."""
 Order = Literal["activity", "waiting", "newest", "oldest"]
 _LATEST = (TICKET.c.last_activity_at.desc(), TICKET.c.number.desc())
 _WAITS = (Status.WAITING_ON_CONTACT.value, Status.SOLVED.value)
@@ -144,14 +161,17 @@ class TicketReads:
     def open_of(self, address: str, most: int) -> list[Ticket]:
         """The newest open tickets of an address as it knows them, the newest first; what was merged into another one of
         its own is that one."""
-        rows = _OPEN_OF.rows(self._connection, {"key": address_key(address), "most": most})
-        apart = (t for t in self.merged_of(address) if t.status is not Status.CLOSED and self._is_apart(t))
+        wanted = {"key": address_key(address), "most": most}
+        rows = _OPEN_OF.rows(self._connection, wanted)
+        elsewhere = self.numbered(row[0] for row in _ELSEWHERE_OF.rows(self._connection, wanted))
+        known = (self.as_known(ticket) for ticket in elsewhere)
+        apart = (t for t in known if t.status is not Status.CLOSED and self._is_apart(t))
         found = sorted((*self.numbered(row[0] for row in rows), *apart), key=lambda t: t.number, reverse=True)
         return found[:most]
 
     def merged_of(self, address: str) -> list[Ticket]:
-        """The tickets of an address that were merged into others, as it knows them."""
-        rows = _MERGED_OF.rows(self._connection, {"key": address_key(address)})
+        """The newest tickets of an address that were merged into others, as it knows them."""
+        rows = _MERGED_OF.rows(self._connection, {"key": address_key(address), "most": MERGED})
         return [self.as_known(t) for t in self.numbered(row[0] for row in rows)]
 
     def as_known(self, ticket: Ticket) -> Ticket:
