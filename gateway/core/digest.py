@@ -121,7 +121,8 @@ def summary(agent: Agent, tickets: Sequence[Ticket], policy: Policy, now: dateti
         (words.gettext(_("{count} with you"), count=(mine := sum(_is_mine(t, agent) for t in team))), mine),
         (words.gettext(_("{count} not assigned"), count=(free := sum(not t.assignee for t in team))), free),
     )
-    return ", ".join(text for text, count in counted if count) or words.gettext("What is open")
+    said = ", ".join(text for text, count in counted if count) or words.gettext("What is open")
+    return said[:1].upper() + said[1:]
 
 
 def _of_team(agent: Agent, tickets: Sequence[Ticket], policy: Policy) -> list[Ticket]:
