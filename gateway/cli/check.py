@@ -52,8 +52,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         show.json_array({"about": f.about, "level": f.level, "text": f.text, "remedy": f.remedy} for f in found)
     else:
-        rows = [(f.level, f.about, f"{f.text.rstrip('.')}. {f.remedy}" if f.remedy else f.text) for f in found]
-        show.table(("level", "about", "finding"), rows)
+        show.table(("level", "about", "finding"), [(f.level, f.about, f.sentence) for f in found], whole=True)
     return 1 if any(f.level == ERROR for f in found) else 0
 
 

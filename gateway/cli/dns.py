@@ -37,7 +37,7 @@ def run(args: argparse.Namespace, resolver: Resolver | None = None) -> int:
     if args.json:
         show.json_array({"about": f.about, "level": f.level, "text": f.text, "remedy": f.remedy} for f in found)
         return 1 if any(f.level == ERROR for f in found) else 0
-    show.table(("level", "what is", "what to do"), [(f.level, f.text, f.remedy) for f in found])
+    show.table(("level", "finding"), [(f.level, f.sentence) for f in found], whole=True)
     wanted = list(records(settings, [] if args.records else [f for f in found if f.level != OK]))
     if wanted:
         print("\nRecords to set (a zone file's lines; a provider's form asks for name, type and value):")

@@ -38,6 +38,11 @@ class Finding:
     text: str
     remedy: str = ""
 
+    @property
+    def sentence(self) -> str:
+        """What is so, and what to do about it."""
+        return f"{self.text.rstrip('.')}. {self.remedy}" if self.remedy else self.text
+
 
 @contextlib.contextmanager
 def eyes_of_the_service(settings: Settings) -> Iterator[None]:

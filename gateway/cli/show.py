@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from typing import TextIO, TypeAlias
 
@@ -39,13 +39,14 @@ def json_array(values: Iterable[Json]) -> None:
     print("[]" if before == "[" else "\n]", file=out)
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Rows below their headings; the reader of an empty table is told so on stderr."""
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, whole: bool = False) -> None:
+    """Rows below their headings; the reader of an empty table is told so on stderr. `whole`: the last cell of a row
+    says what to do, and goes on below itself where the terminal is too narrow for it."""
     cells = [[*(_cut(cell) for cell in row[:-1]), one_line(row[-1])] for row in rows]
     if not cells:
         print(NOTHING, file=sys.stderr)
     elif sys.stdout.isatty():
-        _on_a_terminal(columns, cells)
+        _on_a_terminal(columns, cells, whole=whole)
     else:
         for line in aligned([list(columns), *cells]):
             print(line)
@@ -54,7 +55,8 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 def total(shown: int, there: int, what: str) -> None:
     """Below a table, for who reads it on a terminal: how many there are, where these are not all of them."""
     if sys.stdout.isatty():
-        print(f"{shown} of {there} {what}; --limit shows more" if there > shown else f"{there} {what}")
+        said = what.removesuffix("s") if there == 1 else what
+        print(f"{shown} of {there} {what}; --limit shows more" if there > shown else f"{there} {said}")
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -166,12 +168,15 @@ _MOMENT, _DAY = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d"), 10
 """A moment is shown whole or as its day: half an hour says nothing."""
 _NARROW = 12
 """What other columns are cut to before a moment becomes its day."""
+_SENTENCE = 20
+"""Columns a sentence that is told whole has at least."""
 _DEAR = frozenset({"status", "state"})
 """Columns that are cut half as soon, as the last one is: `Waiting on …` says nothing either."""
 
 
-def _on_a_terminal(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """One line a row, whatever the width: empty columns are left out, the widest are cut, the last one half as soon."""
+def _on_a_terminal(columns: Sequence[str], rows: Sequence[Sequence[str]], *, whole: bool) -> None:
+    """One line a row, whatever the width: empty columns are left out, the widest are cut, the last one half as soon.
+    `whole`: the last one is not cut, and may take several lines."""
     from rich.cells import cell_len, set_cell_size
     from rich.console import Console
     from rich.text import Text
@@ -183,7 +188,11 @@ def _on_a_terminal(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Non
     moments = {n for n, cells in enumerate(zip(*shown[1:], strict=True)) if all(map(_is_moment, cells))}
     last = len(widths) - 1
     dear = {last, *(n for n, name in enumerate(shown[0]) if name in _DEAR)}
-    while sum(widths) + 2 * last > console.width:
+    if whole:
+        left = sum(widths[:last]) + 2 * last
+        widths[last] = max(console.width - left, _SENTENCE)
+        shown = [part for row in shown for part in _folded(row, widths[last])]
+    while not whole and sum(widths) + 2 * last > console.width:
         wide = [n for n, width in enumerate(widths) if width > (_DAY if n in moments else _NARROWEST)]
         wide = wide or [n for n, width in enumerate(widths) if width > _LEAST and n not in moments]
         if not wide:
@@ -192,8 +201,8 @@ def _on_a_terminal(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Non
         widths[widest] = _DAY if widest in moments else widths[widest] - 1
     for row in shown:
         line = Text(no_wrap=True, overflow="ignore")
-        for whole, width in zip(row, widths, strict=True):
-            cell = whole[:_DAY] if width == _DAY and _MOMENT.fullmatch(whole) else whole
+        for said, width in zip(row, widths, strict=True):
+            cell = said[:_DAY] if width == _DAY and _MOMENT.fullmatch(said) else said
             colour = next((c for c, words in _MEANS.items() if cell in words), "")
             fits = set_cell_size(cell, width - 1) + "…" if cell_len(cell) > width else set_cell_size(cell, width)
             # What there is none of alarms nobody.
@@ -203,3 +212,12 @@ def _on_a_terminal(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Non
         if row is shown[0]:
             line.stylize("bold")
         console.print(line, soft_wrap=True)
+
+
+def _folded(row: list[str], width: int) -> Iterator[list[str]]:
+    """The row, and one below it for each further line of its last cell."""
+    from textwrap import wrap
+
+    first, *more = wrap(row[-1], width, break_on_hyphens=False) or [""]
+    yield [*row[:-1], first]
+    yield from ([*[""] * (len(row) - 1), line] for line in more)

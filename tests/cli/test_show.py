@@ -68,6 +68,23 @@ def test_columns_that_are_cut_stay_apart(monkeypatch: pytest.MonkeyPatch) -> Non
     assert to.endswith("…")
 
 
+@pytest.mark.parametrize("width", [40, 80])
+def test_what_to_do_is_told_whole(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+    """However narrow the terminal is, below the beginning of the sentence."""
+    monkeypatch.setenv("COLUMNS", str(width))
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    said = "alarms go to the log only. Set gateway.operator to an address that somebody reads, also at night."
+    show.table(
+        ("level", "about", "finding"), [("warning", "operator", said), ("ok", "relay", "it answers")], whole=True
+    )
+    _, *lines, last = plain(terminal).splitlines()
+    assert " ".join(" ".join(lines).split()) == f"warning operator {said}"
+    assert {line.index(line.split()[0]) for line in lines[1:]} == {lines[0].index("alarms")}
+    assert last.split() == ["ok", "relay", "it", "answers"]
+    assert all(cell_len(line) <= width for line in lines)
+
+
 def test_what_a_ticket_is_about_can_be_read_at_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
     """Addresses are cut before status and subject, and of a moment its day is left whole."""
     monkeypatch.setenv("COLUMNS", "80")
