@@ -26,6 +26,7 @@ from rich.console import Console
 from rich.text import Text
 
 from gateway.config import database_url, load, signing_keys
+from gateway.core import sheet
 from gateway.core.notice import Notice
 from gateway.portal import examples as page_examples
 from gateway.portal.templates import PageTemplates
@@ -113,11 +114,13 @@ class Gallery:
         named = replace(PLAIN, name="Example Ltd", imprint="Example Ltd, 1 Sample Street")
         mails = Templates(brand=named)
         drawn = Templates(brand=replace(named, logo_url="https://help.example.com/logo.png"))
-        for notice in Notice:
-            outbound = examples.outbounds(notice, language)[0]
-            if notice is Notice.AGENT_NOTICE:
-                outbound = replace(outbound, words=replace(outbound.words, html=TABLE))
-            html, text, name = mails.html(outbound), mails.text(outbound), f"{notice.value}-{language}"
+        shown = {notice.value: examples.outbounds(notice, language)[0] for notice in Notice}
+        notice, receipt = shown["agent_notice"], shown["agent_receipt"]
+        shown["agent_notice"] = replace(notice, words=replace(notice.words, html=TABLE))
+        help = replace(receipt.words, ticket=None, remarks=(), sections=sheet.sections(language))
+        shown["help"] = replace(receipt, words=help)
+        for what, outbound in shown.items():
+            html, text, name = mails.html(outbound), mails.text(outbound), f"{what}-{language}"
             if (size := len(wire.write(outbound, text, html))) > BYTES:
                 self.faults.append(f"{name}: {size} bytes")
             self.shown.append((f"{name}: {outbound.subject}", []))

@@ -148,6 +148,7 @@ def _environment(language: str, override: Path | None, timezone: tzinfo, brand: 
         filled=filled,
         quoted=quoted,
         lines=lines,
+        explained=explained,
         formatted=Markup,
     )
     return made
@@ -211,8 +212,16 @@ def lines(text: str) -> Markup:
     return Markup("<br>").join(escape(text).split("\n"))
 
 
+def explained(text: str) -> Markup:
+    """`#order [this|that] – what it does` as HTML: the order stands out, breaks between words, and dates stay whole."""
+    told = _ORDER.sub(r"<strong>\1</strong>", _DATE.sub(r'<span class="whole">\g<0></span>', str(escape(text))))
+    return Markup(told.replace("|", "|<wbr>"))  # noqa: S704  # escaped above
+
+
 _PREHEADER = 100
 """Characters."""
+_ORDER = re.compile(r"^(#[^\W\d].*?)(?= – )")
+_DATE = re.compile(r"\b\d{4}-\d\d(?:-\d\d)?\b")
 _MARKS = re.compile("^(?:> )+")
 _BLANKS = re.compile(r"[ \t\r\n]+")
 _PARAGRAPHS = re.compile(r"\n\s*\n")

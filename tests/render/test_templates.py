@@ -21,7 +21,7 @@ from gateway.errors import TemplateError
 from gateway.mail.message import Address
 from gateway.mail.new_text import PREHEADER_FILL
 from gateway.render import examples
-from gateway.render.mail import PACKAGED, Templates, filled, preheader, quoted, reflow
+from gateway.render.mail import PACKAGED, Templates, explained, filled, preheader, quoted, reflow
 
 REPLY = examples.outbounds(Notice.REPLY, "de")[0]
 NOTICE = examples.outbounds(Notice.AGENT_NOTICE, "en")[0]
@@ -420,3 +420,17 @@ def test_mail_is_drawn_by_words_engine(notice: Notice) -> None:
         assert "mso-padding-alt: 11px 22px" in cell
         assert "border: 1px solid" in cell
     assert len(html) <= 60_000
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("#wait – wait for the customer", "<strong>#wait</strong> – wait for the customer"),
+        ("#list [mine|open] – which", "<strong>#list [mine|<wbr>open]</strong> – which"),
+        ("#5 <b> – a subject", "#5 &lt;b&gt; – a subject"),
+        ("also 2026-11-01", 'also <span class="whole">2026-11-01</span>'),
+    ],
+)
+def test_an_order_stands_out_and_a_date_stays_whole(text: str, shown: str) -> None:
+    """On a phone #help breaks between the words of an order."""
+    assert explained(text) == shown
