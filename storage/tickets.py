@@ -135,7 +135,7 @@ class Tickets:
         """Undo what an order did to entries: moved ones return, a recalled answer becomes a comment."""
         before = act.undo
         if before.moved:
-            own, was = (before.side, 0) if before.opened else (0, before.side or before.moved_from)
+            own, was = (before.side, 0) if before.opened else (before.was, before.side or before.moved_from)
             self._place(before.moved, before.moved_from, own, was)
         if before.merged:
             self._connection.execute(

@@ -75,16 +75,25 @@ def _write(file: Path, data: bytes) -> None:
 
 
 def _tickets(site: Site, tx: Tx, found: Survey, language: str) -> tuple[ExportedTicket, ...]:
-    numbers = sorted(found.whole | found.part)
-    return tuple(_ticket(site, tx, tx.reads.get(number), found, language) for number in numbers)
+    tickets = [tx.reads.get(number) for number in sorted(found.whole | found.part)]
+    # Told under the own reference.
+    apart = {tx.reads.current(t.number).number for t in tickets if t.merged_into and t.requester.key == found.key}
+    theirs = (t for t in tickets if t.number not in apart or t.requester.key == found.key)
+    return tuple(_ticket(site, tx, ticket, found, language) for ticket in theirs)
 
 
 def _ticket(site: Site, tx: Tx, ticket: Ticket, found: Survey, language: str) -> ExportedTicket:
+    """What goes on in another customer's ticket is told of theirs, as on the page."""
     policy = site.policy
     own = ticket.requester.key == found.key
-    entries = tx.reads.entries(ticket.number, [EntryKind.CORRESPONDENCE, EntryKind.AUTOMATIC, EntryKind.COMMENT])
+    target = tx.reads.current(ticket.number)
+    apart = own and target.requester.key != found.key
+    read = {ticket.number, target.number} if apart else {ticket.number}
+    wanted = (EntryKind.CORRESPONDENCE, EntryKind.AUTOMATIC, EntryKind.COMMENT)
+    entries = [e for number in sorted(read) for e in tx.reads.entries(number, wanted)]
     rated = tx.ratings.find(ticket.number) if own else None
-    mine = sides.sees(ticket, found.key) if own else frozenset()
+    mine = sides.sees(target if apart else ticket, found.key) if own else frozenset()
+    ticket = tx.reads.as_known(ticket) if apart else ticket
     own_words = {
         e.id for e in entries if e.id in found.entries and (e.kind is not EntryKind.COMMENT or e.role is Role.ADVISER)
     }

@@ -212,7 +212,9 @@ class Undo:
     moved: tuple[int, ...] = ()
     """Entries that were moved away from `moved_from`."""
     side: int = 0
-    """The side they got there."""
+    """The side they got there, …"""
+    was: int = 0
+    """… those of them that had this one before."""
     merged: bool = False
     source_status: str = ""
     """Status of `moved_from` before it was merged."""

@@ -78,6 +78,7 @@ def merge(by: orders.OrderContext, into: Ticket) -> Decision:
     """All of this ticket goes to another one; replies to it follow."""
     ticket = by.ticket
     apart = sides.requesters_differ(ticket, into)
+    side, was = sides.of_merged(ticket, into)
     joined = _brought(ticket, into)
     new = tuple(j for j in joined if not into.knows(j.address.address))
     asked = tuple(advisers.made(a) for a in ticket.advisers if not into.is_adviser(a.key))
@@ -92,7 +93,7 @@ def merge(by: orders.OrderContext, into: Ticket) -> Decision:
         "merged",
         by,
         into,
-        Moved(ticket.number, side=ticket.number if apart else 0),
+        Moved(ticket.number, side=side, was=was),
         Change(
             joined=(*joined, *asked),
             links=(("merged", ticket.number),),
@@ -105,6 +106,8 @@ def merge(by: orders.OrderContext, into: Ticket) -> Decision:
             label=f"#merge {into.number}",
             moved_from=ticket.number,
             merged=True,
+            side=side,
+            was=was,
             source_status=ticket.status.value,
             given_to=ticket.assignee if ticket.assignee and not into.assignee else None,
             joined=tuple(j.address.key for j in (*new, *asked) if not (j.adviser and into.knows(j.address.address))),
@@ -132,19 +135,19 @@ def _brought(ticket: Ticket, into: Ticket) -> tuple[Joined, ...]:
 def move(by: orders.OrderContext, entry: Entry, into: Ticket) -> Decision:
     """One mail goes to another ticket; of another customer's mail its people read nothing."""
     undo = orders.before(replace(by, ticket=into), Order(), None, into.status)
-    side = sides.of_moved(entry, by.ticket, into)
-    apart = entry.kind is EntryKind.CORRESPONDENCE and side == by.ticket.number
+    side, was = sides.of_moved(entry, by.ticket, into)
+    apart = entry.kind is EntryKind.CORRESPONDENCE and side in (by.ticket.number, sides.NOBODY)
     return _moved(
         "moved",
         by,
         into,
-        Moved(by.ticket.number, (entry.id,), side),
+        Moved(by.ticket.number, (entry.id,), side, was),
         Change(links=(("moved", by.ticket.number),)),
         (
             code("moved_here", by.ticket.number, by.name),
             *((code("kept_apart", into.requester.shown),) if apart else ()),
         ),
-        replace(undo, label=f"#move {into.number}", moved_from=by.ticket.number, moved=(entry.id,), side=side)
+        replace(undo, label=f"#move {into.number}", moved_from=by.ticket.number, moved=(entry.id,), side=side, was=was)
         if undo
         else None,
     )

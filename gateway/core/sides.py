@@ -61,14 +61,24 @@ def of_entry(ticket: Ticket | None, key: str, role: Role) -> int:
     return -ticket.number if role in (Role.AGENT, Role.SYSTEM) else (*given(ticket, key), 0)[0]
 
 
-def of_moved(entry: Entry, source: Ticket, into: Ticket) -> int:
-    """The side of a mail that is moved to another ticket: that of its author there; words of another customer, also of
+def of_merged(source: Ticket, into: Ticket) -> tuple[int, int]:
+    """The side entries of a merged ticket get, and the one they must have had for that. Of one requester what was for
+    them alone is for them alone there, too."""
+    if requesters_differ(source, into):
+        return source.number, 0
+    return alone(into.number), alone(source.number)
+
+
+def of_moved(entry: Entry, source: Ticket, into: Ticket) -> tuple[int, int]:
+    """The same for a mail that is moved to another ticket: that of its author there; words of another customer, also of
     one who only takes part there, and what was answered to them, keep their own."""
+    if entry.side == alone(source.number):
+        return (NOBODY if requesters_differ(source, into) else alone(into.number)), entry.side
     theirs = entry.role not in (Role.AGENT, Role.SYSTEM) and into.knows(entry.author.address)
     apart = given(into, entry.author.key)
     if theirs and (apart or entry.author.key == into.requester.key):
-        return (*apart, 0)[0]
-    return source.number if requesters_differ(source, into) else 0
+        return (*apart, 0)[0], 0
+    return (source.number if requesters_differ(source, into) else 0), 0
 
 
 NOBODY = -(2**31 - 1)
@@ -109,9 +119,7 @@ def after_joining(source: Ticket, into: Ticket, key: str) -> tuple[int, ...]:
     earlier merge keeps apart stays so."""
     there, here = (given(t, key) or ((0, -t.number) if t.knows(key) else ()) for t in (into, source))
     own = (-source.number,) if 0 in (*there, *here) else ()
-    # What was for the requester alone stays theirs.
-    mine = (alone(source.number),) if key == source.requester.key else ()
-    return tuple(dict.fromkeys((*there, *here, -into.number, *own, *mine)))
+    return tuple(dict.fromkeys((*there, *here, -into.number, *own)))
 
 
 def of_reader(ticket: Ticket, own: Ticket, key: str) -> Ticket:

@@ -162,14 +162,16 @@ def test_of_merged_tickets_each_customer_takes_the_own_side_along(shop: Shop, tm
     with answer.open() as typed, pytest.MonkeyPatch.context() as patch:
         patch.setattr("sys.stdin", typed)
         shop.out("ticket", "reply", "1", "--agent", "anna@example.com")
-    for who, own, others in (
-        (ADDRESS, "unser Drucker", ("Das Tor", "karl.example")),
-        (TOR.reverse_path, "Das Tor", ("unser Drucker", ADDRESS)),
+    for who, mine, own, others in (
+        (ADDRESS, 1, "unser Drucker", ("Das Tor", "karl.example", "RD-2-")),
+        (TOR.reverse_path, 2, "Das Tor", ("unser Drucker", ADDRESS, "RD-1-")),
     ):
         folder = tmp_path / who
         shop.out("contact", "export", who, str(folder))
         texts = [(folder / name).read_text("utf-8") for name in ("data.json", "index.html")]
         everything = [p.read_bytes().decode("utf-8", "replace") for p in (folder / "mails").iterdir()]
         assert all(own in t for t in texts), who
-        assert who != ADDRESS or all("Wir kommen zu beiden." in t for t in texts)
+        assert all("Wir kommen zu beiden." in t for t in texts), who
+        told = json.loads(texts[0])["tickets"]
+        assert [(t["number"], t["role"], t["status"]) for t in told] == [(mine, "requester", "waiting_on_contact")]
         assert [(o, t[:60]) for o in others for t in (*texts, *everything) if o in t] == []

@@ -5,10 +5,13 @@ from __future__ import annotations
 from email import message_from_bytes
 from email import policy as email_policy
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from gateway.core import token
+from gateway.portal import pages
 from storage.database import Database
 from storage.reads import Wanted
 from tests.conftest import Clock
@@ -32,8 +35,11 @@ async def merged(r: Room, source: int, into: int) -> None:
 
 async def newest(r: Room, notice: str, to: str) -> str:
     """Subject and words of the newest such mail."""
-    row = (await r.outbox(notice, to))[-1]
-    m = message_from_bytes(await r.read(lambda tx: tx.outbox.message(row.id)), policy=email_policy.default)
+    return await body(r, (await r.outbox(notice, to))[-1].id)
+
+
+async def body(r: Room, id: int) -> str:
+    m = message_from_bytes(await r.read(lambda tx: tx.outbox.message(id)), policy=email_policy.default)
     part = m.get_body(("plain",))
     return f"{m['Subject']}\n{part.get_content() if part else ''}"
 
@@ -111,3 +117,60 @@ async def own_address(r: Room) -> str:
     """An agent's own address at the desk."""
     mark = token.address_token(r.desk.policy.keys, "a", token.NOTHING, ANNA)
     return f"support+{mark}@example.com"
+
+
+async def page(r: Room, who: str, number: int) -> str:
+    """What the page of a ticket shows them: texts and subjects."""
+    contact = await r.read(lambda tx: tx.contacts.find(who))
+    request: Any = SimpleNamespace(contact=contact, portal=SimpleNamespace(desk=r.desk), now=r.clock.now)
+    found, entries = await r.read(lambda tx: pages.conversation(request, tx, number, 0))
+    return "\n".join((found.subject, *(e.new_text for e in entries)))
+
+
+async def test_what_was_for_the_requester_alone_stays_theirs_where_it_goes_on(desk: Room) -> None:
+    """Two requests of Karl become one: he reads it there, who takes part does not; and it comes back with `#undo`."""
+    await desk.mail(KARL, "Another.", subject="Lamp of Karl")
+    await desk.mail(KARL, "And another.", subject="Fuse of Karl", Cc="vera@south.example")
+    await desk.answer(4, "#only\n\nFOR-KARL-ALONE")
+    await merged(desk, 4, 3)
+    assert "FOR-KARL-ALONE" in await page(desk, KARL, 3)
+    await desk.answer(3, "To both.")
+    await desk.answer(3, "#send")
+    assert "FOR-KARL-ALONE" in await newest(desk, "reply", KARL)
+    assert "FOR-KARL-ALONE" not in await newest(desk, "reply", "vera@south.example")
+    await desk.answer(3, "#undo", In_Reply_To=await receipt_of(desk, "4"))
+    assert "FOR-KARL-ALONE" in await page(desk, KARL, 4)
+    await desk.answer(4, "#requester vera@south.example\n\nTo Vera.")
+    await desk.answer(4, "#send")
+    assert "FOR-KARL-ALONE" not in await newest(desk, "reply", "vera@south.example") + await page(
+        desk, "vera@south.example", 4
+    )
+
+
+async def receipt_of(r: Room, source: str) -> str:
+    """Message-ID of the receipt for merging a ticket."""
+    for row in reversed(await r.outbox("agent_receipt", ANNA)):
+        if f"#{source} " in await body(r, row.id) and "merged" in await body(r, row.id):
+            return row.message_id
+    raise LookupError(source)
+
+
+async def test_such_an_answer_that_is_moved(desk: Room) -> None:
+    """To another request of Karl it is his there, and his again when it is taken back; to one of Erika it is nobody's,
+    also once that is moved back to what is hers by then."""
+    await desk.mail(KARL, "Another.", subject="Lamp of Karl")
+    await desk.mail(KARL, "And another.", subject="Fuse of Karl")
+    await desk.mail(ERIKA, "Hers.", subject="Hose of Erika")
+    await desk.answer(3, "#only\n\nFOR-KARL-ALONE")
+    only = (await desk.outbox("reply", KARL))[-1].message_id
+    await desk.answer(3, "#move 4", In_Reply_To=only)
+    assert "FOR-KARL-ALONE" in await page(desk, KARL, 4)
+    await desk.answer(4, "#undo")
+    assert "FOR-KARL-ALONE" in await page(desk, KARL, 3)
+    await desk.answer(3, "#move 5", In_Reply_To=only)
+    assert "FOR-KARL-ALONE" in [e.new_text for e in await desk.read(lambda tx: tx.reads.entries(5))]
+    assert "FOR-KARL-ALONE" not in await page(desk, ERIKA, 5)
+    await desk.answer(3, f"#requester {ERIKA}")
+    await desk.answer(5, "#move 3", In_Reply_To=only)
+    assert "FOR-KARL-ALONE" in [e.new_text for e in await desk.read(lambda tx: tx.reads.entries(3))]
+    assert "FOR-KARL-ALONE" not in await page(desk, ERIKA, 3)
