@@ -14,6 +14,7 @@ from gateway.core import (
     away,
     blocking,
     canned,
+    company,
     lookup,
     move_entries,
     orders,
@@ -82,6 +83,8 @@ def decide(case: Case) -> Decision:
     doubt = second_address.doubt(order, case.facts.namesake)
     if doubt and not is_lifted(case):
         return hold(on, Doubt.SAME_PERSON, doubt)
+    if (whose := company.doubt(on.ticket, order)) and not is_lifted(case):
+        return hold(on, Doubt.DIFFERENT_CUSTOMERS, whose)
     for verb, answer in (
         (Verb.NOTE, _note),
         (Verb.SPLIT, _split),
@@ -351,10 +354,11 @@ def _misunderstood(on: AgentCase, problems: tuple[str, ...]) -> Decision:
 
 def _newly_confirmed(case: Case, ticket: Ticket) -> tuple[Joined, ...]:
     """People the agent names: in the header, or with `#cc`. To answer a stranger's mail names nobody."""
-    named = [*agent_mail.outside(case), *(Address(c.argument) for c in case.order.commands if c.verb is Verb.CC)]
     known = {a.key: a for a in ticket.unconfirmed}
-    wanted = {a.key: known.get(a.key, a) for a in named}
-    return tuple(Joined(a) for a in wanted.values() if not ticket.knows(a.address) and not ticket.is_adviser(a.key))
+    header = (known.get(a.key, a) for a in agent_mail.outside(case))
+    written = (Joined(a) for a in header if not ticket.knows(a.address) and not ticket.is_adviser(a.key))
+    named = company.brought(ticket, case.order)
+    return tuple({j.address.key: j for j in (*written, *named)}.values())
 
 
 def _with_remarks(decision: Decision, remarks: tuple[str, ...]) -> Decision:

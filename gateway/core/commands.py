@@ -233,6 +233,16 @@ def _address(verb: Verb, argument: str, *_: Sequence[str]) -> Command | str:
     return Command(verb, found.pop()) if len(found) == 1 else code("needs_address", FORMS[verb], f"#{verb.value}")
 
 
+def _address_and_number(verb: Verb, argument: str, *rest: Sequence[str]) -> Command | str:
+    """`ADDRESS #N`: somebody, and the ticket whose customer they belong to."""
+    whom, _, last = argument.strip("[]. ").rpartition(" ")
+    number = TICKET.fullmatch(last) if whom else None
+    found = _address(verb, whom if number else argument, *rest)
+    if number is None or isinstance(found, str):
+        return found
+    return Command(verb, f"{found.argument} {int(number[1])}")
+
+
 def _address_or_nothing(verb: Verb, argument: str, *rest: Sequence[str]) -> Command | str:
     return _address(verb, argument, *rest) if argument.strip(".!") else Command(verb)
 
@@ -316,7 +326,7 @@ _ARGUMENTS: dict[Verb, Callable[[Verb, str, Sequence[str], Sequence[str]], Comma
     Verb.MAILBOX: _address,
     Verb.FOR: _address,
     Verb.REQUESTER: _address,
-    Verb.CC: _address,
+    Verb.CC: _address_and_number,
     Verb.ALIAS: _address,
     Verb.UNALIAS: _address,
     Verb.LANGUAGE: _language,

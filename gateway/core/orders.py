@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from gateway import texts
-from gateway.core import audience, blocking, parking, second_address, sides, statuses, tags
+from gateway.core import audience, blocking, company, parking, second_address, sides, statuses, tags
 from gateway.core.commands import PEOPLE, Order
 from gateway.core.decision import AWAKE, Change, Decision, EntryDraft, Joined, Namesake, Snooze, Undo, Why
 from gateway.core.lifecycle import STATUS_MOVES, Move, Status, transition
@@ -96,7 +96,8 @@ def carry_out(by: OrderContext, order: Order, answer: Answer | None, proof: str)
         # Whoever is answered is no spammer.
         change = replace(change, spam=False)
     closed_by = "agent" if status is Status.CLOSED and ticket.status is not Status.CLOSED else ""
-    joined = (*change.joined, *(answer.joined if answer else ()))
+    joined = (*change.joined, *(answer.joined if answer else company.brought(ticket, order)))
+    events = (*events, *company.events(ticket, joined))
     change = replace(change, move=move, closed_by=closed_by, joined=joined)
     taken = (
         answer is not None
@@ -125,7 +126,7 @@ def carry_out(by: OrderContext, order: Order, answer: Answer | None, proof: str)
     sender = (code("sender_now", after.mailbox),) if handed_over else ()
     moved = wanted is not None or status is not ticket.status
     now = (code("status_now", sub_status or status.value),) if moved else ()
-    remarks = (*_what_was_sent(mails, answer, by), *events, *sender, *now)
+    remarks = (*_what_was_sent(mails, answer, by), *events, *company.remarks(ticket, change), *sender, *now)
     notices = (*mails, *audience.each_once(told))
     if by.agent:
         # What has been sent to a customer cannot be taken back.
@@ -376,6 +377,8 @@ def problems(by: OrderContext, order: Order) -> tuple[str, ...]:
     if refused := blocking.problems(by.policy, order, by.ticket.requester):
         return (*order.problems, *refused)
     if refused := second_address.problems(by.policy, order, by.ticket.requester, by.namesake):
+        return (*order.problems, *refused)
+    if refused := company.problems(by.ticket, order):
         return (*order.problems, *refused)
     for verb in PEOPLE:
         if by.policy.is_own(order.argument(verb)):

@@ -159,8 +159,12 @@ def lets_go(case: Case) -> bool:
     found, order = case.facts.draft, case.order
     if found is None or order.problems or not found.waits(case.now) or not agent_mail.proof(case):
         return False
-    meant = (Verb.ASK,) if found.ticket else PEOPLE
+    meant = (Verb.ASK, *_WHOSE.get(found.doubt, ())) if found.ticket else PEOPLE
     return order.has(Verb.SEND) or (any(order.has(verb) for verb in meant) and not unsent(case))
+
+
+_WHOSE = {Doubt.DIFFERENT_CUSTOMERS: (Verb.CC,)}
+"""What answers a doubt besides."""
 
 
 def about_drafts(on: AgentCase) -> Decision | None:

@@ -85,6 +85,11 @@ SENTENCES: dict[str, str] = {
     "merged_here": _("#{0} was merged into this ticket by {1}."),
     "undone": _("{0} took back: {1}."),
     "confirmed": _("{0} takes part now."),
+    "reads_part": _("{0} reads from now on what was written with {1} ({2}), and nothing of {3}."),
+    "would_read": _("{0} would read what was written with {1} ({2}), and nothing of {3}."),
+    "other_part": _("If they belong to another customer of this ticket, reply with: {0}"),
+    "no_such_part": _("No customer of {0} takes part in this ticket. There are: {1}"),
+    "part_stays": _("{0} takes part already, as {1}: that stays so."),
     "not_sent": _("Our mail to {0} could not be sent: {1}"),
     # what an agent should know of a mail
     "undelivered": _("Our mail to {0} was not delivered."),

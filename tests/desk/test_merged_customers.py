@@ -174,3 +174,73 @@ async def test_such_an_answer_that_is_moved(desk: Room) -> None:
     await desk.answer(5, "#move 3", In_Reply_To=only)
     assert "FOR-KARL-ALONE" in [e.new_text for e in await desk.read(lambda tx: tx.reads.entries(3))]
     assert "FOR-KARL-ALONE" not in await page(desk, ERIKA, 3)
+
+
+async def test_whom_an_agent_brings_reads_what_the_agent_says(desk: Room) -> None:
+    """`#cc` without a side waits and tells whose words there would be read; a reply names the other one."""
+    await desk.answer(1, "#cc dan@west.example\n\nHello all.")
+    held = await newest(desk, "agent_receipt", ANNA)
+    assert f"dan@west.example would read what was written with {ERIKA} (#1), and nothing of {KARL} (#2)." in words(held)
+    assert await desk.outbox("reply") == []
+    receipt = (await desk.outbox("agent_receipt", ANNA))[-1]
+    await desk.answer(1, "#cc dan@west.example #2", In_Reply_To=receipt.message_id)
+    told = await newest(desk, "reply", "dan@west.example")
+    assert "Hello all." in told
+    assert "KARL-WORDS" in told
+    for other in ("ERIKA", ERIKA, "Pump of Erika", "RD-1-"):
+        assert other not in told
+    done = words(await newest(desk, "agent_receipt", ANNA))
+    assert f"dan@west.example reads from now on what was written with {KARL} (#2), and nothing of {ERIKA} (#1)." in done
+
+
+async def test_let_go_they_are_on_the_tickets_own_side(desk: Room) -> None:
+    """As the receipt said."""
+    await desk.answer(1, "#cc dan@west.example\n\nHello all.")
+    await desk.answer(1, "#send")
+    told = await newest(desk, "reply", "dan@west.example")
+    assert "ERIKA-WORDS" in told
+    assert "KARL" not in told
+    assert f"reads from now on what was written with {ERIKA} (#1)" in words(await newest(desk, "agent_receipt", ANNA))
+
+
+@pytest.mark.parametrize(
+    ("order", "said"),
+    [
+        (
+            "#cc dan@west.example #7",
+            f"No customer of #7 takes part in this ticket. There are: {ERIKA} (#1); {KARL} (#2)",
+        ),
+        (f"#cc {KARL} #1", f"{KARL} takes part already, as #2: that stays so."),
+        (f"#cc {ERIKA} #2", f"{ERIKA} takes part already, as #1: that stays so."),
+    ],
+)
+async def test_a_side_there_is_not(desk: Room, order: str, said: str) -> None:
+    """Nobody is brought, and no customer's side is changed."""
+    await desk.answer(1, f"{order}\n\nHello.")
+    assert said in words(await newest(desk, "agent_receipt", ANNA))
+    assert await desk.outbox("reply") == []
+
+
+async def test_a_new_requester_of_a_shared_ticket(desk: Room) -> None:
+    """The receipt says whose words they read."""
+    await desk.answer(1, "#requester dan@west.example")
+    said = f"dan@west.example reads from now on what was written with {ERIKA} (#1), and nothing of {KARL} (#2)."
+    assert said in words(await newest(desk, "agent_receipt", ANNA))
+
+
+async def test_to_bring_somebody_needs_no_text(desk: Room) -> None:
+    """They take part, the receipt and the history say so, and `#undo` takes it back."""
+    await desk.mail(KARL, "Another.", subject="Lamp of Karl")
+    await desk.answer(3, "#cc dan@west.example")
+    assert "dan@west.example takes part now." in await newest(desk, "agent_receipt", ANNA)
+    await desk.answer(3, "Hello.")
+    await desk.answer(3, "#send")
+    assert "Hello." in await newest(desk, "reply", "dan@west.example")
+    await desk.answer(3, "#cc eve@west.example")
+    await desk.answer(3, "#undo")
+    people = (await desk.read(lambda tx: tx.reads.get(3))).participants
+    assert [a.address for a in people] == ["dan@west.example"]
+
+
+def words(text: str) -> str:
+    return " ".join(text.split())
