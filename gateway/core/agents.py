@@ -71,6 +71,7 @@ def decide(case: Case) -> Decision:
         return about
     if problems := canned.problems(case):
         return _misunderstood(on, problems)
+    named = canned.doubt(case, on.ticket)
     case = canned.put_in(case, on.ticket, on.ticket.requester)
     on, order = replace(on, case=case), case.order
     misunderstood = (*orders.problems(on.by, order), *_misplaced(case))
@@ -83,7 +84,7 @@ def decide(case: Case) -> Decision:
     doubt = second_address.doubt(order, case.facts.namesake)
     if doubt and not is_lifted(case):
         return hold(on, Doubt.SAME_PERSON, doubt)
-    if (whose := company.doubt(on.ticket, order)) and not is_lifted(case):
+    if (whose := (*company.doubt(on.ticket, order), *named)) and not is_lifted(case):
         return hold(on, Doubt.DIFFERENT_CUSTOMERS, whose)
     for verb, answer in (
         (Verb.NOTE, _note),

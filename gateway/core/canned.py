@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from difflib import get_close_matches
 
-from gateway.core import language, orders
+from gateway.core import language, orders, sides
 from gateway.core.agent_mail import AgentCase
 from gateway.core.case import Case
 from gateway.core.decision import Decision, Why
@@ -30,6 +30,22 @@ def problems(case: Case) -> tuple[str, ...]:
     return tuple(code("no_such_text", name, _nearest(name, known)) for name in _names(case) if name not in known)
 
 
+def doubt(case: Case, ticket: Ticket) -> tuple[str, ...]:
+    """That a text names the requester, or their reference, to somebody who knows neither: another customer of a merged
+    ticket, an adviser."""
+    texts = [t for name in _names(case) for t in case.policy.texts.get(name, {}).values()]
+    if not any(word in text for text in texts for word in ("{customer}", "{reference}")):
+        return ()
+    if case.order.has(Verb.ASK):
+        whom = case.order.argument(Verb.ASK).partition(" ")[0]
+        parent = case.facts.parent
+        return (code("text_names", ticket.requester.shown, whom or (parent.author.address if parent else "–")),)
+    others = [a.address for a in sides.people(ticket) if not sides.owns(ticket, a.key)]
+    if not others or case.order.has(Verb.ONLY) or case.order.has(Verb.NOTE):
+        return ()
+    return (code("text_names", ticket.requester.shown, ", ".join(others)), code("text_only"))
+
+
 def put_in(case: Case, ticket: Ticket | None, customer: Address) -> Case:
     """The case with the texts its order names above its own; those without one in the customer's language in that of
     the mailbox, else in any. Ask `problems` first."""
@@ -42,7 +58,8 @@ def put_in(case: Case, ticket: Ticket | None, customer: Address) -> Case:
     values = {
         "{customer}": customer.name or customer.address,
         "{reference}": case.policy.reference(ticket) if ticket else "",
-        "{agent}": (agent.name or agent.address) if agent else "",
+        # An agent's address is not for customers.
+        "{agent}": agent.name or box.name if agent else "",
     }
     texts = [_filled(_in_language(case.policy.texts[name], wanted, box.language), values) for name in names]
     return replace(case, order=replace(case.order, text="\n\n".join(filter(None, (*texts, case.order.text)))))

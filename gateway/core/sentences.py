@@ -88,6 +88,8 @@ SENTENCES: dict[str, str] = {
     "reads_part": _("{0} reads from now on what was written with {1} ({2}), and nothing of {3}."),
     "would_read": _("{0} would read what was written with {1} ({2}), and nothing of {3}."),
     "other_part": _("If they belong to another customer of this ticket, reply with: {0}"),
+    "text_names": _("The ready text names {0}, and {1} would read that."),
+    "text_only": _("With #only it goes to the requester alone."),
     "no_such_part": _("No customer of {0} takes part in this ticket. There are: {1}"),
     "part_stays": _("{0} takes part already, as {1}: that stays so."),
     "not_sent": _("Our mail to {0} could not be sent: {1}"),

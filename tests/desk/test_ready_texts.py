@@ -10,7 +10,7 @@ from gateway.config.canned import texts_in
 from gateway.errors import ConfigError
 from storage.database import Database
 from tests.conftest import Clock
-from tests.room import ERIKA, Room, room
+from tests.room import ERIKA, KARL, Room, room
 
 
 @pytest.fixture
@@ -49,6 +49,40 @@ async def test_a_name_there_is_none_of_does_nothing(site: Room) -> None:
     assert not await site.outbox("reply")
     row = await site.answer(1, "#texts")
     assert row.reason == "agent-looks-up"
+    await site.database.close()
+
+
+async def test_a_text_that_names_one_customer_to_another_waits(site: Room) -> None:
+    """On a ticket of merged customers, and to an adviser; to the requester alone it goes."""
+    await site.mail(ERIKA, name="Erika Muster")
+    await site.mail(KARL)
+    await site.answer(2, "#merge 1")
+    await site.answer(2, "#send")
+    for order, reader in (("", KARL), ("#ask sam@supplier.example\n", "sam@supplier.example")):
+        row = await site.answer(1, f"{order}#text refund\nIt takes three days.")
+        assert row.reason == "agent-mail-held-back"
+        receipt = (await site.outbox("agent_receipt"))[-1].id
+        said = " ".join((await site.read(lambda tx, id=receipt: tx.outbox.message(id))).decode().split())
+        assert f"The ready text names Erika Muster, and {reader} would read that." in said
+    assert not await site.outbox("reply")
+    row = await site.answer(1, "#text refund\nIt takes four days.")
+    await site.answer(1, f"#send {row.id}")
+    assert [row.recipient for row in await site.outbox("reply")] == [ERIKA, KARL]
+    await site.answer(1, "#only\n#text refund\nIt takes three days.")
+    assert [row.recipient for row in await site.outbox("reply")] == [ERIKA, KARL, ERIKA]
+    await site.database.close()
+
+
+async def test_an_agent_without_a_name_is_the_mailbox(database_url: str, clock: Clock, tmp_path: Path) -> None:
+    """No agent's address reaches a customer."""
+    folder = tmp_path / "own" / "texts"
+    folder.mkdir(parents=True)
+    (folder / "bye.en.txt").write_text("Yours, {agent}\n", "utf-8")
+    nameless = {"agents": [{"address": "anna@example.com"}]}
+    site = room(Database(database_url, tmp_path), clock, tmp_path, gateway={"templates_dir": "own"}, **nameless)
+    await site.mail(ERIKA)
+    await site.answer(1, "#text bye")
+    assert await newest_answer(site) == "Yours, Example Support"
     await site.database.close()
 
 
