@@ -36,7 +36,7 @@ def test_every_code_that_is_written_can_be_read() -> None:
 @pytest.mark.parametrize("name", SENTENCES)
 def test_a_sentence_is_read_in_each_language(name: str) -> None:
     """With its arguments; none says it in English, though sisters may say it alike."""
-    arguments = ("one", "two")
+    arguments = ("one", "two", "three", "four")
     english, *others = (text_of(code(name, *arguments), language) for language in texts.languages())
     assert english not in others
     assert not any("{" in text for text in (english, *others))
