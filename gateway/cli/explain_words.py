@@ -37,7 +37,7 @@ _PLACES = {
 def tell(name: str, case: Case, decision: Decision) -> None:
     print(one_line(name))
     for line in _lines(case, decision):
-        show.text(line, INDENT)
+        show.sentences(line, INDENT)
 
 
 def _lines(case: Case, decision: Decision) -> Iterator[str]:

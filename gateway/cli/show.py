@@ -94,6 +94,28 @@ def text(value: str, indent: str = "") -> None:
         print(f"{indent}{line}".rstrip())
 
 
+def sentences(value: str, indent: str) -> None:
+    """Sentences of ours, a line each; on a terminal a long one goes on below itself, and no word is cut."""
+    from shutil import get_terminal_size
+    from textwrap import wrap
+
+    if not sys.stdout.isatty():
+        text(value, indent)
+        return
+    for said in clean(value).split("\n"):
+        first = indent + said[: len(said) - len(said.lstrip())]
+        width, below = get_terminal_size().columns, first + indent
+        for part in wrap(
+            said.lstrip(),
+            width,
+            initial_indent=first,
+            subsequent_indent=below,
+            break_long_words=False,
+            break_on_hyphens=False,
+        ):
+            print(part)
+
+
 def iso(moment: datetime | None) -> str | None:
     """`2026-03-12T14:05:00Z`."""
     return None if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

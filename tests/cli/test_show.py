@@ -140,6 +140,19 @@ def test_a_pipe_gets_aligned_text(capsys: pytest.CaptureFixture[str]) -> None:
     assert lines[2] == f"z{' ' * 61}22  line break[31m"
 
 
+def test_sentences_go_on_below_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a terminal; addresses stay whole, however long."""
+    monkeypatch.setenv("COLUMNS", "30")
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    show.sentences("Marks:\n  it answers our mail <rd.1042.c.abcdefghijklmnop@example.com>", "  ")
+    assert terminal.getvalue().splitlines() == [
+        "  Marks:",
+        "    it answers our mail",
+        "      <rd.1042.c.abcdefghijklmnop@example.com>",
+    ]
+
+
 def test_an_array_is_one_however_many(capsys: pytest.CaptureFixture[str]) -> None:
     for values in ([], [1], [1, {"a": "ü\ud800"}, None]):
         show.json_array(values)
