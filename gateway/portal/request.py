@@ -67,12 +67,14 @@ _FAULTS = {
     "forged": (
         _("Please try that again"),
         _(
-            "The page had been open for too long, or your browser keeps no cookies. Nothing was changed. Please go "
-            "back, reload the page and try again."
+            "The page had been open for too long, or your browser keeps no cookies. Nothing was changed. Please open "
+            "the page again."
         ),
     ),
 }
 """What went wrong → title and text."""
+_WITHOUT_FORM = "/sign-out"
+"""What is sent there is a button on other pages."""
 _FAULT_NAMES = {
     400: "forged",
     403: "forged",
@@ -335,6 +337,10 @@ class PageRequest:
         words = self.words
         name = "not_yours" if status == 404 and self.contact else _fault_name(status)
         title, text = (words.gettext(sentence) for sentence in _FAULTS[name])
+        path = self.http.url.path
+        if name == "forged" and self.http.method == "POST" and path != _WITHOUT_FORM:
+            link = self.to(words.gettext("Open the page again"), path)
+            return views.NoticePage(title, text, (link,), kept=self.fields.get("text", ""))
         return views.NoticePage(title, text, (self.to(words.gettext("Go to the start page"), "/"),))
 
     def finish(self, response: Response) -> Response:

@@ -37,6 +37,19 @@ async def test_a_form_needs_the_mark_of_this_browser(site: Site) -> None:
     assert not await site.sent(MAX, "password_reset")
 
 
+async def test_a_page_that_was_open_for_too_long_leads_back_to_its_form(open_site: Opened) -> None:
+    """With what was written, so that it is not lost."""
+    site = await open_site(portal={"allow_replies": True})
+    number = await site.mail(ERIKA, "Printer")
+    browser = await site.customer(ERIKA)
+    page = await browser.post(f"/tickets/{number}", {"mark": "old", "text": "It smokes <again>."})
+    assert page.status == 403
+    assert f'href="/tickets/{number}"' in page.html
+    assert "It smokes &lt;again&gt;." in page.html
+    assert 'href="/forgot"' in (await site.browser().post("/forgot", {"mark": "old", "address": ERIKA})).html
+    assert (await browser.post("/sign-out", {"mark": "old"})).hrefs.count("/sign-out") == 0
+
+
 async def test_a_mark_from_before_the_sign_in_is_no_good_after_it(open_site: Opened) -> None:
     """A cookie somebody else planted does not open what only customers may do."""
     site = await open_site(portal={"allow_replies": True})
