@@ -151,9 +151,10 @@ TABLE: tuple[Row, ...] = (
     ),
     Row(
         "automatic",
-        machines.is_automatic,
+        lambda c: machines.is_automatic(c) or refusal.is_bare_note(c),
         machines.automatic,
-        "a machine answered (`auto-replied`), somebody pressed a reaction, a program says that it was read | folded | "
+        "a machine answered (`auto-replied`), somebody pressed a reaction, a program says that it was read, or an "
+        "agent's mail says that they are away in its subject and nothing below | folded | "
         "**no** | no | no (digest); an absence of the agent who has the ticket: who follows, else the leads or team",
     ),
     Row(

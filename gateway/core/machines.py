@@ -162,7 +162,8 @@ def is_automatic(case: Case) -> bool:
 
 def automatic(case: Case) -> Decision:
     ticket = case.ticket
-    why = Why(reopen="no: a machine wrote it", acknowledge=f"no: {case.kind.rule}", notify="no: in the digest")
+    rule = case.kind.rule if is_automatic(case) else "its subject says that its author is away"
+    why = Why(reopen="no: a machine wrote it", acknowledge=f"no: {rule}", notify="no: in the digest")
     if ticket is None:
         return Decision(Reason.AUTOMATIC_NO_TICKET, replace(why, attach="no: it belongs to no ticket"))
     if not draft.belongs(case, ticket):

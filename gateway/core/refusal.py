@@ -277,12 +277,17 @@ def is_marked_automatic(case: Case) -> bool:
 
 
 def marked_automatic(case: Case) -> Decision:
-    """A note of absence gets no receipt: only its subject gives the program away, which may answer that as well."""
+    """Where only the subject gives the program away it may answer the receipt as well: that gets none."""
     on = AgentCase.of(case)
     held = hold(on, Doubt.MARKED_AUTOMATIC, (code("marked_automatic"), code("offer_away")))
-    if not case.machine:
-        return replace(held, notices=(), why=replace(held.why, acknowledge="no: counted in the digest"))
+    if not case.machine and case.facts.answers == Notice.AGENT_RECEIPT.value:
+        return replace(held, notices=(), why=replace(held.why, acknowledge="no: it answers a receipt"))
     return _not_too_often(held, on.agent, case, ONCE)
+
+
+def is_bare_note(case: Case) -> bool:
+    """An agent's mail whose subject says that they are away, and that says nothing else."""
+    return case.agent is not None and machines.is_away(case) and not _says_something(case)
 
 
 def _not_too_often(held: Decision, agent: Agent, case: Case, budget: Budget) -> Decision:

@@ -252,7 +252,11 @@ def test_an_agent_s_mark_outranks_the_subject(subject: str) -> None:
     assert notices(decide(c), Notice.REPLY) == [KIM.address]
     away = case(message(ANNA, subject="Out of office: Printer"), on=ticket(), holder=ANNA.key, kind=hint)
     assert row_of(away) == "agent's answer marked automatic"
-    assert (notices(decide(away)), decide(away).keep is not None) == ([], True)
+    assert (notices(decide(away)), decide(away).keep is not None) == ([ANNA.address], True)
+    again = replace(away, facts=replace(away.facts, answers=Notice.AGENT_RECEIPT.value))
+    assert (notices(decide(again)), decide(again).keep is not None) == ([], True)
+    bare = case(message(ANNA, subject="Out of office: Printer", body_text=""), on=ticket(), holder=ANNA.key, kind=hint)
+    assert (row_of(bare), notices(decide(bare))) == ("automatic", [])
 
 
 def test_row_one_of_many_alike() -> None:

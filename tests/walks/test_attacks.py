@@ -354,11 +354,22 @@ def test_a_machine_that_asks_for_the_status_runs_dry(stage: Stage) -> None:
 
 
 def test_an_agents_holiday_note_goes_to_no_customer(stage: Stage) -> None:
-    """From a program that marks it by nothing but its subject; a colleague hears of it, once."""
+    """From a program that marks it by nothing but its subject; a colleague hears of it, and Anna that it waits, once."""
     stage.answer(KIM, ACK, "Well?")
-    for to, told in ((NOTICE, [f"agent_notice to {BOB}"]), (f"agent_receipt to {ANNA}", [])):
+    both = [f"agent_receipt to {ANNA}", f"agent_notice to {BOB}"]
+    for to, told in ((NOTICE, both), (f"agent_receipt to {ANNA}", [])):
         assert stage.answer(ANNA, to, "I am on holiday until Monday.", subject="Out of office: Re: Printer") == told
     assert "holiday" not in stage.to_customers()
+
+
+def test_an_agents_note_in_the_subject_alone_is_folded(stage: Stage) -> None:
+    """Nothing below: nobody is asked anything, a colleague hears of it once a day, however often it comes."""
+    stage.answer(KIM, ACK, "Well?")
+    bob = [f"agent_notice to {BOB}"]
+    for minutes, told in ((1, bob), (60, []), (2000, bob)):
+        stage.answer(KIM, ACK, f"{minutes}!", minutes=minutes)
+        assert stage.answer(ANNA, NOTICE, "", subject="Abwesend: Printer") == told
+        assert stage.newest[:2] == ("settled", "automatic-on-ticket")
 
 
 ROBOT = "I read my mails on Friday. Your mail"
