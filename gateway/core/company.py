@@ -31,9 +31,9 @@ def brought(ticket: Ticket, order: Order) -> tuple[Joined, ...]:
     """Who takes part by `#cc` and did not before; and who did, on the side that is named now."""
     unconfirmed = {a.key: a for a in ticket.unconfirmed}
     return tuple(
-        Joined(unconfirmed.get(a.key, a), sees=_sees(ticket, number) if number else ())
+        Joined(unconfirmed.get(a.key, a), sees=_sees(ticket, number))
         for a, number in named(order)
-        if (number or not ticket.knows(a.address)) and not ticket.is_adviser(a.key)
+        if (number not in (0, ticket.number) or not ticket.knows(a.address)) and not ticket.is_adviser(a.key)
     )
 
 
@@ -60,10 +60,10 @@ def doubt(ticket: Ticket, order: Order) -> tuple[str, ...]:
     if not sides.is_shared(ticket):
         return ()
     faces, said = _faces(ticket), list[str]()
-    for joined in brought(ticket, order):
-        if not joined.sees:
-            others = (f"#cc {joined.address.address} #{n}" for n in faces if n != ticket.number)
-            said += [_reads("would_read", joined.address, ticket.number, faces), code("other_part", ", ".join(others))]
+    asked = {address.key for address, number in named(order) if not number}
+    for whom in (j.address for j in brought(ticket, order) if j.address.key in asked):
+        others = (f"#cc {whom.address} #{n}" for n in faces if n != ticket.number)
+        said += [_reads("would_read", whom, ticket.number, faces), code("other_part", ", ".join(others))]
     return tuple(said)
 
 
@@ -99,7 +99,8 @@ def _faces(ticket: Ticket) -> dict[int, tuple[Address, ...]]:
 
 
 def _sees(ticket: Ticket, number: int) -> tuple[int, ...]:
-    """What all of them read."""
-    own = (0, -ticket.number)
-    each = [sides.handed_on(sides.given(ticket, a.key) or own) for a in _faces(ticket).get(number, ())]
-    return tuple(side for side in each[0] if all(side in one for one in each)) if each else own
+    """What all of them read; empty: the ticket's own side."""
+    if number in (0, ticket.number):
+        return ()
+    first, *rest = (sides.handed_on(sides.given(ticket, a.key)) for a in _faces(ticket)[number])
+    return tuple(side for side in first if all(side in one for one in rest))

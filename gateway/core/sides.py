@@ -75,9 +75,9 @@ def of_moved(entry: Entry, source: Ticket, into: Ticket) -> tuple[int, int]:
     if entry.side == alone(source.number):
         return (NOBODY if requesters_differ(source, into) else alone(into.number)), entry.side
     theirs = entry.role not in (Role.AGENT, Role.SYSTEM) and into.knows(entry.author.address)
-    apart = given(into, entry.author.key)
-    if theirs and (apart or entry.author.key == into.requester.key):
-        return (*apart, 0)[0], 0
+    there = (*given(into, entry.author.key), 0)[0]
+    if theirs and (there or entry.author.key == into.requester.key):
+        return there, 0
     return (source.number if requesters_differ(source, into) else 0), 0
 
 
