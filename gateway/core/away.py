@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from gateway import texts
-from gateway.core import orders, when
+from gateway.core import audience, orders, when
 from gateway.core.agent_mail import AgentCase
 from gateway.core.decision import Absent, Away, Decision, Why
 from gateway.core.notice import Notice, NoticeRequest
@@ -15,7 +15,7 @@ from gateway.core.policy import Agent, Policy, as_address
 from gateway.core.reason import Reason
 from gateway.core.refusal import refuse, unsent
 from gateway.core.verbs import Verb
-from gateway.mail.message import address_key
+from gateway.mail.message import Address, address_key
 from gateway.mail.sentence import code
 from gateway.texts import mark_in
 
@@ -90,13 +90,18 @@ def in_place(
 ) -> tuple[NoticeRequest, ...]:
     """The notices with those to agents who are away given to the deputy, else to the team; where nobody is there they
     stay theirs. `by` is the key of the agent who caused them: never told."""
-    told = {n.recipient.key for n in notices if n.notice is Notice.AGENT_NOTICE and n.recipient.key not in absent}
+    there = [n for n in notices if n.notice is Notice.AGENT_NOTICE and n.recipient.key not in absent]
+    # Whoever need only know of it does not act in anybody's place.
+    told = {n.recipient.key for n in there if not n.brief}
     result: list[NoticeRequest] = []
+    said: list[str] = []
     for n in notices:
         if n.notice is not Notice.AGENT_NOTICE or n.recipient.key not in absent:
             result.append(n)
             continue
         instead = () if n.brief else _instead(n.recipient.key, absent, policy, mailbox, bool(told))
+        if n.headline == "assigned" and not n.brief:
+            said.append(_stood_in(n.recipient, tuple(a for a in instead or () if address_key(a.address) != by)))
         if instead is None:
             result.append(n)
             continue
@@ -106,7 +111,17 @@ def in_place(
             if key not in told and key != by:
                 told.add(key)
                 result.append(replace(n, recipient=as_address(agent), remarks=(*n.remarks, remark)))
-    return tuple(result)
+    each = audience.each_once(tuple(result))
+    return tuple(
+        replace(n, remarks=(*n.remarks, *said)) if n.notice is Notice.AGENT_RECEIPT and n.headline == "done" else n
+        for n in each
+    )
+
+
+def _stood_in(whom: Address, instead: tuple[Agent, ...]) -> str:
+    """For the receipt of whoever gave a ticket to somebody who is away."""
+    names = ", ".join(a.name or a.address for a in instead)
+    return code("is_away_told", whom.shown, names) if names else code("is_away", whom.shown)
 
 
 def _instead(

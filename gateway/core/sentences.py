@@ -47,6 +47,8 @@ SENTENCES: dict[str, str] = {
     "away_to": _("Until you write #back {0} reads your notices."),
     "away_until": _("Until {0} the team reads your notices; #back ends that sooner."),
     "away_until_to": _("Until {0} your notices are read by {1}; #back ends that sooner."),
+    "is_away": _("{0} is away."),
+    "is_away_told": _("{0} is away; in their place it is read by {1}."),
     "in_place_of": _("To you because {0} is away."),
     "offer_away": _("If you are away: #away until 2026-12-01 to NAME lets a colleague read your notices."),
     "no_texts": _("There are no ready texts: the operator keeps them in templates_dir/texts."),

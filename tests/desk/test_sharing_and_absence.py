@@ -125,6 +125,42 @@ async def test_without_a_deputy_the_team_reads_it_and_an_end_ends_it(make: Any) 
     assert (await told(site))[before:] == [TEN[0]["address"]]
 
 
+async def test_what_somebody_has_who_is_no_agent_any_more_is_listed_as_free(make: Any) -> None:
+    """`#list unassigned` finds it, and `#take` makes it somebody's."""
+    site: Room = make(TEN[:3])
+    await site.mail(ERIKA)
+    await site.mail("karl@customer.example", subject="Lamp")
+    await site.answer(1, "#take", TEN[2]["address"])
+    await site.answer(2, "#take", TEN[1]["address"])
+    smaller: Room = make(TEN[:2])
+    smaller.count = site.count
+    await smaller.answer(2, "#list unassigned", TEN[0]["address"])
+    receipt = (await smaller.outbox("agent_receipt"))[-1].id
+    said = (await smaller.read(lambda tx: tx.outbox.message(receipt))).decode()
+    assert "Ticket 1" in said
+    assert "Ticket 2" not in said
+
+
+async def test_who_gives_it_to_somebody_away_is_told_and_so_is_who_can_act(make: Any) -> None:
+    """Not in one line only, as the former holder; the note goes along."""
+    site: Room = make(TEN[:3])
+    boss, gone, former = (agent["address"] for agent in TEN[:3])
+    await site.mail(ERIKA)
+    await site.answer(1, "#take", former)
+    await site.answer(1, "#away", gone)
+    before = len(await told(site))
+    await site.answer(1, "#assign Agent 1\n#note\nPlease call them.", boss)
+    assert (await told(site))[before:] == [former]
+    notice, receipt = (await site.outbox("agent_notice"))[-1].id, (await site.outbox("agent_receipt"))[-1].id
+    read, done = [
+        " ".join((await site.read(lambda tx, id=id: tx.outbox.message(id))).decode().split())
+        for id in (notice, receipt)
+    ]
+    assert "Please call them." in read
+    assert "To you because Agent 1 is away." in read
+    assert "Agent 1 is away; in their place it is read by Agent 2." in done
+
+
 @pytest.mark.parametrize("order", ["#away tomorrow", "#away to Nobody", "#away to Anna", "#away until soon"])
 async def test_what_is_not_understood_changes_nothing(make: Any, order: str) -> None:
     """No absence, and the receipt shows the form."""
