@@ -40,6 +40,7 @@ class Lookups:
             number=asked.number,
             mailboxes=asked.mailboxes,
             unassigned=asked.unassigned,
+            agents=asked.agents,
             snoozed=asked.snoozed,
         )
         tickets = tuple(self._reads.search(wanted, limit=most))

@@ -127,6 +127,8 @@ class Wanted:
     mailboxes: tuple[str, ...] = ()
     """Any of these."""
     unassigned: bool = False
+    agents: frozenset[str] = frozenset()
+    """Keys of all who are agents: what somebody else has is unassigned, too."""
     snoozed: bool = False
     tag: str = ""
 
@@ -248,7 +250,8 @@ class TicketReads:
         if wanted.mailboxes:
             yield TICKET.c.mailbox.in_(wanted.mailboxes)
         if wanted.unassigned:
-            yield TICKET.c.assignee == ""
+            free = TICKET.c.assignee == ""
+            yield or_(free, func.lower(TICKET.c.assignee).not_in(sorted(wanted.agents))) if wanted.agents else free
         if wanted.snoozed:
             yield TICKET.c.snoozed_until.is_not(None)
         if wanted.tag:

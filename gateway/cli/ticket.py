@@ -145,6 +145,7 @@ def _list(args: argparse.Namespace) -> int:
                 mailbox=box.address if box else args.mailbox,
                 assignee=agent.address if agent else args.assignee,
                 unassigned=args.unassigned,
+                agents=site.policy.agent_keys if args.unassigned else frozenset(),
                 snoozed=args.snoozed,
                 tag=args.tag.lower(),
                 number=token.number_in(site.policy.reference_prefix, args.text),

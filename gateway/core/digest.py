@@ -51,8 +51,8 @@ def for_agent(
         _of_team(agent, tickets, policy), key=lambda t: (_ORDER.index(t.status), t.status_at or t.created_at)
     )
     mine = [t for t in ordered if _is_mine(t, agent)]
-    nobodys = [t for t in ordered if not t.assignee]
-    others = [t for t in ordered if t.assignee and t not in mine]
+    nobodys = [t for t in ordered if _is_nobodys(t, policy)]
+    others = [t for t in ordered if t not in mine and t not in nobodys]
     sections = [
         Section(title, _items(chosen, agent, policy, words, now))
         for title, chosen in (
@@ -119,7 +119,7 @@ def summary(agent: Agent, tickets: Sequence[Ticket], policy: Policy, now: dateti
     counted = (
         (words.gettext(_("{count} overdue"), count=(late := sum(_late(t, now) for t in team))), late),
         (words.gettext(_("{count} with you"), count=(mine := sum(_is_mine(t, agent) for t in team))), mine),
-        (words.gettext(_("{count} not assigned"), count=(free := sum(not t.assignee for t in team))), free),
+        (words.gettext(_("{count} not assigned"), count=(free := sum(_is_nobodys(t, policy) for t in team))), free),
     )
     said = ", ".join(text for text, count in counted if count) or words.gettext("What is open")
     return said[:1].upper() + said[1:]
@@ -136,6 +136,11 @@ def _is_mine(ticket: Ticket, agent: Agent) -> bool:
     return bool(ticket.assignee) and ticket.assignee.casefold() in agent.keys
 
 
+def _is_nobodys(ticket: Ticket, policy: Policy) -> bool:
+    """Also what somebody has who is no agent any more."""
+    return policy.agent_for(ticket.assignee) is None
+
+
 def _late(ticket: Ticket, now: datetime) -> bool:
     return ticket.due_at is not None and ticket.due_at < now
 
@@ -150,7 +155,7 @@ def _items(tickets: Sequence[Ticket], agent: Agent, policy: Policy, words: Catal
         if t.due_at is not None:
             text = _("answer overdue since {moment}") if _late(t, now) else _("answer due {moment}")
             facts.append(words.gettext(text, moment=words.short_moment(t.due_at, policy.hours.zone)))
-        act = buttons.order(t, agent, policy, "show" if t.assignee else "take", words.language)
+        act = buttons.order(t, agent, policy, "take" if _is_nobodys(t, policy) else "show", words.language)
         items.append(Item(t.subject[:80] or name, " · ".join(facts), act))
     return _cut(items, words)
 

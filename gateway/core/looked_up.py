@@ -20,6 +20,8 @@ class Asked:
     """For the customer."""
     snoozed: bool = False
     unassigned: bool = False
+    agents: frozenset[str] = frozenset()
+    """Who is one: what somebody else has is unassigned, too."""
     assignee: str = ""
     requester: str = ""
     text: str = ""

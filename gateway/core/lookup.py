@@ -7,7 +7,7 @@ tickets of the mailboxes they work for, and those they have themselves.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from difflib import get_close_matches
 
@@ -117,6 +117,8 @@ def _list(case: Case, agent: Agent, words: Catalog) -> _List | None:
     for message, title in _LISTS.items():
         if name in _words(message) or (not name and message == _MINE):
             wanted = _WANTED[message](agent)
+            if wanted.unassigned:
+                wanted = replace(wanted, agents=case.policy.agent_keys)
             # Nobody's own tickets are kept from them, whichever mailbox they are of.
             own = wanted.assignee == agent.address
             return _List(words.gettext(title), wanted if own else wanted.among(boxes))

@@ -88,6 +88,16 @@ def test_the_late_come_first_and_the_rest_is_counted() -> None:
     assert digest.summary(ANNAS, tickets, POLICY, NOW) == "1 overdue, 13 not assigned"
 
 
+def test_what_somebody_has_who_is_no_agent_any_more_is_nobodys() -> None:
+    """Else each of the others would take it for a colleague's."""
+    left = replace(OPEN[0], number=7, assignee="left@example.com", due_at=None)
+    (section,) = digest.for_agent(ANNAS, [left], Counts(), POLICY, NOW)
+    assert section.title == "Not assigned yet"
+    assert section.items[0].act is not None
+    assert section.items[0].act.url.endswith("&body=%23assign%20me%0A")
+    assert digest.summary(ANNAS, [left], POLICY, NOW) == "1 not assigned"
+
+
 def test_a_touch_is_offered_only_where_it_proves_the_agent() -> None:
     """Without plus-addressing there is no address of the agent's own."""
     plain = replace(POLICY, mailboxes=tuple(replace(box, reply_address="") for box in POLICY.mailboxes))
