@@ -309,17 +309,20 @@ def undelivered(ticket: Ticket, policy: Policy, sent: SentFacts, written_for: st
     """The relay refused a mail for good: written on the ticket; agents hear of it if a customer lacks it."""
     remark = code("not_sent", sent.recipient, reply[:300])
     moved = Move.REPLY_UNDELIVERABLE if lacks_answer(ticket, sent) else None
-    told = (
-        audience.tell("undeliverable", policy, ticket, remarks=(remark,))
-        if written_for in (Audience.CUSTOMER.value, Audience.ADVISER.value)
-        else ()
-    )
+    # A notice about a notice that was refused would be refused as well, for ever.
+    inner = written_for not in (Audience.CUSTOMER.value, Audience.ADVISER.value)
+    told = () if inner else audience.tell("undeliverable", policy, ticket, remarks=(remark,))
     decision = Decision(
         Reason.BOUNCE_OF_ANSWER if moved else Reason.BOUNCE,
-        Why(attach="yes: it is a mail of this ticket", notify="yes" if told else "no: it was for an agent"),
+        Why(
+            attach="yes: it is a mail of this ticket",
+            notify="yes" if told else "no: the operator is told" if inner else "no: nobody has it",
+        ),
         ticket=ticket.number,
         change=Change(move=moved, status=transition(ticket.status, moved) if moved else None),
         events=(remark,),
         notices=told,
+        alarm=text_of(remark, "en") if inner else "",
+        alarm_about=sent.recipient if inner else "",
     )
     return parking.brought_back(decision, ticket, policy) if told and ticket.snoozed_until else decision

@@ -354,7 +354,7 @@ def test_a_machine_that_asks_for_the_status_runs_dry(stage: Stage) -> None:
 
 
 def test_an_agents_holiday_note_goes_to_no_customer(stage: Stage) -> None:
-    """From a program that marks it by nothing but its subject; a colleague hears of it, and Anna that it waits, once."""
+    """From a program that marks it by nothing but its subject; a colleague hears of it and Anna that it waits, once."""
     stage.answer(KIM, ACK, "Well?")
     both = [f"agent_receipt to {ANNA}", f"agent_notice to {BOB}"]
     for to, told in ((NOTICE, both), (f"agent_receipt to {ANNA}", [])):
