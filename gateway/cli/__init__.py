@@ -129,12 +129,11 @@ def _dispatch(words: list[str]) -> int:
         help="the settings (default: $REPLYDESK_CONFIG, ./replydesk.toml, /etc/replydesk/replydesk.toml)",
     )
     known, rest = common.parse_known_args(words)
-    nouns = "\n".join(f"  {noun:13} {meaning}" for noun, meaning in NOUNS.items())
     parser = Parser(
         prog="replydesk",
         usage="%(prog)s [--config FILE] NOUN …",
         description="An e-mail-first support gateway.",
-        epilog=f"nouns:\n{nouns}\n\n`replydesk NOUN --help` tells more.",
+        epilog=_nouns() if {"-h", "--help"} & set(rest) else "",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         parents=[common],
         allow_abbrev=False,
@@ -162,6 +161,18 @@ def _module(noun: str) -> ModuleType:
 
 def _said_of(noun: str) -> str:
     return f"{NOUNS[noun][:1].upper()}{NOUNS[noun][1:]}."
+
+
+def _nouns() -> str:
+    """Each with its meaning, as wide as the terminal."""
+    from shutil import get_terminal_size
+    from textwrap import fill
+
+    width = max(get_terminal_size().columns - 2, 40)
+    return "\n".join(
+        fill(meaning, width, initial_indent=f"  {noun:13} ", subsequent_indent=" " * 16)
+        for noun, meaning in NOUNS.items()
+    )
 
 
 def whole_parser() -> Parser:
