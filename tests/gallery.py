@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -27,11 +28,13 @@ from rich.text import Text
 
 from gateway.config import database_url, load, signing_keys
 from gateway.core import sheet
+from gateway.core.labels import HEADLINES
 from gateway.core.notice import Notice
 from gateway.portal import examples as page_examples
 from gateway.portal.templates import PageTemplates
 from gateway.render import examples, wire
 from gateway.render.mail import PLAIN, Templates
+from gateway.texts import catalog
 from storage.database import Database
 from storage.migrate import migrate
 
@@ -117,7 +120,14 @@ class Gallery:
         shown = {notice.value: examples.outbounds(notice, language)[0] for notice in Notice}
         notice, receipt = shown["agent_notice"], shown["agent_receipt"]
         shown["agent_notice"] = replace(notice, words=replace(notice.words, html=TABLE))
-        help = replace(receipt.words, ticket=None, remarks=(), sections=sheet.sections(language))
+        words = catalog(language)
+        help = replace(
+            receipt.words,
+            ticket=None,
+            headline=words.gettext(HEADLINES["help"]),
+            remarks=(),
+            sections=sheet.sections(language),
+        )
         shown["help"] = replace(receipt, words=help)
         for what, outbound in shown.items():
             html, text, name = mails.html(outbound), mails.text(outbound), f"{what}-{language}"
@@ -183,7 +193,8 @@ def terminal() -> Iterator[tuple[str, str]]:
             done = subprocess.run(
                 ["script", "-qec", command, "/dev/null"], env=environment, stdin=subprocess.DEVNULL, capture_output=True
             )
-            return done.stdout.decode().replace("\r", "")
+            # A line that was written over shows what was written last.
+            return re.sub(r"[^\n]*\r(?!\n)", "", done.stdout.decode()).replace("\r", "")
 
         (folder / "var").mkdir()
         settings = load(config)
