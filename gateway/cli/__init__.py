@@ -164,15 +164,14 @@ def _said_of(noun: str) -> str:
 
 
 def _nouns() -> str:
-    """Each with its meaning, as wide as the terminal."""
+    """What there is, each with its meaning, as wide as the terminal."""
     from shutil import get_terminal_size
     from textwrap import fill
 
     width = max(get_terminal_size().columns - 2, 40)
-    return "\n".join(
-        fill(meaning, width, initial_indent=f"  {noun:13} ", subsequent_indent=" " * 16)
-        for noun, meaning in NOUNS.items()
-    )
+    below = " " * 16
+    nouns = [fill(m, width, initial_indent=f"  {noun:13} ", subsequent_indent=below) for noun, m in NOUNS.items()]
+    return "\n".join(("nouns:", *nouns, "", "`replydesk NOUN --help` tells more."))
 
 
 def whole_parser() -> Parser:

@@ -60,6 +60,17 @@ def test_help_names_every_noun(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out.startswith(f"replydesk {__version__}")
 
 
+def test_help_is_as_wide_as_the_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """What a noun means goes on below itself; the page ends with what tells more."""
+    monkeypatch.setenv("COLUMNS", "60")
+    main(["--help"])
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 60
+    nouns = lines[lines.index("nouns:") + 1 : -2]
+    assert {line.index(line.split(maxsplit=1)[0]) for line in nouns} == {2, 16}
+    assert lines[-1] == "`replydesk NOUN --help` tells more."
+
+
 @pytest.mark.parametrize("place", [0, 1, 2])
 def test_config_may_stand_anywhere(shop: Shop, place: int) -> None:
     words = ["ticket", "list"]
