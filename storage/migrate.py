@@ -1,5 +1,6 @@
-"""Bringing a database to the shape of `tables`, with Alembic. Only the daemon does this, at its start.
+"""Bringing a database to the shape of `tables`. Only the daemon does this, at its start.
 
+A new one is made as it has to be now; an older one is upgraded with Alembic, which leads to the same (a test looks).
 `HEAD` is compared first, so that everything else starts without importing Alembic.
 """
 
@@ -7,12 +8,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Column, Connection, MetaData, PrimaryKeyConstraint, String, Table, inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from gateway.errors import StorageUnavailable
 from storage.database import Database, translated
 from storage.seals import seal_all
+from storage.search_index import statements
+from storage.tables import metadata
 
 HEAD = "0021"
 """The newest revision in storage/migrations/versions; a test keeps it true."""
@@ -24,6 +27,8 @@ OLD_MARKS_FIT_NOTHING = (
     "if mail was sent under this secret before, answers to it fit no ticket here: they become new requests that say "
     "so, and agents' answers do nothing; restore a backup if this database should not be empty"
 )
+_VERSION = Table("alembic_version", MetaData(), Column("version_num", String(32), nullable=False))
+_VERSION.append_constraint(PrimaryKeyConstraint("version_num", name="alembic_version_pkc"))
 _LOCK = 7_260_811
 """Advisory lock on PostgreSQL: two daemons that start at once migrate one after the other."""
 
@@ -46,6 +51,9 @@ def migrate(database: Database) -> bool:
             "moving another database into this one was not finished: run replydesk migrate-store again, "
             "or name the former database"
         )
+    if not found:
+        # Another daemon may have been quicker.
+        return _make(database) or migrate(database)
     from alembic import command
     from alembic.config import Config
     from alembic.script import ScriptDirectory
@@ -53,7 +61,7 @@ def migrate(database: Database) -> bool:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    if found and found not in known:
+    if found not in known:
         raise StorageUnavailable(
             f"the database was written by a newer Replydesk (schema {found}); install that version, or restore a backup"
         )
@@ -62,12 +70,29 @@ def migrate(database: Database) -> bool:
             _lock(connection)
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
-            if found and found < FIRST_SEALED:
+            if found < FIRST_SEALED:
                 seal_all(connection)
             connection.commit()
     except DBAPIError as error:
         raise StorageUnavailable(f"database: cannot be migrated: {error.orig}") from error
-    return not found
+    return False
+
+
+def _make(database: Database) -> bool:
+    """The tables as they are now, in one transaction; False when they are there."""
+    try:
+        with database.engine.begin() as connection:
+            _lock(connection)
+            if inspect(connection).has_table("alembic_version"):
+                return False
+            metadata.create_all(connection, checkfirst=False)
+            for statement in statements(connection.dialect.name):
+                connection.exec_driver_sql(statement)
+            _VERSION.create(connection)
+            connection.execute(_VERSION.insert().values(version_num=HEAD))
+    except DBAPIError as error:
+        raise StorageUnavailable(f"database: cannot be made: {error.orig}") from error
+    return True
 
 
 def _lock(connection: Connection) -> None:

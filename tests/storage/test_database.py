@@ -8,6 +8,7 @@ import ctypes
 import random
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic import command
@@ -15,7 +16,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import text
+from sqlalchemy import inspect, text
 
 from gateway.core.decision import Returned
 from gateway.core.token import BIRTH_LENGTH, Named, names_outbox
@@ -109,15 +110,41 @@ async def test_held_mails_can_be_retried_and_dropped(database: Database) -> None
 
 
 def test_migrations_lead_to_the_tables(database_url: str) -> None:
-    """A migrated database has exactly the columns and indexes the models name."""
+    """A migrated database has exactly the columns and indexes the models name, and the same shape as a new one."""
     database = Database(database_url, Path())
+    new = _shape(database)
+    _back_to(database, "0001")
+    assert _shape(database) != new
+    migrate.migrate(database)
     with database.engine.connect() as connection:
         ours = {"include_object": lambda _, name, *__: not str(name).startswith("search_index")}
         context = MigrationContext.configure(connection, opts={"compare_type": True, **ours})
         assert compare_metadata(context, metadata) == []
+    assert _shape(database) == new
     assert migrate.revision(database) == migrate.HEAD
     migrate.migrate(database)
     database.close_now()
+
+
+def _shape(database: Database) -> dict[str, Any]:
+    """Of each table: columns with types and defaults, keys, indexes; triggers and SQLite's own words."""
+    with database.engine.connect() as connection:
+        look = inspect(connection)
+        looks = (look.get_columns, look.get_pk_constraint, look.get_foreign_keys, look.get_indexes)
+        looks += (look.get_unique_constraints, look.get_check_constraints)
+        found = {name: [_plain(see(name)) for see in looks] for name in look.get_table_names()}
+        if connection.dialect.name == "sqlite":
+            words = connection.execute(text("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")).all()
+            again = connection.execute(text("SELECT name FROM sqlite_master WHERE sql LIKE '%AUTOINCREMENT%'")).all()
+            found |= {"triggers": sorted(map(str, words)), "numbers never used again": sorted(map(str, again))}
+    return found
+
+
+def _plain(seen: Any) -> str:
+    """The same words for the same thing: clauses by what they say, lists in order."""
+    if isinstance(seen, dict):
+        return str([(name, _plain(seen[name])) for name in sorted(seen)])
+    return str(sorted(map(_plain, seen))) if isinstance(seen, list) else str(seen)
 
 
 def test_an_upgrade_keeps_which_events_reopened_a_ticket(database_url: str) -> None:
