@@ -100,12 +100,15 @@ async def file(request: PageRequest) -> Response:
     The link is signed, names one file of one mail and expires; whoever got the mail could have got the file.
     """
     words, portal, link = request.words, request.portal, request.link("file")
+    # An agent, who has none of these pages, is asked for no sign-in.
+    ways = (request.to_tickets,) if request.contact else ()
     if link is not None and link.expired:
         raise Refusal(
             410,
             views.NoticePage(
                 words.gettext("This link has expired"),
                 words.gettext("Reply to the mail the link is in, and we send you the file again."),
+                ways,
             ),
         )
     try:
@@ -120,6 +123,7 @@ async def file(request: PageRequest) -> Response:
                 words.gettext(
                     "Perhaps a part of it was lost. Please open it from the mail again, or reply to that mail."
                 ),
+                ways,
             ),
         )
     named, raw = found
@@ -128,6 +132,7 @@ async def file(request: PageRequest) -> Response:
         views.NoticePage(
             words.gettext("This is no longer kept"),
             words.gettext("The original of this message has been deleted after its retention period."),
+            ways,
         ),
     )
     if raw is None:

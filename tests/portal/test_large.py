@@ -40,7 +40,7 @@ async def test_an_agent_fetches_a_file_without_signing_in(site: Site) -> None:
 
 
 async def test_a_wrong_link_shows_a_friendly_page(site: Site) -> None:
-    """Cut, made for something else, for a mail or a file there is none of."""
+    """Cut, made for something else, for a mail or a file there is none of; who is signed in is led to their tickets."""
     row = await told(site)
     keys, later = site.policy.keys, site.clock.now + timedelta(days=1)
     for wrong in (
@@ -54,6 +54,8 @@ async def test_a_wrong_link_shows_a_friendly_page(site: Site) -> None:
         page = await site.browser().get(wrong)
         assert page.status == 404, wrong
         assert "does not work" in page.text
+        assert "/tickets" not in page.hrefs
+    assert "/tickets" in (await (await site.customer(ERIKA)).get(path(site, row)[:-1])).hrefs
 
 
 async def test_a_link_to_a_mail_that_is_gone_says_so(site: Site) -> None:
