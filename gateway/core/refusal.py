@@ -282,7 +282,9 @@ def marked_automatic(case: Case) -> Decision:
     held = hold(on, Doubt.MARKED_AUTOMATIC, (code("marked_automatic"), code("offer_away")))
     if not case.machine and case.facts.answers == Notice.AGENT_RECEIPT.value:
         return replace(held, notices=(), why=replace(held.why, acknowledge="no: it answers a receipt"))
-    return _not_too_often(held, on.agent, case, ONCE)
+    told = _not_too_often(held, on.agent, case, ONCE)
+    # A person is away for days, and each mail of a customer's may call forth such a note.
+    return told if case.machine else replace(told, alarm="")
 
 
 def is_bare_note(case: Case) -> bool:
