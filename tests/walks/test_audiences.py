@@ -29,7 +29,7 @@ from hypothesis import strategies as st
 
 from gateway.cli.contact_export import export
 from gateway.clock import tickets as clock
-from gateway.core import commands, move_entries, passed_on, sides, thread, token
+from gateway.core import board, commands, move_entries, passed_on, sides, thread, token
 from gateway.core.commands import Order
 from gateway.core.decision import Decision, EntryDraft, SamePerson
 from gateway.core.lifecycle import Status
@@ -43,9 +43,12 @@ from gateway.mail.parse import parse
 from gateway.portal import acts, pages
 from gateway.render.mail import Templates
 from gateway.send.enclose import enclosed_now
+from gateway.send.settle import undelivered
 from storage import raw
 from storage.audit import audit
 from storage.database import Database
+from storage.erasure.erase import erase
+from storage.erasure.person import survey
 from storage.outbox import OutboxEntry
 from storage.reads import Wanted
 from storage.tx import Tx
@@ -65,7 +68,8 @@ TEMPLATES = Templates()
 EXAMPLES = int(os.environ.get("REPLYDESK_EXAMPLES", "6"))
 SEED = os.environ.get("REPLYDESK_SEED", "")
 BOXES = ("support@example.com", "hilfe@example.de")
-SITE = replace(POLICY, remind_after_days=3, close_after_days=7, waiting_remind_after_days=2)
+READY = {"hello": {"en": "Dear {customer}, about {reference}: {agent} is at it."}}
+SITE = replace(POLICY, remind_after_days=3, close_after_days=7, waiting_remind_after_days=2, texts=READY)
 
 
 def party(address: str) -> str:
@@ -80,6 +84,7 @@ ACTS = {
     ("name", "shell", "manage"): 2,
     ("page", "days"): 1,
     ("alias", "home"): 1,
+    ("text", "snooze", "board", "bounce", "block", "bring", "erase"): 1,
 }
 """What somebody does, and how often beside the others."""
 STEPS = st.tuples(
@@ -169,7 +174,9 @@ class World:
         said = self.token(set())
         if which % 4 == 3:
             self.only.add(said)
-        orders = (f"#cc {whom}\n\n{said}", f"#requester {whom}\n\n{said}", f"#from {whom}", f"#only\n\n{said}")
+        side = f" #{1 + which // 20 % 4}" if who % 3 == 0 else ""
+        words = f"\n\n{said}" if who % 5 else ""
+        orders = (f"#cc {whom}{side}{words}", f"#requester {whom}\n\n{said}", f"#from {whom}", f"#only\n\n{said}")
         self.order(who, which // 5, orders[which % 4])
 
     def alias(self, who: int, which: int) -> None:
@@ -204,6 +211,64 @@ class World:
             "take",
         )
         self.order(who, which // 16, f"#{orders[which % 8]}" + (f"\n\n{self.token(set())}" if which % 16 > 7 else ""))
+
+    def text(self, who: int, which: int) -> None:
+        """A ready text that names the requester and the ticket."""
+        self.order(who, which // 3, ("#only\n" if which % 3 == 2 else "") + f"#text hello\n\n{self.token(set())}")
+
+    def snooze(self, who: int, which: int) -> None:
+        """Put aside with a note for the agent, or called back; days bring it back as well."""
+        self.order(who, which // 4, "#snooze off" if which % 4 == 0 else f"#snooze {which % 4}d {self.token(set())}")
+
+    def block(self, who: int, which: int) -> None:
+        self.order(who, which // 2, f"#{'unblock' if which % 2 else 'block'} {CUSTOMERS[who % 3]}")
+
+    def board(self, who: int, which: int) -> None:
+        """Somebody moves a ticket's card."""
+        open_ones = [t for t in self.read(lambda tx: tx.reads.search(limit=200)) if not t.merged_into]
+        if open_ones:
+            number = open_ones[which % len(open_ones)].number
+            place = (*(s.value for s in Status), board.SNOOZED, *AGENTS)[who % 8]
+            self.write(lambda tx: self.card_moved(tx, number, place))
+            self.look()
+
+    def card_moved(self, tx: Tx, number: int, place: str) -> None:
+        decision = board.decide(tx.reads.get(number), place, self.policy, self.now)
+        if decision:
+            self.count += 1
+            self.now += timedelta(minutes=11)
+            self.desk.effects.apply(tx, decision, f"board:{self.count}", self.now)
+
+    def bounce(self, who: int, which: int) -> None:
+        """The relay refuses a mail of ours for good, whomever it was for."""
+        rows = [r for r in self.outbox() if r.audience != "operator"]
+        if rows:
+            id = rows[-1 - which % len(rows)].id
+            reply = ("552 5.3.4 too large", "550 5.1.1 unknown")[who % 2]
+            self.write(lambda tx: undelivered(self.desk, tx, id, reply, self.now))
+            self.look()
+
+    def bring(self, who: int, which: int) -> None:
+        """A customer answers and puts somebody in copy."""
+        people = [a for a in (*CUSTOMERS, *COLLEAGUES.values()) if self.inbox[a]]
+        if people:
+            author, whom = people[who % len(people)], (*CUSTOMERS, *COLLEAGUES.values())[which % 5]
+            id, back, subject, _ = self.inbox[author][-1 - which // 5 % len(self.inbox[author])]
+            said = self.token({party(author), party(whom)})
+            # The mail shows its reader who else has it, and its author knows whom they name.
+            self.near[party(whom)] |= {party(author)}
+            self.near[party(author)] |= {party(whom)}
+            self.mail(author, said, subject=f"Re: {subject}", to=back, cc=whom, answers=id)
+
+    def erase(self, who: int, which: int) -> None:
+        """Somebody wants to be forgotten; their mail program remembers all of it."""
+        whom = (*CUSTOMERS, HOME, *COLLEAGUES.values(), *ADVISERS)[which % 8]
+        if who % 3:
+            return
+        ours = [*BOXES, *AGENTS]
+        found = self.read(lambda tx: survey(tx.connection, whom, ours, lambda *_: None))[0]
+        self.write(lambda tx: erase(tx, found, ours, whom, self.now, force=True))
+        self.look()
 
     def page(self, who: int, which: int) -> None:
         """A customer answers on the page of an own ticket, which makes a mail of it, or closes it by the link."""
@@ -385,8 +450,13 @@ class World:
         if decision.keep:
             self.waits[id] = said
         was = before.get(decision.ticket)
-        if author in AGENTS and was and not decision.moved:
+        if was and not decision.moved:
             self.together(decision, was)
+        if author in AGENTS and decision.sends and was:
+            # A ready text names people, and an agent has let it go for all who get it.
+            named = {party(a) for a in EVERYBODY if a in decision.text}
+            for one in (was.requester, *was.participants):
+                self.near[party(one.address)] |= named
         if decision.moved and not decision.moved.entries and was:
             self.one_matter(before[decision.moved.source], was)
         if decision.same:
@@ -464,26 +534,34 @@ class World:
         self.audience[said] |= {party(a) for a in people if a in near or party(a) in near}
 
     def together(self, decision: Decision, ticket: Ticket) -> None:
-        """Whom an agent names reads what those of the ticket's own side read, and they read them."""
-        named = [j.address for j in decision.change.joined if not (j.follower or j.adviser)]
-        named += [decision.change.requester] if decision.change.requester else []
-        # A person who is named by a further address gets it at the main one.
-        named += [Address(self.main(a.address)) for a in named]
-        if not named:
-            return
-        own = [a for a in (ticket.requester, *ticket.participants) if sides.owns(ticket, a.key)]
-        parties = {party(a.address) for a in (*own, *named)}
-        for one in parties:
-            self.near[one] |= parties
+        """Whom an agent names reads what those of the ticket's own side read, or of the one that is said, and they read
+        them."""
+        for joined in decision.change.joined:
+            if not (joined.follower or joined.adviser):
+                # Whoever is named by a further address gets it at the main one.
+                for one in (joined.address, Address(self.main(joined.address.address))):
+                    self.come(one, ticket, joined.sees)
+        if requester := decision.change.requester:
+            for one in (requester, Address(self.main(requester.address))):
+                self.come(one, ticket, ())
+
+    def come(self, one: Address, ticket: Ticket, sees: tuple[int, ...]) -> None:
+        """Somebody takes part who was not there before, and reads these sides; none named: the ticket's own."""
+        mine = frozenset(sees or (0, -ticket.number))
+        own = [a for a in (ticket.requester, *ticket.participants) if mine <= sides.sees(ticket, a.key)]
+        parties = {party(a.address) for a in (*own, one)}
+        for other in parties:
+            self.near[other] |= parties
+        number = max((*sees[:1], 0)[0], 0) or ticket.number
+        subject = ticket.subject if number == ticket.number else self.read(lambda tx: tx.reads.get(number)).subject
         entries = self.read(lambda tx: tx.reads.entries(ticket.number))
-        seen = [e for e in entries if e.kind is EntryKind.CORRESPONDENCE and e.side in (0, -ticket.number)]
-        for one in named:
-            # An earlier mail may be from a further address of somebody who takes part, and quote others.
-            self.near[party(one.address)] |= {party(e.author.address) for e in seen}
-            self.near[party(one.address)] |= {party(a) for a in OUTSIDE for e in seen if a in e.body_text}
-        for word in TOKEN.findall("\n".join((ticket.subject, *(f"{e.body_text} {e.attachments}" for e in seen)))):
+        seen = [e for e in entries if e.kind is EntryKind.CORRESPONDENCE and e.side in mine]
+        # An earlier mail may be from a further address of somebody who takes part, and quote others.
+        self.near[party(one.address)] |= {party(e.author.address) for e in seen}
+        self.near[party(one.address)] |= {party(a) for a in OUTSIDE for e in seen if a in e.body_text}
+        for word in TOKEN.findall("\n".join((subject, *(f"{e.body_text} {e.attachments}" for e in seen)))):
             if word not in self.only:
-                self.audience[word] |= {party(a.address) for a in named}
+                self.audience[word] |= {party(one.address)}
 
     # --- what is looked at ------------------------------------------------------------------
 
