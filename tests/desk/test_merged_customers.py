@@ -58,6 +58,8 @@ async def test_who_asks_for_the_status_reads_where_it_goes_on(desk: Room) -> Non
     assert "Pump of Karl" in told
     for other in ("RD-1-", "Erika", "ERIKA", ERIKA):
         assert other not in told
+    # He wrote after her.
+    assert "09:32 UTC" in told
     await desk.answer(1, "A gasket is on its way.")
     await desk.mail(KARL, "status", subject="status")
     assert "Waiting on you" in await newest(desk, "ticket_list", KARL)
