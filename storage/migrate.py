@@ -44,16 +44,20 @@ def revision(database: Database) -> str:
 def migrate(database: Database) -> bool:
     """Create or upgrade the tables; True when there were none. A database newer than this program is refused."""
     found = revision(database)
+    if not found:
+        if _make(database):
+            return True
+        # Another daemon was quicker.
+        found = revision(database)
     if found == HEAD:
         return False
+    if not found:
+        raise StorageUnavailable("the table alembic_version is empty, so nobody knows what is there; restore a backup")
     if found.startswith(MOVING):
         raise StorageUnavailable(
             "moving another database into this one was not finished: run replydesk migrate-store again, "
             "or name the former database"
         )
-    if not found:
-        # Another daemon may have been quicker.
-        return _make(database) or migrate(database)
     from alembic import command
     from alembic.config import Config
     from alembic.script import ScriptDirectory

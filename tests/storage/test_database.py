@@ -267,3 +267,13 @@ def test_a_newer_database_is_refused(sqlite_url: str) -> None:
     with pytest.raises(StorageUnavailable, match="newer Replydesk"):
         migrate.migrate(database)
     database.close_now()
+
+
+def test_tables_of_an_unknown_version_are_left_alone(database_url: str) -> None:
+    """Neither made anew nor upgraded from a guess."""
+    database = Database(database_url, Path())
+    with database.engine.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM alembic_version")
+    with pytest.raises(StorageUnavailable, match="restore a backup"):
+        migrate.migrate(database)
+    database.close_now()
