@@ -231,12 +231,17 @@ def test_an_upgrade_gives_tickets_a_birth_and_keeps_their_old_marks(database_url
 def _back_to(database: Database, revision: str) -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(migrate.__file__).parent / "migrations"))
+    _empty(database)
+    with database.engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+
+
+def _empty(database: Database) -> None:
     with database.engine.begin() as connection:
         metadata.drop_all(connection)
         connection.execute(text("DROP TABLE alembic_version"))
         connection.execute(text("DROP TABLE IF EXISTS search_index"))
-        config.attributes["connection"] = connection
-        command.upgrade(config, revision)
 
 
 def test_head_names_the_newest_revision() -> None:
@@ -277,3 +282,14 @@ def test_tables_of_an_unknown_version_are_left_alone(database_url: str) -> None:
     with pytest.raises(StorageUnavailable, match="restore a backup"):
         migrate.migrate(database)
     database.close_now()
+
+
+async def test_several_that_start_at_once_make_the_tables_once(database_url: str) -> None:
+    """One of them did it, and the others find them there."""
+    several = [Database(database_url, Path()) for _ in range(4)]
+    _empty(several[0])
+    made = await asyncio.gather(*(asyncio.to_thread(migrate.migrate, one) for one in several))
+    assert sorted(made) == [False, False, False, True]
+    for one in several:
+        assert migrate.revision(one) == migrate.HEAD
+        one.close_now()
