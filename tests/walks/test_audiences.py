@@ -255,7 +255,9 @@ class World:
             author, whom = people[who % len(people)], (*CUSTOMERS, *COLLEAGUES.values())[which % 5]
             id, back, subject, _ = self.inbox[author][-1 - which // 5 % len(self.inbox[author])]
             said = self.token({party(author), party(whom)})
-            # The mail shows its reader who else has it, and its author knows whom they name.
+            # The mail shows its reader its subject and who else has it, and its author knows whom they name.
+            for word in TOKEN.findall(subject):
+                self.audience[word] |= {party(whom)}
             self.near[party(whom)] |= {party(author)}
             self.near[party(author)] |= {party(whom)}
             self.mail(author, said, subject=f"Re: {subject}", to=back, cc=whom, answers=id)
