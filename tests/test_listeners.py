@@ -192,7 +192,7 @@ def test_a_balancer_before_lmtp(tmp_path: Path) -> None:
         (
             "[receive.smtp]",
             '[receive.lmtp]\nlisten = ["127.0.0.1:25"]\n[receive.smtp]',
-            "receive.lmtp.listen: cannot listen on 127.0.0.1:25. Lmtp must not be used on port 25",
+            "receive.lmtp.listen[0]: LMTP must not be used on port 25 (RFC 2033 section 5). Use another port",
         ),
         (
             "[receive.smtp]",

@@ -242,10 +242,11 @@ def look_at_addresses(settings: Settings) -> Iterator[Finding]:
         elif error.errno == errno.EACCES and 0 in os.getresuid():
             # Root looks with the service's eyes, which lack the capability that the unit gives it.
             yield Finding("addresses", OK, f"{key}: {address} is for the unit to allow (CAP_NET_BIND_SERVICE)")
+        elif error.errno == errno.EACCES and not address.startswith("unix:"):
+            said = f"{key}: {address}: this user may not use so low a port"
+            yield Finding("addresses", WARNING, said, beforehand.LOW_PORT)
         else:
             remedy = "Use a free address, or stop what listens there. Is it a socket of systemd, empty the setting."
-            if error.errno in (errno.EACCES, errno.EPERM):
-                remedy = "Let the service bind low ports (AmbientCapabilities=CAP_NET_BIND_SERVICE), or use one above."
             yield Finding("addresses", ERROR, f"{key}: {address}: {error.strerror or error}", remedy)
 
 

@@ -26,6 +26,9 @@ KIND_OF = {
 """The kind of socket that, handed over, replaces the addresses of a key."""
 
 
+LOW_PORT = "The unit may use low ports (AmbientCapabilities=CAP_NET_BIND_SERVICE); elsewhere use one above 1023."
+
+
 def try_start(settings: Settings, handed_over: Collection[str]) -> None:
     """Nobody else works on data_dir, secrets and keys can be used, addresses are free.
 
@@ -55,6 +58,8 @@ def try_files(settings: Settings) -> None:
 def cannot_listen(settings: Settings, key: str, told: str, error: OSError) -> Exception:
     """A `ConfigError` about an address."""
     said, remedy = error.strerror or str(error), "Use a free address, or stop what listens there."
+    if error.errno == errno.EACCES and not told.startswith("/"):
+        remedy = LOW_PORT
     return settings.error(key, f"cannot listen on {told} ({said})", remedy)
 
 

@@ -46,8 +46,8 @@ from gateway.config.values import (
     checked_colour,
     checked_database_url,
     checked_date,
-    checked_door_or_path,
     checked_language,
+    checked_lmtp_door,
     checked_logo,
     checked_optional_clock,
     checked_prefix,
@@ -156,7 +156,7 @@ class SmtpSettings(_Section):
 
 
 class LmtpSettings(_Section):
-    listen: list[Annotated[str, AfterValidator(checked_door_or_path)]] = []
+    listen: list[Annotated[str, AfterValidator(checked_lmtp_door)]] = []
     proxy_protocol: bool = False
     proxies: list[Network] = []
 

@@ -43,8 +43,12 @@ def checked_door(value: str) -> str:
     return _listen(value or " ")
 
 
-def checked_door_or_path(value: str) -> str:
-    return value if value.startswith("unix:/") else checked_door(value)
+def checked_lmtp_door(value: str) -> str:
+    if value.startswith("unix:/"):
+        return value
+    if checked_door(value).endswith(":25"):
+        raise ValueError("LMTP must not be used on port 25 (RFC 2033 section 5)|Use another port, such as 24.")
+    return value
 
 
 def checked_language(value: str) -> str:

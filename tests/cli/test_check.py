@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
+import os
 import socket
 import tomllib
 from collections.abc import Iterator
@@ -15,6 +17,7 @@ import trustme
 
 from gateway import config
 from gateway.cli.toml import dumps
+from gateway.config import beforehand
 from tests.cli.conftest import Shop
 
 
@@ -116,6 +119,15 @@ def test_the_same_address_twice(shop: Shop) -> None:
 def test_an_address_that_is_not_ours(shop: Shop) -> None:
     change(shop, "listen = []", 'listen = ["192.0.2.1:2525"]')
     assert "192.0.2.1:2525" in findings(shop, 1)["addresses"][0][1]
+
+
+def test_a_low_port_is_for_the_unit_to_allow(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever looks is not root and has not the unit's right: that says nothing about the service."""
+    monkeypatch.setattr(beforehand, "refusal", lambda _: PermissionError(errno.EACCES, "Permission denied"))
+    monkeypatch.setattr(os, "getresuid", lambda: (1000, 1000, 1000))
+    change(shop, "listen = []", 'listen = ["0.0.0.0:25"]')
+    ((level, text),) = findings(shop)["addresses"]
+    assert (level, "CAP_NET_BIND_SERVICE" in text) == ("warning", True)
 
 
 def test_unix_sockets(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

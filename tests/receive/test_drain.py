@@ -162,9 +162,3 @@ def test_wrong_settings_do_not_start(wrong) -> None:  # type: ignore[no-untyped-
     """A contradiction is found before the first peer finds it."""
     with pytest.raises(ValueError):
         wrong()
-
-
-async def test_lmtp_is_not_for_port_25() -> None:
-    """RFC 2033 section 5."""
-    with pytest.raises(ValueError, match="25"):
-        await smtp.serve(Listener("127.0.0.1", 25), Desk(), options(), LMTP)

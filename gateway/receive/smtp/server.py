@@ -29,7 +29,6 @@ _TLS_SHUTDOWN_SECONDS = 5.0
 _GOODBYE_SECONDS = 0.5
 _BACKLOG = 100
 """Connections let in before anything else has its turn."""
-_SMTP_PORT = 25
 
 _listening: weakref.WeakKeyDictionary[asyncio.Server, Listening] = weakref.WeakKeyDictionary()
 """asyncio's servers do not know their connections; `drain` must."""
@@ -42,8 +41,6 @@ async def serve(listener: Listener, intake: Intake, options: Options, dialect: D
 
     Raises OSError when the address cannot be had, ValueError when settings contradict.
     """
-    if dialect.is_lmtp and listener.port == _SMTP_PORT:
-        raise ValueError("LMTP must not be used on port 25 (RFC 2033 section 5)")
     if listener.implicit_tls and options.tls is None:
         raise ValueError("implicit TLS needs a certificate")
     if listener.implicit_tls and options.proxy_protocol_timeout is not None:
