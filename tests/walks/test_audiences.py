@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import tempfile
+from collections import defaultdict
 from collections.abc import Set
 from dataclasses import replace
 from datetime import UTC, timedelta
@@ -107,8 +108,8 @@ class World:
         self.audience: dict[str, set[str]] = {}
         self.inbox: dict[str, list[tuple[str, str, str, str]]] = {a: [] for a in EVERYBODY}
         """Message-ID, where an answer goes, subject and text of what somebody got."""
-        self.near = {party(a): {party(a)} for a in EVERYBODY}
-        """Party → those whose addresses it may read: an agent put them on one ticket."""
+        self.near = defaultdict[str, set[str]](set, {party(a): {party(a)} for a in EVERYBODY})
+        """Party → those whose addresses it may read: an agent put them on one ticket. Who was erased has another."""
         self.handed: dict[str, set[str]] = {party(a): set() for a in (*ADVISERS, HOME)}
         """Party → what an agent's own program quoted to it, around the desk."""
         self.only: set[str] = set()
