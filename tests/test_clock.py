@@ -74,7 +74,7 @@ QUIET = frozenset({"audit", "canary", "retention", "sessions", "words"})
 """Jobs that send nothing here."""
 
 
-async def look(*sites: JobContext, without: AbstractSet[str] = frozenset({"audit"})) -> None:
+async def look(*sites: JobContext, without: AbstractSet[str] = QUIET) -> None:
     """All jobs but these, of all daemons at the same moment."""
     for job in jobs.JOBS:
         if job.name in without:
