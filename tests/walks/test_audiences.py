@@ -443,7 +443,7 @@ class World:
                 # What a person asks from a further address, subject and files too, is theirs at the main one.
                 names = (str(part.get_filename()) for part in m.walk() if part.get_filename())
                 for word in (said, *TOKEN.findall(" ".join((str(m["Subject"]), *names)))):
-                    if self.audience.get(word) == {party(author)}:
+                    if party(author) in self.audience.get(word, ()):
                         self.audience[word] |= {party(decision.new.requester.address)}
         self.look()
 
