@@ -440,10 +440,10 @@ class World:
             author = parseaddr(str(m["From"]))[1]
             self.heard(decision, before, said, id, author)
             if decision.new and decision.new.second_address:
-                # What a person asks from a further address, subject and files too, is theirs at the main one.
+                # What somebody writes from a further address, subject and files too, is theirs at the main one.
                 names = (str(part.get_filename()) for part in m.walk() if part.get_filename())
                 for word in (said, *TOKEN.findall(" ".join((str(m["Subject"]), *names)))):
-                    if party(author) in self.audience.get(word, ()):
+                    if word in self.audience:
                         self.audience[word] |= {party(decision.new.requester.address)}
         self.look()
 
