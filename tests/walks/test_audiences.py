@@ -13,7 +13,7 @@ import re
 import shutil
 import tempfile
 from collections import defaultdict
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from dataclasses import replace
 from datetime import UTC, timedelta
 from email import message_from_bytes
@@ -460,8 +460,8 @@ class World:
             named = {party(a) for a in EVERYBODY if a in decision.text}
             for one in (was.requester, *was.participants):
                 self.near[party(one.address)] |= named
-        if decision.moved and not decision.moved.entries and was:
-            self.one_matter(before[decision.moved.source], was)
+        if decision.moved and was:
+            self.one_matter(before[decision.moved.source], was, decision.moved.entries)
         if decision.same:
             self.one_person(decision.same, before)
         if said not in self.audience:
@@ -477,10 +477,16 @@ class World:
         elif author not in (*AGENTS, *ADVISERS) and decision.ticket:
             self.shared(said, author, decision.ticket)
 
-    def one_matter(self, source: Ticket, into: Ticket) -> None:
+    def one_matter(self, source: Ticket, into: Ticket, moved: Sequence[int] = ()) -> None:
         """Two tickets of one customer became one, as an agent wanted: those of either read both, whom an earlier merge
-        keeps apart do not."""
+        keeps apart do not. A mail that was moved is read by those of the ticket it came to."""
         if sides.requesters_differ(source, into):
+            return
+        if moved:
+            entries = self.read(lambda tx: tx.reads.entries(into.number))
+            text = "\n".join(f"{e.body_text} {e.attachments}" for e in entries if e.id in moved and e.side == 0)
+            for word in {*TOKEN.findall(text)} - self.only:
+                self.audience[word] |= {party(a.address) for a in sides.people(into) if sides.owns(into, a.key)}
             return
         own = {party(a.address) for t in (source, into) for a in sides.people(t) if sides.owns(t, a.key)}
         seen = [
