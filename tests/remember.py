@@ -19,7 +19,7 @@ from gateway.render import templates
 
 
 class _Templates(BytecodeCache):
-    """By name and source, and by the words and filters of the environment."""
+    """By name and source, by what makes code of it in a language, and by the filters of the environment."""
 
     def __init__(self) -> None:
         self._held: dict[tuple[object, ...], CodeType] = {}
@@ -36,7 +36,7 @@ class _Templates(BytecodeCache):
     @staticmethod
     def _key(bucket: Bucket) -> tuple[object, ...]:
         made = bucket.environment
-        return bucket.key, bucket.checksum, getattr(made, "words", None), frozenset(made.filters)
+        return bucket.key, bucket.checksum, made.code_generator_class, frozenset(made.filters)
 
 
 class _Statements(dict[Any, Any]):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import traceback
 from datetime import datetime, tzinfo
+from functools import cache
 from pathlib import Path
 
 from jinja2 import (
@@ -81,18 +82,20 @@ def _speak(made: Environment, words: Catalog, timezone: tzinfo) -> None:
     def day(value: datetime) -> str:
         return words.day(value, timezone)
 
-    made.extend(words=words)
-    made.code_generator_class = _Spoken
+    made.code_generator_class = _spoken(words)
     made.globals.update(_=gettext, gettext=gettext, pgettext=pgettext, ngettext=ngettext)
     made.filters.update(moment=moment, short_moment=short_moment, day=day)
 
 
-class _Spoken(CodeGenerator):
+@cache
+def _spoken(words: Catalog) -> type[CodeGenerator]:
     """Translates while a template is compiled: looking texts up for each mail costs a fifth of its rendering."""
 
-    def visit_Template(self, node: nodes.Template, frame: Frame | None = None) -> None:  # jinja2's name
-        words: Catalog = self.environment.words  # type: ignore[attr-defined]  # `extend` put it there
-        super().visit_Template(_Translation(words).visit(node), frame)
+    class Spoken(CodeGenerator):
+        def visit_Template(self, node: nodes.Template, frame: Frame | None = None) -> None:  # jinja2's name
+            super().visit_Template(_Translation(words).visit(node), frame)
+
+    return Spoken
 
 
 class _Translation(NodeTransformer):
