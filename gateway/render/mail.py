@@ -214,14 +214,26 @@ def lines(text: str) -> Markup:
 
 def explained(text: str) -> Markup:
     """`#order [this|that] – what it does` as HTML: the order stands out, breaks between words, and dates stay whole."""
-    told = _ORDER.sub(r"<strong>\1</strong>", _DATE.sub(r'<span class="whole">\g<0></span>', str(escape(text))))
-    return Markup(told.replace("|", "|<wbr>"))  # noqa: S704  # escaped above
+    order = _ORDER.match(text)
+    if order is None:
+        return _breaking(text)
+    return Markup("<strong>{}</strong>").format(_breaking(order[0])) + _breaking(text[order.end() :])
+
+
+def _breaking(text: str) -> Markup:
+    pieces = (
+        Markup('<span class="whole">{}</span>').format(piece)
+        if at % 2
+        else Markup("|<wbr>").join(escape(piece).split("|"))
+        for at, piece in enumerate(_DATE.split(text))
+    )
+    return Markup().join(pieces)
 
 
 _PREHEADER = 100
 """Characters."""
-_ORDER = re.compile(r"^(#[^\W\d].*?)(?= – )")
-_DATE = re.compile(r"\b\d{4}-\d\d(?:-\d\d)?\b")
+_ORDER = re.compile(r"#[^\W\d].*?(?= – )")
+_DATE = re.compile(r"\b(\d{4}-\d\d(?:-\d\d)?)\b")
 _MARKS = re.compile("^(?:> )+")
 _BLANKS = re.compile(r"[ \t\r\n]+")
 _PARAGRAPHS = re.compile(r"\n\s*\n")
