@@ -41,6 +41,8 @@ class Catalog:
     def __init__(self, language: str, translations: NullTranslations) -> None:
         self.language = language
         self._translations = translations
+        self._moment = lru_cache(maxsize=256)(self._written)
+        self._short_moment = lru_cache(maxsize=256)(self._written_short)
 
     def gettext(self, message: str, /, *arguments: object, **values: object) -> str:
         """The text; `{0}` and `{name}` in it stand for what is given."""
@@ -72,8 +74,7 @@ class Catalog:
         """`12 March 2026, 15:05 CET`."""
         return self._moment(value.replace(second=0, microsecond=0), zone)
 
-    @lru_cache(maxsize=256)  # noqa: B019  # catalogs live as long as the process
-    def _moment(self, value: datetime, zone: tzinfo) -> str:
+    def _written(self, value: datetime, zone: tzinfo) -> str:
         from babel.dates import get_timezone_name
 
         local = value.astimezone(zone)
@@ -88,8 +89,7 @@ class Catalog:
         """`12 Mar 2026, 15:05`."""
         return self._short_moment(value.replace(second=0, microsecond=0), zone)
 
-    @lru_cache(maxsize=256)  # noqa: B019  # catalogs live as long as the process
-    def _short_moment(self, value: datetime, zone: tzinfo) -> str:
+    def _written_short(self, value: datetime, zone: tzinfo) -> str:
         return self._date(value, zone, self.pgettext("date", "d MMM y, HH:mm"))
 
     def weekday_moment(self, value: datetime, zone: tzinfo) -> str:
