@@ -9,7 +9,7 @@ import socket
 from collections import Counter
 from collections.abc import Iterator
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, cast
 
 import uvicorn
 from starlette.applications import Starlette
@@ -65,7 +65,8 @@ class IdleTimeoutProtocol(H11Protocol):
         super().__init__(*args, **named)
         self._crowd = crowd
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        transport = cast(asyncio.Transport, transport)  # what asyncio hands to a protocol of streams
         peer = transport.get_extra_info("peername")
         self._key = self._crowd.enter(str(peer[0]) if isinstance(peer, tuple) else "")
         if self._key is None:
