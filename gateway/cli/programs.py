@@ -11,8 +11,9 @@ from gateway.errors import ReplydeskError
 def ask(words: Sequence[str], seconds: float) -> str:
     """What it prints. Raises `ReplydeskError` when it is missing, fails, or takes longer."""
     try:
-        # No shell reads the words, so nothing that somebody named becomes a command.
-        done = subprocess.run(words, capture_output=True, text=True, check=True, timeout=seconds)  # noqa: S603  # no shell
+        done = subprocess.run(  # noqa: S603  # no shell reads the words: nothing that somebody named becomes a command
+            words, capture_output=True, text=True, check=True, timeout=seconds
+        )
         return done.stdout
     except subprocess.CalledProcessError as error:
         raise ReplydeskError(f"`{' '.join(words)}` failed: {error.stderr.strip() or error.returncode}") from None

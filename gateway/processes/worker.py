@@ -67,7 +67,7 @@ def spawn(settings: Settings) -> Begun:
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, (root, environment.get("PYTHONPATH", ""))))
     words = ["run", "--config", str(settings.file.absolute()), "--worker", str(theirs.fileno())]
     with theirs:
-        process = subprocess.Popen(  # noqa: S603  # ourselves
+        process = subprocess.Popen(  # noqa: S603  # our own program, and no shell
             [sys.executable, "-P", "-m", "gateway", *words], env=environment, pass_fds=(theirs.fileno(),)
         )
     return Begun(process, Channel(ours))

@@ -160,7 +160,7 @@ class MailData:
 
 def _nameless(folder: Path | None) -> BufferedRandom:
     """A file that is gone with its last user, also when that is killed."""
-    file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - MailData.close is its end
+    file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  # it lasts as long as its MailData, whose close ends it
     assert isinstance(file, BufferedRandom)
     return file
 
