@@ -264,22 +264,19 @@ def test_an_unknown_kind_of_database_is_refused(tmp_path: Path) -> None:
         Database("mysql://x@y/z", tmp_path)
 
 
-def test_a_newer_database_is_refused(sqlite_url: str) -> None:
-    """An old program must not write into a database of a newer one."""
-    database = Database(sqlite_url, Path())
-    with database.engine.begin() as connection:
-        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
-    with pytest.raises(StorageUnavailable, match="newer Replydesk"):
-        migrate.migrate(database)
-    database.close_now()
-
-
-def test_tables_of_an_unknown_version_are_left_alone(database_url: str) -> None:
-    """Neither made anew nor upgraded from a guess."""
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        pytest.param("UPDATE alembic_version SET version_num = '9999'", "newer Replydesk", id="newer"),
+        pytest.param("DELETE FROM alembic_version", "restore a backup", id="unknown"),
+    ],
+)
+def test_tables_we_do_not_know_are_left_alone(database_url: str, found: str, said: str) -> None:
+    """An old program must not write into a database of a newer one, nor make or upgrade tables from a guess."""
     database = Database(database_url, Path())
     with database.engine.begin() as connection:
-        connection.exec_driver_sql("DELETE FROM alembic_version")
-    with pytest.raises(StorageUnavailable, match="restore a backup"):
+        connection.exec_driver_sql(found)
+    with pytest.raises(StorageUnavailable, match=said):
         migrate.migrate(database)
     database.close_now()
 
