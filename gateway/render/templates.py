@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import traceback
 from datetime import datetime, tzinfo
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 
 from jinja2 import (
@@ -87,7 +87,7 @@ def _speak(made: Environment, words: Catalog, timezone: tzinfo) -> None:
     made.filters.update(moment=moment, short_moment=short_moment, day=day)
 
 
-@cache
+@lru_cache(maxsize=32)  # a reload brings new catalogs
 def _spoken(words: Catalog) -> type[CodeGenerator]:
     """Translates while a template is compiled: looking texts up for each mail costs a fifth of its rendering."""
 
