@@ -122,7 +122,7 @@ class Catalog:
 
     def size(self, count: int) -> str:
         """`2.4 MB`, in powers of ten as file managers count them."""
-        if count >= 1_000_000:
+        if count >= 999_500:  # rounded it is a thousand KB
             return self.gettext("{number} MB", number=self.number(count / 1_000_000, "0.0"))
         if count >= 1_000:
             return self.gettext("{number} KB", number=self.number(count / 1_000, "0"))

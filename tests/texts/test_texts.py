@@ -77,10 +77,10 @@ def test_dates_are_those_of_the_language() -> None:
 
 def test_sizes_are_those_of_the_language() -> None:
     """In powers of ten, as file managers count them."""
-    sizes = (999, 1_000, 48_213, 2_440_000)
-    assert [texts.catalog("en").size(n) for n in sizes] == ["999 B", "1 KB", "48 KB", "2.4 MB"]
+    sizes = (999, 1_000, 48_213, 999_600, 2_440_000)
+    assert [texts.catalog("en").size(n) for n in sizes] == ["999 B", "1 KB", "48 KB", "1.0 MB", "2.4 MB"]
     french = [texts.catalog("fr").size(n).replace("\N{NO-BREAK SPACE}", " ") for n in sizes]
-    assert french == ["999 o", "1 Ko", "48 Ko", "2,4 Mo"]
+    assert french == ["999 o", "1 Ko", "48 Ko", "1,0 Mo", "2,4 Mo"]
 
 
 def test_a_site_adds_a_language_by_a_catalog(tmp_path: Path) -> None:
