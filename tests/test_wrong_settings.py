@@ -65,6 +65,7 @@ WRONG: list[tuple[str, str, str, str]] = [
     ("[gateway]\noperator = 'support@example.com'  # here", "gateway.operator", "one of the mail", "another address"),
     ("[gateway]\ntrusted_form_senders = ['form']  # here", "gateway.trusted_form_senders[0]", "not an e-mail", "name@"),
     ("[receive.smtp]\nlisten = ['2525']  # here", "receive.smtp.listen[0]", 'not "host:port"', "127.0.0.1:2525"),
+    ("[receive.lmtp]\nlisten = ['[::1]:025']  # here", "receive.lmtp.listen[0]", "LMTP must not be", "another port"),
     ("[receive.smtp]\nlisten = ['127.0.0.1']  # here", "receive.smtp.listen[0]", 'not "host:port"', "127.0.0.1:2525"),
     ("[receive.smtp]\nlisten = ['::1:2525']  # here", "receive.smtp.listen[0]", 'not "host:port"', "[::1]:2525"),
     ("[receive.smtp]\nlisten = ['*:25']\n[portal]\nlisten = '8025'  # here", "portal.listen", "host:port", "127.0.0.1"),

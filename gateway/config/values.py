@@ -46,7 +46,7 @@ def checked_door(value: str) -> str:
 def checked_lmtp_door(value: str) -> str:
     if value.startswith("unix:/"):
         return value
-    if checked_door(value).endswith(":25"):
+    if int(checked_door(value).rpartition(":")[2]) == 25:
         raise ValueError("LMTP must not be used on port 25 (RFC 2033 section 5)|Use another port, such as 24.")
     return value
 
