@@ -1,17 +1,21 @@
 """What would only cost a test run time: compiling the same text again, and waiting for a disk nobody takes away.
 
 A test opens a site and a database of its own, as a process of the product does once in its life; compiling page and
-mail templates and SQL statements again for each of them took most of the suite's time. Keys are all that the result
-depends on. A daemon that a test starts is a process of its own and compiles, and waits for its disk, as ever.
+mail templates and SQL statements again for each of them took most of the suite's time. Tests read mails by the standard
+library, which takes a header apart each time it is asked for. Keys are all that the result depends on. A daemon that a
+test starts is a process of its own and compiles, and waits for its disk, as ever.
 """
 
 from __future__ import annotations
 
+from email.headerregistry import HeaderRegistry
+from functools import lru_cache
 from types import CodeType
 from typing import Any
 
 from jinja2 import BytecodeCache, Environment
 from jinja2.bccache import Bucket
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 from sqlalchemy import Engine, event
 from sqlalchemy.engine.default import DefaultDialect
 
@@ -19,7 +23,7 @@ from gateway.render import templates
 
 
 class _Templates(BytecodeCache):
-    """By name and source, by what makes code of it in a language, and by the filters of the environment."""
+    """By name and source, by what makes code of it in a language, by sandbox, and by the filters of the environment."""
 
     def __init__(self) -> None:
         self._held: dict[tuple[object, ...], CodeType] = {}
@@ -36,7 +40,7 @@ class _Templates(BytecodeCache):
     @staticmethod
     def _key(bucket: Bucket) -> tuple[object, ...]:
         made = bucket.environment
-        return bucket.key, bucket.checksum, made.code_generator_class, frozenset(made.filters)
+        return bucket.key, bucket.checksum, made.code_generator_class, made.sandboxed, frozenset(made.filters)
 
 
 class _Statements(dict[Any, Any]):
@@ -57,6 +61,11 @@ class _Environment(Environment):
         super().__init__(bytecode_cache=_TEMPLATES, **settings)
 
 
+class _Sandbox(ImmutableSandboxedEnvironment):
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(bytecode_cache=_TEMPLATES, **settings)
+
+
 def _engine_created(dialect: type[DefaultDialect], engine: Engine) -> None:
     engine.update_execution_options(compiled_cache=_STATEMENTS)
     if engine.dialect.name == "sqlite":
@@ -71,4 +80,6 @@ def _no_waiting(connection: Any, record: Any, _: Any) -> None:
 
 
 templates.Environment = _Environment  # type: ignore[misc]  # for the rest of the run
+templates.ImmutableSandboxedEnvironment = _Sandbox  # type: ignore[misc]
 DefaultDialect.engine_created = classmethod(_engine_created)  # type: ignore[assignment]  # SQLAlchemy's own hook
+HeaderRegistry.__call__ = lru_cache(10_000)(HeaderRegistry.__call__)  # type: ignore[method-assign,assignment]
