@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Connection, exists, inspect, or_, select, text
+from sqlalchemy import Connection, exists, or_, select, text
 
 from gateway.core.ticket import EntryKind
 from storage import search, search_index
@@ -25,23 +25,25 @@ class Since:
     outbox: int = 0
 
 
+_MADE = {
+    "sqlite": "SELECT name FROM sqlite_master",
+    "postgresql": """SELECT tablename FROM pg_tables WHERE schemaname = current_schema()
+        UNION SELECT indexname FROM pg_indexes WHERE schemaname = current_schema()""",
+}
+"""Names of all tables and indexes; to ask for each table by itself takes a tenth of an audit."""
+
+
 def other_shape(connection: Connection, since: Since) -> Iterator[str]:
-    there = inspect(connection)
-    tables = set(there.get_table_names())
+    kind = connection.dialect.name
+    made = set(connection.execute(text(_MADE[kind])).scalars())
     for table in metadata.sorted_tables:
-        if table.name not in tables:
+        if table.name not in made:
             yield f"the table {table.name} is gone"
             continue
-        indexes = {index["name"] for index in there.get_indexes(table.name)}
         for index in sorted(str(index.name) for index in table.indexes):
-            if index not in indexes:
+            if index not in made:
                 yield f"the index {index} of {table.name} is gone"
-
-    if connection.dialect.name == "sqlite":
-        made = set(connection.execute(text("SELECT name FROM sqlite_master WHERE name LIKE 'search%'")).scalars())
-    else:
-        made = set(connection.execute(text("SELECT indexname FROM pg_indexes WHERE tablename = 'search'")).scalars())
-    for name in search_index.names(connection.dialect.name):
+    for name in search_index.names(kind):
         if name not in made:
             yield f"{name}, by which words are found, is gone"
 
