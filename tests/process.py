@@ -6,6 +6,7 @@ files and exit code. Tests of the start itself use `subprocess`.
 
 from __future__ import annotations
 
+import importlib
 import multiprocessing
 import os
 import runpy
@@ -22,6 +23,8 @@ _CONTEXT.set_forkserver_preload(["tests.process_imports"])
 
 def _be(module: str, words: tuple[str, ...], environment: dict[str, str], files: tuple[str, str, str]) -> None:
     """What the new process does."""
+    # The server keeps silent about what it could not import, and each process would do that anew.
+    importlib.import_module("tests.process_imports")
     flags = (os.O_RDONLY, *[os.O_WRONLY | os.O_CREAT | os.O_APPEND] * 2)
     for number, (path, flag) in enumerate(zip(files, flags, strict=True)):
         os.dup2(os.open(path, flag), number)

@@ -8,7 +8,7 @@ test starts is a process of its own and compiles, and waits for its disk, as eve
 
 from __future__ import annotations
 
-from email.headerregistry import HeaderRegistry
+from email.policy import EmailPolicy
 from functools import lru_cache
 from types import CodeType
 from typing import Any
@@ -53,6 +53,18 @@ class _Statements(dict[Any, Any]):
         super().__setitem__((type(key[0]), *key[1:]), compiled)
 
 
+_FETCH = EmailPolicy.header_fetch_parse
+
+
+@lru_cache(10_000)
+def _taken_apart(policy: EmailPolicy, name: str, value: str) -> Any:
+    return _FETCH(policy, name, value)
+
+
+def _fetched(policy: EmailPolicy, name: str, value: str) -> Any:
+    return (_taken_apart if type(value) is str else _FETCH)(policy, name, value)
+
+
 _TEMPLATES, _STATEMENTS = _Templates(), _Statements()
 
 
@@ -82,4 +94,4 @@ def _no_waiting(connection: Any, record: Any, _: Any) -> None:
 templates.Environment = _Environment  # type: ignore[misc]  # for the rest of the run
 templates.ImmutableSandboxedEnvironment = _Sandbox  # type: ignore[misc]
 DefaultDialect.engine_created = classmethod(_engine_created)  # type: ignore[assignment]  # SQLAlchemy's own hook
-HeaderRegistry.__call__ = lru_cache(10_000)(HeaderRegistry.__call__)  # type: ignore[method-assign,assignment]
+EmailPolicy.header_fetch_parse = _fetched  # type: ignore[method-assign]
