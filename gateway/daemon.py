@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import logging
 import os
 import signal
@@ -32,7 +31,7 @@ from gateway.config.beforehand import try_files
 from gateway.config.only_one import only_one
 from gateway.errors import ConfigError, ReplydeskError, StorageUnavailable
 from gateway.life import build_desk, either, faults, now, running
-from gateway.memory import Memory, settle
+from gateway.memory import Memory, freeze, settle
 from gateway.portal import app as portal
 from gateway.portal import server as portal_server
 from gateway.portal.app import Health
@@ -58,9 +57,6 @@ END_SECONDS = 4.0
 """After a start that failed."""
 ANSWER_SECONDS = 5.0
 
-GARBAGE = 50_000, 20, 100
-"""Objects more than are let go, before the youngest are searched; and how often that comes before the older ones."""
-
 
 async def run(settings: Settings, begun: processes.Begun | None = None) -> None:
     """Run until SIGTERM or SIGINT; at SIGHUP go on with the settings as they are then, if they can be used.
@@ -82,9 +78,9 @@ async def run(settings: Settings, begun: processes.Begun | None = None) -> None:
             theirs, begun = begun, None
             async with serving(settings, ours, _end_soon if proven is None else None, theirs):
                 proven = settings
-                _freeze()
                 systemd.notify("READY=1")
                 log.info("ready", extra={"pid": os.getpid()})
+                freeze()
                 settings = await _until(stop, changed, settings)
                 systemd.notify("STOPPING=1" if stop.is_set() else systemd.reloading())
                 log.info("stopping" if stop.is_set() else "reloading")
@@ -96,14 +92,6 @@ async def run(settings: Settings, begun: processes.Begun | None = None) -> None:
             texts.use(settings.templates_dir)
     if faults:
         raise RuntimeError("a part of the daemon died") from faults[0]
-
-
-def _freeze() -> None:
-    """What is here now stays: it is not searched for garbage again and again, and the rest more rarely."""
-    gc.unfreeze()
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*GARBAGE)
 
 
 async def _until(stop: asyncio.Event, changed: asyncio.Event, settings: Settings) -> Settings:

@@ -17,7 +17,7 @@ from gateway.clock.context import JobContext
 from gateway.config import Settings
 from gateway.errors import ReplydeskError
 from gateway.life import build_desk, either, faults, now, running
-from gateway.memory import Memory, settle
+from gateway.memory import Memory, freeze, settle
 from gateway.processes import Channel, Hint, beat
 from gateway.processes.figures import forward
 from gateway.worker import Worker
@@ -69,6 +69,7 @@ async def work(settings: Settings, channel: Channel) -> None:
             worker = await keep_working(stack, context, memory)
             mails.append(worker.take_up)
             channel.say("ready")
+            freeze()
             await stack.enter_async_context(running(beat(channel)))
             await stop.wait()
     except ReplydeskError as error:

@@ -53,7 +53,8 @@ NOUNS: dict[str, str] = {
     "deliver": "take one mail from standard input, for a mail server's pipe",
     "demo": "play a small story through a daemon on this machine",
 }
-_LASTING = frozenset({"run", "demo", "top"})
+_WATCHED = frozenset({"demo", "top"})
+"""They last, and have no need to be quick."""
 
 
 class WrongUsage(ReplydeskError):
@@ -63,8 +64,8 @@ class WrongUsage(ReplydeskError):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code. `argv` None: the process's own words."""
     words = list(sys.argv[1:] if argv is None else argv)
-    if argv is None and not _LASTING.intersection(words):
-        _expect_a_short_life()
+    if argv is None and not _WATCHED.intersection(words):
+        _import_quickly()
     if "deliver" in words[:3]:
         code = _for_a_mail_server(words)
         if argv is None:
@@ -208,7 +209,10 @@ def _forget_stdout() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _expect_a_short_life() -> None:
-    """Look for garbage rarely and not at the end: importing the database library costs a quarter less."""
+def _import_quickly() -> None:
+    """Look for garbage rarely and not at the end: importing the database library costs a quarter less.
+
+    The daemon changes that once it is ready (`gateway.memory.freeze`).
+    """
     gc.set_threshold(200_000, 50, 1000)
     atexit.register(gc.freeze)
