@@ -8,6 +8,7 @@ test starts is a process of its own and compiles, and waits for its disk, as eve
 
 from __future__ import annotations
 
+from email.headerregistry import HeaderRegistry
 from email.policy import EmailPolicy
 from functools import lru_cache
 from types import CodeType
@@ -95,3 +96,4 @@ templates.Environment = _Environment  # type: ignore[misc]  # for the rest of th
 templates.ImmutableSandboxedEnvironment = _Sandbox  # type: ignore[misc]
 DefaultDialect.engine_created = classmethod(_engine_created)  # type: ignore[assignment]  # SQLAlchemy's own hook
 EmailPolicy.header_fetch_parse = _fetched  # type: ignore[method-assign]
+HeaderRegistry.__getitem__ = lru_cache(HeaderRegistry.__getitem__)  # type: ignore[method-assign,assignment]
