@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, exists, func, select
 
+from gateway.core.decision import WroteLately
 from gateway.core.notice import Audience
 from gateway.core.reason import Reason
-from gateway.core.storms import WroteLately
 from gateway.core.ticket import Role
 from gateway.mail.message import address_key
 from storage.tables import ENTRY, JOURNAL, OUTBOX, TICKET

@@ -15,9 +15,9 @@ from functools import partial
 from gateway.clock.context import JobContext, JobStatus, ProbeStatus
 from gateway.core import probe
 from gateway.core.compose import Scene, compose
+from gateway.core.decision import Probe
 from gateway.core.notice import Audience, Notice, NoticeRequest
 from gateway.core.policy import Mailbox
-from gateway.core.probe import Probe
 from gateway.core.token import Named
 from gateway.flow import Desk
 from gateway.mail.message import Address

@@ -6,7 +6,8 @@ names, whatever mark of ours it shows; agents and our own mailboxes cannot be bl
 
 from __future__ import annotations
 
-from gateway.core.case import Case
+from typing import TYPE_CHECKING
+
 from gateway.core.commands import Command, Order
 from gateway.core.decision import Decision, Why
 from gateway.core.policy import Policy, plain_address
@@ -14,6 +15,10 @@ from gateway.core.reason import Reason
 from gateway.core.verbs import Verb
 from gateway.mail.message import Address
 from gateway.mail.sentence import code
+
+if TYPE_CHECKING:
+    # A command that looks into the database needs nothing of how mail is read.
+    from gateway.core.case import Case
 
 PROVIDERS = frozenset(
     (

@@ -17,7 +17,7 @@ from gateway.core.commands import Command, Order
 from gateway.core.decision import Decision
 from gateway.core.lifecycle import Status
 from gateway.core.policy import Agent, Policy
-from gateway.core.ticket import Ticket
+from gateway.core.ticket import CardFacts, Ticket
 from gateway.core.verbs import Verb
 from gateway.errors import IllegalTransition
 from gateway.mail.message import address_key
@@ -40,23 +40,6 @@ _FOLDERS: dict[Status, str] = {
 
 
 # --- what is wanted ---------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class CardFacts:
-    """What of a ticket its card depends on."""
-
-    number: int
-    birth: str
-    status: Status
-    sub_status: str
-    assignee: str
-    subject: str
-    requester: str
-    """Name and address."""
-    newest_entry: int
-    last_activity_at: datetime
-    snoozed_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,6 @@ rest still tells which probe it was. Pure; a probe is never a ticket and never a
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from datetime import datetime, timedelta
 
 from gateway.core import token
 from gateway.core.case import Case
@@ -41,24 +39,6 @@ FAULTS: dict[str, str] = {
     "late": "it took too long",
 }
 """What can be wrong with a probe that came back, and what that means."""
-
-
-@dataclass(frozen=True, slots=True)
-class Probe:
-    """A probe as it is kept."""
-
-    id: int
-    mailbox: str
-    sent_at: datetime
-    """When it was put in line."""
-    returned_at: datetime | None
-    faults: tuple[str, ...]
-    outcome: str = ""
-    """`well`, `altered`, `late`, `missing`; empty while that is not settled."""
-
-    @property
-    def round_trip(self) -> timedelta | None:
-        return self.returned_at - self.sent_at if self.returned_at else None
 
 
 def mark(policy: Policy, probe: Named) -> str:

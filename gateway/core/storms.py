@@ -16,7 +16,7 @@ from datetime import datetime
 from functools import lru_cache
 
 from gateway.core.blocking import PROVIDERS
-from gateway.core.decision import Decision, Robot
+from gateway.core.decision import Decision, Robot, WroteLately
 from gateway.core.notice import Audience
 from gateway.core.policy import Policy, plain_address
 from gateway.core.reason import Reason
@@ -33,22 +33,6 @@ _TOKEN = re.compile(r"\d|://")
 """A word that holds it is a number, a reference or a link."""
 _WORD = re.compile(r"[^\W\d_]+")
 _ALL = "all"
-
-
-@dataclass(frozen=True, slots=True)
-class WroteLately:
-    """A request that was answered, or a mail of a machine, as the database keeps it."""
-
-    author: str
-    """Address key."""
-    subject: str
-    """Of its ticket."""
-    text: str
-    """The whole text."""
-    remote: str
-    at: datetime
-    ticket: int
-    robot: bool
 
 
 @dataclass(slots=True)

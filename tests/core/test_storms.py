@@ -8,7 +8,8 @@ from datetime import timedelta
 import pytest
 
 from gateway.core.decide import decide
-from gateway.core.storms import Storms, WroteLately, words
+from gateway.core.decision import WroteLately
+from gateway.core.storms import Storms, words
 from gateway.core.window import Budget
 from gateway.mail.message import Address
 from tests.conftest import NOW
