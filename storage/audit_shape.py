@@ -27,8 +27,7 @@ class Since:
 
 _MADE = {
     "sqlite": "SELECT name FROM sqlite_master",
-    "postgresql": """SELECT tablename FROM pg_tables WHERE schemaname = current_schema()
-        UNION SELECT indexname FROM pg_indexes WHERE schemaname = current_schema()""",
+    "postgresql": "SELECT relname FROM pg_class WHERE pg_table_is_visible(oid)",
 }
 """Names of all tables and indexes; to ask for each table by itself takes a tenth of an audit."""
 
