@@ -11,8 +11,8 @@ from sqlalchemy import Connection, and_, delete, func, insert, or_, select, upda
 from sqlalchemy.exc import IntegrityError
 
 from gateway.core.decision import AgentView
+from gateway.core.kept import CardFacts
 from gateway.core.lifecycle import Status
-from gateway.core.ticket import CardFacts
 from storage.board_tables import BOARD, CARD
 from storage.drafts import read_view, write_view
 from storage.tables import CONTACT, ENTRY, TICKET

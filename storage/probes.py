@@ -10,7 +10,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, delete, exists, func, insert, or_, select, update
 
-from gateway.core.decision import Probe, Returned
+from gateway.core.decision import Returned
+from gateway.core.kept import Probe
 from gateway.core.notice import Notice
 from gateway.core.token import Named
 from storage.births import new_birth

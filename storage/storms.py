@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, exists, func, select
 
-from gateway.core.decision import WroteLately
+from gateway.core.kept import WroteLately
 from gateway.core.notice import Audience
 from gateway.core.reason import Reason
 from gateway.core.ticket import Role

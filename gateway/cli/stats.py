@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from gateway.cli.show import Json
-    from gateway.core.decision import Probe
+    from gateway.core.kept import Probe
     from gateway.core.rating import Results
     from storage.jobs import JobState
     from storage.tx import Tx

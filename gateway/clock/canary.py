@@ -15,7 +15,7 @@ from functools import partial
 from gateway.clock.context import JobContext, JobStatus, ProbeStatus
 from gateway.core import probe
 from gateway.core.compose import Scene, compose
-from gateway.core.decision import Probe
+from gateway.core.kept import Probe
 from gateway.core.notice import Audience, Notice, NoticeRequest
 from gateway.core.policy import Mailbox
 from gateway.core.token import Named

@@ -15,9 +15,10 @@ from gateway import texts
 from gateway.core import orders, parking, token
 from gateway.core.commands import Command, Order
 from gateway.core.decision import Decision
+from gateway.core.kept import CardFacts
 from gateway.core.lifecycle import Status
 from gateway.core.policy import Agent, Policy
-from gateway.core.ticket import CardFacts, Ticket
+from gateway.core.ticket import Ticket
 from gateway.core.verbs import Verb
 from gateway.errors import IllegalTransition
 from gateway.mail.message import address_key

@@ -7,7 +7,7 @@ The store applies a decision; nothing else changes a ticket.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 
 from gateway.core.lifecycle import Move, Status
@@ -362,40 +362,6 @@ class Robot:
     """Addresses with these words lately."""
     new: bool
     """Nobody was told of it yet."""
-
-
-@dataclass(frozen=True, slots=True)
-class WroteLately:
-    """A request that was answered, or a mail of a machine, as the database keeps it."""
-
-    author: str
-    """Address key."""
-    subject: str
-    """Of its ticket."""
-    text: str
-    """The whole text."""
-    remote: str
-    at: datetime
-    ticket: int
-    robot: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Probe:
-    """A probe as it is kept."""
-
-    id: int
-    mailbox: str
-    sent_at: datetime
-    """When it was put in line."""
-    returned_at: datetime | None
-    faults: tuple[str, ...]
-    outcome: str = ""
-    """`well`, `altered`, `late`, `missing`; empty while that is not settled."""
-
-    @property
-    def round_trip(self) -> timedelta | None:
-        return self.returned_at - self.sent_at if self.returned_at else None
 
 
 @dataclass(frozen=True, slots=True)

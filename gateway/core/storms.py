@@ -16,7 +16,8 @@ from datetime import datetime
 from functools import lru_cache
 
 from gateway.core.blocking import PROVIDERS
-from gateway.core.decision import Decision, Robot, WroteLately
+from gateway.core.decision import Decision, Robot
+from gateway.core.kept import WroteLately
 from gateway.core.notice import Audience
 from gateway.core.policy import Policy, plain_address
 from gateway.core.reason import Reason

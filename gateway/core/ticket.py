@@ -173,20 +173,3 @@ class Entry:
     @property
     def new_text(self) -> str:
         return self.reply_text or self.body_text
-
-
-@dataclass(frozen=True, slots=True)
-class CardFacts:
-    """What of a ticket its card depends on."""
-
-    number: int
-    birth: str
-    status: Status
-    sub_status: str
-    assignee: str
-    subject: str
-    requester: str
-    """Name and address."""
-    newest_entry: int
-    last_activity_at: datetime
-    snoozed_until: datetime | None = None

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from gateway.core.decide import decide
-from gateway.core.decision import WroteLately
+from gateway.core.kept import WroteLately
 from gateway.core.storms import Storms, words
 from gateway.core.window import Budget
 from gateway.mail.message import Address
