@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from sqlmodel import Field
 
-from storage.columns import TableRow, json_column, reference
+from storage.columns import TableRow, json_column, reference, table_of
 
 
 class SecondAddressRow(TableRow, table=True):
@@ -23,4 +22,4 @@ class SecondAddressRow(TableRow, table=True):
     """Opened from there: they go with it when the two are parted."""
 
 
-SECOND_ADDRESS: Any = SecondAddressRow.__table__  # type: ignore[attr-defined]  # SQLModel makes it
+SECOND_ADDRESS = table_of(SecondAddressRow)

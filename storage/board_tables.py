@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import JSON, Column, ForeignKey, Text
 from sqlmodel import Field
 
-from storage.columns import TableRow
+from storage.columns import TableRow, table_of
 
 
 class CardRow(TableRow, table=True):
@@ -41,5 +41,5 @@ class BoardRow(TableRow, table=True):
     """What the newest look found, or why it failed."""
 
 
-CARD: Any = CardRow.__table__  # type: ignore[attr-defined]  # SQLModel makes it
-BOARD: Any = BoardRow.__table__  # type: ignore[attr-defined]  # as above
+CARD = table_of(CardRow)
+BOARD = table_of(BoardRow)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import JSON, Column, ForeignKey, Index, Text, text
+from sqlalchemy import JSON, Column, ForeignKey, Index, Table, Text, text
 from sqlalchemy.orm import declared_attr
 from sqlmodel import Field, SQLModel
 
@@ -39,3 +39,9 @@ def index_of_some(name: str, where: str, *columns: str) -> Index:
 
 NEVER_AGAIN = {"sqlite_autoincrement": True}
 """A number once given out is never given to another row, even when the newest row was erased."""
+
+
+def table_of(model: Any) -> Table:
+    """The SQLAlchemy table of a model: the hot path speaks to it directly, which halves its cost."""
+    found: Table = model.__table__
+    return found

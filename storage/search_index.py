@@ -5,12 +5,10 @@ SQLite's FTS5 keeps its index in tables of its own, and triggers carry into it w
 
 from __future__ import annotations
 
-from typing import Any
-
 from sqlalchemy import Column, ForeignKey, Index
 from sqlmodel import Field
 
-from storage.columns import TableRow, text_column
+from storage.columns import TableRow, table_of, text_column
 
 
 class SearchRow(TableRow, table=True):
@@ -27,7 +25,7 @@ class SearchRow(TableRow, table=True):
     __table_args__ = (Index("ix_search_ticket", "ticket", "entry_id"),)
 
 
-SEARCH: Any = SearchRow.__table__  # type: ignore[attr-defined]  # SQLModel makes it
+SEARCH = table_of(SearchRow)
 _SQLITE = (
     """CREATE VIRTUAL TABLE search_index USING fts5(
         words, content='search', content_rowid='id', detail='none', columnsize=0, tokenize="ascii tokenchars '_'"
