@@ -145,7 +145,7 @@ compare:
 # Figures of docs/performance.md. The machine should do nothing else meanwhile.
 bench: setup
 	@uname -srm; nproc; uptime; grep -m1 "model name" /proc/cpuinfo || true
-	@for b in stages walk daemon machines flow parse receive send imap growth report; do \
+	@for b in stages walk accept daemon machines flow parse receive send imap growth report; do \
 		echo "== $$b"; $(BIN)/python -m tests.bench.bench_$$b || exit 1; done
 
 # Other help desks, in a place of their own: they are measured beside us, and are no part of the project.

@@ -1,6 +1,9 @@
 """What grows with the messages there ever were: a database of generated mails, and how long each question takes on it.
 
-    python -m tests.bench.bench_growth [MESSAGES]      10,000 by default; 1,000,000 needs 9 GB and half an hour
+    python -m tests.bench.bench_growth [MESSAGES] [--keep FOLDER]
+
+10,000 by default; 1,000,000 needs 9 GB and half an hour. `--keep`: a copy of what was filled, for
+`bench_walk --stored`.
 
 Tickets of three mails each, through the store's own verbs where the audit looks (chain, sums, words), with texts of
 ordinary words; times are of this machine and this moment, so compare sizes of one run.
@@ -8,9 +11,10 @@ ordinary words; times are of this machine and this moment, so compare sizes of o
 
 from __future__ import annotations
 
+import argparse
 import random
+import shutil
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -95,7 +99,7 @@ def timed(run: Callable[[], Any], times: int = 5) -> tuple[float, float]:
     return statistics.median(took), max(took)
 
 
-def main(messages: int) -> None:
+def main(messages: int, keep: Path | None) -> None:
     generator = Generator()
     with tempfile.TemporaryDirectory(prefix="replydesk-growth-") as folder:
         database = Database("", Path(folder))
@@ -103,7 +107,11 @@ def main(messages: int) -> None:
         begun = time.perf_counter()
         generator.fill(database, messages)
         size = sum(path.stat().st_size for path in Path(folder).iterdir()) / 1e6
-        print(f"{messages:,} messages, {size:,.0f} MB, filled in {time.perf_counter() - begun:.0f} s")
+        print(f"{messages:,} messages, {size:,.0f} MB, filled in {time.perf_counter() - begun:.0f} s", flush=True)
+        if keep is not None:
+            database.close_now()
+            shutil.copytree(folder, keep)
+            database = Database("", Path(folder))
         now = SINCE + timedelta(seconds=60 * messages)
         common, usual, rare = (generator.words[n] for n in (0, 200, 15_000))
 
@@ -154,4 +162,8 @@ def main(messages: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1].replace(",", "")) if len(sys.argv) > 1 else 10_000)
+    words = argparse.ArgumentParser(description=__doc__)
+    words.add_argument("messages", nargs="?", default="10,000")
+    words.add_argument("--keep", type=Path)
+    asked = words.parse_args()
+    main(int(asked.messages.replace(",", "")), asked.keep)

@@ -1,4 +1,4 @@
-"""Whole daemons side by side: `python tests/bench/bench_walk.py [-n MAILS] [-r ROUNDS] [CHECKOUT…]`.
+"""Whole daemons side by side: `python tests/bench/bench_walk.py [-n MAILS] [-r ROUNDS] [--stored FOLDER] [CHECKOUT…]`.
 
 Each checkout (default: this one, with two processes and, as `.:1`, with one) gets the same mails over eight SMTP
 connections and sends what follows from them to a relay here. Rounds are interleaved, so that whatever else the machine
@@ -125,19 +125,19 @@ def _free_port() -> int:
         return int(s.getsockname()[1])
 
 
-def _family(pid: int) -> list[int]:
+def family(pid: int) -> list[int]:
     """A process and those it started."""
     found = [pid]
     with contextlib.suppress(OSError):
         for task in Path(f"/proc/{pid}/task").iterdir():
             for child in (task / "children").read_text().split():
-                found += _family(int(child))
+                found += family(int(child))
     return found
 
 
 def cpu_ms(pid: int) -> float:
     total = 0.0
-    for one in _family(pid):
+    for one in family(pid):
         fields = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
         spent = sum(map(_thread_ns, Path(f"/proc/{one}/task").iterdir()))
         total += max(spent / 1e6, (int(fields[11]) + int(fields[12])) * 1000 / os.sysconf("SC_CLK_TCK"))
@@ -154,7 +154,7 @@ def _thread_ns(task: Path) -> int:
 
 def memory_mb(pid: int, kind: str) -> float:
     """Of all its processes: `VmRSS` now, `VmHWM` at most."""
-    lines = (line for one in _family(pid) for line in Path(f"/proc/{one}/status").read_text().splitlines())
+    lines = (line for one in family(pid) for line in Path(f"/proc/{one}/status").read_text().splitlines())
     return sum(int(line.split()[1]) for line in lines if line.startswith(kind)) / 1024
 
 
@@ -270,29 +270,31 @@ def main() -> None:
     words = argparse.ArgumentParser(description=__doc__)
     words.add_argument("-n", type=int, default=500, help="mails of a run")
     words.add_argument("-r", type=int, default=3, help="rounds")
+    words.add_argument("--stored", type=Path, help="each checkout also with a copy of this folder's database")
     words.add_argument("--json", type=Path, help="write the figures there as well")
     words.add_argument("checkouts", nargs="*", default=[str(HERE), f"{HERE}:1"])
     asked = words.parse_args()
     print(f"{platform.machine()}, {os.cpu_count()} cores, CPython {platform.python_version()}")
     load = mails(asked.n, random.Random(7))
-    found: dict[str, list[Figures]] = {checkout: [] for checkout in asked.checkouts}
+    variants: list[tuple[str, str, Path | None]] = [(checkout, checkout, None) for checkout in asked.checkouts]
+    if asked.stored:
+        variants += [(f"{checkout} stored", checkout, asked.stored) for checkout in asked.checkouts]
+    found: dict[str, list[Figures]] = {}
     for _ in range(asked.r):
-        for checkout in asked.checkouts:
-            figures = asyncio.run(run(checkout, load))
-            found[checkout].append(figures)
+        for name, checkout, stored in variants:
+            figures = asyncio.run(run(checkout, load, stored))
+            found.setdefault(name, []).append(figures)
             print(
-                f"{Path(checkout).name:12} load {os.getloadavg()[0]:4.1f}  accept {figures.accepted:6.1f}/s  walk "
+                f"{Path(name).name:12} load {os.getloadavg()[0]:4.1f}  accept {figures.accepted:6.1f}/s  walk "
                 f"{figures.walked:6.1f}/s  {figures.cpu:6.2f} ms CPU a mail  {figures.sent:.2f} out  "
                 f"{figures.memory:.0f} MB",
                 flush=True,
             )
-    for checkout, runs in found.items():
+    for name, runs in found.items():
         cpu = statistics.median(f.cpu for f in runs)
         walked = statistics.median(f.walked for f in runs)
         accepted = statistics.median(f.accepted for f in runs)
-        print(
-            f"{Path(checkout).name:12} median {cpu:.2f} ms CPU a mail, accepts {accepted:.0f}/s, walks {walked:.0f}/s"
-        )
+        print(f"{Path(name).name:12} median {cpu:.2f} ms CPU a mail, accepts {accepted:.0f}/s, walks {walked:.0f}/s")
     if asked.json:
         asked.json.write_text(json.dumps({c: [vars(f) for f in runs] for c, runs in found.items()}))
 
