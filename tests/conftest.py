@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import NullPool, create_engine, text
+from sqlalchemy import Connection, NullPool, create_engine, text
 from sqlalchemy.exc import ProgrammingError
 
 from gateway.core.policy import Agent, Mailbox, Policy
@@ -136,17 +136,23 @@ class Postgresql:
                 EXECUTE format('ALTER SEQUENCE %I RESTART', name);
             END LOOP;
         END $$""")
-    _HANG_UP = text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name AND pid <> :ours")
+    _HANG_UP = text("""
+        SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid()""")
 
     def __init__(self, url: str) -> None:
         self._admin = create_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
         self._template = f"template{uuid.uuid4().hex}"
         self._spare: list[str] = []
+        self._kept: dict[str, Connection] = {}
+        """One to each database: to open it costs as much as all that is done with it."""
         self._run(f"CREATE DATABASE {self._template}")
         database = Database(self.url(self._template), Path())
         migrate(database)
         database.close_now()
         self._shape = self._emptied(self._template)
+        # Nobody may be connected to what is copied.
+        self._hang_up(self._template)
 
     def url(self, name: str) -> str:
         return self._admin.url.set(database=name).render_as_string(hide_password=False)
@@ -163,19 +169,24 @@ class Postgresql:
         if self._emptied(name) == self._shape:
             self._spare.append(name)
         else:
+            self._hang_up(name)
             self._run(f"DROP DATABASE {name} WITH (FORCE)")
 
     def _emptied(self, name: str) -> str:
-        """Its shape, once nobody is connected and nothing is left in it."""
-        engine = create_engine(self.url(name), isolation_level="AUTOCOMMIT", poolclass=NullPool)
-        with engine.connect() as connection:
-            ours = connection.execute(text("SELECT pg_backend_pid()")).scalar()
-            connection.execute(self._HANG_UP, {"name": name, "ours": ours})
-            connection.execute(self._EMPTY)
-            try:
-                return str(connection.execute(self._SHAPE).scalar())
-            except ProgrammingError:  # not even a version is left
-                return ""
+        """Its shape, once nobody else is connected and nothing is left in it."""
+        if name not in self._kept:
+            engine = create_engine(self.url(name), isolation_level="AUTOCOMMIT", poolclass=NullPool)
+            self._kept[name] = engine.connect()
+        connection = self._kept[name]
+        connection.execute(self._HANG_UP)
+        connection.execute(self._EMPTY)
+        try:
+            return str(connection.execute(self._SHAPE).scalar())
+        except ProgrammingError:  # not even a version is left
+            return ""
+
+    def _hang_up(self, name: str) -> None:
+        self._kept.pop(name).close()
 
     def _run(self, statement: str) -> None:
         with self._admin.connect() as connection:
