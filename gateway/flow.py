@@ -175,7 +175,7 @@ class Desk:
         return self.storms
 
     def _let_go(self, tx: Tx, case: Case) -> Read | None:
-        """The draft a mail lets go, read anew."""
+        """The draft a mail lets go, read anew; none where that mail has words of its own."""
         draft, agent = case.facts.draft, case.agent
         if draft is None or agent is None or not refusal.lets_go(case):
             return None
@@ -185,7 +185,7 @@ class Desk:
             # Retention took its text meanwhile.
             return None
         read = self._read(data, row.envelope, agent, case.order)
-        return replace(read, resumed=draft, resumed_by=agent)
+        return None if refusal.says_more(case, read.order) else replace(read, resumed=draft, resumed_by=agent)
 
     def _send_draft(self, tx: Tx, journal_id: int, by: Read, read: Read, now: datetime) -> Decision:
         """Decide about a draft again, without the doubt. What it leads to is its own, not the mail's that let it go."""

@@ -38,6 +38,7 @@ from gateway.core.refusal import (
     is_lifted,
     reads_absent,
     refuse,
+    says_something,
     seems_automatic,
     unsent,
 )
@@ -95,6 +96,9 @@ def decide(case: Case) -> Decision:
     ):
         if order.has(verb):
             return _with_remarks(answer(on), blocking.hits(case))
+    if order.has(Verb.SPAM) and says_something(case):
+        # Nothing is sent, so the words are for agents: as an answer the customer would read them below the next one.
+        return _with_remarks(_note(on), blocking.hits(case))
     done = _aside(on) if _is_aside(on) else seems_automatic(on) or reads_absent(on) or _unasked(on) or _answer(on)
     return _with_remarks(done, blocking.hits(case))
 
@@ -132,6 +136,8 @@ def _answer(on: AgentCase) -> Decision:
         )
     if answer is not None and (doubt := _answers_adviser(on, answer)):
         return hold(on, Doubt.ADVISER, doubt)
+    if answer is not None and (doubt := _only_another(on)):
+        return hold(on, Doubt.DIFFERENT_CUSTOMERS, doubt)
     target = ticket
     if order.has(Verb.REOPEN) and order.argument(Verb.REOPEN):
         if case.facts.named is None:
@@ -235,6 +241,19 @@ def _answers_adviser(on: AgentCase, answer: orders.Answer) -> tuple[str, ...]:
     if parent is None or parent.role is not Role.ADVISER or not people or (resumed and resumed.doubt in _ASKED_SINCE):
         return ()
     return (code("answers_adviser", parent.author.address, ", ".join(a.address for a in people)),)
+
+
+def _only_another(on: AgentCase) -> tuple[str, ...]:
+    """That `#only` sends the words to one customer, and the agent answered another whom the ticket keeps apart."""
+    facts, requester, ticket = on.case.facts, on.ticket.requester, on.ticket
+    if not on.case.order.has(Verb.ONLY) or is_lifted(on.case) or not sides.is_shared(ticket):
+        return ()
+    if facts.parent is None or facts.answers != Notice.AGENT_NOTICE:
+        return ()
+    whose = facts.parent.author
+    if not ticket.knows(whose.address) or sides.face(ticket, whose.key) == sides.face(ticket, requester.key):
+        return ()
+    return (code("only_another", whose.address, requester.address),)
 
 
 def _note(on: AgentCase, remarks: tuple[str, ...] = ()) -> Decision:

@@ -38,9 +38,11 @@ def brought(ticket: Ticket, order: Order) -> tuple[Joined, ...]:
 
 
 def problems(ticket: Ticket, order: Order) -> tuple[str, ...]:
-    """A side there is none of; somebody whose side is their own and stays so."""
+    """A side there is none of; somebody whose side is their own and stays so; an adviser, whom no answer goes to."""
     faces = _faces(ticket)
     for address, number in named(order):
+        if ticket.is_adviser(address.key):
+            return (code("cc_adviser", address.address),)
         if number and number not in faces:
             return (code("no_such_part", f"#{number}", _told(faces)),)
         there = sides.given(ticket, address.key) or address.key == ticket.requester.key

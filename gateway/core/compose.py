@@ -339,6 +339,7 @@ def _also_to(request: NoticeRequest, scene: Scene) -> tuple[str, ...]:
         told = (bool(ticket.participants) or stranger) and not (request.brief or _adviser(request, scene))
         return tuple(a.address for a in people if "@" in a.key) if told else ()
     if notice is Notice.REPLY or (notice is Notice.CLOSE_CONFIRMATION and scene.text):
+        people = people if request.shared_with is None else request.shared_with
         return tuple(a.address for a in people if a.key != request.recipient.key and "@" in a.key)
     return ()
 

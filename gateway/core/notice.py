@@ -58,6 +58,8 @@ class NoticeRequest:
     """Agent notices, receipts and alarms: sentences the reader must see."""
     brief: bool = False
     """Agent notices: that it happened, without the text and the conversation."""
+    shared_with: tuple[Address, ...] | None = None
+    """An agent's answer: who gets it, where that is not everybody who takes part."""
 
 
 @dataclass(frozen=True, slots=True)

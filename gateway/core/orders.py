@@ -115,6 +115,9 @@ def carry_out(by: OrderContext, order: Order, answer: Answer | None, proof: str)
     silent = answer is None and order.argument(Verb.CLOSE) == "silent"
     asked = replace(by, ticket=replace(ticket, requester=change.requester or ticket.requester)) if answer else by
     mails = () if change.spam or silent else _customer_mails(asked, status, people, answer, sub_status)
+    if order.has(Verb.ONLY):
+        had_it = tuple(a for a in (ticket.requester, *ticket.participants) if answer and a.key in answer.had_it)
+        mails = tuple(replace(m, shared_with=(*people, *had_it)) for m in mails)
     after = change.applied_to(ticket)
     told = audience.tell_of_assignment(by.policy, ticket, after, by.agent)
     if handed_over:
@@ -157,8 +160,9 @@ def carry_out(by: OrderContext, order: Order, answer: Answer | None, proof: str)
 
 
 def _for_whom(by: OrderContext, order: Order, answer: Answer) -> EntryDraft | None:
-    """What went to the requester alone stays theirs: nobody who takes part, now or later, reads it further down."""
-    if not order.has(Verb.ONLY) or answer.joined or answer.entry is None:
+    """What went to the requester alone stays theirs: nobody who takes part, now or later, reads it further down.
+    Whoever `#cc` names beside it has it in that mail."""
+    if not order.has(Verb.ONLY) or answer.entry is None:
         return answer.entry
     return replace(answer.entry, side=sides.alone(by.ticket.number))
 
@@ -209,7 +213,8 @@ def recipients(ticket: Ticket, answer: Answer | None, order: Order = NO_ORDER) -
     if order.has(Verb.REQUESTER):
         ticket = replace(ticket, requester=Address(order.argument(Verb.REQUESTER)))
     if order.has(Verb.ONLY):
-        ticket = replace(ticket, people=())
+        asked_for = {address.key for address, _ in company.named(order)}
+        ticket = replace(ticket, people=tuple(p for p in ticket.people if p.address.key in asked_for))
     joined = tuple(j.address for j in answer.joined) if answer else ()
     people = {a.key: a for a in (*joined[::-1], *ticket.participants[::-1], ticket.requester)}
     had_it = answer.had_it if answer else frozenset()

@@ -108,6 +108,11 @@ def without_signature(text: str) -> str:
     return above if _FOOTER.fullmatch(last.strip()) else text
 
 
+def says_more(text: str, than: str) -> bool:
+    """It has lines that are not in the other text; a signature stands in both."""
+    return bool(_lines([without_signature(text)]) - _lines([than]))
+
+
 def _inner_texts(history: tuple[Entry, ...]) -> list[str]:
     texts = [e.body_text for e in history if e.kind is not EntryKind.CORRESPONDENCE]
     return texts + [remark for e in history for remark in e.remarks]

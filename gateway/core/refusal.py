@@ -23,7 +23,7 @@ from gateway.core import (
 )
 from gateway.core.agent_mail import AgentCase
 from gateway.core.case import Case
-from gateway.core.commands import PEOPLE
+from gateway.core.commands import PEOPLE, Order
 from gateway.core.decision import Decision, Doubt, Draft, NewDraft, Why
 from gateway.core.notice import Notice
 from gateway.core.policy import Agent
@@ -65,7 +65,7 @@ def refuse(
     why = Why(attach="no: " + orders.sentence(reason), acknowledge="no: the agent gets a receipt")
     if on.ticket.number:
         why = Why(why.attach, "no: nothing was done", why.acknowledge, "no: nothing was done")
-    keep = NewDraft(address_key(on.agent.address), doubt) if doubt and _says_something(on.case) else None
+    keep = NewDraft(address_key(on.agent.address), doubt) if doubt and says_something(on.case) else None
     hint = (code("draft_kept"),) if keep else ()
     receipt = orders.receipt(on.agent, headline, (*remarks, *hint))
     return Decision(reason, why, ticket=on.ticket.number, notices=(receipt,), keep=keep)
@@ -101,7 +101,8 @@ def unsent(case: Case) -> tuple[str, ...]:
     return (code("text_not_sent"), text) if text else ()
 
 
-def _says_something(case: Case) -> bool:
+def says_something(case: Case) -> bool:
+    """Words or files."""
     return bool(unsent(case)) or bool(agent_mail.files(case))
 
 
@@ -163,6 +164,11 @@ def lets_go(case: Case) -> bool:
     return order.has(Verb.SEND) or (any(order.has(verb) for verb in meant) and not unsent(case))
 
 
+def says_more(case: Case, draft: Order) -> bool:
+    """The mail that lets a draft go has words that the draft has not: they may be meant instead of them."""
+    return outgoing_text.says_more(case.order.text, draft.text)
+
+
 _WHOSE = {Doubt.DIFFERENT_CUSTOMERS: (Verb.CC,)}
 """What answers a doubt besides."""
 
@@ -179,6 +185,9 @@ def about_drafts(on: AgentCase) -> Decision | None:
         return replace(dropped, drops=found.id)
     if not case.order.has(Verb.SEND):
         return None
+    if found and lets_go(case):
+        # Its words are not the draft's: what is meant by them is not what would be sent.
+        return refuse(on, Reason.AGENT_MISUNDERSTOOD, (code("draft_words", found.id), *unsent(case)), doubt=None)
     remarks = (code("draft_over", found.state), *unsent(case)) if found else (code("no_draft"), *unsent(case))
     return refuse(on, Reason.AGENT_MISUNDERSTOOD, (*remarks, *_listed(case.facts.drafts)), doubt=None)
 
@@ -270,7 +279,7 @@ def is_marked_automatic(case: Case) -> bool:
         case.agent is not None
         and case.ticket is not None
         and (case.machine or machines.is_away(case))
-        and _says_something(case)
+        and says_something(case)
         and bool(agent_mail.proof(case))
         and not (is_lifted(case) or case.envelope.archived)
     )
@@ -289,7 +298,7 @@ def marked_automatic(case: Case) -> Decision:
 
 def is_bare_note(case: Case) -> bool:
     """An agent's mail whose subject says that they are away, and that says nothing else."""
-    return case.agent is not None and machines.is_away(case) and not _says_something(case)
+    return case.agent is not None and machines.is_away(case) and not says_something(case)
 
 
 def _not_too_often(held: Decision, agent: Agent, case: Case, budget: Budget) -> Decision:

@@ -233,6 +233,10 @@ SENTENCES: dict[str, str] = {
     "draft_kept": _("Your mail is kept as a draft; #drafts lists what waits."),
     "draft_send": _("Reply with #send to let it go all the same, or with #undo to drop it."),
     "draft_order": _("It orders: {0}"),
+    "draft_words": _(
+        "#send lets a draft go as it was written, and your mail has other words: nothing was sent. To send the draft, "
+        "reply with #send {0}; to say something else, answer the customer's mail with it."
+    ),
     "draft_line": _("Draft {0}: {1}"),
     "draft_until": _("Of {0}, kept until {1}."),
     "draft_dropped": _("The draft is dropped."),
@@ -267,6 +271,7 @@ SENTENCES: dict[str, str] = {
     "marked_automatic": _("Its header or subject says that a program wrote your mail, as in your absence."),
     "reads_absent": _("Your mail reads like a note of absence, so it is not clear whether it is for the customer."),
     "answers_draft": _("You answered a receipt: it is not clear whether this is for the customer."),
+    "only_another": _("You answered {0}, and with #only your text goes to {1} alone, who is another customer."),
     "answers_adviser": _(
         "You answered {0}, who is no customer, so it is not clear whom your words are for. To send them to {0}, reply "
         "with #ask; they would go to {1} otherwise."
@@ -307,6 +312,7 @@ SENTENCES: dict[str, str] = {
     "needs_address": _("{0} needs one e-mail address, such as {1} customer@example.com."),
     "ask_form": _("#ask needs the address of whom you ask, and your question below it."),
     "ask_agent": _("{0} is an agent: #note and their name with an @ tell them."),
+    "cc_adviser": _("{0} was asked with #ask and is no customer, so answers do not go there: write to them with #ask."),
     "ask_customer": _("{0} takes part as a customer: answer without #ask."),
     "no_such_file": _("No file of this ticket is called {0}. There are: {1}"),
     "needs_words": _("{0} needs more than that: write what you mean on the same line."),

@@ -1,0 +1,131 @@
+"""An agent's words go to whom the order beside them names: to nobody else, now or later, and not as other words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gateway.core.ticket import EntryKind
+from storage.database import Database
+from storage.outbox import OutboxEntry
+from tests.conftest import Clock
+from tests.room import ANNA, ERIKA, KARL, LEAD, Room, room
+
+BOSS, NILS, SUPPLIER, NORA = (
+    "boss@customer.example",
+    "nils@customer.example",
+    "sales@supplier.example",
+    "nora@firm.example",
+)
+
+
+@pytest.fixture
+async def desk(database: Database, clock: Clock, tmp_path: Path) -> Room:
+    """Erika asked, with Karl and her boss in copy."""
+    r = room(database, clock, tmp_path)
+    await r.mail(ERIKA, "My kettle burns.", subject="Kettle", Cc=f"{KARL}, {BOSS}")
+    await r.deliver()
+    return r
+
+
+async def text(r: Room, row: OutboxEntry) -> str:
+    return (await r.read(lambda tx: tx.outbox.message(row.id))).decode()
+
+
+async def newest(r: Room, notice: str, to: str) -> str:
+    return await text(r, (await r.outbox(notice, to))[-1])
+
+
+async def got(r: Room, words: str) -> set[str]:
+    """Who was sent a mail with these words in it, agents apart."""
+    rows = [row for row in await r.outbox() if row.recipient not in (ANNA, LEAD)]
+    return {row.recipient for row in rows if words in await text(r, row)}
+
+
+async def test_only_and_somebody_who_takes_part_already(desk: Room) -> None:
+    await desk.answer(1, f"#only\n#cc {KARL}\n\nFOR-TWO")
+    assert await got(desk, "FOR-TWO") == {ERIKA, KARL}
+    assert f"Sent to {ERIKA}, {KARL}" in await newest(desk, "agent_receipt", ANNA)
+    assert f"Also sent to: {KARL}" in await newest(desk, "reply", ERIKA)
+    assert BOSS not in await newest(desk, "reply", ERIKA)
+
+
+@pytest.mark.parametrize("named", ["", f"#cc {KARL}\n", f"#cc {NILS}\n"])
+async def test_what_was_not_for_all_is_quoted_to_nobody_else(desk: Room, named: str) -> None:
+    """Nor does a mail say that others got it who did not."""
+    await desk.answer(1, f"#only\n{named}\nPRIVATE-PRICE")
+    first = await newest(desk, "reply", ERIKA)
+    assert ("Also sent to" in first) is bool(named)
+    before = await got(desk, "PRIVATE-PRICE")
+    await desk.answer(1, "FOR-ALL")
+    assert {ERIKA, KARL, BOSS} <= await got(desk, "FOR-ALL")
+    assert await got(desk, "PRIVATE-PRICE") == before
+    assert BOSS not in before
+    assert "PRIVATE-PRICE" in await newest(desk, "reply", ERIKA)
+
+
+async def test_words_beside_spam_are_a_note(desk: Room) -> None:
+    """Nothing was sent, so a later answer does not quote them as if it had been."""
+    await desk.answer(1, "#spam\n\nINTERNAL: a robot, I think")
+    entries = await desk.read(lambda tx: tx.reads.entries(1))
+    (mine,) = (e for e in entries if "INTERNAL" in e.new_text)
+    assert mine.kind is EntryKind.COMMENT
+    assert "for agents only" in await newest(desk, "agent_receipt", ANNA)
+    await desk.answer(1, "Sorry, we took you for a robot.")
+    if not await desk.outbox("reply", ERIKA):
+        await desk.answer(1, "#send")
+    assert "Sorry, we took you" in await newest(desk, "reply", ERIKA)
+    assert await got(desk, "INTERNAL") == set()
+
+
+async def stale(r: Room) -> OutboxEntry:
+    """Anna answered from what she read before Bob's answer: her words wait. The receipt."""
+    (notice,) = await r.outbox("agent_notice", ANNA)
+    await r.answer(1, "It costs 20.", LEAD)
+    await r.answer(1, "It is free.\n\nKind regards\nAnna", In_Reply_To=f"<{notice.message_id}>")
+    assert await got(r, "It is free.") == set()
+    return (await r.outbox("agent_receipt", ANNA))[-1]
+
+
+async def test_send_with_other_words_sends_neither(desk: Room) -> None:
+    receipt = await stale(desk)
+    answers = {"In_Reply_To": f"<{receipt.message_id}>"}
+    await desk.answer(1, "#send\n\nSorry, it costs 20, as Bob says.", **answers)
+    assert await got(desk, "It is free.") | await got(desk, "Sorry") == set()
+    told = " ".join((await newest(desk, "agent_receipt", ANNA)).split())
+    assert "your mail has other words: nothing was sent" in told
+    assert "Sorry, it costs 20, as Bob says." in told
+    number = told.partition("reply with #send ")[2].partition(";")[0]
+    await desk.answer(1, f"#send {number}")
+    assert ERIKA in await got(desk, "It is free.")
+
+
+async def test_send_above_the_signature_that_the_draft_has_as_well(desk: Room) -> None:
+    receipt = await stale(desk)
+    await desk.answer(1, "#send\n\nKind regards\nAnna", In_Reply_To=f"<{receipt.message_id}>")
+    assert ERIKA in await got(desk, "It is free.")
+
+
+async def test_an_adviser_is_no_customer(desk: Room) -> None:
+    """Their copy would be a customer's mail: the agent is told, and nothing leaves."""
+    await desk.answer(1, f"#ask {SUPPLIER}\n\nWhich plug?")
+    await desk.answer(1, f"#cc {SUPPLIER}\n\nThe supplier in copy will call you.")
+    assert await got(desk, "will call you") == set()
+    assert SUPPLIER in await newest(desk, "agent_receipt", ANNA)
+    assert "is no customer" in await newest(desk, "agent_receipt", ANNA)
+
+
+async def test_only_in_answer_to_another_customer(desk: Room) -> None:
+    """Two customers share a ticket and never read each other: what answers Nora does not go to Erika unasked."""
+    await desk.mail(NORA, "Ours burns, too.", subject="Burning")
+    await desk.answer(2, "#merge 1")
+    await desk.answer(2, "#send")
+    await desk.reply(NORA, 2, "What does order 4711 cost?")
+    notice = (await desk.outbox("agent_notice", ANNA))[-1]
+    await desk.answer(1, "#only\n\nDear Nora, 20.", In_Reply_To=f"<{notice.message_id}>")
+    assert await got(desk, "Dear Nora") == set()
+    told = " ".join((await newest(desk, "agent_receipt", ANNA)).split())
+    assert f"You answered {NORA}, and with #only your text goes to {ERIKA} alone" in told
+    await desk.answer(1, "#send", In_Reply_To=f"<{(await desk.outbox('agent_receipt', ANNA))[-1].message_id}>")
+    assert await got(desk, "Dear Nora") == {ERIKA}
