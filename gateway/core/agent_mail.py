@@ -94,6 +94,8 @@ def files(case: Case) -> tuple[AttachedFile, ...]:
         if token.is_agents_message_id(n.message_id) or (n.author and case.policy.is_own(n.author.address))
     }
     ours |= {p.part for p in _pictures_outside(case)}
+    # A certificate names the agent's own address, and signs what the customer does not get.
+    ours |= {a.part for a in case.message.attachments if a.content_type in _SIGNATURES}
     return tuple(
         f for f in case.files if f.part not in ours and not _is_saved_notice(f.filename, case) and not _is_text_again(f)
     )
@@ -108,6 +110,14 @@ def _pictures_outside(case: Case) -> tuple[Attachment, ...]:
 
 
 _FORMS = frozenset({"text/rtf", "application/rtf", "text/richtext", "text/enriched", "text/x-amp-html"})
+_SIGNATURES = frozenset(
+    {
+        "application/pkcs7-signature",
+        "application/x-pkcs7-signature",
+        "application/pgp-signature",
+        "application/pgp-keys",
+    }
+)
 _WRAPPED = frozenset({"application/ms-tnef", "application/vnd.ms-tnef"})
 
 

@@ -279,11 +279,14 @@ def robot(case: Case) -> Decision:
         acknowledge="no: a machine that answers from ever new addresses would go on for ever",
         notify="yes: the first time" if told else "no: they were told",
     )
+    refuse = f"have your mail server refuse what comes from {found.group}"
+    if found.group != case.envelope.remote:
+        refuse = f"replydesk contact block {found.group}"
     alarm = (
         f"{found.count} mails with the same words came from new addresses at {found.group} within an hour: a machine "
         f"that answers each mail from another address. They are kept on ticket {found.ticket}, and nobody is answered. "
-        "It ends by itself once none came for an hour. If they are not wanted: replydesk contact block "
-        f"{found.group}. If they are different people: raise limits.alike_mails."
+        f"It ends by itself once none came for an hour. If they are not wanted: {refuse}. If they are different "
+        "people: raise limits.alike_mails."
     )
     entry = draft.entry(case, EntryKind.AUTOMATIC, Role.STRANGER, Reason.ROBOT, remarks=(remark,), collapsed=True)
     return Decision(

@@ -64,6 +64,8 @@ class Storms:
         self._opened = [(b, Window(b.count, b.minutes * 60)) for b in budgets]
         self._machines = [(b, Window(b.count, b.minutes * 60)) for b in many]
         self._alike: OrderedDict[tuple[str, str], _Alike] = OrderedDict()
+        self._said: OrderedDict[str, set[int]] = OrderedDict()
+        """By relay, hashes of different texts it brought, no more than tell that it is everybody's."""
         repeated = REPEATED if policy.alike_budgets else {}
         self._repeated = {by: (b, Window(b.count, b.minutes * 60)) for by, b in repeated.items()}
         self.begun = False
@@ -112,7 +114,7 @@ class Storms:
         for budget in self._policy.alike_budgets:
             for group, factor in _groups(author, envelope.remote):
                 found = self._alike.get((group, words(message)))
-                if found is None or message.attachments:
+                if found is None or message.attachments or len(self._said.get(group, ())) >= _EVERYBODYS:
                     continue
                 span, moment = budget.minutes * 60, now.timestamp()
                 others = sum(1 for key, at in found.seen.items() if key != author and abs(moment - at) < span)
@@ -165,6 +167,13 @@ class Storms:
                 del found.seen[min(found.seen, key=lambda k: found.seen[k])]
         while len(self._alike) > KEPT:
             self._alike.popitem(last=False)
+        for relay, _factor in groups[1:]:
+            said = self._said.setdefault(relay, set())
+            self._said.move_to_end(relay)
+            if len(said) < _EVERYBODYS:
+                said.add(hash(text))
+        while len(self._said) > KEPT:
+            self._said.popitem(last=False)
 
 
 WEEK = 7 * 24 * 60
@@ -174,6 +183,8 @@ _OF_A_DOMAIN = 5
 """So many addresses of one domain may machines use up."""
 _BY_RELAY = 2
 """A relay speaks for more people than a domain."""
+_EVERYBODYS = 10
+"""A relay that brought so many different texts is no machine's own: it may be the mail server in front of us."""
 
 
 def _keys(author: str) -> list[tuple[str, str]]:

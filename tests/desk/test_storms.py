@@ -53,3 +53,25 @@ async def test_the_same_words_each_two_hours_end(database: Database, clock: Cloc
     await r.mail("desk@firm.example", "The pump is broken, please send somebody.", subject="Pump")
     assert len(await r.outbox("request_received")) == 6
     assert await r.broken() == {}
+
+
+async def test_a_mail_server_in_front_is_no_machine(database: Database, clock: Clock, tmp_path: Path) -> None:
+    """All mail comes from it. Once it brought different things, many who answer a campaign in the same words are
+    people, also after a restart."""
+    r = room(database, clock, tmp_path)
+    for n in range(12):
+        await r.mail(f"k{n}@k{n}.example", f"{'abcdefghijkl'[n] * 4} is broken, please help.", subject="Pump")
+    restarted(r)
+    for n in range(25):
+        row = await r.mail(f"guest{n}@g{n}.example", "Yes, I will come.", subject="Re: Open house")
+        assert row.reason == "new-request", n
+    assert await r.outbox("operator_alarm") == []
+
+
+async def test_the_alarm_names_what_can_be_done(database: Database, clock: Clock, tmp_path: Path) -> None:
+    r = room(database, clock, tmp_path)
+    for n in range(22):
+        await r.mail(f"guest{n}@g{n}.example", "We have received your mail.", subject="Re: Help")
+    (alarm,) = await r.outbox("operator_alarm")
+    told = " ".join((await r.read(lambda tx: tx.outbox.message(alarm.id))).decode().split())
+    assert "have your mail server refuse what comes from 192.0.2.7" in told

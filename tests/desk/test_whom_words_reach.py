@@ -129,3 +129,13 @@ async def test_only_in_answer_to_another_customer(desk: Room) -> None:
     assert f"You answered {NORA}, and with #only your text goes to {ERIKA} alone" in told
     await desk.answer(1, "#send", In_Reply_To=f"<{(await desk.outbox('agent_receipt', ANNA))[-1].message_id}>")
     assert await got(desk, "Dear Nora") == {ERIKA}
+
+
+async def test_a_signature_of_the_mail_program_stays_here(desk: Room) -> None:
+    """It names the agent's own address, and signs a mail that the customer does not get."""
+    files = (("smime.p7s", "application/pkcs7-signature", b"SIGNED"), ("plug.pdf", "application/pdf", b"%PDF"))
+    await desk.answer(1, "Use this plug.", files=files)
+    (answer,) = await desk.outbox("reply", ERIKA)
+    assert [file.filename for file in answer.files] == ["plug.pdf"]
+    receipt = await newest(desk, "agent_receipt", ANNA)
+    assert "Not sent along, because it is for agents only: smime.p7s" in " ".join(receipt.split())
