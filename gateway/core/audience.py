@@ -134,6 +134,7 @@ AUDIENCE: dict[str, Told] = {
     "unassigned": Told(lambda c: c.holders, lambda c: c.earlier.assignee),
     # Nobody had it: the team hears of it, so that nobody answers twice.
     "answered": Told(lambda c: c.involved, lambda c: () if c.earlier.assignee else c.openly),
+    "acted": Told(_nobody, lambda c: c.involved),
     "note": Told(lambda c: _once(c.holders, c.named)),
     "split": Told(_both),
     "merged": Told(_both),

@@ -53,6 +53,7 @@ HEADLINES: dict[str, str] = {
     "digest": _("What is open"),
     "review": _("Closed by their requesters"),
     "answered": _("Answered by a colleague"),
+    "acted": _("Changed by a colleague"),
     "assigned": _("Assigned"),
     "unassigned": _("Back with the team"),
     "split": _("Split off"),

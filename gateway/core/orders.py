@@ -125,6 +125,8 @@ def carry_out(by: OrderContext, order: Order, answer: Answer | None, proof: str)
     if answer:
         line = (code("taken" if taken else "answered_by", by.name),)
         told = (*told, *audience.tell("answered", by.policy, after, before=ticket, line=line, but=by.agent))
+    elif wanted is not None or change.snooze is not None:
+        told = (*told, *audience.tell("acted", by.policy, after, before=ticket, line=events, but=by.agent))
     reason = Reason.AGENT_ANSWER if answer else Reason.AGENT_COMMAND
     sender = (code("sender_now", after.mailbox),) if handed_over else ()
     moved = wanted is not None or status is not ticket.status

@@ -40,6 +40,7 @@ ROWS = [
     ("assigned", set(), {"Mine"}, set()),
     ("unassigned", TEAM, {"Mine", "Far"}, {*TEAM, "Far"}),
     ("answered", set(), {"Mine", "Far"}, {"Far"}),
+    ("acted", set(), set(), set()),
     ("note", TEAM, {"Mine", "Far"}, {*TEAM, "Far"}),
     ("split", TEAM, {"Mine", "Far"}, {*TEAM, "Far"}),
     ("merged", TEAM, {"Mine", "Far"}, {*TEAM, "Far"}),

@@ -186,6 +186,19 @@ def test_whoever_takes_part_becomes_the_requester_once() -> None:
     assert (back.requester.key, [a.key for a in back.participants]) == (KIM.key, [LEE.key])
 
 
+@pytest.mark.parametrize("order", ["#close", "#solved", "#wait", "#spam", "#snooze 3d", "#status waiting on parts"])
+def test_who_has_a_ticket_hears_what_a_colleague_did_with_it(order: str) -> None:
+    """In one line, as whoever follows does; what nobody has, or one does oneself, is told to nobody."""
+    bobs = replace(ON, assignee=BOB.address)
+    notices = [n for n in carry(order, on=bobs).notices if n.notice is Notice.AGENT_NOTICE]
+    assert [(n.recipient.address, n.headline, n.brief) for n in notices] == [(BOB.address, "acted", True)]
+    assert "Anna" in " ".join(text_of(r, "en") for n in notices for r in n.remarks)
+    for on in (ON, replace(ON, assignee=ANNA.address)):
+        assert not [n for n in carry(order, on=on).notices if n.notice is Notice.AGENT_NOTICE]
+    followed = replace(ON, people=(*ON.people, follower(BOB)))
+    assert [n.recipient.address for n in carry(order, on=followed).notices if n.headline == "acted"] == [BOB.address]
+
+
 # --- orders without a text -----------------------------------------------------------------------------
 
 
