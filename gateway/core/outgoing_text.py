@@ -20,6 +20,7 @@ from gateway.core.policy import Mailbox, Policy
 from gateway.core.ticket import Entry, EntryKind
 from gateway.mail.message import address_key
 from gateway.mail.new_text import markers
+from gateway.mail.sent_from import without_footer
 
 _SIGNATURE = re.compile(r"^-- ?$", re.M)
 _ADDRESS = re.compile(r"[^\s<>()\[\]\",;:]+@[^\s<>()\[\]\",;:]+[^\s<>()\[\]\",;:.]")
@@ -27,13 +28,6 @@ _LINK = re.compile(r"<?https?://[^\s<>]+>?")
 SIGNATURE_LINES = 12
 CUT_LINES, CUT_LENGTH = 5, 80
 """Lines, and characters of each, that a receipt names of what was cut."""
-_FOOTER = re.compile(
-    r"(?:sent from (?:my|mail for|outlook)\b|get outlook for\b|von mein(?:em|er) .{1,60} gesendet\b"
-    r"|gesendet (?:von|mit) (?:mein(?:em|er)|outlook|mail für)\b|outlook für .{1,20} (?:herunterladen|beziehen)\b"
-    r"|(?:holen sie sich|hol dir|laden sie) outlook für\b).{0,80}",
-    re.I,
-)
-"""What telephones write below every mail."""
 WRAPPINGS = 3
 """Mail filters put a link, percent-encoded, into one of their own."""
 
@@ -104,8 +98,7 @@ def without_signature(text: str) -> str:
     """The site has signatures of its own (`mailboxes.signature`). Two dashes above more than that divide a text."""
     cut = _SIGNATURE.search(text)
     text = text[: cut.start()] if cut and text.count("\n", cut.end()) <= SIGNATURE_LINES else text
-    above, _, last = text.rstrip().rpartition("\n")
-    return above if _FOOTER.fullmatch(last.strip()) else text
+    return without_footer(text)
 
 
 def says_more(text: str, than: str) -> bool:

@@ -244,10 +244,14 @@ async def test_an_encrypted_answer_is_not_passed_on(room: Room) -> None:
     assert "Your mail is encrypted" in await _receipt(room)
 
 
-async def test_a_mere_order_from_a_telephone_sends_no_footer(room: Room) -> None:
-    """The customer is told that it is closed, and nothing else."""
+@pytest.mark.parametrize(
+    "footer",
+    ["Von meinem iPhone gesendet", "Envoyé de mon iPhone", "Outlook für Android<https://aka.ms/x> herunterladen"],
+)
+async def test_a_mere_order_from_a_telephone_sends_no_footer(footer: str, room: Room) -> None:
+    """The customer is told that it is closed, and nothing else, whatever language the telephone speaks."""
     await room.mail(ERIKA, "Well?")
-    await room.answer(1, "#close\n\nVon meinem iPhone gesendet")
+    await room.answer(1, f"#close\n\n{footer}")
     assert await room.outbox("reply", ERIKA) == []
     assert len(await room.outbox("closed", ERIKA)) == 1
 
