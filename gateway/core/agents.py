@@ -258,9 +258,8 @@ def _only_another(on: AgentCase) -> tuple[str, ...]:
 
 def _note(on: AgentCase, remarks: tuple[str, ...] = ()) -> Decision:
     case = on.case
-    text = "\n".join(t for t in (case.order.argument(Verb.NOTE), case.order.text) if t)
     rest = replace(case.order, commands=tuple(c for c in case.order.commands if c.verb is not Verb.NOTE))
-    entry = agent_mail.entry(case, on.agent, EntryKind.COMMENT, text, Reason.AGENT_NOTE, remarks)
+    entry = agent_mail.entry(case, on.agent, EntryKind.COMMENT, case.order.noted, Reason.AGENT_NOTE, remarks)
     try:
         decision = orders.note(on.by, rest, entry, agent_mail.proof(case))
     except IllegalTransition:

@@ -77,8 +77,7 @@ def on_behalf(case: Case) -> Decision:
         return _without_ticket(on, (code("forwarded_inner", found.author or found.address),))
     requester, who = passed_on.author(found, requester), agent.name or agent.address
     subject = found.subject or base_subject(case.message.subject) or case.message.subject
-    words = "\n".join(t for t in (case.order.argument(Verb.NOTE), case.order.text) if t)
-    remarks = (code("forwarded_by", who), *passed_on.words_above(found, words))
+    remarks = (code("forwarded_by", who), *passed_on.words_above(found, case.order.noted))
     entry = passed_on.customers_entry(found, case.message, requester, agent_mail.shown(case), remarks)
     files = files_of(found.message) if found.message else agent_mail.files(case)
     return _opened(on, requester, entry, subject, (code("told_received"),), files, found.date)

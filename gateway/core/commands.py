@@ -80,6 +80,11 @@ class Order:
         """The name of whom the ticket is given to, `me` for its writer; empty where nobody is named."""
         return "me" if self.has(Verb.TAKE) else self.argument(Verb.ASSIGN) or self.argument(Verb.GIVE)
 
+    @property
+    def noted(self) -> str:
+        """What is for agents only: the words behind every `#note`, and the text."""
+        return "\n".join(t for t in (*(c.argument for c in self.commands if c.verb is Verb.NOTE), self.text) if t)
+
     def argument(self, verb: Verb) -> str:
         return next((c.argument for c in self.commands if c.verb is verb), "")
 

@@ -49,9 +49,9 @@ def customers_entry(
     )
 
 
-def words_above(found: Forwarded, order_text: str) -> tuple[str, ...]:
+def words_above(found: Forwarded, noted: str) -> tuple[str, ...]:
     """What the agent wrote above it, without what the mail program put there: for agents only."""
-    text = order_text if found.message else commands.read(found.above).text
+    text = noted if found.message else commands.read(found.above).noted
     lines = text.rstrip().split("\n")
     while lines and (is_forward_mark(lines[-1]) or not any(sign.isalnum() for sign in lines[-1])):
         lines.pop()

@@ -156,6 +156,12 @@ def test_the_same_command_twice_is_said_once() -> None:
     assert read("#note a\n#note b").problems == ()
 
 
+def test_every_note_is_kept_with_the_text() -> None:
+    """In the order in which they stand, other orders between them or not."""
+    assert read("#note a\n#assign Bob\n#note\n#notiz b\n\nc\nd").noted == "a\nb\nc\nd"
+    assert read("#close").noted == ""
+
+
 def test_every_verb_has_a_form_that_is_understood() -> None:
     """What the help lists can be typed."""
     fill = {"NAME|me|nobody": "me", "NAME": "solved", "N": "7", "[N]": "7", "ADDRESS": "a@b.example", "en|de|…": "de"}

@@ -199,6 +199,17 @@ async def test_of_a_chain_the_customers_mail_is_forwarded(room: Room, colleague:
     assert REMARK in remarks[1]
 
 
+async def test_no_note_of_several_is_lost(room: Room) -> None:
+    """On a ticket, and above a mail that is passed on: every line, in order, with the text."""
+    notes = "#note She called before.\n#note The boss called, too.\n\nThird line."
+    words = "She called before.\nThe boss called, too.\nThird line."
+    await room.mail(ERIKA, "Well?")
+    await room.answer(1, notes)
+    assert (await room.read(lambda tx: tx.reads.entries(1)))[-1].new_text == words
+    _, remarks = await _forward(room, f"#from {KIM}\n{notes}\n\n{_forwarded(KIM, 'Where is it?')}")
+    assert remarks[1] == words
+
+
 async def test_a_colleagues_mail_does_not_become_the_customers(room: Room) -> None:
     """There is no mail of the customer in it: nothing is done."""
     row = await room.mail(ANNA, f"#from {KIM}\n\n{_forwarded(LEAD, REMARK)}", to=_own_address(room))
