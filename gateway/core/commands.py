@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import difflib
 import re
-import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from gateway import texts
-from gateway.core import tags
+from gateway.core import clothes, tags
 from gateway.core.labels import SUBJECTS
 from gateway.core.lifecycle import Status
 from gateway.core.notice import Notice
-from gateway.core.verbs import FORMS, VERBS, Verb, aliases
+from gateway.core.verbs import FORMS, VERBS, Verb, aliases, verb_of
 from gateway.mail.sentence import code
 from gateway.mail.subject import base_subject
 from gateway.texts import Catalogs, mark_in
@@ -106,12 +105,14 @@ def read(text: str, languages: Sequence[str] = ("en", "de"), statuses: Sequence[
     problems: list[str] = []
     start = 0
     for line in lines:
-        bare = _bare(line)
         # "#1042 is broken" is prose; "# close" is what a telephone makes of an order.
-        m = _LINE.fullmatch(bare)
-        if not m and _visible(line):
+        m = _LINE.fullmatch(clothes.undressed(line))
+        hidden = None if m else clothes.hidden(line)
+        if not m and not hidden and clothes.visible(line):
             break
         start += 1
+        if hidden:
+            problems.append(code("hidden_command", hidden[0], FORMS[hidden[1]]))
         if not m:
             continue
         parsed = _command(m[1], m[2].strip(), languages, statuses)
@@ -126,7 +127,8 @@ def read(text: str, languages: Sequence[str] = ("en", "de"), statuses: Sequence[
 def _below_quotation(lines: list[str]) -> list[str]:
     """An order may stand below lines that are quoted: they are no answer to anything then."""
     above = next((i for i, line in enumerate(lines) if line.strip() and not line.startswith(">")), 0)
-    return lines[above:] if is_command(lines[above]) else lines
+    first = lines[above]
+    return lines[above:] if is_command(clothes.undressed(first)) or clothes.hidden(first) else lines
 
 
 def apart(order: Order) -> tuple[Order, ...]:
@@ -170,36 +172,19 @@ def _words(text: str) -> str:
 
 def is_command(line: str) -> bool:
     """Whether a line is an order by its form and its word."""
-    m = _LINE.fullmatch(_bare(line)) if "#" in line or "＃" in line else None
-    return m is not None and _verb(m[1].casefold()) is not None
-
-
-def _visible(line: str) -> str:
-    """What a reader sees of a line; a single star is seen, and is no blank line."""
-    if line.isascii():
-        return line.strip()
-    return "".join(sign for sign in line if unicodedata.category(sign) != "Cf").strip()
-
-
-def _bare(line: str) -> str:
-    """The line without what mail programs put around an order: signs nobody sees, and the stars of bold letters."""
-    bare = _visible(line).replace("＃", "#", 1).strip()
-    return bare.strip("*_ ") if bare[:1] in ("*", "_") else bare
+    m = _LINE.fullmatch(clothes.bare(line)) if "#" in line or "＃" in line else None
+    return m is not None and verb_of(m[1].casefold()) is not None
 
 
 def _command(word: str, argument: str, languages: Sequence[str], statuses: Sequence[str]) -> Command | str:
     name = word.casefold()
-    verb = _verb(name)
+    verb = verb_of(name)
     if verb is None:
         near = difflib.get_close_matches(name, [*VERBS, *aliases()], 1, 0.6)
         if not near:
             return code("unknown_command", word)
-        return code("did_you_mean", word, FORMS[_verb(near[0]) or Verb(near[0])])
+        return code("did_you_mean", word, FORMS[verb_of(near[0]) or Verb(near[0])])
     return _ARGUMENTS.get(verb, _nothing)(verb, argument, languages, statuses)
-
-
-def _verb(name: str) -> Verb | None:
-    return VERBS.get(name) or aliases().get(name)
 
 
 def _nothing(verb: Verb, argument: str, *_: Sequence[str]) -> Command | str:

@@ -307,6 +307,7 @@ SENTENCES: dict[str, str] = {
     # commands that were not understood
     "unknown_command": _("#{0} is not a command. #help lists them all."),
     "did_you_mean": _("#{0} is not a command. Did you mean {1}?"),
+    "hidden_command": _("“{0}” looks like a command. Begin the line with {1}, or with other words."),
     "takes_nothing": _("{0} takes nothing after it; put your text on the next line."),
     "needs_number": _("{0} needs a ticket number, such as {1} 1042."),
     "needs_address": _("{0} needs one e-mail address, such as {1} customer@example.com."),

@@ -156,6 +156,11 @@ _COMMAND_WORDS: dict[Verb, str] = {
 }
 
 
+def verb_of(word: str) -> Verb | None:
+    """The command a word of small letters means, in any language."""
+    return VERBS.get(word) or aliases().get(word)
+
+
 def aliases() -> Mapping[str, Verb]:
     """Every other word for a command, in every language."""
     return _aliases(texts.catalogs())

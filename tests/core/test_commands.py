@@ -7,6 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway import texts
+from gateway.core import clothes
 from gateway.core.commands import (
     FORMS,
     Command,
@@ -21,6 +22,7 @@ from gateway.core.commands import (
 )
 from gateway.core.lifecycle import Status, agent_label
 from gateway.core.sentences import text_of
+from gateway.mail.new_text import markers
 from tests.core.build import EXAMPLES
 
 GOOD = {
@@ -80,6 +82,56 @@ def test_a_command_is_understood(line: str, command: Command) -> None:
     """Case, a blank after the sign, a colon, and German words do not matter."""
     assert read(line, statuses=("escalated",)) == Order((command,))
     assert is_command(line.strip("\u200b"))
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["- #note x", "* #note x", "• #note x", "•\t#note x", "·#note x", "o   #note x", "– #note x", "1. #note x",
+     "1) #note x", "(2) #note x", "a) #note x", "“#note x”", "\"#note x\"", "'#note' x", "`#note` x", "`#note x`",
+     "(#note x)", "[#note x]", "[#note] x", "<#note> x", "„#note“ x", "«#note x»", "*#note* x", "**#note x**",
+     "_#note_ x", "- “#note” x", "• *#note* x", "* #note x *", "- ＃note x", "- # note: x"],
+)  # fmt: skip
+def test_an_order_is_understood_in_its_clothes(line: str) -> None:
+    """Bullets, numbers, quotation marks, brackets, bold letters: programs add them by themselves."""
+    assert read(f"{line}\n\nHello") == Order((Command(Verb.NOTE, "x"),), text="Hello")
+    assert read(f"> known\n\n{line}\nHello") == Order((Command(Verb.NOTE, "x"),), text="Hello")
+
+
+def test_only_the_clothes_are_taken_off() -> None:
+    """What an order says may have brackets and marks of its own."""
+    assert read("- #note (see [1])").argument(Verb.NOTE) == "(see [1])"
+    assert read("(#note see [1])").argument(Verb.NOTE) == "see [1]"
+    assert read("“#assign “Bob””").argument(Verb.ASSIGN) == "Bob"
+    assert read("- #close it").problems == read("#close it").problems
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["##note x", "# # note x", "\\#note x", "#-note x", "# – note x", "#@note x", "### Notiz x", "＃＃note x",
+     "🙂 #note x", "/#note x", "~~~~~#note x", "- ##note x", "#(note) x", "•#•note x", "#**note** x"],
+)  # fmt: skip
+def test_a_hidden_order_is_no_text(line: str) -> None:
+    """Its name stands behind a sign, among signs no program adds: nothing is done, and the receipt says so."""
+    for text in (f"{line}\nHello", f"#wait\n\n{line}\nHello", f"> known\n\n{line}\nHello"):
+        order = read(text)
+        assert order.text == "Hello"
+        (problem,) = order.problems
+        assert "Begin the line with #note" in text_of(problem, "en")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["- #12 is broken", "“#1042” is broken", "1. #blessed", "- # # of items", "## Overview", "*", "- ", "(", "#1 note",
+     "Write `#note` above it.", "“Write #note”", "Hello,\n- #note x\n(#close)", "> - #note x", "> ##note x"],
+)  # fmt: skip
+def test_signs_alone_make_no_order(text: str) -> None:
+    """Without the name of one, behind words, and in what is quoted."""
+    assert read(text) == Order(text=text)
+
+
+def test_the_line_above_our_notices_hides_no_order() -> None:
+    """It begins with two signs, and in Spanish with a word that is the name of one."""
+    assert all(read(marker) == Order(text=marker) for marker in markers())
 
 
 BAD = {
@@ -210,13 +262,13 @@ TEXTS = st.text(max_size=200) | st.lists(WORDS | st.text(max_size=8), max_size=1
 @EXAMPLES
 @given(TEXTS, st.lists(st.text(max_size=10), max_size=3))
 def test_no_text_raises_and_none_is_lost(text: str, statuses: list[str]) -> None:
-    """What is not a line of the head that begins with a sign is in the text, in order."""
+    """What is not a line of the head that begins with a sign, or with an order's clothes, is in the text, in order."""
     order = read(text, statuses=statuses)
     assert text.strip("\n").endswith(order.text)
     head = text.strip("\n").removesuffix(order.text) if order.text else text
     for line in head.split("\n"):
         bare = line.strip().strip("\u200b\ufeff")
-        assert not bare or bare.startswith("#")
+        assert not bare or bare.startswith("#") or clothes.undressed(line).startswith("#") or clothes.hidden(line)
     assert len(order.commands) + len(order.problems) >= sum(is_command(line) for line in head.split("\n"))
     for problem in order.problems:
         assert text_of(problem, "de")

@@ -199,6 +199,17 @@ async def test_of_a_chain_the_customers_mail_is_forwarded(room: Room, colleague:
     assert REMARK in remarks[1]
 
 
+@pytest.mark.parametrize("order", ["- #note", "“#note”", "(#note)", "##note", "# # note", "\\#note"])
+async def test_no_order_in_disguise_goes_to_the_customer(order: str, room: Room) -> None:
+    """It is a note, or it is not understood and nothing is done."""
+    await room.mail(ERIKA, "Well?")
+    before = await _to_customers(room)
+    await room.answer(1, f"{order} {REMARK}\n\nMore.")
+    assert await _to_customers(room) == before
+    noted = [e.new_text for e in await room.read(lambda tx: tx.reads.entries(1)) if e.kind is EntryKind.COMMENT]
+    assert noted == [f"{REMARK}\nMore."] or f"“{order}” looks like a command" in await _receipt(room)
+
+
 async def test_no_note_of_several_is_lost(room: Room) -> None:
     """On a ticket, and above a mail that is passed on: every line, in order, with the text."""
     notes = "#note She called before.\n#note The boss called, too.\n\nThird line."
