@@ -1,4 +1,4 @@
-"""A moment as people write it in an order: `3d`, `monday`, `tomorrow 14:30`, `14:30`, `2026-12-01`, `1.12.`.
+"""A moment as people write it in an order: `3d`, `monday`, `tomorrow 14:30`, `morgen 14 Uhr`, `2026-12-01`, `1.12.`.
 
 Words of every language there are texts in. Days begin when the site opens.
 """
@@ -14,6 +14,8 @@ from gateway.core.hours import Hours
 from gateway.texts import Catalogs, mark_in
 
 FARTHEST = timedelta(days=731)
+LONG = 4
+"""Letters of a day that may stand behind a time: in `14:30 Fr. Braun` there is none."""
 _HOURS, _DAYS, _WEEKS = (
     mark_in("unit", "h|hour|hours"),
     mark_in("unit", "d|day|days"),
@@ -21,21 +23,42 @@ _HOURS, _DAYS, _WEEKS = (
 )
 _TOMORROW = mark_in("day", "tomorrow")
 _SPAN = re.compile(r"(\d{1,3})\s?([^\W\d_]+)\.?(?!\S)\s*")
-_ISO = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?!\S)\s*")
-_DOTTED = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})?(?!\S)\s*")
-_CLOCK = re.compile(r"(?:um |at |à |a las |alle |om |o |godz\. |às )?(\d{1,2}):(\d{2})(?!\S)\s*")
-_WORD = re.compile(r"([^\W\d_]{2,}(?:-[^\W\d_]+)?)\.?(?!\S)\s*")
+_ISO = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2}),?(?!\S)\s*")
+_DOTTED = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})?,?(?!\S)\s*")
+_AT = (
+    r"um|at|@|à|vers|a las?|alle(?: ore)?|ore|verso(?: le)?|om|rond|o(?: godz(?:\.|inie))?|godz(?:\.|inie)|około|às|as"
+    r"|pelas|gegen|ab|kl\.?"
+)
+_HOUR = r"uhr|uur|u|h|hs|hrs?|heures?|horas?|o['’]clock"
+_BEFORE_NOON = (
+    r"a\.?m\.?|in the morning|vormittags|morgens|früh|du matin|de la mañana|del mattino|di mattina|da manhã|'s ochtends"
+    r"|'s morgens|rano"
+)
+_AFTER_NOON = (
+    r"p\.?m\.?|in the (?:afternoon|evening)|nachmittags|abends|de l['’]après-midi|du soir|de la (?:tarde|noche)"
+    r"|del pomeriggio|di (?:pomeriggio|sera)|d[ae] (?:tarde|noite)|'s (?:middags|avonds)|po południu|wieczorem"
+)
+_CLOCK = re.compile(
+    rf"(?:(?P<at>{_AT}) ?)?(?P<hour>\d{{1,2}})(?:(?P<sign>[:.])(?P<minute>\d{{2}}))?"
+    rf"(?:\s?(?P<word>{_HOUR})(?:\s?(?P<behind>\d{{2}}))?)?"
+    rf"(?:\s?(?:(?P<am>{_BEFORE_NOON})|(?P<pm>{_AFTER_NOON})))?,?(?!\S)\s*",
+    re.I,
+)
+"""As people write a time of day: `14:30`, `14 Uhr`, `14.30 Uhr`, `14h30`, `2 pm`, `alle 14`."""
+_WORD = re.compile(r"([^\W\d_]{2,}(?:-[^\W\d_]+)?)\.?,?(?!\S)\s*")
 
 
 def moment(text: str, now: datetime, hours: Hours) -> tuple[datetime | None, str]:
     """The moment at the head of a text, and what follows it; None where there is none, or none ahead of us."""
     text = text.strip()
-    if m := _SPAN.match(text):
+    if (m := _SPAN.match(text)) and m[2].casefold() in _units(texts.catalogs()):
         found = _span(int(m[1]), m[2].casefold(), now, hours)
         return (found, text[m.end() :]) if found else (None, text)
     today = now.astimezone(hours.zone).date()
     day, rest = _day(text, today)
     clock, after = _clock(rest)
+    if day is None and clock is not None:
+        day, after = _day(after, today, LONG)
     if day is None and clock is None:
         return None, text
     if day is None:
@@ -57,7 +80,8 @@ def _span(count: int, unit: str, now: datetime, hours: Hours) -> datetime | None
     return found if found < now + FARTHEST else None
 
 
-def _day(text: str, today: date) -> tuple[date | None, str]:
+def _day(text: str, today: date, shortest: int = 0) -> tuple[date | None, str]:
+    """The day at the head of a text, and what follows it; `shortest` leaves out names with fewer letters."""
     try:
         if m := _ISO.match(text):
             return date(int(m[1]), int(m[2]), int(m[3])), text[m.end() :]
@@ -69,7 +93,7 @@ def _day(text: str, today: date) -> tuple[date | None, str]:
         return None, text
     m = _WORD.match(text)
     number = _days(texts.catalogs()).get(m[1].casefold()) if m else None
-    if m is None or number is None:
+    if m is None or number is None or len(m[1]) < shortest:
         return None, text
     # From tomorrow on: who writes the name of today means the one in a week.
     ahead_by = 1 if number < 0 else (number - today.weekday() - 1) % 7 + 1
@@ -78,9 +102,15 @@ def _day(text: str, today: date) -> tuple[date | None, str]:
 
 def _clock(text: str) -> tuple[time | None, str]:
     m = _CLOCK.match(text)
-    if m is None or int(m[1]) > 23 or int(m[2]) > 59:
+    # A number alone, or one with a point, may be anything.
+    if m is None or not (m["sign"] == ":" or m["at"] or m["word"] or m["am"] or m["pm"]):
         return None, text
-    return time(int(m[1]), int(m[2])), text[m.end() :]
+    hour, minute = int(m["hour"]), int(m["minute"] or m["behind"] or 0)
+    if m["am"] or m["pm"]:
+        hour = hour % 12 + 12 * bool(m["pm"]) if hour <= 12 else hour
+    if hour > 23 or minute > 59 or (m["minute"] and m["behind"]) or (m["am"] and hour > 12):
+        return None, text
+    return time(hour, minute), text[m.end() :]
 
 
 @lru_cache(maxsize=1)
