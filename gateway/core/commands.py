@@ -15,7 +15,7 @@ from functools import lru_cache
 from gateway import texts
 from gateway.core import clothes, tags
 from gateway.core.labels import SUBJECTS
-from gateway.core.lifecycle import Status
+from gateway.core.lifecycle import Status, agent_label
 from gateway.core.notice import Notice
 from gateway.core.verbs import FORMS, VERBS, Verb, aliases, verb_of
 from gateway.mail.sentence import code
@@ -37,6 +37,17 @@ _STATUS_WORDS: dict[Status, str] = {
 def status_words() -> Mapping[str, Status]:
     """How agents may call our own statuses, in every language."""
     return _status_words(texts.catalogs())
+
+
+def status_called(name: str, language: str) -> str:
+    """How who reads a language may call one of our statuses behind `#status`; a name of the site's stays as it is."""
+    status = next((s for s in _STATUS_WORDS if s.value == name.replace(" ", "_")), None)
+    if status is None:
+        return name
+    word, label = texts.catalog(language).words_in("status", _STATUS_WORDS[status])[0], agent_label(status, language)
+    # Words are kept in small letters, and in German a customer has a large one.
+    shown = label[0].lower() + label[1:].partition(" (")[0]
+    return shown if shown.casefold() == word else word
 
 
 @lru_cache(maxsize=1)

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from gateway import texts
 from gateway.core import invitation
+from gateway.core.commands import status_called
 from gateway.core.lifecycle import Status, agent_label
+from gateway.core.verbs import in_words_of
 from gateway.mail.sentence import SEPARATOR
 from gateway.texts import mark as _
 
@@ -363,6 +365,20 @@ SENTENCES: dict[str, str] = {
 _OF_FIVE = _("{0} of 5")
 _RATINGS = {"good": _("good"), "bad": _("bad")}
 
+_OF_ORDERS = {
+    "did_you_mean": 1,
+    "hidden_command": 1,
+    "undone": 1,
+    "takes_nothing": 0,
+    "contradiction": 0,
+    "stands_alone": 0,
+    "not_beside": 0,
+    "draft_order": 0,
+    "forward_form": 0,
+    "from_needs_forward": 0,
+}
+"""Sentences that name orders, beside those of what one needs: from which argument on. What stands before is quoted."""
+
 
 def text_of(sentence: str, language: str) -> str:
     """The sentence in a language; English where there is no other. What is no code reads as it stands."""
@@ -378,9 +394,11 @@ def text_of(sentence: str, language: str) -> str:
         arguments = [_status(a, language) for a in arguments]
     if name == "rated":
         arguments = [words.gettext(_RATINGS.get(a, _OF_FIVE), a) for a in arguments]
-    if name.startswith("needs_"):
-        # The form of an order, in the reader's words.
-        arguments = [words.gettext(a) if a.startswith("#") else a for a in arguments]
+    if name == "no_such_status":
+        arguments[1:] = [", ".join(status_called(s, language) for s in a.split(", ")) for a in arguments[1:]]
+    if name.startswith("needs_") or name in _OF_ORDERS:
+        first = _OF_ORDERS.get(name, 0)
+        arguments[first:] = [in_words_of(words, a) for a in arguments[first:]]
     try:
         return words.gettext(SENTENCES[name], *arguments)
     except IndexError:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from enum import StrEnum
 from functools import lru_cache
 
 from gateway import texts
-from gateway.texts import Catalogs, mark_in
+from gateway.texts import Catalog, Catalogs, mark_in
 from gateway.texts import mark as _
 
 
@@ -107,6 +108,8 @@ FORMS: dict[Verb, str] = {
     Verb.HELP: _("#help"),
 }
 """How each is written, in English; catalogs have it in other languages."""
+_EVERY_FORM = frozenset(FORMS.values())
+_NAMED = re.compile(rf"(?<!\S)#({'|'.join(VERBS)})(?![\w-])")
 
 _COMMAND_WORDS: dict[Verb, str] = {
     Verb.CLOSE: mark_in("command", "close|closed"),
@@ -154,6 +157,13 @@ _COMMAND_WORDS: dict[Verb, str] = {
     Verb.REPORT: mark_in("command", "report"),
     Verb.HELP: mark_in("command", "help"),
 }
+
+
+def in_words_of(words: Catalog, said: str) -> str:
+    """A form of ours, or a line of orders under their English names, as the sheet of that language writes them."""
+    if said in _EVERY_FORM:
+        return words.gettext(said)
+    return _NAMED.sub(lambda named: words.gettext(FORMS[VERBS[named[1]]]).partition(" ")[0], said)
 
 
 def verb_of(word: str) -> Verb | None:

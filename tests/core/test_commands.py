@@ -303,3 +303,32 @@ def test_a_status_is_ordered_as_it_is_shown(status: Status) -> None:
     """What agents read on a ticket they may write behind #status, in each language."""
     known = status_words()
     assert {known.get(agent_label(status, language).casefold()) for language in texts.languages()} == {status}
+
+
+OF_GERMANS = {
+    "#löst": "Meinten Sie #gelöst?",
+    "#geb Bob": "Meinten Sie #geben NAME?",
+    "#nur jetzt": "Nach #nur folgt nichts",
+    "#warten\n#schließen": "#warten & #schließen",
+    "#zuweisen Bob\n#zuweisen mir": "#zuweisen Bob & #zuweisen mir",
+    "#teilen\n#schlagwort x": "#teilen steht für sich allein",
+    "#verschieben": "#verschieben 1042",
+    "##notiz": "mit #notiz oder",
+    "#status foo": "wartet auf uns, wartet auf Kunden, gelöst, geschlossen, escalated",
+}
+
+
+@pytest.mark.parametrize(("text", "said"), OF_GERMANS.items())
+def test_a_mistake_names_orders_as_the_readers_sheet_does(text: str, said: str) -> None:
+    """Whatever language they were written in; what is offered can be written."""
+    (problem,) = read(text, statuses=("escalated",)).problems
+    assert said in text_of(problem, "de")
+
+
+@pytest.mark.parametrize("language", texts.languages())
+def test_the_statuses_that_are_offered_are_understood(language: str) -> None:
+    """In each language; the site's own are called as the site does."""
+    (problem,) = read("#status foo", statuses=("escalated",)).problems
+    offered = text_of(problem, language).rpartition(": ")[2].rstrip(".").split(", ")
+    ours = [read(f"#status {name}", statuses=("escalated",)).commands[0].argument for name in offered]
+    assert ours == ["waiting_on_us", "waiting_on_contact", "solved", "closed", "escalated"]
