@@ -155,8 +155,10 @@ class Effects:
         entry = applied.entry.id if applied and applied.entry else None
         if applied and decision.happened_at is None:
             applied = self._set_target(tx, applied, decision, now)
+        present = self._present(tx, decision, applied, now)
         if applied and decision.undo:
-            undo = replace(decision.undo, moved=applied.moved or decision.undo.moved)
+            told = dict.fromkeys(n.recipient.key for n in present if n.notice is Notice.AGENT_NOTICE)
+            undo = replace(decision.undo, moved=applied.moved or decision.undo.moved, told=tuple(told))
             tx.acts.record(applied.ticket.number, undo, entry, journal_id, now)
         self._drafts(tx, applied, decision, journal_id, now)
         scene = _scene(tx, applied, decision, self._policy, cause, now)
@@ -165,7 +167,7 @@ class Effects:
         if applied and decision.undoes and decision.undoes.undo.merged:
             source = Applied(tx.reads.get(decision.undoes.undo.moved_from), None, created=False)
             apart = _scene(tx, source, decision, self._policy, cause, now)
-        for request in self._present(tx, decision, applied, now):
+        for request in present:
             waits = later if request.audience in (Audience.CUSTOMER, Audience.ADVISER) else None
             seen = apart if request.notice is Notice.MERGED else scene
             self._notices.send(tx, request, seen, entry=entry, journal=journal_id, not_before=waits)

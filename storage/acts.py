@@ -46,7 +46,7 @@ class Acts:
         if row is None:
             return None
         before = dict(row.before)
-        lists = {name: tuple(before.get(name, ())) for name in ("moved", "joined")}
+        lists = {name: tuple(before.get(name, ())) for name in ("moved", "joined", "told")}
         lists |= {name: tuple(before[name]) for name in ("snoozed", "tags", "same") if before.get(name) is not None}
         undo = Undo(**(before | lists | {"status": Status(before["status"])}))
         return Act(row.id, row.ticket, row.entry_id or 0, row.journal_id or 0, undo, self._sent(row.journal_id))

@@ -8,7 +8,7 @@ decision itself. Never told: who caused it (`but`).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from gateway.core.notice import Audience, Notice, NoticeRequest
@@ -35,6 +35,8 @@ class Circle:
     """Counts where there is no ticket."""
     text: str = ""
     """Of a note."""
+    informed: frozenset[str] = frozenset()
+    """Keys of whoever was told of the order that is taken back."""
 
     @property
     def team(self) -> Agents:
@@ -76,6 +78,11 @@ class Circle:
     def involved(self) -> Agents:
         """Who took it on: the assignee and who follows, and nobody else."""
         return _once(self.assignee, self.followers)
+
+    @property
+    def told(self) -> Agents:
+        """Who was told of the order that is taken back."""
+        return tuple(a for a in self.policy.agents if a.keys & self.informed)
 
     @property
     def others(self) -> Agents:
@@ -122,6 +129,11 @@ def _both(c: Circle) -> Agents:
     return _once(c.holders, c.earlier.holders)
 
 
+def _concerned(c: Circle) -> Agents:
+    """Whose turn it is again; who only heard of the order and has no part in the ticket now is told in one line."""
+    return _once(c.involved, tuple(a for a in c.told if a in c.holders))
+
+
 AUDIENCE: dict[str, Told] = {
     "new_request": Told(lambda c: c.holders),
     "reply": Told(lambda c: c.holders),
@@ -135,6 +147,7 @@ AUDIENCE: dict[str, Told] = {
     # Nobody had it: the team hears of it, so that nobody answers twice.
     "answered": Told(lambda c: c.involved, lambda c: () if c.earlier.assignee else c.openly),
     "acted": Told(_nobody, lambda c: c.involved),
+    "undone": Told(_concerned, lambda c: c.told),
     "note": Told(lambda c: _once(c.holders, c.named)),
     "split": Told(_both),
     "merged": Told(_both),
@@ -161,6 +174,7 @@ def tell(
     before: Ticket | None = None,
     mailbox: str = "",
     text: str = "",
+    informed: Collection[str] = (),
     remarks: tuple[str, ...] = (),
     line: tuple[str, ...] = (),
     but: Agent | None = None,
@@ -169,7 +183,7 @@ def tell(
 
     `remarks` stand in each; `line` in those that say it in one line.
     """
-    circle, row = Circle(policy, ticket, before, mailbox, text), AUDIENCE[headline]
+    circle, row = Circle(policy, ticket, before, mailbox, text, frozenset(informed)), AUDIENCE[headline]
     return each_once(
         (
             *(_notice(a, headline, remarks) for a in row.whole(circle) if a is not but),

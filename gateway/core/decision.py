@@ -241,6 +241,8 @@ class Undo:
     """Until when (ISO, empty: not at all), by whom and with which note it was put aside before `#snooze`."""
     tags: tuple[str, ...] | None = None
     """Its tags before `#tag` or `#untag`."""
+    told: tuple[str, ...] = ()
+    """Keys of the agents who were told of the order: they must not go on believing in it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,7 @@ HEADLINES: dict[str, str] = {
     "review": _("Closed by their requesters"),
     "answered": _("Answered by a colleague"),
     "acted": _("Changed by a colleague"),
+    "undone": _("Taken back"),
     "assigned": _("Assigned"),
     "unassigned": _("Back with the team"),
     "split": _("Split off"),

@@ -209,19 +209,20 @@ def undo(by: orders.OrderContext, done: Act, source: Ticket | None = None) -> De
         joined=(Joined(ticket.requester),) if before.took_part else (),
     )
     after = change.applied_to(ticket)
-    colleagues = audience.tell_of_assignment(by.policy, ticket, after, by.agent, events)
-    if before.mailbox:
-        both = audience.tell("handed_over", by.policy, after, before=ticket, remarks=events, but=by.agent)
-        colleagues = audience.each_once((*both, *colleagues))
+    said = (*events, *((code("recalled"),) if before.answered else ()))
+    colleagues = _colleagues(by, before, after, said)
     told: tuple[NoticeRequest, ...] = ()
     if done.sent and status is not ticket.status and by.policy.notify_customers_of_status:
         told = (NoticeRequest(Notice.STATUS_CHANGED, ticket.requester, Audience.CUSTOMER),)
     if before.merged and source:
         told += tuple(NoticeRequest(Notice.MERGED, a, Audience.CUSTOMER, "apart") for a in sides.people(source))
-    remarks = (*events, *((code("recalled"),) if before.answered else ()), code("status_now", status.value))
+    remarks = (*said, code("status_now", status.value))
     return Decision(
         Reason.AGENT_UNDOES,
-        Why(attach="yes: " + orders.sentence(Reason.AGENT_UNDOES), notify="no: an agent did it"),
+        Why(
+            attach="yes: " + orders.sentence(Reason.AGENT_UNDOES),
+            notify="yes: whom it concerns" if colleagues else "no: an agent did it",
+        ),
         ticket=ticket.number,
         change=change,
         events=events,
@@ -230,6 +231,25 @@ def undo(by: orders.OrderContext, done: Act, source: Ticket | None = None) -> De
         unblock=before.blocked,
         same=_same_before(before),
     )
+
+
+def _colleagues(
+    by: orders.OrderContext, before: Undo, after: Ticket, said: tuple[str, ...]
+) -> tuple[NoticeRequest, ...]:
+    """Agents who have the ticket again, and whoever was told of the order: they would go on believing in it."""
+    colleagues = audience.tell_of_assignment(by.policy, by.ticket, after, by.agent, said)
+    if before.mailbox:
+        both = audience.tell("handed_over", by.policy, after, before=by.ticket, remarks=said, but=by.agent)
+        colleagues = (*both, *colleagues)
+    if before.told or before.answered:
+        undone = audience.tell("undone", by.policy, after, informed=_informed(by, before), remarks=said, but=by.agent)
+        colleagues = (*colleagues, *undone)
+    return audience.each_once(colleagues)
+
+
+def _informed(by: orders.OrderContext, before: Undo) -> tuple[str, ...]:
+    """Whoever was told of the order; and whose it was, where somebody else takes it back."""
+    return before.told if by.agent and before.agent in by.agent.keys else (*before.told, before.agent)
 
 
 def _same_before(before: Undo) -> SamePerson | None:

@@ -41,6 +41,7 @@ ROWS = [
     ("unassigned", TEAM, {"Mine", "Far"}, {*TEAM, "Far"}),
     ("answered", set(), {"Mine", "Far"}, {"Far"}),
     ("acted", set(), set(), set()),
+    ("undone", set(), {"Mine", "Far"}, {"Far"}),
     ("note", TEAM, {"Mine", "Far"}, {*TEAM, "Far"}),
     ("split", TEAM, {"Mine", "Far"}, {*TEAM, "Far"}),
     ("merged", TEAM, {"Mine", "Far"}, {*TEAM, "Far"}),

@@ -1,0 +1,107 @@
+"""What an agent takes back: nobody who was told of it goes on believing in it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from email import message_from_bytes
+from email import policy as email_policy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from storage.database import Database
+from tests.conftest import Clock
+from tests.room import ANNA, BASE, ERIKA, LEAD, Room
+from tests.room import room as make_room
+
+CARL = "carl@example.com"
+TABLES: dict[str, Any] = {
+    "agents": [*BASE["agents"], {"address": CARL, "name": "Carl Kern"}],
+    "send": {"hold_minutes": 30},
+}
+
+
+@pytest.fixture
+async def room(sqlite_url: str, clock: Clock, tmp_path: Path) -> AsyncIterator[Room]:
+    database = Database(sqlite_url, tmp_path)
+    found = make_room(database, clock, tmp_path, **TABLES)
+    await found.mail(ERIKA)
+    yield found
+    await database.close()
+
+
+async def told(room: Room, agent: str, subject: str = "Taken back") -> list[str]:
+    """The notices to an agent under this headline, as text, oldest first."""
+    rows = await room.outbox("agent_notice", agent)
+    mails = [
+        message_from_bytes(await room.read(lambda tx, id=r.id: tx.outbox.message(id)), policy=email_policy.default)
+        for r in rows
+    ]
+    found = [(m, m.get_body(("plain",))) for m in mails]
+    return [" ".join(b.get_content().split()) for m, b in found if b and m["Subject"].startswith(subject)]
+
+
+async def test_whoever_has_the_ticket_learns_that_the_answer_never_left(room: Room) -> None:
+    """Bob was told that Anna had answered; it is his turn again, so he gets a notice to answer."""
+    await room.answer(1, "#take", LEAD)
+    await room.answer(1, "Take the red one.")
+    assert len(await told(room, LEAD, "Answered by a colleague")) == 1
+    await room.answer(1, "#undo")
+    (notice,) = await told(room, LEAD)
+    assert "Anna Agent took back: #reply. ! Recalled before it was sent." in notice
+    assert "Reply to this e-mail to answer" in notice
+    assert (await told(room, CARL), await told(room, ANNA)) == ([], [])
+
+
+async def test_whoever_got_the_ticket_since_learns_it_too(room: Room) -> None:
+    """The conversation Carl was given with it shows the answer as one that was sent; Bob only reads that it was not."""
+    await room.answer(1, "#take", LEAD)
+    await room.answer(1, "Take the red one.")
+    await room.answer(1, "#assign Carl", LEAD)
+    receipt = (await room.outbox("agent_receipt", ANNA))[0]
+    await room.answer(1, "#undo", In_Reply_To=f"<{receipt.message_id}>")
+    (whole,), (line,) = await told(room, CARL), await told(room, LEAD)
+    assert "The conversation so far" in whole
+    assert "The conversation so far" not in line
+    assert "Recalled before it was sent." in line
+
+
+async def test_the_team_gets_back_what_the_answer_took(room: Room) -> None:
+    """Nobody had it, and it was Anna's by answering: one mail each says both, and why."""
+    await room.answer(1, "Take the red one.")
+    await room.answer(1, "#undo")
+    for agent in (LEAD, CARL):
+        (notice,) = await told(room, agent, "Back with the team")
+        assert "Recalled before it was sent." in notice
+        assert await told(room, agent) == []
+
+
+async def test_whoever_read_of_an_order_in_a_note_learns_it_too(room: Room) -> None:
+    """A question to somebody outside, and a status that a note told of."""
+    await room.answer(1, "#take", LEAD)
+    await room.answer(1, "#ask sales@supplier.example\n\nHave you got one?")
+    await room.answer(1, "#undo")
+    assert "Recalled before it was sent." in (await told(room, LEAD))[0]
+    await room.answer(1, "#note It is repaired.\n#close silent")
+    await room.answer(1, "#undo")
+    assert "took back: #close silent." in (await told(room, LEAD))[1]
+
+
+async def test_what_nobody_was_told_of_is_taken_back_in_silence(room: Room) -> None:
+    """Nobody else believes in it."""
+    await room.answer(1, "#take", LEAD)
+    await room.answer(1, "#tag pump")
+    await room.answer(1, "#undo")
+    assert await told(room, LEAD) == []
+
+
+async def test_who_stood_in_is_told_too(room: Room) -> None:
+    """Bob was away and Carl read his mail; Bob is back, it is his turn, and Carl must not think it is done."""
+    await room.answer(1, "#take", LEAD)
+    await room.answer(1, "#away to Carl", LEAD)
+    await room.answer(1, "Take the red one.")
+    assert len(await told(room, CARL, "Answered by a colleague")) == 1
+    await room.answer(1, "#back", LEAD)
+    await room.answer(1, "#undo")
+    assert (len(await told(room, LEAD)), len(await told(room, CARL))) == (1, 1)
