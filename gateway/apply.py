@@ -164,12 +164,12 @@ class Effects:
         scene = _scene(tx, applied, decision, self._policy, cause, now)
         later = now + timedelta(minutes=decision.hold_minutes) if decision.hold_minutes else None
         apart = scene
-        if applied and decision.undoes and decision.undoes.undo.merged:
+        if applied and decision.undoes and decision.undoes.undo.moved_from:
             source = Applied(tx.reads.get(decision.undoes.undo.moved_from), None, created=False)
             apart = _scene(tx, source, decision, self._policy, cause, now)
         for request in present:
             waits = later if request.audience in (Audience.CUSTOMER, Audience.ADVISER) else None
-            seen = apart if request.notice is Notice.MERGED else scene
+            seen = apart if request.headline == "apart" else scene
             self._notices.send(tx, request, seen, entry=entry, journal=journal_id, not_before=waits)
         return applied
 

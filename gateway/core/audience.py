@@ -148,6 +148,8 @@ AUDIENCE: dict[str, Told] = {
     "answered": Told(lambda c: c.involved, lambda c: () if c.earlier.assignee else c.openly),
     "acted": Told(_nobody, lambda c: c.involved),
     "undone": Told(_concerned, lambda c: c.told),
+    # About the ticket that what was split, merged or moved returns to.
+    "apart": Told(_concerned),
     "note": Told(lambda c: _once(c.holders, c.named)),
     "split": Told(_both),
     "merged": Told(_both),

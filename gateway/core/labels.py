@@ -55,6 +55,7 @@ HEADLINES: dict[str, str] = {
     "answered": _("Answered by a colleague"),
     "acted": _("Changed by a colleague"),
     "undone": _("Taken back"),
+    "apart": _("Taken back"),
     "assigned": _("Assigned"),
     "unassigned": _("Back with the team"),
     "split": _("Split off"),

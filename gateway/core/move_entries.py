@@ -187,7 +187,8 @@ def _moved(
 def undo(by: orders.OrderContext, done: Act, source: Ticket | None = None) -> Decision:
     """Take an agent's order back. Ask `done.sent` first: a mail that left cannot be taken back.
 
-    `source` is the ticket entries return to; when it was merged, its people hear that it is one again.
+    `source` is the ticket entries return to: its agents are told, and when it was merged, its people hear that it is
+    by itself again.
     """
     before, ticket = done.undo, by.ticket
     events = (code("undone", by.name, before.label),)
@@ -210,7 +211,7 @@ def undo(by: orders.OrderContext, done: Act, source: Ticket | None = None) -> De
     )
     after = change.applied_to(ticket)
     said = (*events, *((code("recalled"),) if before.answered else ()))
-    colleagues = _colleagues(by, before, after, said)
+    colleagues = _colleagues(by, before, after, source, said)
     told: tuple[NoticeRequest, ...] = ()
     if done.sent and status is not ticket.status and by.policy.notify_customers_of_status:
         told = (NoticeRequest(Notice.STATUS_CHANGED, ticket.requester, Audience.CUSTOMER),)
@@ -234,17 +235,22 @@ def undo(by: orders.OrderContext, done: Act, source: Ticket | None = None) -> De
 
 
 def _colleagues(
-    by: orders.OrderContext, before: Undo, after: Ticket, said: tuple[str, ...]
+    by: orders.OrderContext, before: Undo, after: Ticket, source: Ticket | None, said: tuple[str, ...]
 ) -> tuple[NoticeRequest, ...]:
     """Agents who have the ticket again, and whoever was told of the order: they would go on believing in it."""
     colleagues = audience.tell_of_assignment(by.policy, by.ticket, after, by.agent, said)
     if before.mailbox:
         both = audience.tell("handed_over", by.policy, after, before=by.ticket, remarks=said, but=by.agent)
         colleagues = (*both, *colleagues)
-    if before.told or before.answered:
-        undone = audience.tell("undone", by.policy, after, informed=_informed(by, before), remarks=said, but=by.agent)
-        colleagues = (*colleagues, *undone)
-    return audience.each_once(colleagues)
+    informed, apart = _informed(by, before), tuple[NoticeRequest, ...]()
+    if source:
+        apart = audience.tell("apart", by.policy, source, informed=informed, remarks=said, but=by.agent)
+    if before.told or before.answered or before.merged:
+        undone = audience.tell("undone", by.policy, after, informed=informed, remarks=said, but=by.agent)
+        # Who reads of the one ticket that it is by itself again knows it of the other.
+        heard = {n.recipient.key for n in apart}
+        colleagues = (*colleagues, *(n for n in undone if n.recipient.key not in heard))
+    return (*apart, *audience.each_once(colleagues))
 
 
 def _informed(by: orders.OrderContext, before: Undo) -> tuple[str, ...]:

@@ -42,6 +42,7 @@ ROWS = [
     ("answered", set(), {"Mine", "Far"}, {"Far"}),
     ("acted", set(), set(), set()),
     ("undone", set(), {"Mine", "Far"}, {"Far"}),
+    ("apart", set(), {"Mine", "Far"}, {"Far"}),
     ("note", TEAM, {"Mine", "Far"}, {*TEAM, "Far"}),
     ("split", TEAM, {"Mine", "Far"}, {*TEAM, "Far"}),
     ("merged", TEAM, {"Mine", "Far"}, {*TEAM, "Far"}),

@@ -12,7 +12,7 @@ import pytest
 
 from storage.database import Database
 from tests.conftest import Clock
-from tests.room import ANNA, BASE, ERIKA, LEAD, Room
+from tests.room import ANNA, BASE, ERIKA, KARL, LEAD, Room
 from tests.room import room as make_room
 
 CARL = "carl@example.com"
@@ -105,3 +105,38 @@ async def test_who_stood_in_is_told_too(room: Room) -> None:
     await room.answer(1, "#back", LEAD)
     await room.answer(1, "#undo")
     assert (len(await told(room, LEAD)), len(await told(room, CARL))) == (1, 1)
+
+
+async def test_a_merge_taken_back_is_told_to_whoever_was_told_of_it(room: Room) -> None:
+    """Bob has the one it went into, Carl the one that is on its own again: each gets a notice of theirs to answer."""
+    await room.mail(KARL, "Mine burns too.", subject="Lamp")
+    await room.answer(1, "#take", LEAD)
+    await room.answer(2, "#take", CARL)
+    await room.answer(2, "#merge 1")
+    await room.answer(2, "#send")
+    await room.reply(ERIKA, 1, "Well?")
+    for agent in (LEAD, CARL):
+        assert len(await told(room, agent, "Merged")) == 1
+    await room.answer(1, "#undo")
+    (bobs,), (carls,) = await told(room, LEAD), await told(room, CARL)
+    assert ("RD-1-" in bobs, "RD-2-" in bobs, "RD-1-" in carls, "RD-2-" in carls) == (True, False, False, True)
+    for notice in (bobs, carls):
+        assert "Anna Agent took back: #merge 1." in notice
+        assert "Reply to this e-mail to answer" in notice
+    assert "Mine burns too." in carls
+
+
+async def test_so_are_a_mail_that_was_moved_and_one_that_was_split_off(room: Room) -> None:
+    """Bob has the ticket it came from: he reads of that one that the mail is his again."""
+    await room.answer(1, "#take", LEAD)
+    await room.reply(ERIKA, 1, "And the lamp.")
+    notice = (await room.outbox("agent_notice", LEAD))[-1]
+    for number, order in ((2, "#split"), (3, "#move 3")):
+        await room.answer(1, order, In_Reply_To=f"<{notice.message_id}>")
+        receipt = (await room.outbox("agent_receipt", ANNA))[-1]
+        await room.answer(number, "#undo", In_Reply_To=f"<{receipt.message_id}>")
+        said = (await told(room, LEAD))[-1]
+        assert f"Anna Agent took back: {order}." in said
+        assert "RD-1-" in said
+        assert "And the lamp." in said
+        await room.mail(KARL)
