@@ -9,6 +9,8 @@ from sqlalchemy import Connection, Row, and_, func, insert, or_, select, update
 
 from gateway.core.lifecycle import Status
 from gateway.core.rating import CustomerRating
+from gateway.core.reason import Reason
+from gateway.mail.sentence import code
 from storage.tables import ENTRY, RATING, TICKET
 
 LIMIT = 500
@@ -38,9 +40,12 @@ class Ratings:
         return [number for (number,) in rows]
 
     def first_reason(self, number: int) -> str:
-        """Why the ticket began."""
-        statement = select(ENTRY.c.reason).where(ENTRY.c.ticket == number).order_by(ENTRY.c.id).limit(1)
-        return self._connection.execute(statement).scalar_one_or_none() or ""
+        """Why the ticket began; where it began with a mail that was recalled, that it was."""
+        statement = select(ENTRY.c.reason, ENTRY.c.remarks).where(ENTRY.c.ticket == number).order_by(ENTRY.c.id)
+        row = self._connection.execute(statement.limit(1)).one_or_none()
+        if row is None:
+            return ""
+        return Reason.AGENT_UNDOES.value if code("recalled") in (row.remarks or ()) else str(row.reason or "")
 
     def find(self, number: int) -> CustomerRating | None:
         row = self._connection.execute(select(RATING).where(RATING.c.ticket == number)).one_or_none()

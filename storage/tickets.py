@@ -143,7 +143,7 @@ class Tickets:
                 .where(TICKET.c.number == before.moved_from)
                 .values(merged_into=None, status=before.source_status, closed_by="", closed_at=None)
             )
-        if before.opened:
+        if before.opened and before.moved_from:
             self._connection.execute(
                 update(TICKET).where(TICKET.c.number == act.ticket).values(merged_into=before.moved_from)
             )

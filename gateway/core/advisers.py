@@ -128,11 +128,7 @@ def ask(
 
     Raises `IllegalTransition` when the ticket cannot go where another command of the order wants it.
     """
-    sent = (
-        code("sent_later", whom.address, by.policy.hold_minutes)
-        if by.policy.hold_minutes
-        else code("sent_to", whom.address)
-    )
+    sent = orders.goes_to(whom.address, by.policy)
     noted = orders.note(by, order, replace(entry, remarks=(*entry.remarks, code("asked", whom.address))), proof)
     notices = tuple(
         replace(n, remarks=(sent, *orders.files_sent(files), *(r for r in n.remarks if r != code("noted"))))

@@ -11,8 +11,8 @@ from datetime import datetime
 from gateway.core import agent_mail, audience, away, blocking, canned, lookup, orders, outgoing_text, passed_on, tags
 from gateway.core.agent_mail import AgentCase
 from gateway.core.case import Case, files_of
-from gateway.core.commands import ASSIGNS, PEOPLE
-from gateway.core.decision import Change, Decision, EntryDraft, Joined, NewTicket, Why
+from gateway.core.commands import ASSIGNS, PEOPLE, Order
+from gateway.core.decision import Change, Decision, EntryDraft, Joined, NewTicket, Undo, Why
 from gateway.core.lifecycle import Move, Status, transition
 from gateway.core.notice import AttachedFile, Audience, Notice, NoticeRequest, fitting
 from gateway.core.reason import Reason
@@ -208,7 +208,10 @@ def _write_first(on: AgentCase, customer: Address, *, sent_already: bool) -> Dec
         assignee, assigned = agent.address, (code("assigned", who),)
     given = audience.tell_of_assignment(case.policy, on.ticket, replace(on.ticket, assignee=assignee or ""), agent)
     reason = Reason.AGENT_AROUND if sent_already else Reason.AGENT_ON_BEHALF
-    sent = (code("nothing_sent"),) if sent_already else (code("sent_to", customer.address), *orders.files_sent(files))
+    goes = (orders.goes_to(customer.address, case.policy), *orders.files_sent(files))
+    sent = (code("nothing_sent"),) if sent_already else goes
+    hold_minutes = 0 if sent_already else case.policy.hold_minutes
+    hint = (code("undo_hint"),) if hold_minutes else ()
     language = case.order.argument(Verb.LANGUAGE)
     return Decision(
         reason,
@@ -220,13 +223,26 @@ def _write_first(on: AgentCase, customer: Address, *, sent_already: bool) -> Dec
         notices=(
             *mails,
             *given,
-            orders.receipt(agent, "done", (note, *assigned, *sent, code("status_now", status.value), *_not_done(on))),
+            orders.receipt(
+                agent, "done", (note, *assigned, *sent, code("status_now", status.value), *_not_done(on), *hint)
+            ),
         ),
         files=files if not sent_already else (),
         text=text,
         html=html,
-        hold_minutes=0 if sent_already else case.policy.hold_minutes,
+        undo=None if sent_already else _as_if_not_begun(on, customer, status, language),
+        hold_minutes=hold_minutes,
     )
+
+
+def _as_if_not_begun(on: AgentCase, customer: Address, status: Status, language: str) -> Undo | None:
+    """Taken back before it left, the ticket it opened is closed: nobody outside knows of it. It stays whose it is, for
+    it was nobody's before."""
+    undo = orders.before(on.by, Order(), None)
+    if undo is None:
+        return None
+    label = f"#{Verb.TO.value} {customer.address}"
+    return replace(undo, label=label, language=language, answered=True, opened=True, after=status.value)
 
 
 def _without_ticket(on: AgentCase, remarks: tuple[str, ...]) -> Decision:

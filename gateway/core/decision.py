@@ -219,7 +219,7 @@ class Undo:
     source_status: str = ""
     """Status of `moved_from` before it was merged."""
     opened: bool = False
-    """The ticket it happened on was opened by it (a split)."""
+    """The ticket it happened on was opened by it: a split, or a mail to somebody who had not written."""
     after: str = ""
     """Status the order led to; when it is another one by now, it stays."""
     given_to: str | None = None

@@ -264,11 +264,14 @@ def _what_was_sent(mails: tuple[NoticeRequest, ...], answer: Answer | None, by: 
         return (code("around", by.name) if around else code("nothing_sent"),)
     if answer is not None:
         whom = ", ".join(m.recipient.address for m in mails)
-        if by.policy.hold_minutes:
-            return (code("sent_later", whom, by.policy.hold_minutes), *files_sent(answer.files))
-        return (code("sent_to", whom), *files_sent(answer.files))
+        return (goes_to(whom, by.policy), *files_sent(answer.files))
     told = {Notice.CLOSED: "told_closed", Notice.CLOSE_CONFIRMATION: "told_solved"}
     return (code(told.get(mails[0].notice, "told_status")),)
+
+
+def goes_to(whom: str, policy: Policy) -> str:
+    """That a mail leaves now, or when it will and how it is stopped."""
+    return code("sent_later", whom, policy.hold_minutes) if policy.hold_minutes else code("sent_to", whom)
 
 
 def files_sent(files: tuple[AttachedFile, ...]) -> tuple[str, ...]:

@@ -76,8 +76,9 @@ def ask(ticket: Ticket, first: str, asked_at: datetime | None, policy: Policy, n
     due = ticket.closed_at + timedelta(hours=policy.rating_after_hours)
     if not due <= now < due + LATE or (asked_at is not None and asked_at >= ticket.closed_at):
         return None
-    automatic = first == Reason.NEW_AUTOMATIC.value
-    if ticket.spam or ticket.merged_into or automatic or "@" not in ticket.requester.key:
+    # A machine, or somebody who never got the mail it began with.
+    nobody = first in (Reason.NEW_AUTOMATIC.value, Reason.AGENT_UNDOES.value)
+    if ticket.spam or ticket.merged_into or nobody or "@" not in ticket.requester.key:
         return None
     if is_role(ticket.requester.key) or policy.is_own(ticket.requester.address):
         return None

@@ -56,6 +56,7 @@ def test_the_requester_is_asked_once_it_is_time(asking: Policy) -> None:
         ("spam", replace(TICKET, spam=True), "new-request", None, NOW),
         ("merged", replace(TICKET, merged_into=3), "new-request", None, NOW),
         ("a machine's", TICKET, Reason.NEW_AUTOMATIC.value, None, NOW),
+        ("never heard of", TICKET, Reason.AGENT_UNDOES.value, None, NOW),
         ("anonymous", replace(TICKET, requester=Address("anonymous")), "new-request", None, NOW),
         ("a role", replace(TICKET, requester=Address("no-reply@customer.example")), "new-request", None, NOW),
         ("our own", replace(TICKET, requester=Address("hilfe@example.de")), "new-request", None, NOW),

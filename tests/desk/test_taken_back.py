@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from gateway.clock.tickets import ask_for_ratings
+from gateway.core import token
 from storage.database import Database
 from tests.conftest import Clock
 from tests.room import ANNA, BASE, ERIKA, KARL, LEAD, Room
@@ -31,15 +33,18 @@ async def room(sqlite_url: str, clock: Clock, tmp_path: Path) -> AsyncIterator[R
     await database.close()
 
 
-async def told(room: Room, agent: str, subject: str = "Taken back") -> list[str]:
-    """The notices to an agent under this headline, as text, oldest first."""
-    rows = await room.outbox("agent_notice", agent)
-    mails = [
-        message_from_bytes(await room.read(lambda tx, id=r.id: tx.outbox.message(id)), policy=email_policy.default)
-        for r in rows
-    ]
-    found = [(m, m.get_body(("plain",))) for m in mails]
-    return [" ".join(b.get_content().split()) for m, b in found if b and m["Subject"].startswith(subject)]
+async def told(room: Room, agent: str, subject: str = "Taken back", notice: str = "agent_notice") -> list[str]:
+    """The mails to an agent under this headline, as text, oldest first."""
+    found = [await read(room, row.id) for row in await room.outbox(notice, agent)]
+    return [text for headline, text in found if headline.startswith(subject)]
+
+
+async def read(room: Room, id: int) -> tuple[str, str]:
+    """Subject and text of a mail of ours."""
+    mail = message_from_bytes(await room.read(lambda tx: tx.outbox.message(id)), policy=email_policy.default)
+    body = mail.get_body(("plain",))
+    assert body is not None
+    return mail["Subject"], " ".join(body.get_content().split())
 
 
 async def test_whoever_has_the_ticket_learns_that_the_answer_never_left(room: Room) -> None:
@@ -140,3 +145,56 @@ async def test_so_are_a_mail_that_was_moved_and_one_that_was_split_off(room: Roo
         assert "RD-1-" in said
         assert "And the lamp." in said
         await room.mail(KARL)
+
+
+async def first_mail(room: Room, order: str = "") -> str:
+    """Anna writes to Karl, who has not written; the receipt as text."""
+    mark = token.address_token(room.desk.policy.keys, "a", token.NOTHING, ANNA)
+    await room.mail(ANNA, f"#to {KARL}\n{order}\nYour lamp is ready.", subject="Lamp", to=f"support+{mark}@example.com")
+    return (await told(room, ANNA, "Done", "agent_receipt"))[-1]
+
+
+async def test_a_first_mail_that_waits_is_told_of_as_one_and_can_be_stopped(room: Room) -> None:
+    """Nothing leaves, the ticket it opened is closed, and whoever was given it hears of that."""
+    receipt = await first_mail(room, "#assign Carl\n")
+    assert f"Goes to {KARL} in 30 minutes. Reply with #undo to stop it." in receipt
+    assert "To take it back, reply with #undo." in receipt
+    assert "Sent to" not in receipt
+    assert (await room.answer(2, "#undo")).reason == "agent-undoes"
+    assert [r.state for r in await room.outbox(recipient=KARL)] == ["recalled"]
+    ticket = await room.read(lambda tx: tx.reads.get(2))
+    assert (ticket.status.value, ticket.assignee, ticket.closed_by) == ("closed", CARL, "agent")
+    (notice,) = await told(room, CARL)
+    assert f"Anna Agent took back: #to {KARL}. ! Recalled before it was sent." in notice
+    room.clock.forward(minutes=40)
+    await room.deliver()
+    assert [r.state for r in await room.outbox(recipient=KARL)] == ["recalled"]
+    assert await room.broken() == {}
+
+
+async def test_a_first_mail_that_left_is_not_called_back(room: Room) -> None:
+    """It is too late, and the receipt says so; the ticket stays open."""
+    await first_mail(room)
+    room.clock.forward(minutes=40)
+    await room.deliver()
+    await room.answer(2, "#undo")
+    assert [r.state for r in await room.outbox("reply", KARL)] == ["sent"]
+    assert (await room.read(lambda tx: tx.reads.get(2))).status.value == "waiting_on_contact"
+    (refused,) = await told(room, ANNA, "Nothing was done", "agent_receipt")
+    assert f"It is too late: the mail to {KARL} has been sent." in refused
+
+
+async def test_who_never_heard_of_a_ticket_is_not_asked_how_it_went(
+    sqlite_url: str, clock: Clock, tmp_path: Path
+) -> None:
+    """Nothing of it left; of the ticket that was one, Erika is asked."""
+    database = Database(sqlite_url, tmp_path)
+    room = make_room(database, clock, tmp_path, **TABLES, rating={"after_hours": 24})
+    await room.mail(ERIKA)
+    await first_mail(room)
+    await room.answer(2, "#undo")
+    await room.close(1)
+    clock.forward(hours=25)
+    await ask_for_ratings(room.site)
+    assert [r.recipient for r in await room.outbox("rating_request")] == [ERIKA]
+    await database.close()
