@@ -10,7 +10,7 @@ from sqlalchemy import Connection, and_, insert, select, update
 from gateway.core.decision import Act, Said, Undo
 from gateway.core.lifecycle import Status
 from gateway.core.notice import Audience
-from gateway.core.ticket import Role
+from gateway.core.ticket import EntryKind, Role
 from storage.outbox import RECALLABLE
 from storage.seals import added
 from storage.tables import ACT, ENTRY, OUTBOX
@@ -49,7 +49,8 @@ class Acts:
         lists = {name: tuple(before.get(name, ())) for name in ("moved", "joined", "told")}
         lists |= {name: tuple(before[name]) for name in ("snoozed", "tags", "same") if before.get(name) is not None}
         undo = Undo(**(before | lists | {"status": Status(before["status"])}))
-        return Act(row.id, row.ticket, row.entry_id or 0, row.journal_id or 0, undo, self._sent(row.journal_id))
+        sent, since = self._sent(row.journal_id), self._answered(row.ticket, row.at)
+        return Act(row.id, row.ticket, row.entry_id or 0, row.journal_id or 0, undo, sent, since)
 
     def said(self, agents: frozenset[str], since: datetime) -> tuple[Said, ...]:
         """What an agent did lately, on any ticket, newest first."""
@@ -65,6 +66,16 @@ class Acts:
 
     def mark_undone(self, id: int, now: datetime) -> None:
         self._connection.execute(update(ACT).where(ACT.c.id == id).values(undone_at=now))
+
+    def _answered(self, ticket: int, since: datetime) -> bool:
+        """An agent's answer is on the ticket since."""
+        answer = select(ENTRY.c.id).where(
+            ENTRY.c.ticket == ticket,
+            ENTRY.c.created_at > since,
+            ENTRY.c.kind == EntryKind.CORRESPONDENCE.value,
+            ENTRY.c.author_role == Role.AGENT.value,
+        )
+        return self._connection.execute(answer.limit(1)).first() is not None
 
     def _sent(self, journal_id: int | None) -> bool:
         """A customer has got a mail of this order, or may have."""

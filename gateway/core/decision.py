@@ -258,6 +258,8 @@ class Act:
     undo: Undo
     sent: bool
     """A customer has got a mail because of it, or may have."""
+    answered_since: bool = False
+    """An agent has answered on the ticket since."""
 
 
 @dataclass(frozen=True, slots=True)

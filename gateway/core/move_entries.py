@@ -228,7 +228,7 @@ def undo(by: orders.OrderContext, done: Act, source: Ticket | None = None) -> De
         change=change,
         events=events,
         notices=(*told, *colleagues, *((orders.receipt(by.agent, "done", remarks),) if by.agent else ())),
-        undoes=done,
+        undoes=replace(done, undo=replace(before, source_status=_of_source(done))),
         unblock=before.blocked,
         same=_same_before(before),
     )
@@ -256,6 +256,12 @@ def _colleagues(
 def _informed(by: orders.OrderContext, before: Undo) -> tuple[str, ...]:
     """Whoever was told of the order; and whose it was, where somebody else takes it back."""
     return before.told if by.agent and before.agent in by.agent.keys else (*before.told, before.agent)
+
+
+def _of_source(done: Act) -> str:
+    """Of the ticket that is by itself again: whoever was answered meanwhile is not told that it is a new one."""
+    before = done.undo.source_status
+    return Status.WAITING_ON_US.value if done.answered_since and before == Status.NEW.value else before
 
 
 def _same_before(before: Undo) -> SamePerson | None:

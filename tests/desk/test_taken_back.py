@@ -198,3 +198,18 @@ async def test_who_never_heard_of_a_ticket_is_not_asked_how_it_went(
     await ask_for_ratings(room.site)
     assert [r.recipient for r in await room.outbox("rating_request")] == [ERIKA]
     await database.close()
+
+
+@pytest.mark.parametrize(("order", "status"), [("All are recalled.\n", "waiting_on_us"), ("#note Hm.", "new")])
+async def test_who_was_answered_while_merged_is_not_new_again(room: Room, order: str, status: str) -> None:
+    """Karl would read that we have received his request and will look at it soon, after an answer of ours."""
+    await room.mail(KARL, "Mine burns too.", subject="Lamp")
+    await room.answer(2, "#merge 1")
+    await room.answer(2, "#send")
+    merged = (await room.outbox("agent_receipt", ANNA))[-1]
+    await room.answer(1, order, LEAD)
+    await room.answer(1, "#send", LEAD)
+    await room.answer(1, "#undo", In_Reply_To=f"<{merged.message_id}>")
+    assert (await room.read(lambda tx: tx.reads.get(2))).status.value == status
+    _, mail = await read(room, (await room.outbox("merged", KARL))[-1].id)
+    assert ("will look at it soon" in mail) is (status == "new")
