@@ -272,6 +272,7 @@ class Desk:
             robot=robot,
             new_tickets=tx.threads.opened_lately(author, since) if contact else (),
             reopens=tx.threads.reopened_lately(choice.match.ticket.number, since) if choice.match else (),
+            waiting=tx.acts.waiting(choice.match.ticket.number) if choice.match and self.policy.hold_minutes else None,
             authentic=authentic(read.message, read.envelope, self.policy),
             disproven=disproven(read.message, read.envelope, self.policy),
             resumed=read.resumed,
@@ -308,8 +309,7 @@ class Desk:
                 own, hinted = latest, False
             else:
                 own = tx.reads.open_of(author, HINTED) if author and hinted else []
-            quotes = ticket is not None and case.message.reply_text != case.message.body_text
-            if ticket and quotes and not facts.history:
+            if ticket and case.message.reply_text != case.message.body_text and not facts.history:
                 facts = replace(facts, history=tuple(tx.reads.entries(ticket.number, limit=QUOTABLE)))
             if ticket is None:
                 facts = replace(facts, shares=tx.absences.shares(case.mailbox, self.policy, facts.now))

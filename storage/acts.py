@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, and_, insert, select, update
+from sqlalchemy import Connection, Row, and_, exists, insert, select, update
 
 from gateway.core.decision import Act, Said, Undo
 from gateway.core.lifecycle import Status
 from gateway.core.notice import Audience
 from gateway.core.ticket import EntryKind, Role
-from storage.outbox import RECALLABLE
+from storage.outbox import RECALLABLE, State
 from storage.seals import added
 from storage.tables import ACT, ENTRY, OUTBOX
 
@@ -43,8 +44,20 @@ class Acts:
         else:
             statement = statement.where(ACT.c.ticket == ticket)
         row = self._connection.execute(statement.order_by(ACT.c.id.desc()).limit(1)).one_or_none()
-        if row is None:
-            return None
+        return None if row is None else self._act(row)
+
+    def waiting(self, ticket: int) -> Act | None:
+        """The newest order on a ticket whose mail to a customer waits."""
+        waits = exists().where(
+            OUTBOX.c.journal_id == ACT.c.journal_id,
+            OUTBOX.c.audience == Audience.CUSTOMER.value,
+            OUTBOX.c.state == State.PENDING.value,
+        )
+        statement = select(ACT).where(ACT.c.ticket == ticket, ACT.c.undone_at.is_(None), waits)
+        row = self._connection.execute(statement.order_by(ACT.c.id.desc()).limit(1)).one_or_none()
+        return None if row is None else self._act(row)
+
+    def _act(self, row: Row[Any]) -> Act:
         before = dict(row.before)
         lists = {name: tuple(before.get(name, ())) for name in ("moved", "joined", "told")}
         lists |= {name: tuple(before[name]) for name in ("snoozed", "tags", "same") if before.get(name) is not None}

@@ -100,7 +100,9 @@ def unhurried(case: Case) -> Case:
     """The mails of ten years come within a minute: that is no flood."""
     return replace(
         case,
-        facts=replace(case.facts, automatic_mail=(), new_tickets=(), reopens=(), spent=None, flood=None, robot=None),
+        facts=replace(
+            case.facts, automatic_mail=(), new_tickets=(), reopens=(), spent=None, flood=None, robot=None, waiting=None
+        ),
     )
 
 

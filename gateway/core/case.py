@@ -82,6 +82,8 @@ class Facts:
     """For an agent's mail that names a ticket: it answers a list of ours that is not in the outbox (any more)."""
     act: Act | None = None
     """The agent's order that `#undo` means."""
+    waiting: Act | None = None
+    """For a customer's mail on a ticket that is done: the answer of an agent that has not left yet."""
     undone_from: Ticket | None = None
     """The ticket whose entries that order took away."""
     view: AgentView | None = None

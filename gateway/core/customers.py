@@ -22,7 +22,7 @@ from gateway.core import (
 )
 from gateway.core import remarks as about_mail
 from gateway.core.case import Case
-from gateway.core.decision import Change, Decision, Joined, NewTicket, Why
+from gateway.core.decision import Act, Change, Decision, Joined, NewTicket, Why
 from gateway.core.lifecycle import Move, Status, transition
 from gateway.core.notice import Audience, Notice, NoticeRequest
 from gateway.core.policy import Agent, Mailbox, Policy
@@ -226,8 +226,11 @@ def _attach(case: Case, ticket: Ticket, role: Role, reason: Reason, remarks: tup
     reopened = was_done and not spent
     headline = "reopened" if reopened else "reply"
     boxes = _boxes(case, ticket)
+    stopped = _overtaken(case, ticket) if reopened else None
+    said = _stopped(case, stopped)
     remarks = (
         *remarks,
+        *said,
         *machines.both_mailboxes(boxes),
         *about_mail.new_subject(case, ticket),
         *second_address.remark(case.written_by, case.author),
@@ -238,6 +241,9 @@ def _attach(case: Case, ticket: Ticket, role: Role, reason: Reason, remarks: tup
         audience.tell(headline, case.policy, None, mailbox=b.address, remarks=remarks, but=case.agent)
         for b in boxes[1:]
     ]
+    if stopped:
+        whom = (stopped.undo.agent, *stopped.undo.told)
+        told.append(audience.tell("undone", case.policy, ticket, informed=whom, remarks=said))
     return Decision(
         Reason.REPLY_REOPENS if was_done and reason is Reason.REPLY else reason,
         why,
@@ -255,7 +261,21 @@ def _attach(case: Case, ticket: Ticket, role: Role, reason: Reason, remarks: tup
         notices=() if spent else audience.each_once(tuple(n for notices in told for n in notices)),
         files=case.files,
         alarm=alarm,
+        undoes=stopped,
     )
+
+
+def _overtaken(case: Case, ticket: Ticket) -> Act | None:
+    """The answer that ended the ticket, where it has not left: the customer would read of an end that is none any more,
+    in words that know nothing of this mail. One that was written after it would wait as a draft (`stale`)."""
+    waiting = case.facts.waiting
+    ended = waiting is not None and waiting.undo.answered and waiting.undo.after == ticket.status.value
+    return waiting if waiting and ended and not waiting.sent else None
+
+
+def _stopped(case: Case, act: Act | None) -> tuple[str, ...]:
+    agent = case.policy.agent_for(act.undo.agent) if act else None
+    return (code("stopped", (agent.name if agent else "") or act.undo.agent, act.undo.label),) if act else ()
 
 
 def _other_alias(case: Case, ticket: Ticket) -> str | None:

@@ -153,6 +153,10 @@ SENTENCES: dict[str, str] = {
         "Written to {0}, with the mailbox in copy: a comment for agents, which no customer got. To answer the "
         "customer, reply to the notice."
     ),
+    "stopped": _(
+        "An answer of {0} ({1}) still waited when this came, and was stopped. It is on the ticket as a note: send it "
+        "again if it still holds."
+    ),
     "recalled": _("Recalled before it was sent."),
     # receipts
     "sent_to": _("Sent to {0}."),

@@ -213,3 +213,43 @@ async def test_who_was_answered_while_merged_is_not_new_again(room: Room, order:
     assert (await room.read(lambda tx: tx.reads.get(2))).status.value == status
     _, mail = await read(room, (await room.outbox("merged", KARL))[-1].id)
     assert ("will look at it soon" in mail) is (status == "new")
+
+
+@pytest.mark.parametrize("order", ["#close", "#solved"])
+async def test_an_answer_that_ends_a_ticket_stops_when_the_customer_writes_first(room: Room, order: str) -> None:
+    """Erika would read of an end that is none any more; Bob has the ticket, Anna wrote it: both are told."""
+    await room.answer(1, "#take", LEAD)
+    await room.answer(1, f"{order}\nIt is repaired.")
+    assert (await room.reply(ERIKA, 1, "Wait, the lamp too!")).reason == "reply-reopens"
+    room.clock.forward(minutes=40)
+    await room.deliver()
+    waited = [r for r in await room.outbox(recipient=ERIKA) if r.notice in ("reply", "close_confirmation")]
+    assert [r.state for r in waited] == ["recalled"]
+    said = f"An answer of Anna Agent ({order}) still waited when this came, and was stopped."
+    (bobs,), (annas,) = await told(room, LEAD, "Reopened"), await told(room, ANNA)
+    assert said in bobs
+    assert said in annas
+    assert (await room.read(lambda tx: tx.reads.get(1))).status.value == "waiting_on_us"
+    await room.answer(1, "#undo")
+    assert "There is nothing of yours" in (await told(room, ANNA, "Nothing was done", "agent_receipt"))[-1]
+    assert await room.broken() == {}
+
+
+@pytest.mark.parametrize("text", ["Take the red one.", "#wait\nTake the red one."])
+async def test_an_answer_that_ends_nothing_leaves_all_the_same(room: Room, text: str) -> None:
+    """As one does that is written after the customer's mail."""
+    await room.answer(1, text)
+    await room.reply(ERIKA, 1, "It is the left one.")
+    room.clock.forward(minutes=40)
+    await room.deliver()
+    assert [r.state for r in await room.outbox("reply", ERIKA)] == ["sent"]
+
+
+async def test_an_answer_that_left_is_not_stopped(room: Room) -> None:
+    """The mail that closed it is with Erika; what waits on the ticket besides stays as it is."""
+    await room.answer(1, "#close\nIt is repaired.")
+    room.clock.forward(minutes=40)
+    await room.deliver()
+    await room.reply(ERIKA, 1, "Wait, the lamp too!")
+    assert "was stopped" not in (await told(room, ANNA, "Reopened"))[0]
+    assert [r.state for r in await room.outbox("reply", ERIKA)] == ["sent"]
