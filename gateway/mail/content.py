@@ -15,7 +15,7 @@ from email.message import Message as MimeMessage
 from html import escape
 from urllib.parse import unquote
 
-from gateway.mail import charset, html_text, mime, unwrap
+from gateway.mail import charset, forms, html_text, mime, unwrap
 from gateway.mail.header import Fields
 from gateway.mail.message import Attachment
 from gateway.mail.mime import Part
@@ -34,7 +34,6 @@ _SHOWN_AS_FILES = frozenset(
 _FORMS = frozenset({"text/x-amp-html", "text/watch-html"})
 """Forms of a text for programs we are not; what they say is in the others."""
 _PGP_MESSAGE = "-----BEGIN PGP MESSAGE-----"
-_STUB = re.compile(r"(?i)\bhtml\b|web ?browser|plain.?text version")
 _WORDS = re.compile(r"\w{3,}")
 _ABOUT_MIME = re.compile(r"(?i)\bmime\b|multi-?part|multiple parts")
 """What mail programs write in front of the first part, for programs that know no parts."""
@@ -108,6 +107,8 @@ class Piece:
 
     text: str = ""
     html: str = ""
+    wrapped: bool = False
+    """Out of a `winmail.dat`: Outlook sends it in a part of its own, too, unless a server took that away."""
 
 
 @dataclass(slots=True)
@@ -138,9 +139,9 @@ def read(tree: MimeMessage, prefix: str = "", depth: int = 0) -> Content:
     root, leaves = mime.tree(tree)
     content.leaves = leaves
     content.hint = next((p.declared_charset for p in leaves if p.main_type == "text" and p.declared_charset), "")
-    content.pieces = _pieces(root, content, prefix, depth)
+    content.pieces = _unsaid(_pieces(root, content, prefix, depth))
     if content.outside:
-        if any(p.text.strip() or p.html.strip() for p in content.pieces):
+        if any(not forms.is_blank(p.text) or p.html.strip() for p in content.pieces):
             content.omissions.append(code("outside_parts"))
         else:
             content.pieces = [Piece(text) for text in content.outside]
@@ -178,6 +179,19 @@ def _pieces(part: Part, content: Content, prefix: str, depth: int) -> list[Piece
     return _file(part, content, prefix) if unwrapped is None else unwrapped
 
 
+def _unsaid(pieces: list[Piece]) -> list[Piece]:
+    """Without the text of a `winmail.dat` that stands outside of it, too; empty parts, footers of lists and warnings
+    do not say it."""
+    if not any(p.wrapped for p in pieces):
+        return pieces
+    outer = "\n\n".join(_plain(p) for p in pieces if not p.wrapped)
+    return [p for p in pieces if not (p.wrapped and forms.is_said(_plain(p), outer))]
+
+
+def _plain(piece: Piece) -> str:
+    return piece.text if not forms.is_blank(piece.text) else html_text.to_text(piece.html)
+
+
 def _outside(part: Part, hint: str) -> list[str]:
     raw = (part.mime.preamble or "", part.mime.epilogue or "")
     found = (clean(charset.decode(t.encode("utf-8", "surrogateescape"), "", hint)[0]) for t in raw if t.strip())
@@ -186,31 +200,25 @@ def _outside(part: Part, hint: str) -> list[str]:
 
 def _alternative(part: Part, content: Content, prefix: str, depth: int) -> list[Piece]:
     """RFC 2046 section 5.1.4: the forms of one text. The plainest is shown, the richest kept beside it."""
-    forms = [_pieces(child, content, prefix, depth) for child in part.children if child.content_type not in _FORMS]
-    text = next((t for form in forms if (t := "\n\n".join(p.text for p in form if p.text.strip()))), "")
-    html = next((h for form in reversed(forms) if (h := _joined_html(form))), "")
-    if text and html and len(html) < len(text) and not _is_stub(text) and not _says(text, html):
-        return [Piece(text), Piece(html=html)]
-    if any(_is_further(form, text, html) for form in forms):
+    found = [_pieces(child, content, prefix, depth) for child in part.children if child.content_type not in _FORMS]
+    inside = [p for form in found for p in form if p.wrapped]
+    shapes = [[p for p in form if not p.wrapped] for form in found]
+    text = next((t for form in shapes if (t := "\n\n".join(p.text for p in form if not forms.is_blank(p.text)))), "")
+    html = next((h for form in reversed(shapes) if (h := _joined_html(form))), "")
+    if text and html and forms.differ(text, html):
+        return [Piece(text), Piece(html=html), *inside]
+    if any(_is_further(form, text, html) for form in shapes):
         content.omissions.append(code("other_form"))
-    return [Piece(text, html)] if text or html else []
+    return [Piece(text, html), *inside] if text or html else inside
 
 
 def _is_further(form: list[Piece], text: str, html: str) -> bool:
     """Whether a second form of one kind says something else, which no standard foresees."""
     own = "\n\n".join(p.text for p in form if p.text.strip())
     if own:
-        return own != text and bool(text) and not _joined_html(form) and not _says(text, _as_html(own))
+        return own != text and bool(text) and not _joined_html(form) and not forms.says(text, _as_html(own))
     own = _joined_html(form)
-    return bool(own and html) and own != html and not _says(text or html_text.to_text(html), own)
-
-
-def _says(text: str, html: str) -> bool:
-    """Whether the plain form says what the HTML form says. Only asked when the HTML is the shorter one, which
-    no mail program makes: then something on the way replaced one of them, and both are shown."""
-    known = set(_WORDS.findall(text.casefold()))
-    words = _WORDS.findall(html_text.from_lines(html_text.lines(html)).casefold())
-    return sum(word in known for word in words) >= 0.7 * len(words)
+    return bool(own and html) and own != html and not forms.says(text or html_text.to_text(html), own)
 
 
 def _joined_html(form: list[Piece]) -> str:
@@ -297,8 +305,7 @@ def _unwrapped(part: Part, content: Content, prefix: str, depth: int) -> list[Pi
     _unpacked(content, path, unpacked.files)
     if not (unpacked.files or unpacked.text.strip() or unpacked.html.strip()):
         content.omissions.append(code("winmail_empty"))
-    # Outlook sends the text in a part of its own, too, unless the wrapping is all there is.
-    return [Piece(unpacked.text, unpacked.html)] if len(content.leaves) == 1 else []
+    return [Piece(unpacked.text, unpacked.html, wrapped=True)]
 
 
 def _unpacked(content: Content, path: str, items: Iterable[Unpacked]) -> None:
@@ -329,16 +336,16 @@ def _file(part: Part, content: Content, prefix: str) -> list[Piece]:
 
 def _compose(content: Content) -> None:
     """The whole text and the whole HTML out of the pieces."""
-    content.pieces = [p for p in content.pieces if p.text.strip() or p.html.strip()]
+    content.pieces = [p for p in content.pieces if not forms.is_blank(p.text) or p.html.strip()]
     content.html = _joined_html(content.pieces)
     if content.encryption and not content.pieces:
         content.omissions.append(code("encrypted"))
     shown: list[str] = []
     for index, piece in enumerate(content.pieces):
-        if piece.text.strip() and not (piece.html and _is_stub(piece.text)):
+        lines = forms.fuller(piece.text, piece.html)
+        if lines is None:
             shown.append(_BLANK_LINES.sub("\n\n\n", piece.text).strip("\n"))
             continue
-        lines = html_text.lines(piece.html)
         if len(content.pieces) == 1:
             content.lines = lines
         text = html_text.from_lines(lines)
@@ -349,11 +356,6 @@ def _compose(content: Content) -> None:
     if len(content.text) > TEXT_LIMIT:
         content.text, content.lines = content.text[:TEXT_LIMIT], ()
         content.omissions.append(code("text_cut"))
-
-
-def _is_stub(text: str) -> bool:
-    """A plain part that only says that the mail is HTML."""
-    return len(text) < 250 and bool(_STUB.search(text))
 
 
 def attachments(content: Content) -> tuple[Attachment, ...]:
