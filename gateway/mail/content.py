@@ -303,7 +303,10 @@ def _unwrapped(part: Part, content: Content, prefix: str, depth: int) -> list[Pi
         content.defects.append(f"{kind} part {path}: {error}")
         return None
     _unpacked(content, path, unpacked.files)
-    if not (unpacked.files or unpacked.text.strip() or unpacked.html.strip()):
+    if unpacked.damaged:
+        content.defects.append(f"{kind} part {path}: damaged")
+        _file(part, content, prefix)
+    elif not (unpacked.files or unpacked.text.strip() or unpacked.html.strip()):
         content.omissions.append(code("winmail_empty"))
     return [Piece(unpacked.text, unpacked.html, wrapped=True)]
 

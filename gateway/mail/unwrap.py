@@ -9,10 +9,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from gateway.mail import charset
 from gateway.mail.mime import NESTED, Part
 from gateway.mail.text import clean
+
+if TYPE_CHECKING:
+    from tnefparse import TNEF
 
 SIZE_LIMIT = 40_000_000
 FILES_LIMIT = 200
@@ -39,6 +43,8 @@ class Tnef:
     text: str
     html: str
     files: tuple[Unpacked, ...]
+    damaged: bool = False
+    """It does not come to a clean end, or holds more than was taken out."""
 
 
 def wrapper(content_type: str, smime_type: str, filename: str) -> str:
@@ -70,6 +76,8 @@ def tnef(data: bytes) -> Tnef:
         found = TNEF(data, do_checksum=False)
         files = []
         for item in found.attachments[:FILES_LIMIT]:
+            if not (item.data or item.name):
+                continue  # made of garbage: the wrapping itself is kept
             mime_type = next((str(a.data) for a in item.mapi_attrs if a.name == 0x370E), "")
             content_id = next((str(a.data) for a in item.mapi_attrs if a.name == 0x3712), "")
             files.append(
@@ -83,9 +91,26 @@ def tnef(data: bytes) -> Tnef:
         text, html = _text(found.body), _text(found.htmlbody)
         if not text and not html and found.rtfbody:
             files.append(Unpacked("message.rtf", "application/rtf", bytes(found.rtfbody)))
-        return Tnef(text, html, tuple(files))
+        return Tnef(text, html, tuple(files), _is_damaged(found, data))
     except Exception as error:  # the format is undocumented in places, and the parser trusts it
         raise Unreadable(f"{type(error).__name__}") from error
+
+
+def _is_damaged(found: TNEF, data: bytes) -> bool:
+    """Whether a winmail.dat is cut off or holds garbage: tnefparse stops there without a word.
+
+    By the lengths alone. Checksums would cost a pass over every byte, and programs write wrong ones.
+    """
+    from tnefparse.util import uint32
+
+    place = 6  # behind signature and key
+    for item in found.objects:
+        known = item.level in (found.LVL_MESSAGE, found.LVL_ATTACHMENT)
+        if not known or item.length < uint32(data, place + 5) + 11:
+            return True
+        place += item.length
+    rest = data[place:].strip(b"\0\r\n\t ")
+    return bool(rest) or len(found.attachments) > FILES_LIMIT or not all(item.data for item in found.attachments)
 
 
 def _text(value: object) -> str:

@@ -65,6 +65,47 @@ def test_a_broken_wrapping_is_kept_as_a_file(fields: str) -> None:
     assert mail.defects
 
 
+WHOLE = tnef([("a.txt", b"abc" * 50), ("b.txt", b"def" * 50)], "Derselbe Text")
+
+
+@pytest.mark.parametrize(
+    ("data", "names"),
+    [
+        (WHOLE[:-30], ["a.txt", "b.txt", "winmail.dat"]),
+        (WHOLE[:-175], ["a.txt", "winmail.dat"]),
+        (WHOLE[:-220], ["a.txt", "winmail.dat"]),
+        (WHOLE[:60] + b"\7" * 50 + WHOLE[60:], ["winmail.dat"]),
+        (WHOLE[:6] + b"junk" * 3, ["winmail.dat"]),
+        (WHOLE + b"junk" * 9, ["a.txt", "b.txt", "winmail.dat"]),
+        (tnef([("", b""), ("a.txt", b"abc")]), ["a.txt", "winmail.dat"]),
+        (WHOLE + b"\r\n", ["a.txt", "b.txt"]),
+    ],
+    ids=[
+        "cut in a file",
+        "cut in its name",
+        "cut in the first file",
+        "garbage inside",
+        "garbage",
+        "rest",
+        "no file",
+        "whole",
+    ],
+)
+def test_a_damaged_winmail_is_kept_beside_what_came_out_of_it(data: bytes, names: list[str]) -> None:
+    """Files may be cut off or missing: the wrapping holds what is left of them, and nothing says that it is empty."""
+    mail = parse(parts("mixed", text_part("Text"), file_part(data, WINMAIL)))
+    assert [a.filename for a in mail.attachments] == names
+    assert bool(mail.defects) == ("winmail.dat" in names)
+    assert not mail.omissions
+
+
+def test_a_winmail_of_more_files_than_are_taken_out() -> None:
+    """The wrapping holds the others."""
+    many = tnef([(f"{i}.txt", b"abc") for i in range(unwrap.FILES_LIMIT + 1)])
+    mail = parse(parts("mixed", text_part("Text"), file_part(many, WINMAIL)))
+    assert (len(mail.attachments), mail.attachments[-1].filename) == (unwrap.FILES_LIMIT + 1, "winmail.dat")
+
+
 def test_a_signed_mail_is_read_without_a_key() -> None:
     """The entity inside an opaque signature is read like any, its files included."""
     inner = parts("mixed", text_part("Oben"), file_part(b"abc", 'Content-Type: text/csv; name="a.csv"\n'), head="")
