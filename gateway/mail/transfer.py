@@ -9,6 +9,13 @@ import re
 
 _UNIX_TO_UNIX = frozenset({"x-uuencode", "uuencode", "uue", "x-uue"})
 _BASE64 = re.compile(rb"[A-Za-z0-9+/=\s]*")
+_CODED_LINE = re.compile(rb"[A-Za-z0-9+/]{16,}={0,2}|(?:[A-Za-z0-9+/]{4})*[A-Za-z0-9+/]{2,3}={1,2}")
+_WORDS, _MARK = re.compile(rb"[^ \t][ \t]+[^ \t]"), re.compile(rb"[.,;:?!]")
+"""Blanks between words, and a mark that base64 does not have."""
+_LETTERS = re.compile(rb"[\x80-\xff]{6}")
+"""Of languages written without blanks."""
+LOOK = 4096
+"""Bytes that tell whether something is encoded at all."""
 _PAD_END = re.compile(rb"=[=\s]*")
 
 
@@ -24,7 +31,10 @@ def decode(raw: bytes, encoding: str) -> bytes:
 
 
 def _base64(raw: bytes) -> bytes:
-    """Also several encoded blocks in a row, and plain text that a list appended behind the last."""
+    """Also several encoded blocks in a row, and plain text that a list appended behind the last; and text that was
+    never encoded, whatever its header says."""
+    if _is_plain(raw[:LOOK]):
+        return raw
     out: list[bytes] = []
     start = 0
     while start < len(raw):
@@ -41,6 +51,20 @@ def _base64(raw: bytes) -> bytes:
         except binascii.Error:
             out.append(lenient_base64(block))
     return b"".join(out)
+
+
+def _is_plain(head: bytes) -> bool:
+    """Whether bytes are words as they stand. Where the first line, or every second one, could be base64, they are not:
+    servers write a line in front of an encoded text, and lists some behind it."""
+    if _BASE64.fullmatch(head):
+        return False
+    lines = [line for part in head.splitlines() if (line := part.strip())]
+    coded = [bool(_CODED_LINE.fullmatch(line)) for line in lines]
+    return not coded[0] and 2 * sum(coded) < len(coded) and any(map(_is_said, lines))
+
+
+def _is_said(line: bytes) -> bool:
+    return bool((_WORDS.search(line) and _MARK.search(line)) or _LETTERS.search(line))
 
 
 def unix_to_unix(raw: bytes) -> bytes:

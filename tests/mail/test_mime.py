@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from base64 import encodebytes
+
 import pytest
 
-from gateway.mail import mime
+from gateway.mail import mime, transfer
 from gateway.mail.parse import parse
 from tests.mutation import ENVELOPE
 
@@ -29,6 +31,10 @@ Subject: x
 inner
 --b--
 """
+LETTER = b"Hello,\nmy order 4711 has not arrived yet. Please help.\nThanks\nKim"
+GREETING = "Guten Tag, meine Bestellung fehlt. Grüße".encode("latin-1")
+ORDER = "注文した商品がまだ届きません。".encode()
+FOOTER = b"--\nA list, which has\nsome lines, too.\nAnd one more.\n"
 PARTS = [("1.1", "text/plain"), ("1.2", "text/html"), ("2", "message/rfc822")]
 
 
@@ -59,6 +65,12 @@ def test_a_mail_inside_comes_out_whole() -> None:
         ("BASE64 (comment)", b"YWJj", b"abc"),
         ('"base64"', b"YWJ", b"ab"),
         ("base64", b"YQ==\nYg==\nplain: x", b"ab\nplain: x"),
+        ("base64", LETTER, LETTER),
+        ("base64", GREETING, GREETING),
+        ("base64", ORDER, ORDER),
+        ("base64", encodebytes(LETTER * 200), LETTER * 200),
+        ("base64", encodebytes(LETTER) + FOOTER, LETTER + b"\n" + FOOTER),
+        ("base64", b"YWJj ZGVm\nZ2hp.\n", b"abcdefghi"),
         ("quoted-printable", b"a=3D=\nb", b"a=b"),
         ("x-uuencode", b"begin 644 f\n#86)C\n`\nend\n", b"abc"),
         ("8bit", b"gr\xfcn", b"gr\xfcn"),
@@ -69,6 +81,14 @@ def test_transfer_encodings(encoding: str, body: bytes, want: bytes) -> None:
     """What can be read of a broken encoding is read; an unknown one changes nothing."""
     raw = b"Content-Transfer-Encoding: " + encoding.encode() + b"\n\n" + body
     assert mime.tree(mime.read(raw))[1][0].data() == want
+
+
+def test_whether_base64_is_none_is_asked_of_its_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Megabytes of files cost no second pass."""
+    seen: list[int] = []
+    monkeypatch.setattr(transfer, "_is_plain", lambda head: bool(seen.append(len(head))))
+    assert transfer.decode(encodebytes(b"x" * 100_000), "base64") == b"x" * 100_000
+    assert seen == [transfer.LOOK]
 
 
 def test_too_many_parts_stay_in_one_piece() -> None:
