@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 SIZE_LIMIT = 100_000
 EVENTS_LIMIT = 20
+COMMENT_LIMIT = 5_000
+_ANSWERS = ("REPLY", "COUNTER", "DECLINECOUNTER", "CANCEL")
+"""Whose comment somebody wrote; an invitation has a description."""
 _BEGIN, _END = "BEGIN:VCALENDAR", "END:VCALENDAR"
 
 
@@ -57,6 +60,7 @@ def _events(calendar: Component, declared_method: str) -> Iterator[Event]:
             zone=zone,
             repeats=_repeats(event),
             answer=str(getattr(first, "params", {}).get("PARTSTAT", "")).upper(),
+            comment=clean(_text(event, "COMMENT")).strip()[:COMMENT_LIMIT] if method in _ANSWERS else "",
         )
 
 

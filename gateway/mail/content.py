@@ -185,7 +185,7 @@ def _unsaid(pieces: list[Piece]) -> list[Piece]:
     if not any(p.wrapped for p in pieces):
         return pieces
     outer = "\n\n".join(_plain(p) for p in pieces if not p.wrapped)
-    return [p for p in pieces if not (p.wrapped and forms.is_said(_plain(p), outer))]
+    return [p for p in pieces if not (p.wrapped and forms.is_copy(_plain(p), outer))]
 
 
 def _plain(piece: Piece) -> str:

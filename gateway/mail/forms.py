@@ -87,10 +87,14 @@ def is_said(text: str, elsewhere: str) -> bool:
         return text.strip() in elsewhere
     if len(own) == 1:
         return own[0] in other
-    if other and set(other) <= set(own) and len(set(own) - set(other)) <= 1:
-        return True  # the same but for one word
     pairs = set(pairwise(other))
     return sum(pair in pairs for pair in pairwise(own)) >= 0.7 * (len(own) - 1)
+
+
+def is_copy(text: str, outer: str) -> bool:
+    """Whether a text out of a wrapping is the one outside of it: said there, or the same but for one word."""
+    own, other = (set(_WORD.findall(t.casefold())) for t in (text, outer))
+    return is_said(text, outer) or bool(other and other <= own and len(own - other) <= 1)
 
 
 def _is_less(text: str, html: str) -> bool:

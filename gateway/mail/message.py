@@ -182,6 +182,8 @@ class Event:
     """`WEEKLY 2 MO,TH COUNT=10`, empty when it happens once."""
     answer: str = ""
     """For a `REPLY`: how its attendee answers, `ACCEPTED`, `DECLINED`, … (PARTSTAT)."""
+    comment: str = ""
+    """What they wrote beside it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

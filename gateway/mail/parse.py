@@ -19,7 +19,7 @@ from email.message import Message as MimeMessage
 from mailparser.dates import parse_mail_date
 from mailparser.utils import get_addresses
 
-from gateway.mail import calendar, mime, new_text, noise, people, report, subject, text, unwrap
+from gateway.mail import calendar, forms, mime, new_text, noise, people, report, subject, text, unwrap
 from gateway.mail.content import Content, attachments, read
 from gateway.mail.header import Fields, message_ids
 from gateway.mail.message import Address, Attachment, Envelope, Event, Message, NestedMessage
@@ -74,6 +74,8 @@ def _parse(raw: bytes, envelope: Envelope | None) -> Message:
     reply_text = _reply_text(content, fields.text("subject"), written_to)
     if not (reported or subject.is_forward(fields.text("subject"))):
         reply_text = noise.without_noise(reply_text)
+    events = _events(content)
+    comments = [e.comment for e in events if e.comment and not forms.is_said(e.comment, content.text)]
     return Message(
         author=author,
         from_=header.from_,
@@ -88,12 +90,12 @@ def _parse(raw: bytes, envelope: Envelope | None) -> Message:
         in_reply_to=_ids(fields, "in-reply-to"),
         references=_ids(fields, "references"),
         date=header.date,
-        body_text=content.text,
-        reply_text=reply_text,
+        body_text=_with_comments(content.text, comments),
+        reply_text=_with_comments(reply_text, comments),
         body_html=content.html,
         attachments=attachments(content),
         nested=tuple(_nested(path, part) for path, part in content.nested[:NESTED_LIMIT]),
-        events=_events(content),
+        events=events,
         report=reported,
         reaction=any(part.content_type == _REACTION for part in content.leaves),
         headers={name: fields.texts(name) for name in fields.names()},
@@ -222,6 +224,11 @@ def _reply_text(content: Content, title: str, people: list[str]) -> str:
 def _events(content: Content) -> tuple[Event, ...]:
     found = (calendar.read(part.text(content.hint)[0], part.type.get("method")) for part in content.calendars)
     return tuple(dict.fromkeys(event for events in found for event in events))
+
+
+def _with_comments(said: str, comments: list[str]) -> str:
+    """What somebody wrote beside an answer to an invitation is their text, too."""
+    return "\n\n".join([*([said] if said.strip() else []), *dict.fromkeys(comments)]) if comments else said
 
 
 def _nested(path: str, part: mime.Part) -> NestedMessage:

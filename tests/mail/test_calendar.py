@@ -82,6 +82,43 @@ def test_what_it_is(method: str, lines: tuple[str, ...], said: str) -> None:
     assert text_of(stored, "en") == said
 
 
+COMMENTED = """From: a@x.example
+Content-Type: multipart/alternative; boundary=b
+
+--b
+Content-Type: text/plain
+
+{text}
+--b
+Content-Type: text/calendar; method={method}
+
+BEGIN:VCALENDAR
+BEGIN:VEVENT
+SUMMARY:Visit
+ATTENDEE;PARTSTAT=ACCEPTED:mailto:a@x.example
+COMMENT:Please bring\\, too\\, the spare pump.
+END:VEVENT
+END:VCALENDAR
+--b--
+"""
+COMMENT = "Please bring, too, the spare pump."
+
+
+@pytest.mark.parametrize(
+    ("method", "text", "want"),
+    [
+        ("REPLY", "", COMMENT),
+        ("CANCEL", "Accepted: Visit", f"Accepted: Visit\n\n{COMMENT}"),
+        ("REPLY", f"Kim wrote: {COMMENT}", f"Kim wrote: {COMMENT}"),
+        ("REQUEST", "You are invited.", "You are invited."),
+    ],
+)
+def test_a_comment_beside_an_answer_is_text(method: str, text: str, want: str) -> None:
+    """Somebody wrote it to be read; most programs send it as text, too."""
+    mail = parse(COMMENTED.format(method=method, text=text).encode())
+    assert (mail.body_text.strip(), mail.reply_text.strip()) == (want, want)
+
+
 SEVERAL = (
     "BEGIN:VCALENDAR\nMETHOD:PUBLISH\nBEGIN:VEVENT\nSUMMARY:a\nEND:VEVENT\nBEGIN:VEVENT\nSUMMARY:b\nEND:VEVENT\n"
     "END:VCALENDAR\n"
