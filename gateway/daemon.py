@@ -28,6 +28,7 @@ from gateway.clock.metrics import Metrics
 from gateway.clock.vitals import Vitals
 from gateway.config import Settings
 from gateway.config.beforehand import try_files
+from gateway.config.database_file import placed
 from gateway.config.only_one import only_one
 from gateway.errors import ConfigError, ReplydeskError, StorageUnavailable
 from gateway.life import build_desk, either, faults, now, running
@@ -169,7 +170,9 @@ async def _start(
     listeners.tried(settings)
     database = Database(config.database_url(settings), settings.data_dir)
     stack.push_async_callback(database.close)
-    if await asyncio.to_thread(migrate, database) and older_secret:
+    with placed(settings):
+        is_new = await asyncio.to_thread(migrate, database)
+    if is_new and older_secret:
         log.warning("empty database beside an older secret", extra={"meaning": OLD_MARKS_FIT_NOTHING})
 
     memory = Memory(settings.limits.memory_bytes) if begun is None else part_of_memory(settings)

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import traceback
 
+RESTORE = "Put a backup in its place: replydesk restore FILE."
+"""What an operator does about a database that cannot be read."""
+
 
 class ReplydeskError(Exception):
     """Something was refused, with a reason fit for the person who asked."""
@@ -47,6 +50,13 @@ class StorageUnavailable(ReplydeskError):
 
 class StorageFull(StorageUnavailable):
     """There is no room left where the database lives."""
+
+
+class StorageUnusable(ConfigError):
+    """What lies where the database should be is damaged, or is none of ours: only the operator can mend that.
+
+    The store knows neither the key nor the file of the settings; `gateway.config.database_file.placed` puts them in.
+    """
 
 
 class OversizeMail(ReplydeskError):

@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import DatabaseError, OperationalError
 
-from gateway.errors import StorageUnavailable
+from gateway.errors import StorageUnavailable, StorageUnusable
 from storage.audit_rules import RULES, AuditRule
 from storage.audit_shape import Since
 from storage.tables import CHAIN, CONTACT, ENTRY, JOURNAL, OUTBOX, RAW
@@ -100,6 +100,8 @@ def remember(tx: Tx, report: AuditReport) -> None:
 
 def damaged(error: BaseException) -> str:
     """What a damaged database said; empty when the error is another one, as of a database that is locked or away."""
+    while isinstance(error, StorageUnusable) and error.__cause__:
+        error = error.__cause__
     said = str(getattr(error, "orig", None) or error)
     wrecked = any(
         words in said for words in ("malformed", "not a database", "no such", "disk I/O", "file is encrypted")

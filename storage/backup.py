@@ -90,7 +90,7 @@ def backup(database: Database, file: Path, progress: Progress) -> Copy:
 
 
 def _copy(database: Database, file: Path, progress: Progress) -> None:
-    with translated():
+    with translated(database.engine):
         borrowed = database.engine.raw_connection()
     try:
         source: Any = borrowed.driver_connection

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import queue
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -27,7 +28,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import InterfaceError as SAInterfaceError
 from sqlalchemy.pool import QueuePool
 
-from gateway.errors import ConfigError, StorageFull, StorageUnavailable
+from gateway.errors import RESTORE, ConfigError, StorageFull, StorageUnavailable, StorageUnusable
 from storage import postgresql, raw, seals, search
 from storage.turn import Turn
 from storage.tx import Tx
@@ -122,11 +123,11 @@ class Database:
     # --- synchronous, for the command line ----------------------------------------------
 
     def write_now(self, work: Callable[[Tx], T]) -> T:
-        with translated():
+        with translated(self.engine):
             return _with_retry(lambda: _one(self.engine, work))
 
     def read_now(self, work: Callable[[Tx], T]) -> T:
-        with translated():
+        with translated(self._read_engine):
             return _one(self._read_engine, work)
 
     # --- life ---------------------------------------------------------------------------
@@ -221,7 +222,7 @@ class _Writer:
     def _commit(self, batch: list[_Work[Any]]) -> int:
         """How many of them are done; the rest waits for the next commit."""
         try:
-            with translated():
+            with translated(self.engine):
                 if self.group > 1:
                     return self._commit_group(batch)
                 for work in batch:
@@ -305,20 +306,31 @@ def _is_outage(error: Exception) -> bool:
     if str(getattr(getattr(error, "orig", None), "sqlstate", "")).startswith("54"):
         # "Program limit exceeded" is about what was to be stored, and will be the same tomorrow.
         return False
-    return isinstance(error, OperationalError | SAInterfaceError) or bool(
+    return isinstance(error, OperationalError | SAInterfaceError | sqlite3.OperationalError) or bool(
         getattr(error, "connection_invalidated", False)
     )
 
 
+DAMAGE = ("disk image is malformed", "is not a database")
+"""What SQLite says of a file it cannot read; trying later does not help."""
+OUT_OF_REACH = ("unable to open database file", "readonly database")
+
+
 @contextmanager
-def translated() -> Iterator[None]:
+def translated(engine: Engine) -> Iterator[None]:
     """Say in our own words that the database is the cause; a fault of our own passes through."""
     try:
         yield
-    except (DBAPIError, SAInterfaceError) as error:
+    except (DBAPIError, SAInterfaceError, sqlite3.Error) as error:
+        # From a pool SQLite's errors come as they are, from a connection in SQLAlchemy's.
+        cause = str(getattr(error, "orig", None) or error)
+        if engine.dialect.name == "sqlite" and any(words in cause for words in DAMAGE):
+            raise StorageUnusable("", f"{engine.url.database} cannot be read ({cause})", RESTORE) from error
         if not _is_outage(error):
             raise
         said = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+        if engine.dialect.name == "sqlite" and any(words in said for words in OUT_OF_REACH):
+            said = f"{said}: {engine.url.database}. May the service's user write it, and its folder?"
         full = "disk is full" in said or getattr(getattr(error, "orig", None), "sqlstate", "") == "53100"
         raise (StorageFull if full else StorageUnavailable)(f"database: {said}") from error
 

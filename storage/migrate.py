@@ -11,7 +11,7 @@ from pathlib import Path
 from sqlalchemy import Column, Connection, MetaData, PrimaryKeyConstraint, String, Table, inspect, text
 from sqlalchemy.exc import DBAPIError
 
-from gateway.errors import StorageUnavailable
+from gateway.errors import StorageUnavailable, StorageUnusable
 from storage.database import Database, translated
 from storage.seals import seal_all
 from storage.search_index import statements
@@ -34,9 +34,13 @@ _LOCK = 7_260_811
 
 
 def revision(database: Database) -> str:
-    """The revision the database is at; empty when it has no tables yet."""
-    with translated(), database.engine.connect() as connection:
+    """The revision the database is at; empty when it has no tables yet.
+
+    Raises `StorageUnusable` for what is damaged, or another program's.
+    """
+    with translated(database.engine), database.engine.connect() as connection:
         if not inspect(connection).has_table("alembic_version"):
+            _refuse_foreign(connection)
             return ""
         return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none() or ""
 
@@ -70,7 +74,7 @@ def migrate(database: Database) -> bool:
             f"the database was written by a newer Replydesk (schema {found}); install that version, or restore a backup"
         )
     try:
-        with database.engine.connect() as connection:
+        with translated(database.engine), database.engine.connect() as connection:
             _lock(connection)
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
@@ -85,7 +89,7 @@ def migrate(database: Database) -> bool:
 def _make(database: Database) -> bool:
     """The tables as they are now, in one transaction; False when they are there."""
     try:
-        with database.engine.begin() as connection:
+        with translated(database.engine), database.engine.begin() as connection:
             _lock(connection)
             if inspect(connection).has_table("alembic_version"):
                 return False
@@ -97,6 +101,16 @@ def _make(database: Database) -> bool:
     except DBAPIError as error:
         raise StorageUnavailable(f"database: cannot be made: {error.orig}") from error
     return True
+
+
+def _refuse_foreign(connection: Connection) -> None:
+    """Tables named as ours without our mark are another program's, or what a tool left: nothing there is touched."""
+    if taken := sorted(set(inspect(connection).get_table_names()) & set(metadata.tables)):
+        raise StorageUnusable(
+            "",
+            f"{connection.engine.url.render_as_string()} has a table {taken[0]!r} that Replydesk did not make",
+            "Name a database of Replydesk's own.",
+        )
 
 
 def _lock(connection: Connection) -> None:

@@ -51,7 +51,7 @@ def move(source: Database, target: Database, progress: Progress, now: datetime) 
     if migrate.revision(source) != migrate.HEAD:
         raise ReplydeskError("the database has the tables of another version: start the daemon once to upgrade it")
     counts: dict[str, int] = {}
-    with translated(), source.engine.connect() as reading:
+    with translated(source.engine), source.engine.connect() as reading:
         if reading.execute(select(OUTBOX.c.id).where(OUTBOX.c.claimed_until > now).limit(1)).first():
             raise ReplydeskError("a daemon is sending mail from this database: stop every one that shares it, and wait")
         mark = _prepare(target, _fingerprint(reading))

@@ -33,6 +33,7 @@ def run(args: argparse.Namespace) -> int:
     from gateway import config
     from gateway.cli import show
     from gateway.cli.site import EMPTY
+    from gateway.config.database_file import placed
     from gateway.errors import ReplydeskError
     from storage.backup import backup
     from storage.database import Database
@@ -44,7 +45,8 @@ def run(args: argparse.Namespace) -> int:
     try:
         if database.is_sqlite and not Path(database.engine.url.database or "").exists():
             raise ReplydeskError(EMPTY)
-        copy = backup(database, file, _progress)
+        with placed(settings):
+            copy = backup(database, file, _progress)
     finally:
         database.close_now()
     print(f"{copy.file}: {show.size(copy.size)}. Is it any good? replydesk restore --check {file}")

@@ -66,12 +66,14 @@ def _looking(config: str | None) -> Iterator[Look]:
         return
     from gateway import config as configuration
     from gateway.cli.site import Site, lack, now
+    from gateway.config.database_file import placed
     from storage.database import Database
 
     settings = configuration.load(config)
     database = Database(configuration.database_url(settings), settings.data_dir)
     try:
-        problem = lack(database)
+        with placed(settings):
+            problem = lack(database)
         if problem:
             print(f"replydesk: nothing to match against: {problem}", file=sys.stderr)
             yield _by_itself(policy_of(settings))

@@ -19,6 +19,7 @@ from gateway import config
 from gateway.cli.site import lack
 from gateway.config import Settings, beforehand
 from gateway.config.certificate import tls_context
+from gateway.config.database_file import placed, try_database_file
 from gateway.config.settings import BoardSettings, ImapSettings, SendSettings
 from gateway.errors import StorageUnavailable, TemplateError
 from gateway.mail.message import address_key
@@ -161,9 +162,11 @@ def look_at_logins(settings: Settings) -> Iterator[Finding]:
 
 
 def look_at_database(settings: Settings) -> Iterator[Finding]:
+    try_database_file(settings)
     database = Database(config.database_url(settings), settings.data_dir)
     try:
-        problem = lack(database)
+        with placed(settings):
+            problem = lack(database)
         if not problem:
             yield Finding("database", OK, database.safe_url)
         elif database.is_sqlite and not Path(database.engine.url.database or "").exists():

@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 
 from gateway import config
 from gateway.config import Settings
+from gateway.config.database_file import placed
 from gateway.core.policy import Policy
 from gateway.errors import ReplydeskError
 from gateway.render import brand
@@ -63,10 +64,11 @@ def opened(args: argparse.Namespace) -> Iterator[Site]:
     settings = config.load(args.config)
     database = Database(config.database_url(settings), settings.data_dir)
     try:
-        problem = lack(database)
-        if problem:
-            raise ReplydeskError(problem)
-        yield Site(settings, database)
+        with placed(settings):
+            problem = lack(database)
+            if problem:
+                raise ReplydeskError(problem)
+            yield Site(settings, database)
     finally:
         database.close_now()
 

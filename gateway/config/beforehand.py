@@ -13,6 +13,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from gateway.config.certificate import tls_context
+from gateway.config.database_file import try_database_file
 from gateway.config.only_one import only_one
 from gateway.config.secret_files import database_url, has_secret, relay_password, signing_keys
 from gateway.config.settings import Settings, host_and_port
@@ -46,6 +47,7 @@ def try_files(settings: Settings) -> None:
     if has_secret(settings):  # Or it is made later, when it is known whether the database is older.
         signing_keys(settings)
     database_url(settings)
+    try_database_file(settings)
     relay_password(settings)
     tls_context(settings, wanted=False)
     if settings.send.dkim.domain:

@@ -34,7 +34,7 @@ class Compacted:
 def overwrite(database: Database) -> Compacted:
     """Write a SQLite file anew and empty its log. Raises `StorageUnavailable`; others write when it is over."""
     before = sum(path.stat().st_size for path in files(database))
-    with translated():
+    with translated(database.engine):
         borrowed = database.engine.raw_connection()
     try:
         connection: Any = borrowed.driver_connection
