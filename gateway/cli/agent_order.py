@@ -2,6 +2,7 @@
 
 What stands on standard input is read as if that agent had sent it, proven: orders on the first lines, then the text. So
 the shell knows every order a mail knows, and nothing is done that a mail would not do; the receipt is printed as well.
+Exit code 1 when nothing was done, or the words were kept as a draft.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from gateway.cli import show, ticket_acts
+    from gateway.cli import DONE, REFUSED, show, ticket_acts
     from gateway.cli.site import now, opened
     from gateway.errors import ReplydeskError
     from gateway.mail.message import Envelope
@@ -65,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
         decision = site.database.write_now(work)
     for line in _told(decision):
         show.text(line)
-    return 0
+    return REFUSED if _is_refused(decision) else DONE
 
 
 def _mail(site: Site, agent: Agent, to: str, ticket: Ticket | None, subject: str, text: str) -> bytes:
@@ -78,6 +79,13 @@ def _mail(site: Site, agent: Agent, to: str, ticket: Ticket | None, subject: str
     mail["Message-ID"] = make_msgid(domain=site.settings.hostname)
     mail.set_content(text)
     return mail.as_bytes()
+
+
+def _is_refused(decision: Decision) -> bool:
+    """Nothing of it was done, or its words wait as a draft: whoever scripts the shell must not take that for done."""
+    from gateway.core.reason import NOT_DONE
+
+    return bool(decision.hold) or decision.keep is not None or decision.reason in NOT_DONE
 
 
 def _told(decision: Decision) -> Iterator[str]:

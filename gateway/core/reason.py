@@ -136,6 +136,17 @@ SENTENCES: dict[Reason, str] = {
 }
 
 
+NOT_DONE = frozenset(
+    {
+        Reason.AGENT_UNPROVEN,
+        Reason.AGENT_BREATHLESS,
+        Reason.AGENT_MISUNDERSTOOD,
+        Reason.AGENT_EMPTY,
+        Reason.AGENT_HELD_BACK,
+        Reason.LOST_MARK,
+    }
+)
+"""An agent's mail that was not carried out."""
 QUIET = frozenset(
     {
         Reason.AUTOMATIC_ON_TICKET,

@@ -8,6 +8,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from gateway.cli import main
 from gateway.core.verbs import Verb
 from storage.audit import audit
@@ -32,9 +34,14 @@ def test_the_document_names_each_order_and_commands_that_are_there() -> None:
             assert main([*command.split(), "--help"]) == 0, command
 
 
-def ordered(shop: Shop, typed: Any, text: str, *words: str) -> str:
+def ordered(shop: Shop, typed: Any, text: str, *words: str, code: int = 0) -> str:
+    """What is printed; nothing is on standard error either way, for a refusal is a receipt as well."""
     typed(text)
-    return shop.out("agent", "order", "anna@example.com", *words)
+    shop.capsys.readouterr()
+    ended = shop.run("agent", "order", "anna@example.com", *words)
+    said = shop.capsys.readouterr()
+    assert (ended, said.err) == (code, ""), said
+    return said.out
 
 
 def test_an_order_with_a_text_goes_the_way_of_a_mail(shop: Shop, typed: Any) -> None:
@@ -71,8 +78,44 @@ def test_a_further_address_is_the_persons(shop: Shop, typed: Any) -> None:
 def test_what_is_looked_up_is_printed(shop: Shop, typed: Any) -> None:
     """The tickets, without waiting for the mail."""
     assert "über WLAN" in ordered(shop, typed, "#list open")
-    assert "#frobnicate" in ordered(shop, typed, "#frobnicate", "--ticket", "1")
+    assert "#frobnicate" in ordered(shop, typed, "#frobnicate", "--ticket", "1", code=1)
     assert ordered(shop, typed, "#drafts")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("#nonsense", "#nonsense"),
+        ("#close 99999", "takes nothing after it"),
+        ("#merge 99999", "99999"),
+        ("#assign zorro", "zorro"),
+        ("#status bogus", "bogus"),
+        ("#snooze yesterday", "yesterday"),
+        ("#undo", ""),
+        ("#send", ""),
+        ("#mailbox x@y", "x@y"),
+        ("#away until 2020-01-01", "2020-01-01"),
+        ("#block gmail.com", "gmail.com"),
+        ("#text nosuch", "nosuch"),
+        ("#language klingon", "one of: en"),
+        ("#requester not-an-address", ""),
+        ("#from nobody", "#from ADDRESS"),
+        ("#to", ""),
+        ("#split 9", ""),
+    ],
+)
+def test_nothing_done_is_no_success(shop: Shop, typed: Any, text: str, said: str) -> None:
+    """A script hears it as from the verbs of their own; a person reads why."""
+    before = shop.json("ticket", "show", "1")
+    assert said in ordered(shop, typed, text, "--ticket", "1", code=1)
+    assert shop.json("ticket", "show", "1") == before
+
+
+def test_words_that_wait_as_a_draft_are_not_sent(shop: Shop, typed: Any) -> None:
+    """Only the agent hears of it, by the receipt."""
+    sent = shop.json("outbox", "list")
+    ordered(shop, typed, "#clsoe\n\nTry the cable.", "--ticket", "1", code=1)
+    assert [row["recipient"] for row in shop.json("outbox", "list") if row not in sent] == ["anna@example.com"]
 
 
 def test_only_agents_order(shop: Shop, typed: Any) -> None:
