@@ -127,6 +127,10 @@ def look_at_secrets(settings: Settings) -> Iterator[Finding]:
                 yield Finding("secrets", OK, f"{key}: {path}, made at the first start")
                 continue
             config.signing_keys(settings)
+        elif key == "send.dkim.key_file" and settings.send.dkim.domain:
+            from gateway.config.dkim_key import dkim_key
+
+            dkim_key(settings)
         else:
             config.read_secret(settings, key, value)
         if path.exists() and path.stat().st_mode & (stat.S_IROTH | stat.S_IWOTH):

@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 import trustme
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from gateway import config
 from gateway.cli.toml import dumps
@@ -68,6 +70,23 @@ def test_before_the_first_start_nothing_is_made(shop: Shop) -> None:
 def test_an_unreadable_secret(shop: Shop) -> None:
     change(shop, "[gateway]", '[gateway]\nsecret_file = "nowhere/secret"')
     assert "gateway.secret_file" in findings(shop, 1)["secrets"][0][1]
+
+
+EC = ec.generate_private_key(ec.SECP256R1()).private_bytes(
+    Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()
+)
+
+
+@pytest.mark.parametrize("key", [EC, b"hello\n"])
+def test_a_key_that_signs_nothing(shop: Shop, tmp_path: Path, key: bytes) -> None:
+    """The daemon would not start with it."""
+    (tmp_path / "dkim.pem").write_bytes(key)
+    (tmp_path / "dkim.pem").chmod(0o600)
+    with shop.file.open("a", encoding="utf-8") as file:
+        file.write('[send.dkim]\ndomain = "example.com"\nselector = "s1"\nkey_file = "dkim.pem"\n')
+    (found,) = (text for level, text in findings(shop, code=1)["secrets"] if level == "error")
+    assert "send.dkim.key_file: is no RSA key in PEM form Make one with: replydesk dkim --make" in found
+    assert "is no RSA key in PEM form" in shop.refused("run")
 
 
 def test_a_secret_everybody_can_read(shop: Shop) -> None:
