@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from gateway import texts
 from gateway.errors import IllegalTransition
+from gateway.mail.sentence import code
 from gateway.texts import mark as _
 
 
@@ -104,6 +105,18 @@ STATUS_MOVES: dict[Status, Move] = {
     Status.CLOSED: Move.AGENT_CLOSED,
 }
 """The move an agent means by naming a status (`ticket status N STATUS`, `#status NAME`)."""
+
+
+def move_to(status: Status, wanted: Status, before: Status) -> tuple[Move, Status]:
+    """The move that naming a status means, and where it leads; `before` is the one people know the ticket by.
+
+    `IllegalTransition` says it as the receipts do: the names of moves are nobody's words.
+    """
+    move = STATUS_MOVES.get(wanted)
+    if move is None or (status, move) not in TRANSITIONS:
+        raise IllegalTransition(code("no_move", before.value, wanted.value))
+    return move, TRANSITIONS[status, move]
+
 
 LABELS: dict[Status, str] = {
     Status.NEW: _("New"),

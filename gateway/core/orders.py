@@ -12,14 +12,13 @@ from gateway import texts
 from gateway.core import audience, blocking, company, parking, second_address, sides, statuses, tags
 from gateway.core.commands import PEOPLE, Order
 from gateway.core.decision import AWAKE, Change, Decision, EntryDraft, Joined, Namesake, Snooze, Undo, Why
-from gateway.core.lifecycle import STATUS_MOVES, Move, Status, transition
+from gateway.core.lifecycle import Move, Status, move_to, transition
 from gateway.core.notice import AttachedFile, Audience, Notice, NoticeRequest
 from gateway.core.policy import Agent, Policy
 from gateway.core.reason import SENTENCES, Reason
 from gateway.core.roles import is_role
 from gateway.core.ticket import Ticket
 from gateway.core.verbs import Verb
-from gateway.errors import IllegalTransition
 from gateway.mail.message import Address, address_key
 from gateway.mail.sentence import code
 from gateway.texts import mark_in
@@ -86,10 +85,7 @@ def carry_out(by: OrderContext, order: Order, answer: Answer | None, proof: str)
     handed_over = change.mailbox is not None
     wanted, sub_status = wanted_status(order, by.policy)
     if wanted is not None and wanted is not status:
-        move = STATUS_MOVES.get(wanted)
-        if move is None:
-            raise IllegalTransition(code("no_move", ticket.status.value, wanted.value))
-        status = transition(status, move)
+        move, status = move_to(status, wanted, ticket.status)
     if (status is not ticket.status and wanted is not None) or (sub_status != ticket.sub_status and sub_status):
         events = (*events, code("status_set", sub_status or status.value, by.name))
     if ticket.spam and not change.spam and (answer or wanted not in (None, Status.CLOSED)):

@@ -242,10 +242,17 @@ def test_close_tells_the_customer_and_the_history(shop: Shop) -> None:
     assert shop.json("ticket", "show", "1")["status"] == "waiting_on_us"
 
 
+def test_a_closed_ticket_does_not_wait(shop: Shop) -> None:
+    """Said as the receipts say it, whichever verb wants it."""
+    shop.out("ticket", "close", "1", "--silent")
+    for words in (("wait", "1"), ("status", "1", "waiting_on_contact")):
+        assert "A ticket that is “Closed” cannot be set to “Waiting on" in shop.refused("ticket", *words)
+
+
 def test_what_the_lifecycle_forbids_is_refused(shop: Shop) -> None:
     """A closed ticket cannot be solved: one line says so, and nothing is stored."""
     shop.out("ticket", "close", "1")
-    assert "closed" in shop.refused("ticket", "status", "1", "solved")
+    assert "“Closed” cannot be set to “Solved" in shop.refused("ticket", "status", "1", "solved")
     assert shop.json("ticket", "show", "1")["status"] == "closed"
 
 

@@ -245,7 +245,7 @@ def test_spam_closes_without_a_word() -> None:
 @pytest.mark.parametrize(("order", "status"), [("#solved", "closed"), ("#wait", "closed"), ("#status new", "solved")])
 def test_an_illegal_order_raises(order: str, status: str) -> None:
     """By the lifecycle's own error; nothing is half done."""
-    with pytest.raises(IllegalTransition):
+    with pytest.raises(IllegalTransition, match=f"^no_move\t{status}\t"):
         carry(order, on=replace(ON, status=Status(status)))
 
 
