@@ -25,11 +25,12 @@ def run(args: argparse.Namespace) -> int:
     from gateway import config
     from gateway.cli.site import opened
     from gateway.config.only_one import only_one
-    from gateway.errors import ReplydeskError
+    from gateway.errors import ReplydeskError, StorageUnusable
     from storage.audit import audit
     from storage.database import Database
     from storage.move import move
 
+    _can_be_meant(args.to)
     with opened(args) as site, only_one(site.settings):
         url = config.with_password(site.settings, "--password-file", args.to, args.password_file or "")
         target = Database(url, site.settings.data_dir)
@@ -38,6 +39,8 @@ def run(args: argparse.Namespace) -> int:
                 raise ReplydeskError("that is the database in use")
             counts = move(site.database, target, _progress, datetime.now(UTC))
             broken = target.read_now(audit).broken
+        except StorageUnusable as error:
+            raise ReplydeskError(f"--to: {error.problem}. Name an empty database, or one that is not there.") from error
         finally:
             target.close_now()
     print(f"{sum(counts.values())} rows of {len(counts)} tables are in {target.safe_url}.")
@@ -51,6 +54,22 @@ def run(args: argparse.Namespace) -> int:
         print(f'and database_password_file = "{args.password_file}"')
     print("Then start the daemon. Keep the former database until you are sure, and never start a daemon on it again.")
     return 0
+
+
+def _can_be_meant(url: str) -> None:
+    """Raises `WrongUsage`, before anything is opened."""
+    from gateway.cli import WrongUsage
+    from gateway.config.values import checked_database_url
+
+    form = "Write postgresql+psycopg://USER@HOST/NAME, or sqlite:////PATH."
+    try:
+        known = bool(checked_database_url(url))
+    except ValueError:
+        known = False
+    if not known:
+        raise WrongUsage(f"--to: {url!r} is no database we know. {form}")
+    if url.startswith("sqlite:") and url.partition("?")[0].removeprefix("sqlite://") in ("", "/", "/:memory:"):
+        raise WrongUsage(f"--to: {url!r} is in memory, and gone when the command ends. {form}")
 
 
 def _progress(table: str, done: int, total: int) -> None:

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from gateway.core.report import Figures
     from storage.tx import Tx
 
+FIRST, LAST = date(1970, 1, 1), date(9998, 12, 31)
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     from gateway.core.report import BY, DAYS
@@ -112,6 +114,10 @@ def _cell(value: Json) -> Json:
 
 def _day(word: str) -> date:
     try:
-        return date.fromisoformat(word)
+        day = date.fromisoformat(word)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{word!r} is no date; write it as 2026-12-01") from None
+    # Beyond these neither the day after nor the same moment elsewhere need be one.
+    if not FIRST <= day <= LAST:
+        raise argparse.ArgumentTypeError(f"{word!r} is too far away; give a day from {FIRST} to {LAST}")
+    return day

@@ -60,8 +60,9 @@ def placed(settings: Settings) -> Iterator[None]:
     try:
         yield
     except StorageUnusable as error:
-        key = error.key or _key(settings)
-        told = settings.error(key, error.problem, error.remedy)
+        if error.key:
+            raise
+        told = settings.error(_key(settings), error.problem, error.remedy)
         raise StorageUnusable(told.key, told.problem, told.remedy, told.file, told.line) from error
 
 

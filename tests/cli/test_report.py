@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 
+import pytest
+
 from tests.cli.conftest import REQUEST, Shop
 
 
@@ -24,3 +26,11 @@ def test_a_period_in_figures(shop: Shop) -> None:
 def test_days_that_are_none(shop: Shop) -> None:
     assert shop.run("report", "--from", "yesterday") == 2
     assert shop.run("report", "--from", "2026-03-31", "--to", "2026-03-01") == 2
+
+
+@pytest.mark.parametrize("words", [("--from", "0001-01-01"), ("--to", "9999-12-31"), ("--from", "1969-12-31")])
+def test_days_nobody_can_count(shop: Shop, words: tuple[str, str]) -> None:
+    """It says which days it takes; those at the ends are counted."""
+    assert shop.run("report", *words) == 2
+    assert f"'{words[1]}' is too far away; give a day from 1970-01-01 to 9998-12-31" in shop.capsys.readouterr().err
+    assert shop.json("report", "--from", "1970-01-01", "--to", "9998-12-31")["groups"][0]["opened"] == 1
