@@ -7,6 +7,7 @@ import shutil
 import stat
 import threading
 import tomllib
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -213,6 +214,34 @@ def test_what_runs_beside_the_service_finds_its_credentials(tmp_path: Path, monk
     assert config.read_secret(settings, "send.password_file", "relay") == "beside"
     with pytest.raises(ConfigError, match="LoadCredential"):
         config.read_secret(settings, "send.password_file", "nothing")
+
+
+@pytest.mark.parametrize(
+    ("url", "second", "refused"),
+    [
+        ("sqlite:///{tmp}/shared.db", "sqlite:///{tmp}/shared.db", True),
+        ("sqlite:///{tmp}/shared.db", "sqlite:///{tmp}/link.db", True),
+        ("", "sqlite:///{tmp}/a/replydesk.sqlite3", True),
+        ("sqlite:///{tmp}/a/own.db", "sqlite:///{tmp}/a/own.db", True),
+        ("sqlite:///{tmp}/shared.db", "sqlite:///{tmp}/other.db", False),
+        ("", "", False),
+        ("postgresql://u@h/x", "postgresql://u@h/x", False),
+    ],
+)
+def test_one_file_has_one_daemon(tmp_path: Path, url: str, second: str, refused: bool) -> None:
+    """With a data_dir of its own, too, it would send what the first has claimed; on a server they may share."""
+    (tmp_path / "link.db").symlink_to(tmp_path / "shared.db")
+    (tmp_path / "a").mkdir()
+
+    def settings(name: str, database: str) -> Settings:
+        gateway = {"data_dir": name, "database_url": database.format(tmp=tmp_path)}
+        return config.build({"gateway": gateway}, tmp_path / "replydesk.toml")
+
+    told = pytest.raises(ConfigError, match=r"gateway.database_url: another daemon runs on .*use another database_url")
+    with only_one(settings("a", url)), told if refused else nullcontext(), only_one(settings("b", second)):
+        pass
+    with only_one(settings("b", second)):
+        pass
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root gives files away")

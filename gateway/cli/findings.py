@@ -20,6 +20,7 @@ from gateway.cli.site import lack
 from gateway.config import Settings, beforehand
 from gateway.config.certificate import tls_context
 from gateway.config.database_file import placed, try_database_file
+from gateway.config.only_one import lock_of_database
 from gateway.config.settings import BoardSettings, ImapSettings, SendSettings
 from gateway.errors import StorageUnavailable, TemplateError
 from gateway.mail.message import address_key
@@ -171,7 +172,11 @@ def look_at_database(settings: Settings) -> Iterator[Finding]:
     try:
         with placed(settings):
             problem = lack(database)
-        if not problem:
+        lock = lock_of_database(settings)
+        if lock and _is_held(lock) and not daemon_runs(settings):
+            text = "gateway.database_url: a daemon with another data_dir runs on it"
+            yield Finding("database", ERROR, text, "Stop it, or use another database_url.")
+        elif not problem:
             yield Finding("database", OK, database.safe_url)
         elif database.is_sqlite and not Path(database.engine.url.database or "").exists():
             yield Finding("database", OK, f"{database.safe_url}, made at the first start")
@@ -313,8 +318,12 @@ LOOKS: dict[str, Callable[[Settings], Iterator[Finding]]] = {
 
 def daemon_runs(settings: Settings) -> bool:
     """A daemon holds the lock of this data_dir."""
+    return _is_held(settings.data_dir / "lock")
+
+
+def _is_held(lock: Path) -> bool:
     try:
-        with (settings.data_dir / "lock").open() as file:
+        with lock.open() as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True

@@ -9,6 +9,8 @@ from pathlib import Path
 from gateway.config.settings import Settings
 from gateway.errors import RESTORE, StorageUnusable
 
+NAME = "replydesk.sqlite3"
+"""In data_dir, where no other is named."""
 MAGIC = b"SQLite format 3\0"
 
 
@@ -40,7 +42,7 @@ def file_of(settings: Settings) -> Path | None:
     """None: the database is on a server, or in memory."""
     url = settings.gateway.database_url
     if not url:
-        return settings.data_dir / "replydesk.sqlite3"
+        return settings.data_dir / NAME
     name = url.partition("sqlite:///")[2].partition("?")[0]
     return Path(name).absolute() if name and name != ":memory:" and not name.startswith("file:") else None
 

@@ -1,4 +1,4 @@
-"""One daemon for each data_dir: whoever holds its lock, and nobody else, works with what lies there."""
+"""One daemon for each data_dir and each SQLite file: whoever holds its lock, and nobody else, works with it."""
 
 from __future__ import annotations
 
@@ -6,32 +6,54 @@ import contextlib
 import fcntl
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
+from gateway.config.database_file import NAME, file_of
 from gateway.config.settings import Settings
 
 
 @contextlib.contextmanager
 def only_one(settings: Settings) -> Iterator[None]:
-    """Hold the lock. Raises `ConfigError` when a daemon runs: a second one would send what the first has claimed."""
-    path = settings.data_dir / "lock"
+    """Hold the locks. Raises `ConfigError` when a daemon runs: a second one would send what the first has claimed."""
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_held(settings, "gateway.data_dir", settings.data_dir / "lock", settings.data_dir))
+        database, lock = file_of(settings), lock_of_database(settings)
+        # A folder that is not there has a refusal of its own.
+        if database and lock and lock.parent.is_dir():
+            stack.enter_context(_held(settings, "gateway.database_url", lock, database))
+        yield
+
+
+def lock_of_database(settings: Settings) -> Path | None:
+    """Beside a SQLite file; None where that of data_dir stands for it, or the database is on a server."""
+    file = file_of(settings)
+    if file is None:
+        return None
+    file = file.resolve()
+    # Whoever names the file of another daemon's data_dir meets the lock that daemon holds.
+    lock = file.with_name("lock" if file.name == NAME else f"{file.name}-lock")
+    return None if lock == settings.data_dir.resolve() / "lock" else lock
+
+
+@contextlib.contextmanager
+def _held(settings: Settings, key: str, path: Path, about: Path) -> Iterator[None]:
     try:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        if key == "gateway.data_dir":
+            about.mkdir(parents=True, exist_ok=True)
         file = path.open("w")
     except OSError as error:
         raise settings.error(
-            "gateway.data_dir",
-            f"{settings.data_dir} cannot be written ({error.strerror})",
-            "Give it to the service's user.",
+            key, f"{path.parent} cannot be written ({error.strerror})", "Give it to the service's user."
         ) from None
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise settings.error(
-                "gateway.data_dir", f"another daemon runs on {settings.data_dir}", "Stop it, or use another data_dir."
+                key, f"another daemon runs on {about}", f"Stop it, or use another {key.removeprefix('gateway.')}."
             ) from None
         if os.geteuid() == 0:
             # Root restores on a new machine: the service must be able to open it afterwards.
-            owner = settings.data_dir.stat()
+            owner = path.parent.stat()
             os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
         yield

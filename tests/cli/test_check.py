@@ -128,6 +128,15 @@ def test_an_address_the_daemon_holds(shop: Shop, taken: str) -> None:
     findings(shop, 1)
 
 
+def test_another_daemon_on_the_same_file(shop: Shop) -> None:
+    """It has a data_dir of its own, and no lock in ours."""
+    change(shop, "[gateway]\n", '[gateway]\ndata_dir = "second"\n')
+    assert findings(shop)["database"][0][0] == "ok"
+    with Path(f"{shop.database.engine.url.database}").with_name("lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert "a daemon with another data_dir runs on it" in findings(shop, 1)["database"][0][1]
+
+
 def test_the_same_address_twice(shop: Shop) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         free = f"127.0.0.1:{server.getsockname()[1]}"
