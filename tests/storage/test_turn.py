@@ -18,7 +18,10 @@ from storage.tx import Tx
 
 
 def connected(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+    """As the store is: without the log of WAL a commit may find the file locked by whoever just looks whether it is."""
+    connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+    connection.execute("PRAGMA journal_mode=WAL")
+    return connection
 
 
 def test_who_waits_is_next(tmp_path: Path) -> None:
