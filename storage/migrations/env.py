@@ -4,14 +4,6 @@ from __future__ import annotations
 
 from alembic import context
 
-from storage import address_tables, board_tables, search_index  # noqa: F401 - they add their tables to the others
-from storage.tables import metadata
-
-context.configure(
-    connection=context.config.attributes["connection"],
-    target_metadata=metadata,
-    render_as_batch=True,
-    compare_type=True,
-)
+context.configure(connection=context.config.attributes["connection"], render_as_batch=True)
 with context.begin_transaction():
     context.run_migrations()
