@@ -139,7 +139,8 @@ class Plan:
 
 def _row_of(names: list[str]) -> type[tuple[Any, ...]]:
     """A named tuple that is read by name as rows of SQLAlchemy are."""
-    fields = namedtuple("fields", names, rename=True)  # type: ignore[misc]  # names are known now only
+    made: Callable[..., type[tuple[Any, ...]]] = namedtuple
+    fields = made("fields", names, rename=True)
     return type("Found", (fields,), {"__slots__": (), "_mapping": property(lambda row: row._asdict())})
 
 
