@@ -12,6 +12,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 from gateway.mail import html_text
+from gateway.mail.sent_from import without_footer
 
 SHORT = 250
 """Characters of a plain form that may be less than its HTML."""
@@ -30,14 +31,12 @@ _SIGNATURE = re.compile(r"(?m)^--[ \t]*$")
 _PICTURE = re.compile(r"(?i)\[(?:inline )?(?:image|img|cid|bild|picture|photo|logo)\b[^\]\n]{0,200}\]")
 _SAYS_NOTHING = re.compile(
     r"(?im)^[^\w\n]*(?:"
-    r"(?:sent (?:from|via|with)|get outlook for|gesendet (?:von|mit|über)|von meinem|envoyé (?:de|depuis|à partir)"
-    r"|enviado (?:desde|do|a partir)|inviato (?:da|dal)|verzonden (?:vanaf|met)|verstuurd vanaf|wysłano z)\b.{0,60}"
-    r"|this is an? (?:multi-?part\b|mime\b).{0,80}"
+    r"this is an? (?:multi-?part\b|mime\b).{0,80}"
     r"|(?:view|read|open|see|display|diese|voir|afficher|ver|bekijk)\b.{0,60}\bbrowser\b.{0,40}"
     r"|null|undefined|none|nil|(?:no|alternative|plain) text"
     r")$"
 )
-"""Lines a program writes by itself."""
+"""Lines a program writes in place of a text; `sent_from` knows those below one."""
 
 
 def is_blank(text: str) -> bool:
@@ -124,8 +123,8 @@ def _roughly(html: str) -> int:
 def _own(text: str) -> str:
     """What a person wrote of a short text: without pictures, addresses, signature and the lines of programs."""
     found = _SIGNATURE.search(text)
-    text = _ADDRESS.sub("", _PICTURE.sub("", text[: found.start()] if found else text))
-    return _SAYS_NOTHING.sub("", text)
+    text = without_footer(text[: found.start()] if found else text)
+    return _SAYS_NOTHING.sub("", _ADDRESS.sub("", _PICTURE.sub("", text)))
 
 
 def _letters(text: str) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from gateway.mail.sent_from import FOOTER_LENGTH, is_footer, without_footer
@@ -305,11 +303,10 @@ def test_only_the_last_lines_are_looked_at() -> None:
     )
 
 
+@pytest.mark.timeout(30)
 def test_no_line_keeps_the_reader_for_long() -> None:
-    """Whatever it repeats, and however long it is."""
-    begun = time.perf_counter()
+    """Whatever it repeats, and however long it is: a pattern that goes back and forth would never end."""
     for word in ("galaxy ", "mobile-mobile ", "telefon, ", "5 ", "samsung-", "outlook for "):
         for verb in ("Sent from my ", "Von meinem ", "Enviado desde mi "):
             assert not is_footer([(verb + word * FOOTER_LENGTH)[: FOOTER_LENGTH - 1] + "."])
             assert not is_footer([verb + word * 10_000])
-    assert time.perf_counter() - begun < 2
