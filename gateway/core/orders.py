@@ -17,6 +17,7 @@ from gateway.core.notice import AttachedFile, Audience, Notice, NoticeRequest
 from gateway.core.policy import Agent, Policy
 from gateway.core.reason import SENTENCES, Reason
 from gateway.core.roles import is_role
+from gateway.core.sentences import ANSWER
 from gateway.core.ticket import Ticket
 from gateway.core.verbs import Verb
 from gateway.mail.message import Address, address_key
@@ -419,7 +420,7 @@ def before(
     """How the ticket is now, so that the agent can bring that back; the operator has the shell for it."""
     if by.agent is None:
         return None
-    label = " ".join(f"#{c.verb.value} {c.argument}".strip() for c in order.commands) or "#reply"
+    label = " ".join(f"#{c.verb.value} {c.argument}".strip() for c in order.commands) or ANSWER
     t = by.ticket
     agent = address_key(by.agent.address)
     return Undo(

@@ -366,6 +366,9 @@ SENTENCES: dict[str, str] = {
 }
 """Code → English. Stored rows hold codes: none is ever taken away."""
 
+ANSWER = "#reply"
+"""What an order that is an answer alone is called in stored codes; nobody writes that."""
+_ANSWER = _("the answer")
 _OF_FIVE = _("{0} of 5")
 _RATINGS = {"good": _("good"), "bad": _("bad")}
 
@@ -373,6 +376,7 @@ _OF_ORDERS = {
     "did_you_mean": 1,
     "hidden_command": 1,
     "undone": 1,
+    "stopped": 1,
     "takes_nothing": 0,
     "contradiction": 0,
     "stands_alone": 0,
@@ -402,7 +406,9 @@ def text_of(sentence: str, language: str) -> str:
         arguments[1:] = [", ".join(status_called(s, language) for s in a.split(", ")) for a in arguments[1:]]
     if name.startswith("needs_") or name in _OF_ORDERS:
         first = _OF_ORDERS.get(name, 0)
-        arguments[first:] = [in_words_of(words, a) for a in arguments[first:]]
+        arguments[first:] = [
+            words.gettext(_ANSWER) if a == ANSWER else in_words_of(words, a) for a in arguments[first:]
+        ]
     try:
         return words.gettext(SENTENCES[name], *arguments)
     except IndexError:

@@ -54,7 +54,7 @@ async def test_whoever_has_the_ticket_learns_that_the_answer_never_left(room: Ro
     assert len(await told(room, LEAD, "Answered by a colleague")) == 1
     await room.answer(1, "#undo")
     (notice,) = await told(room, LEAD)
-    assert "Anna Agent took back: #reply. ! Recalled before it was sent." in notice
+    assert "Anna Agent took back: the answer. ! Recalled before it was sent." in notice
     assert "Reply to this e-mail to answer" in notice
     assert (await told(room, CARL), await told(room, ANNA)) == ([], [])
 
