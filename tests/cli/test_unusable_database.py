@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from gateway.cli import main
 from storage.database import Database
 from tests.cli.conftest import Shop
 from tests.cli.test_main import replydesk
@@ -93,9 +92,9 @@ def test_a_folder_that_is_not_there(shop: Shop, words: list[str]) -> None:
     missing = shop.file.parent / "no" / "such"
     settings = shop.file.read_text("utf-8")
     shop.file.write_text(settings.replace(str(shop.database.url), f"sqlite:///{missing}/x.db"), "utf-8")
-    shop.capsys.readouterr()
-    assert main(["--config", str(shop.file), *words]) == 1
-    said = "".join(shop.capsys.readouterr())
+    ended = replydesk("--config", str(shop.file), *words)
+    assert ended.returncode == 1
+    said = (ended.stdout + ended.stderr).decode()
     assert f"gateway.database_url: there is no folder {missing}. Create it" in said
     assert not missing.exists()
 
