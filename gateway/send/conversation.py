@@ -111,12 +111,21 @@ class NoConnection(Exception):
     """There is none, and none can be opened."""
 
 
+class _Client(aiosmtplib.SMTP):
+    def close(self) -> None:
+        """Cut it: wait neither for a silent peer to read the rest nor for one that does not end TLS from its side."""
+        transport = self.transport
+        super().close()
+        if isinstance(transport, asyncio.WriteTransport):
+            transport.abort()
+
+
 class Conversation:
     """One connection to the relay, used by one task at a time."""
 
     def __init__(self, relay: Relay, tls: ssl.SSLContext | None) -> None:
         self._relay = relay
-        self._client = aiosmtplib.SMTP(
+        self._client = _Client(
             hostname=relay.host,
             port=relay.port,
             username=relay.username or None,
@@ -295,10 +304,6 @@ class Conversation:
         self._client.close()
 
     def abort(self) -> None:
-        transport = self._client.transport
-        if isinstance(transport, asyncio.WriteTransport):
-            # Unlike close it does not wait for a silent peer to read the rest.
-            transport.abort()
         self._client.close()
 
     def _heard(self) -> None:

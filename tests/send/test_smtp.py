@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import aiosmtplib
 import pytest
@@ -439,6 +440,29 @@ async def test_a_wrong_password_burns_no_mail(certificates: Certificates) -> Non
         assert "old secret" not in outcome.reply
         assert "old secret" not in repr(relay(sink, password="old secret"))
         await transport.close()
+
+
+@pytest.mark.parametrize("password", ["secret", "old secret"])
+async def test_a_connection_ends_with_us(
+    certificates: Certificates, monkeypatch: pytest.MonkeyPatch, password: str
+) -> None:
+    """TLS is not waited for to be ended by the relay as well: the loop may end before it."""
+    loop, made = asyncio.get_running_loop(), []
+    connect = loop.create_connection
+
+    async def noting(*args: Any, **options: Any) -> Any:
+        made.append(await connect(*args, **options))
+        return made[-1]
+
+    monkeypatch.setattr(loop, "create_connection", noting)
+    async with Sink(tls=certificates.server, login=("desk", "secret")).running() as sink:
+        options = {"security": "starttls", "username": "desk", "password": password}
+        transport = SmtpTransport(relay(sink, **options), certificates.client)
+        with contextlib.suppress(RelayUnavailable):
+            await transport.check()
+        await transport.close()
+        await asyncio.sleep(0)
+        assert [tcp.get_extra_info("socket").fileno() for tcp, _ in made] == [-1]
 
 
 async def test_check_says_what_it_found(sink: Sink, transport: SmtpTransport) -> None:
