@@ -6,6 +6,8 @@ read in English by one agent and in German by the next. Text that is no code rea
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from gateway import texts
 from gateway.core import invitation
 from gateway.core.commands import status_called
@@ -388,6 +390,10 @@ _OF_ORDERS = {
 """Sentences that name orders, beside those of what one needs: from which argument on. What stands before is quoted."""
 
 
+_TIMED = {"snoozed", "snoozed_on_board", "away_until", "away_until_to", "draft_until"}
+"""Sentences with days or moments, by the site's clock."""
+
+
 def text_of(sentence: str, language: str) -> str:
     """The sentence in a language; English where there is no other. What is no code reads as it stands."""
     name, *arguments = sentence.split(SEPARATOR)
@@ -400,6 +406,8 @@ def text_of(sentence: str, language: str) -> str:
     words = texts.catalog(language)
     if name in ("status_set", "status_on_board", "status_now", "no_move"):
         arguments = [_status(a, language) for a in arguments]
+    if name in _TIMED:
+        arguments = [_time(a, words) for a in arguments]
     if name == "rated":
         arguments = [words.gettext(_RATINGS.get(a, _OF_FIVE), a) for a in arguments]
     if name == "no_such_status":
@@ -422,6 +430,15 @@ def _files(name: str, arguments: list[str], words: texts.Catalog) -> str:
     if name == "files_linked":
         return words.gettext(linked, names)
     return words.ngettext("Attachment: {names}", "Attachments: {names}", len(files), names=names)
+
+
+def _time(value: str, words: texts.Catalog) -> str:
+    """A time is kept as ISO 8601 writes it and read as the reader writes it; what is none stays as it is."""
+    try:
+        moment = datetime.fromisoformat(value).replace(tzinfo=UTC)
+    except ValueError:
+        return value
+    return words.short_moment(moment, UTC) if ":" in value else words.day(moment, UTC)
 
 
 def _status(value: str, language: str) -> str:

@@ -341,7 +341,7 @@ async def test_who_put_it_aside(world: World) -> None:
     decision = parking.due(ticket, world.room.desk.policy, ticket.snoozed_until)
     assert [n.recipient.address for n in decision.notices] == [ANNA]
     said = [text_of(r, "en") for n in decision.notices for r in n.remarks]
-    assert said == ["Put aside until 2026-03-03 09:00 on the board."]
+    assert said == ["Put aside until 3 Mar 2026, 09:00 on the board."]
 
 
 async def test_one_daemon_keeps_the_board(world: World) -> None:
