@@ -211,7 +211,6 @@ def _write_first(on: AgentCase, customer: Address, *, sent_already: bool) -> Dec
     goes = (orders.goes_to(customer.address, case.policy), *orders.files_sent(files))
     sent = (code("nothing_sent"),) if sent_already else goes
     hold_minutes = 0 if sent_already else case.policy.hold_minutes
-    hint = (code("undo_hint"),) if hold_minutes else ()
     language = case.order.argument(Verb.LANGUAGE)
     return Decision(
         reason,
@@ -223,9 +222,7 @@ def _write_first(on: AgentCase, customer: Address, *, sent_already: bool) -> Dec
         notices=(
             *mails,
             *given,
-            orders.receipt(
-                agent, "done", (note, *assigned, *sent, code("status_now", status.value), *_not_done(on), *hint)
-            ),
+            orders.receipt(agent, "done", (note, *assigned, *sent, code("status_now", status.value), *_not_done(on))),
         ),
         files=files if not sent_already else (),
         text=text,

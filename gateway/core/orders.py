@@ -131,8 +131,8 @@ def carry_out(by: OrderContext, order: Order, answer: Answer | None, proof: str)
     remarks = (*_what_was_sent(mails, answer, by), *events, *company.remarks(ticket, change), *sender, *now)
     notices = (*mails, *audience.each_once(told))
     if by.agent:
-        # What has been sent to a customer cannot be taken back.
-        undo = () if answer and mails and not by.policy.hold_minutes else (code("undo_hint"),)
+        # What has been sent to a customer cannot be taken back; where it waits, the receipt says how to stop it.
+        undo = () if answer and mails else (code("undo_hint"),)
         notices = (*notices, receipt(by.agent, "done", (*remarks, *undo)))
     return Decision(
         reason,

@@ -158,7 +158,7 @@ async def test_a_first_mail_that_waits_is_told_of_as_one_and_can_be_stopped(room
     """Nothing leaves, the ticket it opened is closed, and whoever was given it hears of that."""
     receipt = await first_mail(room, "#assign Carl\n")
     assert f"Goes to {KARL} in 30 minutes. Reply with #undo to stop it." in receipt
-    assert "To take it back, reply with #undo." in receipt
+    assert receipt.count("#undo") == 1
     assert "Sent to" not in receipt
     assert (await room.answer(2, "#undo")).reason == "agent-undoes"
     assert [r.state for r in await room.outbox(recipient=KARL)] == ["recalled"]
