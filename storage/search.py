@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     Engine,
     Select,
@@ -43,6 +44,10 @@ from storage.tables import CHAIN, ENTRY, JOB, TICKET
 
 NEWEST = 10_000
 """Of words that stand in more entries than this only the newest are looked at."""
+FEW = 500
+"""So many rows are looked at themselves."""
+WRITTEN_OUT = 100
+"""Words a beginning is written out as, at most."""
 SLICE = 100
 """Entries indexed in one transaction where many wait."""
 FILLED = "search-filled"
@@ -54,6 +59,8 @@ MARGIN = {"sqlite": 0, "postgresql": 1000}
 """Entries before the newest that are looked at again: on PostgreSQL a lower number may be committed later."""
 _KEY = "search"
 _INDEX: Any = table("search_index", column("search_index"), column("rowid"))
+_TERMS = text("CREATE VIRTUAL TABLE IF NOT EXISTS temp.search_terms USING fts5vocab (main, search_index, row)")
+_LONGER = text("SELECT term FROM temp.search_terms WHERE term >= :first AND term < :last LIMIT :most")
 _ADD = Statement(insert(SEARCH))
 _SUBJECT = Statement(select(SEARCH.c.words).where(SEARCH.c.ticket == bindparam("number"), SEARCH.c.entry_id.is_(None)))
 _WATCHED = {ENTRY: frozenset({"kind", "body_text", "attachments", "ticket"}), TICKET: frozenset({"subject"})}
@@ -71,9 +78,12 @@ def tickets_with(
     if not terms:
         return select(SEARCH.c.ticket).where(false())
     mine = None if among is None else SEARCH.c.ticket.in_(among)
-    if connection.dialect.name == "sqlite":
+    if connection.dialect.name == "sqlite" and mine is not None and _are_few(connection, mine):
+        id = SEARCH.c.id
+        found = select(id).where(mine, *(or_(*map(_stands, some)) for some in terms))
+    elif connection.dialect.name == "sqlite":
         id = _INDEX.c.rowid
-        found = select(id).where(_INDEX.c.search_index.op("MATCH")(_fts5(terms)))
+        found = select(id).where(_INDEX.c.search_index.op("MATCH")(_fts5(connection, terms)))
         if mine is not None:
             # Plus nothing: the index is read once, and not anew for each of theirs.
             found = found.where((id + 0).in_(select(SEARCH.c.id).where(mine)))
@@ -93,9 +103,33 @@ def tickets_with(
     return hits.outerjoin(ENTRY, ENTRY.c.id == hit.c.entry_id).where(or_(hit.c.entry_id.is_(None), theirs))
 
 
-def _fts5(terms: Sequence[tuple[Term, ...]]) -> str:
-    each = (" OR ".join(f'"{t.word}"{"*" if t.begins else ""}' for t in some) for some in terms)
+def _are_few(connection: Connection, mine: ColumnElement[bool]) -> bool:
+    """Rows that are looked at one by one sooner than a word is found that stands in many others'."""
+    some = select(SEARCH.c.id).where(mine).limit(FEW + 1).subquery()
+    return int(connection.execute(select(func.count()).select_from(some)).scalar_one()) <= FEW
+
+
+def _stands(term: Term) -> ColumnElement[bool]:
+    """As the index finds it, in the words of a row."""
+    wanted = f" {term.word}" if term.begins else f" {term.word} "
+    return func.instr(" " + SEARCH.c.words + " ", wanted) > 0
+
+
+def _fts5(connection: Connection, terms: Sequence[tuple[Term, ...]]) -> str:
+    """Beginnings of words are written out: of a word FTS5 gives the newest rows at once, of a beginning it gathers all
+    there are before the first, a million where a word stands in nearly every mail."""
+    connection.execute(_TERMS)
+    each = (" OR ".join(one for term in some for one in _written_out(connection, term)) for some in terms)
     return " AND ".join(f"({one})" for one in each)
+
+
+def _written_out(connection: Connection, term: Term) -> list[str]:
+    """All words that begin so; the beginning itself, where they are many."""
+    longer = {"first": f"{term.word}\x01", "last": f"{term.word}\U0010ffff", "most": WRITTEN_OUT}
+    found = connection.execute(_LONGER, longer).scalars().all() if term.begins else ()
+    if len(found) == WRITTEN_OUT:
+        return [f'"{term.word}"*']
+    return [f'"{word}"' for word in (term.word, *found)]
 
 
 def _tsquery(terms: Sequence[tuple[Term, ...]]) -> str:

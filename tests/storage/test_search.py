@@ -224,6 +224,28 @@ def test_more_hits_than_are_looked_at(db: Database, monkeypatch: pytest.MonkeyPa
     assert numbers(db, text="common", requester=LEE.address) == [1]
 
 
+@pytest.mark.parametrize("few", [0, 500])
+def test_few_tickets_and_many_are_searched_alike(db: Database, monkeypatch: pytest.MonkeyPatch, few: int) -> None:
+    """Whether the index is asked or the words of a customer's own tickets are looked at."""
+    monkeypatch.setattr(search, "FEW", few)
+    apply(db, opening(subject="It burns", entry=draft(MAIL, attachments=(attachment("Scan.PDF"),))))
+    apply(db, opening(requester=LEE, entry=draft(MAIL)))
+    assert {asked: numbers(db, text=asked, requester=KIM.address) == [1] for asked in FOUND} == FOUND
+
+
+@pytest.mark.parametrize("most", [4, 100])
+def test_beginnings_of_many_words(db: Database, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    """Whether they are written out or are too many for that."""
+    monkeypatch.setattr(search, "WRITTEN_OUT", most)
+    for n in range(90):
+        apply(db, opening(text=f"pack{n} {'Karton' * (n == 7)}"))
+    apply(db, opening(text="pack"))
+    apply(db, opening(text="pacx zupack Großpackung"))
+    assert len(numbers(db, text="pack")) == 91
+    assert numbers(db, text="pack7 karton") == [8]
+    assert numbers(db, text="packung") == [92]
+
+
 def test_no_row_is_left_of_a_deleted_ticket(db: Database) -> None:
     """By the foreign key."""
     apply(db, opening(text="apple"))
