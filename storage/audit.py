@@ -7,28 +7,26 @@ is one snapshot, read in a stream: memory does not grow with the database.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from sqlalchemy import (
     Connection,
     Table,
     func,
-    insert,
     select,
     text,
-    update,
 )
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from gateway.errors import StorageUnavailable, StorageUnusable
+from storage import audit_since
 from storage.audit_rules import RULES, AuditRule
-from storage.audit_shape import Since
-from storage.tables import CHAIN, CONTACT, ENTRY, JOURNAL, OUTBOX, RAW
+from storage.audit_since import Since
+from storage.tables import CONTACT, ENTRY, RAW
 from storage.tx import Tx
 
 __all__ = ["EXAMPLES", "RULES", "AuditReport", "AuditRule", "Broken", "Since", "audit", "damaged", "remember", "wreck"]
 
-SEEN = "audited:"
 EXAMPLES = 20
 """Rows named per broken rule; the others are counted."""
 
@@ -50,7 +48,9 @@ class AuditReport:
     counts: dict[str, dict[str, int]]
     """Empty when the database is too damaged to count."""
     broken: tuple[Broken, ...]
-    seen: Since
+    newest: dict[str, int]
+    """By table, the newest row that was looked at."""
+    since: Since
 
 
 def unwatched(done: int, total: int) -> None:
@@ -60,42 +60,29 @@ def unwatched(done: int, total: int) -> None:
 def audit(tx: Tx, *, since_last: bool = False, progress: Progress = unwatched) -> AuditReport:
     """Look at every row. It must be all that is done in its transaction, which it begins and ends.
 
-    `since_last`: bytes, chain and sums only of what came since the last audit that found nothing. `progress` is told
-    how many of how many promises are looked at.
+    `since_last`: bytes, chain and sums only of what came since the last audit that found nothing, and of the other rows
+    only some in turn where they are many (`audit_since`). `progress` is told how many of how many promises are looked
+    at.
     """
     connection = tx.connection
     if connection.dialect.name == "postgresql":
         connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
-    since = _seen(connection, last=True) if since_last else Since()
+    since = audit_since.since_last(connection) if since_last else Since()
     broken = broken_rules(connection, since, progress)
     try:
-        counts, seen = _counts(tx), _seen(connection)
+        counts, newest = _counts(tx), audit_since.newest(connection)
     except DatabaseError as error:
         if not damaged(error):
             raise
-        counts, seen = {}, Since()
+        counts, newest = {}, {}
     # Nothing was written, and a damaged file refuses even an empty commit.
     connection.rollback()
-    return AuditReport(counts, broken, seen)
-
-
-def _seen(connection: Connection, *, last: bool = False) -> Since:
-    """The newest rows there are, or those of the last audit."""
-    found: dict[str, int] = {}
-    for table in (JOURNAL, ENTRY, OUTBOX):
-        mark = select(CHAIN.c.number).where(CHAIN.c.name == SEEN + table.name)
-        newest = mark if last else select(func.max(table.c.id))
-        found[table.name] = connection.execute(newest).scalar() or 0
-    return Since(**found)
+    return AuditReport(counts, broken, newest, since)
 
 
 def remember(tx: Tx, report: AuditReport) -> None:
     """The next audit since the last may begin where this one, which found nothing, ended."""
-    for name, count in asdict(report.seen).items():
-        row = {"name": SEEN + name, "number": count, "digest": ""}
-        known = update(CHAIN).where(CHAIN.c.name == row["name"]).values(number=count)
-        if not tx.connection.execute(known).rowcount:
-            tx.connection.execute(insert(CHAIN).values(**row))
+    audit_since.remember(tx.connection, report.newest, report.since)
 
 
 def damaged(error: BaseException) -> str:
@@ -113,7 +100,7 @@ def damaged(error: BaseException) -> str:
 def wreck(said: str) -> AuditReport:
     """The report on a database that cannot even be opened."""
     pages = next(rule for rule in RULES if rule.name == "pages")
-    return AuditReport({}, (Broken(pages, 1, (said,)),), Since())
+    return AuditReport({}, (Broken(pages, 1, (said,)),), {}, Since())
 
 
 def broken_rules(

@@ -21,13 +21,16 @@ from sqlalchemy import (
     func,
     or_,
     select,
+    text,
+    union_all,
 )
 
 from gateway.core.lifecycle import Status
 from gateway.core.reason import Reason
 from gateway.mail.message import KindName
 from storage import audit_shape, seals
-from storage.audit_shape import Since
+from storage.audit_since import Since
+from storage.conditions import OUTBOX_WAITING
 from storage.journal import HELD, PENDING, SETTLED
 from storage.outbox import OPEN, State
 from storage.tables import CHAIN, CONTACT, ENTRY, JOURNAL, MESSAGE_ID, OUTBOX, RAW, TICKET, metadata
@@ -97,13 +100,17 @@ class AuditRule:
     """One sentence for each row that breaks the promise."""
 
 
-def _rows(table: Table, sentence: str, *where: ColumnElement[bool]) -> Find:
-    """The rows a condition picks, each put into a sentence that names some of its columns."""
+def _rows(table: Table, sentence: str, *where: ColumnElement[bool], waiting: bool = False) -> Find:
+    """The rows a condition picks, each put into a sentence that names some of its columns.
+
+    `waiting`: of mails that are not settled. They are few, and all are looked at each time.
+    """
     names = [name for _, name, _, _ in Formatter().parse(sentence) if name]
     statement = select(*(table.c[name] for name in names)).where(*where)
 
     def find(connection: Connection, since: Since) -> Iterator[str]:
-        for row in connection.execute(statement, execution_options=_STREAM):
+        some = statement.where(_UNSETTLED if waiting else since.rows(table))
+        for row in connection.execute(some, execution_options=_STREAM):
             yield sentence.format_map(row._mapping)
 
     return find
@@ -115,7 +122,7 @@ def _unheard(connection: Connection, since: Since) -> Iterator[str]:
     told = exists().where(OUTBOX.c.journal_id == JOURNAL.c.id)
     by_right = JOURNAL.c.reason.in_(sorted(UNHEARD_BY_RIGHT))
     statement = select(JOURNAL.c.id, JOURNAL.c.reason, JOURNAL.c.why).where(
-        _SETTLED, _NOT_ERASED, JOURNAL.c.source != "import", ~by_right, ~shown, ~told
+        _SETTLED, _NOT_ERASED, JOURNAL.c.source != "import", ~by_right, ~shown, ~told, since.rows(JOURNAL)
     )
     for id, reason, why in connection.execute(statement, execution_options=_STREAM):
         # Its first line is the kind, as the flow wrote it down.
@@ -125,8 +132,8 @@ def _unheard(connection: Connection, since: Since) -> Iterator[str]:
 
 def _altered_bytes(connection: Connection, since: Since) -> Iterator[str]:
     kept = select(RAW.c.sha256, RAW.c.size).where(RAW.c.data.is_not(None))
-    if since.journal:
-        kept = kept.where(RAW.c.sha256.in_(select(JOURNAL.c.sha256).where(JOURNAL.c.id > since.journal)))
+    if new := since.after(JOURNAL):
+        kept = kept.where(RAW.c.sha256.in_(select(JOURNAL.c.sha256).where(JOURNAL.c.id > new)))
     for sha256, size in connection.execute(kept, execution_options=_STREAM):
         # One mail at a time, in pieces: neither many nor one that was tampered with fills the memory.
         packed = connection.execute(select(RAW.c.data).where(RAW.c.sha256 == sha256)).scalar_one()
@@ -143,9 +150,10 @@ def _altered_bytes(connection: Connection, since: Since) -> Iterator[str]:
 
 
 def _unreadable_mails(connection: Connection, since: Since) -> Iterator[str]:
-    waits = OUTBOX.c.state.in_(OPEN)
-    new = and_(OUTBOX.c.id > since.outbox, OUTBOX.c.data.is_not(None))
-    for (id,) in connection.execute(select(OUTBOX.c.id).where(or_(waits, new)), execution_options=_STREAM):
+    # Two questions, for each has an index of its own.
+    new = and_(OUTBOX.c.id > since.after(OUTBOX), OUTBOX.c.data.is_not(None), OUTBOX.c.state.not_in(OPEN))
+    ids = union_all(select(OUTBOX.c.id).where(_WAITS), select(OUTBOX.c.id).where(new))
+    for (id,) in connection.execute(ids, execution_options=_STREAM):
         packed = connection.execute(select(OUTBOX.c.data).where(OUTBOX.c.id == id)).scalar_one()
         if packed is None:
             yield f"outbox entry {id} waits and has no text"
@@ -158,7 +166,7 @@ def _unreadable_mails(connection: Connection, since: Since) -> Iterator[str]:
 
 
 def _missing_files(connection: Connection, since: Since) -> Iterator[str]:
-    statement = select(OUTBOX.c.id, OUTBOX.c.files).where(OUTBOX.c.state.in_(OPEN))
+    statement = select(OUTBOX.c.id, OUTBOX.c.files).where(_WAITS)
     for id, files in connection.execute(statement, execution_options=_STREAM):
         for file in files:
             there = select(RAW.c.size).where(RAW.c.sha256 == file["raw"], RAW.c.data.is_not(None))
@@ -174,12 +182,14 @@ def _unpacked(packed: bytes) -> Iterator[bytes]:
 
 def _shared_message_ids(connection: Connection, since: Since) -> Iterator[str]:
     twice = select(OUTBOX.c.message_id).group_by(OUTBOX.c.message_id).having(func.count() > 1)
+    if since.newest:
+        twice = twice.where(OUTBOX.c.message_id.in_(select(OUTBOX.c.message_id).where(since.rows(OUTBOX))))
     for (message_id,) in connection.execute(twice, execution_options=_STREAM):
         yield f"more than one mail of ours is <{message_id}>"
 
 
 @cache
-def _references() -> list[tuple[str, str, Select[Any]]]:
+def _references() -> list[tuple[Table, str, Select[Any]]]:
     """Table, column, and the rows of it that name one which is not there."""
     found = []
     for table in metadata.sorted_tables:
@@ -189,26 +199,26 @@ def _references() -> list[tuple[str, str, Select[Any]]]:
             other = foreign.column.table.alias("other")
             target = other.c[foreign.column.name]
             missing = and_(foreign.parent.is_not(None), ~exists().where(target == foreign.parent))
-            found.append((table.name, foreign.parent.name, select(key, foreign.parent).where(missing)))
+            found.append((table, foreign.parent.name, select(key, foreign.parent).where(missing)))
     return found
 
 
 def _broken_references(connection: Connection, since: Since) -> Iterator[str]:
     for table, column, statement in _references():
-        for id, value in connection.execute(statement, execution_options=_STREAM):
-            yield f"{table} {id}: its {column} is {value}, and there is none such"
+        for id, value in connection.execute(statement.where(since.rows(table)), execution_options=_STREAM):
+            yield f"{table.name} {id}: its {column} is {value}, and there is none such"
 
 
 def _broken_chain(connection: Connection, since: Since) -> Iterator[str]:
-    yield from seals.walk(connection, since.journal)
+    yield from seals.walk(connection, since.after(JOURNAL))
 
 
 def _wrong_sums(connection: Connection, since: Since) -> Iterator[str]:
     rows = select(TICKET.c.number, TICKET.c.sum).order_by(TICKET.c.number).limit(seals.BATCH)
-    if since.journal:
+    if since.newest:
         lately = [
-            select(table.c.ticket).where(table.c.id > newest, table.c.ticket.is_not(None))
-            for table, newest in ((ENTRY, since.entry), (OUTBOX, since.outbox))
+            select(table.c.ticket).where(table.c.id > since.after(table), table.c.ticket.is_not(None))
+            for table in (ENTRY, OUTBOX)
         ]
         rows = rows.where(TICKET.c.number.in_(lately[0].union(lately[1])))
     after = 0
@@ -229,6 +239,9 @@ def _more_gone(connection: Connection, since: Since) -> Iterator[str]:
 
 
 _SETTLED = JOURNAL.c.state == SETTLED
+_UNSETTLED = text("journal.state <> 'settled'")
+"""As the index over them says it."""
+_WAITS = and_(OUTBOX.c.state.in_(OPEN), text(f"outbox.{OUTBOX_WAITING}"))
 _NOT_ERASED = JOURNAL.c.erased_at.is_(None)
 _HAS_BYTES = exists().where(RAW.c.sha256 == JOURNAL.c.sha256, RAW.c.data.is_not(None))
 _OF_ERASED_MAIL = exists().where(JOURNAL.c.id == ENTRY.c.journal_id, JOURNAL.c.erased_at.is_not(None))
@@ -254,7 +267,7 @@ RULES: tuple[AuditRule, ...] = (
     AuditRule(
         "held-cause",
         "Every held mail has a cause.",
-        _rows(JOURNAL, "journal entry {id} has none", JOURNAL.c.state == HELD, JOURNAL.c.cause == ""),
+        _rows(JOURNAL, "journal entry {id} has none", JOURNAL.c.state == HELD, JOURNAL.c.cause == "", waiting=True),
     ),
     AuditRule("heard", "Every mail that reads like a person's reached somebody.", _unheard),
     AuditRule(
@@ -297,7 +310,7 @@ RULES: tuple[AuditRule, ...] = (
     AuditRule(
         "waiting-bytes",
         "Every mail that is pending or held has its bytes.",
-        _rows(JOURNAL, "journal entry {id} is {state} and has none", JOURNAL.c.state != SETTLED, ~_HAS_BYTES),
+        _rows(JOURNAL, "journal entry {id} is {state} and has none", ~_HAS_BYTES, waiting=True),
     ),
     AuditRule(
         "settled-bytes",
@@ -387,6 +400,7 @@ RULES: tuple[AuditRule, ...] = (
             "journal entry {id} is pending and was settled at {settled_at}",
             JOURNAL.c.state == PENDING,
             or_(JOURNAL.c.settled_at.is_not(None), JOURNAL.c.reason != ""),
+            waiting=True,
         ),
     ),
     AuditRule(

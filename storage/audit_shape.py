@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import Connection, exists, or_, select, text
 
 from gateway.core.ticket import EntryKind
 from storage import search, search_index
+from storage.audit_since import Since
 from storage.search_index import SEARCH
 from storage.tables import ENTRY, metadata
 
 _STREAM = {"yield_per": 500, "stream_results": True}
-
-
-@dataclass(frozen=True, slots=True)
-class Since:
-    """The newest rows an audit saw; the next may begin behind them."""
-
-    journal: int = 0
-    entry: int = 0
-    outbox: int = 0
 
 
 _MADE = {
@@ -52,7 +43,7 @@ def unsearchable(connection: Connection, since: Since) -> Iterator[str]:
     upto, older = search.filled(connection), search.filled(connection, search.BEFORE)
     bare = (
         select(ENTRY.c.id, ENTRY.c.ticket)
-        .where(ENTRY.c.kind == EntryKind.CORRESPONDENCE.value, ENTRY.c.id > since.entry)
+        .where(ENTRY.c.kind == EntryKind.CORRESPONDENCE.value, since.rows(ENTRY))
         .where(or_(ENTRY.c.id <= upto, ENTRY.c.id > older))
         .where(~exists().where(SEARCH.c.entry_id == ENTRY.c.id))
     )
@@ -61,7 +52,7 @@ def unsearchable(connection: Connection, since: Since) -> Iterator[str]:
 
 
 def damaged_pages(connection: Connection, since: Since) -> Iterator[str]:
-    if connection.dialect.name == "sqlite" and not since.journal:
+    if connection.dialect.name == "sqlite" and not since.newest:
         file = next((row[2] for row in connection.execute(text("PRAGMA database_list")) if row[1] == "main"), "")
         page = int(connection.execute(text("PRAGMA page_size")).scalar_one())
         if file and (size := Path(file).stat().st_size) % page:

@@ -9,7 +9,8 @@ from gateway.errors import StorageUnavailable
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--since-last", action="store_true", help="bytes, chain and sums only of what is new")
+    new = "bytes, chain and sums only of what is new; of many older rows some in turn"
+    parser.add_argument("--since-last", action="store_true", help=new)
     parser.add_argument("--json", action="store_true", help="for programs")
 
 

@@ -12,6 +12,8 @@ from sqlalchemy import event
 from gateway.core.clock import Steps
 from gateway.core.lifecycle import Status
 from gateway.core.reason import QUIET
+from storage import audit_since
+from storage.audit import broken_rules
 from storage.database import Database
 from storage.erasure.retention import Mode, Retention
 from storage.erasure.steps import Erasure
@@ -146,6 +148,18 @@ def test_what_is_sorted_is_narrow(database: Database, name: str) -> None:
     """Of thousands of tickets in a state the rows themselves are read only where they are shown."""
     (of_state,) = (line for line in plan(database, ASKED[name]) if "ix_ticket_status" in line)
     assert "USING COVERING INDEX" in of_state
+
+
+def test_an_audit_since_the_last_goes_through_no_table(database: Database) -> None:
+    """But for one count of what has no bytes, and for sessions, which end by themselves."""
+
+    def seen(tx: Tx) -> None:
+        numbers = dict.fromkeys(audit_since.newest(tx.connection), 10**6)
+        audit_since.remember(tx.connection, numbers, audit_since.Since())
+
+    database.write_now(seen)
+    found = plan(database, lambda tx: broken_rules(tx.connection, audit_since.since_last(tx.connection)))
+    assert sorted(scans(found)) == ["SCAN raw", "SCAN session"]
 
 
 @pytest.mark.parametrize("name", COUNTED)
