@@ -46,7 +46,7 @@ Progress = Callable[[int, int], None]
 @dataclass(frozen=True, slots=True)
 class AuditReport:
     counts: dict[str, dict[str, int]]
-    """Empty when the database is too damaged to count."""
+    """Empty when nobody asked, and when the database is too damaged to count."""
     broken: tuple[Broken, ...]
     newest: dict[str, int]
     """By table, the newest row that was looked at."""
@@ -57,12 +57,12 @@ def unwatched(done: int, total: int) -> None:
     """Nobody looks."""
 
 
-def audit(tx: Tx, *, since_last: bool = False, progress: Progress = unwatched) -> AuditReport:
+def audit(tx: Tx, *, since_last: bool = False, counted: bool = True, progress: Progress = unwatched) -> AuditReport:
     """Look at every row. It must be all that is done in its transaction, which it begins and ends.
 
     `since_last`: bytes, chain and sums only of what came since the last audit that found nothing, and of the other rows
-    only some in turn where they are many (`audit_since`). `progress` is told how many of how many promises are looked
-    at.
+    only some in turn where they are many (`audit_since`). `counted`: say how many rows there are, too. `progress` is
+    told how many of how many promises are looked at.
     """
     connection = tx.connection
     if connection.dialect.name == "postgresql":
@@ -70,7 +70,7 @@ def audit(tx: Tx, *, since_last: bool = False, progress: Progress = unwatched) -
     since = audit_since.since_last(connection) if since_last else Since()
     broken = broken_rules(connection, since, progress)
     try:
-        counts, newest = _counts(tx), audit_since.newest(connection)
+        counts, newest = _counts(tx) if counted else {}, audit_since.newest(connection)
     except DatabaseError as error:
         if not damaged(error):
             raise

@@ -232,7 +232,9 @@ def _wrong_sums(connection: Connection, since: Since) -> Iterator[str]:
 
 
 def _more_gone(connection: Connection, since: Since) -> Iterator[str]:
-    there = connection.execute(select(func.count()).where(RAW.c.data.is_(None))).scalar_one()
+    # By indexes: to look at each mail reads the file from end to end.
+    kept = connection.execute(select(func.count()).select_from(RAW).where(RAW.c.data.is_not(None))).scalar_one()
+    there = connection.execute(select(func.count()).select_from(RAW)).scalar_one() - kept
     known = connection.execute(select(CHAIN.c.number).where(CHAIN.c.name == seals.GONE)).scalar() or 0
     if there > known:
         yield f"{there} mails have no bytes, and retention and erasure took those of {known}"

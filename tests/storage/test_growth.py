@@ -151,7 +151,7 @@ def test_what_is_sorted_is_narrow(database: Database, name: str) -> None:
 
 
 def test_an_audit_since_the_last_goes_through_no_table(database: Database) -> None:
-    """But for one count of what has no bytes, and for sessions, which end by themselves."""
+    """But for a count of mails by their indexes, and for sessions, which end by themselves."""
 
     def seen(tx: Tx) -> None:
         numbers = dict.fromkeys(audit_since.newest(tx.connection), 10**6)
@@ -159,7 +159,9 @@ def test_an_audit_since_the_last_goes_through_no_table(database: Database) -> No
 
     database.write_now(seen)
     found = plan(database, lambda tx: broken_rules(tx.connection, audit_since.since_last(tx.connection)))
-    assert sorted(scans(found)) == ["SCAN raw", "SCAN session"]
+    # An index of some is enough to count what it has: SQLite calls it no covering one, and reads no row.
+    wide = [line for line in scans(found) if "COVERING" not in line and line != "SCAN raw USING INDEX ix_raw_kept"]
+    assert wide == ["SCAN session"]
 
 
 @pytest.mark.parametrize("name", COUNTED)
