@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from gateway.cli import show
 from gateway.core.case import Case
 from gateway.core.decision import Decision
-from gateway.core.orders import sentence
 from gateway.core.proof import trusted_results
+from gateway.core.reason import sentence
 from gateway.core.sentences import text_of
 from gateway.core.thread import Key
 from gateway.core.ticket import Evidence

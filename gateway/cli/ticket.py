@@ -11,8 +11,9 @@ import re
 from typing import TYPE_CHECKING
 
 from gateway.cli.words import count
-from gateway.core.commands import TICKET, status_words
 from gateway.core.lifecycle import Status
+from gateway.core.status_words import status_words
+from gateway.core.token import AS_WRITTEN
 
 if TYPE_CHECKING:
     from gateway.core.ticket import Ticket
@@ -196,7 +197,7 @@ def _show(args: argparse.Namespace) -> int:
 
 
 def _number(word: str) -> int:
-    found = TICKET.fullmatch(word)
+    found = AS_WRITTEN.fullmatch(word)
     if not found:
         raise argparse.ArgumentTypeError(f"{word!r} is no ticket number; write it as 1042 or RD-1042-7KQ4TN")
     return count(found[1])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gateway.config.core_policy import policy
 from gateway.config.rules import check_rules
 from gateway.config.settings import BoardSettings, ImapSettings, SendSettings, Settings, host_and_port, loopback_of
-from gateway.core.commands import status_words
+from gateway.core.status_words import status_words
 from gateway.core.token import Keys
 from gateway.mail.message import address_key
 

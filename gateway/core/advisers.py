@@ -15,7 +15,7 @@ from gateway.core.commands import Order
 from gateway.core.decision import Decision, EntryDraft, Joined, Why
 from gateway.core.notice import AttachedFile, Audience, Notice, NoticeRequest
 from gateway.core.policy import Policy
-from gateway.core.reason import Reason
+from gateway.core.reason import Reason, sentence
 from gateway.core.thread import leads_to
 from gateway.core.ticket import Entry, EntryKind, Role, Ticket
 from gateway.mail.message import Address
@@ -63,7 +63,7 @@ def decide(case: Case) -> Decision:
         raise ValueError("the mail is no adviser's")
     remark = code("adviser_wrote", case.author.address)
     why = Why(
-        attach=f"as a comment: {orders.sentence(Reason.ADVISER)}",
+        attach=f"as a comment: {sentence(Reason.ADVISER)}",
         reopen="no: no customer wrote it",
         acknowledge="no: no customer wrote it",
         notify="yes: an answer to an agent",
@@ -142,7 +142,7 @@ def ask(
     return replace(
         noted,
         reason=Reason.AGENT_ASKED,
-        why=replace(noted.why, attach=f"as a comment: {orders.sentence(Reason.AGENT_ASKED)} Proof: {proof}."),
+        why=replace(noted.why, attach=f"as a comment: {sentence(Reason.AGENT_ASKED)} Proof: {proof}."),
         change=replace(noted.change, joined=(*noted.change.joined, *new)),
         notices=(NoticeRequest(Notice.REPLY, whom, Audience.ADVISER), *notices),
         text=entry.body_text,

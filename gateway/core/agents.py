@@ -28,7 +28,7 @@ from gateway.core.agent_mail import AgentCase
 from gateway.core.case import Case
 from gateway.core.decision import Decision, Doubt, Joined, Why
 from gateway.core.notice import Notice, fitting
-from gateway.core.reason import Reason
+from gateway.core.reason import Reason, sentence
 from gateway.core.refusal import (
     PACE,
     about_drafts,
@@ -340,7 +340,7 @@ def _unproven(on: AgentCase) -> Decision:
 
 
 def _held(on: AgentCase) -> Decision:
-    why = Why(attach="no: " + orders.sentence(Reason.AGENT_BREATHLESS), acknowledge="no: a receipt would be answered")
+    why = Why(attach="no: " + sentence(Reason.AGENT_BREATHLESS), acknowledge="no: a receipt would be answered")
     return Decision(Reason.AGENT_BREATHLESS, why, hold=_too_fast(on))
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gateway.core.commands import Command, Order
 from gateway.core.decision import Decision, Why
 from gateway.core.policy import Policy, plain_address
 from gateway.core.reason import Reason
@@ -19,6 +18,7 @@ from gateway.mail.sentence import code
 if TYPE_CHECKING:
     # A command that looks into the database needs nothing of how mail is read.
     from gateway.core.case import Case
+    from gateway.core.commands import Command, Order
 
 PROVIDERS = frozenset(
     (

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 
-from gateway.core import audience, orders, parking
+from gateway.core import audience, parking
 from gateway.core.decision import Change, Decision, Why
 from gateway.core.lifecycle import Move, Status, transition
 from gateway.core.notice import Audience, Notice, NoticeRequest
 from gateway.core.policy import Policy
-from gateway.core.reason import Reason
+from gateway.core.reason import Reason, sentence
 from gateway.core.ticket import EntryKind, Role, Ticket
 from gateway.mail.sentence import code
 
@@ -122,7 +122,7 @@ def _after(since: datetime, days: int, policy: Policy) -> datetime:
 
 
 def _mail(ticket: Ticket, notice: Notice, reason: Reason, change: Change, *events: str) -> Decision:
-    why = Why(attach="yes: " + orders.sentence(reason), notify="no: the customer is told")
+    why = Why(attach="yes: " + sentence(reason), notify="no: the customer is told")
     told = (NoticeRequest(notice, ticket.requester, Audience.CUSTOMER),)
     return Decision(reason, why, ticket=ticket.number, change=change, events=events, notices=told)
 
@@ -142,7 +142,7 @@ def _target(ticket: Ticket, policy: Policy, now: datetime) -> Decision | None:
         return None
     return Decision(
         Reason.CLOCK_TARGET,
-        Why(attach="yes: " + orders.sentence(Reason.CLOCK_TARGET), notify="yes: an answer is due"),
+        Why(attach="yes: " + sentence(Reason.CLOCK_TARGET), notify="yes: an answer is due"),
         ticket=ticket.number,
         change=Change(target=state),
         events=(code(headline),),

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from gateway import texts
 from gateway.core import clothes, tags
 from gateway.core.labels import SUBJECTS
-from gateway.core.lifecycle import Status, agent_label
+from gateway.core.lifecycle import Status
 from gateway.core.notice import Notice
+from gateway.core.status_words import status_words
+from gateway.core.token import AS_WRITTEN
 from gateway.core.verbs import FORMS, VERBS, Verb, aliases, verb_of
 from gateway.mail.sentence import code
 from gateway.mail.subject import base_subject
@@ -24,40 +26,6 @@ from gateway.texts import Catalogs, mark_in
 
 _SILENT = mark_in("command", "silent|silently|quietly")
 """Beside `#close`: the customer gets no mail of it."""
-
-_STATUS_WORDS: dict[Status, str] = {
-    Status.NEW: mark_in("status", "new"),
-    Status.WAITING_ON_US: mark_in("status", "waiting on us|us|open"),
-    Status.WAITING_ON_CONTACT: mark_in("status", "waiting on contact|waiting on customer|contact|customer|waiting"),
-    Status.SOLVED: mark_in("status", "solved"),
-    Status.CLOSED: mark_in("status", "closed"),
-}
-
-
-def status_words() -> Mapping[str, Status]:
-    """How agents may call our own statuses, in every language."""
-    return _status_words(texts.catalogs())
-
-
-def status_called(name: str, language: str) -> str:
-    """How who reads a language may call one of our statuses behind `#status`; a name of the site's stays as it is."""
-    status = next((s for s in _STATUS_WORDS if s.value == name.replace(" ", "_")), None)
-    if status is None:
-        return name
-    word, label = texts.catalog(language).words_in("status", _STATUS_WORDS[status])[0], agent_label(status, language)
-    # Words are kept in small letters, and in German a customer has a large one.
-    shown = label[0].lower() + label[1:].partition(" (")[0]
-    return shown if shown.casefold() == word else word
-
-
-@lru_cache(maxsize=1)
-def _status_words(catalogs: Catalogs) -> dict[str, Status]:
-    found: dict[str, Status] = {}
-    for words in catalogs.every():
-        for status, message in _STATUS_WORDS.items():
-            for word in words.words_in("status", message):
-                found.setdefault(word, status)
-    return found
 
 
 @lru_cache(maxsize=1)
@@ -102,8 +70,6 @@ class Order:
 _LINE = re.compile(r"#\s?([^\W\d_][\w-]*)\s*:?\s*(.*)", re.S)
 _ADDRESS = re.compile(r"[^\s<>@,;]+@[^\s<>@,;]+")
 _DOMAIN = re.compile(r"(?:[\w-]+\.)+[\w-]{2,}")
-TICKET = re.compile(r"(?:#\s*|[A-Za-z][A-Za-z0-9]{0,9}-)?([0-9]{1,12})(?:-[0-9A-Za-z]{6})?")
-"""A ticket as people name it: 1042, #1042, or the reference RD-1042-7KQ4TN."""
 
 
 def read(text: str, languages: Sequence[str] = ("en", "de"), statuses: Sequence[str] = ()) -> Order:
@@ -219,7 +185,7 @@ def _words_needed(verb: Verb, argument: str, *_: Sequence[str]) -> Command | str
 
 
 def _number(verb: Verb, argument: str, *_: Sequence[str]) -> Command | str:
-    found = TICKET.fullmatch(argument.strip("[]. "))
+    found = AS_WRITTEN.fullmatch(argument.strip("[]. "))
     if found and 0 < int(found[1]) < 10**9:
         return Command(verb, str(int(found[1])))
     return code("needs_number", FORMS[verb], f"#{verb.value}")
@@ -237,7 +203,7 @@ def _address(verb: Verb, argument: str, *_: Sequence[str]) -> Command | str:
 def _address_and_number(verb: Verb, argument: str, *rest: Sequence[str]) -> Command | str:
     """`ADDRESS #N`: somebody, and the ticket whose customer they belong to."""
     whom, _, last = argument.strip("[]. ").rpartition(" ")
-    number = TICKET.fullmatch(last) if whom else None
+    number = AS_WRITTEN.fullmatch(last) if whom else None
     found = _address(verb, whom if number else argument, *rest)
     if number is None or isinstance(found, str):
         return found

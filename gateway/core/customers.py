@@ -12,7 +12,6 @@ from gateway.core import (
     draft,
     language,
     machines,
-    orders,
     overtaken,
     second_address,
     sharing,
@@ -26,7 +25,7 @@ from gateway.core.decision import Act, Change, Decision, Joined, NewTicket, Why
 from gateway.core.lifecycle import Move, Status, transition
 from gateway.core.notice import Audience, Notice, NoticeRequest
 from gateway.core.policy import Agent, Mailbox, Policy
-from gateway.core.reason import Reason
+from gateway.core.reason import Reason, sentence
 from gateway.core.roles import is_role
 from gateway.core.thread import Match
 from gateway.core.ticket import EntryKind, Evidence, Role, Ticket
@@ -317,7 +316,7 @@ def _new(case: Case, reason: Reason, links: tuple[tuple[str, int], ...], subject
     spoken, known_by = language.of_mail(case.message, box, case.policy)
     in_it = f"; the ticket is in {spoken!r}, by {known_by}" if spoken not in ("", box.language) else ""
     why = Why(
-        attach="no: " + orders.sentence(reason),
+        attach="no: " + sentence(reason),
         reopen="no: a new ticket instead" if links else "",
         acknowledge=f"no: {no_answer}" if no_answer else f"yes: a human's first mail{in_it}",
         notify="no: the operator is told instead" if flood else "yes: a new request",
@@ -424,7 +423,7 @@ def close_by_requester(ticket: Ticket, policy: Policy, reason: Reason, how: str)
     return Decision(
         reason,
         Why(
-            attach="yes: " + orders.sentence(reason),
+            attach="yes: " + sentence(reason),
             reopen="no: it asks for closing",
             notify="yes: the requester closed it",
         ),

@@ -14,7 +14,7 @@ from gateway.core.commands import Order
 from gateway.core.decision import AWAKE, Act, Change, Decision, Joined, Moved, NewTicket, SamePerson, Snooze, Undo, Why
 from gateway.core.lifecycle import Status
 from gateway.core.notice import Audience, Notice, NoticeRequest
-from gateway.core.reason import Reason
+from gateway.core.reason import Reason, sentence
 from gateway.core.ticket import Entry, EntryKind, Ticket
 from gateway.mail.message import Address
 from gateway.mail.sentence import code
@@ -37,7 +37,7 @@ def split(by: orders.OrderContext, parent: Entry, subject: str, order: Order | N
     return Decision(
         Reason.AGENT_COMMAND,
         Why(
-            attach="no: " + orders.sentence(Reason.AGENT_COMMAND),
+            attach="no: " + sentence(Reason.AGENT_COMMAND),
             acknowledge="yes: the number is new to its author",
             notify="yes: who had the ticket, and who has the new one" if told else "no: an agent did it",
         ),
@@ -170,7 +170,7 @@ def _moved(
     return Decision(
         Reason.AGENT_COMMAND,
         Why(
-            attach="yes: " + orders.sentence(Reason.AGENT_COMMAND),
+            attach="yes: " + sentence(Reason.AGENT_COMMAND),
             notify="yes: who had either ticket" if told else "no: an agent did it",
         ),
         ticket=into.number,
@@ -221,7 +221,7 @@ def undo(by: orders.OrderContext, done: Act, source: Ticket | None = None) -> De
     return Decision(
         Reason.AGENT_UNDOES,
         Why(
-            attach="yes: " + orders.sentence(Reason.AGENT_UNDOES),
+            attach="yes: " + sentence(Reason.AGENT_UNDOES),
             notify="yes: whom it concerns" if colleagues else "no: an agent did it",
         ),
         ticket=ticket.number,

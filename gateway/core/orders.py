@@ -15,7 +15,7 @@ from gateway.core.decision import AWAKE, Change, Decision, EntryDraft, Joined, N
 from gateway.core.lifecycle import Move, Status, move_to, transition
 from gateway.core.notice import AttachedFile, Audience, Notice, NoticeRequest
 from gateway.core.policy import Agent, Policy
-from gateway.core.reason import SENTENCES, Reason
+from gateway.core.reason import Reason, sentence
 from gateway.core.roles import is_role
 from gateway.core.sentences import ANSWER
 from gateway.core.ticket import Ticket
@@ -27,10 +27,6 @@ from gateway.texts import mark_in
 NO_ORDER = Order()
 _NOBODY = mark_in("command", "nobody|none")
 _ME = mark_in("command", "me")
-
-
-def sentence(reason: Reason) -> str:
-    return SENTENCES[reason]
 
 
 def receipt(agent: Agent, headline: str, remarks: tuple[str, ...]) -> NoticeRequest:

@@ -11,7 +11,7 @@ from gateway.core.decision import AWAKE, Change, Decision, Snooze, Why
 from gateway.core.hours import Hours
 from gateway.core.notice import Notice
 from gateway.core.policy import Agent, Policy
-from gateway.core.reason import SENTENCES, Reason
+from gateway.core.reason import Reason, sentence
 from gateway.core.ticket import Role, Ticket
 from gateway.mail.sentence import code
 from gateway.texts import mark_in
@@ -49,7 +49,7 @@ def due(ticket: Ticket, policy: Policy, now: datetime) -> Decision | None:
         return None
     return Decision(
         Reason.CLOCK_WAKES,
-        Why(attach="yes: " + SENTENCES[Reason.CLOCK_WAKES], notify="yes: it is time"),
+        Why(attach="yes: " + sentence(Reason.CLOCK_WAKES), notify="yes: it is time"),
         ticket=ticket.number,
         change=Change(snooze=AWAKE),
         events=(code("snooze_over"),),

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
 
-from gateway.core import audience, orders
+from gateway.core import audience
 from gateway.core.decision import Change, Decision, Why
 from gateway.core.lifecycle import Status
 from gateway.core.notice import Audience, Notice, NoticeRequest
 from gateway.core.policy import Policy
-from gateway.core.reason import Reason
+from gateway.core.reason import Reason, sentence
 from gateway.core.roles import is_role
 from gateway.core.ticket import Ticket
 from gateway.mail.sentence import code
@@ -84,7 +84,7 @@ def ask(ticket: Ticket, first: str, asked_at: datetime | None, policy: Policy, n
         return None
     return Decision(
         Reason.RATING_ASKED,
-        Why(attach="yes: " + orders.sentence(Reason.RATING_ASKED), notify="no: the customer is asked"),
+        Why(attach="yes: " + sentence(Reason.RATING_ASKED), notify="no: the customer is asked"),
         ticket=ticket.number,
         change=Change(),
         events=(code("rating_asked"),),
@@ -101,7 +101,7 @@ def rated(ticket: Ticket, before: CustomerRating, value: int, comment: str, poli
         told = audience.tell("rated_bad", policy, ticket, remarks=said)
     return Decision(
         Reason.RATED,
-        Why(attach="yes: " + orders.sentence(Reason.RATED), notify="yes: it is a bad one" if told else "no"),
+        Why(attach="yes: " + sentence(Reason.RATED), notify="yes: it is a bad one" if told else "no"),
         ticket=ticket.number,
         # The comment is not repeated here: it is the customer's, and goes with them.
         events=(code("rated", word(before.scale, value)),) if value != before.value or not before.answered else (),

@@ -160,3 +160,8 @@ QUIET = frozenset(
     }
 )
 """What is folded, or settled without a ticket, as a machine's or by a rule; the digest counts it."""
+
+
+def sentence(reason: Reason) -> str:
+    """What a decision's record says for it."""
+    return SENTENCES[reason]

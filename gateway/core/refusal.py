@@ -27,7 +27,7 @@ from gateway.core.commands import PEOPLE, Order
 from gateway.core.decision import Decision, Doubt, Draft, NewDraft, Why
 from gateway.core.notice import Notice
 from gateway.core.policy import Agent
-from gateway.core.reason import Reason
+from gateway.core.reason import Reason, sentence
 from gateway.core.thread import leads_to
 from gateway.core.ticket import EntryKind, Role, Ticket
 from gateway.core.verbs import Verb
@@ -62,7 +62,7 @@ def refuse(
 ) -> Decision:
     """Nothing is done; the agent reads why in the receipt. Words and files are kept as a draft, unless `doubt` is
     None."""
-    why = Why(attach="no: " + orders.sentence(reason), acknowledge="no: the agent gets a receipt")
+    why = Why(attach="no: " + sentence(reason), acknowledge="no: the agent gets a receipt")
     if on.ticket.number:
         why = Why(why.attach, "no: nothing was done", why.acknowledge, "no: nothing was done")
     keep = NewDraft(address_key(on.agent.address), doubt) if doubt and says_something(on.case) else None
@@ -264,7 +264,7 @@ def other_account(case: Case) -> Decision:
         return held
     leads = audience.tell("other_account", case.policy, ticket, remarks=(remark,), but=agent) if held.notices else ()
     entry = draft.entry(case, EntryKind.COMMENT, Role.STRANGER, Reason.AGENT_HELD_BACK, remarks=(remark,))
-    why = replace(held.why, attach="as a comment: " + orders.sentence(Reason.AGENT_HELD_BACK), notify="yes: the leads")
+    why = replace(held.why, attach="as a comment: " + sentence(Reason.AGENT_HELD_BACK), notify="yes: the leads")
     return replace(held, why=why, entry=entry, notices=(*held.notices, *leads))
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from gateway.core.commands import Order
 from gateway.core.decision import Decision, Namesake, SamePerson
 from gateway.core.notice import Audience, NoticeRequest
 from gateway.core.policy import Policy
@@ -19,6 +19,9 @@ from gateway.core.ticket import Participant, Ticket
 from gateway.core.verbs import Verb
 from gateway.mail.message import Address, address_key
 from gateway.mail.sentence import SEPARATOR, code
+
+if TYPE_CHECKING:
+    from gateway.core.commands import Order
 
 NAMING = (Verb.ALIAS, Verb.UNALIAS, Verb.REQUESTER, Verb.ASK)
 """Orders that may name a person's further address, first of all."""

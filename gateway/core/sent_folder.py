@@ -10,7 +10,7 @@ from gateway.core import advisers, audience, draft, orders
 from gateway.core.case import Case
 from gateway.core.decision import Change, Decision, EntryDraft, Joined, Why
 from gateway.core.lifecycle import Move, transition
-from gateway.core.reason import Reason
+from gateway.core.reason import Reason, sentence
 from gateway.core.roles import is_role
 from gateway.core.ticket import EntryKind, Role, Ticket
 from gateway.mail.message import Address
@@ -62,7 +62,7 @@ def _answer(case: Case, ticket: Ticket, written_to: dict[str, Address]) -> Decis
     return Decision(
         Reason.SENT_AROUND,
         Why(
-            attach=f"yes: {orders.sentence(Reason.SENT_AROUND)}",
+            attach=f"yes: {sentence(Reason.SENT_AROUND)}",
             reopen=f"status: {ticket.status.value} → {transition(ticket.status, move).value}",
             acknowledge=_NOT_SENT,
             notify="yes: who follows" if told else "no: somebody of ours wrote it",

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 
 from gateway import texts
 from gateway.core import invitation
-from gateway.core.commands import status_called
 from gateway.core.lifecycle import Status, agent_label
+from gateway.core.status_words import status_called
 from gateway.core.verbs import in_words_of
 from gateway.mail.sentence import SEPARATOR
 from gateway.texts import mark as _

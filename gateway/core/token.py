@@ -22,6 +22,9 @@ from itsdangerous.encoding import base64_decode, base64_encode
 ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 """32 signs that are not mistaken for one another when read aloud or copied by hand."""
 
+AS_WRITTEN = re.compile(r"(?:#\s*|[A-Za-z][A-Za-z0-9]{0,9}-)?([0-9]{1,12})(?:-[0-9A-Za-z]{6})?")
+"""A ticket as people name it: 1042, #1042, or the reference RD-1042-7KQ4TN; it proves nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class Keys:

@@ -9,19 +9,17 @@ from hypothesis import strategies as st
 from gateway import texts
 from gateway.core import clothes
 from gateway.core.commands import (
-    FORMS,
     Command,
     Order,
-    Verb,
-    aliases,
     apart,
     asks_status,
     is_command,
     read,
-    status_words,
 )
 from gateway.core.lifecycle import Status, agent_label
 from gateway.core.sentences import text_of
+from gateway.core.status_words import status_words
+from gateway.core.verbs import FORMS, Verb, aliases
 from gateway.mail.new_text import markers
 from tests.core.build import EXAMPLES
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from gateway import texts
 from gateway.core import sheet
-from gateway.core.commands import _STATUS_WORDS, read
+from gateway.core.commands import read
+from gateway.core.status_words import _STATUS_WORDS
 from gateway.core.verbs import _COMMAND_WORDS, Verb
 
 PAGE = Path(__file__).parents[2] / "docs" / "agents.md"
