@@ -33,7 +33,7 @@ from storage.threads import Threads
 
 DROPPED = "dropped-by-retention"
 """Reason of a held mail that nobody retried in time."""
-TICKETS, ROWS = 2, 100
+TICKETS, ROWS = 1, 100
 """Per batch: what comes in meanwhile waits for it."""
 _FINAL = (State.SENT, State.FAILED, State.RECALLED)
 _OUTBOX_KEPT, _OUTBOX_WAITING, _RAW_KEPT = text(OUTBOX_KEPT), text(OUTBOX_WAITING), text(RAW_KEPT)
