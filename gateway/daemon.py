@@ -30,7 +30,7 @@ from gateway.config import Settings
 from gateway.config.beforehand import try_files
 from gateway.config.database_file import placed
 from gateway.config.only_one import only_one
-from gateway.errors import ConfigError, ReplydeskError, StorageUnavailable
+from gateway.errors import ConfigError, ReplydeskError, StorageUnavailable, cause_of
 from gateway.life import build_desk, either, faults, now, running
 from gateway.memory import Memory, freeze, settle
 from gateway.portal import app as portal
@@ -103,8 +103,9 @@ async def _until(stop: asyncio.Event, changed: asyncio.Event, settings: Settings
             changed.clear()
             try:
                 return _read_again(settings)
-            except ReplydeskError as error:
-                log.error("reload refused", extra={"cause": str(error)})
+            except Exception as error:  # A fault of ours in reading them is no reason to end what runs.
+                ours = not isinstance(error, ReplydeskError)
+                log.error("reload refused", extra={"cause": cause_of(error)}, exc_info=ours)
                 texts.use(settings.templates_dir)
     return settings
 

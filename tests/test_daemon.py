@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import os
@@ -16,6 +17,7 @@ import pytest
 
 from gateway import config, daemon
 from gateway.cli import main
+from gateway.config import Settings
 from gateway.config.only_one import only_one
 from gateway.worker import Worker
 from tests.site import Site, mail, running, until
@@ -49,6 +51,24 @@ def test_a_reload_takes_up_what_is_right_and_refuses_the_rest(tmp_path: Path) ->
         assert site.stop() == 0
     made = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "var").iterdir() if path.is_file()}
     assert {name: oct(mode) for name, mode in made.items() if mode & 0o077} == {}
+
+
+async def test_a_fault_in_reading_new_settings_ends_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The desk that runs goes on with the settings it has, whatever the file did to us."""
+    settings = config.load(Site(tmp_path).config)
+    stop, changed = asyncio.Event(), asyncio.Event()
+
+    def stumble(_: Settings) -> Settings:
+        stop.set()
+        raise IsADirectoryError(21, "Is a directory", "/usr/share/zoneinfo/Europe")
+
+    monkeypatch.setattr(daemon, "_read_again", stumble)
+    changed.set()
+    assert await daemon._until(stop, changed, settings) is settings
+    (said,) = caplog.records
+    assert (said.message, said.exc_info is not None) == ("reload refused", True)
 
 
 @pytest.mark.parametrize("watchdog", ["", "60000000"])

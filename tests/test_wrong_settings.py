@@ -58,6 +58,7 @@ WRONG: list[tuple[str, str, str, str]] = [
     ("[gateway]\nreference_prefix = 'rd-'  # here", "gateway.reference_prefix", "no prefix", "capitals"),
     ("[gateway]\ndefault_language = 'german'  # here", "gateway.default_language", "no texts in", "Use one of: en, de"),
     ("[gateway]\ntimezone = 'Berlin'  # here", "gateway.timezone", "no time zone", "Europe/Berlin"),
+    ("[gateway]\ntimezone = 'Europe'  # here", "gateway.timezone", "no time zone", "Europe/Berlin"),
     ("[gateway]\ntimezone = 'CEST'  # here", "gateway.timezone", "no time zone", "Europe/Berlin"),
     ("[gateway]\npublic_url = 'support.example.com'  # here", "gateway.public_url", "not a web address", "https://"),
     ("[gateway]\npublic_url = 'ftp://example.com'  # here", "gateway.public_url", "not a web address", "https://"),

@@ -72,7 +72,7 @@ def _budget(value: str) -> str:
 def checked_timezone(value: str) -> str:
     try:
         ZoneInfo(value)
-    except (ZoneInfoNotFoundError, ValueError):
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # The system's own word for a folder, such as "Europe".
         raise ValueError(f"there is no time zone {value!r}|Use a name such as Europe/Berlin.") from None
     return value
 
