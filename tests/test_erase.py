@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import sqlite3
 import sys
+import threading
 from email import message_from_bytes
 from email import policy as email_policy
 from pathlib import Path
@@ -429,6 +431,17 @@ async def test_an_interrupted_erasure_is_finished_by_the_next(
     assert main([*words, "contact", "erase", ERIKA, "--yes"]) == 0
     assert "found nothing" in capsys.readouterr().out
     assert in_files(tmp_path / "var", *NEEDLES) == set()
+    await database.close()
+
+
+async def test_overwriting_waits_for_who_writes(sqlite_url: str, tmp_path: Path) -> None:
+    """A daemon that writes at that moment does not keep the erasure from its end."""
+    database = Database(sqlite_url, tmp_path)
+    other = sqlite3.connect(str(database.engine.url.database), isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    threading.Timer(0.3, other.execute, ("COMMIT",)).start()
+    assert (await asyncio.to_thread(compact.overwrite, database)).done
+    other.close()
     await database.close()
 
 

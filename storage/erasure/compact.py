@@ -15,7 +15,7 @@ from typing import Any
 
 from gateway.core.person_traces import Traces
 from gateway.errors import StorageUnavailable
-from storage.database import Database, translated
+from storage.database import BUSY_SECONDS, Database, translated
 
 TRIES, PAUSE = 40, 0.25
 """For emptying the log: whoever reads just now is waited for."""
@@ -38,6 +38,8 @@ def overwrite(database: Database) -> Compacted:
         borrowed = database.engine.raw_connection()
     try:
         connection: Any = borrowed.driver_connection
+        # Writers stand in a line of ours; what is done here outside of a transaction waits in SQLite's.
+        connection.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}")
         # The copy VACUUM makes may be large, and this one must not be made in memory.
         connection.execute("PRAGMA temp_store=FILE")
         # Words of what was deleted stand in older pages of the index for search.
@@ -49,7 +51,8 @@ def overwrite(database: Database) -> Compacted:
                 break
             time.sleep(PAUSE)
     except sqlite3.Error as error:
-        raise StorageUnavailable(f"what was deleted could not be overwritten: {error}") from error
+        said = f"everything is deleted, but not overwritten on disk yet ({error}). Say the same once more to end it"
+        raise StorageUnavailable(said) from error
     finally:
         borrowed.invalidate()
     return Compacted(not busy, before, sum(path.stat().st_size for path in files(database)))
