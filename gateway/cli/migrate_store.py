@@ -62,14 +62,14 @@ def _can_be_meant(url: str) -> None:
     from gateway.config.values import checked_database_url
 
     form = "Write postgresql+psycopg://USER@HOST/NAME, or sqlite:////PATH."
+    if url.startswith("sqlite:") and url.partition("?")[0].removeprefix("sqlite://") in ("", "/", "/:memory:"):
+        raise WrongUsage(f"--to: {url!r} is in memory, and gone when the command ends. {form}")
     try:
         known = bool(checked_database_url(url))
     except ValueError:
         known = False
     if not known:
         raise WrongUsage(f"--to: {url!r} is no database we know. {form}")
-    if url.startswith("sqlite:") and url.partition("?")[0].removeprefix("sqlite://") in ("", "/", "/:memory:"):
-        raise WrongUsage(f"--to: {url!r} is in memory, and gone when the command ends. {form}")
 
 
 def _progress(table: str, done: int, total: int) -> None:

@@ -104,6 +104,10 @@ def checked_date(value: str) -> str:
 
 def checked_url(value: str) -> str:
     form, remedy = r"https?://[^\s/?#]+(/[^\s?#]*)?", "Write it as https://support.example.com."
+    try:
+        _ = urlsplit(value).port
+    except ValueError:  # A port that is none, or a bracket that is not closed.
+        form = r"(?!)"
     return _in_form(value, form, "not a web address", remedy).rstrip("/")
 
 
@@ -193,6 +197,11 @@ def checked_database_url(value: str) -> str:
     if not known:
         raise ValueError(
             "is no database we know|Leave it empty for SQLite, or write postgresql+psycopg://user@host/name."
+        )
+    if value.startswith("sqlite:") and not value.startswith("sqlite:////"):
+        # In memory all is gone at the end; a relative path is another file for each folder somebody stands in.
+        raise ValueError(
+            "names no file by its whole path|Leave it empty for one in data_dir, or write sqlite:////PATH."
         )
     return value
 
