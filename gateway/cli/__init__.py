@@ -10,7 +10,9 @@ from __future__ import annotations
 import argparse
 import atexit
 import contextlib
+import errno
 import gc
+import io
 import os
 import re
 import sys
@@ -23,6 +25,16 @@ from gateway.errors import ReplydeskError, StorageUnavailable
 
 DONE, REFUSED, WRONG_USAGE, UNDELIVERABLE, TRY_LATER, INTERRUPTED = 0, 1, 2, 65, 75, 130
 DEBUG = "REPLYDESK_DEBUG"
+
+_NOT_ALLOWED = "Run this as root, or as the owner of data_dir."
+_OF_THE_MACHINE = {
+    errno.EACCES: _NOT_ALLOWED,
+    errno.EPERM: _NOT_ALLOWED,
+    errno.EROFS: "Let it be written.",
+    errno.ENOSPC: "Make room.",
+    errno.EDQUOT: "Make room.",
+}
+"""What the system refuses by these is no fault of ours; the remedy of each."""
 
 NOUNS: dict[str, str] = {
     "init": "ask a few questions, write the configuration, check it, and set up the service",
@@ -64,6 +76,9 @@ class WrongUsage(ReplydeskError):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code. `argv` None: the process's own words."""
     words = list(sys.argv[1:] if argv is None else argv)
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.encoding.lower() != "utf-8":
+        # A terminal that lacks a character shows a question mark, and the rest.
+        sys.stdout.reconfigure(errors="replace")
     if argv is None and not _WATCHED.intersection(words):
         _import_quickly()
     if "deliver" in words[:3]:
@@ -200,6 +215,10 @@ def _said(error: BaseException) -> int:
         if isinstance(error, WrongUsage):
             return WRONG_USAGE
         return TRY_LATER if isinstance(error, StorageUnavailable) else REFUSED
+    if isinstance(error, OSError) and error.errno in _OF_THE_MACHINE:
+        place = f"{error.filename}: " if error.filename else ""
+        print(f"replydesk: {place}{error.strerror}. {_OF_THE_MACHINE[error.errno]}", file=sys.stderr)
+        return REFUSED
     print(f"replydesk: unexpected {type(error).__name__}: {text} ({DEBUG}=1 shows where)", file=sys.stderr)
     return REFUSED
 

@@ -157,6 +157,34 @@ def test_an_unexpected_fault_is_one_line(shop: Shop, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (PermissionError(13, "Permission denied", "/var/x"), "/var/x: Permission denied. Run this as root, or as the"),
+        (OSError(28, "No space left on device"), "No space left on device. Make room."),
+    ],
+)
+def test_what_the_system_refuses_is_no_fault_of_ours(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, error: OSError, said: str
+) -> None:
+    """Whoever asks as another user, or into a full disk, is told what to do."""
+
+    def refuse(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("gateway.config.load", refuse)
+    assert shop.refused("stats").startswith(f"replydesk: {said}")
+
+
+def test_a_terminal_that_lacks_a_character_shows_the_rest(shop: Shop) -> None:
+    """Subjects are of every script, terminals are not."""
+    done = replydesk(
+        "ticket", "list", "--config", str(shop.file), env={**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"Der Drucker druckt nicht ?ber WLAN" in done.stdout
+
+
+@pytest.mark.parametrize(
     ("error", "code"), [(KeyboardInterrupt(), 130), (BrokenPipeError(), 0), (StorageUnavailable("later"), 75)]
 )
 def test_how_a_command_may_end(shop: Shop, monkeypatch: pytest.MonkeyPatch, error: BaseException, code: int) -> None:
