@@ -27,6 +27,7 @@ OLD_MARKS_FIT_NOTHING = (
     "if mail was sent under this secret before, answers to it fit no ticket here: they become new requests that say "
     "so, and agents' answers do nothing; restore a backup if this database should not be empty"
 )
+_NEWER = "the database was written by a newer Replydesk (schema {}); install that version, or restore a backup"
 _VERSION = Table("alembic_version", MetaData(), Column("version_num", String(32), nullable=False))
 _VERSION.append_constraint(PrimaryKeyConstraint("version_num", name="alembic_version_pkc"))
 _LOCK = 7_260_811
@@ -45,6 +46,18 @@ def revision(database: Database) -> str:
         return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none() or ""
 
 
+def refused(found: str) -> str:
+    """Why no start brings the tables up to date that are of this revision, and what helps; empty when one does."""
+    if found.startswith(MOVING):
+        return (
+            "moving another database into this one was not finished; run replydesk migrate-store again, "
+            "or name the former database"
+        )
+    if found > HEAD:
+        return _NEWER.format(found)
+    return ""
+
+
 def migrate(database: Database) -> bool:
     """Create or upgrade the tables; True when there were none. A database newer than this program is refused."""
     found = revision(database)
@@ -57,22 +70,16 @@ def migrate(database: Database) -> bool:
         return False
     if not found:
         raise StorageUnavailable("the table alembic_version is empty, so nobody knows what is there; restore a backup")
-    if found.startswith(MOVING):
-        raise StorageUnavailable(
-            "moving another database into this one was not finished: run replydesk migrate-store again, "
-            "or name the former database"
-        )
+    if why := refused(found):
+        raise StorageUnavailable(why)
     from alembic import command
     from alembic.config import Config
     from alembic.script import ScriptDirectory
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    if found not in known:
-        raise StorageUnavailable(
-            f"the database was written by a newer Replydesk (schema {found}); install that version, or restore a backup"
-        )
+    if found not in {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}:
+        raise StorageUnavailable(_NEWER.format(found))
     try:
         with translated(database.engine), database.engine.connect() as connection:
             _lock(connection)

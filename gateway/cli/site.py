@@ -83,7 +83,7 @@ def lack(database: Database) -> str:
         return ""
     if not found:
         return EMPTY
-    return (
+    return migrate.refused(found) or (
         f"the database has the tables of another version (schema {found}, this program needs {migrate.HEAD}): "
         "start the daemon once to upgrade it, or use the program of that version"
     )

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from gateway import config
 from gateway.cli.toml import dumps
 from gateway.config import beforehand
+from storage.migrate import MOVING
 from tests.cli.conftest import Shop
 
 
@@ -247,6 +248,12 @@ def test_a_database_that_is_down_or_of_another_version(shop: Shop) -> None:
     with shop.database.engine.begin() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0000'")
     assert findings(shop)["database"][0][0] == "warning"
+    for revision, said in (("9999", "newer Replydesk"), (f"{MOVING}0021", "not finished")):
+        with shop.database.engine.begin() as connection:
+            connection.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{revision}'")
+        ((level, text),) = findings(shop, 1)["database"]
+        assert (level, said in text) == ("error", True)
+        assert said in shop.refused("stats")
     change(shop, shop.database.url, "postgresql+psycopg://replydesk@127.0.0.1:1/replydesk")
     ((level, text),) = findings(shop, 1)["database"]
     assert (level, "127.0.0.1" in text) == ("error", True)
