@@ -445,6 +445,38 @@ async def test_overwriting_waits_for_who_writes(sqlite_url: str, tmp_path: Path)
     await database.close()
 
 
+async def test_a_certificate_is_given_though_pages_could_not_be_overwritten(
+    sqlite_url: str, clock: Clock, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was deleted is counted once only: it says what is left to do, and the next run does that."""
+    database = Database(sqlite_url, tmp_path)
+    r = room(database, clock, tmp_path)
+    words = shop(r, tmp_path, sqlite_url)
+    await story(r)
+    monkeypatch.setattr(compact, "BUSY_SECONDS", 0)
+    other = sqlite3.connect(str(database.engine.url.database), isolation_level=None, check_same_thread=False)
+
+    def another_writes(_: Database) -> compact.Compacted:
+        other.execute("BEGIN IMMEDIATE")
+        found = overwrite(database)
+        other.execute("COMMIT")
+        return found
+
+    overwrite = compact.overwrite
+    with monkeypatch.context() as patch:
+        patch.setattr(compact, "overwrite", another_writes)
+        assert main([*words, "contact", "erase", ERIKA, "--yes"]) == 1
+    said = capsys.readouterr().out
+    assert "Certificate of erasure" in said
+    assert "Free pages are not overwritten yet: database is locked." in said
+    assert "Say the same once more" in said
+    other.close()
+    assert main([*words, "contact", "erase", ERIKA, "--yes"]) == 1
+    assert f"nothing is known of {ERIKA}" in capsys.readouterr().err
+    assert in_files(tmp_path / "var", *NEEDLES) == set()
+    await database.close()
+
+
 async def test_nobody_is_erased_by_accident(
     sqlite_url: str, clock: Clock, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -201,11 +201,15 @@ def _tell(site: Site, c: Certificate) -> None:
     print()
     if c.compacted is not None:
         size = f"{show.size(c.compacted.before)} before, {show.size(c.compacted.after)} after"
-        print(f"Free pages overwritten: {size}." if c.compacted.done else "The write-ahead log is still being read.")
+        if c.compacted.done:
+            print(f"Free pages overwritten: {size}.")
+        else:
+            print(f"Free pages are not overwritten yet: {c.compacted.cause or 'the log is still being read'}.")
     if c.vacuum:
         print(f"PostgreSQL keeps dead rows in its files until this has run: {c.vacuum}")
     if c.compacted is not None and not c.compacted.done:
-        print("Stop the daemon, or try again later: older pages may still be in it.")
+        print("Older pages may still be in the file: say the same once more, later or with the daemon stopped, until")
+        print("it says that nothing is known of them.")
     count, length = c.searched
     print(f"Searched {count} files, {show.size(length)}: {'STILL FOUND in' if c.still_found else 'found nothing.'}")
     for path in c.still_found:

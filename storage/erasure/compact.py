@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from gateway.core.person_traces import Traces
-from gateway.errors import StorageUnavailable
 from storage.database import BUSY_SECONDS, Database, translated
 
 TRIES, PAUSE = 40, 0.25
@@ -26,14 +25,17 @@ CHUNK, OVERLAP = 4 << 20, 4096
 @dataclass(frozen=True, slots=True)
 class Compacted:
     done: bool
+    cause: str
+    """What the database said, where it refused."""
     before: int
     """Bytes of the database file and its log."""
     after: int
 
 
 def overwrite(database: Database) -> Compacted:
-    """Write a SQLite file anew and empty its log. Raises `StorageUnavailable`; others write when it is over."""
+    """Write a SQLite file anew and empty its log; others write when it is over."""
     before = sum(path.stat().st_size for path in files(database))
+    busy, cause = 1, ""
     with translated(database.engine):
         borrowed = database.engine.raw_connection()
     try:
@@ -51,11 +53,11 @@ def overwrite(database: Database) -> Compacted:
                 break
             time.sleep(PAUSE)
     except sqlite3.Error as error:
-        said = f"everything is deleted, but not overwritten on disk yet ({error}). Say the same once more to end it"
-        raise StorageUnavailable(said) from error
+        # What was deleted stays deleted, and the certificate of it must not be lost.
+        cause = str(error)
     finally:
         borrowed.invalidate()
-    return Compacted(not busy, before, sum(path.stat().st_size for path in files(database)))
+    return Compacted(not busy, cause, before, sum(path.stat().st_size for path in files(database)))
 
 
 def files(database: Database) -> list[Path]:
