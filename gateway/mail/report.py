@@ -21,6 +21,8 @@ RECIPIENTS_LIMIT = 500
 STATUS_LIMIT = 1_000_000
 """Bytes of a status part that are read."""
 _DELIVERY = ("message/delivery-status", "message/global-delivery-status")
+_OF_REPORTS = frozenset((*_DELIVERY, "message/disposition-notification", "message/feedback-report"))
+"""Parts that only a report has."""
 _ACTIONS = (
     ("fail", Action.FAILED),
     ("error", Action.FAILED),
@@ -51,6 +53,8 @@ def read(tree: MimeMessage, leaves: tuple[Part, ...], fields: Fields, text: str)
     kinds = {part.content_type for part in leaves}
     if _is_aggregate(leaves, fields):
         return Report(ReportType.AGGREGATE)
+    if _is_passed_on(tree, kinds, leaves, fields):
+        return None
     if "message/disposition-notification" in kinds:
         return _disposition(leaves)
     if "message/feedback-report" in kinds:
@@ -89,6 +93,19 @@ def _is_aggregate(leaves: tuple[Part, ...], fields: Fields) -> bool:
     names = [m for part in files if "!" in part.filename and (m := _AGGREGATE_FILE.fullmatch(part.filename.strip()))]
     shown = title.casefold()
     return any("report" in shown and (m[1].casefold() in shown or m[2].casefold() in shown) for m in names)
+
+
+def _is_passed_on(tree: MimeMessage, kinds: set[str], leaves: tuple[Part, ...], fields: Fields) -> bool:
+    """Somebody asks about a report: programs that forward within the text enclose the parts of what they forward. The
+    report itself is a multipart/report (RFC 6522), or its header shows the machine that sent it."""
+    if not kinds & _OF_REPORTS or any(part.get_content_type() == "multipart/report" for part in tree.walk()):
+        return False
+    automatic = fields.raw("auto-submitted").strip().lower() not in ("", "no") or report_words.has_null_path(fields)
+    if automatic or report_words.is_from_system(fields, leaves):
+        return False
+    # Gateways make other parcels of reports; what answers a mail of ours, and is no forward, is one.
+    answers = fields.raw("in-reply-to") or fields.raw("references")
+    return is_forward(fields.text("subject")) or not (answers or report_words.looks_returned(fields, leaves))
 
 
 def _is_complaint(kinds: set[str], fields: Fields) -> bool:

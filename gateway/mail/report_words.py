@@ -92,12 +92,12 @@ def is_from_system(fields: Fields, leaves: tuple[Part, ...]) -> bool:
     kind = fields.raw("content-type").lower()
     if "multipart/report" in kind:
         return "delivery-status" in kind or "report-type" not in kind
-    if _is_null(fields) and (_RETURNED_SUBJECT.search(fields.text("subject")) or _returns_ours(leaves, fields)):
+    if has_null_path(fields) and (_RETURNED_SUBJECT.search(fields.text("subject")) or _returns_ours(leaves, fields)):
         return True
     return bool(fields.raw("x-failed-recipients")) or bool(_DAEMON.search(fields.text("from")))
 
 
-def _is_null(fields: Fields) -> bool:
+def has_null_path(fields: Fields) -> bool:
     return fields.raw("return-path").replace(" ", "") == "<>"
 
 
@@ -149,7 +149,7 @@ def _not_recipients(leaves: tuple[Part, ...], fields: Fields, said: str, text: s
 def _by_what_came_back(leaves: tuple[Part, ...], fields: Fields, said: str, text: str, never: set[str]) -> list[str]:
     """Whom the returned mail was written to, in whatever language it is refused: those of them the bounce names, else
     the only one; nothing of it came back: the only address named. A postmaster who writes by hand refuses nothing."""
-    automatic = _is_null(fields) or fields.raw("auto-submitted") or _DAEMONS.search(fields.text("from"))
+    automatic = has_null_path(fields) or fields.raw("auto-submitted") or _DAEMONS.search(fields.text("from"))
     if not (automatic or _CODE.search(said) or _RETURNED_SUBJECT.search(fields.text("subject"))):
         return []
     candidates = [a for a in returned.written_to(leaves, text) if a.casefold() not in never]

@@ -161,6 +161,31 @@ def test_people_who_ask_about_a_bounce(raw: bytes) -> None:
     assert parse(raw).report is None
 
 
+FORWARDED = mails.HEAD.replace("Drucker", "Fwd: Undelivered Mail Returned to Sender")
+ENCLOSED = {
+    "status": f"Content-Type: message/delivery-status; name=details.txt\n\n{STATUS}",
+    "receipt": "Content-Type: message/disposition-notification\n\nOriginal-Message-ID: <rd.5@replydesk.example>\n",
+    "complaint": "Content-Type: message/feedback-report\n\nFeedback-Type: abuse\n",
+}
+
+
+@pytest.mark.parametrize("enclosed", ENCLOSED.values(), ids=ENCLOSED)
+def test_the_parts_of_a_report_that_somebody_forwards(enclosed: str) -> None:
+    """Programs that forward within the text enclose the parts of the report; it is a person who asks about it."""
+    asked = parse(parts("mixed", text_part("Was heißt das?"), crlf(enclosed), head=FORWARDED))
+    assert asked.report is None
+    assert asked.body_text == "Was heißt das?"
+    for head in (
+        ANSWER.replace("Returned", "Your"),
+        FORWARDED + "Auto-Submitted: auto-generated\n",
+        f"{DAEMON}Subject: Fwd: Undelivered\n",
+        "Return-Path: <>\n" + FORWARDED,
+    ):
+        assert report(parts("mixed", text_part("Your mail"), crlf(enclosed), head=head))
+    inner = parts("report", crlf(enclosed), head="").replace(b"=_b", b"=_inside")
+    assert report(parts("mixed", text_part("[EXTERN]"), inner))
+
+
 def test_receipts_and_complaints() -> None:
     """RFC 8098 and RFC 5965: what was read, and what was called spam; no recipients."""
     assert report(MAILS["read receipt"]) == Report(ReportType.DISPOSITION, (), ("rd.5@replydesk.example",))
