@@ -35,6 +35,16 @@ def test_a_catalog_is_as_make_messages_writes_it(file: Path, template: Catalog, 
     assert copy.read_text("utf-8") == file.read_text("utf-8")
 
 
+@pytest.mark.parametrize("file", messages.catalogs(), ids=lambda f: f.parts[-3])
+def test_a_translation_holds_no_english_sentence(file: Path) -> None:
+    """What slipped into another's translation while it was edited would be read by people."""
+    said = [m for m in messages.load(file) if m.id]
+    begins = {(m.id[0] if isinstance(m.id, tuple) else m.id)[:30] for m in said}
+    english = [b for b in begins if len(b) == 30 and b.count(" ") > 2]
+    texts = [t for m in said for t in (m.string if isinstance(m.string, tuple) else (m.string,))]
+    assert not [t for t in texts if any(b in t for b in english)]
+
+
 def test_a_french_sign_never_begins_a_line() -> None:
     """What stands behind a space in French (`:` `;` `?` `!` and guillemets) stands behind one that cannot break."""
     [french] = (file for file in messages.catalogs() if "fr" in file.parts)
