@@ -289,7 +289,7 @@ def _words(request: NoticeRequest, scene: Scene, policy: Policy, box: Mailbox, l
         _headline(request.headline, language),
         _remarks(request, scene, policy, language),
         signature,
-        _also_to(request, scene),
+        tuple(a for a in _also_to(request, scene) if not policy.is_own(a)),
         policy.public_url,
         expires,
         entry.evidence if entry and to_agent else "",

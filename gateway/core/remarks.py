@@ -44,19 +44,19 @@ def oddities(case: Case) -> tuple[str, ...]:
     """What an agent should know of the mail itself."""
     said = []
     written = case.message.author
+    brought = {a.key for a in (*case.message.to, *case.message.cc)[:COMPANY] if not case.policy.is_own(a.key)}
     if written and case.policy.is_own(written.address) and not case.envelope.archived:
-        instead = case.author.key != written.key
-        said.append(
-            code("own_author", written.address, case.author.address)
-            if instead
-            else code("own_author_only", written.address)
-        )
+        if case.author.key != written.key:
+            said.append(code("own_author", written.address, case.author.address))
+        else:
+            # An answer goes to the people it was written to, and they stand in the notice.
+            outside = any(case.policy.agent_for(key) is None for key in brought)
+            said.append(code("own_author_among" if outside else "own_author_only", written.address))
     if case.facts.same_id_other_content:
         said.append(code("same_id"))
     if others := asked_at(case.message, case.policy) if case.author is case.message.author else ():
         said.append(code("reply_to", ", ".join(a.address for a in others), others[0].address))
     said += invitation.remarks(case.message.events)
-    brought = {a.key for a in (*case.message.to, *case.message.cc)[:COMPANY] if not case.policy.is_own(a.key)}
     if len(brought) > FEW:
         said.append(code("many_people", len(brought)))
     if dropped := (*case.message.to, *case.message.cc)[COMPANY:]:

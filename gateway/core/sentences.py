@@ -138,6 +138,7 @@ SENTENCES: dict[str, str] = {
         "It came under our own address {0} and names nobody else, so an answer reaches nobody. Reply with #from "
         "ADDRESS to name the customer."
     ),
+    "own_author_among": _("It came under our own address {0}. Reply with #from ADDRESS to name the customer."),
     "same_id": _("A different mail with the same Message-ID was received before."),
     "encrypted": _("The content is encrypted and cannot be read without a key; it is attached."),
     "close_unproven": _("It asks for closing, but does not prove that the requester sent it."),

@@ -139,3 +139,20 @@ async def test_a_signature_of_the_mail_program_stays_here(desk: Room) -> None:
     assert [file.filename for file in answer.files] == ["plug.pdf"]
     receipt = await newest(desk, "agent_receipt", ANNA)
     assert "Not sent along, because it is for agents only: smime.p7s" in " ".join(receipt.split())
+
+
+async def test_our_address_wrote_to_a_customer(desk: Room) -> None:
+    """From a shared mailbox, say: an answer reaches whom it was written to, and nothing says otherwise."""
+    await desk.mail("support@example.com", "We come on Friday.", to=f"Nora <{NORA}>", Cc="support@example.com")
+    told = await newest(desk, "agent_notice", ANNA)
+    assert "reaches nobody" not in told
+    assert "It came under our own address support@example.com." in told
+    assert f"Your answer goes to: {NORA}\n" in told.replace("\r", "")
+    await desk.answer(2, "On Friday at nine.")
+    assert await got(desk, "On Friday at nine.") == {NORA}
+    assert "Also sent to" not in await newest(desk, "reply", NORA)
+
+
+async def test_our_address_wrote_to_nobody_else(desk: Room) -> None:
+    await desk.mail("support@example.com", "Scan 17", Cc=ANNA)
+    assert "reaches nobody" in " ".join((await newest(desk, "agent_notice", ANNA)).split())
