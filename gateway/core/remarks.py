@@ -59,7 +59,8 @@ def oddities(case: Case) -> tuple[str, ...]:
     said += invitation.remarks(case.message.events)
     if len(brought) > FEW:
         said.append(code("many_people", len(brought)))
-    if dropped := (*case.message.to, *case.message.cc)[COMPANY:]:
+    rest = (*case.message.to, *case.message.cc)[COMPANY:]
+    if dropped := [a for a in rest if not (case.policy.is_own(a.key) or case.policy.agent_for(a.key))]:
         said.append(code("too_many", len(dropped), ", ".join(a.address for a in dropped)))
     if case.message.encryption:
         said.append(code("encrypted"))

@@ -156,3 +156,14 @@ async def test_our_address_wrote_to_a_customer(desk: Room) -> None:
 async def test_our_address_wrote_to_nobody_else(desk: Room) -> None:
     await desk.mail("support@example.com", "Scan 17", Cc=ANNA)
     assert "reaches nobody" in " ".join((await newest(desk, "agent_notice", ANNA)).split())
+
+
+async def test_people_beyond_those_who_take_part(desk: Room) -> None:
+    """Named one by one, and nobody of ours among them: mail to us arrived, and agents are told."""
+    many = ", ".join(f"p{n}@else.example" for n in range(52))
+    await desk.mail(NORA, "To all", to=f"{many}, {ANNA}, support@example.com")
+    told = " ".join((await newest(desk, "agent_notice", LEAD)).split())
+    assert "! 2 more people in To and Cc" in told
+    assert "p50@else.example, p51@else.example To all" in told
+    await desk.mail(NORA, "To fifty", to=f"{', '.join(many.split(', ')[:50])}, support@example.com")
+    assert "more people" not in await newest(desk, "agent_notice", LEAD)
