@@ -302,7 +302,7 @@ def _new(case: Case, reason: Reason, links: tuple[tuple[str, int], ...], subject
     over = "" if flood else acknowledge.over_budget(case)
     both = machines.both_mailboxes(case.mailboxes)
     remarks = (
-        *about_mail.link_remarks(reason, links),
+        *about_mail.link_remarks(case, reason, links),
         *both,
         *about_mail.lost_mark(case),
         *second_address.remark(case.written_by, case.author),

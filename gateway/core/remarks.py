@@ -95,12 +95,15 @@ def _folded(case: Case, subject: str) -> str:
     return "".join(sign for sign in bare.casefold() if sign.isalnum())
 
 
-def link_remarks(reason: Reason, links: tuple[tuple[str, int], ...]) -> tuple[str, ...]:
-    numbers = ", #".join(str(n) for _, n in links)
-    if not numbers:
-        return ()
-    said = {Reason.FOLLOW_UP: "follows_ticket", Reason.STRANGER_PASSES_ON: "passes_on"}
-    return (code(said.get(reason, "claims_ticket"), numbers),)
+def link_remarks(case: Case, reason: Reason, links: tuple[tuple[str, int], ...]) -> tuple[str, ...]:
+    """What a new ticket has to do with others. Whoever takes part in the one they name is no stranger there."""
+    said = {Reason.FOLLOW_UP: "follows_ticket", Reason.STRANGER_PASSES_ON: "passes_on"}.get(reason, "claims_ticket")
+    found: dict[str, list[str]] = {}
+    for _, number in links:
+        ticket = thread.follow(number, case.known)
+        own = said == "claims_ticket" and ticket is not None and ticket.knows(case.author.address)
+        found.setdefault("names_own_ticket" if own else said, []).append(str(number))
+    return tuple(code(sentence, ", #".join(numbers)) for sentence, numbers in found.items())
 
 
 def lost_mark(case: Case) -> tuple[str, ...]:

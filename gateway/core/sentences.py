@@ -144,6 +144,7 @@ SENTENCES: dict[str, str] = {
     "close_unproven": _("It asks for closing, but does not prove that the requester sent it."),
     "follows_ticket": _("Follows #{0}, which was closed too long ago to be reopened."),
     "claims_ticket": _("Claims to belong to #{0}, but its author has no part in it and shows no signed mark."),
+    "names_own_ticket": _("Names #{0}, in which its author takes part. #merge N joins them."),
     "lost_mark": _("It answers {0}, which this desk does not hold (any more)."),
     "on_behalf": _("Opened by {0} on the requester's behalf."),
     "asked": _("Sent to {0}, who is no customer."),
@@ -414,10 +415,8 @@ def text_of(sentence: str, language: str) -> str:
     if name == "no_such_status":
         arguments[1:] = [", ".join(status_called(s, language) for s in a.split(", ")) for a in arguments[1:]]
     if name.startswith("needs_") or name in _OF_ORDERS:
-        first = _OF_ORDERS.get(name, 0)
-        arguments[first:] = [
-            words.gettext(_ANSWER) if a == ANSWER else in_words_of(words, a) for a in arguments[first:]
-        ]
+        n = _OF_ORDERS.get(name, 0)
+        arguments[n:] = [words.gettext(_ANSWER) if a == ANSWER else in_words_of(words, a) for a in arguments[n:]]
     try:
         return words.gettext(SENTENCES[name], *arguments)
     except IndexError:

@@ -167,3 +167,14 @@ async def test_people_beyond_those_who_take_part(desk: Room) -> None:
     assert "p50@else.example, p51@else.example To all" in told
     await desk.mail(NORA, "To fifty", to=f"{', '.join(many.split(', ')[:50])}, support@example.com")
     assert "more people" not in await newest(desk, "agent_notice", LEAD)
+
+
+async def test_who_names_a_ticket_of_their_own_by_its_number_alone(desk: Room) -> None:
+    """It is a new request, for a number proves nothing; but its author is no stranger in that ticket."""
+    await desk.mail(KARL, "Any news?", subject="Question about ticket #1")
+    told = " ".join((await newest(desk, "agent_notice", ANNA)).split())
+    assert "! Names #1, in which its author takes part." in told
+    assert "no part" not in told
+    await desk.mail(NORA, "Any news?", subject="Question about ticket #1")
+    told = " ".join((await newest(desk, "agent_notice", ANNA)).split())
+    assert "! Claims to belong to #1, but its author has no part in it" in told
