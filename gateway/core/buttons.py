@@ -83,7 +83,8 @@ def button_of(
         return None, None, ""
     if request.notice in CLOSABLE:
         expires = scene.now + timedelta(days=policy.link_days)
-        mark = token.link_token(policy.keys, "close", str(ticket.named), expires)
+        # Of whoever is sent it: a request that is handed to somebody else is not theirs to close any more.
+        mark = token.link_token(policy.keys, "close", str(ticket.named), expires, token.address_mark(policy.keys, who))
         button = Button(labels["close"], f"{policy.public_url}/close/{mark}")
         return button, expires, close_mailto(ticket, policy, box)
     if request.notice is Notice.RATING_REQUEST:

@@ -54,8 +54,10 @@ async def close_form(request: PageRequest) -> Response:
 
 
 async def close(request: PageRequest) -> Response:
-    number, now = (await _ticket_of_link(request)).number, request.now
-    if await request.portal.database.write(lambda tx: acts.close_by_link(request.portal.desk, tx, number, now)):
+    number, now, desk = (await _ticket_of_link(request)).number, request.now, request.portal.desk
+    link = request.link("close")
+    mark = link.state if link else ""
+    if await request.portal.database.write(lambda tx: acts.close_by_link(desk, tx, number, now, mark)):
         log.info("closed by link", extra={"ticket": number})
         request.portal.wake()
     return request.go(f"/close/{request.http.path_params['token']}")
@@ -83,12 +85,20 @@ async def _ticket_of_link(request: PageRequest) -> Ticket:
         ),
     )
     named = read_named(link.subject) if link else None
-    if named is None:
+    if link is None or named is None:
         raise wrong
+
+    def read(tx: Tx) -> Ticket | None:
+        ticket = tx.reads.marked(named)
+        return ticket if acts.closes(portal.desk, tx, ticket, link.state) else None
+
     try:
-        return await portal.database.read(lambda tx: tx.reads.marked(named))
+        found = await portal.database.read(read)
     except UnknownTicket:
         raise request.lost() from None
+    if found is None:
+        raise request.lost()
+    return found
 
 
 # --- /file/TOKEN --------------------------------------------------------------------------

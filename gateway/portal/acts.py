@@ -7,20 +7,30 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from gateway.core import customers, rating, sides
+from gateway.core import customers, rating, sides, token
 from gateway.core.compose import Scene
 from gateway.core.notice import Audience, Notice, NoticeRequest
 from gateway.core.rating import CustomerRating
 from gateway.core.reason import Reason
+from gateway.core.ticket import Ticket
 from gateway.flow import Desk
 from storage.contacts import Contact
 from storage.reads import Wanted
 from storage.tx import Tx
 
 
-def close_by_link(desk: Desk, tx: Tx, number: int, now: datetime) -> bool:
-    """The requester pressed "Close ticket". False: it was closed already, nothing changed."""
+def closes(desk: Desk, tx: Tx, ticket: Ticket, mark: str) -> bool:
+    """Whoever was sent the link (a mark of the address; older links have none) is the requester still."""
+    person = tx.second_addresses.person(ticket.requester.address)
+    keys = desk.policy.keys
+    return not mark or any(token.is_address_mark(keys, a.key, (mark,)) for a in (ticket.requester, *person))
+
+
+def close_by_link(desk: Desk, tx: Tx, number: int, now: datetime, mark: str = "") -> bool:
+    """The requester pressed "Close ticket". False: it was closed already, or is somebody else's; nothing changed."""
     tx.threads.serialise([f"ticket:{number}"])
+    if not closes(desk, tx, tx.reads.get(number), mark):
+        return False
     return _close(desk, tx, number, "closed_by_link", f"close:{number}:{now.isoformat()}", now)
 
 

@@ -457,7 +457,7 @@ def test_a_button_acts_for_one_purpose_and_a_while(notice: Notice, action: str, 
     assert link is not None
     assert (link.subject, link.expires, link.expired) == (subject, NOW + lasts, False)
     assert words.expires == link.expires
-    assert link.state == ("" if action == "close" else "mark")
+    assert link.state == (token.address_mark(KEYS, KIM.key) if action == "close" else "mark")
 
 
 def test_only_the_requester_is_asked_how_it_was() -> None:

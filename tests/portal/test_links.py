@@ -117,6 +117,20 @@ async def test_a_link_about_something_that_is_gone_says_so(site: Site) -> None:
     assert (await state(site, number)).status is Status.SOLVED
 
 
+async def test_a_former_requester_closes_nothing(site: Site) -> None:
+    """The link goes with whoever was sent it; a further address of the same person is theirs as well."""
+    number, path = await solved(site)
+    await site.answer(number, f"#requester {MAX}\n\nIt is yours now, Max.")
+    for page in (await site.browser().get(path), await site.browser().send(path, {}, form_at="/sign-in")):
+        assert page.status == 410
+        assert "Printer" not in page.text
+    assert (await state(site, number)).status is Status.WAITING_ON_CONTACT
+    await site.answer(number, f"#solved\n#alias {ERIKA}\n\nPlease look again.")
+    await site.room.answer(number, "#send")
+    assert (await site.browser().send(path, {})).status == 303
+    assert (await state(site, number)).status is Status.CLOSED
+
+
 async def test_a_solved_ticket_can_be_confirmed_from_its_page(site: Site) -> None:
     """A link to the page that closes; the page itself acts on nothing."""
     number, _ = await solved(site)
