@@ -180,3 +180,12 @@ def test_the_wheel_holds_compiled_catalogs(tmp_path: Path) -> None:
     env = {"PYTHONPATH": str(tmp_path / "installed")}
     said = subprocess.run(run, check=True, env=env, cwd=tmp_path, capture_output=True, text=True)
     assert said.stdout == "d. MMMM y\n"
+
+
+def test_what_was_split_off_says_where_it_came_from() -> None:
+    """The new ticket names the one it was taken from, the old one the one it went to: never by the same word."""
+    for language in texts.languages():
+        words = texts.catalog(language)
+        sentences = ("Split off #{0} by {1}.", "A mail was split off to #{0} by {1}.")
+        of, to = (words.gettext(sentence, 7, "Kim").partition(" #7")[0].split()[-1] for sentence in sentences)
+        assert of != to, language
