@@ -61,7 +61,9 @@ def decide(case: Case) -> Decision:
     ticket = _ticket(case)
     if ticket is None:
         raise ValueError("the mail is no adviser's")
-    remark = code("adviser_wrote", case.author.address)
+    # Who was in copy has read it, whatever we keep to ourselves.
+    reached = any(ticket.knows(a.address) for a in (*case.message.to, *case.message.cc) if a.key != case.author.key)
+    remark = code("around" if reached else "adviser_wrote", case.author.address)
     why = Why(
         attach=f"as a comment: {sentence(Reason.ADVISER)}",
         reopen="no: no customer wrote it",

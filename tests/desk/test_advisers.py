@@ -122,3 +122,14 @@ async def test_the_requester_may_become_an_adviser_elsewhere(room: Room) -> None
     said = await room.mail(KARL, "Hers is worse.", In_Reply_To=f"<{question}>")
     assert (said.reason, said.ticket) == ("adviser", 2)
     assert (await room.reply(KARL, 2, "And mine is well.")).reason == "reply"
+
+
+@pytest.mark.parametrize(("copied", "said"), [("", "is no customer"), (ERIKA, "wrote to the customer directly")])
+async def test_what_an_adviser_wrote_to_the_customer_is_no_secret(room: Room, copied: str, said: str) -> None:
+    """With the customer in copy, agents read that it reached them, and not that it did not."""
+    await room.mail(ERIKA)
+    question = await asked(room)
+    await room.mail(SUPPLIER, "12 euro.", In_Reply_To=f"<{question}>", Cc=copied)
+    row = (await room.outbox("agent_notice", ANNA))[-1]
+    letter = " ".join((await room.read(lambda tx: tx.outbox.message(row.id))).decode().split())
+    assert f"{SUPPLIER} {said}" in letter
