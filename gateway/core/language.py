@@ -26,7 +26,7 @@ def of_customer(contact: str, ticket: Ticket | None, box: Mailbox | None, policy
 
 def of_mail(message: Message, box: Mailbox, policy: Policy) -> tuple[str, str]:
     """(language, how it is known) of a ticket this mail begins; both empty where nothing better is known than the
-    mailbox's.
+    mailbox's. Known is also what is the mailbox's own: the ticket may be handed over to another mailbox.
 
     What a mail says of itself (Content-Language, RFC 3282) comes first, then what it is written in. A mail in several
     languages names none.
@@ -35,7 +35,7 @@ def of_mail(message: Message, box: Mailbox, policy: Policy) -> tuple[str, str]:
     if "," not in named and (found := _known(named, policy)):
         return (found, "its Content-Language") if found not in _kinds(box.language) else ("", "")
     found = _known(spoken(message.reply_text), policy)
-    return (found, "its text") if found and found not in (box.language, *_kinds(box.language)) else ("", "")
+    return (found, "its text") if found and found not in _kinds(box.language) else ("", "")
 
 
 def _kinds(tag: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The language of a ticket: what the mail says of itself, then its text; the mailbox's needs no word."""
+"""The language of a ticket: what the mail says of itself, then its text, be it the mailbox's own language or not."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def mail(text: str, says: str = "") -> Message:
     ("text", "says", "wanted"),
     [
         (FRENCH, "", ("fr", "its text")),
-        (ENGLISH, "", ("", "")),
+        (ENGLISH, "", ("en", "its text")),
         (FRENCH, "es", ("es", "its Content-Language")),
         (FRENCH, "es-MX", ("es", "its Content-Language")),
         (FRENCH, "pt_BR", ("pt", "its Content-Language")),
