@@ -32,7 +32,7 @@ from gateway.core.reason import Reason, sentence
 from gateway.core.refusal import (
     PACE,
     about_drafts,
-    answers_draft,
+    answers_receipt,
     helped,
     hold,
     is_lifted,
@@ -168,7 +168,7 @@ def _unasked(on: AgentCase) -> Decision | None:
     case = on.case
     if is_lifted(case) or case.order.commands:
         return None
-    if held := answers_draft(on):
+    if held := answers_receipt(on):
         return held
     if is_forward(case.message.subject) and not agent_mail.outside(case):
         return hold(on, Doubt.FORWARD, (code("forward_on_ticket"),))

@@ -144,12 +144,16 @@ def reads_absent(on: AgentCase) -> Decision | None:
     return _not_too_often(held, on.agent, case, ONCE if answers_receipt else PACE)
 
 
-def answers_draft(on: AgentCase) -> Decision | None:
-    """Words in answer to the receipt for a draft: they may be for the customer, or for nobody."""
-    found = on.case.facts.draft
-    if not found or found.doubt not in SENDABLE or not found.waits(on.case.now):
+def answers_receipt(on: AgentCase) -> Decision | None:
+    """Words in answer to a receipt: they may be for the customer, or for nobody. Those in place of a mail that could
+    not be carried out are an answer."""
+    case, found = on.case, on.case.facts.draft
+    if found and found.waits(case.now):
+        if found.doubt not in SENDABLE:
+            return None
+    elif case.facts.answers != Notice.AGENT_RECEIPT.value or not says_something(case):
         return None
-    return _not_too_often(hold(on, Doubt.NOT_SENT_BEFORE, (code("answers_draft"),)), on.agent, on.case, SELDOM)
+    return _not_too_often(hold(on, Doubt.NOT_SENT_BEFORE, (code("answers_draft"),)), on.agent, case, SELDOM)
 
 
 # --- orders about drafts ------------------------------------------------------------------------

@@ -178,3 +178,20 @@ async def test_who_names_a_ticket_of_their_own_by_its_number_alone(desk: Room) -
     await desk.mail(NORA, "Any news?", subject="Question about ticket #1")
     told = " ".join((await newest(desk, "agent_notice", ANNA)).split())
     assert "! Claims to belong to #1, but its author has no part in it" in told
+
+
+async def test_thanks_for_a_receipt_are_not_the_customers(desk: Room) -> None:
+    """Words in answer to a receipt of what was done wait, as those in answer to a draft's do; an order does not."""
+    await desk.answer(1, "It is on its way.")
+    (receipt,) = await desk.outbox("agent_receipt", ANNA)
+    answers = {"In_Reply_To": f"<{receipt.message_id}>"}
+    await desk.answer(1, "Oh no, that was the wrong lamp!", **answers)
+    assert len(await desk.outbox("reply", ERIKA)) == 1
+    assert "You answered a receipt" in await newest(desk, "agent_receipt", ANNA)
+    await desk.answer(1, "#wait\n\nIt comes tomorrow.", **answers)
+    assert len(await got(desk, "It comes tomorrow.")) > 0
+    # In place of what could not be carried out they are the answer.
+    await desk.answer(1, "#solvd\n\nIt is done.")
+    unclear = (await desk.outbox("agent_receipt", ANNA))[-1]
+    await desk.answer(1, "It is done, I hope.", In_Reply_To=f"<{unclear.message_id}>")
+    assert await got(desk, "It is done, I hope.")
