@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from gateway import texts
-from gateway.core import entry_words, hours, known_quotes, sides, statuses, token
+from gateway.core import entry_words, hours, known_quotes, outgoing_text, sides, statuses, token
 from gateway.core import language as tongue
 from gateway.core.buttons import CLOSABLE, button_of, choices_of, downloads, mailbox_of, order, plain_subject, speaks_as
 from gateway.core.labels import HEADLINES, SUBJECTS
@@ -285,7 +285,7 @@ def _words(request: NoticeRequest, scene: Scene, policy: Policy, box: Mailbox, l
         html,
         author,
         names,
-        _conversation(request, scene, box, language),
+        _conversation(request, scene, box, policy, language),
         _headline(request.headline, language),
         _remarks(request, scene, policy, language),
         signature,
@@ -392,14 +392,16 @@ def _ticket_words(ticket: Ticket, policy: Policy, language: str, to_agent: bool)
     )
 
 
-def _conversation(request: NoticeRequest, scene: Scene, box: Mailbox, language: str) -> tuple[Line, ...]:
+def _conversation(
+    request: NoticeRequest, scene: Scene, box: Mailbox, policy: Policy, language: str
+) -> tuple[Line, ...]:
     """What went before, newest first."""
     shown, to_agent = _earlier(request, scene)[-CONVERSATION_LINES:][::-1], request.audience is Audience.AGENT
     if to_agent:
         said = [entry_words.for_agents(e, language) for e in shown]
     else:
         texts_read = known_quotes.for_customers(shown, scene.conversation, request.recipient.key)
-        said = [entry_words.shortened(t, language) for t in texts_read]
+        said = [entry_words.shortened(outgoing_text.without_access(t, policy), language) for t in texts_read]
     return tuple(_line(e, box, text, language) for e, text in zip(shown, said, strict=True))
 
 

@@ -94,6 +94,13 @@ def may_lead(url: str, policy: Policy) -> bool:
     return not ours or FILE_PATH not in path
 
 
+def without_access(text: str, policy: Policy) -> str:
+    """Without the links of ours that let in whoever has them: a customer who passes such a mail on to us shows it to
+    whoever reads the conversation."""
+    links = rf"({re.escape(policy.public_url)}/(?:register|reset|enter)/)[\w.~-]+"
+    return re.sub(links, r"\1[…]", text)
+
+
 def without_signature(text: str) -> str:
     """The site has signatures of its own (`mailboxes.signature`). Two dashes above more than that divide a text."""
     cut = _SIGNATURE.search(text)

@@ -195,3 +195,12 @@ async def test_thanks_for_a_receipt_are_not_the_customers(desk: Room) -> None:
     unclear = (await desk.outbox("agent_receipt", ANNA))[-1]
     await desk.answer(1, "It is done, I hope.", In_Reply_To=f"<{unclear.message_id}>")
     assert await got(desk, "It is done, I hope.")
+
+
+async def test_a_link_that_lets_in_is_repeated_to_nobody(desk: Room) -> None:
+    """Erika passes her registration on to us; her boss, who joins later, reads that it was one, and not the link."""
+    link = "http://127.0.0.1:8025/register/WyJlcmlrYSJd.rOsIqmOvSlujoiXXUA-UpCZSGZ32"
+    await desk.mail(ERIKA, f"What is this for?\n\nBegin forwarded message:\n\nRegister:\n{link}", subject="Fwd: Access")
+    await desk.answer(2, f"#cc {BOSS}\n\nFor looking at your requests.")
+    assert await got(desk, "Begin forwarded message") == {ERIKA, BOSS}
+    assert await got(desk, link.rpartition(".")[2]) == set()
