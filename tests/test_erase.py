@@ -469,7 +469,7 @@ async def test_a_certificate_is_given_though_pages_could_not_be_overwritten(
     said = capsys.readouterr().out
     assert "Certificate of erasure" in said
     assert "Free pages are not overwritten yet: database is locked." in said
-    assert "Say the same once more" in said
+    assert "say the same once more" in said
     other.close()
     assert main([*words, "contact", "erase", ERIKA, "--yes"]) == 1
     assert f"nothing is known of {ERIKA}" in capsys.readouterr().err
