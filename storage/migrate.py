@@ -58,8 +58,17 @@ def refused(found: str) -> str:
     return ""
 
 
+def _unusable(said: str) -> StorageUnusable:
+    """No later start helps."""
+    problem, _, remedy = said.partition("; ")
+    return StorageUnusable("", problem, f"{remedy[:1].upper()}{remedy[1:]}.")
+
+
 def migrate(database: Database) -> bool:
-    """Create or upgrade the tables; True when there were none. A database newer than this program is refused."""
+    """Create or upgrade the tables; True when there were none.
+
+    Raises `StorageUnusable` for a database newer than this program, or one that was not finished.
+    """
     found = revision(database)
     if not found:
         if _make(database):
@@ -69,9 +78,9 @@ def migrate(database: Database) -> bool:
     if found == HEAD:
         return False
     if not found:
-        raise StorageUnavailable("the table alembic_version is empty, so nobody knows what is there; restore a backup")
+        raise _unusable("the table alembic_version is empty, so nobody knows what is there; restore a backup")
     if why := refused(found):
-        raise StorageUnavailable(why)
+        raise _unusable(why)
     from alembic import command
     from alembic.config import Config
     from alembic.script import ScriptDirectory
@@ -79,7 +88,7 @@ def migrate(database: Database) -> bool:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     if found not in {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}:
-        raise StorageUnavailable(_NEWER.format(found))
+        raise _unusable(_NEWER.format(found))
     try:
         with translated(database.engine), database.engine.connect() as connection:
             _lock(connection)

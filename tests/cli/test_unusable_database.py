@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from storage.database import Database
+from storage.migrate import MOVING
 from tests.cli.conftest import Shop
 from tests.cli.test_main import replydesk
 
@@ -69,6 +70,28 @@ def test_one_line_says_what_to_do(shop: Shop, words: list[str], spoil: object, r
     for part in (f"{shop.file}:2: gateway.database_url: ", str(file), remedy):
         assert part in said, said
     assert "sqlalche" not in said
+
+
+@pytest.mark.parametrize(
+    ("revision", "said"),
+    [
+        ("9999", "written by a newer Replydesk (schema 9999). Install that version"),
+        (f"{MOVING}0021", "was not finished. Run replydesk migrate-store again"),
+    ],
+)
+def test_no_start_helps(shop: Shop, revision: str, said: str) -> None:
+    """So no supervisor tries again, and the line says what does."""
+
+    def another(file: Path) -> None:
+        with closing(sqlite3.connect(file)) as connection, connection:
+            connection.execute("UPDATE alembic_version SET version_num = ?", (revision,))
+
+    spoilt(shop, another)
+    ended = replydesk("--config", str(shop.file), "run")
+    assert ended.returncode == 1
+    (line,) = ended.stderr.decode().splitlines()
+    assert line.startswith(f"replydesk: {shop.file}:2: gateway.database_url: ")
+    assert said in line
 
 
 @pytest.mark.parametrize(("spoil", "remedy"), KINDS)

@@ -20,7 +20,7 @@ from sqlalchemy import inspect, text
 
 from gateway.core.decision import Returned
 from gateway.core.token import BIRTH_LENGTH, Named, names_outbox
-from gateway.errors import ConfigError, StorageUnavailable
+from gateway.errors import ConfigError, StorageUnavailable, StorageUnusable
 from gateway.mail.message import Address, Envelope
 from storage import migrate, raw
 from storage.database import Database, ping
@@ -268,7 +268,7 @@ def test_an_unknown_kind_of_database_is_refused(tmp_path: Path) -> None:
     ("found", "said"),
     [
         pytest.param("UPDATE alembic_version SET version_num = '9999'", "newer Replydesk", id="newer"),
-        pytest.param("DELETE FROM alembic_version", "restore a backup", id="unknown"),
+        pytest.param("DELETE FROM alembic_version", "Restore a backup", id="unknown"),
     ],
 )
 def test_tables_we_do_not_know_are_left_alone(database_url: str, found: str, said: str) -> None:
@@ -276,7 +276,7 @@ def test_tables_we_do_not_know_are_left_alone(database_url: str, found: str, sai
     database = Database(database_url, Path())
     with database.engine.begin() as connection:
         connection.exec_driver_sql(found)
-    with pytest.raises(StorageUnavailable, match=said):
+    with pytest.raises(StorageUnusable, match=said):
         migrate.migrate(database)
     database.close_now()
 

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import delete, insert, select
 
 from gateway.core.token import address_token
-from gateway.errors import ReplydeskError, StorageUnavailable
+from gateway.errors import ReplydeskError, StorageUnusable
 from storage import migrate, move
 from storage.audit import audit
 from storage.database import Database
@@ -103,7 +103,7 @@ async def test_killed_in_the_middle_it_goes_on(both: tuple[Database, Database], 
 
     with pytest.raises(Killed):
         move.move(source, target, killed, clock.now)
-    with pytest.raises(StorageUnavailable, match="was not finished"):
+    with pytest.raises(StorageUnusable, match="was not finished"):
         migrate.migrate(target)
     heard: dict[str, int] = {}
     move.move(source, target, lambda table, done, _: heard.setdefault(table, done) and None, clock.now)
