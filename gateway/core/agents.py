@@ -33,6 +33,7 @@ from gateway.core.refusal import (
     PACE,
     about_drafts,
     answers_receipt,
+    for_colleague,
     helped,
     hold,
     is_lifted,
@@ -99,8 +100,12 @@ def decide(case: Case) -> Decision:
     if order.has(Verb.SPAM) and says_something(case):
         # Nothing is sent, so the words are for agents: as an answer the customer would read them below the next one.
         return _with_remarks(_note(on), blocking.hits(case))
-    done = _aside(on) if _is_aside(on) else seems_automatic(on) or reads_absent(on) or _unasked(on) or _answer(on)
+    done = _aside(on) if _is_aside(on) else _doubted(on) or _answer(on)
     return _with_remarks(done, blocking.hits(case))
+
+
+def _doubted(on: AgentCase) -> Decision | None:
+    return seems_automatic(on) or reads_absent(on) or _unasked(on) or for_colleague(on)
 
 
 def _answer(on: AgentCase) -> Decision:

@@ -288,6 +288,7 @@ class Doubt(StrEnum):
     BY_PROGRAM = "by-a-program"
     READS_ABSENT = "reads-absent"
     SAME_PERSON = "same-person"
+    TO_COLLEAGUE = "to-a-colleague"
 
 
 @dataclass(frozen=True, slots=True)

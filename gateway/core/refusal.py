@@ -6,6 +6,7 @@ and without the doubt. `hold` is for mails that could be carried out as they are
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 
@@ -154,6 +155,21 @@ def answers_receipt(on: AgentCase) -> Decision | None:
     elif case.facts.answers != Notice.AGENT_RECEIPT.value or not says_something(case):
         return None
     return _not_too_often(hold(on, Doubt.NOT_SENT_BEFORE, (code("answers_draft"),)), on.agent, case, SELDOM)
+
+
+def for_colleague(on: AgentCase) -> Decision | None:
+    """The text speaks to the agent who is given the ticket ("Bob, please call him"), and would go to the customer."""
+    case, order = on.case, on.case.order
+    agent = orders.find_agent(on.by, order.assigns_to) if order.assigns_to else None
+    if agent is None or agent is on.agent or is_lifted(case):
+        return None
+    names = {agent.name, agent.name.partition(" ")[0], agent.address.partition("@")[0]} - {""}
+    customers = {word for a in (on.ticket.requester, *on.ticket.company) for word in a.name.casefold().split()}
+    called = "|".join(re.escape(name) for name in names if not customers & set(name.casefold().split()))
+    first = order.text.strip().partition("\n")[0]
+    if not called or not re.match(rf"(?:[^\W\d_]+,? ){{0,2}}@?(?:{called})\s*(?:[,:;!–—-]|$)", first, re.IGNORECASE):
+        return None
+    return hold(on, Doubt.TO_COLLEAGUE, (code(Doubt.TO_COLLEAGUE.value),))
 
 
 # --- orders about drafts ------------------------------------------------------------------------

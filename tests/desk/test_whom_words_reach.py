@@ -204,3 +204,35 @@ async def test_a_link_that_lets_in_is_repeated_to_nobody(desk: Room) -> None:
     await desk.answer(2, f"#cc {BOSS}\n\nFor looking at your requests.")
     assert await got(desk, "Begin forwarded message") == {ERIKA, BOSS}
     assert await got(desk, link.rpartition(".")[2]) == set()
+
+
+@pytest.mark.parametrize("greeting", ["Bob, ", "Hallo Bob,\n", "Lieber Bob!\n\n", "@bob: ", "Bob Lead –\n"])
+async def test_words_to_the_colleague_who_is_given_it(desk: Room, greeting: str) -> None:
+    """Nobody means the customer to read what begins with a colleague's name; #send lets it go all the same."""
+    words = "please call them, they get on my nerves."
+    await desk.answer(1, f"#assign Bob\n\n{greeting}{words}")
+    assert await got(desk, "get on my nerves") == set()
+    receipt = " ".join((await newest(desk, "agent_receipt", ANNA)).split())
+    assert "It begins with the name of whoever you gave it to: #note keeps words among agents." in receipt
+    (draft,) = await desk.outbox("agent_receipt", ANNA)
+    await desk.answer(1, "#send", In_Reply_To=f"<{draft.message_id}>")
+    assert ERIKA in await got(desk, "get on my nerves")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "#assign Bob\n\nBob looks after it from now on.",
+        "#assign me\n\nAnna, of the team: it is done.",
+        "Bob, of the team: done.",
+    ],
+)
+async def test_a_colleague_may_be_named_to_the_customer(desk: Room, words: str) -> None:
+    await desk.answer(1, words)
+    assert len(await desk.outbox("reply", ERIKA)) == 1
+
+
+async def test_a_customer_of_the_same_name_is_greeted(desk: Room) -> None:
+    await desk.mail("Bob Builder <bob@else.example>", "My crane is stuck.")
+    await desk.answer(2, "#assign Bob\n\nHello Bob,\nwe look into it.")
+    assert "we look into it" in await newest(desk, "reply", "bob@else.example")
