@@ -8,6 +8,7 @@ import json
 import sqlite3
 import sys
 import threading
+from collections.abc import AsyncIterator
 from email import message_from_bytes
 from email import policy as email_policy
 from pathlib import Path
@@ -319,6 +320,17 @@ async def test_merged_tickets_stand_and_fall_together(database: Database, clock:
 # --- the command ---------------------------------------------------------------------------------
 
 
+@pytest.fixture
+async def told(sqlite_url: str, clock: Clock, tmp_path: Path) -> AsyncIterator[tuple[Room, list[str]]]:
+    """The story on SQLite, and the words that begin each command there."""
+    database = Database(sqlite_url, tmp_path)
+    r = room(database, clock, tmp_path)
+    words = shop(r, tmp_path, sqlite_url)
+    await story(r)
+    yield r, words
+    await database.close()
+
+
 def shop(r: Room, tmp_path: Path, url: str) -> list[str]:
     """The words that begin each command on this site."""
     file = tmp_path / "replydesk.toml"
@@ -391,13 +403,10 @@ async def test_the_command_erases_files_too(
 
 
 async def test_a_copy_in_the_data_folder_is_named(
-    sqlite_url: str, clock: Clock, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    told: tuple[Room, list[str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """An older backup that lies there is not touched: the certificate says that it still names the person."""
-    database = Database(sqlite_url, tmp_path)
-    r = room(database, clock, tmp_path)
-    words = shop(r, tmp_path, sqlite_url)
-    await story(r)
+    _, words = told
     assert main([*words, "backup", str(tmp_path / "var" / "older")]) == 0
     capsys.readouterr()
     assert main([*words, "contact", "erase", ERIKA, "--yes"]) == 1
@@ -405,17 +414,13 @@ async def test_a_copy_in_the_data_folder_is_named(
     assert f"STILL FOUND in\n  {tmp_path / 'var' / 'older'}\n" in said
     assert "Tickets deleted" in said
     assert "backups made before now" in said
-    await database.close()
 
 
 async def test_an_interrupted_erasure_is_finished_by_the_next(
-    sqlite_url: str, clock: Clock, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    told: tuple[Room, list[str]], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The tables are empty of the person, their old pages and the outgoing folder are not: no certificate yet."""
-    database = Database(sqlite_url, tmp_path)
-    r = room(database, clock, tmp_path)
-    words = shop(r, tmp_path, sqlite_url)
-    await story(r)
+    r, words = told
     outgoing = tmp_path / "var" / "outgoing"
     outgoing.mkdir()
     (row, *_) = await r.outbox(recipient=ERIKA)
@@ -431,7 +436,6 @@ async def test_an_interrupted_erasure_is_finished_by_the_next(
     assert main([*words, "contact", "erase", ERIKA, "--yes"]) == 0
     assert "found nothing" in capsys.readouterr().out
     assert in_files(tmp_path / "var", *NEEDLES) == set()
-    await database.close()
 
 
 async def test_overwriting_waits_for_who_writes(sqlite_url: str, tmp_path: Path) -> None:
@@ -446,19 +450,16 @@ async def test_overwriting_waits_for_who_writes(sqlite_url: str, tmp_path: Path)
 
 
 async def test_a_certificate_is_given_though_pages_could_not_be_overwritten(
-    sqlite_url: str, clock: Clock, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    told: tuple[Room, list[str]], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was deleted is counted once only: it says what is left to do, and the next run does that."""
-    database = Database(sqlite_url, tmp_path)
-    r = room(database, clock, tmp_path)
-    words = shop(r, tmp_path, sqlite_url)
-    await story(r)
+    r, words = told
     monkeypatch.setattr(compact, "BUSY_SECONDS", 0)
-    other = sqlite3.connect(str(database.engine.url.database), isolation_level=None, check_same_thread=False)
+    other = sqlite3.connect(str(r.site.database.engine.url.database), isolation_level=None, check_same_thread=False)
 
     def another_writes(_: Database) -> compact.Compacted:
         other.execute("BEGIN IMMEDIATE")
-        found = overwrite(database)
+        found = overwrite(r.site.database)
         other.execute("COMMIT")
         return found
 
@@ -474,17 +475,13 @@ async def test_a_certificate_is_given_though_pages_could_not_be_overwritten(
     assert main([*words, "contact", "erase", ERIKA, "--yes"]) == 1
     assert f"nothing is known of {ERIKA}" in capsys.readouterr().err
     assert in_files(tmp_path / "var", *NEEDLES) == set()
-    await database.close()
 
 
 async def test_nobody_is_erased_by_accident(
-    sqlite_url: str, clock: Clock, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    told: tuple[Room, list[str]], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The address must be typed again, or --yes be said; agents and mailboxes cannot be erased."""
-    database = Database(sqlite_url, tmp_path)
-    r = room(database, clock, tmp_path)
-    words = shop(r, tmp_path, sqlite_url)
-    await story(r)
+    r, words = told
     before = await r.read(lambda tx: found(tx, *NEEDLES))
     for address, code, said in (
         (ERIKA, 2, "say --yes"),
@@ -511,7 +508,6 @@ async def test_nobody_is_erased_by_accident(
     monkeypatch.setattr(Terminal, "readline", lambda self: f" {ERIKA.upper()}\n")
     assert main([*words, "contact", "erase", ERIKA]) == 0
     assert await r.read(lambda tx: found(tx, *NEEDLES)) == set()
-    await database.close()
 
 
 def test_while_the_daemon_runs(tmp_path: Path) -> None:
