@@ -11,7 +11,7 @@ from pathlib import Path
 from sqlalchemy import Column, Connection, MetaData, PrimaryKeyConstraint, String, Table, inspect, text
 from sqlalchemy.exc import DBAPIError
 
-from gateway.errors import StorageUnavailable, StorageUnusable
+from gateway.errors import RESTORE, StorageUnavailable, StorageUnusable
 from storage.database import Database, translated
 from storage.seals import seal_all
 from storage.search_index import statements
@@ -27,7 +27,6 @@ OLD_MARKS_FIT_NOTHING = (
     "if mail was sent under this secret before, answers to it fit no ticket here: they become new requests that say "
     "so, and agents' answers do nothing; restore a backup if this database should not be empty"
 )
-_NEWER = "the database was written by a newer Replydesk (schema {}); install that version, or restore a backup"
 _VERSION = Table("alembic_version", MetaData(), Column("version_num", String(32), nullable=False))
 _VERSION.append_constraint(PrimaryKeyConstraint("version_num", name="alembic_version_pkc"))
 _LOCK = 7_260_811
@@ -46,41 +45,44 @@ def revision(database: Database) -> str:
         return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none() or ""
 
 
-def refused(found: str) -> str:
-    """Why no start brings the tables up to date that are of this revision, and what helps; empty when one does."""
+def usable_revision(database: Database) -> str:
+    """The same, of tables that this program can use, upgrade or make.
+
+    Raises `StorageUnusable` also for those of a newer program, and for a move into it that was not finished: no start
+    helps there.
+    """
+    found = revision(database)
     if found.startswith(MOVING):
-        return (
-            "moving another database into this one was not finished; run replydesk migrate-store again, "
-            "or name the former database"
+        raise StorageUnusable(
+            "",
+            "moving another database into this one was not finished",
+            "Run replydesk migrate-store again, or name the former database.",
         )
     if found > HEAD:
-        return _NEWER.format(found)
-    return ""
+        raise _newer(found)
+    return found
 
 
-def _unusable(said: str) -> StorageUnusable:
-    """No later start helps."""
-    problem, _, remedy = said.partition("; ")
-    return StorageUnusable("", problem, f"{remedy[:1].upper()}{remedy[1:]}.")
+def _newer(found: str) -> StorageUnusable:
+    problem = f"the database was written by a newer Replydesk (schema {found})"
+    return StorageUnusable("", problem, "Install that version, or restore a backup.")
 
 
 def migrate(database: Database) -> bool:
     """Create or upgrade the tables; True when there were none.
 
-    Raises `StorageUnusable` for a database newer than this program, or one that was not finished.
+    Raises `StorageUnusable` as `usable_revision`, and where nobody knows what the tables are.
     """
-    found = revision(database)
+    found = usable_revision(database)
     if not found:
         if _make(database):
             return True
         # Another daemon was quicker.
-        found = revision(database)
+        found = usable_revision(database)
     if found == HEAD:
         return False
     if not found:
-        raise _unusable("the table alembic_version is empty, so nobody knows what is there; restore a backup")
-    if why := refused(found):
-        raise _unusable(why)
+        raise StorageUnusable("", "the table alembic_version is empty, so nobody knows what is there", RESTORE)
     from alembic import command
     from alembic.config import Config
     from alembic.script import ScriptDirectory
@@ -88,7 +90,7 @@ def migrate(database: Database) -> bool:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     if found not in {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}:
-        raise _unusable(_NEWER.format(found))
+        raise _newer(found)
     try:
         with translated(database.engine), database.engine.connect() as connection:
             _lock(connection)

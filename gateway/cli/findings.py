@@ -185,10 +185,7 @@ def look_at_database(settings: Settings) -> Iterator[Finding]:
             yield Finding("database", OK, f"{database.safe_url} is empty; its tables are made at the first start")
             yield from _older_secret(settings)
         else:
-            # Tables a start would upgrade need nobody; for others the sentence has a remedy.
-            problem, _, remedy = problem.partition("; ")
-            level = ERROR if remedy else WARNING
-            yield Finding("database", level, problem, f"{remedy[:1].upper()}{remedy[1:]}." if remedy else "")
+            yield Finding("database", WARNING, problem)
     except StorageUnavailable as error:
         yield Finding(
             "database",

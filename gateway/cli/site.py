@@ -74,16 +74,17 @@ def opened(args: argparse.Namespace) -> Iterator[Site]:
 
 
 def lack(database: Database) -> str:
-    """What keeps the database from being used by this program; empty when nothing does."""
+    """What a start would mend, but keeps the database from being used before; empty when nothing does. Raises
+    `StorageUnusable` where no start helps."""
     # Asking SQLite for a file that is not there would make it.
     if database.is_sqlite and not Path(database.engine.url.database or "").exists():
         return EMPTY
-    found = migrate.revision(database)
+    found = migrate.usable_revision(database)
     if found == migrate.HEAD:
         return ""
     if not found:
         return EMPTY
-    return migrate.refused(found) or (
+    return (
         f"the database has the tables of another version (schema {found}, this program needs {migrate.HEAD}): "
         "start the daemon once to upgrade it, or use the program of that version"
     )

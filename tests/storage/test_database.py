@@ -268,7 +268,7 @@ def test_an_unknown_kind_of_database_is_refused(tmp_path: Path) -> None:
     ("found", "said"),
     [
         pytest.param("UPDATE alembic_version SET version_num = '9999'", "newer Replydesk", id="newer"),
-        pytest.param("DELETE FROM alembic_version", "Restore a backup", id="unknown"),
+        pytest.param("DELETE FROM alembic_version", "replydesk restore", id="unknown"),
     ],
 )
 def test_tables_we_do_not_know_are_left_alone(database_url: str, found: str, said: str) -> None:
