@@ -148,6 +148,7 @@ async def test_our_address_wrote_to_a_customer(desk: Room) -> None:
     assert "reaches nobody" not in told
     assert "It came under our own address support@example.com." in told
     assert f"Your answer goes to: {NORA}\n" in told.replace("\r", "")
+    assert f"Reply to this e-mail to answer {NORA}." in " ".join(told.split())
     await desk.answer(2, "On Friday at nine.")
     assert await got(desk, "On Friday at nine.") == {NORA}
     assert "Also sent to" not in await newest(desk, "reply", NORA)
