@@ -326,11 +326,15 @@ def translated(engine: Engine) -> Iterator[None]:
         cause = str(getattr(error, "orig", None) or error)
         if engine.dialect.name == "sqlite" and any(words in cause for words in DAMAGE):
             raise StorageUnusable("", f"{engine.url.database} cannot be read ({cause})", RESTORE) from error
+        if "invalid connection option" in cause:
+            raise StorageUnusable("", cause.strip(), "Correct what stands behind the question mark.") from error
         if not _is_outage(error):
             raise
         said = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
         if engine.dialect.name == "sqlite" and any(words in said for words in OUT_OF_REACH):
             said = f"{said}: {engine.url.database}. May the service's user write it, and its folder?"
+        if engine.dialect.name == "sqlite" and "database is locked" in said:
+            said += f": another program writes {engine.url.database} for more than {BUSY_SECONDS} s; `fuser` names it"
         full = "disk is full" in said or getattr(getattr(error, "orig", None), "sqlstate", "") == "53100"
         raise (StorageFull if full else StorageUnavailable)(f"database: {said}") from error
 

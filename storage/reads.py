@@ -280,6 +280,11 @@ class TicketReads:
         rows = self._connection.execute(select(TICKET.c.status, func.count()).group_by(TICKET.c.status))
         return {status.value: 0 for status in Status} | {str(name): n for name, n in rows}
 
+    def open_mailboxes(self) -> dict[str, int]:
+        """How many open tickets each mailbox has, one that is in the settings no more too."""
+        some = select(TICKET.c.mailbox, func.count()).where(TICKET.c.status.in_(OPEN)).group_by(TICKET.c.mailbox)
+        return {row.mailbox: row[1] for row in self._connection.execute(some.order_by(TICKET.c.mailbox))}
+
     def open_tags(self) -> dict[str, int]:
         """Tag → open tickets with it, the most frequent first."""
         rows = self._connection.execute(select(TICKET.c.tags).where(TICKET.c.status != Status.CLOSED.value)).scalars()

@@ -57,6 +57,12 @@ MISTAKES: list[tuple[dict[str, Any], str, str, str]] = [
     ({"mailboxes": [BOX | {"language": "sv"}]}, "mailboxes[0].language", "no texts in 'sv'", "en, de"),
     ({"agents": [{"address": "Support@example.com"}]}, "agents[0].address", "is a mailbox", "of their own"),
     ({"agents": [{"address": "support+anna@example.com"}]}, "agents[0].address", "is a mailbox", "of their own"),
+    (
+        {"mailboxes": [{"address": "a@b.example"}], "agents": [{"address": "a+anna@b.example"}]},
+        "agents[0].address",
+        "is a mailbox",
+        "of their own",
+    ),
     ({"agents": [ANNA | {"aliases": ["support@example.com"]}]}, "agents[0].address", "is a mailbox", "of their own"),
     ({"agents": [ANNA | {"mailboxes": ["x@example.com"]}]}, "agents[0].mailboxes", "is no mailbox", "[[mailboxes]]"),
     ({"agents": [ANNA, BOB | {"aliases": ["Anna@example.com"]}]}, "agents[1].address", "is there twice", "Remove one"),
@@ -65,6 +71,7 @@ MISTAKES: list[tuple[dict[str, Any], str, str, str]] = [
     ({"gateway": {"operator": "root"}}, "gateway.operator", "is not an e-mail address", "name@example.com"),
     ({"gateway": {"public_url": "support.example.com"}}, "gateway.public_url", "is not a web address", "https://"),
     ({"gateway": {"public_url": "https://x.example/?a=b"}}, "gateway.public_url", "is not a web address", "https://"),
+    ({"gateway": {"public_url": "https://me:pw@x.example"}}, "gateway.public_url", "a user name or a pass", "https://"),
     ({"gateway": {"default_language": "sv"}}, "gateway.default_language", "no texts in 'sv'", "en, de"),
     ({"gateway": {"timezone": "Berlin"}}, "gateway.timezone", "no time zone 'Berlin'", "Europe/Berlin"),
     ({"gateway": {"timezone": "../etc/passwd"}}, "gateway.timezone", "no time zone", "Europe/Berlin"),
@@ -413,7 +420,7 @@ def test_the_policy_is_what_the_file_says() -> None:
     assert policy.acknowledgement_budgets == (Budget(5, 10), Budget(6, 120))
     assert (policy.new_ticket_budgets, policy.reopen_budgets) == ((Budget(7, 3 * 24 * 60),), ())
     assert [a.name for a in policy.agents_for("support@example.com")] == ["Anna"]
-    assert policy.agents_for("de@example.de") == ()
+    assert [a.name for a in policy.agents_for("de@example.de")] == ["Anna"]  # Nobody works for it: the lead.
     assert policy.reopen_window_days == 5
 
 

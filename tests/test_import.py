@@ -366,7 +366,7 @@ def test_a_big_archive_is_refused_mail_by_mail(site: Site, write: Write) -> None
     ("words", "said"),
     [
         (["/nowhere"], "there is no /nowhere"),
-        (["/dev/null"], "there is no /dev/null"),
+        (["/dev/null"], "/dev/null is neither a file nor a folder"),
         ([__file__, "--mailbox", "sales@example.com"], "sales@example.com is no mailbox of this site"),
     ],
 )

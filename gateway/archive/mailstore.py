@@ -92,7 +92,7 @@ def stored(path: Path, skipped: Skipped) -> Iterator[Stored]:
             raise NoMails(f"{path} holds no mail: neither an mbox nor a single one")
         yield from found
     else:
-        raise NoMails(f"there is no {path}")
+        raise NoMails(f"{path} is neither a file nor a folder" if path.exists() else f"there is no {path}")
 
 
 def _maildir(folder: Path, skipped: Skipped) -> Iterator[Stored]:

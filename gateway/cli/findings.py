@@ -22,6 +22,8 @@ from gateway.config.certificate import tls_context
 from gateway.config.database_file import placed, try_database_file
 from gateway.config.only_one import lock_of_database
 from gateway.config.settings import BoardSettings, ImapSettings, SendSettings
+from gateway.core.policy import Policy
+from gateway.core.token import Keys
 from gateway.errors import StorageUnavailable, TemplateError
 from gateway.mail.message import address_key
 from gateway.render import brand
@@ -83,6 +85,11 @@ def _hidden(path: Path, settings: Settings) -> str:
 def look_at_people(settings: Settings) -> Iterator[Finding]:
     if not settings.agents:
         yield Finding("agents", WARNING, "there are none: nobody is told of new mail", "Add an [[agents]] table.")
+    desk = config.policy(settings, Keys(b""))
+    for n, box in enumerate(settings.mailboxes):
+        if not any(desk.works_for(agent, box.address) for agent in desk.agents) and desk.agents:
+            said = f"mailboxes[{n}].address: no agent works for {box.address}, so {_instead(desk)} told of its mail"
+            yield Finding("agents", WARNING, said, "Name it in mailboxes of an [[agents]] table.")
     if not settings.gateway.operator:
         yield Finding("operator", WARNING, "alarms go to the log only", "Set gateway.operator to an address.")
     host = settings.gateway.public_url.partition("://")[2].partition("/")[0]
@@ -93,6 +100,10 @@ def look_at_people(settings: Settings) -> Iterator[Finding]:
             f"links in mails lead to {settings.gateway.public_url}, which customers cannot reach",
             "Set gateway.public_url to the address of your web server.",
         )
+
+
+def _instead(desk: Policy) -> str:
+    return "the leads are" if any(agent.lead for agent in desk.agents) else "all agents are"
 
 
 def look_at_folders(settings: Settings) -> Iterator[Finding]:
@@ -178,6 +189,7 @@ def look_at_database(settings: Settings) -> Iterator[Finding]:
             yield Finding("database", ERROR, text, "Stop it, or use another database_url.")
         elif not problem:
             yield Finding("database", OK, database.safe_url)
+            yield from _of_no_mailbox(settings, database)
         elif database.is_sqlite and not Path(database.engine.url.database or "").exists():
             yield Finding("database", OK, f"{database.safe_url}, made at the first start")
             yield from _older_secret(settings)
@@ -195,6 +207,15 @@ def look_at_database(settings: Settings) -> Iterator[Finding]:
         )
     finally:
         database.close_now()
+
+
+def _of_no_mailbox(settings: Settings, database: Database) -> Iterator[Finding]:
+    desk = config.policy(settings, Keys(b""))
+    for mailbox, count in database.read_now(lambda tx: tx.reads.open_mailboxes()).items():
+        if desk.mailbox_for(mailbox) is None:
+            are = "1 open ticket is" if count == 1 else f"{count} open tickets are"
+            said = f"{are} of {mailbox}, which is no mailbox any more: {desk.mailboxes[0].address} answers them"
+            yield Finding("database", WARNING, said, "Make it an alias of the mailbox that has its mail now.")
 
 
 def _older_secret(settings: Settings) -> Iterator[Finding]:
@@ -240,12 +261,13 @@ def look_at_certificate(settings: Settings) -> Iterator[Finding]:
 def look_at_addresses(settings: Settings) -> Iterator[Finding]:
     """Each address we listen on is free, or the daemon of this data_dir holds it."""
     runs = daemon_runs(settings)
-    seen: set[str] = set()
+    seen: list[str] = []
     for key, address in settings.listens():
-        if address in seen:
-            yield Finding("addresses", ERROR, f"{key}: {address} is there twice", "Use each address once.")
+        if other := next((other for other in seen if beforehand.same_door(address, other)), ""):
+            said = f"{key}: {address} cannot be listened on beside {other}"
+            yield Finding("addresses", ERROR, said, beforehand.ONCE)
             continue
-        seen.add(address)
+        seen.append(address)
         error = beforehand.refusal(address)
         if error is None:
             yield Finding("addresses", OK, f"{key}: {address} is free")

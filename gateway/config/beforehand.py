@@ -9,8 +9,10 @@ from __future__ import annotations
 import errno
 import os
 import socket
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 from gateway.config.certificate import tls_context
 from gateway.config.database_file import try_database_file
@@ -27,6 +29,9 @@ KIND_OF = {
 """The kind of socket that, handed over, replaces the addresses of a key."""
 
 
+ONCE = "Use each address once."
+UNIX_BYTES = 107
+"""unix(7): 108 with the zero at its end."""
 LOW_PORT = "The unit may use low ports (AmbientCapabilities=CAP_NET_BIND_SERVICE); elsewhere use one above 1023."
 
 
@@ -37,9 +42,15 @@ def try_start(settings: Settings, handed_over: Collection[str]) -> None:
     """
     with only_one(settings):
         try_files(settings)
+    doors: list[str] = []
     for key, address in settings.listens():
-        if KIND_OF.get(key) not in handed_over and (error := refusal(address)):
+        if KIND_OF.get(key) in handed_over:
+            continue
+        if other := next((other for other in doors if same_door(address, other)), ""):
+            raise settings.error(key, f"cannot listen on {address} beside {other}", ONCE)
+        if error := refusal(address):
             raise cannot_listen(settings, key, address.removeprefix("unix:"), error)
+        doors.append(address)
 
 
 def try_files(settings: Settings) -> None:
@@ -70,9 +81,7 @@ def refusal(address: str) -> OSError | None:
     if address.startswith("unix:"):
         return _unix_refusal(Path(address.removeprefix("unix:")))
     try:
-        for family, kind, protocol, _, where in socket.getaddrinfo(
-            *host_and_port(address), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        ):
+        for family, kind, protocol, _, where in _places(address):
             with socket.socket(family, kind, protocol) as probe:
                 # As the daemon does; a connection that is just ending must not look like a listener.
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -82,7 +91,29 @@ def refusal(address: str) -> OSError | None:
     return None
 
 
+def same_door(one: str, other: str) -> bool:
+    """Whoever listens on one of the addresses leaves no room for the other: `127.0.0.1:25` beside `0.0.0.0:25`."""
+    if "unix:" in (one[:5], other[:5]) or host_and_port(one)[1] != host_and_port(other)[1]:
+        return one == other
+    if not host_and_port(one)[1]:
+        return False  # Each is given a free port.
+    try:
+        pairs = product({(p[0], p[4][0]) for p in _places(one)}, {(p[0], p[4][0]) for p in _places(other)})
+    except OSError:
+        return False  # `refusal` says why.
+    return any(a[0] is b[0] and (a == b or not {a[1], b[1]}.isdisjoint(_ALL)) for a, b in pairs)
+
+
+_ALL = frozenset(("0.0.0.0", "::"))  # noqa: S104  # Compared with, not listened on.
+
+
+def _places(address: str) -> Sequence[tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[Any, ...]]]:
+    return socket.getaddrinfo(*host_and_port(address), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+
+
 def _unix_refusal(path: Path) -> OSError | None:
+    if len(os.fsencode(path)) > UNIX_BYTES:
+        return OSError(errno.ENAMETOOLONG, f"the path of a Unix socket has at most {UNIX_BYTES} bytes")
     if not path.parent.is_dir():
         return OSError(errno.ENOENT, os.strerror(errno.ENOENT))
     if not os.access(path.parent, os.W_OK | os.X_OK):

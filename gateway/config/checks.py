@@ -5,6 +5,7 @@ from __future__ import annotations
 from gateway.config.core_policy import policy
 from gateway.config.rules import check_rules
 from gateway.config.settings import BoardSettings, ImapSettings, SendSettings, Settings, host_and_port, loopback_of
+from gateway.core.policy import plain_address
 from gateway.core.status_words import status_words
 from gateway.core.token import Keys
 from gateway.mail.message import address_key
@@ -74,7 +75,12 @@ def _check_mailboxes(settings: Settings) -> set[str]:
 
 
 def _check_agents(settings: Settings, own: set[str]) -> None:
-    is_own = policy(settings, Keys(b"")).is_own
+    ours = policy(settings, Keys(b"")).is_own
+
+    def is_own(address: str) -> bool:
+        """Mail servers bring "name+anything" to "name": what is sent there would come back to us."""
+        return ours(address) or plain_address(address_key(address)) in own
+
     if settings.gateway.operator and is_own(settings.gateway.operator):
         raise settings.error(
             "gateway.operator", "is one of the mailboxes", "Alarms would become tickets; use another address."

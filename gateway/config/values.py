@@ -105,9 +105,13 @@ def checked_date(value: str) -> str:
 def checked_url(value: str) -> str:
     form, remedy = r"https?://[^\s/?#]+(/[^\s?#]*)?", "Write it as https://support.example.com."
     try:
-        _ = urlsplit(value).port
+        parts = urlsplit(value)
+        with_a_name, _ = parts.username is not None, parts.port
     except ValueError:  # A port that is none, or a bracket that is not closed.
-        form = r"(?!)"
+        with_a_name, form = False, r"(?!)"
+    if with_a_name:
+        # Not repeated here: it may be a password, and links in mails would tell it to everybody.
+        raise ValueError(f"it holds a user name or a password|{remedy}")
     return _in_form(value, form, "not a web address", remedy).rstrip("/")
 
 

@@ -145,6 +145,18 @@ def test_the_same_address_twice(shop: Shop) -> None:
     assert [level for level, _ in findings(shop, 1)["addresses"]] == ["ok", "error"]
 
 
+def test_an_address_within_another(shop: Shop) -> None:
+    """All addresses of this machine, and one of them."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    change(shop, "listen = []", f'listen = ["0.0.0.0:{port}", "[::1]:{port}", "localhost:{port}", "127.0.0.1:0"]')
+    lines = findings(shop, 1)["addresses"]
+    assert [level for level, _ in lines] == ["ok", "ok", "error", "ok"]
+    assert f"localhost:{port} cannot be listened on beside 0.0.0.0:{port}" in lines[2][1]
+    once = f"receive.smtp.listen: cannot listen on localhost:{port} beside 0.0.0.0:{port}. Use each address once"
+    assert once in shop.refused("run")
+
+
 def test_an_address_that_is_not_ours(shop: Shop) -> None:
     change(shop, "listen = []", 'listen = ["192.0.2.1:2525"]')
     assert "192.0.2.1:2525" in findings(shop, 1)["addresses"][0][1]
@@ -172,6 +184,35 @@ def test_unix_sockets(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         change(shop, "[portal]", f'[receive.lmtp]\nlisten = ["unix:{left}", "unix:{alive}", "unix:{file}"]\n[portal]')
         levels = [level for level, _ in findings(shop, 1)["addresses"]]
     assert levels == ["ok", "error", "error"]
+
+
+def test_a_unix_socket_with_too_long_a_path(shop: Shop, tmp_path: Path) -> None:
+    (tmp_path / ("x" * 100)).mkdir()
+    change(shop, "[portal]", f'[receive.lmtp]\nlisten = ["unix:{tmp_path / ("x" * 100)}/lmtp"]\n[portal]')
+    ((level, text),) = findings(shop, 1)["addresses"]
+    assert (level, "has at most 107 bytes" in text) == ("error", True)
+
+
+def test_a_mailbox_nobody_works_for(shop: Shop) -> None:
+    """Whoever gets its mail instead is named."""
+    change(shop, 'name = "Anna Agent"', 'name = "Anna Agent"\nmailboxes = ["help@example.com"]')
+    change(shop, 'name = "Bob Agent"', 'name = "Bob Agent"\nlead = true\nmailboxes = ["help@example.com"]')
+    assert not [text for _, text in findings(shop).get("agents", [])]  # By its alias.
+    with shop.file.open("a", encoding="utf-8") as file:
+        file.write('[[mailboxes]]\naddress = "sales@example.com"\n')
+    ((level, text),) = findings(shop)["agents"]
+    assert (level, "mailboxes[1].address: no agent works for sales@example.com, so the leads are told" in text) == (
+        "warning",
+        True,
+    )
+
+
+def test_tickets_of_a_mailbox_that_is_gone(shop: Shop) -> None:
+    """They are answered by another one: that may be meant, and is said."""
+    change(shop, 'address = "support@example.com"', 'address = "desk@example.com"')
+    (_, (level, text)) = findings(shop)["database"]
+    assert level == "warning"
+    assert "1 open ticket is of support@example.com, which is no mailbox any more: desk@example.com answers" in text
 
 
 def test_a_relay_that_does_not_answer_is_a_warning(shop: Shop, taken: str) -> None:

@@ -72,6 +72,19 @@ def test_one_line_says_what_to_do(shop: Shop, words: list[str], spoil: object, r
     assert "sqlalche" not in said
 
 
+def test_an_option_that_is_none(shop: Shop) -> None:
+    """Only the driver knows them all; no start helps either."""
+    text = shop.file.read_text("utf-8").replace(
+        f'database_url = "{shop.database.url}"', 'database_url = "postgresql://u@127.0.0.1:1/d?colour=red"'
+    )
+    shop.file.write_text(text, "utf-8")
+    for verb in ("run", "stats"):
+        ended = replydesk("--config", str(shop.file), verb)
+        said = ended.stderr.decode()
+        assert (ended.returncode, said.count("\n")) == (1, 1), said
+        assert f'{shop.file}:2: gateway.database_url: invalid connection option "colour". Correct' in said
+
+
 @pytest.mark.parametrize(
     ("revision", "said"),
     [

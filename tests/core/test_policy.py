@@ -104,6 +104,24 @@ def test_the_team_of_a_mailbox() -> None:
     assert [a.name for a in SITE.agents_for("HILFE@example.de")] == ["Anna", "Bob"]
 
 
+def test_a_mailbox_by_its_alias_has_its_team() -> None:
+    """Whether the agent names it so, or the ticket is of one that has become an alias."""
+    box = Mailbox("support@example.com", "Support", "en", aliases=("old@example.com",))
+    named = Agent("n@example.com", "N", mailboxes=("Old@example.com",))
+    other = Agent("o@example.com", "O", mailboxes=("x@y.z",))
+    site = replace(SITE, mailboxes=(box,), agents=(named, other))
+    assert site.agents_for("support@example.com") == site.agents_for("old@example.com") == (named,)
+
+
+@pytest.mark.parametrize("mailbox", ["hilfe@example.de", "gone@example.com"])
+def test_a_mailbox_nobody_works_for_is_heard(mailbox: str) -> None:
+    """By the leads, and without one by everybody."""
+    lead = Agent("lead@example.com", "L", lead=True, mailboxes=("support@example.com",))
+    agent = replace(lead, address="agent@example.com", lead=False)
+    assert replace(SITE, agents=(agent, lead)).agents_for(mailbox) == (lead,)
+    assert replace(SITE, agents=(agent,)).agents_for(mailbox) == (agent,)
+
+
 @pytest.mark.parametrize(
     ("address", "plain"),
     [
