@@ -15,6 +15,8 @@ from sqlalchemy import Connection, Delete, Insert, Select, Update
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DBAPIError
 
+from storage import postgresql
+
 Clause = Select[Any] | Insert | Update | Delete
 
 
@@ -35,9 +37,7 @@ class Statement:
     def rows(self, connection: Connection, values: dict[str, Any]) -> list[Any]:
         """What it finds or returns: named tuples."""
         plan, cursor = self._run(connection, values)
-        found = cursor.fetchall()
-        cursor.close()
-        return plan.read(found)
+        return plan.read(cursor.fetchall())
 
     def row(self, connection: Connection, values: dict[str, Any]) -> Any:
         """The first of its rows; None without one."""
@@ -53,7 +53,6 @@ class Statement:
         """How many rows it changed."""
         _, cursor = self._run(connection, values)
         changed: int = cursor.rowcount
-        cursor.close()
         return changed
 
     def _run(self, connection: Connection, values: dict[str, Any]) -> tuple[Plan, Any]:
@@ -71,9 +70,10 @@ class Statement:
             clause = self.clauses[""] if "" in self.clauses else self.clauses[dialect.name]
             plan = self._plans[dialect.name, shape] = Plan(clause, dialect, values)
         driver: Any = connection.connection.dbapi_connection
+        asked = postgresql.cursor(connection) if dialect.name == "postgresql" else driver
         given = plan.given(values)
         try:
-            return plan, driver.execute(plan.sql, given)
+            return plan, asked.execute(plan.sql, given)
         except dialect.loaded_dbapi.Error as error:
             gone = dialect.is_disconnect(error, driver, None)
             if gone:
