@@ -76,6 +76,7 @@ class WrongUsage(ReplydeskError):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code. `argv` None: the process's own words."""
     words = list(sys.argv[1:] if argv is None else argv)
+    _open_what_is_closed()
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.encoding.lower() != "utf-8":
         # A terminal that lacks a character shows a question mark, and the rest.
         sys.stdout.reconfigure(errors="replace")
@@ -226,6 +227,14 @@ def _said(error: BaseException) -> int:
 def _forget_stdout() -> None:
     """Nobody reads: the interpreter must not try once more, and complain, when it flushes at its end."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _open_what_is_closed() -> None:
+    """Who starts us with `>&-` hears nothing, and that is all: Python has no stream there, and the next file opened
+    would have its number."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115  # as long as the process
 
 
 def _import_quickly() -> None:

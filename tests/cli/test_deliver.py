@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -206,6 +207,14 @@ def test_nobody_reads_what_it_says(empty_shop: Shop) -> None:
         ended = subprocess.run([*words, *more], cwd=PROJECT, input=MAIL.encode(), stdout=writer, stderr=writer)
         assert ended.returncode in code
     os.close(writer)
+
+
+@pytest.mark.parametrize(("recipient", "code"), [("support@example.com", 0), ("nobody@example.com", 65)])
+def test_what_it_would_say_it_on_is_closed(empty_shop: Shop, recipient: str, code: int) -> None:
+    """Any other code would have the mail server return a mail that was taken."""
+    words = [sys.executable, "-m", "gateway", "--config", str(empty_shop.file), "deliver", "--recipient", recipient]
+    closed = ["sh", "-c", f"{shlex.join(words)} >&- 2>&-"]
+    assert subprocess.run(closed, cwd=PROJECT, input=MAIL.encode()).returncode == code
 
 
 def test_the_daemon_takes_it_from_there(tmp_path: Path) -> None:
