@@ -258,6 +258,8 @@ _LONG = 20
 """Letters of a line that may be a part of one of ours, wrapped otherwise."""
 _NO_SUCH_ADDRESS = re.compile(r"5\.1\.(?:[012346]|10)")
 """RFC 3463 section 3.2: the address itself is wrong. A full mailbox and a policy (5.2.2, 5.7.x) are no dead address."""
+_REFUSED_RECIPIENT = re.compile(r"(?P<code>5\d\d)(?:[ -](?P<status>5\.\d{1,3}\.\d{1,3})(?!\S))?")
+_NO_ROOM = "552"
 
 
 def _lines(text: str) -> list[str]:
@@ -306,6 +308,14 @@ def robot(case: Case) -> Decision:
 def lacks_answer(ticket: Ticket, sent: SentFacts) -> bool:
     """What did not arrive is our newest answer to the requester; a copy to others is no reason to begin anew."""
     return sent.newest_answer and address_key(sent.recipient) == ticket.requester.key
+
+
+def names_dead_address(reply: str) -> bool:
+    """Whether a relay that refused a recipient says that there is no such address, by the status where it gives one."""
+    found = _REFUSED_RECIPIENT.match(reply)
+    if found is None:
+        return False
+    return bool(_NO_SUCH_ADDRESS.fullmatch(found["status"])) if found["status"] else found["code"] != _NO_ROOM
 
 
 def undelivered(ticket: Ticket, policy: Policy, sent: SentFacts, written_for: str, reply: str) -> Decision:

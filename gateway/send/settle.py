@@ -244,11 +244,11 @@ class Settlement:
 
 
 def undelivered(desk: Desk, tx: Tx, outbox_id: int, reply: str, now: datetime) -> None:
-    """`reply` is the relay's last one. A 5xx about a customer makes automatic mail to that address pause."""
+    """`reply` is the relay's last one. That a customer's address is dead makes automatic mail to it pause."""
     row = tx.outbox.get(outbox_id)
     if row.audience == Audience.OPERATOR.value:
         return
-    if reply[:1] == "5" and row.audience == Audience.CUSTOMER.value:
+    if row.audience == Audience.CUSTOMER.value and machines.names_dead_address(reply):
         tx.contacts.set_undeliverable(row.recipient, now)
     if not row.ticket:
         return

@@ -232,6 +232,22 @@ async def test_a_failure_is_shown_on_the_ticket(house: House, sink: Sink) -> Non
     assert contact.undeliverable_since == house.clock.now
 
 
+@pytest.mark.parametrize("reply", ["552 5.2.2 mailbox full", "550 5.7.1 looks like spam", "552 no room"])
+async def test_a_refusal_that_passes_silences_nobody(house: House, sink: Sink, reply: str) -> None:
+    """As with reports: a full mailbox and a policy are no dead address, and who writes again is acknowledged."""
+    mail = EmailMessage()
+    mail["From"], mail["Subject"] = KIM, "Help"
+    mail.set_content("Please help me.\n")
+    sink.script("rcpt", reply, times=100, to=KIM)
+    async with house.running():
+        await house.receive(mail, KIM)
+        await until(lambda: _all_settled(house))
+    assert {r.notice for r in await house.rows() if r.state == "failed"} == {"request_received", "registration"}
+    contact = await house.read(lambda tx: tx.contacts.find(KIM))
+    assert contact is not None
+    assert contact.undeliverable_since is None
+
+
 async def _all_settled(house: House) -> bool:
     return all(r.state in ("sent", "failed") for r in await house.rows())
 
