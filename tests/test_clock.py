@@ -388,6 +388,21 @@ async def test_digests_go_out_once_each_business_morning(
         assert [m[0] for m in got] == ["03-05 07:30"] * 3 + ["03-06 07:30"] * 2 + ["03-09 07:30"] * 2
 
 
+@pytest.mark.parametrize("at", ["07:30", "18:30", "23:30"])
+async def test_a_digest_missed_while_it_was_down_comes_late(
+    sqlite_url: str, policy: Policy, tmp_path: Path, at: str
+) -> None:
+    """Whatever its time of day: the one of Friday comes with the start on Saturday."""
+    clock = Clock(datetime(2026, 3, 5, 6, 0, tzinfo=BERLIN).astimezone(UTC))
+    policy, digest = replace(policy, hours=WEEK), DigestSettings(agents_at=at, review_at="", report_at="")
+    async with site(sqlite_url, policy, clock, tmp_path, digest) as one:
+        await write_in(one, "open")
+        for moment in (clock.now, datetime(2026, 3, 5, 23, 45, tzinfo=BERLIN), datetime(2026, 3, 7, 8, tzinfo=BERLIN)):
+            clock.now = moment.astimezone(UTC)
+            await look(one)
+        assert [m[0][:5] for m in await mails(one, "agent_digest")] == ["03-05"] * 2 + ["03-07"] * 2
+
+
 async def test_a_long_outage_reminds_before_it_closes(sqlite_url: str, policy: Policy, tmp_path: Path) -> None:
     """The daemon was off for a month: the customer is reminded first and has time to object."""
     clock = Clock(START)

@@ -73,10 +73,10 @@ def _next_morning(context: JobContext, at: str) -> datetime | None:
     if not at:
         return None
     now, hours, due_at = context.clock(), context.desk.policy.hours, time.fromisoformat(at)
-    day = hours.at(now, due_at)
-    while day <= now or not hours.is_business_day(day.astimezone(hours.zone).date()):
-        day = hours.at(day + timedelta(hours=30), due_at)
-    return day
+    day = now.astimezone(hours.zone).date()
+    while hours.on(day, due_at) <= now or not hours.is_business_day(day):
+        day += timedelta(days=1)
+    return hours.on(day, due_at)
 
 
 async def _morning(
@@ -146,7 +146,7 @@ def _send_sections(tx: Tx, desk: Desk, request: NoticeRequest, sections: tuple[S
 def _next_night(context: JobContext) -> datetime:
     now, hours = context.clock(), context.desk.policy.hours
     tonight = hours.at(now, AUDIT_AT)
-    return tonight if tonight > now else hours.at(now + timedelta(hours=24), AUDIT_AT)
+    return tonight if tonight > now else hours.on(now.astimezone(hours.zone).date() + timedelta(days=1), AUDIT_AT)
 
 
 async def audit_nightly(context: JobContext) -> str:
