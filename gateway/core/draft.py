@@ -65,7 +65,10 @@ def tell(case: Case, ticket: Ticket | None, headline: str, remarks: tuple[str, .
 def role_of(case: Case, ticket: Ticket) -> Role:
     if case.author.key == ticket.requester.key:
         return Role.REQUESTER
-    return Role.PARTICIPANT if ticket.knows(case.author.address) else Role.STRANGER
+    if ticket.knows(case.author.address):
+        return Role.PARTICIPANT
+    asked = ticket.is_adviser(case.author.key) or (case.choice.match is not None and case.choice.match.inner)
+    return Role.ADVISER if asked and case.agent is None else Role.STRANGER
 
 
 def evidence(case: Case) -> str:

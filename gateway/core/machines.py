@@ -230,16 +230,16 @@ def echo(case: Case) -> Decision:
     tells = away and not (before or case.facts.sent_automatic)
     because = "it was said before, or answers an automatic mail" if away else "they are our own words"
     remark = (code("away", case.author.shown),) if away else ()
-    told = audience.tell("reply", case.policy, ticket, remarks=remark) if tells else ()
+    role = draft.role_of(case, ticket)
+    headline = "adviser" if role is Role.ADVISER else "reply"
+    told = audience.tell(headline, case.policy, ticket, remarks=remark) if tells else ()
     why = Why(
         attach=f"yes: {draft.evidence(case)}",
         reopen="no: it asks nobody to act",
         acknowledge="no: a program wrote it",
         notify="yes: who may wait for an answer" if tells else f"no: {because}",
     )
-    entry = draft.entry(
-        case, EntryKind.AUTOMATIC, draft.role_of(case, ticket), Reason.ECHO, remarks=remark, collapsed=True
-    )
+    entry = draft.entry(case, EntryKind.AUTOMATIC, role, Reason.ECHO, remarks=remark, collapsed=True)
     return Decision(Reason.ECHO, why, ticket=ticket.number, entry=entry, notices=told)
 
 

@@ -133,3 +133,20 @@ async def test_what_an_adviser_wrote_to_the_customer_is_no_secret(room: Room, co
     row = (await room.outbox("agent_notice", ANNA))[-1]
     letter = " ".join((await room.read(lambda tx: tx.outbox.message(row.id))).decode().split())
     assert f"{SUPPLIER} {said}" in letter
+
+
+async def test_an_answer_to_an_advisers_note_of_absence_waits(room: Room) -> None:
+    """It is meant for the adviser as likely as for the customer, as any answer to a mail of theirs."""
+    await room.mail(ERIKA)
+    question = await asked(room)
+    subject = "Abwesenheitsnotiz: Question from Example Support"
+    away = await room.mail(SUPPLIER, "I am back on Monday.", subject=subject, In_Reply_To=f"<{question}>")
+    assert away.reason == "nothing-new"
+    row = (await room.outbox("agent_notice", ANNA))[-1]
+    notice = (await room.read(lambda tx: tx.outbox.message(row.id))).decode()
+    assert "Subject: Answer from an adviser" in notice
+    assert f"Your answer goes to: {ERIKA}" not in notice
+    room.clock.forward(minutes=5)
+    said = await room.answer(1, "Then send me your dealer's price.", In_Reply_To=f"<{row.message_id}>")
+    assert said.reason == "agent-mail-held-back"
+    assert await room.outbox("reply", ERIKA) == []
