@@ -145,11 +145,11 @@ def _answer(on: AgentCase) -> Decision:
         return hold(on, Doubt.DIFFERENT_CUSTOMERS, doubt)
     target = ticket
     if order.has(Verb.REOPEN) and order.argument(Verb.REOPEN):
-        if case.facts.named is None:
+        if (named := lookup.named(on)) is None:
             return refuse(on, Reason.AGENT_MISUNDERSTOOD, (code("no_such_ticket", order.argument(Verb.REOPEN)),))
         if answer is not None:
             return refuse(on, Reason.AGENT_MISUNDERSTOOD, (code("reopen_alone"), code("text_not_sent"), out.text))
-        target = case.facts.named
+        target = named
     try:
         decision = orders.carry_out(replace(on.by, ticket=target), order, answer, agent_mail.proof(case))
     except IllegalTransition:
@@ -322,7 +322,7 @@ def _move(on: AgentCase) -> Decision:
 
 def _into(on: AgentCase, verb: Verb) -> Ticket | Decision:
     """The named ticket, or why it cannot be the target, as a decision."""
-    number, named = on.case.order.argument(verb), on.case.facts.named
+    number, named = on.case.order.argument(verb), lookup.named(on)
     if named is None:
         return refuse(on, Reason.AGENT_MISUNDERSTOOD, (code("no_such_ticket", number),))
     if named.number == on.ticket.number:

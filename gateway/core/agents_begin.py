@@ -150,7 +150,8 @@ def around(case: Case) -> Decision:
 
 def orphaned(case: Case) -> Decision:
     """Commands without a ticket: `#reopen N` names one itself; for all others the receipt says what is missing."""
-    on, named = AgentCase.without_ticket(case), case.facts.named
+    on = AgentCase.without_ticket(case)
+    named = lookup.named(on)
     if about := about_drafts(on):
         return about
     if not case.order.problems and (looked := lookup.answer(on) or away.answer(on) or canned.listed(on)):

@@ -154,6 +154,15 @@ def _sees(agent: Agent, ticket: Ticket, policy: Policy) -> bool:
     return mine or agent in policy.agents_for(ticket.mailbox)
 
 
+def named(on: AgentCase) -> Ticket | None:
+    """The ticket an order names, as far as it is there for this agent: they see it, or the customer of the one they
+    answer takes part in it, as notices say."""
+    ticket = on.case.facts.named
+    if ticket is None or _sees(on.agent, ticket, on.case.policy):
+        return ticket
+    return ticket if on.ticket.number and ticket.knows(on.ticket.requester.address) else None
+
+
 def _shown(on: AgentCase) -> Decision:
     """The notice of that ticket, as if something had happened to it: to answer it answers the ticket."""
     case, ticket = on.case, on.case.facts.named

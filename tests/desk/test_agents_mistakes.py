@@ -20,6 +20,7 @@ from tests.room import room as make_room
 
 KIM, SUPPLIER = "kim@customer.example", "sales@supplier.example"
 PASSED: dict[str, Any] = {"Authentication_Results": "mx.example.com; dmarc=pass header.from=example.com"}
+TEAMS = ("support", "sales")
 REMARK = "She is a nuisance, get rid of her."
 
 
@@ -328,3 +329,31 @@ async def test_another_form_of_the_text_stays_inside(room: Room, filename: str |
     (row,) = await room.outbox("reply", ERIKA)
     assert bool(row.files) is goes
     assert ("Not sent along" in await _receipt(room)) is not goes
+
+
+@pytest.mark.parametrize("order", ["#merge 2", "#move 2", "#reopen 2"])
+async def test_no_order_reaches_a_ticket_of_a_mailbox_one_does_not_work_for(
+    order: str, sqlite_url: str, clock: Clock, tmp_path: Path
+) -> None:
+    """Like #show: it is not there, and neither is its customer's name; a request of the same customer is, for the
+    notices name it."""
+    boxes = [{"address": f"{name}@example.com", "reply_address": name + "+{token}@example.com"} for name in TEAMS]
+    agents = [{"address": ANNA, "name": "Anna", "mailboxes": [boxes[0]["address"]]}, {"address": LEAD, "name": "Bob"}]
+    database = Database(sqlite_url, tmp_path)
+    room = make_room(database, clock, tmp_path, mailboxes=boxes, agents=agents)
+    await room.mail(ERIKA, "Well?")
+    await room.mail(KARL, "And mine?", to="sales@example.com")
+    await room.mail(ERIKA, "And this?", to="sales@example.com")
+    await room.close(2)
+    before = await room.read(lambda tx: tx.reads.get(2))
+    (notice,) = (r for r in await room.outbox("agent_notice", ANNA) if r.ticket == 1)
+    await room.answer(1, order, In_Reply_To=f"<{notice.message_id}>")
+    receipt = await _receipt(room)
+    assert "There is no ticket #2." in receipt
+    assert KARL not in receipt
+    await room.mail(ANNA, "#reopen 2", to=_own_address(room))
+    assert "There is no ticket #2." in await _receipt(room)
+    assert await room.read(lambda tx: tx.reads.get(2)) == before
+    await room.answer(1, "#merge 3")
+    assert "#1 was merged into this ticket" in await _receipt(room)
+    await database.close()
