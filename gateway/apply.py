@@ -148,8 +148,7 @@ class Effects:
         if decision.alarm:
             about = decision.keep.agent if decision.keep else f"{decision.ticket}:{decision.alarm_about}".rstrip(":")
             self._operator.alarm(tx, f"{decision.reason.value}:{about}", decision.alarm, now)
-        if applied:
-            self._known_of(tx, applied, decision, now)
+        spoke = self._known_of(tx, applied, decision, now) if applied else None
         if decision.lives:
             tx.contacts.set_undeliverable(decision.lives, None)
         entry = applied.entry.id if applied and applied.entry else None
@@ -158,7 +157,7 @@ class Effects:
         present = self._present(tx, decision, applied, now)
         if applied and decision.undo:
             told = dict.fromkeys(n.recipient.key for n in present if n.notice is Notice.AGENT_NOTICE)
-            undo = replace(decision.undo, moved=applied.moved or decision.undo.moved, told=tuple(told))
+            undo = replace(decision.undo, moved=applied.moved or decision.undo.moved, told=tuple(told), spoke=spoke)
             tx.acts.record(applied.ticket.number, undo, entry, journal_id, now)
         self._drafts(tx, applied, decision, journal_id, now)
         scene = _scene(tx, applied, decision, self._policy, cause, now)
@@ -195,13 +194,19 @@ class Effects:
             return decision
         return second_address.at_main(decision, mains, tx.reads.get(decision.ticket) if decision.ticket else None)
 
-    def _known_of(self, tx: Tx, applied: Applied, decision: Decision, now: datetime) -> None:
-        """Of the requester: the language an agent orders, and what came from a further address."""
-        language, requester = decision.change.language, applied.ticket.requester
-        if language and language in self._policy.languages and "@" in requester.key:
-            tx.contacts.set_language(tx.contacts.ensure(requester, now).id, language)
+    def _known_of(self, tx: Tx, applied: Applied, decision: Decision, now: datetime) -> str | None:
+        """Of the requester: the language an agent orders or takes back, and what came from a further address. The
+        language that was kept before; None where it stays."""
+        language, requester, spoke = decision.change.language or None, applied.ticket.requester, None
+        if decision.undoes and not decision.undoes.undo.requester and decision.undoes.undo.spoke is not None:
+            language = decision.undoes.undo.spoke
+        if language is not None and language in (*self._policy.languages, "") and "@" in requester.key:
+            contact = tx.contacts.ensure(requester, now)
+            spoke = contact.language
+            tx.contacts.set_language(contact.id, language)
         if decision.new and decision.new.second_address:
             tx.second_addresses.opened(decision.new.second_address, applied.ticket.number)
+        return spoke
 
     def _present(self, tx: Tx, decision: Decision, applied: Applied | None, now: datetime) -> tuple[NoticeRequest, ...]:
         """What is sent: what an agent who is away would get goes to whoever is there instead."""

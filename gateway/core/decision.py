@@ -241,6 +241,10 @@ class Undo:
     """Until when (ISO, empty: not at all), by whom and with which note it was put aside before `#snooze`."""
     tags: tuple[str, ...] | None = None
     """Its tags before `#tag` or `#untag`."""
+    followed: bool = False
+    """The agent followed it before `#unfollow`."""
+    spoke: str | None = None
+    """The language that was kept for the requester before `#language`; None: that order was not given."""
     told: tuple[str, ...] = ()
     """Keys of the agents who were told of the order: they must not go on believing in it."""
 

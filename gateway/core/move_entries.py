@@ -207,7 +207,7 @@ def undo(by: orders.OrderContext, done: Act, source: Ticket | None = None) -> De
         left=before.joined,
         snooze=_snoozed_before(before),
         tags=before.tags,
-        joined=(Joined(ticket.requester),) if before.took_part else (),
+        joined=(*((Joined(ticket.requester),) if before.took_part else ()), *_follows_again(by, before)),
     )
     after = change.applied_to(ticket)
     said = (*events, *((code("recalled"),) if before.answered else ()))
@@ -276,6 +276,11 @@ def _snoozed_before(before: Undo) -> Snooze | None:
         return None
     until, by, note = before.snoozed
     return Snooze(datetime.fromisoformat(until), by, note) if until else AWAKE
+
+
+def _follows_again(by: orders.OrderContext, before: Undo) -> tuple[Joined, ...]:
+    agent = by.policy.agent_for(before.agent) if before.followed else None
+    return (Joined(Address(agent.address, agent.name), follower=True),) if agent else ()
 
 
 def _is_still_given(before: Undo, ticket: Ticket) -> bool:

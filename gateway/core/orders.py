@@ -309,7 +309,7 @@ def _ordered(by: OrderContext, order: Order) -> tuple[Change, tuple[str, ...]]:
         if change.assignee is None and by.ticket.assignee and holder not in by.policy.agents_for(box.address):
             # Who does not work there cannot have it any more.
             change = replace(change, assignee="")
-    if order.has(Verb.FOLLOW) and by.agent:
+    if order.has(Verb.FOLLOW) and by.agent and not _follows(by.agent, by.ticket):
         change = replace(change, joined=(Joined(Address(by.agent.address, by.agent.name), follower=True),))
         events.append(code("follows", by.name))
     if order.has(Verb.UNFOLLOW) and by.agent:
@@ -439,4 +439,5 @@ def before(
         if order.has(Verb.SNOOZE)
         else None,
         tags=t.tags if order.has(Verb.TAG) or order.has(Verb.UNTAG) else None,
+        followed=order.has(Verb.UNFOLLOW) and _follows(by.agent, t),
     )

@@ -253,3 +253,25 @@ async def test_an_answer_that_left_is_not_stopped(room: Room) -> None:
     await room.reply(ERIKA, 1, "Wait, the lamp too!")
     assert "was stopped" not in (await told(room, ANNA, "Reopened"))[0]
     assert [r.state for r in await room.outbox("reply", ERIKA)] == ["sent"]
+
+
+async def test_a_language_that_is_taken_back_is_not_the_customers(room: Room) -> None:
+    """Neither on this ticket nor on the next."""
+    await room.mail(ERIKA, "Well?")
+    await room.answer(1, "#language fr")
+    assert (await room.read(lambda tx: tx.contacts.find(ERIKA))).language == "fr"
+    await room.answer(1, "#undo")
+    assert (await room.read(lambda tx: tx.contacts.find(ERIKA))).language == ""
+    await room.answer(1, "#close")
+    row = (await room.outbox("closed", ERIKA))[-1]
+    assert "Your request is closed." in (await room.read(lambda tx: tx.outbox.message(row.id))).decode()
+
+
+@pytest.mark.parametrize("order", ["#unfollow", "#follow"])
+async def test_who_followed_before_follows_again(room: Room, order: str) -> None:
+    """Though it was ordered a second time."""
+    await room.mail(ERIKA, "Well?")
+    await room.answer(1, "#follow")
+    await room.answer(1, order)
+    await room.answer(1, "#undo")
+    assert [a.address for a in (await room.read(lambda tx: tx.reads.get(1))).followers] == [ANNA]
