@@ -90,7 +90,7 @@ async def _ticket_of_link(request: PageRequest) -> Ticket:
 
     def read(tx: Tx) -> Ticket | None:
         ticket = tx.reads.marked(named)
-        return ticket if acts.closes(portal.desk, tx, ticket, link.state) else None
+        return ticket if acts.closes(portal.desk, tx, named.number, link.state) else None
 
     try:
         found = await portal.database.read(read)

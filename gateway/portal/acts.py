@@ -19,17 +19,23 @@ from storage.reads import Wanted
 from storage.tx import Tx
 
 
-def closes(desk: Desk, tx: Tx, ticket: Ticket, mark: str) -> bool:
+def is_theirs(desk: Desk, tx: Tx, ticket: Ticket, mark: str) -> bool:
     """Whoever was sent the link (a mark of the address; older links have none) is the requester still."""
     person = tx.second_addresses.person(ticket.requester.address)
     keys = desk.policy.keys
     return not mark or any(token.is_address_mark(keys, a.key, (mark,)) for a in (ticket.requester, *person))
 
 
+def closes(desk: Desk, tx: Tx, number: int, mark: str) -> bool:
+    """The link acts for whoever was sent it; not once a merge has made the request part of somebody else's."""
+    own = tx.reads.get(number)
+    return is_theirs(desk, tx, own, mark) and not sides.requesters_differ(own, tx.reads.current(number))
+
+
 def close_by_link(desk: Desk, tx: Tx, number: int, now: datetime, mark: str = "") -> bool:
     """The requester pressed "Close ticket". False: it was closed already, or is somebody else's; nothing changed."""
     tx.threads.serialise([f"ticket:{number}"])
-    if not closes(desk, tx, tx.reads.get(number), mark):
+    if not closes(desk, tx, number, mark):
         return False
     return _close(desk, tx, number, "closed_by_link", f"close:{number}:{now.isoformat()}", now)
 

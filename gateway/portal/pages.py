@@ -261,9 +261,10 @@ def view_of_ticket(
     policy = request.portal.desk.policy
     closed = found.status is lifecycle.Status.CLOSED
     confirm = ""
-    if found.status is lifecycle.Status.SOLVED:
-        until = request.now + timedelta(days=CONFIRM_DAYS)
-        confirm = request.href(f"/close/{token.link_token(policy.keys, 'close', str(found.named), until)}")
+    # What goes on in somebody else's request is not theirs to close.
+    if found.status is lifecycle.Status.SOLVED and not found.merged_into:
+        until, mark = request.now + timedelta(days=CONFIRM_DAYS), token.address_mark(policy.keys, found.requester.key)
+        confirm = request.href(f"/close/{token.link_token(policy.keys, 'close', str(found.named), until, mark)}")
     if request.portal.settings.portal.allow_replies and not (closed or found.merged_into) and reply is None:
         reply = views.WriteForm(
             request.href(f"/tickets/{found.number}"), session.new_token(), request.portal.files_limit

@@ -131,6 +131,38 @@ async def test_a_former_requester_closes_nothing(site: Site) -> None:
     assert (await state(site, number)).status is Status.CLOSED
 
 
+async def test_what_was_merged_into_anothers_request_closes_nothing(site: Site) -> None:
+    """Neither by a button of a mail nor by one of a page, old or new; and nothing of the other is shown."""
+    number, path = await solved(site)
+    browser = await site.customer(ERIKA)
+    on_page = next(h for h in (await browser.get(f"/tickets/{number}")).hrefs if "/close/" in h)
+    keys, until = site.policy.keys, site.clock.now + timedelta(days=1)
+    before_marks = f"/close/{token.link_token(keys, 'close', str(named(site.database, number)), until)}"
+    other = await site.mail(MAX, "Kettle of Max")
+    await site.answer(number, f"#merge {other}")
+    await site.room.answer(number, "#send")
+    await site.answer(other, "#solved\nPlease try again, both of you.")
+    shown = await browser.get(f"/tickets/{number}")
+    assert "Solved (please confirm)" in shown.text
+    assert not [h for h in shown.hrefs if "/close/" in h]
+    for link in (path, on_page, before_marks):
+        for page in (await browser.get(link), await browser.send(link, {}, form_at="/tickets")):
+            assert page.status == 410, link
+            assert "Kettle" not in page.text
+    assert (await state(site, other)).status is Status.SOLVED
+    assert await site.sent(MAX, "closed") == []
+
+
+async def test_a_page_that_was_open_closes_nothing_of_a_new_requester(site: Site) -> None:
+    """The button on the page goes with whoever was shown it, as that of a mail does."""
+    number, _ = await solved(site)
+    browser = await site.customer(ERIKA)
+    link = next(h for h in (await browser.get(f"/tickets/{number}")).hrefs if "/close/" in h)
+    await site.answer(number, f"#requester {MAX}\n#solved\n\nIt is yours now, Max.")
+    assert (await browser.send(link, {}, form_at="/tickets")).status == 410
+    assert (await state(site, number)).status is Status.SOLVED
+
+
 async def test_a_solved_ticket_can_be_confirmed_from_its_page(site: Site) -> None:
     """A link to the page that closes; the page itself acts on nothing."""
     number, _ = await solved(site)
