@@ -101,7 +101,8 @@ def choices_of(request: NoticeRequest, scene: Scene, policy: Policy, language: s
         return ()
     # The link outlives the time for a first answer by the time in which that can be changed.
     expires = scene.now + timedelta(days=policy.link_days + policy.rating_change_days)
-    question = str(int(scene.now.timestamp()))
+    # It is of whoever is asked, as the link that closes.
+    question = f"{int(scene.now.timestamp())}.{token.address_mark(policy.keys, request.recipient.key)}"
     mark = token.link_token(policy.keys, "rate", str(scene.ticket.named), expires, question)
     words = texts.catalog(language)
     scale = rating.SCALES[policy.rating_scale]

@@ -59,7 +59,10 @@ def _close(desk: Desk, tx: Tx, number: int, how: str, cause: str, now: datetime)
 
 def rate(desk: Desk, tx: Tx, before: CustomerRating, value: int, comment: str, now: datetime) -> None:
     """The customer says how it was, or changes the answer."""
-    decision = rating.rated(tx.reads.current(before.ticket), before, value, comment, desk.policy)
+    asked, ticket = tx.reads.get(before.ticket), tx.reads.current(before.ticket)
+    # Of a request that goes on in somebody else's it is no word about that.
+    on = asked if sides.requesters_differ(asked, ticket) else ticket
+    decision = rating.rated(on, before, value, comment, desk.policy)
     desk.effects.apply(tx, decision, f"rated:{before.ticket}:{now.isoformat()}", now)
     tx.ratings.rate(before, value, comment, bool(decision.notices), now)
 

@@ -37,6 +37,8 @@ class _Question:
     answer: CustomerRating
     contact: Contact | None
     """Whose ticket it is."""
+    mark: str
+    """Of whoever was asked."""
 
 
 async def rate_form(request: PageRequest) -> Response:
@@ -59,7 +61,7 @@ async def rate(request: PageRequest) -> Response:
             else request.words.gettext("Please choose an answer.")
         )
         return await request.page(_form(request, found, value, comment, error), 422)
-    number, now, asked_at = found.answer.ticket, request.now, found.answer.asked_at
+    number, now, asked_at, desk = found.answer.ticket, request.now, found.answer.asked_at, request.portal.desk
 
     def give(tx: Tx) -> bool:
         """The question is looked at again, and one answer is given at a time."""
@@ -67,7 +69,9 @@ async def rate(request: PageRequest) -> Response:
         before = tx.ratings.find(number)
         if before is None or before.asked_at != asked_at:
             return False
-        acts.rate(request.portal.desk, tx, before, value, comment, now)
+        if not acts.is_theirs(desk, tx, tx.reads.get(number), found.mark):
+            return False
+        acts.rate(desk, tx, before, value, comment, now)
         return True
 
     if not await request.portal.database.write(give):
@@ -94,12 +98,15 @@ async def _question(request: PageRequest) -> _Question:
             ),
         )
 
+    asked_at, _, mark = link.state.partition(".")
+
     def read(tx: Tx) -> _Question | None:
-        ticket = tx.reads.marked(named)
-        answer = tx.ratings.find(named.number)
-        if answer is None:
+        tx.reads.marked(named)
+        # The one that was asked about, and not one it was merged into since: that may be somebody else's.
+        ticket, answer = tx.reads.get(named.number), tx.ratings.find(named.number)
+        if answer is None or not acts.is_theirs(portal.desk, tx, ticket, mark):
             return None
-        return _Question(ticket, answer, tx.contacts.find(ticket.requester.address))
+        return _Question(ticket, answer, tx.contacts.find(ticket.requester.address), mark)
 
     try:
         found = await portal.database.read(read)
@@ -110,7 +117,7 @@ async def _question(request: PageRequest) -> _Question:
     if found.contact is not None and found.contact.language:
         request.speak_to(found.contact)
     asked = str(int(found.answer.asked_at.timestamp()))
-    if link.state != asked or link.expired or request.now >= found.answer.open_until(portal.desk.policy):
+    if asked_at != asked or link.expired or request.now >= found.answer.open_until(portal.desk.policy):
         raise _over(request)
     return found
 

@@ -115,6 +115,41 @@ async def test_links_that_are_none(site: Site, path: str, status: int, said: str
     assert (page.status, said in page.text) == (status, True)
 
 
+async def test_whoever_handed_it_on_reads_and_gives_no_answer(site: Site) -> None:
+    """What the new requester said stays with them; a further address of the same person is theirs as well."""
+    number, path = await asked(site)
+    await site.browser().send(f"{path}/2", {"value": "2", "comment": "My words."})
+    await site.answer(number, "#requester max@example.org\n#close\n\nIt is yours now, Max.")
+    for page in (
+        await site.browser().get(f"{path}/1"),
+        await site.browser().send(f"{path}/1", {"value": "1"}, form_at="/sign-in"),
+    ):
+        assert page.status == 410
+        assert "Printer" not in page.text
+        assert "My words." not in page.html
+    assert (await answer(site, number)).value == 2
+    await site.answer(number, f"#alias {ERIKA}")
+    await site.room.answer(number, "#send")
+    assert (await site.browser().get(f"{path}/1")).status == 200
+
+
+async def test_what_was_merged_into_anothers_request_is_rated_alone(site: Site) -> None:
+    """The page shows the own request, and the leads read whose rating it is."""
+    number, path = await asked(site)
+    other = await site.mail("max@example.org", "Kettle of Max")
+    await site.answer(number, f"#merge {other}")
+    await site.room.answer(number, "#send")
+    browser = site.browser()
+    done = await browser.send(f"{path}/1", {"value": "1", "comment": "Too late."})
+    for page in (await browser.get(f"{path}/1"), await browser.follow(done)):
+        assert "Printer" in page.text
+        assert "Kettle" not in page.text
+    told = (await site.sent("bob@example.com", "agent_notice"))[-1]
+    assert "Requester: Erika Beispiel <erika@example.net>" in told
+    assert "Too late." in told
+    assert "Kettle" not in told
+
+
 async def test_a_link_expires(site: Site) -> None:
     """A first answer is wanted within the time links act."""
     _, path = await asked(site)
