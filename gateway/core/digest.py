@@ -100,7 +100,7 @@ def review(lead: Agent, closed: Sequence[Ticket], policy: Policy) -> tuple[Secti
     seen = [t for t in closed if lead in policy.agents_for(t.mailbox)]
     items = [
         Item(
-            t.subject[:80],
+            t.subject[:80] or policy.reference(t),
             f"{t.requester.shown} · {words.gettext('Ticket {number}', number=t.number)}",
             buttons.order(t, lead, policy, "reopen", words.language),
         )

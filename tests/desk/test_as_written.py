@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from email import message_from_bytes
 from email import policy as email_policy
 from email.message import EmailMessage
 from pathlib import Path
+
+import pytest
 
 from storage.database import Database
 from tests.conftest import Clock
@@ -97,3 +100,19 @@ async def test_an_answer_that_quotes_the_table_is_no_new_text(database: Database
     assert "It is 11 now." in answer
     assert "Toner" not in answer
     assert "Toner | 12.50" in past
+
+
+@pytest.mark.parametrize("reader", [ERIKA, ANNA])
+async def test_a_request_without_a_subject(database: Database, clock: Clock, tmp_path: Path, reader: str) -> None:
+    """No line stands empty, and no link in the list of own requests has nothing to press."""
+    site = room(database, clock, tmp_path)
+    await site.mail(ERIKA, subject="")
+    await site.mail(ERIKA, "status", subject="status")
+    rows = await site.outbox(recipient=reader)
+    assert {ERIKA: {"ticket_list"}, ANNA: set()}[reader] <= {r.notice for r in rows}
+    for row in rows:
+        data = await site.read(lambda tx, id=row.id: tx.outbox.message(id))
+        mail = message_from_bytes(data, policy=email_policy.default)
+        assert isinstance(mail, EmailMessage)
+        assert not re.search(r"(?m)^Subject: *$|\n{4}", _body(mail, "plain"))
+        assert not re.search(r"Subject:</span>\s*</p>|<(a|strong)\b[^>]*>\s*</\1>", _body(mail, "html"))
