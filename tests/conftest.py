@@ -27,6 +27,8 @@ NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 
 
 LONG = (
+    "test_a_week_of_a_team_with_a_board",
+    "test_a_thousand_mails_through_fifteen_deaths",
     "test_ninety_days",
     "test_real_mails_end",
     "test_while_the_daemon_runs",

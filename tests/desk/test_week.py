@@ -37,6 +37,7 @@ async def checked(week: Week, customers: int) -> str:
     """The summary, once all that must hold was seen to hold."""
     rows = await week.site.read(lambda tx: tx.outbox.recent(limit=100_000))
     people = story.everybody(customers)
+    week.inboxes = week.inboxes.read(people)
     await story.ended_right(week, customers)
     story.few_mails(rows)
     await story.answered_once(week, rows)

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections import Counter, defaultdict
+from collections import Counter, OrderedDict, defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
 from email import message_from_bytes
 from email import policy as email_policy
 from email.message import EmailMessage
 from email.utils import parseaddr
+from imaplib import IMAP4
 
 from gateway.board.account import BoardAccount
 from gateway.clock import tickets
@@ -70,28 +72,65 @@ class Inboxes:
     def all(self, who: str) -> list[EmailMessage]:
         return self._mails[who]
 
+    def fill(self, who: str, mails: list[EmailMessage]) -> None:
+        self._mails[who] = mails
+
+    def read(self, people: Sequence[str]) -> Inboxes:
+        """As they are in the end, to be looked through."""
+        return self
+
 
 class DovecotInboxes(Inboxes):
     """The same in accounts of a real server: mails come by LMTP and are read by IMAP."""
 
+    LINES = 64
+    """Kept open at once, enough for the people of a day: to sign in takes longer than to read."""
+
     def __init__(self, server: Dovecot) -> None:
         self._server = server
+        self._door = ExitStack()
+        self._deliver = self._door.enter_context(server.delivering())
+        self._lines: OrderedDict[str, ExitStack] = OrderedDict()
+        self._clients: dict[str, IMAP4] = {}
 
     def put(self, who: str, data: bytes) -> None:
-        assert self._server.deliver(data, who).startswith("250"), who
+        assert self._deliver(data, who).startswith("250"), who
 
     def find(self, who: str, message_id: str) -> EmailMessage:
         (mail,) = self._fetched(who, "HEADER", "Message-ID", f'"<{message_id}>"')
         return mail
 
-    def all(self, who: str) -> list[EmailMessage]:
-        return self._fetched(who, "ALL")
-
     def _fetched(self, who: str, *keys: str) -> list[EmailMessage]:
-        with self._server.client(user=who) as client:
-            uids = client.uid("SEARCH", *keys)[1][0].split()
-            parts = [client.uid("FETCH", uid.decode(), "(BODY.PEEK[])")[1][0] for uid in uids]
-            return [opened(part[1]) for part in parts]
+        client = self._client(who)
+        client.noop()
+        uids = client.uid("SEARCH", *keys)[1][0].split()
+        if not uids:
+            return []
+        parts = client.uid("FETCH", b",".join(uids).decode(), "(BODY.PEEK[])")[1]
+        return [opened(part[1]) for part in parts if isinstance(part, tuple)]
+
+    def _client(self, who: str) -> IMAP4:
+        if who not in self._lines:
+            self._lines[who] = ExitStack()
+            self._clients[who] = self._lines[who].enter_context(self._server.client(user=who))
+        self._lines.move_to_end(who)
+        self._keep(self.LINES)
+        return self._clients[who]
+
+    def _keep(self, most: int) -> None:
+        """Only the lines used last."""
+        while len(self._lines) > most:
+            who, line = self._lines.popitem(last=False)
+            del self._clients[who]
+            line.close()
+
+    def read(self, people: Sequence[str]) -> Inboxes:
+        found = Inboxes()
+        for who in people:
+            found.fill(who, self._fetched(who, "ALL"))
+        self._keep(0)
+        self._door.close()
+        return found
 
 
 def opened(data: bytes) -> EmailMessage:

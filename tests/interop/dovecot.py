@@ -14,7 +14,7 @@ import ssl
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,6 +45,8 @@ auth_failure_delay = 0
 mail_location = maildir:{folder}/mail/%u
 mail_max_userip_connections = 50
 maildir_very_dirty_syncs = yes
+# Nobody takes the power from it.
+mail_fsync = never
 protocol lmtp {{
   postmaster_address = postmaster@example.com
 }}
@@ -65,6 +67,8 @@ service anvil {{
 }}
 service imap-login {{
   chroot =
+  # A login process serves many, as on large sites; by default each connection begins one.
+  service_count = 0
   inet_listener imap {{
     port = {imap}
   }}
@@ -223,16 +227,26 @@ class Dovecot:
 
     def deliver(self, data: bytes, recipient: str = USER) -> str:
         """Hand a mail over by LMTP (RFC 2033); the server's last word about it."""
+        with self.delivering() as deliver:
+            return deliver(data, recipient)
+
+    @contextlib.contextmanager
+    def delivering(self) -> Iterator[Callable[[bytes, str], str]]:
+        """The same for mail after mail over one connection."""
         with socket.create_connection(("127.0.0.1", self.lmtp), 10) as peer, peer.makefile("rwb") as line:
             line.readline()
-            answer = b""
-            for said in (b"LHLO test", b"MAIL FROM:<kim@customer.example>", f"RCPT TO:<{recipient}>".encode(), b"DATA"):
-                answer = _say(line, said)
-            stuffed = [b"." + x if x.startswith(b".") else x for x in data.replace(b"\r\n", b"\n").split(b"\n")]
-            answer = _say(line, b"\r\n".join(stuffed).removesuffix(b"\r\n") + b"\r\n.")
-            self.accepted_at = time.time()
+            _say(line, b"LHLO test")
+
+            def deliver(data: bytes, recipient: str) -> str:
+                for said in ("MAIL FROM:<kim@customer.example>", f"RCPT TO:<{recipient}>", "DATA"):
+                    _say(line, said.encode())
+                stuffed = [b"." + x if x.startswith(b".") else x for x in data.replace(b"\r\n", b"\n").split(b"\n")]
+                answer = _say(line, b"\r\n".join(stuffed).removesuffix(b"\r\n") + b"\r\n.")
+                self.accepted_at = time.time()
+                return answer.decode()
+
+            yield deliver
             _say(line, b"QUIT")
-        return answer.decode()
 
     @contextlib.contextmanager
     def client(self, folder: str = "INBOX", user: str = USER) -> Iterator[imaplib.IMAP4]:
