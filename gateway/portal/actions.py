@@ -20,6 +20,7 @@ from gateway.mail.message import Attachment
 from gateway.portal import acts, original, views
 from gateway.portal.refusal import Refusal
 from gateway.portal.request import PageRequest
+from storage.contacts import Contact
 from storage.outbox import OutboxEntry
 from storage.tx import Tx
 
@@ -88,9 +89,10 @@ async def _ticket_of_link(request: PageRequest) -> Ticket:
     if link is None or named is None:
         raise wrong
 
-    def read(tx: Tx) -> Ticket | None:
+    def read(tx: Tx) -> tuple[Ticket, Contact | None] | None:
         ticket = tx.reads.marked(named)
-        return ticket if acts.closes(portal.desk, tx, named.number, link.state) else None
+        theirs = acts.closes(portal.desk, tx, named.number, link.state)
+        return (ticket, tx.contacts.find(ticket.requester.address)) if theirs else None
 
     try:
         found = await portal.database.read(read)
@@ -98,7 +100,10 @@ async def _ticket_of_link(request: PageRequest) -> Ticket:
         raise request.lost() from None
     if found is None:
         raise request.lost()
-    return found
+    ticket, contact = found
+    if contact is not None and contact.language:
+        request.speak_to(contact)
+    return ticket
 
 
 # --- /file/TOKEN --------------------------------------------------------------------------

@@ -57,6 +57,16 @@ async def test_closing_works_without_signing_in_and_only_once(site: Site) -> Non
     assert site.woken
 
 
+async def test_the_page_speaks_the_language_of_the_mail(site: Site) -> None:
+    """Whatever the browser is set to: the customer may read the mail on another machine."""
+    number, _ = await solved(site)
+    await site.answer(number, "#language de\n#solved\nBitte noch einmal versuchen.")
+    path = await site.link(ERIKA, "close")
+    page = await site.browser(accept_language="fr").get(path)
+    assert "Dieses Ticket schließen?" in page.text
+    assert '<html lang="de"' in page.html
+
+
 async def test_a_reopened_ticket_can_be_closed_by_the_same_link(site: Site) -> None:
     """The link stays good for as long as it says."""
     number, path = await solved(site)
