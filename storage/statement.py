@@ -11,9 +11,10 @@ from collections import namedtuple
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Delete, Insert, Select, Update
+from sqlalchemy import BindParameter, Connection, Delete, Insert, Select, Update
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.sql import visitors
 
 from storage import postgresql
 
@@ -23,15 +24,21 @@ Clause = Select[Any] | Insert | Update | Delete
 class Statement:
     """One statement, or one for each database by the name of its dialect.
 
-    Values are given by name: those of an insert are its columns. Elsewhere a list goes where a `bindparam` is
-    expanding; its length is rounded up by repeating its last member, so that few forms are compiled.
+    Values are given by name: those of an insert are its columns. Where a `bindparam` is expanding, a list is given; its
+    length is rounded up by repeating its last member, so that few forms are compiled. Other lists are kept as they are.
     """
 
-    __slots__ = ("_is_insert", "_plans", "clauses")
+    __slots__ = ("_expanding", "_is_insert", "_plans", "clauses")
 
     def __init__(self, clause: Clause | Mapping[str, Clause]) -> None:
         self.clauses: Mapping[str, Clause] = clause if isinstance(clause, Mapping) else {"": clause}
         self._is_insert = all(isinstance(c, Insert) for c in self.clauses.values())
+        self._expanding = frozenset(
+            p.key
+            for clause in self.clauses.values()
+            for p in visitors.iterate(clause)
+            if isinstance(p, BindParameter) and p.expanding
+        )
         self._plans: dict[tuple[str, tuple[object, ...]], Plan] = {}
 
     def rows(self, connection: Connection, values: dict[str, Any]) -> list[Any]:
@@ -63,8 +70,8 @@ class Statement:
         if self._is_insert:
             shape = tuple(values)
         else:
-            values = {name: _rounded(value) if type(value) is list else value for name, value in values.items()}
-            shape = tuple((name, len(value)) if type(value) is list else name for name, value in values.items())
+            values = {n: _rounded(value) if n in self._expanding else value for n, value in values.items()}
+            shape = tuple((n, len(value)) if n in self._expanding else n for n, value in values.items())
         plan = self._plans.get((dialect.name, shape))
         if plan is None:
             clause = self.clauses[""] if "" in self.clauses else self.clauses[dialect.name]

@@ -13,6 +13,8 @@ from sqlalchemy import Delete, Update, bindparam, insert, select
 from sqlalchemy.exc import IntegrityError
 
 import storage
+from gateway.core.decision import Change, Decision
+from gateway.core.reason import Reason
 from storage.database import Database
 from storage.seals import CHAINED, SUMMED
 from storage.statement import Statement
@@ -60,6 +62,14 @@ def test_a_list_of_any_length(db: Database, count: int) -> None:
     db.write_now(lambda tx: [tx.blocks.add(name, "", NOW) for name in names])
     found = db.read_now(lambda tx: wanted.rows(tx.connection, {"names": names[:count]}))
     assert [(row.sender, row.at) for row in found] == [(name, NOW) for name in names[:count]]
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 5])
+def test_a_list_that_is_a_value_is_kept_as_it_is(db: Database, count: int) -> None:
+    ticket = apply(db, opening()).ticket.number
+    tags = ("a", "b", "c", "d", "e")[:count]
+    apply(db, Decision(Reason.AGENT_COMMAND, ticket=ticket, change=Change(tags=tags)))
+    assert db.read_now(lambda tx: tx.reads.numbered({ticket}))[0].tags == tags
 
 
 def test_every_type_comes_back_as_by_sqlalchemy(db: Database) -> None:
