@@ -87,7 +87,13 @@ def _reply(site: Site, args: argparse.Namespace) -> int:
             return advisers.ask(by, wish, whom, entry, files=files, proof=PROOF)
         if args.note:
             return orders.note(by, wish, entry, PROOF)
-        return orders.carry_out(by, wish, orders.Answer(text, entry), PROOF)
+        answer = orders.Answer(text, entry)
+        if orders.reaches_nobody(by, wish, answer):
+            n = ticket.number
+            raise ReplydeskError(
+                f"an answer on {n} reaches nobody; name the customer: replydesk ticket from {n} ADDRESS"
+            )
+        return orders.carry_out(by, wish, answer, PROOF)
 
     return _tell(site, _act(site, args.number, decide), as_json=args.json)
 

@@ -143,6 +143,9 @@ def _answer(on: AgentCase) -> Decision:
         return hold(on, Doubt.ADVISER, doubt)
     if answer is not None and (doubt := _only_another(on)):
         return hold(on, Doubt.DIFFERENT_CUSTOMERS, doubt)
+    if answer is not None and orders.reaches_nobody(on.by, order, answer):
+        said = (code("reaches_nobody"), *unsent(case))
+        return refuse(on, Reason.AGENT_HELD_BACK, said, headline="kept", doubt=Doubt.NO_ORDER)
     target = ticket
     if order.has(Verb.REOPEN) and order.argument(Verb.REOPEN):
         if (named := lookup.named(on)) is None:

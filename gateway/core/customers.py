@@ -77,9 +77,11 @@ def _passes_on(case: Case) -> bool:
 def stranger_signed(case: Case) -> Decision:
     ticket = case.ticket
     assert ticket is not None
-    people = ", ".join(a.address for a in (ticket.requester, *ticket.participants) if "@" in a.key)
-    flag = code("not_named", case.author.address, people)
-    decision = _attach(case, ticket, Role.STRANGER, Reason.STRANGER_SIGNED, (flag,))
+    company = (a.address for a in (ticket.requester, *ticket.participants) if "@" in a.key)
+    people = ", ".join(a for a in company if not case.policy.is_own(a))
+    alone = (code("unconfirmed", case.author.address), code("reaches_nobody"))
+    flags = (code("not_named", case.author.address, people),) if people else alone
+    decision = _attach(case, ticket, Role.STRANGER, Reason.STRANGER_SIGNED, flags)
     if case.policy.is_own(case.author.address):
         return decision
     sees = _side_of_mark(case, ticket)

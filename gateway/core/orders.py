@@ -217,6 +217,12 @@ def recipients(ticket: Ticket, answer: Answer | None, order: Order = NO_ORDER) -
     return tuple(people[key] for key in dict.fromkeys(a.key for a in ordered) if key not in had_it and "@" in key)
 
 
+def reaches_nobody(by: OrderContext, order: Order, answer: Answer) -> bool:
+    """No customer has an address: a machine named none, or it was erased."""
+    people = recipients(by.ticket, replace(answer, had_it=frozenset()), order)
+    return all(by.policy.is_own(a.address) for a in people)
+
+
 def _customer_mails(
     by: OrderContext, status: Status, people: tuple[Address, ...], answer: Answer | None, news: str
 ) -> tuple[NoticeRequest, ...]:

@@ -52,6 +52,9 @@ def oddities(case: Case) -> tuple[str, ...]:
             # An answer goes to the people it was written to, and they stand in the notice.
             outside = any(case.policy.agent_for(key) is None for key in brought)
             said.append(code("own_author_among" if outside else "own_author_only", written.address))
+            said += [] if outside else [code("reaches_nobody")]
+    elif case.ticket is None and "@" not in case.author.key and not brought:
+        said.append(code("reaches_nobody"))
     if case.facts.same_id_other_content:
         said.append(code("same_id"))
     if others := asked_at(case.message, case.policy) if case.author is case.message.author else ():

@@ -134,10 +134,8 @@ SENTENCES: dict[str, str] = {
         "folded, and nobody is answered."
     ),
     "own_author": _("It came under our own address {0}; its header names {1} as its author."),
-    "own_author_only": _(
-        "It came under our own address {0} and names nobody else, so an answer reaches nobody. Reply with #from "
-        "ADDRESS to name the customer."
-    ),
+    "own_author_only": _("It came under our own address {0} and names nobody else."),
+    "reaches_nobody": _("An answer reaches nobody here. Reply with #requester ADDRESS to name the customer."),
     "own_author_among": _("It came under our own address {0}. Reply with #from ADDRESS to name the customer."),
     "same_id": _("A different mail with the same Message-ID was received before."),
     "encrypted": _("The content is encrypted and cannot be read without a key; it is attached."),

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from storage.audit import audit
-from tests.cli.conftest import ERIKA, REQUEST, Shop
+from tests.cli.conftest import BOUNCER, ERIKA, REQUEST, Shop
 
 Type = Callable[[str | bytes], None]
 
@@ -213,6 +213,14 @@ def test_a_reply_without_a_usable_text_is_refused(shop: Shop, typed: Type, given
     assert said in shop.refused("ticket", "reply", "1", "--agent", "anna@example.com")
     assert mails(shop) == before
     assert len(shop.json("ticket", "show", "1")["entries"]) == 1
+
+
+def test_a_reply_that_reaches_nobody_is_refused(shop: Shop, typed: Type) -> None:
+    """A fax names no author: the remedy is said, and the ticket stays as it was."""
+    shop.feed("To: support@example.com\nSubject: Fax\nMessage-ID: <1@fax.example>\n\nPlease call.\n", BOUNCER)
+    typed("Called back.")
+    assert "replydesk ticket from 2 ADDRESS" in shop.refused("ticket", "reply", "2", "--agent", "anna@example.com")
+    assert shop.json("ticket", "show", "2")["status"] == "new"
 
 
 def test_a_file_that_is_not_there(shop: Shop) -> None:

@@ -304,7 +304,7 @@ def test_our_own_address_is_heard_as_whom_the_header_names() -> None:
     alone = decide(case(message(SUPPORT, reply_to=(ANNA,))))
     assert alone.new is not None
     assert (alone.new.requester, notices(alone)) == (SUPPORT, AGENTS)
-    assert "reaches nobody" in text_of(alone.notices[0].remarks[0], "en")
+    assert "reaches nobody" in text_of(alone.notices[0].remarks[1], "en")
 
 
 def test_who_is_not_acknowledged_for_a_budget_is_told_of_once() -> None:

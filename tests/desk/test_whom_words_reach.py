@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from gateway.clock.retention import apply_retention
+from gateway.core.lifecycle import Status
 from gateway.core.ticket import EntryKind
 from storage.database import Database
 from storage.outbox import OutboxEntry
@@ -237,3 +239,43 @@ async def test_a_customer_of_the_same_name_is_greeted(desk: Room) -> None:
     await desk.mail("Bob Builder <bob@else.example>", "My crane is stuck.")
     await desk.answer(2, "#assign Bob\n\nHello Bob,\nwe look into it.")
     assert "we look into it" in await newest(desk, "reply", "bob@else.example")
+
+
+async def test_nobody_to_answer(database: Database, clock: Clock, tmp_path: Path) -> None:
+    """A fax names no author: agents are told, and their answer waits until they say whom it is for."""
+    r = room(database, clock, tmp_path)
+    await r.raw_mail(b"To: support@example.com\r\nSubject: Fax\r\n\r\nPlease call.\r\n", "")
+    notice = await newest(r, "agent_notice", ANNA)
+    assert "An answer reaches nobody here. Reply with #requester ADDRESS" in notice.replace("\r\n  ", " ")
+    assert "Requester:" not in notice
+    assert (await r.answer(1, "CALLED-BACK")).reason == "agent-mail-held-back"
+    (receipt,) = await r.outbox("agent_receipt", ANNA)
+    assert "An answer reaches nobody here." in await text(r, receipt)
+    (ticket,) = await r.read(lambda tx: tx.reads.numbered({1}))
+    assert (ticket.status, ticket.assignee) == (Status.NEW, "")
+
+    answered = {"subject": "Re: Fax", "In_Reply_To": f"<{receipt.message_id}>"}
+    assert (await r.mail(ANNA, "#send", **answered)).reason == "agent-mail-held-back"
+    assert (await r.mail(ANNA, f"#requester {ERIKA}", **answered)).reason == "draft-sent"
+    assert await got(r, "CALLED-BACK") == {ERIKA}
+    assert await r.broken() == {}
+
+
+async def test_a_stranger_on_a_ticket_whose_people_were_erased(
+    database: Database, clock: Clock, tmp_path: Path
+) -> None:
+    """Agents are told that a plain answer reaches nobody, and it waits; `#cc` sends it to the stranger."""
+    r = room(database, clock, tmp_path, retention={"tickets_days": 10})
+    await r.mail(ERIKA, "My kettle burns.", subject="Kettle")
+    await r.close(1)
+    await r.deliver()
+    clock.forward(days=20)
+    await apply_retention(r.site)
+    assert (await r.reply(ERIKA, 1, "It burns again.")).reason == "stranger-with-signed-mark"
+    notice = await newest(r, "agent_notice", ANNA)
+    assert f"{ERIKA} is not confirmed on this ticket" in notice
+    assert "An answer reaches nobody here." in notice
+    assert (await r.answer(1, "UNPLUG-IT")).reason == "agent-mail-held-back"
+    (*_, receipt) = await r.outbox("agent_receipt", ANNA)
+    await r.mail(ANNA, f"#cc {ERIKA}", subject="Re: Kettle", In_Reply_To=f"<{receipt.message_id}>")
+    assert "UNPLUG-IT" in await newest(r, "reply", ERIKA)
