@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from gateway import texts
 from gateway.config.core_policy import policy
 from gateway.config.rules import check_rules
 from gateway.config.settings import BoardSettings, ImapSettings, SendSettings, Settings, host_and_port, loopback_of
 from gateway.core.policy import plain_address
 from gateway.core.status_words import status_words
 from gateway.core.token import Keys
+from gateway.core.verbs import misread, verb_of
 from gateway.mail.message import address_key
 
 NO_MAILBOX = 'Add a [[mailboxes]] table with address = "…", the support address.'
@@ -18,6 +20,7 @@ def check(settings: Settings) -> None:
     _check_agents(settings, own)
     _check_hours(settings)
     _check_statuses(settings)
+    _check_orders(settings)
     check_rules(settings, own)
     _check_lifecycle(settings)
     if settings.canary.every_minutes and settings.send.transport == "file":
@@ -36,6 +39,18 @@ def check(settings: Settings) -> None:
             check_relay(settings, *host_and_port(address))
     _check_balancers(settings)
     _check_dkim(settings)
+
+
+def _check_orders(settings: Settings) -> None:
+    """A catalog of the site may write an order with a word that means another, and agents would be shown it."""
+    for language, written, verb in misread() if texts.catalogs().site else ():
+        known = verb_of(written.removeprefix("#").casefold())
+        means = f"is read as #{known}" if known else "is no order"
+        where = f"locale/{language}: {written!r} stands for #{verb}, and {means}"
+        remedy = (
+            f'Let it be one of the words for {verb.value!r} (msgctxt "command"), and of no other order in any language.'
+        )
+        raise settings.error("gateway.templates_dir", where, remedy)
 
 
 def _check_balancers(settings: Settings) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from functools import lru_cache
 
@@ -169,6 +169,15 @@ def in_words_of(words: Catalog, said: str) -> str:
 def verb_of(word: str) -> Verb | None:
     """The command a word of small letters means, in any language."""
     return VERBS.get(word) or aliases().get(word)
+
+
+def misread() -> Iterator[tuple[str, str, Verb]]:
+    """Orders that are read as something else than what they are shown for: language, how it is written, for what."""
+    for language in texts.languages():
+        for verb, form in FORMS.items():
+            written = texts.catalog(language).gettext(form).partition(" ")[0].partition("|")[0]
+            if not written.startswith("#") or verb_of(written[1:].casefold()) is not verb:
+                yield language, written, verb
 
 
 def aliases() -> Mapping[str, Verb]:

@@ -159,6 +159,33 @@ def test_a_broken_catalog_is_refused_at_start(tmp_path: Path, language: str, ent
     assert said in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("language", "entries", "said"),
+    [
+        ("de", 'msgid "#note"\nmsgstr "#schließen"\n', "'#schließen' stands for #note, and is read as #close"),
+        ("de", 'msgid "#note"\nmsgstr "#vermerk"\n', "'#vermerk' stands for #note, and is no order"),
+        (
+            "da",
+            'msgctxt "command"\nmsgid "close|closed"\nmsgstr "notiz"\n',
+            "'#notiz' stands for #note, and is read as",
+        ),
+        ("sv", 'msgctxt "command"\nmsgid "note"\nmsgstr "vermerk"\n\nmsgid "#note"\nmsgstr "#vermerk"\n', ""),
+    ],
+)
+def test_an_order_that_would_be_read_as_another_is_refused(
+    tmp_path: Path, language: str, entries: str, said: str
+) -> None:
+    """Agents are shown how an order is written: a note must not close a ticket and go to the customer."""
+    box = [{"address": "support@example.com"}]
+    data = {"gateway": {"templates_dir": str(site(tmp_path, language, entries))}, "mailboxes": box}
+    if not said:
+        build(data, tmp_path / "x.toml")
+        return
+    with pytest.raises(ConfigError) as refused:
+        build(data, tmp_path / "x.toml")
+    assert said in str(refused.value)
+
+
 def test_english_needs_no_babel() -> None:
     """What only speaks English starts without its tables."""
     script = (
