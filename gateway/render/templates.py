@@ -7,6 +7,7 @@ word is an error, and their texts and dates are those of one language: each has 
 from __future__ import annotations
 
 import traceback
+from collections.abc import Callable
 from datetime import datetime, tzinfo
 from functools import lru_cache
 from pathlib import Path
@@ -42,8 +43,8 @@ def environment(words: Catalog, override: Path | None, timezone: tzinfo, *, shar
     site may have a file of its own for one language.
     """
     folders = [*([override] if override else []), PACKAGED]
-    found = FileSystemLoader(folders)
-    once = PrefixLoader({shared: PrefixLoader({words.language: FileSystemLoader([f / shared for f in folders])})})
+    found = _Files(folders)
+    once = PrefixLoader({shared: PrefixLoader({words.language: _Files([f / shared for f in folders])})})
     # Our own templates need no sandbox, which costs a quarter of the time; a site's may not reach further.
     kind = ImmutableSandboxedEnvironment if override else Environment
     made = kind(
@@ -56,6 +57,18 @@ def environment(words: Catalog, override: Path | None, timezone: tzinfo, *, shar
     )
     _speak(made, words, timezone)
     return made
+
+
+class _Files(FileSystemLoader):
+    def get_source(self, environment: Environment, template: str) -> tuple[str, str, Callable[[], bool]]:
+        try:
+            return super().get_source(environment, template)
+        except UnicodeDecodeError as error:
+            # Jinja does not say which file it read.
+            files = (Path(folder, template) for folder in self.searchpath)
+            file = next(str(f) for f in files if f.is_file())
+            line = error.object.count(b"\n", 0, error.start) + 1
+            raise TemplateSyntaxError("this is not UTF-8. Save it as UTF-8", line, template, file) from None
 
 
 def _speak(made: Environment, words: Catalog, timezone: tzinfo) -> None:
@@ -140,10 +153,10 @@ def _safe(context: EvalContext, text: str) -> str:
 
 def located(error: Exception, name: str) -> str:
     """`FILE:LINE: what is wrong`, for any error a template can cause."""
-    if isinstance(error, TemplateNotFound):
-        return f"{name}: {error.name} is missing. Put it there, or take out what asks for it."
     if isinstance(error, TemplateSyntaxError):
         return f"{error.filename or error.name}:{error.lineno}: {error.message}"
     frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename.endswith(".j2")]
     where = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else name
+    if isinstance(error, TemplateNotFound):
+        return f"{where}: {error.name} is missing. Put it there, or take out what asks for it."
     return f"{where}: {error}"

@@ -165,6 +165,7 @@ def test_unknown_language_is_written_in_english(packaged: Templates) -> None:
         ("en/closed.txt.j2", "{{ mail.sender | shout }}", "mail/en/closed.txt.j2:1: No filter named 'shout'"),
         ("en/registered.txt.j2", "\n{{ mail.ticket.reference }}", "mail/en/registered.txt.j2:2: 'None' has no"),
         ("en/closed.txt.j2", "{% include 'mail/parts/no.j2' %}", "mail/parts/no.j2 is missing"),
+        ("reply.html.j2", "a\n{% include 'mail/no.j2' %}", "/mail/reply.html.j2:2: mail/no.j2 is missing"),
         ("layout.txt.j2", "x\n{% blok page %}\n", "mail/layout.txt.j2:2: Encountered unknown tag 'blok'"),
         ("de/replay.txt.j2", "x", "mail/de/replay.txt.j2: no mail is made from a template of this name. Did you mean"),
         ("en/sub/reply.txt.j2", "x", "mail/en/sub/reply.txt.j2: no mail is made"),
@@ -177,6 +178,14 @@ def test_unknown_language_is_written_in_english(packaged: Templates) -> None:
 def test_broken_template_is_refused_by_file_and_line(tmp_path: Path, name: str, source: str, said: str) -> None:
     """Not when a customer waits for an answer."""
     assert said in refusal(site(tmp_path, name, source))
+
+
+def test_template_that_is_not_utf_8_is_refused_by_file_and_line(tmp_path: Path) -> None:
+    """By the file that is there, whichever language was about to be written."""
+    templates = site(tmp_path, "reply.html.j2", "")
+    file = tmp_path / "mail" / "reply.html.j2"
+    file.write_bytes("Hallo\nGrüße".encode("latin-1"))
+    assert f"{file}:2: this is not UTF-8. Save it as UTF-8" in refusal(templates)
 
 
 def test_template_that_fails_on_a_sparse_mail_is_refused(tmp_path: Path) -> None:
