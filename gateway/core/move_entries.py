@@ -12,10 +12,10 @@ from datetime import datetime
 from gateway.core import advisers, audience, orders, sides
 from gateway.core.commands import Order
 from gateway.core.decision import AWAKE, Act, Change, Decision, Joined, Moved, NewTicket, SamePerson, Snooze, Undo, Why
-from gateway.core.lifecycle import Status
+from gateway.core.lifecycle import Move, Status, transition
 from gateway.core.notice import Audience, Notice, NoticeRequest
 from gateway.core.reason import Reason, sentence
-from gateway.core.ticket import Entry, EntryKind, Ticket
+from gateway.core.ticket import Entry, EntryKind, Role, Ticket
 from gateway.mail.message import Address
 from gateway.mail.sentence import code
 
@@ -88,13 +88,16 @@ def merge(by: orders.OrderContext, into: Ticket) -> Decision:
         for a in sides.people(ticket)
         if apart or sides.owns(ticket, a.key)
     )
-    undo = orders.before(replace(by, ticket=into), Order(), None, into.status)
+    status = _our_turn(ticket, into)
+    undo = orders.before(replace(by, ticket=into), Order(), None, status or into.status)
     return _moved(
         "merged",
         by,
         into,
         Moved(ticket.number, side=side, was=was),
         Change(
+            move=Move.REOPENED if status else None,
+            status=status,
             joined=(*joined, *asked),
             links=(("merged", ticket.number),),
             # Whoever had the merged one has both, where nobody had the other.
@@ -134,7 +137,9 @@ def _brought(ticket: Ticket, into: Ticket) -> tuple[Joined, ...]:
 
 def move(by: orders.OrderContext, entry: Entry, into: Ticket) -> Decision:
     """One mail goes to another ticket; of another customer's mail its people read nothing."""
-    undo = orders.before(replace(by, ticket=into), Order(), None, into.status)
+    asks = entry.kind is EntryKind.CORRESPONDENCE and entry.role not in (Role.AGENT, Role.SYSTEM)
+    status = _our_turn(by.ticket, into) if asks else None
+    undo = orders.before(replace(by, ticket=into), Order(), None, status or into.status)
     side, was = sides.of_moved(entry, by.ticket, into)
     apart = entry.kind is EntryKind.CORRESPONDENCE and side in (by.ticket.number, sides.NOBODY)
     return _moved(
@@ -142,7 +147,11 @@ def move(by: orders.OrderContext, entry: Entry, into: Ticket) -> Decision:
         by,
         into,
         Moved(by.ticket.number, (entry.id,), side, was),
-        Change(links=(("moved", by.ticket.number),)),
+        Change(
+            move=Move.REOPENED if status else None,
+            status=status,
+            links=(("moved", by.ticket.number),),
+        ),
         (
             code("moved_here", by.ticket.number, by.name),
             *((code("kept_apart", into.requester.shown),) if apart else ()),
@@ -151,6 +160,14 @@ def move(by: orders.OrderContext, entry: Entry, into: Ticket) -> Decision:
         if undo
         else None,
     )
+
+
+def _our_turn(source: Ticket, into: Ticket) -> Status | None:
+    """What waits for us goes on doing so where it goes, or nobody would answer it. None: the status stays."""
+    ours = (Status.NEW, Status.WAITING_ON_US)
+    if source.status not in ours or into.status in ours or into.spam:
+        return None
+    return transition(into.status, Move.REOPENED)
 
 
 def _moved(
@@ -166,11 +183,13 @@ def _moved(
     after = change.applied_to(into)
     told = audience.tell(headline, by.policy, after, before=by.ticket, remarks=events, but=by.agent)
     said = code("told_merged", ", ".join(n.recipient.address for n in customers)) if customers else code("nothing_sent")
-    mine = (orders.receipt(by.agent, "done", (*events, said, code("undo_hint"))),) if by.agent else ()
+    now = (code("status_now", change.status.value),) if change.status else ()
+    mine = (orders.receipt(by.agent, "done", (*events, said, *now, code("undo_hint"))),) if by.agent else ()
     return Decision(
         Reason.AGENT_COMMAND,
         Why(
             attach="yes: " + sentence(Reason.AGENT_COMMAND),
+            reopen=f"status: {into.status.value} → {change.status.value}" if change.status else "",
             notify="yes: who had either ticket" if told else "no: an agent did it",
         ),
         ticket=into.number,
@@ -213,7 +232,8 @@ def undo(by: orders.OrderContext, done: Act, source: Ticket | None = None) -> De
     said = (*events, *((code("recalled"),) if before.answered else ()))
     colleagues = _colleagues(by, before, after, source, said)
     told: tuple[NoticeRequest, ...] = ()
-    if done.sent and status is not ticket.status and by.policy.notify_customers_of_status:
+    status_told = done.sent and (before.opened or not before.moved_from)
+    if status_told and status is not ticket.status and by.policy.notify_customers_of_status:
         told = (NoticeRequest(Notice.STATUS_CHANGED, ticket.requester, Audience.CUSTOMER),)
     if before.merged and source:
         told += tuple(NoticeRequest(Notice.MERGED, a, Audience.CUSTOMER, "apart") for a in sides.people(source))

@@ -214,3 +214,31 @@ async def test_the_audit_names_a_mail_of_a_person_that_reached_nobody(desk: Room
     assert (await desk.broken())["heard"] == (
         f"journal entry {row.id} (new-request) reads like a person's and reached nobody",
     )
+
+
+@pytest.mark.parametrize("before", ["#wait", "#solved", "#close"])
+@pytest.mark.parametrize("order", ["#merge 1", "#move 1"])
+async def test_what_waits_for_us_does_so_where_it_goes(desk: Room, before: str, order: str) -> None:
+    """Erika answers in a new mail: she would read that it is her turn, and the clock would close what she wrote."""
+    await desk.mail(ERIKA, "It burns.")
+    await desk.answer(1, f"{before}\nWhich one?")
+    was = (await desk.read(lambda tx: tx.reads.get(1))).status
+    await desk.mail(ERIKA, "The left one.", subject="Lamp")
+    notice = (await desk.outbox("agent_notice", ANNA))[-1]
+    await desk.answer(2, order, In_Reply_To=f"<{notice.message_id}>")
+    assert (await desk.read(lambda tx: tx.reads.get(1))).status.value == "waiting_on_us"
+    row = (await desk.outbox("agent_receipt", ANNA))[-1]
+    assert "The status is now" in (await desk.read(lambda tx: tx.outbox.message(row.id))).decode()
+    heard = len(await desk.outbox("status_changed", ERIKA))
+    await desk.answer(1, "#undo")
+    assert (await desk.read(lambda tx: tx.reads.get(1))).status is was
+    assert len(await desk.outbox("status_changed", ERIKA)) == heard
+
+
+async def test_what_was_answered_opens_nothing_where_it_goes(desk: Room) -> None:
+    await desk.mail(ERIKA, "It burns.")
+    await desk.close(1)
+    await desk.mail(ERIKA, "The left one.", subject="Lamp")
+    await desk.answer(2, "We come.")
+    await desk.answer(2, "#merge 1")
+    assert (await desk.read(lambda tx: tx.reads.get(1))).status.value == "closed"
