@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, exists, insert, select, update
 
-from gateway.core.decision import Act, Said, Undo
+from gateway.core.act import Act, Said, Undo
 from gateway.core.lifecycle import Status
 from gateway.core.notice import Audience
 from gateway.core.ticket import EntryKind, Role
@@ -63,7 +64,10 @@ class Acts:
         lists |= {name: tuple(before[name]) for name in ("snoozed", "tags", "same") if before.get(name) is not None}
         undo = Undo(**(before | lists | {"status": Status(before["status"])}))
         sent, since = self._sent(row.journal_id), self._answered(row.ticket, row.at)
-        return Act(row.id, row.ticket, row.entry_id or 0, row.journal_id or 0, undo, sent, since)
+        newer = self._newer(row.ticket, row.at, undo)
+        waits = bool(newer) and not self._answered(row.ticket, newer[-1].created_at)
+        ids = tuple(r.id for r in newer)
+        return Act(row.id, row.ticket, row.entry_id or 0, row.journal_id or 0, undo, sent, since, ids, waits)
 
     def said(self, agents: frozenset[str], since: datetime) -> tuple[Said, ...]:
         """What an agent did lately, on any ticket, newest first."""
@@ -79,6 +83,19 @@ class Acts:
 
     def mark_undone(self, id: int, now: datetime) -> None:
         self._connection.execute(update(ACT).where(ACT.c.id == id).values(undone_at=now))
+
+    def _newer(self, ticket: int, since: datetime, undo: Undo) -> Sequence[Row[Any, Any]]:
+        """What has come since and belongs to what was split off or merged."""
+        if not (undo.merged or (undo.opened and undo.moved_from)):
+            return ()
+        came = select(ENTRY.c.id, ENTRY.c.created_at).where(
+            ENTRY.c.ticket == ticket, ENTRY.c.created_at > since, ENTRY.c.kind != EntryKind.EVENT.value
+        )
+        if undo.merged:
+            # Of one customer's two tickets nothing tells whose it is, and it is read where it is.
+            sides = select(ENTRY.c.side).where(ENTRY.c.id.in_(undo.moved), ENTRY.c.side > 0)
+            came = came.where(ENTRY.c.side.in_(sides))
+        return self._connection.execute(came.order_by(ENTRY.c.id)).all()
 
     def _answered(self, ticket: int, since: datetime) -> bool:
         """An agent's answer is on the ticket since."""

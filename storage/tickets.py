@@ -11,8 +11,9 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, case, delete, exists, insert, or_, select, update
 
 from gateway.core import sides
+from gateway.core.act import Act
 from gateway.core.clock import Target
-from gateway.core.decision import AWAKE, Act, Change, Decision, EntryDraft, Joined, Snooze
+from gateway.core.decision import AWAKE, Change, Decision, EntryDraft, Joined, Snooze
 from gateway.core.lifecycle import Status
 from gateway.core.ticket import Entry, EntryKind, Role, Ticket
 from gateway.errors import UnknownTicket
@@ -137,12 +138,17 @@ class Tickets:
         if before.moved:
             own, was = (before.side, 0) if before.opened else (before.was, before.side or before.moved_from)
             self._place(before.moved, before.moved_from, own, was)
+            self._place(act.newer, before.moved_from, sides.NOBODY if act.hidden else own, was)
         if before.merged:
             self._connection.execute(
-                update(TICKET)
-                .where(TICKET.c.number == before.moved_from)
-                .values(merged_into=None, status=before.source_status, closed_by="", closed_at=None)
+                update(TICKET).where(TICKET.c.number == before.moved_from).values(merged_into=None)
             )
+        if before.source_status:
+            # What was closed before it was merged has been closed since then.
+            closed = before.source_status == Status.CLOSED.value
+            values = {"closed_by": "agent"} if closed else {"closed_by": "", "closed_at": None}
+            source = update(TICKET).where(TICKET.c.number == before.moved_from)
+            self._connection.execute(source.values(status=before.source_status, **values))
         if before.opened and before.moved_from:
             self._connection.execute(
                 update(TICKET).where(TICKET.c.number == act.ticket).values(merged_into=before.moved_from)

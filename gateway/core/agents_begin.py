@@ -9,10 +9,11 @@ from dataclasses import replace
 from datetime import datetime
 
 from gateway.core import agent_mail, audience, away, blocking, canned, lookup, orders, outgoing_text, passed_on, tags
+from gateway.core.act import Undo
 from gateway.core.agent_mail import AgentCase
 from gateway.core.case import Case, files_of
 from gateway.core.commands import ASSIGNS, PEOPLE, Order
-from gateway.core.decision import Change, Decision, EntryDraft, Joined, NewTicket, Undo, Why
+from gateway.core.decision import Change, Decision, EntryDraft, Joined, NewTicket, Why
 from gateway.core.lifecycle import Move, Status, transition
 from gateway.core.notice import AttachedFile, Audience, Notice, NoticeRequest, fitting
 from gateway.core.reason import Reason

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from gateway.core import second_address
+from gateway.core.act import Act, Said
 from gateway.core.classify import MACHINES, is_form
 from gateway.core.commands import Order
-from gateway.core.decision import Act, AgentView, Draft, Namesake, Robot, Said
+from gateway.core.decision import AgentView, Draft, Namesake, Robot
 from gateway.core.forward import Forwarded, Inside
 from gateway.core.looked_up import Found
 from gateway.core.notice import AttachedFile

@@ -20,8 +20,9 @@ from gateway.core import (
     window,
 )
 from gateway.core import remarks as about_mail
+from gateway.core.act import Act
 from gateway.core.case import Case
-from gateway.core.decision import Act, Change, Decision, Joined, NewTicket, Why
+from gateway.core.decision import Change, Decision, Joined, NewTicket, Why
 from gateway.core.lifecycle import Move, Status, transition
 from gateway.core.notice import Audience, Notice, NoticeRequest
 from gateway.core.policy import Agent, Mailbox, Policy

@@ -10,8 +10,9 @@ from dataclasses import replace
 from datetime import datetime
 
 from gateway.core import advisers, audience, orders, sides
+from gateway.core.act import Act, Undo
 from gateway.core.commands import Order
-from gateway.core.decision import AWAKE, Act, Change, Decision, Joined, Moved, NewTicket, SamePerson, Snooze, Undo, Why
+from gateway.core.decision import AWAKE, Change, Decision, Joined, Moved, NewTicket, SamePerson, Snooze, Why
 from gateway.core.lifecycle import Move, Status, transition
 from gateway.core.notice import Audience, Notice, NoticeRequest
 from gateway.core.reason import Reason, sentence
@@ -248,7 +249,11 @@ def undo(by: orders.OrderContext, done: Act, source: Ticket | None = None) -> De
         change=change,
         events=events,
         notices=(*told, *colleagues, *((orders.receipt(by.agent, "done", remarks),) if by.agent else ())),
-        undoes=replace(done, undo=replace(before, source_status=_of_source(done))),
+        undoes=replace(
+            done,
+            undo=replace(before, source_status=_of_source(done, ticket, source)),
+            hidden=before.opened and source is not None and sides.requesters_differ(ticket, source),
+        ),
         unblock=before.blocked,
         same=_same_before(before),
     )
@@ -278,10 +283,18 @@ def _informed(by: orders.OrderContext, before: Undo) -> tuple[str, ...]:
     return before.told if by.agent and before.agent in by.agent.keys else (*before.told, before.agent)
 
 
-def _of_source(done: Act) -> str:
-    """Of the ticket that is by itself again: whoever was answered meanwhile is not told that it is a new one."""
-    before = done.undo.source_status
-    return Status.WAITING_ON_US.value if done.answered_since and before == Status.NEW.value else before
+def _of_source(done: Act, ticket: Ticket, source: Ticket | None) -> str:
+    """Of the ticket that is by itself again: whoever was answered meanwhile is not told that it is a new one, and what
+    somebody wrote meanwhile waits for us there. Empty: it stays."""
+    before = done.undo
+    if before.opened:
+        status = _our_turn(ticket, source) if source else None
+        return status.value if status else ""
+    if before.merged and before.source_status != Status.NEW.value and done.waits:
+        return Status.WAITING_ON_US.value
+    if before.merged and before.source_status == Status.NEW.value and done.answered_since:
+        return Status.WAITING_ON_US.value
+    return before.source_status
 
 
 def _same_before(before: Undo) -> SamePerson | None:

@@ -10,8 +10,9 @@ from datetime import datetime
 
 from gateway import texts
 from gateway.core import audience, blocking, company, parking, second_address, sides, statuses, tags
+from gateway.core.act import Undo
 from gateway.core.commands import PEOPLE, Order
-from gateway.core.decision import AWAKE, Change, Decision, EntryDraft, Joined, Namesake, Snooze, Undo, Why
+from gateway.core.decision import AWAKE, Change, Decision, EntryDraft, Joined, Namesake, Snooze, Why
 from gateway.core.lifecycle import Move, Status, move_to, transition
 from gateway.core.notice import AttachedFile, Audience, Notice, NoticeRequest
 from gateway.core.policy import Agent, Policy

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.core.decision import Undo
+from gateway.core.act import Undo
 from gateway.core.lifecycle import Status
 from gateway.mail.message import Address
 from storage import raw

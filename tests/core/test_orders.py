@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from gateway.core import commands, customers, machines, move_entries, orders, sides
-from gateway.core.decision import Act, Decision, EntryDraft, Joined, Moved
+from gateway.core.act import Act
+from gateway.core.decision import Decision, EntryDraft, Joined, Moved
 from gateway.core.lifecycle import Move, Status
 from gateway.core.notice import Notice
 from gateway.core.orders import Answer, OrderContext

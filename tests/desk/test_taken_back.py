@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from gateway.clock.tickets import ask_for_ratings
-from gateway.core import token
+from gateway.core import sides, token
 from storage.database import Database
 from tests.conftest import Clock
 from tests.room import ANNA, BASE, ERIKA, KARL, LEAD, Room
@@ -275,3 +275,43 @@ async def test_who_followed_before_follows_again(room: Room, order: str) -> None
     await room.answer(1, order)
     await room.answer(1, "#undo")
     assert [a.address for a in (await room.read(lambda tx: tx.reads.get(1))).followers] == [ANNA]
+
+
+async def test_what_was_written_since_goes_back_with_a_split(room: Room) -> None:
+    """It was left on a closed ticket. That of somebody else than the requester is read by agents alone there."""
+    await room.mail(KARL, "The roof leaks.", subject="Roof")
+    for number, author, alone in ((1, ERIKA, 0), (2, ERIKA, sides.NOBODY)):
+        await room.reply(author, number, "And the cellar.")
+        notice = [r for r in await room.outbox("agent_notice", ANNA) if r.ticket == number][-1]
+        await room.answer(number, "#split", In_Reply_To=f"<{notice.message_id}>")
+        split = (await room.outbox("agent_receipt", ANNA))[-1]
+        await room.answer(number, "#close", LEAD)
+        await room.reply(author, split.ticket or 0, "It is deep already.")
+        await room.answer(split.ticket or 0, "#undo", In_Reply_To=f"<{split.message_id}>")
+        ticket, entries = await room.read(lambda tx, n=number: (tx.reads.get(n), tx.reads.entries(n)))
+        assert ticket.status.value == "waiting_on_us"
+        assert [e.side for e in entries if e.body_text.strip() == "It is deep already."] == [alone]
+        (notice,) = [r for r in await room.outbox("agent_notice", CARL) if r.ticket == number][-1:]
+        assert "It is deep already." in (await read(room, notice.id))[1]
+    assert await room.broken() == {}
+
+
+@pytest.mark.parametrize("answered", [False, True])
+async def test_what_was_written_since_goes_back_with_a_merge(room: Room, answered: bool) -> None:
+    """It was left on the ticket of another customer, and Karl read that it is his turn."""
+    await room.mail(KARL, "Mine burns too.", subject="Lamp")
+    await room.answer(2, "#wait")
+    await room.answer(2, "#merge 1")
+    await room.answer(2, "#send")
+    merged = (await room.outbox("agent_receipt", ANNA))[-1]
+    await room.reply(KARL, 2, "It burns down!")
+    if answered:
+        await room.answer(1, "We come.", LEAD)
+        await room.answer(1, "#send", LEAD)
+    await room.answer(1, "#undo", In_Reply_To=f"<{merged.message_id}>")
+    hers, his = await room.read(lambda tx: (tx.reads.entries(1), tx.reads.entries(2)))
+    assert "It burns down!" not in " ".join(e.body_text for e in hers)
+    assert [e.side for e in his if e.body_text.strip() == "It burns down!"] == [0]
+    status = (await room.read(lambda tx: tx.reads.get(2))).status.value
+    assert status == ("waiting_on_contact" if answered else "waiting_on_us")
+    assert await room.broken() == {}

@@ -1,0 +1,96 @@
+"""An agent's order that was carried out, and how it was before: what `#undo` needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from gateway.core.lifecycle import Status
+
+
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """How it was before an agent's order, so that `#undo` can bring it back."""
+
+    label: str
+    """The order, as the agent wrote it: `#close`."""
+    agent: str
+    """Key of the agent's address."""
+    status: Status
+    assignee: str = ""
+    language: str = ""
+    spam: bool = False
+    answered: bool = False
+    """An answer went into the outbox."""
+    moved_from: int = 0
+    moved: tuple[int, ...] = ()
+    """Entries that were moved away from `moved_from`."""
+    side: int = 0
+    """The side they got there, …"""
+    was: int = 0
+    """… those of them that had this one before."""
+    merged: bool = False
+    source_status: str = ""
+    """Status of `moved_from` before it was merged; when it is taken back, the one it gets."""
+    opened: bool = False
+    """The ticket it happened on was opened by it: a split, or a mail to somebody who had not written."""
+    after: str = ""
+    """Status the order led to; when it is another one by now, it stays."""
+    given_to: str | None = None
+    """Whom the order gave the ticket to, empty: to nobody; when it is somebody else's by now, it stays so.
+    None: it gave it to nobody new."""
+    mailbox: str = ""
+    """The mailbox before `#mailbox`; empty when it stayed."""
+    blocked: str = ""
+    """Whom the order blocked."""
+    same: tuple[str, str, bool] | None = None
+    """The main and the further address to be written down anew, and whether as those of two people."""
+    requester: str = ""
+    """Address of the requester before `#from`; empty when it stayed."""
+    took_part: bool = False
+    """Whom `#from` made the requester took part before."""
+    joined: tuple[str, ...] = ()
+    """Keys of those who take part because of it: they must not go on getting the answers."""
+    snoozed: tuple[str, str, str] | None = None
+    """Until when (ISO, empty: not at all), by whom and with which note it was put aside before `#snooze`."""
+    tags: tuple[str, ...] | None = None
+    """Its tags before `#tag` or `#untag`."""
+    followed: bool = False
+    """The agent followed it before `#unfollow`."""
+    spoke: str | None = None
+    """The language that was kept for the requester before `#language`; None: that order was not given."""
+    told: tuple[str, ...] = ()
+    """Keys of the agents who were told of the order: they must not go on believing in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """An agent's order that was carried out, as stored."""
+
+    id: int
+    ticket: int
+    entry: int
+    """Entry of the answer, 0 without."""
+    journal_id: int
+    """The agent's mail."""
+    undo: Undo
+    sent: bool
+    """A customer has got a mail because of it, or may have."""
+    answered_since: bool = False
+    """An agent has answered on the ticket since."""
+    newer: tuple[int, ...] = ()
+    """Entries that have come since to what was split off, or from the customers of what was merged: they go along."""
+    waits: bool = False
+    """No agent has answered since the last of them."""
+    hidden: bool = False
+    """Only agents read these there, for they are of another customer than the ticket's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """An order or answer of an agent that was carried out lately."""
+
+    at: datetime
+    ticket: int
+    text: str = ""
+    """What of it went to customers."""
