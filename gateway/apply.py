@@ -198,8 +198,9 @@ class Effects:
         """Of the requester: the language an agent orders or takes back, and what came from a further address. The
         language that was kept before; None where it stays."""
         language, requester, spoke = decision.change.language or None, applied.ticket.requester, None
-        if decision.undoes and not decision.undoes.undo.requester and decision.undoes.undo.spoke is not None:
-            language = decision.undoes.undo.spoke
+        undone = decision.undoes.undo if decision.undoes else None
+        if decision.change.language is not None and undone and not undone.requester and undone.spoke is not None:
+            language = undone.spoke
         if language is not None and language in (*self._policy.languages, "") and "@" in requester.key:
             contact = tx.contacts.ensure(requester, now)
             spoke = contact.language

@@ -19,6 +19,7 @@ from storage.tables import ACT, ENTRY, OUTBOX
 
 NEWEST = 200
 """Orders of all agents among which those of one are looked for."""
+_MAYBE_LISTS = ("snoozed", "snoozed_after", "tags", "tags_after", "same")
 
 
 class Acts:
@@ -61,7 +62,7 @@ class Acts:
     def _act(self, row: Row[Any]) -> Act:
         before = dict(row.before)
         lists = {name: tuple(before.get(name, ())) for name in ("moved", "joined", "told")}
-        lists |= {name: tuple(before[name]) for name in ("snoozed", "tags", "same") if before.get(name) is not None}
+        lists |= {name: tuple(before[name]) for name in _MAYBE_LISTS if before.get(name) is not None}
         undo = Undo(**(before | lists | {"status": Status(before["status"])}))
         sent, since = self._sent(row.journal_id), self._answered(row.ticket, row.at)
         newer = self._newer(row.ticket, row.at, undo)

@@ -18,8 +18,10 @@ class Undo:
     """Key of the agent's address."""
     status: Status
     assignee: str = ""
-    language: str = ""
-    spam: bool = False
+    sub_status: str = ""
+    language: str | None = None
+    """None, as below: the order left it as it was."""
+    spam: bool | None = None
     answered: bool = False
     """An answer went into the outbox."""
     moved_from: int = 0
@@ -36,6 +38,9 @@ class Undo:
     """The ticket it happened on was opened by it: a split, or a mail to somebody who had not written."""
     after: str = ""
     """Status the order led to; when it is another one by now, it stays."""
+    after_sub: str | None = None
+    """The site's own name of it; None: it was not written down."""
+    language_after: str | None = None
     given_to: str | None = None
     """Whom the order gave the ticket to, empty: to nobody; when it is somebody else's by now, it stays so.
     None: it gave it to nobody new."""
@@ -52,9 +57,11 @@ class Undo:
     joined: tuple[str, ...] = ()
     """Keys of those who take part because of it: they must not go on getting the answers."""
     snoozed: tuple[str, str, str] | None = None
-    """Until when (ISO, empty: not at all), by whom and with which note it was put aside before `#snooze`."""
+    """Until when (ISO, empty: not at all), by whom and with which note it was put aside before `#snooze` or an end."""
+    snoozed_after: tuple[str, str, str] | None = None
     tags: tuple[str, ...] | None = None
     """Its tags before `#tag` or `#untag`."""
+    tags_after: tuple[str, ...] | None = None
     followed: bool = False
     """The agent followed it before `#unfollow`."""
     spoke: str | None = None

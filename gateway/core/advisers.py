@@ -12,7 +12,7 @@ from dataclasses import replace
 from gateway.core import draft, orders
 from gateway.core.case import Case
 from gateway.core.commands import Order
-from gateway.core.decision import Decision, EntryDraft, Joined, Why
+from gateway.core.decision import Change, Decision, EntryDraft, Joined, Why
 from gateway.core.notice import AttachedFile, Audience, Notice, NoticeRequest
 from gateway.core.policy import Policy
 from gateway.core.reason import Reason, sentence
@@ -139,7 +139,7 @@ def ask(
         for n in noted.notices
     )
     # What has been sent cannot be taken back.
-    taken_back = orders.before(by, order, None) if by.policy.hold_minutes else None
+    taken_back = orders.before(by, order, None, Change()) if by.policy.hold_minutes else None
     new = () if by.ticket.is_adviser(whom.key) else (made(whom),)
     return replace(
         noted,

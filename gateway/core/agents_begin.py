@@ -229,19 +229,19 @@ def _write_first(on: AgentCase, customer: Address, *, sent_already: bool) -> Dec
         files=files if not sent_already else (),
         text=text,
         html=html,
-        undo=None if sent_already else _as_if_not_begun(on, customer, status, language),
+        undo=None if sent_already else _as_if_not_begun(on, customer, status),
         hold_minutes=hold_minutes,
     )
 
 
-def _as_if_not_begun(on: AgentCase, customer: Address, status: Status, language: str) -> Undo | None:
+def _as_if_not_begun(on: AgentCase, customer: Address, status: Status) -> Undo | None:
     """Taken back before it left, the ticket it opened is closed: nobody outside knows of it. It stays whose it is, for
     it was nobody's before."""
     undo = orders.before(on.by, Order(), None)
     if undo is None:
         return None
     label = f"#{Verb.TO.value} {customer.address}"
-    return replace(undo, label=label, language=language, answered=True, opened=True, after=status.value)
+    return replace(undo, label=label, answered=True, opened=True, after=status.value)
 
 
 def _without_ticket(on: AgentCase, remarks: tuple[str, ...]) -> Decision:

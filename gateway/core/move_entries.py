@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from gateway.core import advisers, audience, orders, sides
+from gateway.core import advisers, audience, orders, parking, sides
 from gateway.core.act import Act, Undo
 from gateway.core.commands import Order
 from gateway.core.decision import AWAKE, Change, Decision, Joined, Moved, NewTicket, SamePerson, Snooze, Why
@@ -90,7 +90,7 @@ def merge(by: orders.OrderContext, into: Ticket) -> Decision:
         if apart or sides.owns(ticket, a.key)
     )
     status = _our_turn(ticket, into)
-    undo = orders.before(replace(by, ticket=into), Order(), None, status or into.status)
+    undo = orders.before(replace(by, ticket=into), Order(), None, Change(status=status))
     return _moved(
         "merged",
         by,
@@ -140,7 +140,7 @@ def move(by: orders.OrderContext, entry: Entry, into: Ticket) -> Decision:
     """One mail goes to another ticket; of another customer's mail its people read nothing."""
     asks = entry.kind is EntryKind.CORRESPONDENCE and entry.role not in (Role.AGENT, Role.SYSTEM)
     status = _our_turn(by.ticket, into) if asks else None
-    undo = orders.before(replace(by, ticket=into), Order(), None, status or into.status)
+    undo = orders.before(replace(by, ticket=into), Order(), None, Change(status=status))
     side, was = sides.of_moved(entry, by.ticket, into)
     apart = entry.kind is EntryKind.CORRESPONDENCE and side in (by.ticket.number, sides.NOBODY)
     return _moved(
@@ -212,21 +212,20 @@ def undo(by: orders.OrderContext, done: Act, source: Ticket | None = None) -> De
     """
     before, ticket = done.undo, by.ticket
     events = (code("undone", by.name, before.label),)
-    status = Status.CLOSED if before.opened else before.status
-    if before.after not in ("", ticket.status.value):
-        # Somebody wrote since: that must not be hidden again.
-        status = ticket.status
+    status, sub_status = _status_before(before, ticket)
+    stays = (status, sub_status) == (ticket.status, ticket.sub_status)
     change = Change(
-        status=status if status is not ticket.status else None,
+        status=None if stays else status,
+        sub_status=sub_status,
         requester=Address(before.requester) if before.requester else None,
         closed_by="agent" if status is Status.CLOSED else "",
         assignee=before.assignee if _is_still_given(before, ticket) else None,
         mailbox=before.mailbox or None,
-        language=before.language,
+        language=before.language if before.language_after in (None, ticket.language) else None,
         spam=before.spam,
         left=before.joined,
-        snooze=_snoozed_before(before),
-        tags=before.tags,
+        snooze=_snoozed_before(before, ticket, status),
+        tags=_tags_before(before, ticket),
         joined=(*((Joined(ticket.requester),) if before.took_part else ()), *_follows_again(by, before)),
     )
     after = change.applied_to(ticket)
@@ -238,7 +237,7 @@ def undo(by: orders.OrderContext, done: Act, source: Ticket | None = None) -> De
         told = (NoticeRequest(Notice.STATUS_CHANGED, ticket.requester, Audience.CUSTOMER),)
     if before.merged and source:
         told += tuple(NoticeRequest(Notice.MERGED, a, Audience.CUSTOMER, "apart") for a in sides.people(source))
-    remarks = (*said, code("status_now", status.value))
+    remarks = (*said, code("status_now", sub_status or status.value))
     return Decision(
         Reason.AGENT_UNDOES,
         Why(
@@ -304,11 +303,35 @@ def _same_before(before: Undo) -> SamePerson | None:
     return SamePerson(Address(main), Address(other), apart)
 
 
-def _snoozed_before(before: Undo) -> Snooze | None:
-    if before.snoozed is None:
+def _status_before(before: Undo, ticket: Ticket) -> tuple[Status, str]:
+    """What it goes back to, with the site's own name of it."""
+    now = ticket.status, ticket.sub_status
+    if before.after not in ("", ticket.status.value) or before.after_sub not in (None, ticket.sub_status):
+        # Somebody wrote or ordered something since: that must not be hidden again.
+        return now
+    if before.opened:
+        return Status.CLOSED, ""
+    if before.after_sub is None and before.status is ticket.status:
+        return now
+    return before.status, before.sub_status
+
+
+def _snoozed_before(before: Undo, ticket: Ticket, status: Status) -> Snooze | None:
+    """None where it comes back at another time by now, or for an end that is none any more."""
+    now = parking.kept(Snooze(ticket.snoozed_until, ticket.snoozed_by, ticket.snooze_note))
+    ended = before.after == Status.CLOSED.value and status is not before.status
+    if before.snoozed is None or before.snoozed_after not in (None, now) or ended:
         return None
     until, by, note = before.snoozed
     return Snooze(datetime.fromisoformat(until), by, note) if until else AWAKE
+
+
+def _tags_before(before: Undo, ticket: Ticket) -> tuple[str, ...] | None:
+    """Without those the order put on it, and with those it took; what others did stays."""
+    if before.tags is None or before.tags_after is None:
+        return before.tags
+    added, taken = set(before.tags_after) - set(before.tags), set(before.tags) - set(before.tags_after)
+    return tuple(sorted((set(ticket.tags) - added) | taken))
 
 
 def _follows_again(by: orders.OrderContext, before: Undo) -> tuple[Joined, ...]:

@@ -147,7 +147,7 @@ def carry_out(by: OrderContext, order: Order, answer: Answer | None, proof: str)
         files=answer.files if answer else (),
         text=answer.text if answer else "",
         html=answer.html if answer else "",
-        undo=before(by, order, answer, status, joined, change.assignee),
+        undo=before(by, order, answer, change),
         same=same,
         block=blocking.wanted(order, Verb.BLOCK, ticket.requester),
         unblock=blocking.wanted(order, Verb.UNBLOCK, ticket.requester),
@@ -412,39 +412,39 @@ def _follows(agent: Agent, ticket: Ticket) -> bool:
     return bool(agent.keys & {a.key for a in ticket.followers})
 
 
-def before(
-    by: OrderContext,
-    order: Order,
-    answer: Answer | None,
-    after: Status | None = None,
-    joined: tuple[Joined, ...] = (),
-    given_to: str | None = None,
-) -> Undo | None:
-    """How the ticket is now, so that the agent can bring that back; the operator has the shell for it."""
+def before(by: OrderContext, order: Order, answer: Answer | None, change: Change | None = None) -> Undo | None:
+    """How the ticket is now, and what the change makes of it, so that the agent can bring that back and nothing else;
+    the operator has the shell for it. No change: the ticket begins with it, or stays as it is."""
     if by.agent is None:
         return None
     label = " ".join(f"#{c.verb.value} {c.argument}".strip() for c in order.commands) or ANSWER
-    t = by.ticket
-    agent = address_key(by.agent.address)
+    t, new = by.ticket, change or Change()
+    snooze = new.snooze
+    if snooze is None and new.status is Status.CLOSED and t.snoozed_until:
+        # What is closed has nothing to come back for.
+        snooze = AWAKE
     return Undo(
         label=label,
-        agent=agent,
+        agent=address_key(by.agent.address),
         status=t.status,
+        sub_status=t.sub_status,
         assignee=t.assignee,
-        language=t.language,
-        spam=t.spam,
+        language=None if new.language is None else t.language,
+        language_after=new.language,
+        spam=None if new.spam is None else t.spam,
         answered=answer is not None,
-        after=after.value if after else "",
-        given_to=given_to,
+        after=(new.status or t.status).value if change else "",
+        after_sub=t.sub_status if new.status is None else new.sub_status or "",
+        given_to=new.assignee,
         mailbox=t.mailbox if order.has(Verb.MAILBOX) else "",
         blocked=blocking.wanted(order, Verb.BLOCK, t.requester),
         same=second_address.before(order, by.ticket.requester, by.namesake),
         requester=t.requester.address if new_requester(order) else "",
         took_part=bool(new_requester(order)) and _is_participant(t, order),
-        joined=tuple(j.address.key for j in joined),
-        snoozed=(t.snoozed_until.isoformat() if t.snoozed_until else "", t.snoozed_by, t.snooze_note)
-        if order.has(Verb.SNOOZE)
-        else None,
-        tags=t.tags if order.has(Verb.TAG) or order.has(Verb.UNTAG) else None,
+        joined=tuple(j.address.key for j in new.joined),
+        snoozed=None if snooze is None else parking.kept(Snooze(t.snoozed_until, t.snoozed_by, t.snooze_note)),
+        snoozed_after=None if snooze is None else parking.kept(snooze),
+        tags=None if new.tags is None else t.tags,
+        tags_after=new.tags,
         followed=order.has(Verb.UNFOLLOW) and _follows(by.agent, t),
     )

@@ -30,6 +30,11 @@ def ordered(argument: str, agent: Agent | None, now: datetime, hours: Hours) -> 
     return Snooze(until, agent.address if agent else "", " ".join(note.split())) if until else None
 
 
+def kept(snooze: Snooze) -> tuple[str, str, str]:
+    """As an order keeps it for `#undo`: until when (ISO, empty: not at all), by whom, and the note."""
+    return snooze.until.isoformat() if snooze.until else "", snooze.by, snooze.note
+
+
 def event(snooze: Snooze, who: str, hours: Hours) -> tuple[str, ...]:
     """Sentences of the ticket's history."""
     if snooze.until is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from email import message_from_bytes
 from email import policy as email_policy
 from pathlib import Path
@@ -22,6 +23,10 @@ TABLES: dict[str, Any] = {
     "agents": [*BASE["agents"], {"address": CARL, "name": "Carl Kern"}],
     "send": {"hold_minutes": 30},
 }
+BOXES = [
+    *BASE["mailboxes"],
+    {"address": "second@example.com", "name": "Second", "reply_address": "second+{token}@example.com"},
+]
 
 
 @pytest.fixture
@@ -315,3 +320,54 @@ async def test_what_was_written_since_goes_back_with_a_merge(room: Room, answere
     status = (await room.read(lambda tx: tx.reads.get(2))).status.value
     assert status == ("waiting_on_contact" if answered else "waiting_on_us")
     assert await room.broken() == {}
+
+
+STATUSES = [{"name": n, "counts_as": "waiting_on_contact"} for n in ("Vendor", "Parts")]
+ORDERS = [
+    "#close",
+    "#status Parts",
+    "#take",
+    "#tag a",
+    "#language de",
+    "#snooze 3d",
+    "#spam",
+    "#mailbox second@example.com",
+]
+
+
+@pytest.mark.parametrize("order", [*ORDERS, "#close\nIt is repaired.", "#tag a b\n#untag x\n#snooze off"])
+async def test_all_is_as_before(sqlite_url: str, clock: Clock, tmp_path: Path, order: str) -> None:
+    """Also what the order changed without naming it: the site's own status, and that it was put aside."""
+    desk = make_room(Database(sqlite_url, tmp_path), clock, tmp_path, **TABLES, statuses=STATUSES, mailboxes=BOXES)
+    await desk.mail(ERIKA)
+    await desk.answer(1, "#status Vendor\n#tag x\n#snooze 5d Ask them")
+    before = await desk.read(lambda tx: tx.reads.get(1))
+    await desk.answer(1, order)
+    await desk.answer(1, "#undo")
+    after = await desk.read(lambda tx: tx.reads.get(1))
+    times = {"last_activity_at": None, "status_at": None}
+    assert replace(after, **times) == replace(before, **times)
+    await desk.database.close()
+
+
+OTHERS = [
+    ("#tag b", lambda t: t.tags == ("b",)),
+    ("#language fr", lambda t: t.language == "fr"),
+    ("#snooze 5d", lambda t: t.snoozed_until is not None),
+    ("#spam", lambda t: t.spam),
+    ("#status Vendor", lambda t: t.sub_status == "Vendor"),
+]
+
+
+@pytest.mark.parametrize("order", [o for o in ORDERS if o not in ("#close", "#spam")])
+async def test_what_others_ordered_since_stays(sqlite_url: str, clock: Clock, tmp_path: Path, order: str) -> None:
+    """An older receipt is answered: it is that order that is taken back, and nothing else."""
+    desk = make_room(Database(sqlite_url, tmp_path), clock, tmp_path, **TABLES, statuses=STATUSES, mailboxes=BOXES)
+    for number, (other, holds) in enumerate(OTHERS, 1):
+        await desk.mail(ERIKA, f"Matter {number}, {'so ' * number}", subject=f"Matter {number}")
+        await desk.answer(number, order)
+        receipt = (await desk.outbox("agent_receipt", ANNA))[-1]
+        await desk.answer(number, other, LEAD)
+        await desk.answer(number, "#undo", In_Reply_To=f"<{receipt.message_id}>")
+        assert holds(await desk.read(lambda tx, n=number: tx.reads.get(n))), other
+    await desk.database.close()
