@@ -165,10 +165,10 @@ class Effects:
         apart = scene
         if applied and decision.undoes and decision.undoes.undo.moved_from:
             source = Applied(tx.reads.get(decision.undoes.undo.moved_from), None, created=False)
-            apart = _scene(tx, source, decision, self._policy, cause, now)
+            apart = replace(_scene(tx, source, decision, self._policy, cause, now), merged=applied.ticket)
         for request in present:
             waits = later if request.audience in (Audience.CUSTOMER, Audience.ADVISER) else None
-            seen = apart if request.headline == "apart" else scene
+            seen = apart if request.headline == "apart" or request.notice is Notice.MERGED else scene
             self._notices.send(tx, request, seen, entry=entry, journal=journal_id, not_before=waits)
         return applied
 

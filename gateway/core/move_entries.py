@@ -232,8 +232,11 @@ def undo(by: orders.OrderContext, done: Act, source: Ticket | None = None) -> De
     said = (*events, *((code("recalled"),) if before.answered else ()))
     colleagues = _colleagues(by, before, after, source, said)
     told: tuple[NoticeRequest, ...] = ()
-    status_told = done.sent and (before.opened or not before.moved_from)
-    if status_told and status is not ticket.status and by.policy.notify_customers_of_status:
+    takes_part = source is not None and ticket.requester.key in {a.key for a in sides.people(source)}
+    known = done.sent and (before.opened or not before.moved_from)
+    if known and before.opened and takes_part:
+        told = (NoticeRequest(Notice.MERGED, ticket.requester, Audience.CUSTOMER),)
+    elif known and status is not ticket.status and by.policy.notify_customers_of_status:
         told = (NoticeRequest(Notice.STATUS_CHANGED, ticket.requester, Audience.CUSTOMER),)
     if before.merged and source:
         told += tuple(NoticeRequest(Notice.MERGED, a, Audience.CUSTOMER, "apart") for a in sides.people(source))

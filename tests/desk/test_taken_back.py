@@ -371,3 +371,17 @@ async def test_what_others_ordered_since_stays(sqlite_url: str, clock: Clock, tm
         await desk.answer(number, "#undo", In_Reply_To=f"<{receipt.message_id}>")
         assert holds(await desk.read(lambda tx, n=number: tx.reads.get(n))), other
     await desk.database.close()
+
+
+async def test_whose_mail_goes_back_reads_where_it_goes_on(room: Room) -> None:
+    """Erika had the reference of the new ticket; she read that the request is finished."""
+    await room.reply(ERIKA, 1, "And the cellar.")
+    notice = (await room.outbox("agent_notice", ANNA))[-1]
+    await room.answer(1, "#split", In_Reply_To=f"<{notice.message_id}>")
+    await room.deliver()
+    await room.answer(2, "#undo")
+    assert await room.outbox("status_changed", ERIKA) == []
+    subject, text = await read(room, (await room.outbox("merged", ERIKA))[-1].id)
+    one, two = await room.read(lambda tx: [room.desk.policy.reference(tx.reads.get(n)) for n in (1, 2)])
+    assert f"Your request {two} goes on under the reference {one}." in text
+    assert one in subject
