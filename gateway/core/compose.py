@@ -45,7 +45,7 @@ CONVERSATION_LINES = 12
 """Entries of the conversation repeated in a mail."""
 LISTED = 100
 """Tickets named in one mail; the rest is counted."""
-_ERASED = _("(erased)")
+_ERASED, _UNNAMED = _("(erased)"), _("(no sender)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -427,7 +427,8 @@ def _line(entry: Entry, box: Mailbox, text: str, language: str) -> Line:
     role = {Role.AGENT: "agent", Role.SYSTEM: "system"}.get(entry.role, "customer")
     # A customer knows an agent by name; the address is not for them.
     name = entry.author.name or box.name or box.address if entry.role is Role.AGENT else entry.author.shown
-    # Of somebody who was erased there is neither a name nor an address.
-    name = name if entry.author.name or "@" in name or role != "customer" else texts.catalog(language).gettext(_ERASED)
+    if role == "customer" and not entry.author.name and "@" not in name:
+        # Of somebody who was erased there is no text either; a fax has one.
+        name = texts.catalog(language).gettext(_UNNAMED if text else _ERASED)
     internal = entry.kind is EntryKind.COMMENT
     return Line(name, role, entry.created_at, text, entry_words.names(entry, language), internal)

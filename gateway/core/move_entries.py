@@ -70,9 +70,9 @@ def merge_doubt(ticket: Ticket, into: Ticket) -> str:
         new = ", ".join(a for k, a in {**one, **other}.items() if not (k in one and k in other))
         if new or not (sides.is_shared(ticket) or sides.is_shared(into)):
             return code("merge_brings", new, f"#{ticket.number}, #{into.number}") if new else ""
-    return code(
-        "merge_differs", *(f"#{t.number} ({', '.join(a.shown for a in sides.people(t))})" for t in (ticket, into))
-    )
+    names = (", ".join(a.shown for a in sides.people(t)) for t in (ticket, into))
+    whose = (f"#{t.number} ({n})" if n else f"#{t.number}" for t, n in zip((ticket, into), names, strict=True))
+    return code("merge_differs", *whose)
 
 
 def merge(by: orders.OrderContext, into: Ticket) -> Decision:

@@ -258,7 +258,22 @@ async def test_nobody_to_answer(database: Database, clock: Clock, tmp_path: Path
     assert (await r.mail(ANNA, "#send", **answered)).reason == "agent-mail-held-back"
     assert (await r.mail(ANNA, f"#requester {ERIKA}", **answered)).reason == "draft-sent"
     assert await got(r, "CALLED-BACK") == {ERIKA}
+    assert "(no sender)" in await newest(r, "reply", ERIKA)  # Not "(erased)": the words are there.
     assert await r.broken() == {}
+
+
+async def test_two_who_name_nobody_are_two(database: Database, clock: Clock, tmp_path: Path) -> None:
+    """To merge their requests waits, and whoever turns out to be the one reads nothing of the other."""
+    r = room(database, clock, tmp_path)
+    for said in ("FAX-OF-ONE", "FAX-OF-ANOTHER"):
+        await r.raw_mail(f"To: support@example.com\r\nSubject: Fax\r\n\r\n{said}\r\n".encode(), "")
+    assert (await r.answer(2, "#merge 1")).reason == "agent-mail-held-back"
+    receipt = (await r.outbox("agent_receipt", ANNA))[-1]
+    assert "()" not in await text(r, receipt)
+    assert (await r.answer(2, "#send", In_Reply_To=f"<{receipt.message_id}>")).reason == "draft-sent"
+    await r.answer(1, f"#requester {ERIKA}\n\nWe call you.")
+    assert await got(r, "FAX-OF-ONE") >= {ERIKA}
+    assert ERIKA not in await got(r, "FAX-OF-ANOTHER")
 
 
 async def test_a_stranger_on_a_ticket_whose_people_were_erased(
