@@ -19,7 +19,7 @@ from storage.tables import ACT, ENTRY, OUTBOX
 
 NEWEST = 200
 """Orders of all agents among which those of one are looked for."""
-_MAYBE_LISTS = ("snoozed", "snoozed_after", "tags", "tags_after", "same")
+_MAYBE_LISTS = ("snoozed", "source_snoozed", "snoozed_after", "tags", "tags_after", "same")
 
 
 class Acts:

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, case, delete, exists, insert, or_, select, update
 
-from gateway.core import sides
+from gateway.core import parking, sides
 from gateway.core.act import Act
 from gateway.core.clock import Target
 from gateway.core.decision import AWAKE, Change, Decision, EntryDraft, Joined, Snooze
@@ -147,6 +147,8 @@ class Tickets:
             # What was closed before it was merged has been closed since then.
             closed = before.source_status == Status.CLOSED.value
             values = {"closed_by": "agent"} if closed else {"closed_by": "", "closed_at": None}
+            if before.source_snoozed and not act.newer:
+                values |= _parked(parking.back(before.source_snoozed))
             source = update(TICKET).where(TICKET.c.number == before.moved_from)
             self._connection.execute(source.values(status=before.source_status, **values))
         if before.opened and before.moved_from:

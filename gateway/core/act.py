@@ -34,6 +34,8 @@ class Undo:
     merged: bool = False
     source_status: str = ""
     """Status of `moved_from` before it was merged; when it is taken back, the one it gets."""
+    source_snoozed: tuple[str, str, str] | None = None
+    """As `snoozed`, of `moved_from` before it was merged; None: it was not put aside."""
     opened: bool = False
     """The ticket it happened on was opened by it: a split, or a mail to somebody who had not written."""
     after: str = ""

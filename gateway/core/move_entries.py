@@ -7,12 +7,11 @@ so later replies follow. Each is reversible by `undo`.
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
 
 from gateway.core import advisers, audience, orders, parking, sides
 from gateway.core.act import Act, Undo
 from gateway.core.commands import Order
-from gateway.core.decision import AWAKE, Change, Decision, Joined, Moved, NewTicket, SamePerson, Snooze, Why
+from gateway.core.decision import Change, Decision, Joined, Moved, NewTicket, SamePerson, Snooze, Why
 from gateway.core.lifecycle import Move, Status, transition
 from gateway.core.notice import Audience, Notice, NoticeRequest
 from gateway.core.reason import Reason, sentence
@@ -113,6 +112,7 @@ def merge(by: orders.OrderContext, into: Ticket) -> Decision:
             side=side,
             was=was,
             source_status=ticket.status.value,
+            source_snoozed=parking.kept(parking.of(ticket)) if ticket.snoozed_until else None,
             given_to=ticket.assignee if ticket.assignee and not into.assignee else None,
             joined=tuple(j.address.key for j in (*new, *asked) if not (j.adviser and into.knows(j.address.address))),
         )
@@ -321,12 +321,11 @@ def _status_before(before: Undo, ticket: Ticket) -> tuple[Status, str]:
 
 def _snoozed_before(before: Undo, ticket: Ticket, status: Status) -> Snooze | None:
     """None where it comes back at another time by now, or for an end that is none any more."""
-    now = parking.kept(Snooze(ticket.snoozed_until, ticket.snoozed_by, ticket.snooze_note))
+    now = parking.kept(parking.of(ticket))
     ended = before.after == Status.CLOSED.value and status is not before.status
     if before.snoozed is None or before.snoozed_after not in (None, now) or ended:
         return None
-    until, by, note = before.snoozed
-    return Snooze(datetime.fromisoformat(until), by, note) if until else AWAKE
+    return parking.back(before.snoozed)
 
 
 def _tags_before(before: Undo, ticket: Ticket) -> tuple[str, ...] | None:

@@ -442,7 +442,7 @@ def before(by: OrderContext, order: Order, answer: Answer | None, change: Change
         requester=t.requester.address if new_requester(order) else "",
         took_part=bool(new_requester(order)) and _is_participant(t, order),
         joined=tuple(j.address.key for j in new.joined),
-        snoozed=None if snooze is None else parking.kept(Snooze(t.snoozed_until, t.snoozed_by, t.snooze_note)),
+        snoozed=None if snooze is None else parking.kept(parking.of(t)),
         snoozed_after=None if snooze is None else parking.kept(snooze),
         tags=None if new.tags is None else t.tags,
         tags_after=new.tags,

@@ -30,6 +30,17 @@ def ordered(argument: str, agent: Agent | None, now: datetime, hours: Hours) -> 
     return Snooze(until, agent.address if agent else "", " ".join(note.split())) if until else None
 
 
+def of(ticket: Ticket) -> Snooze:
+    """As it is put aside now."""
+    return Snooze(ticket.snoozed_until, ticket.snoozed_by, ticket.snooze_note)
+
+
+def back(before: tuple[str, str, str]) -> Snooze:
+    """What `kept` made of it."""
+    until, by, note = before
+    return Snooze(datetime.fromisoformat(until), by, note) if until else AWAKE
+
+
 def kept(snooze: Snooze) -> tuple[str, str, str]:
     """As an order keeps it for `#undo`: until when (ISO, empty: not at all), by whom, and the note."""
     return snooze.until.isoformat() if snooze.until else "", snooze.by, snooze.note

@@ -385,3 +385,20 @@ async def test_whose_mail_goes_back_reads_where_it_goes_on(room: Room) -> None:
     one, two = await room.read(lambda tx: [room.desk.policy.reference(tx.reads.get(n)) for n in (1, 2)])
     assert f"Your request {two} goes on under the reference {one}." in text
     assert one in subject
+
+
+@pytest.mark.parametrize("wrote", [False, True])
+async def test_what_was_put_aside_before_it_was_merged_is_so_again(room: Room, wrote: bool) -> None:
+    """Unless its customer wrote meanwhile: that is why it would have come back."""
+    await room.mail(KARL, "Mine.", subject="Other")
+    await room.answer(2, "#snooze 3d Look again.")
+    before = await room.read(lambda tx: tx.reads.get(2))
+    await room.answer(2, "#merge 1")
+    await room.answer(2, "#send", In_Reply_To=f"<{(await room.outbox('agent_receipt', ANNA))[-1].message_id}>")
+    if wrote:
+        await room.reply(KARL, 2, "Wait, there is more.")
+    await room.answer(1, "#undo")
+    after = await room.read(lambda tx: tx.reads.get(2))
+    assert (after.merged_into, after.snoozed_until) == (0, None if wrote else before.snoozed_until)
+    assert after.snooze_note == ("" if wrote else "Look again.")
+    assert await room.broken() == {}
