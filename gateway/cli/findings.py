@@ -87,7 +87,7 @@ def look_at_people(settings: Settings) -> Iterator[Finding]:
         yield Finding("agents", WARNING, "there are none: nobody is told of new mail", "Add an [[agents]] table.")
     desk = config.policy(settings, Keys(b""))
     for n, box in enumerate(settings.mailboxes):
-        if not any(desk.works_for(agent, box.address) for agent in desk.agents) and desk.agents:
+        if desk.agents and not desk.team(box.address):
             said = f"mailboxes[{n}].address: no agent works for {box.address}, so {_instead(desk)} told of its mail"
             yield Finding("agents", WARNING, said, "Name it in mailboxes of an [[agents]] table.")
     if not settings.gateway.operator:

@@ -221,16 +221,15 @@ class Policy:
         named = (self.mailbox_for(address) for address in agent.mailboxes)
         return next((box for box in named if box), self.mailboxes[0])
 
-    def works_for(self, agent: Agent, mailbox: str) -> bool:
-        """The agent names it or an alias of it, or names none."""
+    def agents_for(self, mailbox: str) -> tuple[Agent, ...]:
+        """Who hears of a mailbox: who works for it; where that is nobody, the leads, or everybody."""
+        return self.team(mailbox) or tuple(a for a in self.agents if a.lead) or self.agents
+
+    def team(self, mailbox: str) -> tuple[Agent, ...]:
+        """Agents that name the mailbox or an alias of it, and agents that name none."""
         box = self.mailbox_for(mailbox)
         names = box.names if box else {address_key(mailbox)}
-        return not agent.mailboxes or any(address_key(m) in names for m in agent.mailboxes)
-
-    def agents_for(self, mailbox: str) -> tuple[Agent, ...]:
-        """Who works for a mailbox; where that is nobody, the leads, or everybody: no mail goes unheard."""
-        team = tuple(a for a in self.agents if self.works_for(a, mailbox))
-        return team or tuple(a for a in self.agents if a.lead) or self.agents
+        return tuple(a for a in self.agents if not a.mailboxes or any(address_key(m) in names for m in a.mailboxes))
 
 
 def plain_address(address: str) -> str:
