@@ -295,6 +295,8 @@ def _unwrapped(part: Part, content: Content, prefix: str, depth: int) -> list[Pi
             if inner is None:
                 content.encryption = "smime"
                 return None
+            if not unwrap.is_entity(inner):
+                return None
             found = read(mime.read(inner), f"{path}/", depth + 1)
             _adopt(content, found)
             return found.pieces

@@ -7,6 +7,7 @@ its content in the clear). A signature is not verified here, and nothing says it
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -22,6 +23,9 @@ SIZE_LIMIT = 40_000_000
 FILES_LIMIT = 200
 UNWRAP_DEPTH = 4
 """Wrappings inside wrappings that are opened."""
+_ENTITY = re.compile(rb"(?:[!-9;-~]+:[^\n]*\n(?:[ \t][^\n]*\n)*)*?Content-[a-z-]+:", re.I)
+"""Fields, one of which says what the content is."""
+_HEADER_LIMIT = 65_536
 
 
 class Unreadable(Exception):
@@ -117,6 +121,12 @@ def _text(value: object) -> str:
     if isinstance(value, bytes):
         value = charset.decode(value)[0]
     return clean(str(value or "")).rstrip("\n").strip("\0")
+
+
+def is_entity(content: bytes) -> bool:
+    """Whether what was signed is part of a mail (RFC 8551 section 3.1), and not a document, such as a contract that
+    somebody signed and attached as `contract.pdf.p7m`."""
+    return _ENTITY.match(content[:_HEADER_LIMIT]) is not None
 
 
 def signed_content(data: bytes) -> bytes | None:

@@ -125,6 +125,22 @@ def test_signatures_inside_signatures_end() -> None:
     assert [a.filename for a in mail.attachments] == ["smime.p7m"]
 
 
+@pytest.mark.parametrize("type_", ["application/pkcs7-mime", "application/octet-stream"])
+@pytest.mark.parametrize(
+    "document",
+    [b"%PDF-1.4\n1 0 obj << /Type /Catalog >> endobj\n", b'<?xml version="1.0"?>\n<Fattura/>\n', b"Total: 12\n", b""],
+)
+def test_a_signed_document_is_a_file(type_: str, document: bytes) -> None:
+    """A contract or an invoice that somebody signed comes as it was sent; its bytes are no text of the mail."""
+    signed = opaque_signature(document)
+    raw = parts("mixed", text_part("Il contratto."), file_part(signed, f'Content-Type: {type_}; name="doc.pdf.p7m"\n'))
+    mail = parse(raw)
+    assert mail.body_text == "Il contratto."
+    assert [a.filename for a in mail.attachments] == ["doc.pdf.p7m"]
+    assert extract(raw, "2") == signed
+    assert not mail.encryption
+
+
 def test_an_encrypted_mail_is_kept() -> None:
     """What needs a key is a file, and the reader is told."""
     mail = parse(crlf(HEAD) + file_part(enveloped(), P7M))
