@@ -1,7 +1,7 @@
 """What mail programs put around an order: signs nobody sees, bold letters, bullets, quotation marks, brackets.
 
 What programs do is taken off. Whatever else stands around the name of an order hides it: it is no text then either, for
-nobody writes a customer `##note`.
+nobody writes a customer `##note`. Nor is it taken off that somebody struck an order out (`~~#close~~`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from gateway.mail.new_text import markers
 _WORD = r"[^\W\d_](?:[\w-]*[^\W_])?"
 _NUMBER = r"\(?(?:\d{1,2}|[A-Za-z])[.)]"
 _BULLET = rf"(?:(?:[*+o]\s|[-–—•·◦▪‣●○■§]|{_NUMBER})\s*)?"
-_OPENING, _CLOSING = "*_~\"'`“”„‚‘’«»‹›(\\[{<", "*_~\"'`“”„‚‘’«»‹›)\\]}>"
+_OPENING, _CLOSING = "*_\"'`“”„‚‘’«»‹›(\\[{<", "*_\"'`“”„‚‘’«»‹›)\\]}>"
 _PUT_ON = re.compile(rf"{_BULLET}([{_OPENING}]{{0,4}})\s*(#\s?)({_WORD})(.*)", re.S)
 # A line that is quoted begins with ">": its words are no order.
 _HIDDEN = re.compile(rf"(?:{_NUMBER}|o(?=\s))?(?:[^\w>]|_){{0,40}}#(?:\W|_){{0,20}}({_WORD})")

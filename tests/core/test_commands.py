@@ -106,7 +106,8 @@ def test_only_the_clothes_are_taken_off() -> None:
 @pytest.mark.parametrize(
     "line",
     ["##note x", "# # note x", "\\#note x", "#-note x", "# – note x", "#@note x", "### Notiz x", "＃＃note x",
-     "🙂 #note x", "/#note x", "~~~~~#note x", "- ##note x", "#(note) x", "•#•note x", "#**note** x"],
+     "🙂 #note x", "/#note x", "~~~~~#note x", "- ##note x", "#(note) x", "•#•note x", "#**note** x",
+     "~~#note~~ x", "~~#note x~~", "- ~~#note x~~"],
 )  # fmt: skip
 def test_a_hidden_order_is_no_text(line: str) -> None:
     """Its name stands behind a sign, among signs no program adds: nothing is done, and the receipt says so."""
