@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -21,6 +22,9 @@ from gateway.core.verbs import Verb
 from gateway.mail.message import Address, Attachment, address_key
 from gateway.mail.new_text import pictures_outside
 from gateway.mail.sentence import code
+
+_RECALL_MOST = 120
+"""Characters of a sentence that takes a mail back, without its subject."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,19 @@ def _is_for(key: Key, agent: Agent, case: Case) -> bool:
         return True
     marked = leads_to(key, case.known, case.policy.keys)
     return marked is not None and (case.ticket is None or marked.number == case.ticket.number)
+
+
+def takes_back(case: Case) -> bool:
+    """Whether it is Outlook's "Recall this message", in whatever language: a word before the subject of the mail that
+    is to come back, and one sentence with the agent's name and that subject."""
+    word, _, subject = case.message.subject.partition(":")
+    names = [n for a in (case.message.author, case.agent) if a is not None for n in (a.name, a.address)]
+    said = " ".join(case.order.text.split())
+    quoted = re.search(rf"[\"“„”«'‘]\s?{re.escape(' '.join(subject.split()))}\s?[\"“”»'’]", said)
+    if not subject.strip() or not word.strip().isalpha() or quoted is None:
+        return False
+    around = said[: quoted.start()] + said[quoted.end() :]
+    return len(around) <= _RECALL_MOST and any(name and name in around for name in names)
 
 
 def outside(case: Case) -> tuple[Address, ...]:

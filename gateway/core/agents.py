@@ -172,10 +172,13 @@ def _handed_over(on: AgentCase, decision: Decision) -> Decision:
 
 
 def _unasked(on: AgentCase) -> Decision | None:
-    """Words that may not be meant for the customer: in answer to a receipt, or above a mail that is passed on."""
+    """Words that may not be meant for the customer: a program's that takes a mail back, in answer to a receipt, or
+    above a mail that is passed on."""
     case = on.case
     if is_lifted(case) or case.order.commands:
         return None
+    if agent_mail.takes_back(case):
+        return hold(on, Doubt.BY_PROGRAM, (code("marked_automatic"),))
     if held := answers_receipt(on):
         return held
     if is_forward(case.message.subject) and not agent_mail.outside(case):

@@ -357,3 +357,36 @@ async def test_no_order_reaches_a_ticket_of_a_mailbox_one_does_not_work_for(
     await room.answer(1, "#merge 3")
     assert "#1 was merged into this ticket" in await _receipt(room)
     await database.close()
+
+
+@pytest.mark.parametrize(
+    ("subject", "said"),
+    [
+        ("Recall: Help", 'Anna Agent would like to recall the message, "Help".'),
+        ("Rückruf: Help", "Anna Agent möchte die Nachricht „Help“ zurückrufen."),
+        ("Rappel : Help", "anna@example.com souhaite rappeler le message « Help »."),
+    ],
+)
+async def test_a_mail_is_recalled(room: Room, subject: str, said: str) -> None:
+    """Outlook's button writes a mail: the customer reads nothing of it, and the agent that it was not sent."""
+    number = (await room.mail(ERIKA)).ticket
+    assert number
+    await room.answer(number, "It costs 12.", name="Anna Agent")
+    mark = token.address_token(room.desk.policy.keys, "a", named(room.database, number), ANNA)
+    before = await _to_customers(room)
+    row = await room.mail(ANNA, said, to=f"support+{mark}@example.com", subject=subject, name="Anna Agent")
+    assert row.reason == "agent-mail-held-back"
+    assert await _to_customers(room) == before
+    receipt = await _receipt(room)
+    assert "a program wrote your mail" in receipt
+    assert f"Your text was not sent: {said}" in receipt
+    await room.answer(number, "#undo")
+    assert "Anna Agent took back: the answer." in await _receipt(room)
+
+
+async def test_an_answer_that_names_its_subject_is_an_answer(room: Room) -> None:
+    """Only a program writes a word of its own before the subject, and nothing but that subject and a name."""
+    number = (await room.mail(ERIKA)).ticket
+    assert number
+    await room.answer(number, 'Hello,\n\nabout "Help": it costs 12.\n\nAnna Agent', name="Anna Agent")
+    assert ("reply", ERIKA) in await _to_customers(room)
