@@ -28,7 +28,7 @@ from storage.database import Database
 if TYPE_CHECKING:
     from gateway.flow import Desk
 
-EMPTY = "the database is empty: start the daemon once, or run replydesk check"
+EMPTY = "the database is empty: start the daemon once, which makes its tables"
 
 
 @dataclass(frozen=True)

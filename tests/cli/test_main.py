@@ -110,7 +110,7 @@ def test_an_empty_database_is_said_to_be_so(shop: Shop) -> None:
     file = shop.file.parent / "var" / "replydesk.sqlite3"
     for left in file.parent.glob("replydesk.sqlite3*"):
         left.unlink()
-    line = "replydesk: the database is empty: start the daemon once, or run replydesk check\n"
+    line = "replydesk: the database is empty: start the daemon once, which makes its tables\n"
     assert shop.refused("journal", "list") == line
     assert not file.exists()
     file.touch()
