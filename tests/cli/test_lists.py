@@ -277,3 +277,23 @@ def test_two_addresses_are_one_person(shop: Shop) -> None:
     assert "two people" in shop.out("contact", "split", work)
     assert shop.json("contact", "show", home)["further_addresses"] == []
     assert shop.run("contact", "split", work) == 1
+
+
+def test_an_address_may_be_written_with_its_name(shop: Shop) -> None:
+    """What is kept is the address alone, so the next mail from the further one is decided about."""
+    work = "erika@customer.example"
+    said = shop.out("contact", "merge", "Erika <erika@home.example>", f"<{work}>")
+    assert "everything goes to erika@home.example" in said
+    shop.feed(REQUEST.replace("request-1", "request-2"))
+    assert shop.json("ticket", "list")[0]["requester"]["address"] == "erika@home.example"
+    assert "#alias ADDRESS" in shop.refused("contact", "merge", "erika@home.example, kim@home.example", work, code=2)
+
+
+def test_a_further_address_is_not_taken_from_its_person(shop: Shop) -> None:
+    """To write to it instead of the main one is meant; to give it a third one besides cannot be."""
+    home, work = "erika@home.example", "erika@customer.example"
+    shop.out("contact", "merge", home, work)
+    assert f"{work} is an address of {home}" in shop.refused("contact", "merge", work, "kim@shop.example")
+    assert shop.json("contact", "show", home)["further_addresses"] == [work]
+    shop.out("contact", "merge", work, home)
+    assert shop.json("contact", "show", work)["further_addresses"] == [home]
