@@ -134,6 +134,9 @@ class SecondAddresses:
             return
         self._connection.execute(delete(SECOND_ADDRESS).where(mine))
         other = self._contacts.ensure(same.other, now)
+        if main.name == other.name:
+            # Perhaps it was filled in by `join`: the next mail says what they are called.
+            self._contacts.rename(Address(main.address))
         back = list(
             self._connection.execute(
                 select(TICKET.c.number).where(TICKET.c.number.in_(row.tickets), TICKET.c.requester_key == main.key)

@@ -104,6 +104,19 @@ def test_parted_each_has_what_it_asked(db: Database) -> None:
     part(db, HOME, WORK)
 
 
+def test_parted_nobody_bears_the_others_name(db: Database) -> None:
+    """A main address without a name is called as the further one while they are one person, and not afterwards."""
+
+    def names() -> list[str]:
+        return [db.read_now(lambda tx, a=a: tx.contacts.get(a.address).name) for a in (UWE, WORK)]
+
+    writes(db, WORK, "heater")
+    join(db, UWE, WORK)
+    assert names() == ["Ines", "Ines"]
+    part(db, UWE, WORK)
+    assert names() == ["", "Ines"]
+
+
 def lets(db: Database, number: int, **change: Any) -> None:
     """An agent changes who takes part in a ticket."""
     decision = Decision(Reason.AGENT_COMMAND, Why(), ticket=number, change=Change(**change))
