@@ -43,6 +43,8 @@ def run(args: argparse.Namespace) -> int:
             return 0
         for event in decision.events:
             print(f"Ticket {number}: {text_of(event, 'en')}")
+        if not decision.events:
+            print(f"Ticket {number}: nothing was changed.")
         for request in decision.notices:
             print(f"  {request.notice.value.replace('_', ' ')} to {request.recipient.address}")
     return 0

@@ -332,6 +332,7 @@ def test_tags_at_the_shell(shop: Shop) -> None:
     assert [len(shop.json("ticket", "list", "--tag", tag)) for tag in ("SÜß", "lamp", "lampe")] == [1, 0, 1]
     assert shop.run("ticket", "tag", "1", "!!") == 2
     shop.out("ticket", "untag", "1", "lampe")
+    assert shop.out("ticket", "untag", "1", "lampe") == "Ticket 1: nothing was changed.\n"
     assert shop.json("ticket", "show", "1")["tags"] == ["süß"]
     assert len(shop.json("ticket", "list", "--unassigned")) == 1
     assert shop.json("ticket", "list", "--snoozed") == []
