@@ -46,7 +46,7 @@ from gateway.work import FLOW_SECONDS, JOB_SECONDS, keep_working, part_of_memory
 from gateway.worker import Reception, Worker
 from storage.alarms import WORKER
 from storage.database import Database, ping
-from storage.migrate import OLD_MARKS_FIT_NOTHING, migrate
+from storage.migrate import NEW_SECRET_KNOWS_NOTHING, OLD_MARKS_FIT_NOTHING, migrate
 
 log = logging.getLogger("replydesk")
 
@@ -175,6 +175,8 @@ async def _start(
         is_new = await asyncio.to_thread(migrate, database)
     if is_new and older_secret:
         log.warning("empty database beside an older secret", extra={"meaning": OLD_MARKS_FIT_NOTHING})
+    elif not older_secret and await database.read(lambda tx: bool(tx.reads.search(limit=1))):
+        log.warning("new secret beside an older database", extra={"meaning": NEW_SECRET_KNOWS_NOTHING})
 
     memory = Memory(settings.limits.memory_bytes) if begun is None else part_of_memory(settings)
     stack.callback(memory.close)

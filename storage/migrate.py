@@ -27,6 +27,10 @@ OLD_MARKS_FIT_NOTHING = (
     "if mail was sent under this secret before, answers to it fit no ticket here: they become new requests that say "
     "so, and agents' answers do nothing; restore a backup if this database should not be empty"
 )
+NEW_SECRET_KNOWS_NOTHING = (
+    "replies and links to mails that were sent before are not recognised under another secret; put the former one in "
+    "its place, or on a line below the new one"
+)
 _VERSION = Table("alembic_version", MetaData(), Column("version_num", String(32), nullable=False))
 _VERSION.append_constraint(PrimaryKeyConstraint("version_num", name="alembic_version_pkc"))
 _LOCK = 7_260_811

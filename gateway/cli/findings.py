@@ -190,6 +190,9 @@ def look_at_database(settings: Settings) -> Iterator[Finding]:
         elif not problem:
             yield Finding("database", OK, database.safe_url)
             yield from _of_no_mailbox(settings, database)
+            if not config.has_secret(settings) and database.read_now(lambda tx: tx.reads.search(limit=1)):
+                text = f"the secret it was used with is missing: {migrate.NEW_SECRET_KNOWS_NOTHING}"
+                yield Finding("database", WARNING, text)
         elif database.is_sqlite and not Path(database.engine.url.database or "").exists():
             yield Finding("database", OK, f"{database.safe_url}, made at the first start")
             yield from _older_secret(settings)

@@ -158,6 +158,27 @@ async def test_the_first_start_beside_an_older_secret_is_logged(
         assert [r.message for r in caplog.records].count("empty database beside an older secret") == times
 
 
+async def test_a_lost_secret_beside_an_older_database_is_told(
+    shop: Shop, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By `check` before the start, and by the start that makes a new one; a desk without tickets has lost nothing."""
+    (shop.file.parent / "var" / "secret").unlink()
+    shop.run("check")
+    assert "the secret it was used with is missing" in " ".join(capsys.readouterr().out.split())
+    for times in (1, 1):
+        async with daemon.serving(config.load(shop.file)):
+            pass
+        assert [r.message for r in caplog.records].count("new secret beside an older database") == times
+
+
+async def test_a_first_start_has_lost_no_secret(empty_shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
+    """Neither a new desk nor one whose tables hold no ticket yet."""
+    (empty_shop.file.parent / "var" / "secret").unlink()
+    async with daemon.serving(config.load(empty_shop.file)):
+        pass
+    assert "new secret beside an older database" not in caplog.text
+
+
 def test_postgresql_is_pointed_to_pg_restore(
     postgresql_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
