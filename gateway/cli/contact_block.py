@@ -33,8 +33,10 @@ def run(site: Site, args: argparse.Namespace) -> None:
     if args.json:
         show.as_json({"sender": what, "blocked": args.verb == "block", "changed": changed, "people": people})
         return None
-    state = "blocked" if args.verb == "block" else "not blocked"
-    print(f"{what} is {state}{'' if changed else ' already'}.")
+    if args.verb == "block":
+        print(f"{what} is blocked{'' if changed else ' already'}.")
+    else:
+        print(f"{what} is blocked no longer." if changed else f"{what} was not blocked.")
     if args.verb == "block" and people:
         print(f"So many people wrote from there before, and none of them is heard any more: {people}")
     return None
@@ -43,7 +45,7 @@ def run(site: Site, args: argparse.Namespace) -> None:
 def _list(site: Site, *, as_json: bool) -> None:
     rows: list[Block] = site.database.read_now(lambda tx: tx.blocks.all())
     if as_json:
-        show.json_array({"sender": b.sender, "by": b.by, "at": b.at.isoformat()} for b in rows)
+        show.json_array({"sender": b.sender, "by": b.by, "at": show.iso(b.at)} for b in rows)
         return
     table = [(b.sender, b.by or "operator", show.when(b.at, site.zone)) for b in rows]
     show.table(("sender", "by", "since"), table)

@@ -251,8 +251,10 @@ def test_a_sender_is_blocked_and_heard_again(shop: Shop) -> None:
     }  # fmt: skip
     assert "blocked already" in shop.out("contact", "block", "customer.example")
     assert [row["sender"] for row in shop.json("contact", "blocked")] == ["customer.example"]
+    assert re.fullmatch(r"[\dT:-]{19}Z", shop.json("contact", "blocked")[0]["at"])
     assert shop.json("contact", "unblock", "customer.example")["changed"] is True
     assert shop.json("contact", "blocked") == []
+    assert shop.out("contact", "unblock", "customer.example") == "customer.example was not blocked.\n"
     assert shop.run("contact", "block", "anna@example.com") == 1
     assert shop.run("contact", "block", "nonsense") == 2
     assert shop.json("journal", "list", "--reason", "duplicate")[0]["id"] == 3
