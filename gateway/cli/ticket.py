@@ -14,8 +14,10 @@ from gateway.cli.words import count
 from gateway.core.lifecycle import Status
 from gateway.core.status_words import status_words
 from gateway.core.token import AS_WRITTEN
+from gateway.errors import ReplydeskError
 
 if TYPE_CHECKING:
+    from gateway.core.policy import Policy
     from gateway.core.ticket import Ticket
     from storage.tx import Tx
 
@@ -30,7 +32,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     listing.add_argument("--text", default="", help="words of the subject, of what was written, of names of files")
     listing.add_argument("--requester", default="", metavar="ADDRESS")
     listing.add_argument("--mailbox", default="", metavar="ADDRESS")
-    listing.add_argument("--assignee", default="", metavar="ADDRESS", help="an agent")
+    listing.add_argument("--assignee", default="", metavar="NAME", help="an agent, by name or address")
     listing.add_argument("--unassigned", action="store_true", help="that nobody has")
     listing.add_argument("--snoozed", action="store_true", help="that are put aside")
     listing.add_argument("--tag", default="", help="with this tag")
@@ -138,13 +140,12 @@ def _list(args: argparse.Namespace) -> int:
 
         def looked_for() -> Wanted:
             box = site.policy.mailbox_for(args.mailbox) if args.mailbox else None
-            agent = site.policy.agent_for(args.assignee) if args.assignee else None
             return Wanted(
                 status=args.status or "",
                 text=args.text,
                 requester=args.requester,
                 mailbox=box.address if box else args.mailbox,
-                assignee=agent.address if agent else args.assignee,
+                assignee=_assignee(site.policy, args.assignee),
                 unassigned=args.unassigned,
                 agents=site.policy.agent_keys if args.unassigned else frozenset(),
                 snoozed=args.snoozed,
@@ -191,6 +192,18 @@ def _show(args: argparse.Namespace) -> int:
     with opened(args) as site:
         print_ticket(site, args.number, as_json=args.json, full=args.full)
     return 0
+
+
+def _assignee(policy: Policy, named: str) -> str:
+    """An agent by name or any address of theirs; tickets of somebody who is an agent no more are found by address."""
+    if "@" in named or not named:
+        agent = policy.agent_for(named)
+        return agent.address if agent else named
+    found = policy.agents_called(named)
+    if len(found) != 1:
+        known = ", ".join(a.name or a.address for a in policy.agents)
+        raise ReplydeskError(f"no agent, or more than one, is called {named}; agents are: {known}")
+    return found[0].address
 
 
 # --- words of the command line -------------------------------------------------------------

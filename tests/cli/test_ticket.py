@@ -51,6 +51,15 @@ def test_filters(shop: Shop, words: list[str], found: int) -> None:
     assert len(shop.json("ticket", "list", *words)) == found
 
 
+def test_an_assignee_may_be_named(shop: Shop) -> None:
+    """As in an order; who is no agent is found by address only, so that a slip does not look like no ticket."""
+    shop.out("ticket", "assign", "1", "anna")
+    for named in ("Anna", "anna agent", "ANNA@example.com"):
+        assert len(shop.json("ticket", "list", "--assignee", named)) == 1
+    assert shop.json("ticket", "list", "--assignee", "left@example.com") == []
+    assert "agents are: Anna Agent, Bob Agent" in shop.refused("ticket", "list", "--assignee", "zoe")
+
+
 def test_show_reads_like_the_conversation(shop: Shop) -> None:
     """Key facts, then who wrote what and when, files named; what looks like markup is text."""
     shown = shop.out("ticket", "show", "1")
