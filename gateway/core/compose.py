@@ -30,6 +30,7 @@ from gateway.core.notice import (
     TicketWords,
     Words,
 )
+from gateway.core.person_traces import MARK
 from gateway.core.policy import Mailbox, Policy
 from gateway.core.sentences import text_of
 from gateway.core.signature import closing
@@ -429,6 +430,6 @@ def _line(entry: Entry, box: Mailbox, text: str, language: str) -> Line:
     name = entry.author.name or box.name or box.address if entry.role is Role.AGENT else entry.author.shown
     if role == "customer" and not entry.author.name and "@" not in name:
         # Of somebody who was erased there is no text either; a fax has one.
-        name = texts.catalog(language).gettext(_UNNAMED if text else _ERASED)
+        name = texts.catalog(language).gettext(_ERASED if entry.body_text.strip() in ("", MARK) else _UNNAMED)
     internal = entry.kind is EntryKind.COMMENT
     return Line(name, role, entry.created_at, text, entry_words.names(entry, language), internal)

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway import texts
-from gateway.core import token
+from gateway.core import person_traces, token
 from gateway.core.buttons import REGISTRATION_DAYS, RESET_HOURS, SIGN_IN_HOURS, close_mailto, reply_mailto
 from gateway.core.compose import CONVERSATION_LINES, Scene, compose
 from gateway.core.entry_words import LINE_LENGTH, besides
@@ -554,9 +554,13 @@ def test_nobody_who_was_erased_is_named() -> None:
     erased = replace(ON, people=(Participant(gone),))
     told = compose(request(Notice.REPLY), replace(answered(), ticket=erased), POLICY).words
     assert told.also_to == ()
-    by_gone = replace(QUESTION, author=Address(""), role=Role.PARTICIPANT)
-    shown = compose(request(Notice.REPLY), answered(conversation=(by_gone,)), POLICY).words.conversation
-    assert shown[0].author == "(erased)"
+    by_fax = replace(QUESTION, author=Address(""), role=Role.PARTICIPANT)
+    for left in ("", person_traces.MARK):
+        by_gone = replace(by_fax, body_text=left, reply_text="")
+        shown = compose(request(Notice.REPLY), answered(conversation=(by_gone,)), POLICY).words.conversation
+        assert shown[0].author == "(erased)"
+    shown = compose(request(Notice.REPLY), answered(conversation=(by_fax,)), POLICY).words.conversation
+    assert shown[0].author == "(no sender)"
 
 
 def test_a_long_list_says_how_many_more() -> None:
