@@ -8,7 +8,7 @@ The watch over sums and seals (`storage.seals`) does not see these: they change 
 from __future__ import annotations
 
 from collections import namedtuple
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import BindParameter, Connection, Delete, Insert, Select, Update
@@ -33,12 +33,8 @@ class Statement:
     def __init__(self, clause: Clause | Mapping[str, Clause]) -> None:
         self.clauses: Mapping[str, Clause] = clause if isinstance(clause, Mapping) else {"": clause}
         self._is_insert = all(isinstance(c, Insert) for c in self.clauses.values())
-        self._expanding = frozenset(
-            p.key
-            for clause in self.clauses.values()
-            for p in visitors.iterate(clause)
-            if isinstance(p, BindParameter) and p.expanding
-        )
+        self._expanding: frozenset[str] | None = None
+        """Looked for when it is first asked: a command has dozens of statements and asks few."""
         self._plans: dict[tuple[str, tuple[object, ...]], Plan] = {}
 
     def rows(self, connection: Connection, values: dict[str, Any]) -> list[Any]:
@@ -70,8 +66,11 @@ class Statement:
         if self._is_insert:
             shape = tuple(values)
         else:
-            values = {n: _rounded(value) if n in self._expanding else value for n, value in values.items()}
-            shape = tuple((n, len(value)) if n in self._expanding else n for n, value in values.items())
+            if self._expanding is None:
+                self._expanding = frozenset(name for clause in self.clauses.values() for name in _expanding(clause))
+            lists = self._expanding
+            values = {n: _rounded(value) if n in lists else value for n, value in values.items()}
+            shape = tuple((n, len(value)) if n in lists else n for n, value in values.items())
         plan = self._plans.get((dialect.name, shape))
         if plan is None:
             clause = self.clauses[""] if "" in self.clauses else self.clauses[dialect.name]
@@ -149,6 +148,11 @@ def _row_of(names: list[str]) -> type[tuple[Any, ...]]:
     made: Callable[..., type[tuple[Any, ...]]] = namedtuple
     fields = made("fields", names, rename=True)
     return type("Found", (fields,), {"__slots__": (), "_mapping": property(lambda row: row._asdict())})
+
+
+def _expanding(clause: Clause) -> Iterator[str]:
+    """Names that stand for a list (`IN :names`)."""
+    return (p.key for p in visitors.iterate(clause) if isinstance(p, BindParameter) and p.expanding)
 
 
 def _rounded(members: list[Any]) -> list[Any]:
