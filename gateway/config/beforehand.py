@@ -18,7 +18,7 @@ from gateway.config.certificate import tls_context
 from gateway.config.database_file import try_database_file
 from gateway.config.only_one import only_one
 from gateway.config.secret_files import database_url, has_secret, relay_password, signing_keys
-from gateway.config.settings import Settings, host_and_port
+from gateway.config.settings import Settings, host_and_port, loopback_of
 
 KIND_OF = {
     "receive.smtp.listen": "smtp",
@@ -101,10 +101,7 @@ def same_door(one: str, other: str) -> bool:
         pairs = product({(p[0], p[4][0]) for p in _places(one)}, {(p[0], p[4][0]) for p in _places(other)})
     except OSError:
         return False  # `refusal` says why.
-    return any(a[0] is b[0] and (a == b or not {a[1], b[1]}.isdisjoint(_ALL)) for a, b in pairs)
-
-
-_ALL = frozenset(("0.0.0.0", "::"))  # noqa: S104  # Compared with, not listened on.
+    return any(a[0] is b[0] and (a == b or loopback_of(a[1]) or loopback_of(b[1])) for a, b in pairs)
 
 
 def _places(address: str) -> Sequence[tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[Any, ...]]]:
