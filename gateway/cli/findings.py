@@ -266,7 +266,7 @@ def look_at_addresses(settings: Settings) -> Iterator[Finding]:
     runs = daemon_runs(settings)
     seen: list[str] = []
     for key, address in settings.listens():
-        if other := next((other for other in seen if beforehand.same_door(address, other)), ""):
+        if other := beforehand.in_the_way(address, seen):
             said = f"{key}: {address} cannot be listened on beside {other}"
             yield Finding("addresses", ERROR, said, beforehand.ONCE)
             continue

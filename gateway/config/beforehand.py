@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -46,7 +46,7 @@ def try_start(settings: Settings, handed_over: Collection[str]) -> None:
     for key, address in settings.listens():
         if KIND_OF.get(key) in handed_over:
             continue
-        if other := next((other for other in doors if same_door(address, other)), ""):
+        if other := in_the_way(address, doors):
             raise settings.error(key, f"cannot listen on {address} beside {other}", ONCE)
         if error := refusal(address):
             raise cannot_listen(settings, key, address.removeprefix("unix:"), error)
@@ -91,8 +91,13 @@ def refusal(address: str) -> OSError | None:
     return None
 
 
-def same_door(one: str, other: str) -> bool:
-    """Whoever listens on one of the addresses leaves no room for the other: `127.0.0.1:25` beside `0.0.0.0:25`."""
+def in_the_way(address: str, doors: Iterable[str]) -> str:
+    """Which of the doors leaves no room for another one at this address; empty when none does."""
+    return next((door for door in doors if _same_door(address, door)), "")
+
+
+def _same_door(one: str, other: str) -> bool:
+    """Also `127.0.0.1:25` beside `0.0.0.0:25`."""
     if "unix:" in (one[:5], other[:5]) or host_and_port(one)[1] != host_and_port(other)[1]:
         return one == other
     if not host_and_port(one)[1]:
