@@ -334,13 +334,12 @@ def _also_to(request: NoticeRequest, scene: Scene) -> tuple[str, ...]:
     ticket, notice = scene.ticket, request.notice
     if ticket is None or request.audience is Audience.ADVISER:
         return ()
-    people = (ticket.requester, *ticket.participants)
     if notice is Notice.AGENT_NOTICE:
         stranger = scene.entry is not None and scene.entry.role is Role.STRANGER
         told = (bool(ticket.participants) or stranger) and not (request.brief or _adviser(request, scene))
-        return tuple(a.address for a in people if "@" in a.key) if told else ()
+        return tuple(a.address for a in _answered(ticket)) if told else ()
     if notice is Notice.REPLY or (notice is Notice.CLOSE_CONFIRMATION and scene.text):
-        people = people if request.shared_with is None else request.shared_with
+        people = _answered(ticket) if request.shared_with is None else request.shared_with
         return tuple(a.address for a in people if a.key != request.recipient.key and "@" in a.key)
     return ()
 
@@ -377,6 +376,7 @@ def _listed(ticket: Ticket, policy: Policy, language: str) -> ListedTicket:
 def _ticket_words(ticket: Ticket, policy: Policy, language: str, to_agent: bool) -> TicketWords:
     audience = Audience.AGENT if to_agent else Audience.CUSTOMER
     holder = policy.agent_for(ticket.assignee) if ticket.assignee else None
+    reached = (a for a in _answered(ticket) if not policy.is_own(a.address))
     return TicketWords(
         ticket.number,
         policy.reference(ticket),
@@ -390,7 +390,13 @@ def _ticket_words(ticket: Ticket, policy: Policy, language: str, to_agent: bool)
         ((holder.name if holder else "") or ticket.assignee) if to_agent else "",
         ticket.due_at if to_agent else None,
         ticket.tags if to_agent else (),
+        next((a.shown if a is ticket.requester else a.address for a in reached), ""),
     )
+
+
+def _answered(ticket: Ticket) -> tuple[Address, ...]:
+    """Who is in a conversation and has an address: a fax has none, nor has somebody who was erased."""
+    return tuple(a for a in (ticket.requester, *ticket.participants) if "@" in a.key)
 
 
 def _conversation(

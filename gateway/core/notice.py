@@ -120,6 +120,8 @@ class TicketWords:
     """Until when it is to be answered; for agents."""
     tags: tuple[str, ...] = ()
     """For agents."""
+    answered: str = ""
+    """Whom an answer reaches, the first of them; empty when it reaches nobody."""
 
 
 @dataclass(frozen=True, slots=True)
