@@ -86,9 +86,7 @@ def _day(text: str, today: date, shortest: int = 0) -> tuple[date | None, str]:
         if m := _ISO.match(text):
             return date(int(m[1]), int(m[2]), int(m[3])), text[m.end() :]
         if m := _DOTTED.match(text):
-            day = date(int(m[3] or today.year), int(m[2]), int(m[1]))
-            ahead = day if m[3] or day > today else day.replace(year=day.year + 1)
-            return ahead, text[m.end() :]
+            return _dotted(int(m[1]), int(m[2]), int(m[3] or 0), today), text[m.end() :]
     except ValueError:
         return None, text
     m = _WORD.match(text)
@@ -98,6 +96,17 @@ def _day(text: str, today: date, shortest: int = 0) -> tuple[date | None, str]:
     # From tomorrow on: who writes the name of today means the one in a week.
     ahead_by = 1 if number < 0 else (number - today.weekday() - 1) % 7 + 1
     return today + timedelta(days=ahead_by), text[m.end() :]
+
+
+def _dotted(day: int, month: int, year: int, today: date) -> date:
+    """Without a year the next such day, which may be today: a time of day tells whether it is over."""
+    if year:
+        return date(year, month, day)
+    try:
+        found = date(today.year, month, day)
+    except ValueError:  # 29 February
+        return date(today.year + 1, month, day)
+    return found if found >= today else date(today.year + 1, month, day)
 
 
 def _clock(text: str) -> tuple[time | None, str]:

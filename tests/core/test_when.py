@@ -75,6 +75,8 @@ HOURS = Hours(ZoneInfo("Europe/Berlin"))
         ("jutro o godz. 14.30", "2026-11-28 14:30", ""),
         ("Montag 14h30", "2026-11-30 14:30", ""),
         ("lundi 2pm", "2026-11-30 14:00", ""),
+        ("27.11. 16:00 anrufen", "2026-11-27 16:00", "anrufen"),
+        ("26.11.", "2027-11-26 09:00", ""),
         ("montag 14 Angebote", "2026-11-30 09:00", "14 Angebote"),
         ("montag 14.30 Euro", "2026-11-30 09:00", "14.30 Euro"),
         ("montag 25 Uhr", "2026-11-30 09:00", "25 Uhr"),
@@ -97,6 +99,8 @@ def test_understood(text: str, local: str, rest: str) -> None:
         "3 things",
         "25:00",
         "2026-11-27",
+        "27.11.",
+        "29.2.",
         "2026-02-30",
         "2020-01-01",
         "2099-01-01",
@@ -114,3 +118,10 @@ def test_understood(text: str, local: str, rest: str) -> None:
 def test_not_understood(text: str) -> None:
     """Also what is over, or years away."""
     assert moment(text, NOW, HOURS) == (None, text)
+
+
+def test_the_leap_day() -> None:
+    """Named in the year before it, and on the day itself."""
+    for now in (datetime(2027, 12, 20, 9, 0, tzinfo=UTC), datetime(2028, 2, 29, 9, 0, tzinfo=UTC)):
+        found, _ = moment("29.2. 16:00", now, HOURS)
+        assert found == datetime(2028, 2, 29, 15, 0, tzinfo=UTC)
