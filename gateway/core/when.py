@@ -25,6 +25,23 @@ _TOMORROW = mark_in("day", "tomorrow")
 _SPAN = re.compile(r"(\d{1,3})\s?([^\W\d_]+)\.?(?!\S)\s*")
 _ISO = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2}),?(?!\S)\s*")
 _DOTTED = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})?,?(?!\S)\s*")
+_POLISH_DAYS = {
+    "poniedziałku": 0,
+    "wtorku": 1,
+    "środy": 2,
+    "czwartku": 3,
+    "piątku": 4,
+    "soboty": 5,
+    "niedzieli": 6,
+    "jutra": -1,
+}
+"""As they are written behind `do`, which is "until"."""
+_POLISH = re.compile(
+    rf"do\s+(?=\d{{1,2}}\.\d{{1,2}}\.|\d{{4}}-|(?:{'|'.join(_POLISH_DAYS)})\b)"
+    r"|za\s+(?=\d{1,3}\s?(?:d|dni|dzień|godz|tyg|tydz)|(?:tydzień|godzinę|miesiąc)\b)",
+    re.I,
+)
+"""`do piątku`, `za 3 dni`: without what follows, both are short for a day in German or Dutch."""
 _AT = (
     r"um|at|@|à|vers|a las?|alle(?: ore)?|ore|verso(?: le)?|om|rond|o(?: godz(?:\.|inie))?|godz(?:\.|inie)|około|às|as"
     r"|pelas|gegen|ab|kl\.?"
@@ -51,6 +68,11 @@ _WORD = re.compile(r"([^\W\d_]{2,}(?:-[^\W\d_]+)?)\.?,?(?!\S)\s*")
 def moment(text: str, now: datetime, hours: Hours) -> tuple[datetime | None, str]:
     """The moment at the head of a text, and what follows it; None where there is none, or none ahead of us."""
     text = text.strip()
+    if m := _POLISH.match(text):
+        rest = text[m.end() :]
+        one = "1 " if rest.split()[0].casefold() in _units(texts.catalogs()) else ""
+        found, after = moment(one + rest, now, hours)
+        return (found, after) if found else (None, text)
     if (m := _SPAN.match(text)) and m[2].casefold() in _units(texts.catalogs()):
         found = _span(int(m[1]), m[2].casefold(), now, hours)
         return (found, text[m.end() :]) if found else (None, text)
@@ -144,4 +166,5 @@ def _days(catalogs: Catalogs) -> dict[str, int]:
                     found.setdefault(word.casefold().rstrip("."), set()).add(number)
         for word in words.words_in("day", _TOMORROW):
             found[word] = {-1}
+    found |= {word: {number} for word, number in _POLISH_DAYS.items()}
     return {word: min(numbers) for word, numbers in found.items() if len(numbers) == 1}
