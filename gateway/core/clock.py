@@ -157,12 +157,13 @@ def target(ticket: Ticket, decision: Decision, created: bool, policy: Policy, no
         # The other mailbox has times of its own.
         hours = box.first_response_hours if ticket.status is Status.NEW else box.next_response_hours
         return _span(hours, policy, now) if hours else None
-    if box is None or not (box.first_response_hours or box.next_response_hours):
-        return KEEP
     entry = decision.entry
     answered = entry is not None and entry.role is Role.AGENT and entry.kind is EntryKind.CORRESPONDENCE
+    # Also where the mailbox is gone or has no times any more: one that began before ends with the answer.
     if answered or ticket.status not in (Status.NEW, Status.WAITING_ON_US):
         return None if ticket.due_at is not None else KEEP
+    if box is None or not (box.first_response_hours or box.next_response_hours):
+        return KEEP
     if created:
         return _span(box.first_response_hours, policy, now)
     if ticket.due_at is None and decision.change.move in _OURS:

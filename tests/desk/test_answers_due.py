@@ -71,3 +71,15 @@ async def test_only_the_mailbox_that_has_one(database: Database, clock: Clock, t
     ticket = await r.read(lambda tx: tx.reads.get(support))
     assert (ticket.due_at, ticket.sub_status) == (due, "Waiting on parts")
     assert {what for _, what in await pass_by(r, 6)} == {NEAR, OVER}
+
+
+async def test_switched_off_while_one_is_due(database: Database, clock: Clock, tmp_path: Path) -> None:
+    """The answer ends it all the same: nothing is late when the customer writes again weeks later."""
+    r = room(database, clock, tmp_path, **SITE)
+    number = (await r.mail(ERIKA)).ticket or 0
+    r = room(database, clock, tmp_path, mailboxes=BASE["mailboxes"])
+    await r.answer(number, "Here you are.")
+    assert (await r.read(lambda tx: tx.reads.get(number))).due_at is None
+    clock.forward(days=20)
+    await r.reply(ERIKA, number, "And now?")
+    assert await pass_by(r, 12) == []
