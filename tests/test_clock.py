@@ -419,6 +419,21 @@ async def test_a_long_outage_reminds_before_it_closes(sqlite_url: str, policy: P
         assert [m[1] for m in await mails(one, *CLOCKED)] == ["close_confirmation", "solved_reminder", "closed"]
 
 
+async def test_what_is_put_aside_waits_with_it(sqlite_url: str, policy: Policy, tmp_path: Path) -> None:
+    """Nobody is reminded, and nothing closed, before it is back; then the days begin anew."""
+    clock = Clock(START)
+    policy = replace(policy, remind_after_days=3, close_after_days=7)
+    async with site(sqlite_url, policy, clock, tmp_path) as one:
+        number = await write_in(one, "put aside")
+        await order(one, number, "Done. We call you at Easter.", Command(Verb.SOLVED), Command(Verb.SNOOZE, "20d call"))
+        for _ in range(28):
+            clock.forward(days=1)
+            await look(one)
+        told = [(m[0][:5], m[1]) for m in await mails(one, *CLOCKED)]
+        assert told[1:] == [("03-26", "solved_reminder"), ("03-30", "closed")]
+        assert [m[0][:5] for m in await mails(one, "agent_notice")][-1] == "03-23"
+
+
 @pytest.mark.parametrize("at", ["before", "after"])
 async def test_a_crash_inside_a_transaction(
     database_url: str, policy: Policy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: str

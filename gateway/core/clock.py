@@ -57,12 +57,10 @@ def due(ticket: Ticket, policy: Policy, now: datetime) -> Decision | None:
     """What is to be done about a ticket now, if anything; the most urgent first."""
     if ticket.spam or ticket.merged_into:
         return None
-    return (
-        _solved(ticket, policy, now)
-        or _waiting(ticket, policy, now)
-        or _target(ticket, policy, now)
-        or parking.due(ticket, policy, now)
-    )
+    if ticket.snoozed_until is not None:
+        # An agent means to come back to the customer: until then nobody is reminded, and nothing is given up.
+        return _target(ticket, policy, now) or parking.due(ticket, policy, now)
+    return _solved(ticket, policy, now) or _waiting(ticket, policy, now) or _target(ticket, policy, now)
 
 
 def soonest(policy: Policy, now: datetime) -> tuple[Steps, Steps]:

@@ -9,6 +9,7 @@ from gateway import texts
 from gateway.core import audience, when
 from gateway.core.decision import AWAKE, Change, Decision, Snooze, Why
 from gateway.core.hours import Hours
+from gateway.core.lifecycle import Status
 from gateway.core.notice import Notice
 from gateway.core.policy import Agent, Policy
 from gateway.core.reason import Reason, sentence
@@ -63,11 +64,15 @@ def due(ticket: Ticket, policy: Policy, now: datetime) -> Decision | None:
     """It comes back to whoever put it aside."""
     if ticket.snoozed_until is None or now < ticket.snoozed_until:
         return None
+    change = Change(snooze=AWAKE)
+    if ticket.status in (Status.WAITING_ON_CONTACT, Status.SOLVED):
+        # The days until the customer is reminded begin now: whoever put it aside acts first.
+        change = replace(change, status=ticket.status, sub_status=ticket.sub_status)
     return Decision(
         Reason.CLOCK_WAKES,
         Why(attach="yes: " + sentence(Reason.CLOCK_WAKES), notify="yes: it is time"),
         ticket=ticket.number,
-        change=Change(snooze=AWAKE),
+        change=change,
         events=(code("snooze_over"),),
         notices=audience.tell("snooze_due", policy, ticket, remarks=_why(ticket, policy)),
     )
