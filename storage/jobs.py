@@ -69,6 +69,15 @@ class Jobs:
         too_late = update(JOB).where(JOB.c.name == name, JOB.c.due_at > latest)
         self._connection.execute(too_late.values(due_at=latest))
 
+    def ran_at(self, name: str) -> datetime | None:
+        """When it ran last."""
+        return self._connection.execute(select(JOB.c.ran_at).where(JOB.c.name == name)).scalar_one_or_none()
+
+    def plan(self, name: str, due_at: datetime, ran_at: datetime) -> None:
+        """It is due then, unless it has run since."""
+        same = update(JOB).where(JOB.c.name == name, JOB.c.ran_at == ran_at, JOB.c.due_at != due_at)
+        self._connection.execute(same.values(due_at=due_at))
+
     def ran(self, name: str, now: datetime, due_at: datetime) -> None:
         """A job looked, and will look again."""
         self.introduce(name, due_at)

@@ -403,6 +403,29 @@ async def test_a_digest_missed_while_it_was_down_comes_late(
         assert [m[0][:5] for m in await mails(one, "agent_digest")] == ["03-05"] * 2 + ["03-07"] * 2
 
 
+async def test_one_digest_in_a_morning(sqlite_url: str, policy: Policy, tmp_path: Path) -> None:
+    """Another time of day in the settings, a start after an outage and a clock set back double none."""
+    clock = Clock(datetime(2026, 3, 5, 6, 0, tzinfo=BERLIN).astimezone(UTC))
+    policy = replace(policy, hours=WEEK)
+
+    async def looks(at: str, *moments: datetime) -> list[str]:
+        async with site(sqlite_url, policy, clock, tmp_path, DigestSettings(agents_at=at, review_at="")) as one:
+            for moment in moments:
+                clock.now = moment.replace(tzinfo=BERLIN).astimezone(UTC)
+                await look(one)
+            return [m[0] for m in await mails(one, "agent_digest")][::2]
+
+    async with site(sqlite_url, policy, clock, tmp_path) as one:
+        await write_in(one, "open")
+    assert await looks("08:00", datetime(2026, 3, 5, 7), datetime(2026, 3, 5, 8)) == ["03-05 08:00"]
+    again = [datetime(2026, 3, 5, 8, 5), datetime(2026, 3, 5, 7, 59), datetime(2026, 3, 5, 8), datetime(2026, 3, 5, 9)]
+    assert await looks("08:00", *again) == ["03-05 08:00"]
+    later = [datetime(2026, 3, 5, 10), datetime(2026, 3, 6, 8), datetime(2026, 3, 6, 9)]
+    assert await looks("09:00", *later) == ["03-05 08:00", "03-06 09:00"]
+    after_outage = [datetime(2026, 3, 11, 7), datetime(2026, 3, 11, 9)]
+    assert await looks("09:00", *after_outage) == ["03-05 08:00", "03-06 09:00", "03-11 09:00"]
+
+
 async def test_a_long_outage_reminds_before_it_closes(sqlite_url: str, policy: Policy, tmp_path: Path) -> None:
     """The daemon was off for a month: the customer is reminded first and has time to object."""
     clock = Clock(START)

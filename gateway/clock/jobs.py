@@ -85,7 +85,8 @@ async def _morning(
     next_at: datetime | None,
     write: Callable[[Tx, JobContext, datetime, datetime], int],
 ) -> str | None:
-    """Once on each business day after a time of day: claim and mails are one transaction."""
+    """Once on each business day after a time of day, however often that is changed and whichever way the clock is set:
+    claim and mails are one transaction."""
     if next_at is None:
         return None
     now = context.clock()
@@ -94,10 +95,18 @@ async def _morning(
         before = tx.jobs.claim(name, now, next_at)
         return None if before is None else write(tx, context, before, now)
 
+    zone = context.desk.policy.hours.zone
+    today, due_day = (moment.astimezone(zone).date() for moment in (now, next_at))
+
     # By itself, so that a first one that fails is due at its time all the same.
     def expect(tx: Tx) -> None:
         tx.jobs.introduce(name, next_at)
-        tx.jobs.no_later(name, next_at)
+        ran_at = tx.jobs.ran_at(name)
+        if ran_at is None or due_day != today:
+            tx.jobs.no_later(name, next_at)
+        elif ran_at.astimezone(zone).date() != today:
+            # It takes the place of one that was missed, and of one at the time of day of earlier settings.
+            tx.jobs.plan(name, next_at, ran_at)
 
     await context.database.write(expect)
     return context.mailed(await context.database.write(work))
