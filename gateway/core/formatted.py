@@ -55,11 +55,11 @@ def keep(
     document.close()
     for name in document.pictures:
         text = text.replace(f"[{name}]", " ")
-    wanted = _signs(_BESIDE.sub(" ", text))
-    if not wanted:
+    said = _BESIDE.sub(" ", text)
+    place = _stretch(document.pieces, wanted) if (wanted := _signs(said)) else None
+    if place is None:
         return ""
-    place = _stretch(document.pieces, wanted)
-    return _written(document.pieces, place, may_lead, names=names) if place else ""
+    return _written(document.pieces, _shown(document.pieces, place, said), may_lead, names=names)
 
 
 @dataclass(slots=True)
@@ -137,23 +137,15 @@ def _torn(places: list[tuple[int, int]], at: int) -> bool:
     return before == after and right - left == 1
 
 
-def _written(pieces: list[_Piece], place: _Place, may_lead: Callable[[str], bool], *, names: bool) -> str:
+def _written(pieces: list[_Piece], shown: dict[int, str], may_lead: Callable[[str], bool], *, names: bool) -> str:
     """The stretch with the elements it stands in; elements that end before it or begin behind it are left out."""
     out: list[str] = []
     open_: list[tuple[str, str]] = []
-    first, last = (0 if place.begins else place.first[0]), (len(pieces) if place.ends else place.last[0])
+    first, last = min(shown), max(shown)
     skipped = 0
-    clings = True
-    """Signs right behind the last word belong to it, whatever element they are in."""
     for index, piece in enumerate(pieces):
         if piece.text:
-            shown = _shown(piece.text, index, place)
-            if index > last:
-                shown = found[0] if clings and (found := _TRAILING.match(piece.text)) else ""
-                clings = clings and shown == piece.text
-            elif index == last:
-                clings = piece.text.endswith(shown)
-            out.append(escape(shown, quote=False))
+            out.append(escape(shown.get(index, ""), quote=False))
         elif piece.name in _VOID:
             if first <= index <= last:
                 name = dict(piece.attributes).get("alt", "").strip() if names else ""
@@ -161,7 +153,6 @@ def _written(pieces: list[_Piece], place: _Place, may_lead: Callable[[str], bool
         elif piece.name[0] != "/":
             if index > last:
                 skipped += 1
-                clings = False
                 continue
             open_.append((piece.name, _tag(piece, may_lead)))
             if index >= first:
@@ -177,22 +168,44 @@ def _written(pieces: list[_Piece], place: _Place, may_lead: Callable[[str], bool
     return "".join(out).strip()
 
 
-def _shown(text: str, index: int, place: _Place) -> str:
-    """The part of a text that is in the stretch, with the signs that cling to its first and last word."""
-    begin, end = 0, len(text)
-    if not place.begins:
-        if index < place.first[0]:
-            return ""
-        if index == place.first[0]:
-            begin = place.first[1]
-            begin -= len(found[0]) if (found := _CLINGING.search(text[:begin])) else 0
-    if not place.ends:
-        if index > place.last[0]:
-            return ""
-        if index == place.last[0]:
-            end = place.last[1] + 1
-            end += len(found[0]) if (found := _TRAILING.match(text[end:])) else 0
-    return text[begin:end]
+def _shown(pieces: list[_Piece], place: _Place, said: str) -> dict[int, str]:
+    """What is shown of each piece of the stretch: its words, and what stands beside them (`_beside`)."""
+    (first, begin), (last, end) = place.first, place.last
+    signs = [found.start() for found in _SIGN.finditer(said)]
+    end += 1 + len(found[0] if (found := _TRAILING.match(pieces[last].text[end + 1 :])) else "")
+    begin -= len(found[0] if (found := _CLINGING.search(pieces[first].text[:begin])) else "")
+    shown = {index: pieces[index].text for index in range(first, last + 1)}
+    if place.ends:
+        shown |= {index: pieces[index].text for index in range(last + 1, len(pieces))}
+    else:
+        behind = _beside(pieces[last:], pieces[last].text[end:], said[signs[-1] + 1 :])
+        shown |= {last + index: text for index, text in behind.items()}
+        shown[last] = pieces[last].text[:end] + behind.get(0, "")
+    if place.begins:
+        shown |= {index: pieces[index].text for index in range(first)}
+    else:
+        before = _beside(pieces[first::-1], pieces[first].text[:begin][::-1], said[: signs[0]][::-1], backwards=True)
+        shown |= {first - index: text[::-1] for index, text in before.items() if index}
+        shown[first] = before.get(0, "")[::-1] + shown[first][begin:]
+    return shown
+
+
+def _beside(pieces: list[_Piece], own: str, signs: str, *, backwards: bool = False) -> dict[int, str]:
+    """What stands between the words of the stretch and the next: pictures, and signs that the text has there as well,
+    such as a smiley; not the dashes of a signature. `own` is what is left of the first piece."""
+    found: dict[int, str] = {}
+    for index, piece in enumerate(pieces):
+        if piece.name == "img" and "src" in dict(piece.attributes):
+            found[index] = ""
+        text = own if index == 0 else piece.text[::-1] if backwards else piece.text
+        for at, sign in enumerate(text, 1):
+            if sign.isspace():
+                continue
+            place = -1 if _SIGN.match(sign) else signs.find(sign)
+            if place < 0:
+                return found
+            signs, found[index] = signs[place + 1 :], text[:at]
+    return found
 
 
 def _tag(piece: _Piece, may_lead: Callable[[str], bool]) -> str:

@@ -38,6 +38,12 @@ KEPT = [
     ("signs of markup", "<p>a &lt;b&gt; &amp; c</p>", "a <b> & c", "<p>a &lt;b&gt; &amp; c</p>"),
     ("a remote picture", '<p>Hi <img src="https://t.example/1.gif" alt="Logo">you</p>', "Hi [Logo]you",
      "<p>Hi you</p>"),
+    ("dashes below", "<div>Yes.<br>--<br>Anna</div>", "Yes.", "<div>Yes.</div>"),
+    ("arrows below", "<div>Yes<br></div><div>&gt;&gt;&gt; Erika wrote &gt;&gt;&gt;</div>", "Yes", "<div>Yes</div>"),
+    ("a smiley at the end", "<div>Thanks 🙂</div><p>Erika wrote</p>", "Thanks 🙂", "<div>Thanks 🙂</div>"),
+    ("a line of a smiley", "<p>Yes</p><p>👍</p><p>Erika wrote</p>", "Yes\n\n👍", "<p>Yes</p><p>👍</p>"),
+    ("a smiley in front", "#close<br>🙂 Yes", "🙂 Yes", "🙂 Yes"),
+    ("a point behind bold", "<p>So <b>it</b>. Bye</p>", "So it.", "<p>So <b>it</b>.</p>"),
     ("an inner link", '<p>see <a href="https://inner.example">this</a></p>', "see this", "<p>see this</p>"),
 ]  # fmt: skip
 
@@ -70,6 +76,18 @@ def test_pictures_are_shown_under_ids_of_ours() -> None:
     html = '<p>Look: <img src="cid:one@agents-pc" width="20"> there <img src="cid:two@agents-pc"></p>'
     assert keep(html, "Look: there", **{"one@agents-pc": "1@desk.example"}) == (
         '<p>Look: <img src="cid:1@desk.example" width="20"> there </p>'
+    )
+
+
+def test_a_picture_belongs_to_the_words_beside_it() -> None:
+    """One above the first word or below the last is shown, one beside words that do not go along is not."""
+    html = (
+        '<div>#close<br><img src="cid:above"></div><div>It is <b>this</b>: one!<br><img src="cid:below"></div>'
+        '<p>On Monday Erika wrote: <img src="cid:quoted"></p>'
+    )
+    pictures = {"above": "1@desk.example", "below": "2@desk.example", "quoted": "3@desk.example"}
+    assert keep(html, "It is this: one!", **pictures) == (
+        '<div><img src="cid:1@desk.example"></div><div>It is <b>this</b>: one!<br><img src="cid:2@desk.example"></div>'
     )
 
 
