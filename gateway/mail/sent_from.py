@@ -12,7 +12,7 @@ from functools import lru_cache
 
 FOOTER_LENGTH = 140
 """Characters of such a line, without the links in it."""
-_LINK = re.compile(r"[<(\[]?\b(?:https?://|www\.)[^\s<>\]]+[>)\]]?")
+_LINK = re.compile(r"(?:[<(\[] ?)?\b(?:https?://|www\.)[^\s<>\]]+(?: ?[>)\]])?")
 _AROUND = " \t*_|•·–—-\u200b\u200e\ufeff\xa0"
 
 _PHONE, _COMPANY, _PROGRAM = "\1", "\2", "\3"
@@ -106,7 +106,7 @@ _SENT = (
     _sent("trimis|enviat", "de pe|din|cu|des del|des de", "meu|el meu", "pe|pentru|per a"),
 )
 _WORD_FOR_WORD = re.compile(
-    r"trimis de pe (?:iphone|ipad|android)-ul meu|enviat des del meu (?:iphone|ipad)"
+    r"sent with spark|trimis de pe (?:iphone|ipad|android)-ul meu|enviat des del meu (?:iphone|ipad)"
     r"|lähetetty (?:minun )?(?:iphone|ipad)(?:i?sta|ista|-laitteesta(?:ni)?|-puhelimesta(?:ni)?)|lähetetty androidista"
     r"|(?:az )?(?:iphone|ipad)-?(?:om|em)?-?r[óő]l küldve|küldve az (?:iphone|ipad)-?(?:om|em)?-?r[óő]l"
     r"|(?:iphone|ipad)['’](?:um|im)dan gönderildi"

@@ -99,6 +99,8 @@ FOOTERS = {
     ),
     "en": (
         "Sent from my iPhone",
+        "Sent with Spark <https://sparkmailapp.com/source?from=signature>",
+        "Sent via Superhuman ( https://sprh.mn/?vip=anna@example.com )",
         "Sent from my iPad",
         "Sent from my Galaxy",
         "Sent from my Samsung Galaxy S21 Ultra 5G",
@@ -265,6 +267,7 @@ SENTENCES = (
     "Von der Telekom gesendet",
     "Gesendet von der Telekom",
     "Sent by Sprint",
+    "Sent by Spark",
     "Sent by Orange",
     "Sent by Verizon",
     "Von Huawei geschickt",
