@@ -141,6 +141,12 @@ def ask(
     # What has been sent cannot be taken back.
     taken_back = orders.before(by, order, None, Change()) if by.policy.hold_minutes else None
     new = () if by.ticket.is_adviser(whom.key) else (made(whom),)
+    if taken_back:
+        # Whom the question never reached is no adviser of it; a stranger who is there already stays one.
+        there = {a.key for a in by.ticket.company}
+        back = noted.undo or taken_back
+        joined_by_it = (*back.joined, *(j.address.key for j in new if j.address.key not in there))
+        taken_back = replace(back, answered=True, joined=joined_by_it)
     return replace(
         noted,
         reason=Reason.AGENT_ASKED,
@@ -150,6 +156,6 @@ def ask(
         text=entry.body_text,
         html=html,
         files=files,
-        undo=replace(noted.undo or taken_back, answered=True) if taken_back else noted.undo,
+        undo=taken_back or noted.undo,
         hold_minutes=by.policy.hold_minutes,
     )

@@ -89,6 +89,10 @@ async def test_a_question_that_waits_can_be_taken_back(sqlite_url: str, clock: C
     await asked(room)
     await room.answer(1, "#undo")
     assert [r.state for r in await room.outbox("reply", SUPPLIER)] == ["recalled"]
+    # Nobody asked them, so a copy for them is no adviser's.
+    assert (await room.read(lambda tx: tx.reads.get(1))).people == ()
+    await room.answer(1, f"#cc {SUPPLIER}\n\nHe brings the plug.")
+    assert [r.state for r in await room.outbox("reply", SUPPLIER)] == ["recalled", "pending"]
     await database.close()
 
 
