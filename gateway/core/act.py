@@ -19,6 +19,8 @@ class Undo:
     status: Status
     assignee: str = ""
     sub_status: str = ""
+    closed_by: str = ""
+    """Who had closed it; empty when it was open, or not written down."""
     language: str | None = None
     """None, as below: the order left it as it was."""
     spam: bool | None = None

@@ -421,13 +421,13 @@ def before(by: OrderContext, order: Order, answer: Answer | None, change: Change
     t, new = by.ticket, change or Change()
     snooze = new.snooze
     if snooze is None and new.status is Status.CLOSED and t.snoozed_until:
-        # What is closed has nothing to come back for.
-        snooze = AWAKE
+        snooze = AWAKE  # What is closed has nothing to come back for.
     return Undo(
         label=label,
         agent=address_key(by.agent.address),
         status=t.status,
         sub_status=t.sub_status,
+        closed_by=t.closed_by,
         assignee=t.assignee,
         language=None if new.language is None else t.language,
         language_after=new.language,

@@ -13,6 +13,7 @@ import pytest
 
 from gateway.clock.tickets import ask_for_ratings
 from gateway.core import sides, token
+from gateway.portal import acts
 from storage.database import Database
 from tests.conftest import Clock
 from tests.room import ANNA, BASE, ERIKA, KARL, LEAD, Room
@@ -150,6 +151,16 @@ async def test_so_are_a_mail_that_was_moved_and_one_that_was_split_off(room: Roo
         assert "RD-1-" in said
         assert "And the lamp." in said
         await room.mail(KARL)
+
+
+@pytest.mark.parametrize("order", ["Take the red one.", "#reopen"])
+async def test_what_its_customer_had_closed_is_closed_by_them_again(room: Room, order: str) -> None:
+    """The review names what customers closed on their own."""
+    await room.write(lambda tx: acts.close_by_link(room.desk, tx, 1, room.clock.now))
+    await room.answer(1, order)
+    await room.answer(1, "#undo")
+    ticket = await room.read(lambda tx: tx.reads.get(1))
+    assert (ticket.status.value, ticket.closed_by) == ("closed", "requester")
 
 
 async def first_mail(room: Room, order: str = "") -> str:
