@@ -282,12 +282,13 @@ class Tickets:
         self._connection.execute(update(ENTRY).where(*theirs).values(side=sides.NOBODY))
 
     def _people(self, number: int, change: Change, now: datetime) -> None:
+        # Who is no longer confirmed leaves and joins anew.
+        if change.left:
+            self._connection.execute(delete(PARTICIPANT).where(*_of(number, change.left)))
         for joined in change.joined:
             self._join(number, joined, now)
         if change.confirmed:
             self._connection.execute(update(PARTICIPANT).where(*_of(number, change.confirmed)).values(confirmed=True))
-        if change.left:
-            self._connection.execute(delete(PARTICIPANT).where(*_of(number, change.left)))
 
     def _join(self, number: int, joined: Joined, now: datetime) -> None:
         key = joined.address.key

@@ -60,6 +60,8 @@ class Undo:
     """Whom `#from` made the requester took part before."""
     joined: tuple[str, ...] = ()
     """Keys of those who take part because of it: they must not go on getting the answers."""
+    strangers: tuple[str, ...] = ()
+    """Whom it let in, or made the requester, of those who had written and were not confirmed."""
     snoozed: tuple[str, str, str] | None = None
     """Until when (ISO, empty: not at all), by whom and with which note it was put aside before `#snooze` or an end."""
     snoozed_after: tuple[str, str, str] | None = None

@@ -165,6 +165,11 @@ class Change:
     tags: tuple[str, ...] | None = None
     """All it has from now on."""
 
+    @property
+    def lets_in(self) -> frozenset[str]:
+        """Keys of those who join, and of a new requester."""
+        return frozenset(a.key for a in (self.requester, *(j.address for j in self.joined)) if a)
+
     def applied_to(self, ticket: Ticket) -> Ticket:
         """The ticket after it, as far as it is asked who is told: its people and its status."""
         there = {p.address.key for p in ticket.people}

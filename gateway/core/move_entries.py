@@ -227,7 +227,11 @@ def undo(by: orders.OrderContext, done: Act, source: Ticket | None = None) -> De
         left=before.joined,
         snooze=_snoozed_before(before, ticket, status),
         tags=_tags_before(before, ticket),
-        joined=(*((Joined(ticket.requester),) if before.took_part else ()), *_follows_again(by, before)),
+        joined=(
+            *((Joined(ticket.requester, ticket.requester.key not in before.strangers),) if before.took_part else ()),
+            *(Joined(p.address, False, sees=p.sees) for p in ticket.people if p.address.key in before.strangers),
+            *_follows_again(by, before),
+        ),
     )
     after = change.applied_to(ticket)
     said = (*events, *((code("recalled"),) if before.answered else ()))

@@ -419,9 +419,8 @@ def before(by: OrderContext, order: Order, answer: Answer | None, change: Change
         return None
     label = " ".join(f"#{c.verb.value} {c.argument}".strip() for c in order.commands) or ANSWER
     t, new = by.ticket, change or Change()
-    snooze = new.snooze
-    if snooze is None and new.status is Status.CLOSED and t.snoozed_until:
-        snooze = AWAKE  # What is closed has nothing to come back for.
+    # What is closed has nothing to come back for.
+    snooze = AWAKE if not new.snooze and new.status is Status.CLOSED and t.snoozed_until else new.snooze
     return Undo(
         label=label,
         agent=address_key(by.agent.address),
@@ -442,6 +441,7 @@ def before(by: OrderContext, order: Order, answer: Answer | None, change: Change
         requester=t.requester.address if new_requester(order) else "",
         took_part=bool(new_requester(order)) and _is_participant(t, order),
         joined=tuple(j.address.key for j in new.joined),
+        strangers=tuple(a.key for a in t.unconfirmed if a.key in new.lets_in),
         snoozed=None if snooze is None else parking.kept(parking.of(t)),
         snoozed_after=None if snooze is None else parking.kept(snooze),
         tags=None if new.tags is None else t.tags,

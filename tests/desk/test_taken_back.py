@@ -163,6 +163,21 @@ async def test_what_its_customer_had_closed_is_closed_by_them_again(room: Room, 
     assert (ticket.status.value, ticket.closed_by) == ("closed", "requester")
 
 
+@pytest.mark.parametrize("order", ["#cc", "#requester"])
+async def test_a_stranger_who_was_let_in_is_one_again(room: Room, order: str) -> None:
+    """Karl wrote with a mark of Erika's mail: he gets no answer until one names him, which lets him in."""
+    await room.reply(KARL, 1, "Mine burns, too.", name="Karl Kunz")
+    before = (await room.read(lambda tx: tx.reads.get(1))).people
+    assert [(p.address.key, p.confirmed) for p in before] == [(KARL, False)]
+    await room.answer(1, f"{order} {KARL}")
+    await room.answer(1, "#undo")
+    assert (await room.read(lambda tx: tx.reads.get(1))).people == before
+    await room.answer(1, "It is for Erika.")
+    assert await room.outbox("reply", KARL) == []
+    await room.answer(1, "Both get a new one.", Cc=KARL)
+    assert (await room.read(lambda tx: tx.reads.get(1))).participants == (before[0].address,)
+
+
 async def first_mail(room: Room, order: str = "") -> str:
     """Anna writes to Karl, who has not written; the receipt as text."""
     mark = token.address_token(room.desk.policy.keys, "a", token.NOTHING, ANNA)
