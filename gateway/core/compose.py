@@ -170,6 +170,9 @@ def _as_read(request: NoticeRequest, scene: Scene) -> Scene:
         return replace(scene, conversation=(), refers_to=tuple(filter(None, theirs)))
     if request.audience is not Audience.CUSTOMER or ticket is None:
         return scene
+    if scene.entry and scene.entry.kind is EntryKind.COMMENT:
+        # What an order beside a note, or a question to an adviser, has them told of has none of its words.
+        scene = replace(scene, text="", html="", files=())
     if not sides.is_shared(ticket):
         seen, refers_to = sides.for_one(ticket, scene.conversation, scene.refers_to, key)
         return replace(scene, conversation=seen, refers_to=refers_to)

@@ -96,6 +96,18 @@ async def test_a_question_that_waits_can_be_taken_back(sqlite_url: str, clock: C
     await database.close()
 
 
+async def test_a_customer_who_is_told_of_an_order_beside_it_never_reads_the_question(room: Room) -> None:
+    """Neither its words nor its files: they are asked whether it is solved, and no more."""
+    await room.mail(ERIKA, "It burns.", files=(("plug.pdf", "application/pdf", b"%PDF"),))
+    await room.answer(1, f"#ask {SUPPLIER} plug.pdf\n#solved\n\nDo you take it back for 5 euro?")
+    (question,), (told,) = await room.outbox("reply", SUPPLIER), await room.outbox("close_confirmation", ERIKA)
+    asked, read = [await room.read(lambda tx, id=row.id: tx.outbox.message(id)) for row in (question, told)]
+    assert b"5 euro" in asked
+    assert b"5 euro" not in read
+    assert b"Anna Agent" not in read
+    assert ([f.filename for f in question.files], told.files) == (["plug.pdf"], ())
+
+
 async def test_a_question_that_does_not_arrive_is_told(room: Room) -> None:
     """It is no answer to the customer: the status stays."""
     await room.mail(ERIKA)
