@@ -110,6 +110,8 @@ def _root() -> bool:
 
 
 def _may_write(file: Path, asks: bool, replace: bool) -> None:
+    if file.is_dir():
+        raise ReplydeskError(f"{file} is a folder. Name the file: --config {file / DEFAULT.name}")
     if not file.exists() or replace:
         return
     if not asks:

@@ -136,6 +136,15 @@ def test_a_file_that_is_there_stays(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert old.read_text() == "# mine\n"
 
 
+def test_a_folder_is_no_file_to_replace(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """All that lies in it would be moved aside: passwords, certificates, the signing secret."""
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc" / "mx-key.pem").touch()
+    assert main(["--config", str(tmp_path / "etc"), "init", *COMMON, "--way", "lmtp", "--replace"]) == 1
+    assert f"--config {tmp_path / 'etc' / 'replydesk.toml'}" in capsys.readouterr().err
+    assert [f.name for f in tmp_path.rglob("*")] == ["etc", "mx-key.pem"]
+
+
 class Terminal:
     """A command on a terminal of its own, and somebody who waits for each question."""
 
