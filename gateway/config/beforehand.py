@@ -60,7 +60,7 @@ def try_files(settings: Settings) -> None:
     database_url(settings)
     try_database_file(settings)
     relay_password(settings)
-    tls_context(settings, wanted=False)
+    tls_context(settings, wanted=bool(settings.receive.smtp.implicit_tls_listen))
     if settings.send.dkim.domain:
         # It brings a DNS library: five megabytes for nothing elsewhere.
         from gateway.config.dkim_key import dkim_key

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from gateway import config
 from gateway.cli.toml import dumps
 from gateway.config import beforehand
+from gateway.errors import ConfigError
 from storage.migrate import MOVING
 from tests.cli.conftest import Shop
 
@@ -329,3 +330,14 @@ def test_dump_shows_no_password(shop: Shop) -> None:
 def test_toml_reads_back(table: dict[str, Any]) -> None:
     """Whatever is written is what a reader understands."""
     assert tomllib.loads(dumps(table)) == table
+
+
+def test_a_missing_certificate_is_told_before_anything_is_begun(tmp_path: Path) -> None:
+    """Neither a second process nor a database is waited for."""
+    data = {
+        "mailboxes": [{"address": "support@example.com"}],
+        "receive": {"smtp": {"listen": [], "implicit_tls_listen": ["127.0.0.1:0"]}},
+        "portal": {"listen": ""},
+    }
+    with pytest.raises(ConfigError, match="is missing for implicit_tls_listen"):
+        beforehand.try_start(config.build(data, tmp_path / "replydesk.toml"), ())
