@@ -17,9 +17,6 @@ from gateway.core.roles import is_role
 from gateway.mail.message import NULL_REVERSE_PATH, Envelope, Kind, KindName, Message, address_key
 from gateway.mail.subject import is_forward, is_reply
 
-_PROVEN_ENVELOPES = ("smtp", "lmtp")
-"""Sources whose envelope is the real one; elsewhere only a Return-Path field can say that it was null."""
-
 _REPLY_FIELDS = (
     "x-autoreply",
     "x-autorespond",
@@ -155,7 +152,7 @@ def _autoresponder_class(mail: Mail) -> bool:
 
 def null_reverse_path(mail: Mail) -> bool:
     """Nobody is to be told if it fails: reports, but also faxes, forms and people behind some gateways."""
-    if mail.envelope.source in _PROVEN_ENVELOPES:
+    if mail.envelope.proven:
         return mail.envelope.reverse_path == NULL_REVERSE_PATH
     return not mail.envelope.reverse_path and mail.message.header("return-path").replace(" ", "") == "<>"
 

@@ -67,14 +67,16 @@ def loop(case: Case) -> Decision:
 
 def is_report(case: Case) -> bool:
     """A person who writes of a bounce is no mail system: nothing shows one at work, and it reports no mail of ours, or
-    comes from somebody of the very ticket."""
+    comes from somebody of the very ticket. So does a form, whose mail a program sends."""
     report = case.message.report
     if case.kind.name is not KindName.REPORT or report is None:
         return False
-    says_so = case.message.header("auto-submitted").casefold() not in ("", "no")
-    if report.by_system or says_so or null_reverse_path(Mail(case.message, case.envelope, case.policy)):
+    if report.by_system:
         return True
-    return case.reported_ticket is not None and not case.knows_author
+    if case.sent is None and case.reported_ticket is None:
+        return False
+    says_so = case.message.header("auto-submitted").casefold() not in ("", "no")
+    return says_so or null_reverse_path(Mail(case.message, case.envelope, case.policy)) or not case.knows_author
 
 
 def is_failed(case: Case) -> bool:

@@ -45,12 +45,14 @@ _PARAMETERS_LIMIT = 200
 class Fields:
     """The fields of one header, in order, read once. Names are lower case."""
 
-    __slots__ = ("_raw", "dropped", "hint")
+    __slots__ = ("_raw", "dropped", "hint", "to_nobody")
 
     def __init__(self, message: MimeMessage) -> None:
         self._raw: dict[str, list[str]] = {}
         self.hint = ""
         """Charset for raw 8-bit values, set once the body's charset is known."""
+        self.to_nobody = False
+        """Whether its envelope had a null reverse path, which few servers write into a field."""
         self.dropped = 0
         """How many fields were more than anyone will read."""
         for name, value in message.raw_items():

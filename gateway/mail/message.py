@@ -75,6 +75,11 @@ class Envelope:
     """The address proven by SMTP AUTH, empty without."""
 
     @property
+    def proven(self) -> bool:
+        """The reverse path is the real one; elsewhere only a Return-Path field can say that it was null."""
+        return self.source in ("smtp", "lmtp")
+
+    @property
     def archived(self) -> bool:
         """It comes from an archive, not from somebody who waits for an answer."""
         return self.source == "import"

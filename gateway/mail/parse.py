@@ -22,7 +22,7 @@ from mailparser.utils import get_addresses
 from gateway.mail import calendar, forms, mime, new_text, noise, people, report, subject, text, unwrap
 from gateway.mail.content import Content, attachments, read
 from gateway.mail.header import Fields, message_ids
-from gateway.mail.message import Address, Attachment, Envelope, Event, Message, NestedMessage
+from gateway.mail.message import NULL_REVERSE_PATH, Address, Attachment, Envelope, Event, Message, NestedMessage
 from gateway.mail.sentence import code
 
 logging.getLogger("mailparser").setLevel(logging.CRITICAL)  # what it stumbles over is in the mail's defects
@@ -69,6 +69,7 @@ def _parse(raw: bytes, envelope: Envelope | None) -> Message:
     elif unsure:
         defects.append("From can be read in more than one way")
     digest = hashlib.sha256(raw).hexdigest()
+    fields.to_nobody = envelope is not None and envelope.proven and envelope.reverse_path == NULL_REVERSE_PATH
     reported = report.read(tree, content.leaves, fields, content.text)
     written_to = [a.name for a in (*header.to, *header.cc) if a.name]
     reply_text = _reply_text(content, fields.text("subject"), written_to)

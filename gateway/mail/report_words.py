@@ -16,7 +16,7 @@ from gateway.mail.header import Fields
 from gateway.mail.message import Action, DeliveryReport
 from gateway.mail.mime import Part
 from gateway.mail.returned import TEXT_LIMIT
-from gateway.mail.subject import is_forward
+from gateway.mail.subject import is_forward, is_reply
 from gateway.mail.text import one_line
 
 TREE_LIMIT = 200_000
@@ -27,7 +27,12 @@ _GUESSES_LIMIT = 20
 _DAEMON = re.compile(
     r"(?i)\b(?:mailer|mail|m)[-_. ]?d(?:ae|e|ea)mon|post[-_. ]?master|mail (?:delivery|administrator|system)|mailadm"
 )
-_DAEMONS = re.compile(r"(?i)d(?:ae|e|ea)mon\b|mail (?:delivery|system)")
+"""How mail systems call themselves, but people (`m.demonte@`, "Mail Systems Ltd"), postmasters and posts as well."""
+_DAEMON_ITSELF = re.compile(
+    r"(?i)(?<![\w.-])(?:mail(?:er)?[-_. ]?d(?:ae|e|ea)mon|mdaemon|microsoftexchange[0-9a-f]{32})(?![\w.-])"
+    r"|\bmail delivery (?:sub)?system\b"
+)
+"""What nobody else is called."""
 _RETURNED_SUBJECT = re.compile(
     r"(?i)undeliver|returned mail|return(?:ed)? to sender|mail (?:delivery )?(?:system )?(?:fail|error|status|returned)"
     r"|(?:delivery|message|mail)[ -](?:status )?(?:notification|failure|failed|problem|error|delay|report|status)"
@@ -80,25 +85,42 @@ _OWN = ("to", "delivered-to", "envelope-to")
 
 
 def looks_returned(fields: Fields, leaves: tuple[Part, ...]) -> bool:
-    """True when the header shows a mail system at work, or a subject only such a system writes."""
+    """True when the header shows a mail system at work, or a subject such a system writes."""
     if is_from_system(fields, leaves):
         return True
     title = fields.text("subject")
-    answers = fields.raw("in-reply-to") or fields.raw("references") or is_forward(title)
+    answers = fields.raw("in-reply-to") or fields.raw("references") or is_forward(title) or is_reply(title)
     return not answers and bool(_RETURNED_SUBJECT.search(title))
 
 
 def is_from_system(fields: Fields, leaves: tuple[Part, ...]) -> bool:
+    """Nobody else writes so: neither a name like a mail system's nor a subject like a bounce's is enough."""
     kind = fields.raw("content-type").lower()
     if "multipart/report" in kind:
         return "delivery-status" in kind or "report-type" not in kind
-    if has_null_path(fields) and (_RETURNED_SUBJECT.search(fields.text("subject")) or _returns_ours(leaves, fields)):
+    author = fields.text("from")
+    if bool(fields.raw("x-failed-recipients")) or _DAEMON_ITSELF.search(author):
         return True
-    return bool(fields.raw("x-failed-recipients")) or bool(_DAEMON.search(fields.text("from")))
+    automatic = has_null_path(fields) or _says_automatic(fields)
+    if automatic and _DAEMON.search(author):
+        return True
+    return has_null_path(fields) and _returns_ours(leaves, fields)
+
+
+def _may_be_from_system(fields: Fields, leaves: tuple[Part, ...]) -> bool:
+    """Enough to look for whom it names; whether it counts is decided by what it reports."""
+    if is_from_system(fields, leaves):
+        return True
+    hints = has_null_path(fields) or bool(_DAEMON.search(fields.text("from")))
+    return hints and looks_returned(fields, leaves)
+
+
+def _says_automatic(fields: Fields) -> bool:
+    return fields.raw("auto-submitted").strip().lower() not in ("", "no")
 
 
 def has_null_path(fields: Fields) -> bool:
-    return fields.raw("return-path").replace(" ", "") == "<>"
+    return fields.to_nobody or fields.raw("return-path").replace(" ", "") == "<>"
 
 
 def _returns_ours(leaves: tuple[Part, ...], fields: Fields) -> bool:
@@ -114,7 +136,7 @@ def told_in_words(tree: MimeMessage, leaves: tuple[Part, ...], fields: Fields, t
     permanent = [a.address for value in fields.raws("x-failed-recipients") for a in people.found_in(value)]
     if not permanent:
         temporary, permanent = _known_wordings(tree, fields, text)
-        system = is_from_system(fields, leaves)
+        system = _may_be_from_system(fields, leaves)
         if not temporary and not permanent and system:
             permanent = _refused(said, fields)
         never = _not_recipients(leaves, fields, said, text)
@@ -149,7 +171,7 @@ def _not_recipients(leaves: tuple[Part, ...], fields: Fields, said: str, text: s
 def _by_what_came_back(leaves: tuple[Part, ...], fields: Fields, said: str, text: str, never: set[str]) -> list[str]:
     """Whom the returned mail was written to, in whatever language it is refused: those of them the bounce names, else
     the only one; nothing of it came back: the only address named. A postmaster who writes by hand refuses nothing."""
-    automatic = has_null_path(fields) or fields.raw("auto-submitted") or _DAEMONS.search(fields.text("from"))
+    automatic = has_null_path(fields) or _says_automatic(fields) or _DAEMON_ITSELF.search(fields.text("from"))
     if not (automatic or _CODE.search(said) or _RETURNED_SUBJECT.search(fields.text("subject"))):
         return []
     candidates = [a for a in returned.written_to(leaves, text) if a.casefold() not in never]

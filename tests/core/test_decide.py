@@ -281,7 +281,9 @@ def test_a_person_who_writes_of_a_bounce_is_heard() -> None:
     assert row_of(case(message(report=said), kind=REPORT, on=ticket(), sent=SENT)) == "reply"
     other = case(message(MALLORY, report=said), kind=REPORT, sent=SENT, tickets={7: ticket()})
     assert row_of(other) == "delivery failed"
-    assert row_of(replace(c, envelope=envelope(""))) == "delivery failed"
+    assert row_of(replace(other, envelope=envelope(""))) == "delivery failed"
+    # A form or a telephone system sends with a null reverse path as well.
+    assert row_of(replace(c, envelope=envelope(""))) == "new request"
 
 
 @pytest.mark.parametrize(("status", "dead"), [("5.1.1", True), ("5.1.10", True), ("5.7.1", False), ("5.2.2", False)])

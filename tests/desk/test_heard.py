@@ -53,6 +53,13 @@ FIRST = [
     First("a bounce passed on", {"subject": "WG: Unzustellbar: Bestellung"}),
     First("a bounce's very subject", {"subject": "Undelivered Mail Returned to Sender"}, acknowledged=False),
     First("a question about absence", {"subject": "Automatic reply does not work"}),
+    First("a name like a daemon's", {"author": "m.demonte@k.example", "text": "o@k.example is blocked."}),
+    First("a postmaster", {"author": "postmaster@k.example", "text": "o@k.example: 550 5.7.1"}, acknowledged=False),
+    First(
+        "a form about a delivery",
+        {"author": "f@k.example", "reverse_path": "", "subject": "Zustellung", "text": "Fehler: o@k.example"},
+        acknowledged=False,
+    ),
     First("a site", {"author": "web@site.example", "Reply_To": "o@k.example"}, acknowledged=False, says="o@k.example"),
     First(
         "a known form",

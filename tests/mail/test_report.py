@@ -295,6 +295,35 @@ def test_a_postmaster_who_writes_by_hand() -> None:
     assert parse(raw).report is None
 
 
+@pytest.mark.parametrize(
+    "author",
+    [
+        "Paolo <m.demonte@kunde.example>",
+        "Mail Systems GmbH <lea@kunde.example>",
+        "Royal Mail Delivery <team@kunde.example>",
+        "Mail Administrator <it@kunde.example>",
+        "Max <postmaster@kunde.example>",
+    ],
+)
+def test_people_whose_names_look_like_a_mail_systems(author: str) -> None:
+    """Only what nobody else is called says by itself that a program wrote; else the header must say so, too."""
+    head = f"From: {author}\nTo: support@replydesk.example\nSubject: My order\n"
+    text = "\nThe account weg@kunde.example is blocked, 550 5.7.1. Please help.\n"
+    assert parse(crlf(head + text)).report is None
+    bounce = head.replace("My order", "Undeliverable: My order")
+    assert not (found := parse(crlf(bounce + text)).report) or not found.by_system
+    for more in ("Return-Path: <>\n", "Auto-Submitted: auto-replied\n"):
+        assert report(crlf(more + head + text)).by_system
+
+
+@pytest.mark.parametrize("subject", ["Order rejected", "Zustellung", "Re: Order rejected", "Delivery problem"])
+def test_a_form_sent_by_a_program_is_no_bounce(subject: str) -> None:
+    """A null reverse path and a word in the subject prove nothing: forms and telephone systems write so."""
+    head = f"Return-Path: <>\nFrom: web@kunde.example\nTo: support@replydesk.example\nSubject: {subject}\n"
+    found = parse(crlf(f"{head}\nName: Lea\nE-Mail: lea@kunde.example\nError: no parcel\n")).report
+    assert found is None or not found.by_system
+
+
 DMARC_FILE = "google.example!replydesk.example!1714950000!1715036399.xml.gz"
 
 
