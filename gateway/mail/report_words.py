@@ -53,10 +53,15 @@ _DELAYED = re.compile(
     r"(?i)\bdelayed\b|has not yet been delivered|not yet been|will be retried|still being retried|keep trying"
     r"|will (?:be tried|continue to try|retry)|do not need to resend|warning message only"
     r"|temporar(?:y|ily) (?:problem|error)|could not send (?:message )?for past|wird (?:weiterhin )?versucht|verzögert"
+    r"|noch nicht zugestellt|pas encore été (?:remis|distribué|livré)|todavía no se ha (?:podido )?entregad"
+    r"|non è (?:stato )?ancora (?:stato )?(?:recapitat|consegnat)|nog niet (?:bezorgd|afgeleverd)"
+    r"|nie została jeszcze dostarczon|ainda não foi entregue|zatím nebyla doručen|まだ配信されて"
 )
 _GIVEN_UP = re.compile(
     r"(?i)permanent|giving up|given up|gave up|has been returned|fatal error|endgültig|expired|\b5\.\d\.\d"
 )
+_SHOULD_IT_FAIL = re.compile(r"(?i)\b(?:if|wenn|falls) (?:the|your|this|die|ihre|diese) [^.\n]*")
+"""What a report of a delay promises for later."""
 _ORIGINAL = re.compile(
     r"[\s>*|]*(?:[-=_]{2,20}.{0,80}?(?:original|returned|copy of|message (?:header|text)|unsent)"
     r"|received: from |return-path: ?<|message-id: ?<|original message (?:follows|header)"
@@ -269,7 +274,7 @@ def _above_original(text: str) -> str:
 
 def _is_delay(said: str, fields: Fields) -> bool:
     whole = f"{fields.text('subject')}\n{said}"
-    return bool(_DELAYED.search(whole)) and not _GIVEN_UP.search(whole)
+    return bool(_DELAYED.search(whole)) and not _GIVEN_UP.search(_SHOULD_IT_FAIL.sub("", whole))
 
 
 def _refused(said: str, fields: Fields) -> list[str]:

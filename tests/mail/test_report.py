@@ -139,6 +139,30 @@ def test_bounces_in_words(subject: str, text: str, action: str) -> None:
     assert found.reported_ids == ("rd.8@replydesk.example",)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "There was a temporary problem. Gmail will retry for 46 hours, and tell you if the delivery fails permanently.",
+        "Ihre Nachricht konnte noch nicht zugestellt werden. Sie werden benachrichtigt, wenn die Zustellung endgültig\n"
+        "fehlschlägt.",
+        "La remise est différée. Ce message n'a pas encore été remis.",
+        "La entrega se ha retrasado. Este mensaje todavía no se ha entregado.",
+        "La consegna è stata ritardata. Il messaggio non è stato ancora recapitato.",
+        "Dit bericht is nog niet bezorgd.",
+        "Ta wiadomość nie została jeszcze dostarczona.",
+        "Esta mensagem ainda não foi entregue.",
+        "Zpráva zatím nebyla doručena.",
+        "メッセージはまだ配信されていません。",
+    ],
+)
+def test_delays_in_words(text: str) -> None:
+    """What is tried again has not failed, in whatever language; what shall be said should it fail is said of later."""
+    returned = "\n--- Original message ---\nMessage-ID: <rd.8@replydesk.example>\nTo: weg@kunde.example\n"
+    for line, action in ((text, Action.DELAYED), (f"{text} 550 5.1.1 unknown", Action.FAILED)):
+        found = report(crlf(f"{DAEMON}Subject: Mail\n\nweg@kunde.example: problem\n{line}\n{returned}"))
+        assert [r.action for r in found.recipients] == [action]
+
+
 def test_exims_field() -> None:
     """X-Failed-Recipients names them without any words."""
     raw = crlf(f"{DAEMON}Subject: x\nX-Failed-Recipients: weg@kunde.example,\n fort@kunde.example\n\nText")
