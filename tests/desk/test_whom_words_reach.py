@@ -247,7 +247,8 @@ async def test_nobody_to_answer(database: Database, clock: Clock, tmp_path: Path
     await r.raw_mail(b"To: support@example.com\r\nSubject: Fax\r\n\r\nPlease call.\r\n", "")
     notice = await newest(r, "agent_notice", ANNA)
     assert "An answer reaches nobody here. Reply with #requester ADDRESS" in notice.replace("\r\n  ", " ")
-    assert "Requester:" not in notice and "Reply to this e-mail to answer" not in notice
+    assert "Requester:" not in notice
+    assert "Reply to this e-mail to answer" not in notice
     assert (await r.answer(1, "CALLED-BACK")).reason == "agent-mail-held-back"
     (receipt,) = await r.outbox("agent_receipt", ANNA)
     assert "An answer reaches nobody here." in await text(r, receipt)
