@@ -48,7 +48,7 @@ def _under(site: Site, address: str, folder: Path, *, known: bool) -> Export:
     contact = site.database.read_now(lambda tx: tx.contacts.find(address))
     language = contact.language if contact and contact.language else site.settings.gateway.default_language
     tickets = site.database.read_now(lambda tx: _tickets(site, tx, found, language))
-    received = tuple(_received(site, folder, id) for id in sorted(found.journal | found.undecided))
+    received = tuple(mail for id in sorted(found.journal | found.undecided) for mail in _received(site, folder, id))
     sent = tuple(letter for id in sorted(found.outbox) for letter in _sent(site, folder, id))
     told = Export(_iso(now()), _facts(address, contact, found), tickets, received, sent)
     _write(folder / "data.json", json.dumps(asdict(told), ensure_ascii=False, indent=1).encode())
@@ -130,13 +130,22 @@ def _message(entry: Entry, found: Survey, desk: str) -> ExportedMessage:
 # --- mails ------------------------------------------------------------------------------------
 
 
-def _received(site: Site, folder: Path, id: int) -> ExportedMail:
+def _received(site: Site, folder: Path, id: int) -> Iterable[ExportedMail]:
+    from gateway.core.case import author_of
+    from gateway.mail.parse import parse
+
     row = site.database.read_now(lambda tx: tx.journal.get(id))
+    # What an agent passed on is told on its ticket; around it the mail has the agent's own words and addresses.
+    if site.policy.agent_for(row.envelope.reverse_path) or site.policy.agent_for(row.envelope.authenticated_as):
+        return
     try:
         _, data = site.database.read_now(lambda tx: tx.journal.load(id))
     except UnknownEntry:
-        return ExportedMail(_iso(row.received_at), "", "")
-    return ExportedMail(_iso(row.received_at), _subject(data), _mail(folder, f"received-{row.id}", data))
+        yield ExportedMail(_iso(row.received_at), "", "")
+        return
+    if site.policy.agent_for(author_of(parse(data), site.policy).address):
+        return
+    yield ExportedMail(_iso(row.received_at), _subject(data), _mail(folder, f"received-{row.id}", data))
 
 
 def _sent(site: Site, folder: Path, id: int) -> Iterable[ExportedMail]:

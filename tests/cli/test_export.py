@@ -175,3 +175,20 @@ def test_of_merged_tickets_each_customer_takes_the_own_side_along(shop: Shop, tm
         told = json.loads(texts[0])["tickets"]
         assert [(t["number"], t["role"], t["status"]) for t in told] == [(mine, "requester", "waiting_on_contact")]
         assert [(o, t[:60]) for o in others for t in (*texts, *everything) if o in t] == []
+
+
+def test_the_agents_mail_around_a_forwarded_one_stays_inside(shop: Shop, tmp_path: Path) -> None:
+    """The customer's words are on the ticket; the mail they came in holds the agent's words and addresses."""
+    around = (
+        "From: Anna Agent <anna@example.com>\nTo: support@example.com\nSubject: Fwd: Box\nMessage-ID: <f1@x>\n\n"
+        "#from kim@customer.example\nHe is difficult.\n\n---------- Forwarded message ---------\n"
+        "From: Kim <kim@customer.example>\nDate: Mon, 2 Mar 2026 at 09:00\nSubject: Box\n"
+        "To: Anna <anna@home.example>\n\nMy box is red and loud.\n"
+    )
+    shop.feed(around, Envelope("smtp", "anna@example.com", ("support@example.com",), "", "anna@example.com"))
+    folder = tmp_path / "out"
+    assert "1 tickets, 0 mails from them" in shop.out("contact", "export", "kim@customer.example", str(folder))
+    texts = [p.read_bytes().decode("utf-8", "replace") for p in folder.rglob("*") if p.is_file()]
+    assert any("My box is red and loud." in t for t in texts)
+    for hidden in ("He is difficult", "anna@home.example", "anna@example.com"):
+        assert not any(hidden in t for t in texts), hidden
