@@ -290,6 +290,21 @@ async def test_a_name_others_bear_is_theirs(database: Database, clock: Clock, tm
     assert await r.broken() == {}
 
 
+async def test_a_draft_that_names_them_waits_no_more(database: Database, clock: Clock, tmp_path: Path) -> None:
+    """Its words are gone: who lets it go is told that it does not wait, and it is listed no more."""
+    r = room(database, clock, tmp_path)
+    await r.mail(ERIKA, "My box is loud.", name=NAME)
+    number = (await r.mail(KARL, "The fridge is warm.", subject="Fridge")).ticket or 0
+    named = await r.answer(number, f"Hello,\n{NAME} has this, too.\nBye\n#close")
+    other = await r.answer(number, "Hello,\nclose the door.\nBye\n#close")
+    await r.deliver()
+    assert (await erased(r, force=True))["drafts_dropped"] == 1
+    assert [d.id for d in await r.read(lambda tx: tx.drafts.waiting(clock.now))] == [other.id]
+    await r.answer(number, f"#send {named.id}")
+    assert b"does not wait any more" in b"".join(await r.deliver())
+    assert await r.broken() == {}
+
+
 async def test_merged_tickets_stand_and_fall_together(database: Database, clock: Clock, tmp_path: Path) -> None:
     """Two of one person go; one of somebody else's that was merged in keeps its part."""
     r = room(database, clock, tmp_path)

@@ -199,6 +199,20 @@ async def test_raw_mails_somebody_still_needs_stay(database: Database, clock: Cl
     assert await r.broken() == {}
 
 
+async def test_a_draft_keeps_its_mail_until_it_waits_no_more(database: Database, clock: Clock, tmp_path: Path) -> None:
+    """An agent can let it go as long as the receipt said."""
+    r = room(database, clock, tmp_path, retention={"raw_days": 1})
+    number = (await r.mail(ERIKA, "My box is loud.")).ticket or 0
+    draft = await r.answer(number, "Hello,\nplug it in again.\nBye\n#close")
+    await r.deliver()
+    clock.forward(days=20)
+    assert await apply_retention(r.site) == "1 raw mails deleted"
+    assert b"plug it in" in (await r.read(lambda tx: tx.journal.load(draft.id)))[1]
+    clock.forward(days=11)
+    assert await apply_retention(r.site) == "1 raw mails deleted"
+    assert await r.broken() == {}
+
+
 async def test_held_mails_are_never_dropped_silently(
     database: Database, clock: Clock, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

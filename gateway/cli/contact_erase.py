@@ -45,6 +45,7 @@ WORDS = {
     "mails_sent": "Mails sent to them or about their tickets",
     "texts_of_mails_to_others": "Texts of mails to others deleted",
     "mails_to_others_not_sent": "Mails to others not sent",
+    "drafts_dropped": "Drafts of agents that named them, dropped",
     "message_ids": "Message-IDs",
     "other_texts": "Other texts cut",
     "files": "Files in the outgoing folder",

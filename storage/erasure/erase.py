@@ -17,6 +17,7 @@ from sqlalchemy import Connection, and_, delete, func, select, update
 
 from gateway.core.person_traces import MARK, Traces
 from gateway.errors import ReplydeskError
+from storage import drafts
 from storage.contacts import Contacts
 from storage.erasure import person
 from storage.erasure.person import Recognised, Survey
@@ -25,6 +26,7 @@ from storage.journal import SETTLED
 from storage.outbox import OPEN, State
 from storage.tables import (
     CONTACT,
+    DRAFT,
     ENTRY,
     JOURNAL,
     MESSAGE_ID,
@@ -137,6 +139,7 @@ class _Eraser:
         gone = found.raws | own_raws
         erasure.drop_raw(gone)
         erasure.empty_raw(gone, self._now)
+        counts["drafts_dropped"] = self._drafts_without_mail()
         self._without_lost_files()
         self._contact()
         self._texts()
@@ -215,6 +218,12 @@ class _Eraser:
             if wanted - there:
                 kept = [f for f in files if f["raw"] in there]
                 self._connection.execute(update(OUTBOX).where(OUTBOX.c.id == id).values(files=kept))
+
+    def _drafts_without_mail(self) -> int:
+        """An agent's draft that names the person has no words left that could be sent."""
+        kept = select(JOURNAL.c.id).join(RAW, RAW.c.sha256 == JOURNAL.c.sha256).where(RAW.c.data.is_not(None))
+        lost = update(DRAFT).where(DRAFT.c.state == drafts.OPEN, DRAFT.c.journal_id.not_in(kept))
+        return self._connection.execute(lost.values(state=drafts.DROPPED, ended_at=self._now)).rowcount
 
     # --- everything else --------------------------------------------------------------------
 

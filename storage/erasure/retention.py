@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, delete, exists, func, select, text, update
 
 from gateway.core.lifecycle import Status
+from storage import drafts
 from storage.conditions import OUTBOX_KEPT, OUTBOX_WAITING, RAW_KEPT
 from storage.erasure.steps import IN_FLIGHT, NOBODY, Erasure
 from storage.journal import HELD, SETTLED, UNSETTLED
@@ -21,6 +22,7 @@ from storage.outbox import OPEN, State
 from storage.tables import (
     ALARM,
     CONTACT,
+    DRAFT,
     ENTRY,
     JOURNAL,
     OUTBOX,
@@ -134,6 +136,12 @@ class Retention:
                 _RAW_KEPT,
                 RAW.c.created_at < received_before,
                 ~exists().where(JOURNAL.c.sha256 == RAW.c.sha256, JOURNAL.c.state != SETTLED),
+                ~exists().where(
+                    JOURNAL.c.sha256 == RAW.c.sha256,
+                    DRAFT.c.journal_id == JOURNAL.c.id,
+                    DRAFT.c.state == drafts.OPEN,
+                    DRAFT.c.until > now,
+                ),
                 RAW.c.sha256.not_in(self._needed()),
             )
             .order_by(RAW.c.created_at)
