@@ -305,6 +305,20 @@ async def test_a_draft_that_names_them_waits_no_more(database: Database, clock: 
     assert await r.broken() == {}
 
 
+async def test_a_list_that_writes_for_them_is_named(database: Database, clock: Clock, tmp_path: Path) -> None:
+    """Its address holds theirs, and is a contact of its own: it goes first."""
+    r = room(database, clock, tmp_path)
+    the_list = "bounce+erika=customer.example@lists.example"
+    await r.mail(ERIKA, "My box is loud.", name=NAME)
+    await r.mail(the_list, "What was new this week.")
+    with pytest.raises(ReplydeskError, match=r"bounce\+erika=.*Erase that one first"):
+        await erased(r, force=True)
+    await erased(r, the_list, force=True)
+    await erased(r, force=True)
+    assert await r.read(lambda tx: found(tx, "erika")) == set()
+    assert await r.broken() == {}
+
+
 async def test_merged_tickets_stand_and_fall_together(database: Database, clock: Clock, tmp_path: Path) -> None:
     """Two of one person go; one of somebody else's that was merged in keeps its part."""
     r = room(database, clock, tmp_path)

@@ -43,7 +43,7 @@ from storage.tx import Tx
 DROPPED = "dropped-by-erasure"
 """Reason of a mail of the person's own that was never decided about."""
 NOT_SENT = "not sent: it names somebody who was erased"
-_REMOVABLE = frozenset({"alarm", "messageid", "participant", "secondaddress"})
+_REMOVABLE = frozenset({"alarm", "block", "messageid", "participant", "secondaddress"})
 """Tables whose rows may go when what they are known by names the person."""
 _NEAR = frozenset({"body_text", "reply_text", "remarks", "attachments"})
 """Columns of an entry that people write; ids and words of ours are not told by single words."""
@@ -248,6 +248,12 @@ class _Eraser:
                         continue
                     self.counts["other_texts"] += 1
                     if known_by & changed.keys():
+                        if table is CONTACT:
+                            # As lists write it: `bounce+erika=customer.example@…`; who is behind it has tickets.
+                            raise ReplydeskError(
+                                f"{row['address']} is another contact, with this address in its own: nothing was "
+                                "erased. Erase that one first, then this one again"
+                            )
                         if table.name not in _REMOVABLE:
                             raise ReplydeskError(f"{table.name} {key} is known by what is to be erased")
                         self._connection.execute(delete(table).where(this))
