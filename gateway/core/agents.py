@@ -86,7 +86,7 @@ def decide(case: Case) -> Decision:
     doubt = second_address.doubt(order, case.facts.namesake)
     if doubt and not is_lifted(case):
         return hold(on, Doubt.SAME_PERSON, doubt)
-    if (whose := (*company.doubt(on.ticket, order), *named)) and not is_lifted(case):
+    if (whose := (*company.doubt(on.ticket, order), *_order_another(on), *named)) and not is_lifted(case):
         return hold(on, Doubt.DIFFERENT_CUSTOMERS, whose)
     for verb, answer in (
         (Verb.NOTE, _note),
@@ -256,15 +256,39 @@ def _answers_adviser(on: AgentCase, answer: orders.Answer) -> tuple[str, ...]:
 
 def _only_another(on: AgentCase) -> tuple[str, ...]:
     """That `#only` sends the words to one customer, and the agent answered another whom the ticket keeps apart."""
-    facts, requester, ticket = on.case.facts, on.ticket.requester, on.ticket
-    if not on.case.order.has(Verb.ONLY) or is_lifted(on.case) or not sides.is_shared(ticket):
+    whose = _kept_apart(on)
+    if whose is None or not on.case.order.has(Verb.ONLY) or is_lifted(on.case):
         return ()
-    if facts.parent is None or facts.answers != Notice.AGENT_NOTICE:
+    return (code("only_another", whose.address, on.ticket.requester.address),)
+
+
+def _order_another(on: AgentCase) -> tuple[str, ...]:
+    """That an order is about the requester, and the agent answered somebody else who may be meant."""
+    order, parent, requester = on.case.order, on.case.facts.parent, on.ticket.requester
+    verb = next((v for v in (Verb.REQUESTER, Verb.FROM, Verb.ALIAS) if order.has(v)), None)
+    whose = _kept_apart(on) if verb else None
+    if order.has(Verb.BLOCK) and not order.argument(Verb.BLOCK) and parent and _answers_notice(on):
+        # Nobody hears of the requester any more, so a colleague of theirs or a stranger is enough to ask.
+        others = on.ticket.knows(parent.author.address) or parent.role is Role.STRANGER
+        verb, whose = Verb.BLOCK, parent.author if others and parent.author.key != requester.key else None
+    if verb is None or whose is None:
         return ()
-    whose = facts.parent.author
-    if not ticket.knows(whose.address) or sides.face(ticket, whose.key) == sides.face(ticket, requester.key):
-        return ()
-    return (code("only_another", whose.address, requester.address),)
+    return (code("order_another", whose.address, f"#{verb.value}", requester.address),)
+
+
+def _kept_apart(on: AgentCase) -> Address | None:
+    """Whose mail the agent answered, where the ticket keeps that customer apart from the requester."""
+    parent, ticket = on.case.facts.parent, on.ticket
+    if parent is None or not _answers_notice(on) or not sides.is_shared(ticket):
+        return None
+    whose = parent.author
+    if not ticket.knows(whose.address) or sides.face(ticket, whose.key) == sides.face(ticket, ticket.requester.key):
+        return None
+    return whose
+
+
+def _answers_notice(on: AgentCase) -> bool:
+    return on.case.facts.answers == Notice.AGENT_NOTICE
 
 
 def _note(on: AgentCase, remarks: tuple[str, ...] = ()) -> Decision:

@@ -280,6 +280,7 @@ SENTENCES: dict[str, str] = {
     "reads_absent": _("Your mail reads like a note of absence, so it is not clear whether it is for the customer."),
     "answers_draft": _("You answered a receipt: it is not clear whether this is for the customer."),
     "only_another": _("You answered {0}, and with #only your text goes to {1} alone, who is another customer."),
+    "order_another": _("You answered {0}, but {1} is about {2}, the requester of this ticket."),
     "answers_adviser": _(
         "You answered {0}, who is no customer, so it is not clear whom your words are for. To send them to {0}, reply "
         "with #ask; they would go to {1} otherwise."

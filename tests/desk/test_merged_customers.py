@@ -230,6 +230,22 @@ async def test_a_new_requester_of_a_shared_ticket(desk: Room) -> None:
     assert said in words(await newest(desk, "agent_receipt", ANNA))
 
 
+@pytest.mark.parametrize(
+    "order", ["#requester dan@west.example", "#from dan@west.example", "#alias dan@west.example", "#block"]
+)
+async def test_an_order_about_the_requester_in_answer_to_another_customer(desk: Room, order: str) -> None:
+    """It waits: the agent has Karl before them, and Dan would read Erika, count as her, or she would not be heard."""
+    await desk.reply(KARL, 2, "Dan writes for me.")
+    notice = (await desk.outbox("agent_notice", ANNA))[-1]
+    await desk.answer(1, order, In_Reply_To=f"<{notice.message_id}>")
+    said = f"You answered {KARL}, but {order.split()[0]} is about {ERIKA}, the requester of this ticket."
+    assert said in words(await newest(desk, "agent_receipt", ANNA))
+    assert (await desk.read(lambda tx: tx.reads.get(1))).requester.address == ERIKA
+    assert (await desk.mail(ERIKA, "More.")).reason == "new-request"
+    await desk.answer(1, "#send", In_Reply_To=f"<{(await desk.outbox('agent_receipt', ANNA))[-1].message_id}>")
+    assert "Done" in await newest(desk, "agent_receipt", ANNA)
+
+
 async def test_to_bring_somebody_needs_no_text(desk: Room) -> None:
     """They take part, the receipt and the history say so, and `#undo` takes it back."""
     await desk.mail(KARL, "Another.", subject="Lamp of Karl")

@@ -133,6 +133,16 @@ async def test_only_in_answer_to_another_customer(desk: Room) -> None:
     assert await got(desk, "Dear Nora") == {ERIKA}
 
 
+async def test_a_block_in_answer_to_a_stranger(desk: Room) -> None:
+    """It would be the requester nobody hears of any more: it waits."""
+    await desk.reply(NORA, 1, "Buy our pills.")
+    notice = (await desk.outbox("agent_notice", ANNA))[-1]
+    await desk.answer(1, "#block", In_Reply_To=f"<{notice.message_id}>")
+    told = " ".join((await newest(desk, "agent_receipt", ANNA)).split())
+    assert f"You answered {NORA}, but #block is about {ERIKA}, the requester of this ticket." in told
+    assert (await desk.reply(ERIKA, 1, "Is it safe?")).reason == "reply"
+
+
 async def test_a_signature_of_the_mail_program_stays_here(desk: Room) -> None:
     """It names the agent's own address, and signs a mail that the customer does not get."""
     files = (("smime.p7s", "application/pkcs7-signature", b"SIGNED"), ("plug.pdf", "application/pdf", b"%PDF"))
