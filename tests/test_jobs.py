@@ -254,3 +254,34 @@ async def test_the_nightly_audit(database: Database, clock: Clock, tmp_path: Pat
         connection.execute(text("UPDATE journal SET remote = (SELECT remote FROM journal WHERE id = 1) WHERE id = 2"))
     assert await night() == "nothing found"
     assert await told(r) == [ALARM, CLEAR]
+
+
+async def test_after_an_outage_waiting_mail_comes_first(database: Database, clock: Clock, tmp_path: Path) -> None:
+    """Two customers were reminded; one answered while we were down: only the other one's is closed."""
+    r = room(database, clock, tmp_path, **EVERYTHING)
+    (job,) = (job for job in JOBS if job.name == "tickets")
+
+    async def turn(**passed: int) -> list[str]:
+        clock.forward(**passed)
+        if not await jobs.lets_mail_come(job, r.site):
+            await jobs.look(job, r.site)
+        return [m.recipient for m in await r.outbox("closed")]
+
+    for number, customer in ((1, ERIKA), (2, KARL)):
+        await r.mail(customer, "My kettle does not boil.")
+        await r.answer(number, "#solved\n\nIt does.")
+    assert await turn(minutes=1) == []
+    for _ in range(5):
+        await turn(days=1)
+        await turn(minutes=1)
+    assert {m.recipient for m in await r.outbox("solved_reminder")} == set()
+    # Each of these turns came after a day without one: nothing is done before an hour has passed.
+    assert await turn(minutes=60) == []
+    assert {m.recipient for m in await r.outbox("solved_reminder")} == {ERIKA, KARL}
+
+    assert await turn(days=6) == []
+    assert await turn(minutes=40) == []  # started again meanwhile
+    await r.reply(ERIKA, 1, "It does not.")
+    assert await turn(minutes=21) == [KARL]
+    assert (await r.read(lambda tx: tx.reads.get(1))).status.value == "waiting_on_us"
+    assert await turn(minutes=1) == [KARL]

@@ -35,6 +35,10 @@ log = logging.getLogger("replydesk.jobs")
 
 AUDIT_AT = time(3, 10)
 FOLLOW_SECONDS = 15.0
+OUTAGE = timedelta(hours=1)
+"""When nobody looked for so long we were down, and mail waited elsewhere."""
+MAIL_COMES = timedelta(hours=1)
+"""After an outage mail servers try again, and IMAP boxes are read: Postfix waits up to 67 minutes, most wait less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,9 @@ class Job:
     next_at: Callable[[JobContext], datetime | None] | None = None
     """Of a job with a time of day: its next one counted from now, None when it is switched off. It takes its turn
     itself, in the transaction of its effects."""
+    after_mail: bool = False
+    """After an outage it lets mail come first that waited elsewhere: nobody is reminded, and nothing is closed, over an
+    answer that was written in time."""
 
 
 async def send_digest(context: JobContext) -> str | None:
@@ -196,7 +203,7 @@ async def sweep_sessions(context: JobContext) -> str:
 
 
 JOBS: tuple[Job, ...] = (
-    Job("tickets", timedelta(minutes=1), tickets.tick_tickets),
+    Job("tickets", timedelta(minutes=1), tickets.tick_tickets, after_mail=True),
     Job("digest", timedelta(minutes=1), send_digest, _digest_at),
     Job("review", timedelta(minutes=1), send_review, _review_at),
     Job(reports.JOB, timedelta(minutes=1), reports.send_report, reports.next_at),
@@ -222,7 +229,8 @@ class Timetable:
         """The first look is at once: who restarts the daemon each hour gets round to each job as well."""
         while not self._stopping.is_set():
             try:
-                await look(job, self._context)
+                if not await lets_mail_come(job, self._context):
+                    await look(job, self._context)
             except Exception:
                 log.exception("job broke off", extra={"job": job.name})
             with contextlib.suppress(TimeoutError):
@@ -236,6 +244,27 @@ class Timetable:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+async def lets_mail_come(job: Job, context: JobContext) -> bool:
+    """Whether it waits for mail that an outage kept elsewhere. Until when is written down: who restarts the daemon
+    meanwhile gets round to it as well."""
+    if not job.after_mail:
+        return False
+    now = context.clock()
+
+    def until(tx: Tx) -> datetime | None:
+        found = tx.jobs.find(job.name)
+        if found is None or found.ran_at is None:
+            return None
+        if now - max(found.ran_at, found.due_at) > OUTAGE:
+            tx.jobs.plan(job.name, now + MAIL_COMES, found.ran_at)
+            log.warning("job lets mail come first", extra={"job": job.name, "until": (now + MAIL_COMES).isoformat()})
+            return now + MAIL_COMES
+        return found.due_at if found.due_at - found.ran_at > OUTAGE else None
+
+    due_at = await context.database.write(until)
+    return due_at is not None and now < due_at <= now + MAIL_COMES
 
 
 async def follow(context: JobContext) -> None:
