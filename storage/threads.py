@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, func, insert, select, text
 
+from gateway.core import sides
 from gateway.core.notice import Notice
 from gateway.core.thread import Known, SentFacts, ThreadKeys
 from gateway.core.ticket import EntryKind, Role
@@ -22,8 +23,19 @@ from storage.tables import ENTRY, MESSAGE_ID, OUTBOX, TICKET
 REOPENED = "reopened"
 _ANSWERS = (Notice.REPLY.value, Notice.CLOSE_CONFIRMATION.value)
 _KNOWN = Statement(
-    select(MESSAGE_ID.c.message_id, MESSAGE_ID.c.ticket, MESSAGE_ID.c.sha256, MESSAGE_ID.c.outbox_id, ENTRY.c.kind)
-    .select_from(MESSAGE_ID.outerjoin(ENTRY, ENTRY.c.id == MESSAGE_ID.c.entry_id))
+    select(
+        MESSAGE_ID.c.message_id,
+        MESSAGE_ID.c.ticket,
+        MESSAGE_ID.c.sha256,
+        MESSAGE_ID.c.outbox_id,
+        ENTRY.c.kind,
+        ENTRY.c.side,
+    )
+    .select_from(
+        MESSAGE_ID.outerjoin(OUTBOX, OUTBOX.c.id == MESSAGE_ID.c.outbox_id).outerjoin(
+            ENTRY, ENTRY.c.id == func.coalesce(MESSAGE_ID.c.entry_id, OUTBOX.c.entry_id)
+        )
+    )
     .where(MESSAGE_ID.c.message_id.in_(bindparam("ids", expanding=True)), MESSAGE_ID.c.ticket.is_not(None))
     .order_by(MESSAGE_ID.c.id)
 )
@@ -105,6 +117,7 @@ class Threads:
         messages: dict[str, int] = {}
         expected: dict[str, int] = {}
         inner: set[str] = set()
+        alone: set[str] = set()
         ids = keys.message_ids
         if ids:
             for row in _KNOWN.rows(self._connection, {"ids": list(ids)}):
@@ -112,6 +125,8 @@ class Threads:
                 there[str(row.message_id)] = row.ticket
                 if row.sha256 and row.kind == EntryKind.COMMENT.value:
                     inner.add(str(row.message_id))
+                if row.side == sides.alone(row.ticket):
+                    alone.add(str(row.message_id))
         sent = self._sent(keys)
         numbers = {*keys.numbers, *messages.values(), *expected.values()} | (
             {sent.ticket} if sent and sent.ticket else set()
@@ -120,7 +135,7 @@ class Threads:
         # A merged ticket leads to another one, which must be known too.
         while missing := {t.merged_into for t in tickets.values() if t.merged_into} - tickets.keys():
             tickets |= {t.number: t for t in self._reads.numbered(missing)}
-        return Known(tickets, messages, sent, expected, frozenset(inner))
+        return Known(tickets, messages, sent, expected, frozenset(inner), frozenset(alone))
 
     def seen(self, message_id: str, content: str) -> Seen | None:
         """Whether a mail with this Message-ID came before: the newest, one with the same content preferred."""

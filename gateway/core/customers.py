@@ -230,9 +230,11 @@ def _attach(case: Case, ticket: Ticket, role: Role, reason: Reason, remarks: tup
     boxes = _boxes(case, ticket)
     stopped = _overtaken(case, ticket) if reopened else None
     said = _stopped(case, stopped)
+    alone = ticket.participants and role is Role.REQUESTER and draft.is_between_us(case)
     remarks = (
         *remarks,
         *said,
+        *((code("alone", case.author.shown),) if alone else ()),
         *machines.both_mailboxes(boxes),
         *about_mail.new_subject(case, ticket),
         *second_address.remark(case.written_by, case.author),

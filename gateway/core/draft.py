@@ -41,7 +41,18 @@ def entry(
         collapsed=collapsed,
         remarks=(*remarks, *message.omissions),
         sha256=message.sha256,
-        side=sides.of_entry(case.ticket, (author or case.author).key, role),
+        side=sides.alone(case.ticket.number)
+        if case.ticket and role is Role.REQUESTER and is_between_us(case)
+        else sides.of_entry(case.ticket, (author or case.author).key, role),
+    )
+
+
+def is_between_us(case: Case) -> bool:
+    """It answers what was written to its author alone, and was sent to nobody but us."""
+    answered = (k.message_id for k in case.keys.found if k.message_id in case.known.messages and not k.own)
+    others = (a for a in (*case.message.to, *case.message.cc) if a.key != case.author.key)
+    return next(answered, "") in case.known.alone and all(
+        case.policy.is_own(a.key) or case.policy.agent_for(a.key) for a in others
     )
 
 

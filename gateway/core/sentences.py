@@ -148,6 +148,7 @@ SENTENCES: dict[str, str] = {
     "asked": _("Sent to {0}, who is no customer."),
     "adviser_wrote": _("{0} is no customer: nothing of this mail reaches one."),
     "forwarded_by": _("Forwarded by {0}."),
+    "alone": _("This stays between {0} and us: it answers what was for them alone. With #only so does your answer."),
     "around": _("{0} wrote to the customer directly, with the mailbox in copy."),
     "sent_around": _("{0} answered from the mailbox itself; it was found in its Sent folder."),
     "sent_aside": _("Sent from the mailbox itself to {0}, who have no part in this ticket."),

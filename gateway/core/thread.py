@@ -112,6 +112,8 @@ class Known:
     """Message-ID → ticket number, for mails an earlier one referred to and that did not come yet."""
     inner: frozenset[str] = frozenset()
     """Those of the mails seen that are comments for agents."""
+    alone: frozenset[str] = frozenset()
+    """Those sent or seen that are between us and the requester alone."""
 
 
 @dataclass(frozen=True, slots=True)

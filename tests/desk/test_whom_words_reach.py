@@ -67,6 +67,27 @@ async def test_what_was_not_for_all_is_quoted_to_nobody_else(desk: Room, named: 
     assert "PRIVATE-PRICE" in await newest(desk, "reply", ERIKA)
 
 
+async def test_what_the_requester_answers_alone_stays_between_us(desk: Room) -> None:
+    """Until they write to others of the ticket as well, or answer what all have read."""
+
+    async def writes(words: str, **mail: str) -> None:
+        answered = (await desk.outbox("reply", ERIKA))[-1]
+        await desk.reply(ERIKA, 1, words, In_Reply_To=f"<{answered.message_id}>", **mail)
+
+    await desk.answer(1, "#only\n\nWhat is your account?")
+    await writes("MY-ACCOUNT")
+    assert f"This stays between {ERIKA} and us" in await newest(desk, "agent_notice", ANNA)
+    await writes("ALL-MAY-KNOW", also_to=BOSS)
+    assert "This stays between" not in await newest(desk, "agent_notice", ANNA)
+    await desk.answer(1, "Thank you both.")
+    await writes("TO-ALL-AGAIN")
+    await desk.answer(1, "Done.")
+    assert await got(desk, "MY-ACCOUNT") == {ERIKA}
+    assert await got(desk, "ALL-MAY-KNOW") >= {ERIKA, BOSS}
+    assert await got(desk, "TO-ALL-AGAIN") >= {ERIKA, BOSS}
+    assert await desk.broken() == {}
+
+
 async def test_words_beside_spam_are_a_note(desk: Room) -> None:
     """Nothing was sent, so a later answer does not quote them as if it had been."""
     await desk.answer(1, "#spam\n\nINTERNAL: a robot, I think")
