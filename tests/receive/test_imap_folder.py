@@ -349,6 +349,24 @@ async def test_a_rebuilt_folder_makes_no_duplicates(house: House, server: Server
     assert await house.look(server, folder) == 0
 
 
+async def test_uids_that_are_given_out_again_are_read_again(house: House, server: Server) -> None:
+    """A backup was put over the folder: UIDVALIDITY is the same, and new mails get UIDs we have seen already."""
+    folder = house.folder(errand())
+    server.deliver(mail(0))
+    await house.look(server, folder)
+    backup = server.inbox.uidnext
+    for n in range(1, 5):
+        server.deliver(mail(n))
+    await house.look(server, folder)
+    server.inbox.uidnext = backup
+    server.deliver(mail(5))
+    server.deliver(mail(6))
+    assert await house.look(server, folder) == 2
+    assert await house.look(server, folder) == 0
+    assert server.inbox.uids == []
+    assert await house.tickets() == 7
+
+
 async def test_another_folder_is_not_read_by_the_places_of_the_first(house: House, server: Server) -> None:
     """UIDs of one folder mean nothing in another, even where UIDVALIDITY is the same."""
     for n in range(5):

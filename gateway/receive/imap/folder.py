@@ -82,7 +82,9 @@ class Folder:
         state = await server.select(self._errand.folder)
         place = await self._books.place(self.source)
         left = await self._books.unfetched(self.source)
-        if place.uidvalidity == state.uidvalidity and place.folder == self._name:
+        # A folder that a backup was put over keeps its UIDVALIDITY, and gives UIDs we have seen to new mails.
+        goes_on = place.uidvalidity == state.uidvalidity and not 0 < state.uidnext <= place.uid
+        if goes_on and place.folder == self._name:
             self._place, self._left = place, {row.uid: row for row in left}
             return
         uidnext = state.uidnext or max(await server.search("ALL"), default=0) + 1
