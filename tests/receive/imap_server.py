@@ -67,6 +67,8 @@ class Server:
         """Commands as they came, without tags and secrets."""
         self.breaks_at: dict[int, int] = {}
         """UID → how often fetching it ends the connection in the middle of its content."""
+        self.unweighable: set[int] = set()
+        """UIDs whose size ends the connection, as Dovecot's does when it may not read the file."""
         self.withheld: set[int] = set()
         """UIDs whose content is refused with NO."""
         self.silent: set[str] = set()
@@ -264,6 +266,8 @@ class Session:
         answer = "OK done"
         for number, mail in self._chosen(uids):
             if "BODY" not in what:
+                if mail.uid in self.server.unweighable:
+                    raise ConnectionError
                 self.write(f"* {number} FETCH (UID {mail.uid} RFC822.SIZE {len(mail.raw)})")
                 continue
             assert "BODY.PEEK[]" in what

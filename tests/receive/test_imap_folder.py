@@ -460,6 +460,27 @@ async def test_a_mail_that_breaks_every_connection_stops_nobody(house: House, se
     assert await house.tickets() == 5
 
 
+async def test_a_mail_whose_size_breaks_every_connection_stops_nobody(
+    house: House, server: Server, time: Clock
+) -> None:
+    """The server hangs up as soon as it is asked about it; the others are taken, and it is tried again later."""
+    for n in range(5):
+        server.deliver(mail(n))
+    server.unweighable = {3}
+    folder = house.folder(errand())
+    for _ in range(1 + folder_module.TRIES):
+        with pytest.raises(Unreachable):
+            await house.look(server, folder)
+    assert await house.look(server, folder) == 4
+    assert server.inbox.uids == [3]
+    assert len(await house.alarms()) == 1
+    server.unweighable = set()
+    time.ahead += timedelta(hours=2)
+    assert await house.look(server, folder) == 1
+    assert server.inbox.uids == []
+    assert await house.tickets() == 5
+
+
 async def test_stopping_ends_between_two_portions(house: House, server: Server) -> None:
     """What is in hand is finished; the rest waits in its folder."""
     for n in range(150):

@@ -165,15 +165,34 @@ class Folder:
         return taken
 
     async def _sizes(self, server: ImapMailbox, uids: Sequence[int]) -> dict[int, int]:
-        """Bytes of each mail that is there, by UID, ascending."""
-        sizes = await server.sizes(uids)
+        """Bytes of each mail that is there and does not end every connection, by UID, ascending."""
+        together = [uid for uid in uids if uid not in self._in_hand]
+        sizes = await self._weigh(server, together) if together else {}
         for uid in uids:
+            if self._broke[uid] >= TRIES:
+                await self._miss(uid, 0, f"the connection ended {TRIES} times while it was fetched")
+                self._broke.pop(uid)
+                self._in_hand.discard(uid)
+                continue
             if uid not in sizes:
                 # One mail the server cannot read may have spoilt the answer about all of them.
-                sizes |= await server.sizes([uid])
+                sizes |= await self._weigh(server, [uid])
             if uid not in sizes:
                 await self._explain(server, uid, 0)
         return dict(sorted(sizes.items()))
+
+    async def _weigh(self, server: ImapMailbox, uids: Sequence[int]) -> dict[int, int]:
+        """Some servers have to read a mail to know its size, and hang up over one they cannot read."""
+        new = set(uids) - self._in_hand
+        self._in_hand |= new
+        try:
+            sizes = await server.sizes(uids)
+        except Unreachable:
+            if len(uids) == 1:
+                self._broke[uids[0]] += 1
+            raise
+        self._in_hand -= new
+        return sizes
 
     def _batches(self, sizes: dict[int, int]) -> Iterator[list[int]]:
         """Mails to be fetched together: not too many bytes; those too large and those under suspicion alone."""
@@ -197,11 +216,6 @@ class Folder:
         size = sum(sizes[uid] for uid in uids)
         if size > self._max_bytes and len(uids) == 1:
             await self._miss(uids[0], size, f"its {size} bytes are more than limits.max_message_bytes")
-            return []
-        if len(uids) == 1 and self._broke[uids[0]] >= TRIES:
-            await self._miss(uids[0], size, f"the connection ended {TRIES} times while it was fetched")
-            self._broke.pop(uids[0])
-            self._in_hand.discard(uids[0])
             return []
         await self._memory.take(size)
         try:
