@@ -229,6 +229,20 @@ async def test_a_folder_that_cannot_be_made_stops_no_mail(house: House, server: 
     assert await house.tickets() == 2
 
 
+async def test_older_mail_that_cannot_be_moved_is_journaled_once(house: House, server: Server) -> None:
+    """The folder to move to is full: each look tries to move it, none reads it again, and the cause is the quota."""
+    server.refused = {"UID MOVE", "CREATE"}
+    server.deliver(mail(1))
+    folder = house.folder(errand(backlog=Backlog.NEW))
+    for _ in range(4):
+        await house.look(server, folder)
+    assert folder.trouble.startswith("UID MOVE")
+    assert len(await house.settled()) == 1
+    server.refused = set()
+    await house.look(server, folder)
+    assert server.inbox.uids == []
+
+
 # --- the first connection ------------------------------------------------------------------------
 
 

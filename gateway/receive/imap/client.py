@@ -335,8 +335,12 @@ class ImapMailbox:
         for some in portions(uids):
             try:
                 await self._move(some, folder)
-            except Refused:
-                await self.make(folder)
+            except Refused as refusal:
+                try:
+                    await self.make(folder)
+                except Refused as unmade:
+                    # Mostly it is there: then what counts is why nothing goes in, such as its quota.
+                    raise unmade if "[TRYCREATE]" in str(refusal) else refusal from None
                 await self._move(some, folder)
 
     async def _move(self, uids: Sequence[int], folder: str) -> None:

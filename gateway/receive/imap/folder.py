@@ -68,6 +68,8 @@ class Folder:
         """Being fetched; filled when the connection ended over them."""
         self._broke: Counter[int] = Counter()
         """How often the connection ended while a mail was fetched alone."""
+        self._older_taken: set[int] = set()
+        """Mails from before us that were journaled since the folder was opened anew, or we began."""
         self.trouble = ""
         """Why the newest look could not move or flag what it took; empty when it could."""
 
@@ -89,7 +91,7 @@ class Folder:
             return
         uidnext = state.uidnext or max(await server.search("ALL"), default=0) + 1
         self._place = self._begun(place, left, state.uidvalidity, uidnext)
-        self._left, self._in_hand, self._broke = {}, set(), Counter()
+        self._left, self._in_hand, self._broke, self._older_taken = {}, set(), Counter(), set()
         log.info(
             "folder opened anew" if place.uidvalidity else "folder opened",
             extra={
@@ -241,6 +243,7 @@ class Folder:
         for uid in uids:
             if uid not in mails and uid not in notes:
                 await self._explain(server, uid, sizes[uid])
+        self._older_taken.update(uid for uid in taken if uid < self._place.older_below)
         return taken
 
     async def _fetch(self, server: ImapMailbox, uids: Sequence[int], size: int) -> dict[int, bytes]:
@@ -312,7 +315,8 @@ class Folder:
         there = [uid for uid in there if uid not in self._left]
         # Of mails that were there before us only some were taken, and which may look different now: these are
         # journaled once more, for nothing may be moved that is not in the journal.
-        for some in portions([uid for uid in there if uid < self._place.older_below]):
+        unsure = [uid for uid in there if uid < self._place.older_below and uid not in self._older_taken]
+        for some in portions(unsure):
             sizes = await self._sizes(server, some)
             for batch in self._batches(sizes):
                 await self._journal(server, batch, sizes)
