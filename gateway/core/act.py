@@ -35,7 +35,7 @@ class Undo:
     """… those of them that had this one before."""
     merged: bool = False
     source_status: str = ""
-    """Status of `moved_from` before it was merged; when it is taken back, the one it gets."""
+    """Status of `moved_from` before it was merged or split; when that is taken back, the one it gets."""
     source_snoozed: tuple[str, str, str] | None = None
     """As `snoozed`, of `moved_from` before it was merged; None: it was not put aside."""
     opened: bool = False

@@ -54,6 +54,7 @@ def split(by: orders.OrderContext, parent: Entry, subject: str, order: Order | N
             closed_by="",
             moved_from=ticket.number,
             moved=(parent.id,),
+            source_status=ticket.status.value,
             opened=True,
             side=parent.side,
         )
@@ -295,7 +296,8 @@ def _of_source(done: Act, ticket: Ticket, source: Ticket | None) -> str:
     somebody wrote meanwhile waits for us there. Empty: it stays."""
     before = done.undo
     if before.opened:
-        status = _our_turn(ticket, source) if source else None
+        untouched = source is None or (source.status.value == before.source_status and not done.newer)
+        status = None if source is None or untouched else _our_turn(ticket, source)
         return status.value if status else ""
     if before.merged and before.source_status != Status.NEW.value and done.waits:
         return Status.WAITING_ON_US.value

@@ -308,6 +308,25 @@ async def test_who_followed_before_follows_again(room: Room, order: str) -> None
     assert [a.address for a in (await room.read(lambda tx: tx.reads.get(1))).followers] == [ANNA]
 
 
+async def test_a_split_that_is_taken_back_at_once_leaves_the_turn_as_it_was(room: Room) -> None:
+    """What an agent had answered does not wait for us again; what nobody had answered does."""
+
+    async def split_and_back(between: str) -> str:
+        notice = [r for r in await room.outbox("agent_notice", ANNA) if r.ticket == 1 and r.entry_id][0]
+        await room.answer(1, "#split", In_Reply_To=f"<{notice.message_id}>")
+        split = (await room.outbox("agent_receipt", ANNA))[-1]
+        if between:
+            await room.answer(1, between, LEAD)
+        await room.answer(split.ticket or 0, "#undo", In_Reply_To=f"<{split.message_id}>")
+        return str((await room.read(lambda tx: tx.reads.get(1))).status.value)
+
+    await room.reply(ERIKA, 1, "And the cellar.")
+    assert await split_and_back("") == "new"
+    assert await split_and_back("We see to the rest.") == "waiting_on_us"
+    await room.answer(1, "We see to all of it.")
+    assert await split_and_back("") == "waiting_on_contact"
+
+
 async def test_what_was_written_since_goes_back_with_a_split(room: Room) -> None:
     """It was left on a closed ticket. That of somebody else than the requester is read by agents alone there."""
     await room.mail(KARL, "The roof leaks.", subject="Roof")
