@@ -18,7 +18,7 @@ from functools import partial
 
 from gateway.clock import canary, reports, retention, tickets, words
 from gateway.clock.context import JobContext
-from gateway.core import digest
+from gateway.core import away, digest
 from gateway.core.compose import Scene
 from gateway.core.notice import Audience, Notice, NoticeRequest, Section
 from gateway.core.reason import QUIET, Reason
@@ -132,8 +132,9 @@ def _digest(tx: Tx, context: JobContext, before: datetime, now: datetime) -> int
         tx.journal.decided_since(QUIET, before),
         Counter(draft.agent for draft in tx.drafts.waiting(now)),
     )
+    absent = tx.absences.now(now)
     sent = 0
-    for agent in policy.agents:
+    for agent in (a for a in policy.agents if away.reads_digest(a, absent, policy)):
         sections = digest.for_agent(agent, still_open, counts, policy, now)
         if sections:
             subject = digest.summary(agent, still_open, policy, now)

@@ -118,6 +118,14 @@ def in_place(
     )
 
 
+def reads_digest(agent: Agent, absent: Mapping[str, Absent], policy: Policy) -> bool:
+    """Who is away does not, but for a mailbox of which nobody is there."""
+    if address_key(agent.address) not in absent:
+        return True
+    teams = (policy.agents_for(box.address) for box in policy.mailboxes)
+    return any(agent in team and all(address_key(a.address) in absent for a in team) for team in teams)
+
+
 def _stood_in(whom: Address, instead: tuple[Agent, ...]) -> str:
     """For the receipt of whoever gave a ticket to somebody who is away."""
     names = ", ".join(a.name or a.address for a in instead)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from gateway.clock import jobs
 from storage.database import Database
 from tests.conftest import Clock
 from tests.room import ANNA, ERIKA, LEAD, Room, room
@@ -25,7 +26,7 @@ async def make(database_url: str, clock: Clock, tmp_path: Path) -> AsyncIterator
     database = Database(database_url, tmp_path)
 
     def built(agents: list[dict[str, Any]] | None = None, **box: Any) -> Room:
-        tables: dict[str, Any] = {"mailboxes": [BOX | box]}
+        tables: dict[str, Any] = {"mailboxes": [BOX | box], "digest": {"agents_at": "07:30"}}
         if box.get("announce") == "board":
             tables["board"] = {"host": "imap.example.com", "username": "board", "password_file": "board"}
         return room(database, clock, tmp_path, **tables, **({"agents": agents} if agents else {}))
@@ -54,6 +55,27 @@ async def test_a_case_costs_a_team_of_ten_eight_mails_at_most(make: Any, assign:
     rows = [row for row in await site.outbox() if row.audience == "agent"]
     assert 1 <= len(rows) <= 8, [(row.notice, row.recipient) for row in rows]
     assert await site.broken() == {}
+
+
+async def test_who_is_away_reads_no_digest(make: Any) -> None:
+    """A colleague reads of their tickets as well; where nobody is there all go on reading."""
+    site: Room = make(TEN[:2])
+    first, second = (str(agent["address"]) for agent in TEN[:2])
+    await site.mail(ERIKA)
+
+    async def morning() -> list[str]:
+        before = len(await told(site, "agent_digest"))
+        for _ in range(2):
+            for job in jobs.JOBS:
+                await jobs.look(job, site.site)
+            site.clock.forward(days=1)
+        return sorted((await told(site, "agent_digest"))[before:])
+
+    assert await morning() == [first, second]
+    await site.answer(1, "#away", second)
+    assert await morning() == [first, first]
+    await site.answer(1, "#away", first)
+    assert await morning() == [first, first, second, second]
 
 
 async def test_each_in_turn(make: Any) -> None:

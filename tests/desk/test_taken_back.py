@@ -312,7 +312,7 @@ async def test_a_split_that_is_taken_back_at_once_leaves_the_turn_as_it_was(room
     """What an agent had answered does not wait for us again; what nobody had answered does."""
 
     async def split_and_back(between: str) -> str:
-        notice = [r for r in await room.outbox("agent_notice", ANNA) if r.ticket == 1 and r.entry_id][0]
+        notice = next(r for r in await room.outbox("agent_notice", ANNA) if r.ticket == 1 and r.entry_id)
         await room.answer(1, "#split", In_Reply_To=f"<{notice.message_id}>")
         split = (await room.outbox("agent_receipt", ANNA))[-1]
         if between:
