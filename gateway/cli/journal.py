@@ -17,11 +17,16 @@ STATES = ("pending", "settled", "held")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
+    from gateway.core.reason import Reason
+
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     listing = verbs.add_parser("list", help="accepted mails, newest first")
     listing.add_argument("--state", choices=STATES, default="")
     chosen = listing.add_mutually_exclusive_group()
-    chosen.add_argument("--reason", default="", help="what was decided, such as sender-blocked")
+    reasons = [reason.value for reason in Reason]
+    chosen.add_argument(
+        "--reason", choices=reasons, default="", metavar="REASON", help=f"what was decided: {', '.join(reasons)}"
+    )
     chosen.add_argument(
         "--quiet-only", action="store_true", help="what was folded or settled without a ticket, as a machine's"
     )

@@ -234,6 +234,10 @@ def test_every_noun_has_its_two_functions() -> None:
     [
         (["tikcet"], "there is no 'tikcet'. Did you mean 'ticket'?"),
         (["ticket", "shwo", "1"], "there is no 'shwo'. Did you mean 'show'?"),
+        (
+            ["journal", "list", "--reason", "marked-spam"],
+            "there is no 'marked-spam'. Did you mean 'marked-as-spam'?",
+        ),
         (["xyzzy"], "there is no 'xyzzy'. `replydesk --help` names what there is."),
     ],
 )
