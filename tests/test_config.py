@@ -79,6 +79,7 @@ MISTAKES: list[tuple[dict[str, Any], str, str, str]] = [
     ({"gateway": {"log_format": "xml"}}, "gateway.log_format", '"xml"', "'text', 'json'"),
     ({"gateway": {"trusted_form_senders": ["x"]}}, "gateway.trusted_form_senders[0]", "not an e-mail", "name@"),
     ({"receive": {"smtp": {"listen": ["2525"]}}}, "receive.smtp.listen[0]", 'not "host:port"', "127.0.0.1:2525"),
+    ({"receive": {"smtp": {"listen": ["25:00"]}}}, "receive.smtp.listen[0]", 'not "host:port"', "127.0.0.1:2525"),
     ({"receive": {"smtp": {"listen": ["x:99999"]}}}, "receive.smtp.listen[0]", 'not "host:port"', "[::1]:2525"),
     ({"receive": {"smtp": {"listen": "x:25"}}}, "receive.smtp.listen", "several", '["x:25"]'),
     ({"receive": {"smtp": {"hostname": "a b"}}}, "receive.smtp.hostname", "is not a host name", "mail.example.com"),

@@ -16,7 +16,7 @@ from pydantic import AfterValidator, Field
 from gateway import texts
 
 _ADDRESS = re.compile(r"[^\s@<>,;:\"]+@[^\s@<>,;:\"]+")
-_LISTEN = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\s:\[\]]+):(\d{1,5})")
+_LISTEN = re.compile(r"(\[[0-9a-fA-F:.]+\]|(?!\d+:)[^\s:\[\]]+):(\d{1,5})")
 BUDGET = re.compile(r"(\d{1,6})/(\d{1,6})([mhd])")
 
 
