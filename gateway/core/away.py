@@ -69,11 +69,8 @@ def said_of(away: Away, policy: Policy) -> str:
 
 
 def _behind(text: str, message: str) -> str | None:
-    """The text behind such a word (`fino al`), the longest of any language; None where it begins with none."""
-    known = {word for words in texts.catalogs().every() for word in words.words_in("away", message)}
-    folded = f"{text.casefold()} "
-    found = max((word for word in known if folded.startswith(f"{word} ")), key=len, default="")
-    return text[len(found) :].lstrip() if found else None
+    """The text behind such a word of any language."""
+    return when.behind(text, {word for words in texts.catalogs().every() for word in words.words_in("away", message)})
 
 
 def _decided(on: AgentCase, away: Away, said: str) -> Decision:

@@ -1,4 +1,5 @@
-"""A moment as people write it in an order: `3d`, `monday`, `tomorrow 14:30`, `morgen 14 Uhr`, `2026-12-01`, `1.12.`.
+"""A moment as people write it in an order: `3d`, `in 3 days`, `monday`, `until friday`, `tomorrow 14:30`,
+`morgen 14 Uhr`, `2026-12-01`, `1.12.`.
 
 Words of every language there are texts in. Days begin when the site opens.
 """
@@ -6,42 +7,39 @@ Words of every language there are texts in. Days begin when the site opens.
 from __future__ import annotations
 
 import re
+from calendar import monthrange
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 
 from gateway import texts
 from gateway.core.hours import Hours
-from gateway.texts import Catalogs, mark_in
+from gateway.texts import Catalog, Catalogs, mark_in
 
 FARTHEST = timedelta(days=731)
 LONG = 4
 """Letters of a day that may stand behind a time: in `14:30 Fr. Braun` there is none."""
-_HOURS, _DAYS, _WEEKS = (
+_HOURS, _DAYS, _WEEKS, _MONTHS = (
     mark_in("unit", "h|hour|hours"),
     mark_in("unit", "d|day|days"),
     mark_in("unit", "w|week|weeks"),
+    mark_in("unit", "month|months"),
 )
-_TOMORROW = mark_in("day", "tomorrow")
+_WITHIN, _UNTIL = mark_in("unit", "in|within"), mark_in("away", "until|till")
+_AHEAD = {
+    mark_in("day", "today"): 0,
+    mark_in("day", "tomorrow"): 1,
+    mark_in("day", "day after tomorrow|the day after tomorrow"): 2,
+}
+"""→ days from today."""
+# As they are written behind "until", in this order.
+_BEHIND_UNTIL = mark_in("day", "monday|tuesday|wednesday|thursday|friday|saturday|sunday|tomorrow")
+_NEXT = 100
+"""Plus the number of a weekday: the next such day."""
 _SPAN = re.compile(r"(\d{1,3})\s?([^\W\d_]+)\.?(?!\S)\s*")
 _ISO = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2}),?(?!\S)\s*")
 _DOTTED = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})?,?(?!\S)\s*")
-_POLISH_DAYS = {
-    "poniedziałku": 0,
-    "wtorku": 1,
-    "środy": 2,
-    "czwartku": 3,
-    "piątku": 4,
-    "soboty": 5,
-    "niedzieli": 6,
-    "jutra": -1,
-}
-"""As they are written behind `do`, which is "until"."""
-_POLISH = re.compile(
-    rf"do\s+(?=\d{{1,2}}\.\d{{1,2}}\.|\d{{4}}-|(?:{'|'.join(_POLISH_DAYS)})\b)"
-    r"|za\s+(?=\d{1,3}\s?(?:d|dni|dzień|godz|tyg|tydz)|(?:tydzień|godzinę|miesiąc)\b)",
-    re.I,
-)
-"""`do piątku`, `za 3 dni`: without what follows, both are short for a day in German or Dutch."""
 _AT = (
     r"um|at|@|à|vers|a las?|alle(?: ore)?|ore|verso(?: le)?|om|rond|o(?: godz(?:\.|inie))?|godz(?:\.|inie)|około|às|as"
     r"|pelas|gegen|ab|kl\.?"
@@ -62,25 +60,42 @@ _CLOCK = re.compile(
     re.I,
 )
 """As people write a time of day: `14:30`, `14 Uhr`, `14.30 Uhr`, `14h30`, `2 pm`, `alle 14`."""
-_WORD = re.compile(r"([^\W\d_]{2,}(?:-[^\W\d_]+)?)\.?,?(?!\S)\s*")
+_END = re.compile(r"\.?,?(?!\S)\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """How one language writes moments."""
+
+    within: tuple[str, ...]
+    until: tuple[str, ...]
+    units: Mapping[str, str]
+    days: Mapping[str, int]
+    """Name of a day, whole or short → how far it is from today, or the next of its name."""
 
 
 def moment(text: str, now: datetime, hours: Hours) -> tuple[datetime | None, str]:
     """The moment at the head of a text, and what follows it; None where there is none, or none ahead of us."""
     text = text.strip()
-    if m := _POLISH.match(text):
-        rest = text[m.end() :]
-        one = "1 " if rest.split()[0].casefold() in _units(texts.catalogs()) else ""
-        found, after = moment(one + rest, now, hours)
-        return (found, after) if found else (None, text)
-    if (m := _SPAN.match(text)) and m[2].casefold() in _units(texts.catalogs()):
-        found = _span(int(m[1]), m[2].casefold(), now, hours)
-        return (found, text[m.end() :]) if found else (None, text)
     today = now.astimezone(hours.zone).date()
-    day, rest = _day(text, today)
+    # Such a word may be a day in another language: what follows must be of the same.
+    for words in _languages(texts.catalogs()):
+        rest = behind(text, words.within)
+        if rest is not None and (span := _counted(rest, words.units)):
+            found = _span(*span[:2], now, hours)
+            return (found, span[2]) if found else (None, text)
+        rest = behind(text, words.until)
+        if rest is not None and _day(rest, today, words.days)[0]:
+            found, after = moment(rest, now, hours)
+            return (found, after) if found else (None, text)
+    if (m := _SPAN.match(text)) and (unit := _units(texts.catalogs()).get(m[2].casefold())):
+        found = _span(int(m[1]), unit, now, hours)
+        return (found, text[m.end() :]) if found else (None, text)
+    names = _days(texts.catalogs())
+    day, rest = _day(text, today, names)
     clock, after = _clock(rest)
     if day is None and clock is not None:
-        day, after = _day(after, today, LONG)
+        day, after = _day(after, today, {name: number for name, number in names.items() if len(name) >= LONG})
     if day is None and clock is None:
         return None, text
     if day is None:
@@ -91,19 +106,40 @@ def moment(text: str, now: datetime, hours: Hours) -> tuple[datetime | None, str
     return (found, after) if now < found < now + FARTHEST else (None, text)
 
 
+def behind(text: str, words: Iterable[str]) -> str | None:
+    """The text behind one of these words (`fino al`), the longest that fits; None where it begins with none."""
+    folded = f"{text.casefold()} "
+    found = max((word for word in words if folded.startswith(f"{word} ")), key=len, default="")
+    return text[len(found) :].lstrip() if found else None
+
+
+def _counted(text: str, units: Mapping[str, str]) -> tuple[int, str, str] | None:
+    """How many of which unit stand at the head of a text, and what follows; `za tydzień` is one week."""
+    if m := _SPAN.match(text):
+        unit = units.get(m[2].casefold())
+        return (int(m[1]), unit, text[m.end() :]) if unit else None
+    word, _, rest = text.partition(" ")
+    unit = units.get(word.casefold())
+    return (1, unit, rest.lstrip()) if unit and len(word) >= LONG else None
+
+
 def _span(count: int, unit: str, now: datetime, hours: Hours) -> datetime | None:
-    words = _units(texts.catalogs())
-    if not count or unit not in words:
+    if not count:
         return None
-    if words[unit] == _HOURS:
+    if unit == _HOURS:
         return now + timedelta(hours=count)
-    days = count * (7 if words[unit] == _WEEKS else 1)
-    found = hours.on(now.astimezone(hours.zone).date() + timedelta(days=days), hours.opens)
+    today = now.astimezone(hours.zone).date()
+    if unit == _MONTHS:
+        year, month = divmod(today.year * 12 + today.month - 1 + count, 12)
+        day = date(year, month + 1, min(today.day, monthrange(year, month + 1)[1]))
+    else:
+        day = today + timedelta(days=count * (7 if unit == _WEEKS else 1))
+    found = hours.on(day, hours.opens)
     return found if found < now + FARTHEST else None
 
 
-def _day(text: str, today: date, shortest: int = 0) -> tuple[date | None, str]:
-    """The day at the head of a text, and what follows it; `shortest` leaves out names with fewer letters."""
+def _day(text: str, today: date, names: Mapping[str, int]) -> tuple[date | None, str]:
+    """The day at the head of a text, a date or one of these names, and what follows it."""
     try:
         if m := _ISO.match(text):
             return date(int(m[1]), int(m[2]), int(m[3])), text[m.end() :]
@@ -111,13 +147,15 @@ def _day(text: str, today: date, shortest: int = 0) -> tuple[date | None, str]:
             return _dotted(int(m[1]), int(m[2]), int(m[3] or 0), today), text[m.end() :]
     except ValueError:
         return None, text
-    m = _WORD.match(text)
-    number = _days(texts.catalogs()).get(m[1].casefold()) if m else None
-    if m is None or number is None or len(m[1]) < shortest:
+    folded = text.casefold()
+    fits = ((name, m) for name in names if folded.startswith(name) and (m := _END.match(text, len(name))))
+    name, end = max(fits, key=lambda found: len(found[0]), default=("", None))
+    if end is None:
         return None, text
     # From tomorrow on: who writes the name of today means the one in a week.
-    ahead_by = 1 if number < 0 else (number - today.weekday() - 1) % 7 + 1
-    return today + timedelta(days=ahead_by), text[m.end() :]
+    number = names[name]
+    ahead_by = number if number < _NEXT else (number - _NEXT - today.weekday() - 1) % 7 + 1
+    return today + timedelta(days=ahead_by), text[end.end() :]
 
 
 def _dotted(day: int, month: int, year: int, today: date) -> date:
@@ -145,26 +183,40 @@ def _clock(text: str) -> tuple[time | None, str]:
 
 
 @lru_cache(maxsize=1)
-def _units(catalogs: Catalogs) -> dict[str, str]:
-    return {
-        word: unit
+def _languages(catalogs: Catalogs) -> tuple[_Words, ...]:
+    return tuple(
+        _Words(
+            words.words_in("unit", _WITHIN),
+            words.words_in("away", _UNTIL),
+            {word: unit for unit in (_HOURS, _DAYS, _WEEKS, _MONTHS) for word in words.words_in("unit", unit)},
+            _names(words),
+        )
         for words in catalogs.every()
-        for unit in (_HOURS, _DAYS, _WEEKS)
-        for word in words.words_in("unit", unit)
-    }
+    )
+
+
+def _names(words: Catalog) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for number in range(7):
+        for name in (words.weekday(number), words.weekday(number, short=True)):
+            # A Portuguese says `segunda` for `segunda-feira`.
+            for word in (name, name.partition("-")[0]):
+                found[word.casefold().rstrip(".")] = _NEXT + number
+    *weekdays, tomorrow = words.words_in("day", _BEHIND_UNTIL)
+    found |= {word: _NEXT + number for number, word in enumerate(weekdays)} | {tomorrow: 1}
+    return found | {word: days for said, days in _AHEAD.items() for word in words.words_in("day", said)}
+
+
+@lru_cache(maxsize=1)
+def _units(catalogs: Catalogs) -> dict[str, str]:
+    return {word: unit for words in _languages(catalogs) for word, unit in words.units.items()}
 
 
 @lru_cache(maxsize=1)
 def _days(catalogs: Catalogs) -> dict[str, int]:
-    """Name of a day, whole or short, → its number from Monday on; -1: tomorrow."""
+    """Names of days that mean the same in every language that has them."""
     found: dict[str, set[int]] = {}
-    for words in catalogs.every():
-        for number in range(7):
-            for name in (words.weekday(number), words.weekday(number, short=True)):
-                # A Portuguese says `segunda` for `segunda-feira`.
-                for word in (name, name.partition("-")[0]):
-                    found.setdefault(word.casefold().rstrip("."), set()).add(number)
-        for word in words.words_in("day", _TOMORROW):
-            found[word] = {-1}
-    found |= {word: {number} for word, number in _POLISH_DAYS.items()}
-    return {word: min(numbers) for word, numbers in found.items() if len(numbers) == 1}
+    for words in _languages(catalogs):
+        for name, number in words.days.items():
+            found.setdefault(name, set()).add(number)
+    return {name: min(numbers) for name, numbers in found.items() if len(numbers) == 1}
