@@ -270,6 +270,17 @@ async def test_what_comes_in_meanwhile_is_found(database: Database, clock: Clock
     assert numbers
 
 
+async def test_no_mail_of_a_stranger_is_in_the_way(database: Database, clock: Clock, tmp_path: Path) -> None:
+    """One with a page as a file, in which a sign has the number of 5,000 digits that Python does not read."""
+    r = room(database, clock, tmp_path)
+    await story(r)
+    page = f"<p>&#{'9' * 5000};</p>".encode()
+    await r.mail(KARL, "Please see the page.", name="Karl Kunde", files=(("page.html", "text/html", page),))
+    await r.deliver()
+    await erased(r)
+    assert await r.read(lambda tx: found(tx, *NEEDLES)) == set()
+
+
 async def test_a_name_others_bear_is_theirs(database: Database, clock: Clock, tmp_path: Path) -> None:
     """Whoever calls themselves as somebody else, as we do, or by a common phrase, takes nothing from them."""
     r = room(database, clock, tmp_path, limits={"alike_mails": [], "automatic_mail": ["1000/1h"]})

@@ -7,12 +7,11 @@ archives; whoever needs that must drop the mail. Pure, and never raises on what 
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 
-from gateway.mail import header, mime, unwrap
+from gateway.mail import header, markup, mime, unwrap
 from gateway.mail.message import address_key
 from gateway.mail.mime import NESTED, Part
 
@@ -225,7 +224,7 @@ def _leaf(part: Part, depth: int) -> Iterator[str]:
         text = part.text()[0]
         yield text
         if part.content_type == "text/html":
-            plain = html.unescape(text)
+            plain = markup.unescape(text)
             yield plain
             yield _TAG.sub("", plain)
             yield _TAG.sub(" ", plain)
@@ -239,7 +238,7 @@ def _wrapped(part: Part, data: bytes, depth: int) -> Iterator[str]:
     match unwrap.wrapper(part.content_type, part.type.get("smime-type"), part.filename):
         case "tnef":
             found = unwrap.tnef(data)
-            yield from (found.text, html.unescape(found.html), *(f.name for f in found.files))
+            yield from (found.text, markup.unescape(found.html), *(f.name for f in found.files))
             for file in found.files:
                 yield from _forms(file.data)
         case "smime" if depth < NESTING:

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
-from html import unescape
 from urllib.parse import unquote
 
 from gateway.mail.links import same
-from gateway.mail.markup import VOID, attributes_of, colour_of, hidden_classes, is_hidden, is_paint, tokens
+from gateway.mail.markup import VOID, attributes_of, colour_of, hidden_classes, is_hidden, is_paint, tokens, unescape
 from gateway.mail.text import clean
 
 SIZE_LIMIT = 600_000

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from html import unescape
+from html import unescape as _unescape
 
 VOID = frozenset("area base br col embed hr img input link meta source track wbr".split())
 """Elements that hold nothing."""
@@ -17,6 +17,7 @@ _NAME = re.compile(r"/?([a-zA-Z][^\s/>]*)")
 _ATTRIBUTE = re.compile(r"""(?<![\w:-])([a-zA-Z][\w:-]{0,40})\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>]+))""")
 _ATTRIBUTES_LIMIT = 8_000
 """Characters of one tag's attributes that are read."""
+_ENDLESS = re.compile(r"&#[0-9]{1000,};?")
 _BRACKETS = re.compile(r"<(?:<(?![a-zA-Z!?/]))*")
 
 _HIDDEN = re.compile(
@@ -107,6 +108,14 @@ def _tag_end(html: str, start: int) -> int:
             if further >= 0:
                 return further + 1
     return close + 1
+
+
+def unescape(text: str) -> str:
+    """Entities resolved. One of thousands of digits, which Python refuses to read, is no sign, as a browser has it."""
+    try:
+        return _unescape(text)
+    except ValueError:
+        return _unescape(_ENDLESS.sub("\ufffd", text))
 
 
 def attributes_of(value: str) -> dict[str, str]:

@@ -33,6 +33,7 @@ from gateway.mail import html_text
         ("<![if !mso]>da<![endif]>", "da"),
         ("5 < 6 & 7 > 2 &euro; &#x41; &unknown;", "5 < 6 & 7 > 2 € A &unknown;"),
         ("a<b title='x > y'>b</b>", "ab"),
+        (f"<blockquote type='&#{'9' * 5000}'>a</blockquote>b &#{'9' * 5000}; c", "> a\n>\nb \ufffd c"),
         ('<a title="never closed>a</a>b', "ab"),
         ("<o:p>&nbsp;</o:p>x", "x"),
         ("<meta class=gmail_quote>x<br class=gmail_quote>y", "x\ny"),
