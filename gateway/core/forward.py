@@ -152,9 +152,9 @@ def _date(text: str) -> datetime | None:
     for read in (parsedate_to_datetime, datetime.fromisoformat, _with_month):
         try:
             found = read(text.strip())
-        except (ValueError, TypeError):
+            return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+        except (ValueError, TypeError, OverflowError):
             continue
-        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
     return None
 
 

@@ -53,3 +53,12 @@ def test_each_mail_of_a_chain_is_found() -> None:
     found = list(forward.inline(f"{second}\n\nSee below.\n\n{first}\n\nIt leaks."))
     assert [f.address for f in found] == ["bob@example.com", "cora@c.example"]
     assert found[1].subject == "Pump"
+
+
+@pytest.mark.parametrize(
+    "sent", [f"Mon, 2 Mar {'9' * 20} 10:35", f"Mon, 2 Mar 2026 10:35 +{'9' * 20}", "9999-12-31 23:00-12:00"]
+)
+def test_a_date_nobody_can_have_stops_nothing(sent: str) -> None:
+    """The mail is read with what can be read of it, or without."""
+    (found,) = forward.inline(f"From: {CORA}\nSent: {sent}\nTo: Anna\nSubject: Pump\n\nIt leaks.")
+    assert (found.address, found.text) == ("cora@c.example", "It leaks.")
