@@ -188,6 +188,14 @@ def test_the_host_name_is_the_mailboxs_domain_unless_told() -> None:
     """What the greeting says."""
     assert build().hostname == "example.com"
     assert build(receive={"smtp": {"hostname": "mx.example.com"}}).hostname == "mx.example.com"
+    assert build(mailboxes=[{"address": "support@bücher.example"}]).hostname == "xn--bcher-kva.example"
+
+
+def test_mail_of_a_domain_with_umlauts_may_be_signed() -> None:
+    """The key's domain is written as the DNS has it."""
+    signing = {"domain": "xn--bcher-kva.example", "selector": "a", "key_file": "k"}
+    settings = build(mailboxes=[{"address": "support@bücher.example"}], send={"dkim": signing})
+    assert settings.send.dkim.domain == "xn--bcher-kva.example"
 
 
 # --- secrets ----------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from gateway.cli.findings import ERROR, OK, WARNING, Finding
 from gateway.config import Settings
-from gateway.render.wire import ascii_domain
+from gateway.mail.message import ascii_domain
 
 if TYPE_CHECKING:
     from dns.resolver import Resolver

@@ -50,7 +50,7 @@ def run(args: argparse.Namespace, resolver: Resolver | None = None) -> int:
 
 def records(settings: Settings, lacking: Sequence[Finding]) -> Iterator[str]:
     """Lines of a zone file for what is lacking; everything when nothing is named."""
-    from gateway.render.wire import ascii_domain
+    from gateway.mail.message import ascii_domain
 
     host = ascii_domain(settings.hostname)
     for domain in dict.fromkeys(ascii_domain(box.address.rpartition("@")[2]).casefold() for box in settings.mailboxes):

@@ -57,7 +57,7 @@ def _written(settings: Settings, sender: str, recipient: str) -> bytes:
     from uuid import uuid4
 
     from gateway.cli.site import now
-    from gateway.render.wire import ascii_domain
+    from gateway.mail.message import ascii_domain
     from gateway.send.signing import signer
 
     name = next((box.name for box in settings.mailboxes if box.address == sender), "")

@@ -10,7 +10,7 @@ from gateway.core.policy import plain_address
 from gateway.core.status_words import status_words
 from gateway.core.token import Keys
 from gateway.core.verbs import misread, verb_of
-from gateway.mail.message import address_key
+from gateway.mail.message import address_key, ascii_domain
 
 NO_MAILBOX = 'Add a [[mailboxes]] table with address = "…", the support address.'
 
@@ -70,7 +70,8 @@ def _check_dkim(settings: Settings) -> None:
     if any(named) and not all(named):
         raise settings.error("send.dkim", "domain, selector and key_file belong together", "Set all or none.")
     domain = signing.domain.casefold()
-    written = [a.rpartition("@")[2].casefold() for box in settings.mailboxes for a in (box.address, *box.aliases)]
+    addresses = [a for box in settings.mailboxes for a in (box.address, *box.aliases)]
+    written = [ascii_domain(a.rpartition("@")[2]).casefold() for a in addresses]
     if domain and not any(d == domain or d.endswith(f".{domain}") for d in written):
         remedy = f"Name the domain of [[mailboxes]]: {written[0]}."
         raise settings.error("send.dkim.domain", f"no mail leaves from {signing.domain}", remedy)

@@ -58,6 +58,7 @@ from gateway.config.values import (
     checked_written_out,
 )
 from gateway.errors import ConfigError
+from gateway.mail.message import ascii_domain
 
 _SYSTEM = Path("/etc/replydesk")
 
@@ -361,7 +362,7 @@ class Settings(_Section):
     @property
     def hostname(self) -> str:
         """Our name in greetings and trace lines."""
-        return self.receive.smtp.hostname or self.mailboxes[0].address.rpartition("@")[2]
+        return self.receive.smtp.hostname or ascii_domain(self.mailboxes[0].address.rpartition("@")[2])
 
     def listens(self) -> Iterator[tuple[str, str]]:
         """Every address the daemon listens on, after the key that names it."""

@@ -13,7 +13,7 @@ from gateway.core.rules import SiteRule
 from gateway.core.ticket import Ticket
 from gateway.core.token import AddressMark, Keys, OwnMessageId, read_address_token, read_message_id, reference
 from gateway.core.window import Budget
-from gateway.mail.message import Address, address_key
+from gateway.mail.message import Address, address_key, ascii_domain
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,8 @@ class Mailbox:
 
     @property
     def domain(self) -> str:
-        return self.address.rpartition("@")[2]
+        """In the form that may stand in a Message-ID."""
+        return ascii_domain(self.address.rpartition("@")[2])
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +175,7 @@ class Policy:
         local, _, domain = plain_address(address_key(recipient)).rpartition("@")
         if not local:
             return domain == "postmaster"
-        return local == "postmaster" and any(domain == box.domain.casefold() for box in self.mailboxes)
+        return local == "postmaster" and any(domain == box.key.rpartition("@")[2] for box in self.mailboxes)
 
     def is_own(self, address: str) -> bool:
         return address_key(address) in self.own_addresses or self.mailbox_for(address) is not None
@@ -241,7 +242,7 @@ def plain_address(address: str) -> str:
 def reply_token(template: str, address: str) -> str | None:
     """The token inside an address made from a reply-address template, or None when it is not one."""
     before, _, after = template.partition("{token}")
-    key, before, after = address_key(address), before.lower(), after.lower()
+    key, before, after = address_key(address), before.lower(), address_key(after)
     if len(key) <= len(before) + len(after) or not key.startswith(before) or not key.endswith(after):
         return None
     return key[len(before) : len(key) - len(after)]

@@ -59,6 +59,19 @@ def _unicode_domain(key: str) -> str:
         return key
 
 
+def ascii_domain(domain: str) -> str:
+    """The form of a domain every mail server takes (RFC 5891); one that has none is returned as it is."""
+    if domain.isascii():
+        return domain
+    # Loads a large table, and is needed by very few mails.
+    import idna
+
+    try:
+        return idna.encode(domain, uts46=True).decode("ascii")
+    except idna.IDNAError:
+        return domain
+
+
 @dataclass(frozen=True, slots=True)
 class Envelope:
     """How a mail reached us (RFC 5321 section 2.3.1), apart from what it says."""

@@ -19,7 +19,7 @@ from email.utils import encode_rfc2231, format_datetime, quote
 from typing import NamedTuple
 
 from gateway.core.notice import Outbound
-from gateway.mail.message import Address
+from gateway.mail.message import Address, ascii_domain
 from gateway.mail.text import clean, one_line
 from gateway.mail.text import filename as safe_filename
 
@@ -240,19 +240,6 @@ def _encoded_words(value: str) -> list[str]:
             words.append("")
         words[-1] += piece
     return [f"=?utf-8?q?{word}?=" for word in words]
-
-
-def ascii_domain(domain: str) -> str:
-    """The form of a domain every mail server takes (RFC 5891); one that has none is returned as it is."""
-    if domain.isascii():
-        return domain
-    # Loads a large table, and is needed by very few mails.
-    import idna
-
-    try:
-        return idna.encode(domain, uts46=True).decode("ascii")
-    except idna.IDNAError:
-        return domain
 
 
 _ID = re.compile(r"[!-;=?-~]+(?: [!-;=?-~]+)*")

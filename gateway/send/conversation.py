@@ -20,7 +20,7 @@ from aiosmtplib import SMTPResponse
 
 from gateway.core.retry import About, Outcome, Phase, Result, answered, broken
 from gateway.errors import AccountError
-from gateway.render.wire import ascii_domain
+from gateway.mail.message import ascii_domain
 from gateway.send.pipeline import said
 from gateway.send.relay import NOT_OURS, Begin, Relay
 

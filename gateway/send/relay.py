@@ -15,7 +15,7 @@ from gateway.config.oauth import Tokens, tokens
 from gateway.config.secret_files import relay_password
 from gateway.core.retry import Outcome, Result
 from gateway.errors import ReplydeskError
-from gateway.render.wire import ascii_domain
+from gateway.mail.message import ascii_domain
 
 Begin = Callable[[], Awaitable[bool]]
 """Asked once before the mail itself is sent; False: it must not be."""

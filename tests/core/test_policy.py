@@ -42,6 +42,18 @@ def test_a_token_is_read_out_of_its_address(address: str, token: str | None) -> 
     assert reply_token(TEMPLATE, address) == token
 
 
+@pytest.mark.parametrize("written", ["bücher.example", "xn--bcher-kva.example", "XN--BCHER-KVA.Example"])
+@pytest.mark.parametrize("domain", ["bücher.example", "xn--bcher-kva.example"])
+def test_a_domain_with_umlauts_has_two_forms(written: str, domain: str) -> None:
+    """The settings may hold either, mail comes to either, and a Message-ID holds the one that is ASCII."""
+    box = Mailbox(f"support@{written}", "", "en", f"support+{{token}}@{written}")
+    policy = replace(SITE, mailboxes=(box,))
+    assert reply_token(box.reply_address, f"support+t7-abc@{domain}") == "t7-abc"
+    assert policy.takes(f"support@{domain}")
+    assert policy.takes(f"postmaster@{domain}")
+    assert box.domain.lower() == "xn--bcher-kva.example"
+
+
 @EXAMPLES
 @given(st.text(max_size=80), st.sampled_from([TEMPLATE, "{token}@example.com", "r-{token}-x@example.com"]))
 def test_any_text_may_be_read_as_a_reply_address(address: str, template: str) -> None:
