@@ -203,6 +203,9 @@ class Conversation:
         self.mails += 1
         self._fresh = False
         self._phase = Phase.MAIL
+        if self._client.protocol is not None:
+            # What a relay said beyond its last reply is no answer to this mail; aiosmtplib keeps it for the next.
+            self._client.protocol._buffer.clear()
         try:
             if "pipelining" in self._client.esmtp_extensions:
                 return await self._in_one_write(prepared, begin)

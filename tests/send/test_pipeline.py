@@ -97,6 +97,17 @@ async def test_no_refusal_and_no_nonsense_sends_the_mail(says: bytes, result: Re
     assert not any(b"Hello" in heard for heard in script.heard)
 
 
+async def test_a_reply_too_many_is_no_answer_to_the_next_mail() -> None:
+    """A relay that answers twice would have each mail judged by what it said of the one before."""
+    go = b"250 ok\r\n250 ok\r\n354 go on\r\n"
+    async with scripted(go, b"250 taken\r\n250 taken\r\n", go, b"550 5.7.1 spam\r\n") as (_, transport):
+        outcomes = [await transport.deliver(FROM, TO, MAIL) for _ in range(2)]
+    assert [(o.result, o.reply) for o in outcomes] == [
+        (Result.SENT, "250 taken"),
+        (Result.FAILED, "message refused: 550 5.7.1 spam"),
+    ]
+
+
 @pytest.mark.parametrize("act", [DROP, HANG])
 async def test_a_refusal_counts_though_the_rest_is_not_answered(act: str) -> None:
     """What was said of the recipient is known, whatever happens to the connection after it."""
