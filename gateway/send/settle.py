@@ -20,6 +20,7 @@ from gateway.core.notice import Audience
 from gateway.core.retry import About, Outcome, Result, next_attempt
 from gateway.errors import StorageUnavailable, fault
 from gateway.flow import Desk
+from gateway.mail.message import address_key
 from storage.alarms import NO_RELAY, REFUSED_US
 from storage.database import Database
 from storage.outbox import OutboxEntry, State
@@ -251,6 +252,8 @@ def undelivered(desk: Desk, tx: Tx, outbox_id: int, reply: str, now: datetime) -
     if row.audience == Audience.CUSTOMER.value and machines.names_dead_address(reply):
         tx.contacts.set_undeliverable(row.recipient, now)
     if not row.ticket:
+        text = f"Mail {row.id} ({row.notice}), which is about no ticket, could not be sent to {row.recipient}: {reply}"
+        desk.operator.alarm(tx, f"undelivered:{address_key(row.recipient)}", text, now)
         return
     sent = tx.threads.known(thread.ThreadKeys(reported=(thread.of_outbox(row.named),))).sent
     assert sent is not None

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import pytest
 
+from gateway.core.notice import Audience
 from gateway.core.policy import Policy
 from gateway.core.retry import About, Outcome, Result
 from gateway.core.token import AddressMark, read_address_token
@@ -230,6 +231,21 @@ async def test_a_failure_is_shown_on_the_ticket(house: House, sink: Sink) -> Non
     contact = await house.read(lambda tx: tx.contacts.find(KIM))
     assert contact is not None
     assert contact.undeliverable_since == house.clock.now
+
+
+@pytest.mark.parametrize(("audience", "told"), [("agent", True), ("customer", True), ("operator", False)])
+async def test_a_failure_about_no_ticket_is_told_to_the_operator(
+    house: House, sink: Sink, audience: str, told: bool
+) -> None:
+    """A digest, a list of tickets: no ticket can show it. Of an alarm that fails there is none, or it never ended."""
+    sink.script("rcpt", "550 5.1.1 no such user", times=100, to="anna@example.com")
+    async with house.running():
+        id = await house.put("anna@example.com", audience=Audience(audience))
+        await house.state(id, "failed")
+        await until(lambda: _all_settled(house))
+    said = [a.text for a in await house.read(lambda tx: tx.alarms.open())]
+    assert any(f"Mail {id} (" in s and "anna@example.com: 550 5.1.1 no such user" in s for s in said) is told
+    assert [r.recipient for r in await house.rows() if r.notice == "operator_alarm"] == ["root@example.com"] * told
 
 
 @pytest.mark.parametrize("reply", ["552 5.2.2 mailbox full", "550 5.7.1 looks like spam", "552 no room"])
