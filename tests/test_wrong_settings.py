@@ -96,6 +96,7 @@ WRONG: list[tuple[str, str, str, str]] = [
     ("[brand]\nlogo_file = 'logo.bmp'  # here", "brand.logo_file", "no picture", ".png"),
     ("[[statuses]]\nname = ''  # here\ncounts_as = 'waiting_on_us'", "statuses[0].name", "is empty", "Fill it in"),
     ("[[statuses]]\nname = 'x'\ncounts_as = 'solved'  # here", "statuses[0].counts_as", "not known", "'waiting_on_us'"),
+    ('[[mailboxes]]\naddress = "help@☃.example"  # here', "mailboxes[1].address", "no form that", "name@example.com"),
     # What is right alone and wrong together.
     ('[[mailboxes]]\naddress = "SUPPORT@example.com"  # here', "mailboxes[1].address", "is there twice", "Remove one"),
     ('[[agents]]\naddress = "support@example.com"  # here', "agents[0].address", "is a mailbox", "of their own"),
@@ -265,6 +266,17 @@ def test_no_key_takes_what_would_break_later(tmp_path: Path, value: str) -> None
         assert "See config.example" not in error.remedy, str(error)
         assert error.line == len(whole.splitlines()), str(error)
         assert (error.key.split("[")[0].split(".")[0], key in error.key) == (table.split(".")[0], True), str(error)
+
+
+@pytest.mark.parametrize("domain", ["my_host.example", "-x.example"])
+def test_a_desk_that_cannot_greet_by_its_domain(tmp_path: Path, domain: str) -> None:
+    """Mail may come to such a domain, but no server calls itself so; the start ended without a word about it."""
+    box = f'[[mailboxes]]\naddress = "support@{domain}"\n'
+    error = refused(tmp_path, box)
+    assert (error.key, error.line) == ("mailboxes[0].address", 2)
+    assert "receive.smtp.hostname" in error.remedy
+    (tmp_path / "replydesk.toml").write_text(f'{box}[receive.smtp]\nhostname = "mail.example.com"\n', "utf-8")
+    assert config.load(tmp_path / "replydesk.toml").hostname == "mail.example.com"
 
 
 def test_nobody_runs_a_desk_without_a_mailbox_of_their_own(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from gateway import texts
 from gateway.config.core_policy import policy
 from gateway.config.rules import check_rules
 from gateway.config.settings import BoardSettings, ImapSettings, SendSettings, Settings, host_and_port, loopback_of
+from gateway.config.values import HOST_NAME
 from gateway.core.policy import plain_address
 from gateway.core.status_words import status_words
 from gateway.core.token import Keys
@@ -87,6 +88,13 @@ def _check_mailboxes(settings: Settings) -> set[str]:
             if address_key(address) in own:
                 raise settings.error(f"mailboxes[{n}].address", f"{address} is there twice", "Remove one of them.")
             own.add(address_key(address))
+            if not ascii_domain(address.rpartition("@")[2]).isascii():
+                problem = f"the domain of {address} has no form that mail servers know"
+                raise settings.error(f"mailboxes[{n}].address", problem, "Write it as name@example.com.")
+    if not (settings.hostname.startswith("[") or HOST_NAME.fullmatch(settings.hostname)):
+        problem = f"{settings.hostname} is not a host name, and we would greet by it"
+        remedy = 'Set receive.smtp.hostname, such as "mail.example.com".'
+        raise settings.error("mailboxes[0].address", problem, remedy)
     return own
 
 

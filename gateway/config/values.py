@@ -165,9 +165,11 @@ def checked_logo(value: str) -> str:
     return value
 
 
+HOST_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
+
+
 def _hostname(value: str) -> str:
-    form = r"([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?)?"
-    return _in_form(value, form, "not a host name", "Write it as mail.example.com.")
+    return _in_form(value, rf"(?:{HOST_NAME.pattern})?", "not a host name", "Write it as mail.example.com.")
 
 
 def checked_server(value: str) -> str:
