@@ -16,7 +16,7 @@ from typing import Any
 
 from gateway.core.case import author_of
 from gateway.core.policy import Policy
-from gateway.mail.message import Envelope, Message, address_key
+from gateway.mail.message import Envelope, Message, address_key, ascii_domain
 
 _BY_OURSELVES = ("smtp", "file")
 """Sources whose first fields are ours; a file only shows what would be, and changes nothing."""
@@ -49,24 +49,16 @@ def _verdict(message: Message, envelope: Envelope, policy: Policy) -> str:
     said = [r for r in trusted_results(message, envelope, policy) if r.method == "dmarc"]
     if message.author is None or not said:
         return ""
-    domain = _ascii(message.author.key.rpartition("@")[2])
-    if any(r.result == "fail" or not _within(_ascii(r.domain), domain) for r in said):
+    domain = ascii_domain(message.author.key.rpartition("@")[2])
+    if any(r.result == "fail" or not _within(ascii_domain(r.domain), domain) for r in said):
         return "fail"
-    results = {r.result if _ascii(r.domain) == domain else "" for r in said}
+    results = {r.result if ascii_domain(r.domain) == domain else "" for r in said}
     return results.pop() if len(results) == 1 else ""
 
 
 def _within(judged: str, domain: str) -> bool:
     """A host may name the organisation's domain instead of the author's, or none."""
     return not judged or domain == judged or domain.endswith(f".{judged}")
-
-
-def _ascii(domain: str) -> str:
-    """As mail servers write it, `xn--…`."""
-    try:
-        return domain.encode("idna").decode("ascii")
-    except UnicodeError:
-        return domain
 
 
 @dataclass(frozen=True, slots=True)

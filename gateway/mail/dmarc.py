@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from email import message_from_bytes
 
+from gateway.mail import message
 from gateway.mail.header import Fields
 from gateway.mail.message import address_key
 from gateway.mail.people import found_in
@@ -94,7 +95,9 @@ def author_domain(head: bytes) -> str:
 
 def ascii_domain(address: str) -> str:
     """The domain of an address, or a domain, as the DNS knows it; empty for what is none."""
+    domain = message.ascii_domain(address_key(address).rpartition("@")[2].rstrip("."))
     try:
-        return address_key(address).rpartition("@")[2].rstrip(".").encode("idna").decode("ascii")
+        # The codec knows how long a name may be; of ß it makes ss, which is a domain of somebody else.
+        return domain.encode("idna").decode("ascii") if domain.isascii() else ""
     except UnicodeError:
         return ""

@@ -130,6 +130,8 @@ def test_a_form_proves_nothing_about_whom_it_names(user: str) -> None:
         ("mail.customer.example", "mx.example.com; dmarc=pass header.from=customer.example", False),
         ("dösk.example", "mx.example.com; dmarc=pass header.from=xn--dsk-sna.example", False),
         ("dösk.example", "mx.example.com; dmarc=pass header.from=dosk.example", True),
+        ("straße.example", "mx.example.com; dmarc=pass header.from=xn--strae-oqa.example", False),
+        ("straße.example", "mx.example.com; dmarc=pass header.from=strasse.example", True),
     ],
 )
 def test_a_verdict_that_disproves(domain: str, value: str, said: bool) -> None:

@@ -16,7 +16,7 @@ import pytest
 from smtp_peer import Desk, peer, serving
 
 from gateway.core.proof import authentic, disproven, trusted_results
-from gateway.mail.dmarc import organisation, record
+from gateway.mail.dmarc import author_domain, organisation, record
 from gateway.mail.message import Envelope
 from gateway.mail.parse import parse
 from gateway.receive.smtp.data import Hop, trace_lines
@@ -277,3 +277,9 @@ def test_records(texts: list[str], strict: bool | None) -> None:
     """One that begins with its version; two are none."""
     found = record(texts)
     assert (found.strict_dkim if found else None) is strict
+
+
+@pytest.mark.parametrize("domain", ["straße.example", "xn--strae-oqa.example", "STRAßE.example"])
+def test_a_domain_is_not_the_one_it_was_read_as_formerly(domain: str) -> None:
+    """RFC 5891: straße.example and strasse.example are of two owners, and neither speaks for the other."""
+    assert author_domain(f"From: Anna <anna@{domain}>\n".encode()) == "xn--strae-oqa.example"
