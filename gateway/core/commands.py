@@ -68,7 +68,9 @@ class Order:
 
 
 _LINE = re.compile(r"#\s?([^\W\d_][\w-]*)\s*:?\s*(.*)", re.S)
-_ADDRESS = re.compile(r"[^\s<>@,;]+@[^\s<>@,;]+")
+_BETWEEN = re.compile(r"[\s<>,;:()\[\]{}\\\"“”„«»‹›`?…]+")
+_SIGNS_ALONE = re.compile(r"(?<!\S)[<>,;:()\[\]{}\\\"“”„«»‹›`?…*'‘’‚.!]+(?!\S)")
+_LONGEST_ADDRESS = 320
 _DOMAIN = re.compile(r"(?:[\w-]+\.)+[\w-]{2,}")
 
 
@@ -195,8 +197,15 @@ def _number_or_nothing(verb: Verb, argument: str, *rest: Sequence[str]) -> Comma
     return _number(verb, argument, *rest) if argument else Command(verb)
 
 
+def _addresses(text: str) -> set[str]:
+    """The addresses in it, without the signs that people and programs put around one. What no mail could be written to
+    is none."""
+    words = (w.strip("*'‘’‚.!") for w in _BETWEEN.split(text.replace("mailto:", " ")))
+    return {w for w in words if len(w) <= _LONGEST_ADDRESS and w.count("@") == 1 and w[0] != "@" != w[-1]}
+
+
 def _address(verb: Verb, argument: str, *_: Sequence[str]) -> Command | str:
-    found = {a.rstrip(".") for a in _ADDRESS.findall(argument.replace("mailto:", " "))}
+    found = _addresses(argument)
     return Command(verb, found.pop()) if len(found) == 1 else code("needs_address", FORMS[verb], f"#{verb.value}")
 
 
@@ -222,21 +231,22 @@ def _tags(verb: Verb, argument: str, *_: Sequence[str]) -> Command | str:
 def _asked(verb: Verb, argument: str, *_: Sequence[str]) -> Command | str:
     """An address, or none in reply to an adviser, and names of files that go along: `ADDRESS name, name`."""
     argument = argument.replace("mailto:", " ")
-    found = {a.rstrip(".:") for a in _ADDRESS.findall(argument)}
-    names = re.sub(rf"<?{_ADDRESS.pattern}>?:?", " ", argument).strip()
+    found = _addresses(argument)
     if len(found) > 1:
         return code("needs_address", FORMS[verb], f"#{verb.value}")
-    return Command(verb, f"{''.join(found)} {names}".rstrip())
+    address = "".join(found)
+    names = _SIGNS_ALONE.sub(" ", argument.replace(address, " ") if address else argument).strip(" ,:")
+    return Command(verb, f"{address} {names}".rstrip())
 
 
 def sender(text: str) -> str:
     """What an order names, as it is kept: an address key, or a domain; empty when it is neither."""
     text = text.lower().replace("mailto:", " ").replace("*@", "@")
-    found = {address.rstrip(".") for address in _ADDRESS.findall(text)}
+    found = _addresses(text)
     if not found:
         # `*@junk.example`, or a domain that a mail program has made a link of.
-        words = (w.strip("<>[]().,;\"'/").removeprefix("http://").removeprefix("https://") for w in text.split())
-        found = {w.removeprefix("@") for w in words}
+        words = (w.strip("<>[]().,;!\"'“”„‚‘’«»‹›/").removeprefix("http://") for w in text.split())
+        found = {w.removeprefix("https://").removeprefix("@") for w in words}
         found = found if all(_DOMAIN.fullmatch(w) for w in found) else set()
     return found.pop() if len(found) == 1 else ""
 

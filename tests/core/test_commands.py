@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -93,6 +95,30 @@ def test_an_order_is_understood_in_its_clothes(line: str) -> None:
     """Bullets, numbers, quotation marks, brackets, bold letters: programs add them by themselves."""
     assert read(f"{line}\n\nHello") == Order((Command(Verb.NOTE, "x"),), text="Hello")
     assert read(f"> known\n\n{line}\nHello") == Order((Command(Verb.NOTE, "x"),), text="Hello")
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["“kim@customer.example”", "\"kim@customer.example\"", "'kim@customer.example'", "„kim@customer.example“",
+     "«kim@customer.example»", "(kim@customer.example)", "kim@customer.example:", "kim@customer.example!",
+     "kim@customer.example…", "*kim@customer.example*", "‘kim@customer.example’.",
+     "[kim@customer.example](mailto:kim@customer.example)", "MAILTO:kim@customer.example"],
+)  # fmt: skip
+def test_an_address_is_read_without_the_signs_around_it(written: str) -> None:
+    """Telephones put quotation marks and points around it: a mail to “kim@customer.example” reaches nobody."""
+    for verb in (Verb.TO, Verb.FROM, Verb.FOR, Verb.REQUESTER, Verb.CC, Verb.ALIAS, Verb.BLOCK):
+        assert read(f"#{verb.value} {written}").commands == (Command(verb, "kim@customer.example"),)
+    (asked,) = read(f"#ask {written} a b.pdf, c.pdf").commands
+    assert asked.argument.startswith("kim@customer.example ")
+    assert asked.argument.endswith("a b.pdf, c.pdf")
+
+
+def test_what_no_mail_can_be_written_to_is_no_address() -> None:
+    """It is said before anything is stored, and a line of any length is read at once."""
+    began = time.process_time()
+    for written in ("kim@", "@customer.example", "kim@customer@example", "'@'", "k" * 320 + "@x.example", "k" * 50_000):
+        assert "needs one e-mail address" in text_of(read(f"#to {written}").problems[0], "en")
+    assert time.process_time() - began < 1
 
 
 def test_only_the_clothes_are_taken_off() -> None:
