@@ -367,6 +367,7 @@ SENTENCES: dict[str, str] = {
     "own_mailbox": _("{0} is one of our own mailboxes: nothing is ever sent there."),
     "no_such_agent": _("#assign {0}: no agent, or more than one, goes by that name. Use one of: {1}."),
     "contradiction": _("{0} contradict each other; use one of them."),
+    "command_in_subject": _("“{0}” stands in your subject. Commands belong on the first lines of your text."),
     "command_below": _("“{0}” stands below your text. Commands belong on the first lines."),
 }
 """Code → English. Stored rows hold codes: none is ever taken away."""

@@ -211,6 +211,27 @@ async def test_no_order_in_disguise_goes_to_the_customer(order: str, room: Room)
     assert noted == [f"{REMARK}\nMore."] or f"“{order}” looks like a command" in await _receipt(room)
 
 
+@pytest.mark.parametrize("subject", ["#note Re: Help", "Re: #note Help", "AW: [RD-1-ABCDEF] #Notiz: Help", "#close"])
+async def test_an_order_in_the_subject_sends_nothing(subject: str, room: Room) -> None:
+    """Whoever writes `#note` there means the words for agents: they wait, and the receipt says where orders belong."""
+    await room.mail(ERIKA)
+    mark = token.address_token(room.desk.policy.keys, "a", named(room.database, 1), ANNA)
+    to = f"support+{mark}@example.com"
+    await room.mail(ANNA, REMARK, to=to, subject=subject)
+    assert ("reply", ERIKA) not in await _to_customers(room)
+    assert "stands in your subject. Commands belong on the first lines of your text" in await _receipt(room)
+    await room.mail(ANNA, f"#note {REMARK}", to=to, subject=subject)
+    assert "The note is on the ticket" in await _receipt(room)
+
+
+async def test_a_customers_subject_may_look_like_an_order(room: Room) -> None:
+    """The answer carries it, and goes out."""
+    await room.mail(ERIKA, subject="#close")
+    mark = token.address_token(room.desk.policy.keys, "a", named(room.database, 1), ANNA)
+    await room.mail(ANNA, "Dear Erika", to=f"support+{mark}@example.com", subject=f"Re: #close {_reference(room)}")
+    assert ("reply", ERIKA) in await _to_customers(room)
+
+
 async def test_no_note_of_several_is_lost(room: Room) -> None:
     """On a ticket, and above a mail that is passed on: every line, in order, with the text."""
     notes = "#note She called before.\n#note The boss called, too.\n\nThird line."
