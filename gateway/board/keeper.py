@@ -151,7 +151,8 @@ class Keeper:
         names = board.folder_names(self._desk.policy, account.delimiter)
         folders = {place: account.below(name) for place, name in names.items()}
         tree = await account.tree()
-        await account.make([name for name in folders.values() if name not in tree])
+        missing = [name for name in folders.values() if name not in tree]
+        await account.make(missing)
         ours = dict(state.folders) if state else {}
         if any(ours.get(place) != name for place, name in folders.items()):
             # Folders of agents who left, or who are called otherwise now, are remembered until they are empty.
@@ -168,13 +169,13 @@ class Keeper:
             seen = []
             await self._database.write(lambda tx: tx.board.rebuild(False, self._clock()))
         wanted = await self._wanted()
-        steps = board.compare(wanted, seen, folders, self._refused)
+        steps = board.compare(wanted, seen, folders, self._refused, missing)
         ordered = 0
         if steps.orders:
             for moved, place in steps.orders:
                 ordered += await self._carry_out(moved, place)
             wanted = await self._wanted()
-            steps = board.compare(wanted, seen, folders, self._refused)
+            steps = board.compare(wanted, seen, folders, self._refused, missing)
         if not account.expunges_alone:
             # What is marked already could not be made to go without what others marked.
             steps = replace(steps, remove=tuple(c for c in steps.remove if not c.deleted))

@@ -138,11 +138,13 @@ def compare(
     seen: Iterable[SeenCard],
     folders: Mapping[str, str],
     refused: Collection[tuple[int, str, str]] = (),
+    missing: Collection[str] = (),
 ) -> CardSteps:
     """The difference between what is wanted and what is there.
 
     `folders`: place → whole name of its folder. `refused`: (number, version, folder) of moves that were looked at and
-    mean nothing. Mails that are no cards are not in `seen`, so nothing ever happens to them.
+    mean nothing. `missing`: whole names of folders that somebody removed or renamed: all their cards lie elsewhere by
+    that, and none of them was moved. Mails that are no cards are not in `seen`, so nothing ever happens to them.
     """
     places = {name: place for place, name in folders.items()}
     by_number: dict[int, list[SeenCard]] = {}
@@ -164,6 +166,7 @@ def compare(
             c
             for c in newest
             if c.folder != home
+            and home not in missing
             and not c.deleted
             and c.folder in places
             and (c.number, c.version, c.folder) not in refused

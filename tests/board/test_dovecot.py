@@ -135,6 +135,24 @@ async def test_a_card_that_cannot_go_there_is_put_back(world: World) -> None:
     assert {k: v for k, v in world.there().items() if v} == {k: v for k, v in (await world.wanted()).items() if v}
 
 
+async def test_a_folder_that_was_renamed_orders_nothing(world: World) -> None:
+    """All its cards would say the same: they go back to where they belong, and no customer hears of it."""
+    await world.room.mail(ERIKA)
+    await world.room.mail("karl@customer.example")
+    await world.look()
+    with world.open("Solved") as client:
+        client.select("INBOX")
+        assert client.delete(folder_name(f"{world.root}.Closed"))[0] == "OK"
+        assert client.rename(folder_name(f"{world.root}.New"), folder_name(f"{world.root}.Closed"))[0] == "OK"
+    await world.look()
+    assert await world.room.outbox("closed") == []
+    assert len(world.there()["New"]) == 2
+    assert world.there() == await world.wanted()
+    world.move(1, "New", "Closed")
+    await world.look()
+    assert (await world.room.read(lambda tx: tx.reads.get(1))).status is Status.CLOSED
+
+
 async def test_answering_a_card_answers_the_ticket(world: World) -> None:
     """The customer gets the words under the mailbox's address; the card becomes read and waits with the others."""
     await world.room.mail(ERIKA)
