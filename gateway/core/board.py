@@ -202,10 +202,12 @@ def order_of(ticket: Ticket, place: str, policy: Policy, now: datetime) -> Order
         return None if over else Order((Command(Verb.SNOOZE, next_working_day(policy, now)),))
     if agent is not None:
         meant = _given_to(ticket, agent)
+    elif place in _OUR_TURN and ticket.status in _OUR_TURN and policy.agent_for(ticket.assignee) and not asleep:
+        # Out of an agent's folder: it is the team's again, and nothing becomes new by that.
+        later = place == Status.WAITING_ON_US.value != ticket.status.value
+        meant = (Command(Verb.ASSIGN, "nobody"), *((Command(Verb.STATUS, place),) if later else ()))
     elif place == ticket.status.value:
-        # Out of an agent's folder into that of its status: it is the team's again.
-        held = policy.agent_for(ticket.assignee) is not None and ticket.status in _OUR_TURN and not asleep
-        meant = (Command(Verb.ASSIGN, "nobody"),) if held else ()
+        meant = ()
     elif place in {status.value for status in Status if status is not Status.NEW}:
         meant = (Command(Verb.STATUS, place),)
     else:

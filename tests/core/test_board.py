@@ -131,6 +131,11 @@ OFF = Command(Verb.SNOOZE, "off")
             (given_to(ANNA.address), Command(Verb.STATUS, "waiting_on_us")),
         ),
         (ticket(assignee=ANNA.address), "new", (given_to("nobody"),)),
+        (
+            ticket(assignee=ANNA.address),
+            "waiting_on_us",
+            (given_to("nobody"), Command(Verb.STATUS, "waiting_on_us")),
+        ),
         (ticket(), "snoozed", (Command(Verb.SNOOZE, "2026-03-03"),)),
         (ticket(snoozed=NOW), "closed", (Command(Verb.STATUS, "closed"), OFF)),
         (ticket(assignee=ANNA.address, snoozed=NOW), ANNA.address, (OFF,)),
@@ -146,6 +151,13 @@ def test_what_a_move_means(before: Ticket, place: str, meant: tuple[Command, ...
     after = decision.change.applied_to(before)
     asleep = decision.change.snooze.until if decision.change.snooze else before.snoozed_until
     assert board.place_of(after.status, after.assignee, POLICY, snoozed=asleep is not None) == place
+
+
+def test_nothing_becomes_new_when_the_team_has_it_again() -> None:
+    """Out of an agent's folder to `New`: it is nobody's, and goes on waiting for us."""
+    decision = board.decide(ticket(Status.WAITING_ON_US, assignee=ANNA.address), "new", POLICY, NOW)
+    assert decision is not None
+    assert (decision.change.assignee, decision.change.status) == ("", None)
 
 
 @pytest.mark.parametrize(
