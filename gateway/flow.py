@@ -108,9 +108,9 @@ class Desk:
         order = commands.read(message.reply_text, self.policy.languages, statuses.words(self.policy))
         if also is not None:
             order, kind = commands.joined(order, also), LET_GO
-        wanted = order.argument(Verb.FROM)
+        wanted, content = order.argument(Verb.FROM), same_mail.content_hash(raw, message, envelope.source)
         forwarded, inner = forward.inside(raw, message, wanted, self.policy) if wanted else (None, b"")
-        return Read(message, envelope, kind, keys, same_mail.content_hash(raw, message), order, forwarded, inner)
+        return Read(message, envelope, kind, keys, content, order, forwarded, inner)
 
     def handle(self, tx: Tx, journal_id: int, read: Read, now: datetime) -> Decision | None:
         """Everything that follows from one mail, in the transaction of `tx`. None: somebody else has it."""

@@ -7,6 +7,7 @@ flow, by the same rules. Sent twice it is the same mail. Whatever goes wrong, th
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import re
 from dataclasses import dataclass
@@ -50,6 +51,7 @@ class _Letter:
     text: str
     once: str
     """Names this one page: the same form sent again is the same mail."""
+    solved: bool = False
 
 
 def reply_form(request: PageRequest, number: int, text: str = "", error: str = "") -> views.WriteForm:
@@ -79,8 +81,10 @@ async def reply(request: PageRequest) -> Response:
     if error:
         view = pages.view_of_ticket(request, found, entries, reply=reply_form(request, number, text, error))
         return await request.page(view, status)
+    subject = f"Re: {plain_subject(found, portal.desk.policy)} [{request.reference(found)}]"
+    letter = _Letter(subject, text, _once(request), solved)
     if found.status is Status.CLOSED or found.merged_into:
-        if await _decided(request, _id(request, found, _once(request))):
+        if await _decided(request, _id(request, found, letter)):
             # The same form once more: it closed the ticket itself.
             return request.go(f"/tickets/{number}?added=1")
         raise Refusal(409, _closed(request, number, text))
@@ -88,8 +92,7 @@ async def reply(request: PageRequest) -> Response:
         await portal.database.write(lambda tx: acts.close_on_page(portal.desk, tx, number, request.now))
         portal.wake()
         return request.go(f"/tickets/{number}?added=1")
-    subject = f"Re: {plain_subject(found, portal.desk.policy)} [{request.reference(found)}]"
-    number = await _send(request, found, _Letter(subject, text, _once(request)), solved=solved) or number
+    number = await _send(request, found, letter) or number
     return request.go(f"/tickets/{number}?added=1")
 
 
@@ -127,18 +130,22 @@ async def new(request: PageRequest) -> Response:
     if about:
         subject = f"Re: {subject or about.subject} [{request.reference(about)}]"
     number = await _send(request, about, _Letter(subject, text, _once(request)))
+    if about and about.merged_into:
+        number = about.number
     return request.go(f"/tickets/{number}?added=1" if number else "/tickets?added=1")
 
 
 async def _about(request: PageRequest) -> Ticket | None:
-    """The closed ticket the visitor goes on with. Refusal where the site has no form for new requests."""
+    """The closed ticket the visitor goes on with; what was written about it is for it, also when it is open by then.
+    Refusal where the site has no form for new requests."""
     if not request.portal.settings.portal.allow_requests:
         raise Refusal(404)
     given = request.http.query_params.get("about", "")
     if not re.fullmatch(r"[1-9]\d{0,8}", given, re.ASCII):
         return None
     found = await request.portal.database.read(lambda tx: pages.own(tx, pages.customer(request), int(given)))
-    return found if found.status is Status.CLOSED and not found.merged_into else None
+    sent = request.http.method == "POST"
+    return found if sent or (found.status is Status.CLOSED and not found.merged_into) else None
 
 
 def _new_page(
@@ -175,24 +182,29 @@ def _once(request: PageRequest) -> str:
     return given if _ONCE.fullmatch(given) else new_token()
 
 
-def _id(request: PageRequest, about: Ticket | None, once: str) -> str:
-    """Message-ID of what this page sends: nobody can foresee another visitor's."""
-    policy = request.portal.desk.policy
-    mark = token.fingerprint(policy.keys, f"portal\0{pages.customer(request).key}\0{once}")
+def _id(request: PageRequest, about: Ticket | None, letter: _Letter) -> str:
+    """Message-ID of what this page sends: nobody can foresee another visitor's. The same form is the same mail; with
+    other words, after the button that leads back, it is another."""
+    policy, subject = request.portal.desk.policy, request.fields.get("subject", "")
+    said = hashlib.sha256(f"{subject}\0{letter.text}\0{letter.solved}".encode())
+    for sent in request.files:
+        said.update(f"\0{sent.name}\0{len(sent.data)}\0".encode() + sent.data)
+    value = f"portal\0{pages.customer(request).key}\0{letter.once}\0{said.hexdigest()}"
+    mark = token.fingerprint(policy.keys, value)
     return f"portal.{mark}@{mailbox_of(about, policy).domain}"
 
 
-async def _send(request: PageRequest, about: Ticket | None, letter: _Letter, *, solved: bool = False) -> int | None:
+async def _send(request: PageRequest, about: Ticket | None, letter: _Letter) -> int | None:
     """Write the mail into the journal, and wait a moment for its ticket; None where that takes longer."""
     portal, contact = request.portal, pages.customer(request)
     box = mailbox_of(about, portal.desk.policy)
     to, text = box.address, letter.text
     if about and box.reply_address:
-        mark = token.address_token(portal.desk.policy.keys, "c" if solved else "t", about.named)
+        mark = token.address_token(portal.desk.policy.keys, "c" if letter.solved else "t", about.named)
         to = box.reply_address.replace("{token}", mark)
-    elif solved:
+    elif letter.solved:
         text = f"#close\n\n{text}"
-    id = _id(request, about, letter.once)
+    id = _id(request, about, letter)
     data = wire.letter(
         author=contact.as_address,
         to=Address(box.address, box.name),

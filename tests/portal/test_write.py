@@ -84,6 +84,38 @@ async def test_a_closed_ticket_is_gone_on_with(writing: Site) -> None:
     assert (await site.database.read(lambda tx: tx.reads.get(number))).status is Status.WAITING_ON_US
 
 
+async def test_a_form_that_is_sent_twice_is_one_mail(writing: Site) -> None:
+    """However late the second comes, and though the first opened the ticket again; with other words it is another."""
+    site = writing
+    number = await site.mail(ERIKA, "Printer")
+    await site.answer(number, "#close\nDone.")
+    browser = await site.customer(ERIKA)
+    for path, words in ((f"/new?about={number}", "It burns again."), (f"/tickets/{number}", "And smokes.")):
+        form = await browser.get(path)
+        fields = {"mark": form.field("mark"), "once": form.field("once"), "text": words}
+        for text in (words, words, f"{words} Really."):
+            page = await browser.post(path, {**fields, "text": text})
+            assert page.location == f"/tickets/{number}?added=1"
+            site.clock.forward(seconds=5)
+    said = await site.database.read(lambda tx: tx.reads.entries(number, [EntryKind.CORRESPONDENCE]))
+    written = ["It burns again.", "It burns again. Really.", "And smokes.", "And smokes. Really."]
+    assert [e.body_text for e in said[-4:]] == written
+    assert len(said) == 6
+
+
+async def test_words_about_a_ticket_that_was_reopened_meanwhile_are_for_it(writing: Site) -> None:
+    """They make no request of their own."""
+    site = writing
+    number = await site.mail(ERIKA, "Printer")
+    await site.answer(number, "#close\nDone.")
+    browser = await site.customer(ERIKA)
+    path = f"/new?about={number}"
+    form = await browser.get(path)
+    await site.answer(number, "#reopen")
+    page = await browser.post(path, {"mark": form.field("mark"), "once": form.field("once"), "text": "It burns again."})
+    assert page.location == f"/tickets/{number}?added=1"
+
+
 async def test_a_ticket_closed_too_long_is_followed_by_another(open_site: Opened) -> None:
     """Linked, as with a mail."""
     site = await open_site(portal={"allow_requests": True}, lifecycle={"reopen_window_days": 5})
