@@ -46,17 +46,18 @@ class Shown:
 class Originals:
     def __init__(self) -> None:
         self._slots = asyncio.Semaphore(AT_ONCE)
-        self._kept: OrderedDict[int, Shown] = OrderedDict()
+        self._kept: OrderedDict[tuple[int, int], Shown] = OrderedDict()
+        """By ticket and entry: it leads to pictures of that ticket."""
 
-    def kept(self, entry: int) -> Shown | None:
-        return self._kept.get(entry)
+    def kept(self, page: tuple[int, int]) -> Shown | None:
+        return self._kept.get(page)
 
-    async def show(self, entry: int, raw: bytes, cids: Mapping[str, str], policy: Policy) -> Shown:
+    async def show(self, page: tuple[int, int], raw: bytes, cids: Mapping[str, str], policy: Policy) -> Shown:
         """`cids` maps Content-IDs of the mail's pictures to their paths on the portal."""
         async with self._slots:
             shown = await asyncio.to_thread(_show, raw, cids, policy)
         if len(shown.html or "") <= KEPT_LENGTH:
-            self._kept[entry] = shown
+            self._kept[page] = shown
             while len(self._kept) > KEPT:
                 self._kept.popitem(last=False)
         return shown

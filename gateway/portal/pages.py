@@ -132,13 +132,14 @@ async def message(request: PageRequest) -> Response:
     """One message as it was sent."""
     found, entry = await _entry(request)
     portal = request.portal
-    shown = portal.originals.kept(entry.id)
+    page = (found.number, entry.id)
+    shown = portal.originals.kept(page)
     if shown is None and _has_original(entry):
         raw = await portal.database.read(lambda tx: tx.outbox.file(entry.sha256))
         if raw is not None:
             files = enumerate(entry.attachments, 1)
-            cids = {a.content_id: _file_path(request, entry, n) for n, a in files if a.content_id}
-            shown = await portal.originals.show(entry.id, raw, cids, portal.desk.policy)
+            cids = {a.content_id: _file_path(request, found, entry, n) for n, a in files if a.content_id}
+            shown = await portal.originals.show(page, raw, cids, portal.desk.policy)
     if shown is not None and shown.author.key != entry.author.key:
         # What an agent forwarded for the customer is the agent's mail, with more in it than the customer's text.
         shown = None
@@ -319,7 +320,7 @@ def _message(request: PageRequest, found: Ticket, entry: Entry, text: str, seen:
     pictures: list[views.ListedFile] = []
     for index, a in enumerate(entry.attachments, 1):
         kind = original.type_name(a.content_type, a.filename)
-        shown = views.ListedFile(_file_path(request, entry, index), a.filename, kind, a.size, a.note)
+        shown = views.ListedFile(_file_path(request, found, entry, index), a.filename, kind, a.size, a.note)
         if a.sha256 in seen or a.note == "signature":
             pictures.append(shown)
         elif a.content_type.lower() in original.SHOWN_IN_PLACE and not a.note and a.size <= PHOTO_BYTES:
@@ -354,5 +355,6 @@ def _author(request: PageRequest, found: Ticket, entry: Entry) -> str:
     return entry.author.shown
 
 
-def _file_path(request: PageRequest, entry: Entry, index: int) -> str:
-    return request.href(f"/tickets/{entry.ticket}/files/{entry.id}/{index}")
+def _file_path(request: PageRequest, found: Ticket, entry: Entry, index: int) -> str:
+    """By the visitor's own number: what a merge made part of somebody else's ticket is still read as theirs."""
+    return request.href(f"/tickets/{found.number}/files/{entry.id}/{index}")

@@ -300,6 +300,33 @@ async def test_a_merged_ticket_shows_the_own_side(open_site: Opened) -> None:
     assert await site.database.write(lambda tx: acts.close_by_link(site.desk, tx, theirs, at))
 
 
+async def test_files_are_fetched_wherever_their_message_went(site: Site) -> None:
+    """Merged with somebody else's, and split off: those on the page, and the pictures within a message."""
+    theirs = await site.mail(MAX, "Pump of Max")
+    html = '<p>The valve <img src="cid:dot" alt="leaks"></p>'
+    files = (("valve.pdf", "application/pdf", b"%PDF"),)
+    number = await site.mail(ERIKA, "Pump", html=html, inline=(("dot", "image/png", PNG),), files=files)
+    browser = await site.customer(ERIKA)
+
+    async def fetched(number: int) -> list[int]:
+        page = await browser.get(f"/tickets/{number}")
+        message = await browser.get(next(h for h in page.hrefs if "/entries/" in h))
+        paths = re.findall(r'"(/tickets/\d+/files/[\d/]+)"', page.html + message.html)
+        return [(await browser.get(path)).status for path in paths]
+
+    seen = await fetched(number)
+    assert set(seen) == {200}
+    await site.answer(number, f"#merge {theirs}")
+    await site.answer(number, "#send")
+    assert (await site.database.read(lambda tx: tx.reads.current(number))).number == theirs
+    assert await fetched(number) == seen
+    await site.answer(number, "#undo")
+    await site.reply(ERIKA, number, "Another", html=html, inline=(("dot", "image/png", PNG),), files=files)
+    assert set(await fetched(number)) == {200}
+    await site.answer(number, "#split")
+    assert await fetched(number + 1) == seen
+
+
 async def test_what_was_for_the_requester_alone_is_not_for_the_next_one(site: Site) -> None:
     """Neither the page, nor its search, nor a later mail shows it to whoever is named as requester afterwards."""
     await site.mail(MAX, "Something else")
