@@ -194,10 +194,18 @@ def conversation(request: PageRequest, tx: Tx, number: int, limit: int) -> tuple
     """The visitor's ticket and what was said on it, oldest first; with a limit the newest of it."""
     contact = customer(request)
     found, target = own(tx, contact, number), tx.reads.current(number)
-    entries = tx.reads.entries(target.number, [EntryKind.CORRESPONDENCE], 0 if sides.is_shared(target) else limit)
-    shown = [e for e in _readable(target, number, contact, entries) if _visible(request, e)]
+
+    def read(limit: int) -> tuple[list[Entry], bool]:
+        """Whether some were left out because they are not the visitor's to read."""
+        entries = tx.reads.entries(target.number, [EntryKind.CORRESPONDENCE], limit)
+        shown = [e for e in _readable(target, number, contact, entries) if _visible(request, e)]
+        return shown, len(shown) < len(entries)
+
+    shown, left_out = read(limit)
+    if left_out and limit:
+        shown = read(0)[0][-limit:]
     if sides.is_shared(target):
-        found, shown = sides.of_reader(target, found, contact.key), shown[-limit:]
+        found = sides.of_reader(target, found, contact.key)
     return found, shown
 
 

@@ -230,6 +230,19 @@ async def test_old_messages_are_one_click_away(site: Site) -> None:
     assert page.html.count("<article") == 52
 
 
+async def test_old_messages_are_offered_though_a_newer_one_is_not_shown(site: Site) -> None:
+    """What was for the former requester alone counts for nothing in what the next one is shown."""
+    await site.mail(MAX, "Something else")
+    number = await site.mail(ERIKA, "Contract")
+    for n in range(52):
+        await site.reply(ERIKA, number, f"word-{n}.")
+    await site.answer(number, "#only\n\nYour code is 4711.")
+    await site.answer(number, f"#requester {MAX}\n\nWe go on with you.")
+    page = await (await site.customer(MAX)).get(f"/tickets/{number}")
+    assert page.html.count("<article") == 50
+    assert "?all=1" in page.hrefs
+
+
 async def test_originals_deleted_by_retention_are_said_to_be_gone(site: Site) -> None:
     """A file answers 410 with a friendly page; the message shows its stored text."""
     number = await site.mail(ERIKA, "Old", files=(("a.pdf", "application/pdf", PDF),))
