@@ -134,6 +134,7 @@ def _over(request: PageRequest) -> Refusal:
                 "mails."
             ),
             (request.to_tickets,),
+            kept=request.written,
         ),
     )
 

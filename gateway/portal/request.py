@@ -251,6 +251,7 @@ class PageRequest:
                     "Please write to us again: we are glad to help."
                 ),
                 (self.to_tickets,),
+                kept=self.written,
             ),
         )
 
@@ -295,28 +296,40 @@ class PageRequest:
     @property
     def _back(self) -> str:
         """A query that leads back to this page, if it is one with tickets."""
+        return self._on if self.http.method == "GET" else ""
+
+    @property
+    def _here(self) -> str:
         url = self.http.url
-        here = url.path + (f"?{url.query}" if url.query else "")
-        return f"?next={quote(here, safe='')}" if self.http.method == "GET" and _NEXT.fullmatch(here) else ""
+        return url.path + (f"?{url.query}" if url.query else "")
+
+    @property
+    def _on(self) -> str:
+        return f"?next={quote(self._here, safe='')}" if _NEXT.fullmatch(self._here) else ""
+
+    @property
+    def written(self) -> str:
+        """Words that came with the form: whatever goes wrong, they are given back."""
+        return self.fields.get("text", "") or self.fields.get("comment", "")
 
     def go(self, path: str) -> Response:
         return RedirectResponse(self.href(path), 303)
 
     async def ask_to_sign_in(self) -> Response:
         """Through the sign-in and back to this page. What somebody wrote is shown, so that it is not lost."""
-        url, words, written = self.http.url, self.words, self.fields.get("text", "")
-        if written:
-            link = self.to(words.gettext("Sign in"), f"/sign-in?next={quote(url.path, safe='')}")
+        words, sign_in = self.words, f"/sign-in{self._on}"
+        if self.written:
+            link = self.to(words.gettext("Sign in"), sign_in)
             return await self.page(
                 views.NoticePage(
-                    words.gettext("Sign in"), words.gettext("Please sign in to see this page."), (link,), kept=written
+                    words.gettext("Sign in"),
+                    words.gettext("Please sign in to see this page."),
+                    (link,),
+                    kept=self.written,
                 ),
                 401,
             )
-        if self.http.method == "POST":
-            return self.go("/sign-in")
-        target = url.path + (f"?{url.query}" if url.query else "")
-        return self.go(f"/sign-in?next={quote(target, safe='')}" if _NEXT.fullmatch(target) else "/sign-in")
+        return self.go(sign_in)
 
     async def away(self, error: StorageUnavailable) -> Response:
         """The database is away: nothing was taken, and what was written is given back."""
@@ -325,7 +338,7 @@ class PageRequest:
         if self.http.method == "POST" and not self.fields:
             with contextlib.suppress(Refusal):
                 await self.read_form(takes_files=True)
-        page = replace(self._fault(503), kept=self.fields.get("text", ""))
+        page = replace(self._fault(503), kept=self.written)
         return await self.refuse(Refusal(503, page, Retry_After="30"))
 
     async def refuse(self, refusal: Refusal) -> Response:
@@ -337,10 +350,9 @@ class PageRequest:
         words = self.words
         name = "not_yours" if status == 404 and self.contact else _fault_name(status)
         title, text = (words.gettext(sentence) for sentence in _FAULTS[name])
-        path = self.http.url.path
-        if name == "forged" and self.http.method == "POST" and path != _WITHOUT_FORM:
-            link = self.to(words.gettext("Open the page again"), path)
-            return views.NoticePage(title, text, (link,), kept=self.fields.get("text", ""))
+        if name == "forged" and self.http.method == "POST" and self.http.url.path != _WITHOUT_FORM:
+            link = self.to(words.gettext("Open the page again"), self._here)
+            return views.NoticePage(title, text, (link,), kept=self.written)
         return views.NoticePage(title, text, (self.to(words.gettext("Go to the start page"), "/"),))
 
     def finish(self, response: Response) -> Response:

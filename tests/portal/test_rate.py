@@ -57,6 +57,19 @@ async def test_looking_changes_nothing(site: Site) -> None:
     assert (await answer(site, number)).value is None
 
 
+async def test_a_comment_that_is_not_taken_is_given_back(site: Site) -> None:
+    """The page was open too long, or the time is over: the words can be copied."""
+    _, path = await asked(site)
+    browser = site.browser()
+    mark = (await browser.get(f"{path}/4")).field("mark")
+    said = {"value": "4", "comment": "It took <too> long."}
+    for given in ("none of ours", mark):
+        page = await browser.post(f"{path}/4", {"mark": given, **said})
+        assert page.status in (403, 410)
+        assert "It took &lt;too&gt; long.</textarea>" in page.html
+        site.clock.forward(days=60)
+
+
 async def test_an_answer_is_kept_and_can_be_changed(site: Site) -> None:
     """With its comment; a bad one reaches the lead, once."""
     number, path = await asked(site)

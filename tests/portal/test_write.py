@@ -202,6 +202,22 @@ async def test_a_session_that_ended_costs_no_word(writing: Site) -> None:
     assert "/sign-in?next=%2Fnew" in page.hrefs
 
 
+async def test_a_way_back_to_a_form_keeps_what_it_is_about(writing: Site) -> None:
+    """From the sign-in, and where the form is not taken: what is written then is for that ticket."""
+    site = writing
+    number = await site.mail(ERIKA, "Printer")
+    await site.answer(number, "#close\nDone.")
+    browser = await site.customer(ERIKA)
+    path = f"/new?about={number}"
+    page = await browser.post(path, {"mark": "none of ours", "text": "It burns again."})
+    assert (page.status, path in page.hrefs) == (403, True)
+    await browser.get("/new")
+    site.clock.forward(hours=13)
+    assert f"/sign-in?next=%2Fnew%3Fabout%3D{number}" in (await browser.upload(path, {"text": "It burns."})).hrefs
+    page = await browser.upload(path, {"text": ""}, (("a.png", "image/png", PNG),))
+    assert page.location == f"/sign-in?next=%2Fnew%3Fabout%3D{number}"
+
+
 async def test_nobody_floods_from_a_page(writing: Site) -> None:
     """Thirty an hour; the text of the next is given back."""
     site = writing
