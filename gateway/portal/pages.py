@@ -104,6 +104,8 @@ async def tickets(request: PageRequest) -> Response:
 def _notice(request: PageRequest) -> str:
     query, words = request.http.query_params, request.words
     if query.get("added") == "1":
+        return words.gettext("Your message has been added.")
+    if query.get("arrived") == "1":
         return words.gettext("Your message has arrived. It will appear here in a moment.")
     return words.gettext("Welcome. Your password is saved.") if query.get("welcome") == "1" else ""
 
@@ -122,9 +124,8 @@ async def ticket(request: PageRequest) -> Response:
     if found.number != number:
         return request.go(f"/tickets/{found.number}")
     more = not everything and len(entries) > MESSAGES
-    notice = request.words.gettext("Your message has been added.") if query.get("added") == "1" else ""
     return await request.page(
-        view_of_ticket(request, found, entries[1:] if more else entries, more=more, notice=notice)
+        view_of_ticket(request, found, entries[1:] if more else entries, more=more, notice=_notice(request))
     )
 
 

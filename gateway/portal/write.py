@@ -91,9 +91,9 @@ async def reply(request: PageRequest) -> Response:
     if not text and not request.files:
         await portal.database.write(lambda tx: acts.close_on_page(portal.desk, tx, number, request.now))
         portal.wake()
-        return request.go(f"/tickets/{number}?added=1")
-    number = await _send(request, found, letter) or number
-    return request.go(f"/tickets/{number}?added=1")
+        return request.go(f"/tickets/{number}")
+    decided = await _send(request, found, letter)
+    return request.go(f"/tickets/{decided}?added=1" if decided else f"/tickets/{number}?arrived=1")
 
 
 def _closed(request: PageRequest, number: int, text: str) -> views.NoticePage:
@@ -132,7 +132,7 @@ async def new(request: PageRequest) -> Response:
     number = await _send(request, about, _Letter(subject, text, _once(request)))
     if about and about.merged_into:
         number = about.number
-    return request.go(f"/tickets/{number}?added=1" if number else "/tickets?added=1")
+    return request.go(f"/tickets/{number}?added=1" if number else "/tickets?arrived=1")
 
 
 async def _about(request: PageRequest) -> Ticket | None:

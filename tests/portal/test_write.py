@@ -69,6 +69,21 @@ async def test_a_reply_takes_files_and_may_close(writing: Site) -> None:
     assert [a.filename for a in said[-1].attachments] == ["a.png"]
 
 
+async def test_a_page_says_of_a_message_what_is_true(writing: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tick adds none; one that is not decided about yet has arrived and is not there."""
+    site = writing
+    number, other = await site.mail(ERIKA, "Printer"), await site.mail(ERIKA, "Scanner")
+    browser = await site.customer(ERIKA)
+    page = await browser.follow(await browser.upload(f"/tickets/{number}", {"solved": "yes"}))
+    assert "Your message" not in page.text
+    assert "Closed" in page.text
+    monkeypatch.setattr("gateway.portal.write.LOOKS", 0)
+    for path, at in ((f"/tickets/{other}", f"/tickets/{other}"), ("/new", "/tickets")):
+        page = await browser.follow(await browser.upload(path, {"text": "It burns."}))
+        assert page.path == at
+        assert "Your message has arrived." in page.text
+
+
 async def test_a_closed_ticket_is_gone_on_with(writing: Site) -> None:
     """On the page for it: as a mail would, it opens the ticket again."""
     site = writing
