@@ -227,6 +227,28 @@ async def test_the_narrowest_phone_shows_everything(chromium: Chromium, story: t
     await context.close()
 
 
+async def test_long_names_break_and_each_line_begins_at_its_side(chromium: Chromium, open_site: Opened) -> None:
+    """Of files, authors and an imprint, on a phone; a line of English below one of Arabic is read from the left."""
+    site = await open_site(brand={"imprint": "https://example.com/" + "imprint" * 9})
+    files = ((f"{'Abrechnung' * 8}.pdf", "application/pdf", b"%PDF"),)
+    number = await site.mail(ERIKA, "Names", "مرحبا\nIt burns.", name="Erika" * 12, files=files)
+    cookies = (await site.customer(ERIKA)).cookies
+    base = f"http://127.0.0.1:{site.port}"
+    context = await chromium.new_context(viewport=ViewportSize(width=320, height=600))
+    await context.add_cookies([{"name": "replydesk-session", "value": cookies["replydesk-session"], "url": base}])
+    page = await context.new_page()
+    await page.goto(f"{base}/tickets/{number}")
+    assert await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
+    line = (
+        "(() => { const t = document.querySelector('.message .text').firstChild, r = document.createRange();"
+        "const at = t.data.indexOf('It burns'); r.setStart(t, at); r.setEnd(t, at + 9);"
+        "return r.getBoundingClientRect().left - t.parentElement.getBoundingClientRect().left })()"
+    )
+    assert await page.evaluate(line) < 2
+    await shoot(page, "long-names-320")
+    await context.close()
+
+
 async def test_a_first_screen_shows_what_one_came_for_and_paper_what_can_be_read(
     chromium: Chromium, story: tuple[Site, dict[str, str]]
 ) -> None:
