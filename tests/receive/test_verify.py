@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import subprocess
 import time
 from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import dkim
@@ -118,6 +121,22 @@ async def test_a_signature_that_lets_anybody_add_text_proves_nothing(key: tuple[
     zones = Dns(**{"s._domainkey.agents.test__TXT": key[1]})
     said, proof, no = await verdict(zones, mail + MAIL + b"And pay this bill.\r\n", remote=STRANGER)
     assert (said["dkim"], said["dmarc"], proof, no) == ("policy", "temperror", "", False)
+
+
+async def test_a_signature_that_leaves_out_who_wrote_proves_nothing(key: tuple[str, str], tmp_path: Path) -> None:
+    """RFC 6376 6.1.1: a signature without From in it is to be ignored, for anybody may have written another name."""
+    body = base64.b64encode(hashlib.sha256(b"Words of Anna\r\n").digest()).decode()
+    (tmp_path / "key").write_text(key[0])
+    for fields, want in ((("from", "subject"), "pass"), (("subject",), "permerror")):
+        field = f"v=1; a=rsa-sha256; c=relaxed/relaxed; d=agents.test; s=s; h={':'.join(fields)}; bh={body}; b="
+        lines = {"from": "from:Anna <anna@agents.test>", "subject": "subject:Hello"}
+        words = "\r\n".join([*(lines[name] for name in fields), f"dkim-signature:{field}"])
+        command = ["openssl", "dgst", "-sha256", "-sign", tmp_path / "key"]
+        sign = subprocess.run(command, input=words.encode(), check=True, capture_output=True).stdout
+        mail = f"DKIM-Signature: {field}{base64.b64encode(sign).decode()}\r\n".encode() + MAIL
+        zones = Dns(**{"s._domainkey.agents.test__TXT": key[1]})
+        said, proof, _ = await verdict(zones, mail, remote=STRANGER)
+        assert (said["dkim"], proof) == (want, "dmarc" if want == "pass" else "")
 
 
 @pytest.mark.parametrize("silent", ["agents.test TXT", "_dmarc.agents.test TXT", "s._domainkey.agents.test TXT"])

@@ -265,6 +265,9 @@ def _signature(asked: SenderFacts, number: int, head: bytes, body: bytes) -> tup
         if b"l" in tags:
             # Anybody may have written more behind what was signed.
             return domain, "policy"
+        if b"from" not in (name.strip().lower() for name in tags[b"h"].split(b":")):
+            # Anybody may have written another name (RFC 6376 6.1.1); the library looks only when it signs.
+            return domain, "permerror"
         verifier.body = _relaxed(body) if tags.get(b"c", b"").strip().endswith(b"/relaxed") else body
         assert prepared
         signature, fields, all_signatures = prepared
