@@ -262,8 +262,8 @@ def _signature(asked: SenderFacts, number: int, head: bytes, body: bytes) -> tup
         prepared = verifier.verify_headerprep(number)
         tags = verifier.signature_fields
         domain = ascii_domain(tags[b"d"].decode("ascii"))
-        if b"l" in tags:
-            # Anybody may have written more behind what was signed.
+        if b"l" in tags or tags[b"a"].lower().endswith(b"sha1"):
+            # Anybody may have written more behind what was signed, or something else instead (RFC 8301).
             return domain, "policy"
         if b"from" not in (name.strip().lower() for name in tags[b"h"].split(b":")):
             # Anybody may have written another name (RFC 6376 6.1.1); the library looks only when it signs.
