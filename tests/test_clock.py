@@ -457,6 +457,24 @@ async def test_what_is_put_aside_waits_with_it(sqlite_url: str, policy: Policy, 
         assert [m[0][:5] for m in await mails(one, "agent_notice")][-1] == "03-23"
 
 
+async def test_days_begin_anew_where_an_agent_takes_it_up_again(
+    sqlite_url: str, policy: Policy, tmp_path: Path
+) -> None:
+    """With `#snooze off`: the reminder would have been due long before."""
+    clock = Clock(START)
+    policy = replace(policy, remind_after_days=3, close_after_days=7)
+    async with site(sqlite_url, policy, clock, tmp_path) as one:
+        number = await write_in(one, "put aside")
+        await order(one, number, "Done. We call you.", Command(Verb.SOLVED), Command(Verb.SNOOZE, "20d call"))
+        clock.forward(days=10)
+        await order(one, number, "", Command(Verb.SNOOZE, "off"))
+        await look(one)
+        assert [m[1] for m in await mails(one, *CLOCKED)] == ["close_confirmation"]
+        clock.forward(days=4)
+        await look(one)
+        assert [m[1] for m in await mails(one, *CLOCKED)] == ["close_confirmation", "solved_reminder"]
+
+
 @pytest.mark.parametrize("at", ["before", "after"])
 async def test_a_crash_inside_a_transaction(
     database_url: str, policy: Policy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: str

@@ -326,7 +326,7 @@ def _ordered(by: OrderContext, order: Order) -> tuple[Change, tuple[str, ...]]:
         change = replace(change, language=order.argument(Verb.LANGUAGE))
         events.append(code("language_set", order.argument(Verb.LANGUAGE)))
     if order.has(Verb.SNOOZE):
-        change = replace(change, snooze=_parked(by, order))
+        change = parking.put(change, _parked(by, order), by.ticket)
         events += parking.event(change.snooze or AWAKE, by.name, by.policy.hours)
     if order.has(Verb.TAG) or order.has(Verb.UNTAG):
         change = replace(change, tags=tags.changed(by.ticket, order.argument(Verb.TAG), order.argument(Verb.UNTAG)))

@@ -60,19 +60,24 @@ def on_board(until: datetime, hours: Hours) -> str:
     return code("snoozed_on_board", f"{until.astimezone(hours.zone):%Y-%m-%d %H:%M}")
 
 
+def put(change: Change, snooze: Snooze | None, ticket: Ticket) -> Change:
+    """The change, and that the ticket is put aside or comes back. Then the days until the customer is reminded begin
+    anew: whoever put it aside acts first."""
+    waits = ticket.status in (Status.WAITING_ON_CONTACT, Status.SOLVED)
+    if snooze == AWAKE and ticket.snoozed_until and waits and change.status is None:
+        change = replace(change, status=ticket.status, sub_status=ticket.sub_status)
+    return replace(change, snooze=snooze)
+
+
 def due(ticket: Ticket, policy: Policy, now: datetime) -> Decision | None:
     """It comes back to whoever put it aside."""
     if ticket.snoozed_until is None or now < ticket.snoozed_until:
         return None
-    change = Change(snooze=AWAKE)
-    if ticket.status in (Status.WAITING_ON_CONTACT, Status.SOLVED):
-        # The days until the customer is reminded begin now: whoever put it aside acts first.
-        change = replace(change, status=ticket.status, sub_status=ticket.sub_status)
     return Decision(
         Reason.CLOCK_WAKES,
         Why(attach="yes: " + sentence(Reason.CLOCK_WAKES), notify="yes: it is time"),
         ticket=ticket.number,
-        change=change,
+        change=put(Change(), AWAKE, ticket),
         events=(code("snooze_over"),),
         notices=audience.tell("snooze_due", policy, ticket, remarks=_why(ticket, policy)),
     )
@@ -98,7 +103,7 @@ def brought_back(decision: Decision, ticket: Ticket, policy: Policy) -> Decision
     back = audience.tell("woken", policy, ticket, remarks=remarks)
     return replace(
         decision,
-        change=replace(decision.change, snooze=AWAKE),
+        change=put(decision.change, AWAKE, ticket),
         events=(*decision.events, code("woken")),
         notices=audience.each_once((*told, *back)),
     )
