@@ -183,6 +183,14 @@ def test_every_place_named_for_contributors_exists(page: str) -> None:
     assert [place for place in [*places, *links] if not (ROOT / place).exists()] == []
 
 
+def test_every_table_named_for_contributors_is_where_the_page_says() -> None:
+    """`a line of TABLE in a file`: it is defined there, also after somebody moved it."""
+    page = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    named = re.findall(r"of (_?[A-Z]+) in `(\S+\.py)`", page)
+    assert len(named) > 4
+    assert [(table, file) for table, file in named if f"\n{table}: " not in (ROOT / file).read_text("utf-8")] == []
+
+
 def test_the_picture_of_the_house_shows_every_folder() -> None:
     """A new folder of the gateway gets its line."""
     picture = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
