@@ -182,7 +182,7 @@ class TicketReads:
         if not ticket.merged_into:
             return ticket
         key, target = ticket.requester.key, self.current(ticket.number)
-        return sides.of_reader(target, ticket, key) if target.knows(key) else ticket
+        return sides.of_reader(target, ticket) if target.knows(key) else ticket
 
     def _is_apart(self, merged: Ticket) -> bool:
         """It went into somebody else's."""
@@ -374,7 +374,6 @@ def ticket_of(row: Row[Any], people: tuple[Participant, ...], name: str) -> Tick
         warn_at=row.warn_at,
         due_at=row.due_at,
         target=row.target,
-        proposed=row.solved_at is not None,
         spam=bool(row.spam),
         snoozed_until=row.snoozed_until,
         snoozed_by=row.snoozed_by,

@@ -180,7 +180,7 @@ def _as_read(request: NoticeRequest, scene: Scene) -> Scene:
     ids = {e.message_id for e in seen if e.role is not Role.AGENT}
     return replace(
         scene,
-        ticket=sides.of_reader(ticket, scene.faces.get(sides.face(ticket, key), ticket), key),
+        ticket=sides.of_reader(ticket, scene.faces.get(sides.face(ticket, key), ticket)),
         entry=scene.entry if scene.entry and scene.entry.side in sides.sees(ticket, key) else None,
         conversation=seen,
         refers_to=tuple(i for i in scene.refers_to if i in ids),

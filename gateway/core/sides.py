@@ -122,7 +122,7 @@ def after_joining(source: Ticket, into: Ticket, key: str) -> tuple[int, ...]:
     return tuple(dict.fromkeys((*there, *here, -into.number, *own)))
 
 
-def of_reader(ticket: Ticket, own: Ticket, key: str) -> Ticket:
+def of_reader(ticket: Ticket, own: Ticket) -> Ticket:
     """The ticket as this person knows it: `own` is the one of their `face`, with the state of the whole."""
     near = {a.key for a in (ticket.requester, *ticket.participants) if face(ticket, a.key) == own.number}
     return replace(

@@ -89,8 +89,6 @@ class Ticket:
     """Until when it is to be answered."""
     target: str = ""
     """`near` or `missed` once the agents were told."""
-    proposed: bool = False
-    """We said that it is solved before it was closed."""
     spam: bool = False
     snoozed_until: datetime | None = None
     """Put aside until then; None while it is not."""

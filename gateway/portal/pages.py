@@ -206,7 +206,7 @@ def conversation(request: PageRequest, tx: Tx, number: int, limit: int) -> tuple
     if left_out and limit:
         shown = read(0)[0][-limit:]
     if sides.is_shared(target):
-        found = sides.of_reader(target, found, contact.key)
+        found = sides.of_reader(target, found)
     return found, shown
 
 

@@ -80,9 +80,9 @@ def test_who_took_part_in_both_reads_both() -> None:
 
 def test_the_reader_gets_the_own_ticket_with_the_state_of_the_whole() -> None:
     """No person of the other side is on it."""
-    seen = sides.of_reader(replace(BOTH, assignee=ANNA.address), LEES, LEE.key)
+    seen = sides.of_reader(replace(BOTH, assignee=ANNA.address), LEES)
     assert (seen.number, seen.requester, seen.people, seen.status) == (2, LEE, (), BOTH.status)
-    mine = sides.of_reader(BOTH, BOTH, KIM.key)
+    mine = sides.of_reader(BOTH, BOTH)
     assert (mine.requester, mine.people) == (KIM, ())
 
 
