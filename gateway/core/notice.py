@@ -14,7 +14,7 @@ from gateway.mail.message import Address
 
 
 class Notice(StrEnum):
-    """Every mail we can send; each has templates `mail/<language>/<notice>.{txt,html}.j2`."""
+    """Every mail we can send; each has templates `mail/<notice>.{txt,html}.j2`, for all languages."""
 
     REQUEST_RECEIVED = "request_received"
     REGISTRATION = "registration"
