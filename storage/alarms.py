@@ -58,6 +58,11 @@ class Alarms:
         statement = update(ALARM).where(ALARM.c.key == key, ALARM.c.cleared_at.is_(None)).values(cleared_at=now)
         return self._connection.execute(statement).rowcount == 1
 
+    def is_open(self, key: str) -> bool:
+        """Raised, and not over yet."""
+        row = _RAISED.row(self._connection, {"which": key})
+        return row is not None and row.cleared_at is None
+
     def open(self) -> list[Alarm]:
         rows = self._connection.execute(
             select(ALARM.c.key, ALARM.c.text, ALARM.c.raised_at, ALARM.c.cleared_at)

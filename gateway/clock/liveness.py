@@ -57,6 +57,8 @@ class Sources:
         self._known = {name: Source(name, after) for name, after in alarm_after.items()}
         self._heard = dict.fromkeys(alarm_after, clock())
         """When each source last did anything, however it ended."""
+        self._untidy_since: dict[str, datetime] = {}
+        """Sources whose mails are taken and cannot be moved or flagged, as far as this daemon knows."""
 
     @property
     def all(self) -> Iterable[Source]:
@@ -109,23 +111,43 @@ class Sources:
         place = await self._database.write(lambda tx: tx.places.fail(source, cause, now))
         self._note(place)
 
-    async def looked(self, source: str, mails: int) -> None:
+    async def looked(self, source: str, mails: int, trouble: str = "") -> None:
         now = self._heard[source] = self._clock()
+        untidy = False
 
         def look(tx: Tx) -> Place:
+            nonlocal untidy
             before = tx.places.look(source, mails, now)
             if before.alarmed_at is not None:
                 since = before.failing_since or before.alarmed_at
                 text = f"{source} is read again. It had failed since {since:%Y-%m-%d %H:%M} UTC."
                 self._desk.operator.all_clear(tx, _alarm_key(source), text, now)
+            untidy = self._tell_untidy(tx, source, trouble, now)
             return before
 
         before = await self._database.write(look)
+        if untidy:
+            log.error("mails stay in their folder", extra={"source": source, "cause": trouble})
+            self._wake()
         if before.alarmed_at is not None:
             log.warning("source works again", extra={"source": source})
             self._wake()
         mail_at = now if mails else before.mail_at
         self._note(replace(before, looked_at=now, mail_at=mail_at, failing_since=None, alarmed_at=None))
+
+    def _tell_untidy(self, tx: Tx, source: str, trouble: str, now: datetime) -> bool:
+        """Mails are taken, and stay in their folder: no failure, for none waits. True: the operator is told now."""
+        key = f"untidy:{source}"
+        if not trouble:
+            self._untidy_since.pop(source, None)
+            text = f"The mails of {source} that were taken can be moved or flagged again."
+            self._desk.operator.all_clear(tx, key, text, now)
+            return False
+        since, known = self._untidy_since.setdefault(source, now), self._known.get(source)
+        if known is None or now - since < known.alarm_after or tx.alarms.is_open(key):
+            return False
+        text = f"Mails of {source} are taken, but stay in their folder since {since:%Y-%m-%d %H:%M} UTC: {trouble}."
+        return self._desk.operator.alarm(tx, key, text, now)
 
     def _note(self, place: Place) -> None:
         known = self._known.get(place.source)

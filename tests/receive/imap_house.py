@@ -25,6 +25,7 @@ from storage.database import Database
 from storage.folder_progress import Place
 from storage.journal import JournalEntry
 from storage.outbox import OutboxEntry
+from storage.tx import Tx
 from tests.receive.imap_server import PASSWORD, USER, Server
 
 SOURCE = "imap:support@example.com"
@@ -117,8 +118,15 @@ class House:
         return await self.database.read(lambda tx: tx.places.find(source))
 
     async def alarms(self) -> list[OutboxEntry]:
-        rows = await self.database.read(lambda tx: tx.outbox.recent(limit=1000))
-        return [row for row in rows if row.audience == "operator"]
+        """What the operator was sent, newest first."""
+        return await self.database.read(_to_the_operator)
+
+    def alarms_now(self) -> list[OutboxEntry]:
+        return self.database.read_now(_to_the_operator)
+
+
+def _to_the_operator(tx: Tx) -> list[OutboxEntry]:
+    return [row for row in tx.outbox.recent(limit=1000) if row.audience == "operator"]
 
 
 async def until(true: Callable[[], object], seconds: float = 60) -> None:

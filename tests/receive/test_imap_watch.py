@@ -14,9 +14,10 @@ from gateway.core import backoff as backoff_module
 from gateway.core.policy import Policy
 from gateway.receive.imap import watch as watch_module
 from gateway.receive.imap.account import After, Backlog
+from gateway.receive.imap.watch import Watch
 from storage.database import Database
 from tests.conftest import Clock
-from tests.receive.imap_house import House, errand, mail, until
+from tests.receive.imap_house import LARGEST, SOURCE, House, account, errand, mail, until
 from tests.receive.imap_server import PASSWORD, Box, Server
 
 
@@ -164,6 +165,51 @@ async def test_one_alarm_and_one_all_clear(
     told = [r.getMessage() for r in caplog.records if r.name == "replydesk.liveness"]
     assert told == ["source fails", "source works again"]
     assert await house.database.read(lambda tx: tx.alarms.open()) == []
+
+
+async def test_mails_that_cannot_be_moved_are_no_failure(house: House, server: Server, clock: Clock) -> None:
+    """They are taken: the alarm says so, not that mail waits, and the look counts as one that went well."""
+    server.refused = {"UID MOVE", "CREATE"}
+    folder = house.folder(errand())
+    watch = Watch(account(server.port, poll_seconds=0.01, may_idle=False), folder, house.sources, LARGEST)
+    async with house.watching(watch):
+        server.deliver(mail(1))
+        await until(lambda: folder.trouble and server.said.count("NOOP") > 2)
+        clock.forward(minutes=20)
+        await until(lambda: house.alarms_now())
+        clock.forward(hours=5)
+        seen = server.said.count("NOOP")
+        await until(lambda: server.said.count("NOOP") > seen + 2)
+        await house.sources.check()
+        assert house.sources.failing == ()
+        place = await house.place()
+        assert place.failing_since is None
+        assert place.looked_at == clock.now
+        assert place.mail_at is not None
+        (alarm,) = await house.alarms()
+        said = " ".join((await text(house, alarm.id)).split())
+        assert "are taken, but stay in their folder" in said
+        assert "not here" in said
+        assert "New mail waits" not in said
+        server.refused = set()
+        await until(lambda: len(house.alarms_now()) == 2)
+    newest = (await house.alarms())[0]
+    assert "can be moved or flagged again" in " ".join((await text(house, newest.id)).split())
+    assert await house.database.read(lambda tx: tx.alarms.open()) == []
+
+
+async def test_an_alarm_about_mails_that_stay_outlives_a_restart(house: House, clock: Clock, policy: Policy) -> None:
+    """The next daemon does not tell it again, and gives the all-clear."""
+    await house.sources.looked(SOURCE, 1, "full")
+    clock.forward(minutes=20)
+    await house.sources.looked(SOURCE, 0, "full")
+    again = House(house.database, policy, clock)
+    for _ in range(3):
+        clock.forward(hours=2)
+        await again.sources.looked(SOURCE, 0, "full")
+    assert len(await again.alarms()) == 1
+    await again.sources.looked(SOURCE, 0)
+    assert len(await again.alarms()) == 2
 
 
 async def test_a_short_failure_alarms_nobody(house: House, server: Server, clock: Clock) -> None:

@@ -84,9 +84,7 @@ class Watch:
     async def _report(self, mails: int) -> None:
         if self._folder.trouble:
             log.warning("cannot tidy up", extra={"source": self.source, "cause": self._folder.trouble})
-            await self._books.failed(self.source, self._folder.trouble)
-        else:
-            await self._books.looked(self.source, mails)
+        await self._books.looked(self.source, mails, self._folder.trouble)
 
     async def _wait(self, mailbox: ImapMailbox) -> None:
         """Until there may be new mail. Raises `Unreachable` when the connection is lost meanwhile."""
