@@ -79,7 +79,15 @@ class Sources:
         return await self._database.read(lambda tx: tx.places.find(source))
 
     async def opened(self, place: Place) -> None:
-        await self._database.write(lambda tx: tx.places.open(place))
+        now = self._clock()
+
+        def open_(tx: Tx) -> None:
+            """What stayed behind is found again under its new UID, if it is still there."""
+            for row in tx.places.unfetched(place.source):
+                tx.alarms.clear(_unfetched_key(row.source, row.uidvalidity, row.uid), now)
+            tx.places.open(place)
+
+        await self._database.write(open_)
 
     async def reached(self, source: str, uidvalidity: int, uid: int, tidied_uid: int) -> None:
         self._heard[source] = self._clock()
@@ -88,8 +96,16 @@ class Sources:
     async def unfetched(self, source: str) -> list[Unfetched]:
         return await self._database.read(lambda tx: tx.places.unfetched(source))
 
-    async def released(self, source: str, uidvalidity: int, uid: int) -> None:
-        await self._database.write(lambda tx: tx.places.release(source, uidvalidity, uid))
+    async def released(self, source: str, uidvalidity: int, uid: int, outcome: str) -> None:
+        now = self._clock()
+
+        def release(tx: Tx) -> None:
+            tx.places.release(source, uidvalidity, uid)
+            text = f"The mail of {source} that was not taken (UID {uid}) {outcome}."
+            self._desk.operator.all_clear(tx, _unfetched_key(source, uidvalidity, uid), text, now)
+
+        await self._database.write(release)
+        self._wake()
 
     async def missed(self, source: str, uidvalidity: int, uid: int, size: int, cause: str) -> Unfetched:
         """The operator hears of each mail that stays behind, once."""
@@ -99,7 +115,7 @@ class Sources:
             row = tx.places.miss(source, uidvalidity, uid, size, cause, now)
             if row.attempts == 1:
                 text = f"A mail of {source} was not taken and is still in its folder (UID {uid}): {cause}."
-                self._desk.operator.alarm(tx, f"unfetched:{source}:{uidvalidity}:{uid}", text, now)
+                self._desk.operator.alarm(tx, _unfetched_key(source, uidvalidity, uid), text, now)
             return row
 
         row = await self._database.write(miss)
@@ -213,3 +229,7 @@ def _trouble_since(place: Place, heard: datetime, alarm_after: timedelta, now: d
 
 def _alarm_key(source: str) -> str:
     return f"source:{source}"
+
+
+def _unfetched_key(source: str, uidvalidity: int, uid: int) -> str:
+    return f"unfetched:{source}:{uidvalidity}:{uid}"

@@ -423,6 +423,33 @@ async def test_a_mail_over_the_limit_stays_and_stops_nobody(house: House, server
     assert await house.look(server, house.folder(errand(), 4 * LARGEST)) == 1
     assert await house.sources.unfetched("imap:support@example.com") == []
     assert server.inbox.uids == []
+    assert "is taken now" in await told_last(house)
+    assert await house.database.read(lambda tx: tx.alarms.open()) == []
+
+
+async def test_a_mail_that_stayed_and_is_deleted_by_somebody_is_over(house: House, server: Server, time: Clock) -> None:
+    """The operator, who heard of it, hears that it is gone."""
+    server.deliver(mail(1, ("z" * 70 + "\n") * 20_000))
+    folder = house.folder(errand())
+    await house.look(server, folder)
+    server.inbox.mails.clear()
+    time.ahead += timedelta(days=1)
+    await house.look(server, folder)
+    assert "is not in its folder any more" in await told_last(house)
+    assert len(await house.alarms()) == 2
+    assert await house.database.read(lambda tx: tx.alarms.open()) == []
+
+
+async def test_a_rebuilt_folder_ends_what_stayed_under_an_old_uid(house: House, server: Server) -> None:
+    """Quietly: the mail still stays, under another UID, of which the operator hears."""
+    server.deliver(mail(1, ("z" * 70 + "\n") * 20_000))
+    folder = house.folder(errand())
+    await house.look(server, folder)
+    server.inbox.rebuild()
+    await house.look(server, folder)
+    (alarm,) = await house.database.read(lambda tx: tx.alarms.open())
+    assert "UID 100" in alarm.text
+    assert len(await house.alarms()) == 2
 
 
 async def test_a_mail_the_server_does_not_give_out_stays_and_stops_nobody(
@@ -525,3 +552,10 @@ async def test_the_same_on_postgresql(postgresql_url: str, tmp_path: Path, polic
         assert await house.sources.unfetched("imap:support@example.com") == []
         assert await house.tickets() == 4
     await database.close()
+
+
+async def told_last(house: House) -> str:
+    """The newest mail to the operator, on one line."""
+    newest = (await house.alarms())[0]
+    raw = await house.database.read(lambda tx: tx.outbox.message(newest.id))
+    return " ".join(raw.decode().split())

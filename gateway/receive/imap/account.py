@@ -122,6 +122,6 @@ class FolderProgress(Protocol):
         """Mails that stayed behind."""
         ...
 
-    async def released(self, source: str, uidvalidity: int, uid: int) -> None:
-        """A mail that stayed behind was taken after all, or is gone."""
+    async def released(self, source: str, uidvalidity: int, uid: int, outcome: str) -> None:
+        """A mail that stayed behind was taken after all, or is gone; `outcome` says which to the operator."""
         ...

@@ -284,7 +284,7 @@ class Folder:
             await self._miss(uid, size, "the server has it and does not give it out")
         else:
             log.info("mail gone", extra={"source": self.source, "uid": uid})
-            await self._release(uid)
+            await self._release(uid, "is not in its folder any more")
 
     async def _miss(self, uid: int, size: int, cause: str) -> None:
         row = await self._books.missed(self.source, self._place.uidvalidity, uid, size, cause)
@@ -292,9 +292,10 @@ class Folder:
         level = logging.ERROR if row.attempts == 1 else logging.INFO
         log.log(level, "mail not taken", extra={"source": row.source, "uid": uid, "size": size, "cause": cause})
 
-    async def _release(self, uid: int) -> None:
-        if self._left.pop(uid, None) is not None:
-            await self._books.released(self.source, self._place.uidvalidity, uid)
+    async def _release(self, uid: int, outcome: str) -> None:
+        if uid in self._left:
+            await self._books.released(self.source, self._place.uidvalidity, uid, outcome)
+            del self._left[uid]
 
     async def _try_again(self, server: ImapMailbox) -> int:
         """Another try at what stayed behind and is due; a mail over the limit is tried once that is raised."""
@@ -302,7 +303,7 @@ class Folder:
         for uid in [uid for uid, row in self._left.items() if _due(row, now)]:
             sizes = await self._sizes(server, [uid])
             if sizes and await self._journal(server, [uid], sizes):
-                await self._release(uid)
+                await self._release(uid, "is taken now")
                 await self._put_away(server, [uid])
                 taken += 1
         return taken
