@@ -440,6 +440,61 @@ async def test_a_mail_that_stayed_and_is_deleted_by_somebody_is_over(house: Hous
     assert await house.database.read(lambda tx: tx.alarms.open()) == []
 
 
+async def test_a_mail_that_is_taken_late_and_cannot_be_moved_is_moved_later(
+    house: House, server: Server, time: Clock
+) -> None:
+    """The server refuses to move it, for a while: it is read once, and moved once that works."""
+    server.deliver(mail(1))
+    server.withheld = {1}
+    folder = house.folder(errand())
+    await house.look(server, folder)
+    server.withheld, server.refused = set(), {"UID MOVE", "CREATE"}
+    time.ahead += timedelta(days=1)
+    assert await house.look(server, folder) == 1
+    assert "not here" in folder.trouble
+    assert await house.look(server, folder) == 0
+    server.refused = set()
+    assert await house.look(server, folder) == 0
+    assert server.inbox.uids == []
+    assert [row.reason for row in await house.settled()] == ["new-request"]
+    assert await house.sources.unfetched(errand().source) == []
+
+
+async def test_a_mail_that_is_taken_late_and_moved_by_somebody_else_is_over(
+    house: House, server: Server, time: Clock
+) -> None:
+    """The server refuses to move what is not there any more, and is not asked to."""
+    server.deliver(mail(1))
+    server.withheld = {1}
+    folder = house.folder(errand())
+    await house.look(server, folder)
+    server.withheld, server.refused = set(), {"UID MOVE", "CREATE"}
+    time.ahead += timedelta(days=1)
+    await house.look(server, folder)
+    server.inbox.mails.clear()
+    await house.look(server, folder)
+    assert folder.trouble == ""
+    assert await house.sources.unfetched(errand().source) == []
+
+
+async def test_a_crash_before_a_mail_that_is_taken_late_is_moved_is_made_good(
+    house: House, server: Server, time: Clock
+) -> None:
+    """The next start reads it again, recognises it, and moves it."""
+    server.deliver(mail(1))
+    server.withheld = {1}
+    await house.look(server, house.folder(errand()))
+    server.withheld = set()
+    server.before["UID MOVE"] = server.cut
+    time.ahead += timedelta(days=1)
+    with pytest.raises(Unreachable):
+        await house.look(server, house.folder(errand()))
+    server.before.clear()
+    await house.look(server, house.folder(errand()))
+    assert server.inbox.uids == []
+    assert await house.tickets() == 1
+
+
 async def test_a_rebuilt_folder_ends_what_stayed_under_an_old_uid(house: House, server: Server) -> None:
     """Quietly: the mail still stays, under another UID, of which the operator hears."""
     server.deliver(mail(1, ("z" * 70 + "\n") * 20_000))

@@ -64,6 +64,8 @@ class Folder:
         self._place = Place(errand.source)
         self._left: dict[int, Unfetched] = {}
         """Mails that stayed behind, by UID."""
+        self._taken_late: set[int] = set()
+        """Of these, the ones that are in the journal by now and have still to be moved or flagged."""
         self._in_hand: set[int] = set()
         """Being fetched; filled when the connection ended over them."""
         self._broke: Counter[int] = Counter()
@@ -92,6 +94,7 @@ class Folder:
         uidnext = state.uidnext or max(await server.search("ALL"), default=0) + 1
         self._place = self._begun(place, left, state.uidvalidity, uidnext)
         self._left, self._in_hand, self._broke, self._older_taken = {}, set(), Counter(), set()
+        self._taken_late = set()
         log.info(
             "folder opened anew" if place.uidvalidity else "folder opened",
             extra={
@@ -298,14 +301,22 @@ class Folder:
             del self._left[uid]
 
     async def _try_again(self, server: ImapMailbox) -> int:
-        """Another try at what stayed behind and is due; a mail over the limit is tried once that is raised."""
+        """Another try at what stayed behind and is due; a mail over the limit is tried once that is raised.
+
+        Released last: `tidied_uid` is past it, so this row alone tells the next start that it is still to be moved.
+        """
         now, taken = self._clock(), 0
-        for uid in [uid for uid, row in self._left.items() if _due(row, now)]:
-            sizes = await self._sizes(server, [uid])
-            if sizes and await self._journal(server, [uid], sizes):
-                await self._release(uid, "is taken now")
-                await self._put_away(server, [uid])
+        for uid in [uid for uid, row in self._left.items() if uid in self._taken_late or _due(row, now)]:
+            if uid not in self._taken_late:
+                sizes = await self._sizes(server, [uid])
+                if not (sizes and await self._journal(server, [uid], sizes)):
+                    continue
+                self._taken_late.add(uid)
                 taken += 1
+            # Asked for again: somebody may have moved it themselves, and some servers say NO to a UID that is gone.
+            if await self._put_away(server, await server.search(f"UID {uid}")):
+                await self._release(uid, "is taken now")
+                self._taken_late.discard(uid)
         return taken
 
     # --- afterwards ---------------------------------------------------------------------------
