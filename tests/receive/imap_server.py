@@ -110,6 +110,12 @@ class Server:
         for session in list(self.sessions):
             session.writer.transport.abort()
 
+    def leave(self, word: str) -> None:
+        """End every connection with a last word."""
+        for session in list(self.sessions):
+            session.write(f"* BYE {word}")
+            session.writer.close()
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         session = Session(self, reader, writer)
         self.sessions.add(session)

@@ -275,6 +275,17 @@ async def test_a_lost_connection_ends_every_wait_at_once(server: Server, command
             ]()
 
 
+@pytest.mark.parametrize("command", ["NOOP", "UID FETCH", "IDLE"])
+async def test_the_servers_last_word_is_the_cause(server: Server, command: str) -> None:
+    """It says why it hangs up (RFC 3501 section 7.1.5), whatever we wait for."""
+    server.deliver(mail(1))
+    mailbox = await opened(server)
+    server.before[command] = lambda: server.leave("[UNAVAILABLE] back at five")
+    does = {"NOOP": mailbox.refresh, "UID FETCH": lambda: mailbox.sizes([1]), "IDLE": mailbox.idle}[command]
+    with pytest.raises(Unreachable, match=r"closed the connection: \[UNAVAILABLE\] back at five"):
+        await asyncio.wait_for(does(), 5)
+
+
 async def test_idling_ends_with_new_mail(server: Server) -> None:
     """The push is enough; afterwards the line takes commands again."""
     mailbox = await opened(server)

@@ -34,6 +34,7 @@ from gateway.receive.imap import syntax
 
 SILENCE_SECONDS = 60.0
 """How long a server may say nothing in answer to a command."""
+CLOSED = "the server closed the connection"
 LONGEST_LINE = 16 * 1024 * 1024
 """Bytes of one response line: a search result of two million mails."""
 
@@ -75,7 +76,7 @@ class Wire(IMAP4ClientProtocol):  # type: ignore[misc]  # the library has no typ
         self.greeted = asyncio.Event()
         """The server let us in and told its capabilities."""
         self._welcoming: asyncio.Task[None] | None = None
-        self.cause = "the server closed the connection"
+        self.cause = CLOSED
         self.challenge = ""
         """What the server said last while we logged in: why it refuses a token."""
         self.news = False
@@ -87,7 +88,7 @@ class Wire(IMAP4ClientProtocol):  # type: ignore[misc]  # the library has no typ
         """STARTTLS was agreed: not a byte more may come in the clear."""
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if exc is not None and not isinstance(exc, ConnectionError):
+        if self.cause == CLOSED and exc is not None and not isinstance(exc, ConnectionError):
             self.cause = f"{type(exc).__name__}: {one_line(str(exc), 200)}"
         if not self.lost.done():
             self.lost.set_result(None)
@@ -156,6 +157,9 @@ class Wire(IMAP4ClientProtocol):  # type: ignore[misc]  # the library has no typ
 
     def _untagged_response(self, line: bytes) -> Command | None:
         self.news = self.news or syntax.announces_mail([line])
+        if line[:6].upper() == b"* BYE ":
+            # Its last word (RFC 3501 section 7.1.5); the connection ends by itself.
+            self.cause = f"{CLOSED}: {syntax.told([line[6:]])}"
         return super()._untagged_response(line)
 
     def _response_done(self, line: bytes) -> None:
