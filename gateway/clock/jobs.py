@@ -25,6 +25,7 @@ from gateway.core.reason import QUIET, Reason
 from gateway.errors import StorageUnavailable
 from gateway.flow import Desk
 from gateway.mail.message import Address
+from gateway.mail.text import before_stop
 from storage.alarms import AUDIT, JOB
 from storage.audit import AuditReport, audit, remember
 from storage.jobs import JobState
@@ -325,8 +326,8 @@ def _failed(tx: Tx, job: Job, desk: Desk, cause: str, now: datetime) -> JobState
         tx.jobs.ran(job.name, now, now + job.every)
     if tx.jobs.fail(job.name, f"failed: {cause}", now):
         text = (
-            f"The job {job.name!r} failed: {cause}. What it did before that stays done, and it tries the rest again at "
-            "its next time; the log has the details."
+            f"The job {job.name!r} failed: {before_stop(cause)}. What it did before that stays done, and it tries the "
+            "rest again at its next time; the log has the details."
         )
         desk.operator.alarm(tx, _alarm_key(job), text, now)
     return tx.jobs.find(job.name)

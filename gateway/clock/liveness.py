@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 
 from gateway.errors import StorageUnavailable
 from gateway.flow import Desk
+from gateway.mail.text import before_stop
 from storage.database import Database
 from storage.folder_progress import Place, Unfetched
 from storage.tx import Tx
@@ -114,7 +115,7 @@ class Sources:
         def miss(tx: Tx) -> Unfetched:
             row = tx.places.miss(source, uidvalidity, uid, size, cause, now)
             if row.attempts == 1:
-                text = f"A mail of {source} was not taken and is still in its folder (UID {uid}): {cause}."
+                text = f"A mail of {source} was not taken and is still in its folder (UID {uid}): {before_stop(cause)}."
                 self._desk.operator.alarm(tx, _unfetched_key(source, uidvalidity, uid), text, now)
             return row
 
@@ -162,7 +163,8 @@ class Sources:
         since, known = self._untidy_since.setdefault(source, now), self._known.get(source)
         if known is None or now - since < known.alarm_after or tx.alarms.is_open(key):
             return False
-        text = f"Mails of {source} are taken, but stay in their folder since {since:%Y-%m-%d %H:%M} UTC: {trouble}."
+        text = f"Mails of {source} are taken, but stay in their folder since {since:%Y-%m-%d %H:%M} UTC"
+        text += f": {before_stop(trouble)}."
         return self._desk.operator.alarm(tx, key, text, now)
 
     def _note(self, place: Place) -> None:
@@ -207,7 +209,7 @@ class Sources:
             place = tx.places.fail(source.name, cause, since)
             tx.places.alarm(source.name, now)
             what = MEANWHILE.get(source.name, "New mail waits there; it is taken up once this works again.")
-            text = f"{source.name} cannot be read since {since:%Y-%m-%d %H:%M} UTC: {cause}. {what}"
+            text = f"{source.name} cannot be read since {since:%Y-%m-%d %H:%M} UTC: {before_stop(cause)}. {what}"
             self._desk.operator.alarm(tx, _alarm_key(source.name), text, now)
             return replace(place, alarmed_at=now)
 

@@ -41,6 +41,11 @@ def clean(value: str) -> str:
     return _SURROGATE.sub("\ufffd", _UNPRINTABLE.sub("", value))
 
 
+def before_stop(words: str) -> str:
+    """Somebody's words as they stand before a full stop of ours: without their own."""
+    return words.rstrip(" .")
+
+
 def normal_password(password: str) -> str:
     """The same password however a keyboard composes its letters (RFC 8265 section 4.2 asks for NFC)."""
     return unicodedata.normalize("NFC", password)

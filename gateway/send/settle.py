@@ -21,6 +21,7 @@ from gateway.core.retry import About, Outcome, Result, next_attempt
 from gateway.errors import StorageUnavailable, fault
 from gateway.flow import Desk
 from gateway.mail.message import address_key
+from gateway.mail.text import before_stop
 from storage.alarms import NO_RELAY, REFUSED_US
 from storage.database import Database
 from storage.outbox import OutboxEntry, State
@@ -181,7 +182,7 @@ class Settlement:
             return
         text = (
             f"The relay does not let us send mail {row.id} as it is set up; it waits and is tried again. "
-            f"It said: {reply}. Look at [send], and at the sender addresses the relay accepts."
+            f"It said: {before_stop(reply)}. Look at [send], and at the sender addresses the relay accepts."
         )
         self._desk.operator.alarm(tx, REFUSED_US, text, now)
 

@@ -254,6 +254,20 @@ async def test_silence_is_a_failure(house: House, clock: Clock) -> None:
     assert "nothing was heard of it" in await text(house, alarm.id)
 
 
+async def test_a_cause_that_ends_in_a_full_stop_has_one(house: House, clock: Clock) -> None:
+    """The server's words are a sentence of their own; ours go on behind them."""
+    await house.sources.failed(SOURCE, "NO Server is down.")
+    await house.sources.missed(SOURCE, 7, 1, 100, "NO Mail is broken.")
+    clock.forward(minutes=20)
+    await house.sources.check()
+    await house.sources.looked(SOURCE, 0, "NO Quota exceeded.")
+    clock.forward(minutes=20)
+    await house.sources.looked(SOURCE, 0, "NO Quota exceeded.")
+    told = "".join([await text(house, row.id) for row in await house.alarms()])
+    assert all(f"{cause}." in " ".join(told.split()) for cause in ("down", "broken", "exceeded"))
+    assert ".." not in told
+
+
 async def test_an_alarm_outlives_a_restart(house: House, clock: Clock, policy: Policy) -> None:
     """The next daemon knows that the operator was told, and still gives the all-clear."""
     await house.sources.failed("imap:support@example.com", "no route")
