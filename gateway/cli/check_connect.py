@@ -15,6 +15,7 @@ import ssl
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import build_opener
@@ -23,6 +24,9 @@ from gateway.cli.findings import ERROR, OK, WARNING, Finding, daemon_runs
 from gateway.config import Settings
 from gateway.config.settings import ImapSettings, LmtpSettings, SmtpSettings, host_and_port, loopback_of
 from gateway.receive.smtp.replies import NOT_A_PROXY
+
+if TYPE_CHECKING:
+    from gateway.receive.imap.client import ImapMailbox
 
 SECONDS = 5.0
 """For each answer; on this machine and on the way to the relay alike."""
@@ -196,6 +200,8 @@ async def _ask_imap(settings: Settings, key: str, imap: ImapSettings) -> list[Fi
             except AccountError as error:
                 remedy = "Correct the folder's name, or make the folder."
                 found.append(Finding("imap", ERROR, f"{key}: {account.name}: {error}", remedy))
+        if imap.after == "move":
+            found += await _ask_move_to(mailbox, f"{key}.move_to", imap.move_to)
         if mailbox.can_idle:
             found.append(Finding("imap", OK, f"{key}: {account.name}: logged in; new mail is pushed (IDLE)"))
         else:
@@ -204,6 +210,24 @@ async def _ask_imap(settings: Settings, key: str, imap: ImapSettings) -> list[Fi
     finally:
         await mailbox.close()
     return found
+
+
+async def _ask_move_to(mailbox: ImapMailbox, key: str, folder: str) -> list[Finding]:
+    """Whether the folder to move to is there, or has a name under which it can be made; it is not made here."""
+    from gateway.errors import AccountError
+    from gateway.receive.imap import syntax
+
+    try:
+        there = syntax.listed(await mailbox.say("LIST", '""', syntax.folder_name(folder)))
+        if there or "NAMESPACE" not in mailbox.capabilities:
+            return []
+        prefixes = [prefix for prefix, _ in syntax.namespaces(await mailbox.say("NAMESPACE"))]
+    except AccountError as error:
+        return [Finding("imap", WARNING, f"{key}: {folder} cannot be looked for ({error})", "Look at the server.")]
+    if not prefixes or not prefixes[0] or any(p and folder.casefold().startswith(p.casefold()) for p in prefixes):
+        return []
+    told = f"{key}: {folder} is not there and cannot be made: on this server folders begin with {prefixes[0]}"
+    return [Finding("imap", ERROR, told, f'Let it begin so, as in "{prefixes[0]}Replydesk".')]
 
 
 def look_at_board(settings: Settings) -> Iterator[Finding]:

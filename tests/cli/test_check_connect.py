@@ -28,7 +28,7 @@ from gateway.cli.findings import Finding
 from gateway.config import Settings
 from gateway.mail.message import Envelope
 from gateway.receive.smtp.server import drain
-from tests.receive.imap_server import PASSWORD, USER, Server
+from tests.receive.imap_server import PASSWORD, USER, Box, Server
 from tests.sink import Sink
 from tests.site import Site, free_port, running
 
@@ -240,6 +240,33 @@ def test_imap(
     assert not any("FETCH" in said or "STORE" in said for said in server.said)
     assert not server.inbox.mails[0].flags
     assert password not in str(found)
+
+
+@pytest.mark.parametrize(
+    ("move_to", "prefix", "there", "faulty"),
+    [
+        ("Replydesk", "INBOX.", [], True),
+        ("INBOX.Replydesk", "INBOX.", [], False),
+        ("Replydesk", "INBOX.", ["Replydesk"], False),
+        ("Replydesk", "", [], False),
+    ],
+)
+def test_the_folder_to_move_to(tmp_path: Path, move_to: str, prefix: str, there: list[str], faulty: bool) -> None:
+    """One that cannot be there is named, with the name it can have; none is made."""
+    server = Server()
+    server.capabilities, server.prefix = server.capabilities + " NAMESPACE", prefix
+    server.boxes |= {name: Box() for name in there}
+    (tmp_path / "password").write_text(PASSWORD, "utf-8")
+    with aside(server.running()):
+        text = (
+            f'[[receive.imap]]\nmailbox = "support@example.com"\nhost = "127.0.0.1"\nport = {server.port}\n'
+            f'security = "none"\nusername = "{USER}"\npassword_file = "password"\nmove_to = "{move_to}"\n'
+        )
+        found = list(check_connect.look_at_imap(settings(tmp_path, text)))
+    errors = [(f.text, f.remedy) for f in found if f.level == "error"]
+    assert bool(errors) == faulty
+    assert all("receive.imap[0].move_to" in text and '"INBOX.Replydesk"' in remedy for text, remedy in errors)
+    assert not any("CREATE" in said for said in server.said)
 
 
 # --- the relay ----------------------------------------------------------------------------------------

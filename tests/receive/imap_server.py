@@ -63,6 +63,8 @@ class Server:
         self.tokens: set[str] = set()
         self.tls: ssl.SSLContext | None = None
         self.greeting = "* OK hello"
+        self.prefix = ""
+        """How each folder of the account's own begins, for NAMESPACE."""
         self.said: list[str] = []
         """Commands as they came, without tags and secrets."""
         self.breaks_at: dict[int, int] = {}
@@ -246,6 +248,15 @@ class Session:
     async def do_create(self, words: list[str]) -> str:
         self.server.boxes[words[0]] = Box()
         return "OK made"
+
+    async def do_list(self, words: list[str]) -> str:
+        for name in self.server.boxes.keys() & {words[1]}:
+            self.write(f'* LIST () "." "{name}"')
+        return "OK done"
+
+    async def do_namespace(self, words: list[str]) -> str:
+        self.write(f'* NAMESPACE (("{self.server.prefix}" ".")) NIL (("" "."))')
+        return "OK done"
 
     async def do_subscribe(self, words: list[str]) -> str:
         return "OK shown"
