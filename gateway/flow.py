@@ -18,6 +18,7 @@ from gateway.core import (
     blocking,
     commands,
     forward,
+    inside_notice,
     lookup,
     machines,
     passed_on,
@@ -309,19 +310,17 @@ class Desk:
                 own, hinted = latest, False
             else:
                 own = tx.reads.open_of(author, HINTED) if author and hinted else []
-            if ticket and case.message.reply_text != case.message.body_text and not facts.history:
+            if ticket and case.quotes and not facts.history:
                 facts = replace(facts, history=tuple(tx.reads.entries(ticket.number, limit=QUOTABLE)))
             if ticket is None:
                 facts = replace(facts, shares=tx.absences.shares(case.mailbox, self.policy, facts.now))
             twins = (t for t in own if hinted and same_mail.may_be_twin(case.message, t, case.now))
-            text = case.message.body_text
-            twin = next((t.number for t in twins if tx.reads.entries(t.number)[0].body_text == text), 0)
-            return replace(facts, own_tickets=tuple(own), twin=twin)
+            alike = (t.number for t in twins if tx.reads.entries(t.number)[0].body_text == case.message.body_text)
+            return replace(facts, own_tickets=tuple(own), twin=next(alike, 0))
         number = next((int(c.argument) for c in case.order.commands if c.verb in NUMBERED and c.argument), 0)
         named = tx.threads.known(thread.ThreadKeys(claims=(number,))).tickets.get(number) if number else None
-        domain = blocking.named_domain(case.order.commands)
-        facts = replace(facts, of_domain=tx.contacts.of_domain(domain) if domain else 0)
-        facts = replace(facts, named=tx.reads.current(named.number) if named else None)
+        of_domain = tx.contacts.of_domain(d) if (d := blocking.named_domain(case.order.commands)) else 0
+        facts = replace(facts, of_domain=of_domain, named=tx.reads.current(named.number) if named else None)
         if address := second_address.named(case.order):
             facts = replace(facts, namesake=tx.second_addresses.namesake(address))
         facts = replace(facts, looked=looked or tx.lookups.find(lookup.asked(case), lookup.SHOWN))
@@ -337,6 +336,7 @@ class Desk:
             return replace(facts, lost_list=bool(number and lists and not notice))
         history = tx.reads.entries(ticket.number)
         undoes = case.order.has(Verb.UNDO) and not is_lost
+        sent = tx.outbox.answered_by(ids, ticket.number) if case.quotes else None
         act = tx.acts.newest(ticket.number, case.agent.keys, meant) if undoes else None
         marked = {ticket.number, *(k.number for k in case.keys.found if k.holder and k.number)}
         written = min(case.message.date or case.now, case.now)
@@ -344,6 +344,7 @@ class Desk:
             facts,
             view=facts.resumed.view if facts.resumed else tx.outbox.view(ids, marked, case.agent.keys, written),
             history=tuple(history),
+            sent_text=inside_notice.words_of(sent[1]) if sent else "",
             left_at=tx.outbox.left_at(ids, marked, case.agent.keys),
             said=tx.acts.said(case.agent.keys, case.now - SAID_WITHIN),
             forwards=self.forwards(tx, history, case.order.argument(Verb.FROM)),
@@ -392,8 +393,7 @@ class Desk:
         """Entry id → the mail that came inside an agent's, where `#from` gives the ticket to a customer."""
         found = {}
         for entry in passed_on.agents_words(history, self.policy) if wanted else ():
-            data = tx.outbox.file(entry.sha256) if entry.sha256 else None
-            if data is None:
+            if (data := tx.outbox.file(entry.sha256) if entry.sha256 else None) is None:
                 continue
             message = parse(data)
             inner, raw = forward.inside(data, message, wanted, self.policy)

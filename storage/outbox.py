@@ -246,12 +246,12 @@ class Outbox:
                 return found
         return None
 
-    def answered_by(self, message_ids: Sequence[str], ticket: int, recipient: str) -> tuple[bool, bytes] | None:
-        """The mail of ours that is answered, else the newest about the ticket to this address: whether it was
-        automatic, and its bytes. None when none is kept."""
+    def answered_by(self, message_ids: Sequence[str], ticket: int, recipient: str = "") -> tuple[bool, bytes] | None:
+        """The mail of ours that is answered, else the newest about the ticket to this address, if one is given:
+        whether it was automatic, and its bytes. None when none is kept."""
         row = OUTBOX.c.message_id.in_(list(message_ids)), OUTBOX.c.ticket == ticket
         newest = OUTBOX.c.recipient_key == address_key(recipient), OUTBOX.c.ticket == ticket
-        for chosen in (row, newest):
+        for chosen in (row, newest) if recipient else (row,):
             found = self._connection.execute(
                 select(OUTBOX.c.id, OUTBOX.c.automatic)
                 .where(*chosen, OUTBOX.c.data.is_not(None))

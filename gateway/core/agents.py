@@ -16,6 +16,7 @@ from gateway.core import (
     canned,
     commands,
     company,
+    inside_notice,
     lookup,
     move_entries,
     orders,
@@ -80,6 +81,8 @@ def decide(case: Case) -> Decision:
     misunderstood = (*orders.problems(on.by, order), *_misplaced(case), *_in_subject(on))
     if misunderstood or order.has(Verb.HELP):
         return _misunderstood(on, misunderstood)
+    if inside_notice.answered_inside(case) and not is_lifted(case):
+        return _misunderstood(on, (code("inseparable"),))
     if looked := lookup.answer(on) or away.answer(on) or canned.listed(on):
         return looked
     if order.has(Verb.UNDO):

@@ -66,7 +66,8 @@ class Facts:
     history: tuple[Entry, ...] = ()
     """For an agent's mail, one that quotes, or what may be an echo: entries of the matched ticket, oldest first."""
     sent_text: str = ""
-    """For what may be an echo: the text of the mail of ours it answers, or of the newest one to its author."""
+    """For what may be an echo: the text of the mail of ours it answers, or of the newest one to its author. For an
+    agent's mail on a ticket that quotes: all words of the one it answers."""
     sent_automatic: bool = False
     """No person of ours wrote that mail."""
     parent: Entry | None = None
@@ -151,6 +152,11 @@ class Case:
     @property
     def agent(self) -> Agent | None:
         return self.facts.resumed_by or self.policy.agent_for(self.author.address)
+
+    @property
+    def quotes(self) -> bool:
+        """A part of its text is not the author's new one."""
+        return self.message.reply_text != self.message.body_text
 
     @property
     def holder(self) -> Agent | None:
