@@ -390,9 +390,9 @@ def problems(by: OrderContext, order: Order) -> tuple[str, ...]:
         return (*order.problems, *refused)
     if refused := company.problems(by.ticket, order):
         return (*order.problems, *refused)
-    for verb in PEOPLE:
-        if by.policy.is_own(order.argument(verb)):
-            return (*order.problems, code("own_mailbox", order.argument(verb)))
+    people = (*map(order.argument, PEOPLE), *(whom.address for whom, _ in company.named(order)))
+    if ours := next(filter(by.policy.is_own, people), ""):
+        return (*order.problems, code("own_mailbox", ours))
     if order.has(Verb.MAILBOX):
         wanted, box = order.argument(Verb.MAILBOX), by.policy.mailbox_for(order.argument(Verb.MAILBOX))
         if box is None:

@@ -296,9 +296,12 @@ def test_a_name_that_fits_nobody_or_two_is_a_problem() -> None:
     assert orders.problems(by(), commands.read("#assign nobody")) == ()
 
 
-@pytest.mark.parametrize("order", ["#from support@example.com", "#to support+x@example.com", "#from HILFE@example.de"])
+OWN = ("#from support@example.com", "#to support+x@example.com", "#from HILFE@example.de", "#cc hilfe@example.de")
+
+
+@pytest.mark.parametrize("order", [*OWN, "#cc pat@customer.example\n#cc support@example.com"])
 def test_our_own_mailbox_is_nobodys_address(order: str) -> None:
-    """Nothing would ever be sent there, so nobody can be made a customer by it."""
+    """Nothing would ever be sent there, so nobody can be made a customer, or one who takes part, by it."""
     (problem,) = orders.problems(by(), commands.read(order))
     assert "one of our own mailboxes" in text_of(problem, "en")
 
