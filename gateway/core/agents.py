@@ -213,7 +213,7 @@ def _aside(on: AgentCase) -> Decision:
     """Whoever it is written to advises the agents from now on."""
     message = on.case.message
     remark = code("aside", ", ".join(a.address for a in message.to[:5]))
-    noted = _with_remarks(_note(on, (remark,)), (remark,))
+    noted = _note(on, (remark,))
     new = advisers.joined((*message.to, *message.cc), on.ticket, on.case.policy) if noted.entry else ()
     return replace(noted, change=replace(noted.change, joined=(*noted.change.joined, *new)))
 
@@ -296,8 +296,12 @@ def _answers_notice(on: AgentCase) -> bool:
 
 
 def _note(on: AgentCase, remarks: tuple[str, ...] = ()) -> Decision:
+    """The receipt says the remarks, too, and whether customers have the note from the agent's own mail."""
     case = on.case
     rest = replace(case.order, commands=tuple(c for c in case.order.commands if c.verb is not Verb.NOTE))
+    customers = {a.key for a in (on.ticket.requester, *on.ticket.company)}
+    if any(a.key in customers for a in agent_mail.outside(case)):
+        remarks = (*remarks, code("around", on.agent.name or on.agent.address))
     entry = agent_mail.entry(case, on.agent, EntryKind.COMMENT, case.order.noted, Reason.AGENT_NOTE, remarks)
     try:
         decision = orders.note(on.by, rest, entry, agent_mail.proof(case))
@@ -305,7 +309,7 @@ def _note(on: AgentCase, remarks: tuple[str, ...] = ()) -> Decision:
         return _no_move(on)
     if changed := stale.since(on, decision):
         return hold(on, Doubt.STALE, changed)
-    return _handed_over(on, decision)
+    return _with_remarks(_handed_over(on, decision), remarks)
 
 
 def _no_move(on: AgentCase) -> Decision:

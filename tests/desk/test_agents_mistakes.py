@@ -411,3 +411,27 @@ async def test_an_answer_that_names_its_subject_is_an_answer(room: Room) -> None
     assert number
     await room.answer(number, 'Hello,\n\nabout "Help": it costs 12.\n\nAnna Agent', name="Anna Agent")
     assert ("reply", ERIKA) in await _to_customers(room)
+
+
+@pytest.mark.parametrize("seen", ["to", "cc"])
+async def test_a_note_that_customers_have_says_so(room: Room, seen: str) -> None:
+    """It is for agents only here, but the agent's own mail went to the customer: in the receipt, and on the ticket."""
+    await room.mail(ERIKA, "It burns.", name="Erika")
+    if seen == "cc":
+        await room.answer(1, f"#note\n{REMARK}", Cc=ERIKA)
+    else:
+        await room.mail(
+            ANNA, f"#note\n{REMARK}", to=ERIKA, subject=f"Re: {_reference(room)}", Cc="support@example.com", **PASSED
+        )
+    said = "Anna Agent wrote to the customer directly"
+    assert said in await _receipt(room)
+    *_, entry = await room.read(lambda tx: tx.reads.entries(1))
+    assert entry.kind is EntryKind.COMMENT
+    assert any(remark.startswith("around") for remark in entry.remarks)
+
+
+async def test_a_note_that_only_agents_have_says_no_more(room: Room) -> None:
+    """A colleague in copy is no customer."""
+    await room.mail(ERIKA, "It burns.", name="Erika")
+    await room.answer(1, f"#note\n{REMARK}", Cc=LEAD)
+    assert "directly" not in await _receipt(room)
