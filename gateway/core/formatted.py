@@ -20,7 +20,10 @@ from gateway.mail import html_safe as markup
 SIZE_LIMIT = 300_000
 """Characters of markup; an answer a person writes has some thousand, and a screenshot is no part of them."""
 
-_BESIDE = re.compile(r"<(?:https?|mailto|tel):[^<>\s]*>|\[(?:https?:|cid:|image:)[^\[\]]*\]")
+_BESIDE = re.compile(
+    r"<(?:https?|mailto|tel):[^<>\s]*>|\[(?:(?:https?:|image:)[^\[\]]*|[^\[\]\n]{1,200}\.(?:png|jpe?g|gif|bmp|tiff?|webp|svg|heic|[ew]mf))\]",
+    re.I,
+)
 """What the text form of a mail says beside its words: where a link leads, that a picture stands here."""
 _NUMBER = re.compile(r"(?<!\S)\d{1,2}[.)](?=\s|$)")
 """The number of a list item: in the text a word, in the markup none."""

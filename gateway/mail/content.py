@@ -46,6 +46,7 @@ _MARKUP = re.compile(
 _FRAGMENT = re.compile(r"att\d{4,6}(?:-\d+)?\.(?:html?|txt)", re.I)
 """How mail servers name the rest of a text that goes on behind a file."""
 FRAGMENT_LIMIT = 50_000
+_PICTURE = re.compile(r"\[cid:([^\[\]\s]+)\]")
 _CID = re.compile(r"""(?i)cid:([^"'\s>)]+)""")
 _BLANK_LINES = re.compile(r"\n(?:[ \t\u00a0\u2000-\u200b\u202f\u2060\u3000\ufeff]*\n){3,}")
 """Three and more; two divide what belongs apart."""
@@ -390,6 +391,14 @@ def attachments(content: Content) -> tuple[Attachment, ...]:
             )
         )
     return tuple(out)
+
+
+def with_pictures_named(text: str, files: Iterable[Attachment]) -> str:
+    """A text in which Outlook put `[cid:ID]` where a picture stands: the picture's name instead."""
+    if "[cid:" not in text:
+        return text
+    names = {f.content_id: f.filename for f in files if f.content_id}
+    return _PICTURE.sub(lambda m: f"[{names.get(m[1]) or m[1].partition('@')[0]}]", text)
 
 
 def _fallback_name(file: File, data: bytes) -> str:

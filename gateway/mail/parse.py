@@ -20,7 +20,7 @@ from mailparser.dates import parse_mail_date
 from mailparser.utils import get_addresses
 
 from gateway.mail import calendar, forms, mime, new_text, noise, people, report, subject, text, unwrap
-from gateway.mail.content import Content, attachments, read
+from gateway.mail.content import Content, attachments, read, with_pictures_named
 from gateway.mail.header import Fields, message_ids
 from gateway.mail.message import NULL_REVERSE_PATH, Address, Attachment, Envelope, Event, Message, NestedMessage
 from gateway.mail.sentence import code
@@ -72,6 +72,9 @@ def _parse(raw: bytes, envelope: Envelope | None) -> Message:
     fields.to_nobody = envelope is not None and envelope.proven and envelope.reverse_path == NULL_REVERSE_PATH
     reported = report.read(tree, content.leaves, fields, content.text)
     written_to = [a.name for a in (*header.to, *header.cc) if a.name]
+    files = attachments(content)
+    if not content.lines:
+        content.text = with_pictures_named(content.text, files)
     reply_text = _reply_text(content, fields.text("subject"), written_to)
     if not (reported or subject.is_forward(fields.text("subject"))):
         reply_text = noise.without_noise(reply_text)
@@ -94,7 +97,7 @@ def _parse(raw: bytes, envelope: Envelope | None) -> Message:
         body_text=_with_comments(content.text, comments),
         reply_text=_with_comments(reply_text, comments),
         body_html=content.html,
-        attachments=attachments(content),
+        attachments=files,
         nested=tuple(_nested(path, part) for path, part in content.nested[:NESTED_LIMIT]),
         events=events,
         report=reported,

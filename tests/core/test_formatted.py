@@ -116,3 +116,9 @@ def test_hostile_markup_is_safe(html: str, text: str) -> None:
 
 def _letters(text: str) -> str:
     return "".join(re.findall(r"[^\W_]", text))
+
+
+def test_a_pictures_name_in_the_text_is_no_word() -> None:
+    """The text form names the picture that the markup shows."""
+    html = '<p>Look: <img src="cid:one@agents-pc" alt="A lamp"> <b>there</b></p>'
+    assert "<b>there</b>" in keep(html, "Look: [image001.png] there")

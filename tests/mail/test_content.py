@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from email.message import EmailMessage
+
 import pytest
 
 from gateway.mail.content import attachments, read
 from gateway.mail.mime import read as taken_apart
+from gateway.mail.parse import parse
 from gateway.mail.written_in import join_flowed
 
 
@@ -68,3 +71,15 @@ def test_a_text_without_a_name_in_front_is_the_text_whatever_it_is_marked_as() -
     raw = b"Content-Type: multipart/mixed; boundary=b\n\n--b\n" + marked + b"--b\n" + marked + b"--b--"
     found = read(taken_apart(raw))
     assert (found.text.strip(), len(found.files)) == ("Hello", 1)
+
+
+@pytest.mark.parametrize(
+    ("cid", "name"), [("image001.png@01DA1234.5678ABCD", "lamp.png"), ("image9.gif@01DA", "image9.gif")]
+)
+def test_a_picture_in_outlooks_text_has_its_name(cid: str, name: str) -> None:
+    """Not its Content-ID, which is nothing to read; that of a picture which is not there has a name in it."""
+    m = EmailMessage()
+    m.set_content(f"Look: [cid:{cid}] There.")
+    m.add_attachment(b"x", "image", "png", cid="<image001.png@01DA1234.5678ABCD>", filename="lamp.png")
+    found = parse(m.as_bytes())
+    assert found.body_text == found.reply_text == f"Look: [{name}] There."
