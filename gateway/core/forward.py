@@ -46,9 +46,10 @@ class Forwarded:
 
     @property
     def name(self) -> str:
-        """Of its author, as it stands there: `Kim Customer <kim@…>`, `Kim Customer [mailto:kim@…]`."""
+        """Of its author, as it stands there: `Kim Customer <kim@…>`, `Kim Customer [mailto:kim@…]`, bold as
+        `*Kim Customer* <kim@…>`."""
         before = self.author.partition(self.address)[0] if self.address else ""
-        return before.rstrip(" <[(").removesuffix("mailto:").strip(" <[(\"'")
+        return before.rstrip(" <[(").removesuffix("mailto:").strip(" <[(\"'*")
 
     @property
     def address_key(self) -> str:

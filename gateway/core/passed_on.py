@@ -15,7 +15,7 @@ from gateway.core.policy import Policy
 from gateway.core.reason import Reason
 from gateway.core.ticket import Entry, EntryKind, Role
 from gateway.mail.message import Address, Attachment, Message
-from gateway.mail.quotation import is_forward_mark
+from gateway.mail.quotation import is_forward_mark, is_original_mark
 from gateway.mail.sentence import code
 
 WORDS_LENGTH = 2_000
@@ -53,10 +53,15 @@ def words_above(found: Forwarded, noted: str) -> tuple[str, ...]:
     """What the agent wrote above it, without what the mail program put there: for agents only."""
     text = noted if found.message else commands.read(found.above).noted
     lines = text.rstrip().split("\n")
-    while lines and (is_forward_mark(lines[-1]) or not any(sign.isalnum() for sign in lines[-1])):
+    while lines and (_is_mark(lines[-1]) or not any(sign.isalnum() for sign in lines[-1])):
         lines.pop()
     words = outgoing_text.without_signature("\n".join(lines)).strip()[:WORDS_LENGTH]
     return (words,) if words else ()
+
+
+def _is_mark(line: str) -> bool:
+    """Many programs put the same line above what they pass on and above what they answer."""
+    return is_forward_mark(line) or is_original_mark(line)
 
 
 def agents_words(entries: Iterable[Entry], policy: Policy) -> tuple[Entry, ...]:

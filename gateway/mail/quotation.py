@@ -100,7 +100,7 @@ _OTHER_ORIGINALS = (
     r"oryginalna wiadomość|pôvodná správa|eredeti üzenet|mesaj(?:ul)? original|оригинално съобщение"
     r"|вихідне повідомлення"
     r"|αρχικό μήνυμα|özgün ileti|orijinal (?:mesaj|ileti)|元のメッセージ|原始邮件|原始郵件|원본 메(?:시지|일)"
-    r"|izvorna poruka|izvirno sporočilo|algne kiri|הודעה מקורית|الرسالة الأصلية|"
+    r"|original(?=\s*-{12})|izvorna poruka|izvirno sporočilo|algne kiri|הודעה מקורית|الرسالة الأصلية|"
     r"message d['’]origine|message original|mensaje original|oorspronkelijk bericht|ursprungligt meddelande"
     r"|oprindelig meddelelse|opprinnelig melding|messaggio originale|mensagem original|исходное сообщение"
     r"|wiadomość oryginalna|původní zpráva|alkuperäinen viesti"

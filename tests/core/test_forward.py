@@ -12,6 +12,7 @@ AT = datetime(2026, 3, 2, 10, 35, tzinfo=UTC)
 CORA = "Cora Blum <cora@c.example>"
 FORMS = {
     "outlook": f"From: {CORA}\nSent: Monday, March 2, 2026 10:35 AM\nTo: Anna\nSubject: Pump",
+    "superhuman": "From: *Cora Blum* <cora@c.example>\nSent: Monday, March 2, 2026 10:35 AM\nSubject: Pump",
     "outlook, French": f"De : {CORA}\nEnvoyé : lundi 2 mars 2026 10:35\nÀ : Anna\nObjet : Pump",
     "outlook, Spanish": f"De: {CORA}\nEnviado el: lunes, 2 de marzo de 2026 10:35\nPara: Anna\nAsunto: Pump",
     "outlook, Italian": f"Da: {CORA}\nInviato: lunedì 2 marzo 2026 10:35\nA: Anna\nOggetto: Pump",

@@ -259,6 +259,23 @@ async def test_a_forward_that_quotes_another_ticket_begins_one(room: Room) -> No
     assert await room.outbox("reply", ERIKA) == []
 
 
+MARKS = (
+    "-------- Ursprüngliche Nachricht --------",
+    "-------- Original message --------",
+    f"{'-' * 18} Original {'-' * 18}",
+)
+
+
+@pytest.mark.parametrize("mark", MARKS)
+async def test_the_line_above_a_forwarded_mail_is_no_remark(room: Room, mark: str) -> None:
+    """Samsung's, Roundcube's and QQ's; the agent's own words stay one."""
+    inside = f"Von: *Kim Example* <{KIM}>\nDatum: 27. Februar 2026 um 16:12:00 MEZ\nBetreff: Paket\n\nWo ist es?"
+    for above, words in (("", ()), ("--- urgent ---\n\n", ("--- urgent ---",))):
+        text, remarks = await _forward(room, f"#from {KIM}\n\n{above}{mark}\n{inside}")
+        assert text == "Wo ist es?"
+        assert remarks[1:] == words
+
+
 async def test_a_telephones_forward_is_unquoted(room: Room) -> None:
     """It marks the whole mail line by line, and puts words of its own above."""
     inside = f"Von: Kim <{KIM}>\nDatum: 27. Februar 2026 um 16:12:00 MEZ\nBetreff: Paket\n\nWo ist es?\nGruß"
