@@ -72,6 +72,33 @@ _PGP_SECRET = re.compile(
     r"^(-----BEGIN PGP (MESSAGE|PUBLIC KEY BLOCK)-----\n)(?:(?!-----).*\n)*(-----END PGP \2-----)$",
     re.M,
 )
+_MAKERS = frozenset(
+    "avast avg avira bitdefender clamav eset gdata kaspersky malwarebytes mcafee norton sophos symantec".split()
+)
+_CHECKED = frozenset(
+    "checked scanned free found geprüft überprüft gescannt gefunden virenfrei vérifié vérifiée analysé sans analizado"
+    " libre controllata controllato priva privo gecontroleerd virusvrij sprawdzona wolna wolny verificado escaneado"
+    " livre".split()
+)
+_OF_CHECKS = (
+    _MAKERS
+    | _CHECKED
+    | frozenset(
+        "this the e mail email message incoming outgoing has been was is for viruses virus no in by with using on from"
+        " and any attachments spam anti antivirus software security internet total premium nod endpoint server version"
+        " of signature database release date information www http https com de net org sig logo"
+        " diese die nachricht wurde von auf viren es kein dieser mit der durch informationen antivirussoftware"
+        " signaturdatenbank virendatenbank ausgabedatum"
+        " ce cet l absence dans courrier électronique a été par le logiciel de courriel"
+        " el ha este correo electrónico en busca del questa questo è stata stato per individuare con di"
+        " deze op virussen door ta wiadomość została pod kątem wirusów przez oprogramowanie antywirusowe od"
+        " foi quanto vírus pelo antivírus o".split()
+    )
+)
+"""All words that virus scanners put below a mail; whoever says one word more has written it by hand."""
+_MAKER_NAMES = sorted(_MAKERS)
+_BESIDE = re.compile(r"<[^<>]*>|\[[^\[\]]*\]|https?://\S+")
+_LETTERS = re.compile(r"[^\W\d_]+")
 _TAG_LINE = re.compile(
     r"\A\s*[\[*{(<#= ]{1,8}(?:extern(?:al|e|er|o|a)?|ext)(?:[ -]?(?:e-?mail|mail|message|sender|absender|nachricht))?"
     r"[\])}>*#= ]{1,8}[ \t]*\n+",
@@ -88,6 +115,8 @@ def without_noise(text: str) -> str:
         found = _without_footers(found)
     if _may_speak(found):
         found = _without_notices(found)
+    if _has(found.lower(), _MAKER_NAMES):
+        found = _without_check(found)
     return found if found == text or found.strip() else text
 
 
@@ -147,6 +176,29 @@ def _is_notice(said: str) -> bool:
         return False
     small = said.lower()
     return all(_has(small, words) for words in (_SECRET, _FOR_WHOM, _OF_MAIL, _ASKS)) and not _MINE.search(said)
+
+
+def _without_check(text: str) -> str:
+    """Without what a virus scanner put at the end: that it checked the mail, and who made it."""
+    lines = text.split("\n")
+    start, first = len(lines), len(lines)
+    found: set[str] = set()
+    while start and (words := frozenset(_LETTERS.findall(_BESIDE.sub(" ", lines[start - 1].lower())))) <= _OF_CHECKS:
+        start -= 1
+        if words & (_MAKERS | _CHECKED):
+            found |= words
+            first = start
+    if not (found & _MAKERS and found & _CHECKED):
+        return text
+    while first and _is_drawn_or_link(lines[first - 1].lower()):
+        first -= 1
+    return "\n".join(lines[:first])
+
+
+def _is_drawn_or_link(line: str) -> bool:
+    """Nothing, a drawn line, or only a link to a maker of virus scanners."""
+    rest = _BESIDE.sub("", line) if _has(line, _MAKER_NAMES) else line
+    return not rest.strip("-_= >")
 
 
 def _without_footers(text: str) -> str:

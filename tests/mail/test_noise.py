@@ -101,3 +101,41 @@ def test_the_rest_of_a_text_behind_a_file(rest: bytes, text: str) -> None:
     raw = b"Content-Type: multipart/mixed; boundary=b\n\n--b\n\nSee the file.\n--b\n" + FILE + b"--b\n" + REST + rest
     found = read(taken_apart(raw + b"\n--b--"))
     assert ([file.name for file in found.files], found.text) == (["a.pdf"], text)
+
+
+CHECKS = (
+    "---\nThis email has been checked for viruses by Avast antivirus software.\nwww.avast.com",
+    "-- \nDiese E-Mail wurde von Avast-Antivirussoftware auf Viren geprüft.\nwww.avast.com",
+    "[Avast logo] | Virus-free.www.avast.com <https://www.avast.com/sig-email?utm_medium=email>",
+    "<https://www.avast.com/sig-email>\nVirenfrei.www.avast.com\n<https://www.avast.com/sig-email>\n<#DAB4FAD8-2DD7-40BB>",
+    "-----\nNo virus found in this message.\nChecked by AVG - www.avg.com\n"
+    "Version: 2016.0.7497 / Virus Database: 4540/11935 - Release Date: 04/01/16",
+    "__________ Information from ESET NOD32 Antivirus, version of virus signature database 1234 (2016) __________\n\n"
+    "The message was checked by ESET NOD32 Antivirus.\n\nhttp://www.eset.com",
+    "This message was scanned by Kaspersky Anti-Virus.",
+    "This email has been scanned for viruses by Norton Internet Security.",
+    "Scanned by McAfee\nhttps://www.mcafee.com",
+    "L'absence de virus dans ce courrier électronique a été vérifiée par le logiciel antivirus Avast.",
+    "Ta wiadomość e-mail została sprawdzona pod kątem wirusów przez oprogramowanie antywirusowe Avast.",
+)
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_what_a_virus_scanner_says_of_a_mail_goes(check: str) -> None:
+    """At the end, below any line; a telephone number above it stays."""
+    assert without_noise(f"It burns.\n\nKim\n030 1234567\n\n{check}") == "It burns.\n\nKim\n030 1234567"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "We checked it with Avast, and no virus was found.",
+        "Your mail was checked by Norton and the file is gone.",
+        "Do you sell Kaspersky?",
+        "Norton",
+        "This message was scanned by Avast.\n\nPlease turn that off.",
+    ],
+)
+def test_what_somebody_says_of_a_virus_scanner_stays(words: str) -> None:
+    """One word more than a scanner says, or a place in front of other words."""
+    assert without_noise(f"Hello,\n\n{words}") == f"Hello,\n\n{words}"
