@@ -16,10 +16,11 @@ from functools import lru_cache
 from gateway import texts
 from gateway.core.policy import Policy
 from gateway.mail.message import Message, address_key
-from gateway.mail.quotation import field_of
+from gateway.mail.quotation import attribution, field_of, is_forward_mark
 
 _FIELD = re.compile(r"[>\s*_]*([^\W\d_][^:*_]{0,30}?)\s*[*_]*:[*_]*\s*(.*)")
 _ADDRESS = re.compile(r"[^\s<>()\[\]\",;:]+@[^\s<>()\[\]\",;:]+")
+_AUTHOR = re.compile(r"([^\d,:;<>\"]*)<([^\s<>@]+@[^\s<>@]+)>")
 LOOKED_AT = 400
 """Lines; the block stands near the head of what an agent forwards."""
 
@@ -102,16 +103,20 @@ def inline(body_text: str) -> Iterator[Forwarded]:
     """Each block of at least a From and one more field, with the text below it."""
     lines = body_text.split("\n")[:LOOKED_AT]
     for start, line in enumerate(lines):
-        name, value = _field(line)
-        if name != "from":
+        read, (name, value) = _field, _field(line)
+        if name != "from" and _is_marked(lines, start):
+            if spoken := _spoken(lines, start, body_text):
+                yield spoken
+            read, (name, value) = _bare_field, _bare_field(line)
+        if name != "from" or (read is _bare_field and not _ADDRESS.search(value)):
             continue
         fields = {"from": value}
         end = start + 1
-        while end < len(lines) and (more := _field(lines[end]))[0]:
+        while end < len(lines) and (more := read(lines[end]))[0]:
             fields.setdefault(*more)
             end += 1
         # Thunderbird and Apple name the subject first.
-        while start and (more := _field(lines[start - 1]))[0] not in ("", "from"):
+        while start and (more := read(lines[start - 1]))[0] not in ("", "from"):
             fields.setdefault(*more)
             start -= 1
         if len(fields) > 1:
@@ -125,6 +130,23 @@ def inline(body_text: str) -> Iterator[Forwarded]:
                 author=fields["from"].strip(),
                 above="\n".join(lines[:start]),
             )
+
+
+def _is_marked(lines: list[str], start: int) -> bool:
+    """It stands, with words, right below the line that says a mail is passed on."""
+    above = next((line for line in reversed(lines[max(0, start - 3) : start]) if line.strip()), "")
+    return bool(lines[start].strip()) and is_forward_mark(above)
+
+
+def _spoken(lines: list[str], start: int, body_text: str) -> Forwarded | None:
+    """Spark's way: `On …, Kim Customer <kim@…>, wrote:` and the mail below it, marked line by line."""
+    quoted = [line.startswith(">") for line in lines]
+    count = attribution(lines, quoted, start)
+    found = _AUTHOR.search(" ".join(lines[start : start + count])) if count else None
+    below = "\n".join(body_text.split("\n")[start + count :]).strip("\n")
+    if found is None or not below.startswith(">"):
+        return None
+    return Forwarded(found[2], "", None, _unquoted(below), author=found[0].strip(), above="\n".join(lines[:start]))
 
 
 def _unquoted(text: str) -> str:
@@ -146,6 +168,13 @@ def _field(line: str) -> tuple[str, str]:
     found = _FIELD.fullmatch(line)
     name = field_of(found[1]) if found else ""
     return "date" if name == "sent" else name, found[2] if found else ""
+
+
+def _bare_field(line: str) -> tuple[str, str]:
+    """The same of a line as eM Client writes it, without a colon: `From "Kim Customer" <kim@…>`."""
+    word, _, value = line.strip().partition(" ")
+    name = field_of(word.rstrip(":"))
+    return "date" if name == "sent" else name, value.strip()
 
 
 def _date(text: str) -> datetime | None:

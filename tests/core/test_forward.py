@@ -13,6 +13,10 @@ CORA = "Cora Blum <cora@c.example>"
 FORMS = {
     "outlook": f"From: {CORA}\nSent: Monday, March 2, 2026 10:35 AM\nTo: Anna\nSubject: Pump",
     "superhuman": "From: *Cora Blum* <cora@c.example>\nSent: Monday, March 2, 2026 10:35 AM\nSubject: Pump",
+    "em client": '------ Forwarded Message ------\nFrom "Cora Blum" <cora@c.example>\nTo anna@example.com\n'
+    "Date 2 March 2026 10:35:00\nSubject Pump",
+    "em client, German": '------ Weitergeleitete Nachricht ------\nVon "Cora Blum" <cora@c.example>\n'
+    "An anna@example.com\nDatum 02.03.2026 10:35:00\nBetreff Pump",
     "outlook, French": f"De : {CORA}\nEnvoyé : lundi 2 mars 2026 10:35\nÀ : Anna\nObjet : Pump",
     "outlook, Spanish": f"De: {CORA}\nEnviado el: lunes, 2 de marzo de 2026 10:35\nPara: Anna\nAsunto: Pump",
     "outlook, Italian": f"Da: {CORA}\nInviato: lunedì 2 marzo 2026 10:35\nA: Anna\nOggetto: Pump",
@@ -63,3 +67,17 @@ def test_a_date_nobody_can_have_stops_nothing(sent: str) -> None:
     """The mail is read with what can be read of it, or without."""
     (found,) = forward.inline(f"From: {CORA}\nSent: {sent}\nTo: Anna\nSubject: Pump\n\nIt leaks.")
     assert (found.address, found.text) == ("cora@c.example", "It leaks.")
+
+
+def test_a_forward_that_speaks_of_its_author_is_read() -> None:
+    """As Spark writes it: no header, and the mail marked line by line."""
+    spoken = f"On 2 Mar 2026 at 10:35 +0000, {CORA}, wrote:\n> It leaks.\n> \n> Cora"
+    (found,) = forward.inline(f"Please open one.\n\n---------- Forwarded message ----------\n{spoken}\n")
+    assert (found.name, found.address, found.text) == ("Cora Blum", "cora@c.example", "It leaks.\n\nCora")
+    assert found.above.startswith("Please open one.")
+
+
+def test_words_below_a_mark_are_no_header() -> None:
+    """Without an address nobody is named; without a mark it is prose."""
+    assert list(forward.inline("---------- Forwarded message ----------\nFrom now on\nTo all")) == []
+    assert list(forward.inline("From kim@c.example I hear\nTo my regret")) == []

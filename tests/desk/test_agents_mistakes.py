@@ -259,6 +259,20 @@ async def test_a_forward_that_quotes_another_ticket_begins_one(room: Room) -> No
     assert await room.outbox("reply", ERIKA) == []
 
 
+@pytest.mark.parametrize(
+    "inside",
+    [
+        f'------ Forwarded Message ------\nFrom "Kim Example" <{KIM}>\nTo {ANNA}\nSubject Parcel\n\nWhere is it?',
+        f"---------- Forwarded message ----------\nOn 2 Mar 2026 at 10:35 +0000, Kim <{KIM}>, wrote:\n> Where is it?",
+    ],
+)
+async def test_a_forward_without_a_header_is_read(room: Room, inside: str) -> None:
+    """As eM Client and Spark write it; the agent's words stay with the agents."""
+    text, remarks = await _forward(room, f"#from {KIM}\n\nPlease handle.\n\n{inside}")
+    assert text == "Where is it?"
+    assert remarks[1:] == ("Please handle.",)
+
+
 MARKS = (
     "-------- Ursprüngliche Nachricht --------",
     "-------- Original message --------",
