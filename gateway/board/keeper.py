@@ -170,7 +170,9 @@ class Keeper:
             await self._database.write(lambda tx: tx.board.rebuild(False, self._clock()))
         wanted = await self._wanted()
         steps = board.compare(wanted, seen, folders, self._refused, missing)
-        ordered = 0
+        ordered, unclear = 0, steps.unclear
+        for moved in unclear:
+            self._put_right(moved, "it lies in several folders at once")
         if steps.orders:
             for moved, place in steps.orders:
                 ordered += await self._carry_out(moved, place)
@@ -185,7 +187,7 @@ class Keeper:
             await self._drop_old(account, ours, folders)
         self._refused &= {(c.number, c.version, c.folder) for c in seen}
         more = len(steps.write) > AT_ONCE or bool(steps.orders)
-        return _told(steps, ordered), more
+        return _told(replace(steps, unclear=unclear), ordered), more
 
     async def _apply(
         self, account: BoardAccount, steps: CardSteps, seen: list[SeenCard], folders: dict[str, str]
@@ -266,9 +268,13 @@ class Keeper:
             log.info("order on the board", extra={"ticket": moved.number, "to": moved.folder})
             self._wake()
         elif done is False:
-            log.info("move put right", extra={"ticket": moved.number, "to": moved.folder})
-            self._refused.add((moved.number, moved.version, moved.folder))
+            self._put_right(moved, "the ticket cannot go there")
         return bool(done)
+
+    def _put_right(self, moved: SeenCard, cause: str) -> None:
+        """A newest card was moved, and that is no order."""
+        log.info("move put right", extra={"ticket": moved.number, "to": moved.folder, "cause": cause})
+        self._refused.add((moved.number, moved.version, moved.folder))
 
     async def _write(
         self, account: BoardAccount, want: WantedCard, older: list[SeenCard], folders: dict[str, str]
@@ -422,6 +428,7 @@ def account_of(settings: Settings) -> Account:
 def _told(steps: CardSteps, ordered: int) -> str:
     counts = (
         ("orders", ordered),
+        ("unclear", len({card.number for card in steps.unclear})),
         ("written", len(steps.write[:AT_ONCE])),
         ("put back", len(steps.back)),
         ("undeleted", len(steps.undelete)),

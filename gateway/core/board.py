@@ -39,6 +39,8 @@ _FOLDERS: dict[Status, str] = {
     Status.CLOSED: _("Closed"),
 }
 
+_BY_WEIGHT = tuple(_FOLDERS)
+"""From what the customer hears nothing of to what ends the ticket."""
 
 # --- what is wanted ---------------------------------------------------------------------------
 
@@ -121,6 +123,8 @@ class CardSteps:
 
     orders: tuple[tuple[SeenCard, str], ...] = ()
     """Newest cards that were moved, and the place they were moved to."""
+    unclear: tuple[SeenCard, ...] = ()
+    """Newest cards of one ticket in several folders at once: which is meant nobody knows, so none of them is."""
     write: tuple[WantedCard, ...] = ()
     """Cards that are missing."""
     back: tuple[tuple[SeenCard, WantedCard], ...] = ()
@@ -130,7 +134,7 @@ class CardSteps:
     """Older versions, copies, and cards of tickets that are not shown (any more)."""
 
     def __bool__(self) -> bool:
-        return any((self.orders, self.write, self.back, self.undelete, self.remove))
+        return any((self.orders, self.unclear, self.write, self.back, self.undelete, self.remove))
 
 
 def compare(
@@ -151,6 +155,7 @@ def compare(
     for card in seen:
         by_number.setdefault(card.number, []).append(card)
     told: list[tuple[SeenCard, str]] = []
+    unclear: list[SeenCard] = []
     write: list[WantedCard] = []
     back: list[tuple[SeenCard, WantedCard]] = []
     undelete: list[SeenCard] = []
@@ -171,12 +176,17 @@ def compare(
             and c.folder in places
             and (c.number, c.version, c.folder) not in refused
         ]
-        if moved:
+        if len({c.folder for c in moved}) > 1:
+            unclear += moved
+        elif moved:
             # Whatever else there is of it is older than the order, and seen to after it.
             told.append((moved[0], places[moved[0].folder]))
             continue
         there = sorted((c for c in newest if c.folder == home), key=lambda c: (c.deleted, c.uid))
-        strays = sorted((c for c in newest if c.folder != home), key=lambda c: (c.deleted, c.folder, c.uid))
+        strays = sorted(
+            (c for c in newest if c.folder != home),
+            key=lambda c: (c.deleted, *_first_gone(places.get(c.folder, "")), c.folder, c.uid),
+        )
         if there:
             kept, rest = there[0], [*there[1:], *strays]
             undelete += [kept] if kept.deleted else []
@@ -187,7 +197,13 @@ def compare(
             write.append(want)
             rest = strays
         remove += rest
-    return CardSteps(tuple(told), tuple(write), tuple(back), tuple(undelete), tuple(remove))
+    return CardSteps(tuple(told), tuple(unclear), tuple(write), tuple(back), tuple(undelete), tuple(remove))
+
+
+def _first_gone(place: str) -> tuple[int]:
+    """Of copies in several folders the one that would do most goes first: if all stops between two of them, the one
+    that is left looks like a move."""
+    return (-_BY_WEIGHT.index(place) if place in _BY_WEIGHT else 0,)
 
 
 # --- what a move means ------------------------------------------------------------------------

@@ -135,6 +135,24 @@ async def test_a_card_that_cannot_go_there_is_put_back(world: World) -> None:
     assert {k: v for k, v in world.there().items() if v} == {k: v for k, v in (await world.wanted()).items() if v}
 
 
+async def test_a_card_in_several_folders_orders_nothing(world: World) -> None:
+    """Copied to two agents and to Closed before one look: nobody is told anything, and the next move counts again."""
+    await world.room.mail(ERIKA)
+    await world.look()
+    before = len(await world.room.outbox())
+    with world.open("New") as client:
+        for folder in ("Anna Agent", "Bob Lead", "Closed"):
+            assert client.uid("COPY", world.uid(client, 1), folder_name(f"{world.root}.{folder}"))[0] == "OK"
+    assert await world.look() == ["1 unclear, 3 removed"]
+    ticket = await world.room.read(lambda tx: tx.reads.get(1))
+    assert (ticket.status, ticket.assignee) == (Status.NEW, "")
+    assert len(await world.room.outbox()) == before
+    assert world.there() == await world.wanted()
+    world.move(1, "New", "Anna Agent")
+    await world.look()
+    assert (await world.room.read(lambda tx: tx.reads.get(1))).assignee == ANNA
+
+
 async def test_a_folder_that_was_renamed_orders_nothing(world: World) -> None:
     """All its cards would say the same: they go back to where they belong, and no customer hears of it."""
     await world.room.mail(ERIKA)

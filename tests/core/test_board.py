@@ -84,6 +84,7 @@ def test_any_account_comes_to_what_is_wanted(
     account, refused = Account(seen), set()
     for round_ in range(12):
         steps = board.compare(wanted, account.cards, FOLDERS, refused)
+        refused |= {(card.number, card.version, card.folder) for card in steps.unclear}
         for card, place in steps.orders:
             assert card.version == wanted[card.number].version, "an older card ordered something"
             if refuses:
@@ -105,6 +106,24 @@ def test_a_move_is_seen_beside_a_card_that_was_not_removed_yet() -> None:
     wanted = {1: WantedCard(1, "v", "new")}
     seen = [SeenCard("T/new", 1, 1, "v"), SeenCard("T/solved", 1, 1, "v")]
     assert board.compare(wanted, seen, FOLDERS).orders == ((seen[1], "solved"),)
+
+
+def test_one_card_in_several_folders_orders_nothing() -> None:
+    """Nobody knows which of them is meant: it is said, all of them go, and the one that would do most goes first."""
+    wanted = {1: WantedCard(1, "v", "new")}
+    copies = [
+        SeenCard("T/anna@example.com", 7, 1, "v"),
+        SeenCard("T/solved", 7, 1, "v"),
+        SeenCard("T/snoozed", 7, 1, "v"),
+    ]
+    steps = board.compare(wanted, [SeenCard("T/new", 1, 1, "v"), *copies], FOLDERS)
+    assert (steps.orders, steps.unclear) == ((), tuple(copies))
+    assert steps.remove[0] == copies[1]
+    assert set(steps.remove) == set(copies)
+    steps = board.compare(wanted, copies, FOLDERS)
+    assert (steps.orders, steps.back) == ((), ((copies[1], wanted[1]),))
+    twice = [SeenCard("T/solved", uid, 1, "v") for uid in (7, 8)]
+    assert board.compare(wanted, twice, FOLDERS).orders == ((twice[0], "solved"),)
 
 
 def ticket(status: Status = Status.NEW, assignee: str = "", snoozed: datetime | None = None) -> Ticket:
