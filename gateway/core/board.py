@@ -7,6 +7,7 @@ to say where it shall lie from now on: that is an order like any other, and coun
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -82,16 +83,27 @@ def wanted_card(facts: CardFacts, policy: Policy) -> WantedCard:
 
 
 def folder_names(policy: Policy, delimiter: str) -> dict[str, str]:
-    """Place → name of its folder below the root, in the site's language; no two differ by case alone."""
+    """Place → name of its folder below the root, in the site's language; no two differ by case alone.
+
+    Whoever shares a name with a status or a colleague has the address behind it. So has the colleague: a folder that
+    is one agent's today and another's tomorrow would give tickets away.
+    """
     words = texts.catalog(policy.default_language)
-    found = {status.value: _plain(words.gettext(name), delimiter) for status, name in _FOLDERS.items()}
-    found[SNOOZED] = _plain(words.gettext(_("Snoozed")), delimiter)
-    for agent in policy.agents:
-        name = _plain(agent.name or agent.address, delimiter)
-        if name.casefold() in {n.casefold() for n in found.values()}:
-            name = _plain(f"{agent.name} ({agent.address})", delimiter)
-        found[address_key(agent.address)] = name
+    fixed = {status.value: _plain(words.gettext(name), delimiter) for status, name in _FOLDERS.items()}
+    fixed[SNOOZED] = _plain(words.gettext(_("Snoozed")), delimiter)
+    short = {address_key(a.address): _plain(a.name or a.address, delimiter) for a in policy.agents}
+    whole = {address_key(a.address): _plain(f"{a.name} ({a.address})", delimiter) for a in policy.agents}
+    found = fixed | short
+    # A whole name may be the name of a third.
+    while clashing := _shared(found) & {key for key in short if found[key] != whole[key]}:
+        found |= {key: whole[key] for key in clashing}
     return found
+
+
+def _shared(names: Mapping[str, str]) -> set[str]:
+    """Places whose folder has the name of another."""
+    often = Counter(name.casefold() for name in names.values())
+    return {place for place, name in names.items() if often[name.casefold()] > 1}
 
 
 def _plain(name: str, delimiter: str) -> str:

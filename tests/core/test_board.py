@@ -221,6 +221,21 @@ def test_folder_names_are_one_folder_each(delimiter: str) -> None:
     assert all(name.strip() and not set(name) & {delimiter, "/", "*", "%", "\t"} for name in found.values())
 
 
+def test_folders_do_not_depend_on_the_order_of_agents() -> None:
+    """Two of one name: whose folder is whose stays when their tables are swapped, also beside a third of that name."""
+    names = ["Alex", "alex", "Alex (a0@example.com)", "Closed", "Bob"]
+    agents = tuple(replace(POLICY.agents[0], address=f"a{n}@example.com", name=name) for n, name in enumerate(names))
+    found = board.folder_names(replace(POLICY, agents=agents), "/")
+    assert [found[a.address] for a in agents] == [
+        "Alex (a0@example.com)",
+        "alex (a1@example.com)",
+        "Alex (a0@example.com) (a2@example.com)",
+        "Closed (a3@example.com)",
+        "Bob",
+    ]
+    assert board.folder_names(replace(POLICY, agents=agents[::-1]), "/") == found
+
+
 def test_a_card_shows_a_table_as_one() -> None:
     """As notices do: what is read on the board alone loses nothing by it."""
     said = "Good morning,\n\nArticle | Price\nToner | 12.50"
