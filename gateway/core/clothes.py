@@ -17,6 +17,8 @@ _NUMBER = r"\(?(?:\d{1,2}|[A-Za-z])[.)]"
 _BULLET = rf"(?:(?:[*+o]\s|[-–—•·◦▪‣●○■§]|{_NUMBER})\s*)?"
 _OPENING, _CLOSING = "*_\"'`“”„‚‘’«»‹›(\\[{<", "*_\"'`“”„‚‘’«»‹›)\\]}>"
 _PUT_ON = re.compile(rf"{_BULLET}([{_OPENING}]{{0,4}})\s*(#\s?)({_WORD})(.*)", re.S)
+_HASHES = re.compile("[#＃﹟♯]")
+"""`#`, and what keyboards and mail programs make of it."""
 # A line that is quoted begins with ">": its words are no order.
 _HIDDEN = re.compile(rf"(?:{_NUMBER}|o(?=\s))?(?:[^\w>]|_){{0,40}}#(?:\W|_){{0,20}}({_WORD})")
 
@@ -36,7 +38,8 @@ def bare(line: str) -> str:
 
 def undressed(line: str) -> str:
     """The line without anything that programs put around an order, where there is a known one; else `bare`."""
-    found = _PUT_ON.fullmatch(_plain(line)) if "#" in line or "＃" in line else None
+    plain = _plain(line)
+    found = _PUT_ON.fullmatch(plain) if "#" in plain else None
     if found is None or verb_of(found[3].casefold()) is None:
         return bare(line)
     opened, rest = len(found[1]), found[4]
@@ -48,7 +51,8 @@ def undressed(line: str) -> str:
 
 def hidden(line: str) -> tuple[str, Verb] | None:
     """A known order among signs that leave open whether it is one: the signs with its name, and which it is."""
-    found = _HIDDEN.match(_plain(line).replace("＃", "#")) if "#" in line or "＃" in line else None
+    plain = _HASHES.sub("#", _plain(line))
+    found = _HIDDEN.match(plain) if "#" in plain else None
     verb = verb_of(found[1].casefold()) if found else None
     if found is None or verb is None or any(visible(line).startswith(marker) for marker in markers()):
         return None
@@ -56,4 +60,4 @@ def hidden(line: str) -> tuple[str, Verb] | None:
 
 
 def _plain(line: str) -> str:
-    return visible(line).replace("＃", "#", 1).strip()
+    return _HASHES.sub("#", visible(line), count=1).strip()

@@ -151,7 +151,7 @@ def _words(text: str) -> str:
 
 def is_command(line: str) -> bool:
     """Whether a line is an order by its form and its word."""
-    m = _LINE.fullmatch(clothes.bare(line)) if "#" in line or "＃" in line else None
+    m = _LINE.fullmatch(clothes.bare(line))
     return m is not None and verb_of(m[1].casefold()) is not None
 
 

@@ -34,6 +34,9 @@ GOOD = {
     "\u200e#clo\u00adse": Command(Verb.CLOSE),
     "*#close*": Command(Verb.CLOSE),
     "＃close": Command(Verb.CLOSE),
+    "﹟close": Command(Verb.CLOSE),
+    "♯close": Command(Verb.CLOSE),
+    "#note ♯1 is flat": Command(Verb.NOTE, "♯1 is flat"),
     "#Close.": Command(Verb.CLOSE),
     "#merge 7.": Command(Verb.MERGE, "7"),
     "#assign “Bob Agent”": Command(Verb.ASSIGN, "Bob Agent"),
@@ -89,7 +92,8 @@ def test_a_command_is_understood(line: str, command: Command) -> None:
     ["- #note x", "* #note x", "• #note x", "•\t#note x", "·#note x", "o   #note x", "– #note x", "1. #note x",
      "1) #note x", "(2) #note x", "a) #note x", "“#note x”", "\"#note x\"", "'#note' x", "`#note` x", "`#note x`",
      "(#note x)", "[#note x]", "[#note] x", "<#note> x", "„#note“ x", "«#note x»", "*#note* x", "**#note x**",
-     "_#note_ x", "- “#note” x", "• *#note* x", "* #note x *", "- ＃note x", "- # note: x"],
+     "_#note_ x", "- “#note” x", "• *#note* x", "* #note x *", "- ＃note x", "- # note: x",
+     "♯note x", "﹟note x", "- ♯ note x", "“﹟note x”"],
 )  # fmt: skip
 def test_an_order_is_understood_in_its_clothes(line: str) -> None:
     """Bullets, numbers, quotation marks, brackets, bold letters: programs add them by themselves."""
@@ -133,7 +137,7 @@ def test_only_the_clothes_are_taken_off() -> None:
     "line",
     ["##note x", "# # note x", "\\#note x", "#-note x", "# – note x", "#@note x", "### Notiz x", "＃＃note x",
      "🙂 #note x", "/#note x", "~~~~~#note x", "- ##note x", "#(note) x", "•#•note x", "#**note** x",
-     "~~#note~~ x", "~~#note x~~", "- ~~#note x~~"],
+     "~~#note~~ x", "~~#note x~~", "- ~~#note x~~", "~~﹟note x~~", "♯♯note x"],
 )  # fmt: skip
 def test_a_hidden_order_is_no_text(line: str) -> None:
     """Its name stands behind a sign, among signs no program adds: nothing is done, and the receipt says so."""
