@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from gateway.core import draft, orders
+from gateway.core import clothes, draft, orders
 from gateway.core.case import Case
 from gateway.core.commands import Order
 from gateway.core.decision import Change, Decision, EntryDraft, Joined, Why
@@ -96,8 +96,8 @@ def _known(entry: Entry) -> Entry:
 
 def files_named(names: Iterable[str], history: Sequence[Entry]) -> tuple[tuple[AttachedFile, ...], tuple[str, ...]]:
     """Files of the ticket by their names, the newest of each; and the sentence that names what is not there."""
-    there = {a.filename.casefold(): (e, a) for e in history if e.sha256 for a in e.attachments}
-    wanted = [name.strip().casefold() for name in names if name.strip()]
+    there = {clothes.as_typed(a.filename).casefold(): (e, a) for e in history if e.sha256 for a in e.attachments}
+    wanted = [clothes.as_typed(name).strip().casefold() for name in names if name.strip()]
     if missing := [name for name in wanted if name not in there]:
         known = ", ".join(dict.fromkeys(a.filename for _, a in there.values()))
         return (), (code("no_such_file", ", ".join(missing), known or "–"),)

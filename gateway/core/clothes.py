@@ -17,6 +17,8 @@ _NUMBER = r"\(?(?:\d{1,2}|[A-Za-z])[.)]"
 _BULLET = rf"(?:(?:[*+o]\s|[-–—•·◦▪‣●○■§]|{_NUMBER})\s*)?"
 _OPENING, _CLOSING = "*_\"'`“”„‚‘’«»‹›(\\[{<", "*_\"'`“”„‚‘’«»‹›)\\]}>"
 _PUT_ON = re.compile(rf"{_BULLET}([{_OPENING}]{{0,4}})\s*(#\s?)({_WORD})(.*)", re.S)
+_HYPHENS = {0x2010: "-", 0x2011: "-"}
+_QUOTES = "\"'“”„‚‘’«»‹›` "
 _HASHES = re.compile("[#＃﹟♯]")
 """`#`, and what keyboards and mail programs make of it."""
 # A line that is quoted begins with ">": its words are no order.
@@ -60,4 +62,15 @@ def hidden(line: str) -> tuple[str, Verb] | None:
 
 
 def _plain(line: str) -> str:
-    return _HASHES.sub("#", visible(line), count=1).strip()
+    return _HASHES.sub("#", as_typed(visible(line)), count=1).strip()
+
+
+def as_typed(text: str) -> str:
+    """Letters in one piece, and hyphens as the key for them makes them: programs take the one apart and bind words by
+    the other."""
+    return text if text.isascii() else unicodedata.normalize("NFC", text).translate(_HYPHENS)
+
+
+def inner(word: str) -> str:
+    """A name or a word without the quotation marks, and the full stop, that people and programs put around it."""
+    return word.lstrip(_QUOTES).rstrip(_QUOTES + ".,;!")

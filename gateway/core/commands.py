@@ -172,7 +172,7 @@ def _nothing(verb: Verb, argument: str, *_: Sequence[str]) -> Command | str:
 
 
 def _silent(verb: Verb, argument: str, *rest: Sequence[str]) -> Command | str:
-    word = argument.casefold().strip(".!")
+    word = clothes.inner(argument).casefold()
     if any(word in words.words_in("command", _SILENT) for words in texts.catalogs().every()):
         return Command(verb, "silent")
     return _nothing(verb, argument, *rest)
@@ -182,12 +182,20 @@ def _rest(verb: Verb, argument: str, *_: Sequence[str]) -> Command | str:
     return Command(verb, argument)
 
 
+def _word(verb: Verb, argument: str, *_: Sequence[str]) -> Command | str:
+    return Command(verb, clothes.inner(argument))
+
+
 def _words_needed(verb: Verb, argument: str, *_: Sequence[str]) -> Command | str:
     return Command(verb, argument) if argument else code("needs_words", FORMS[verb])
 
 
+def _word_needed(verb: Verb, argument: str, *rest: Sequence[str]) -> Command | str:
+    return _words_needed(verb, clothes.inner(argument), *rest)
+
+
 def _number(verb: Verb, argument: str, *_: Sequence[str]) -> Command | str:
-    found = AS_WRITTEN.fullmatch(argument.strip("[]. "))
+    found = AS_WRITTEN.fullmatch(clothes.inner(argument).strip("[]. "))
     if found and 0 < int(found[1]) < 10**9:
         return Command(verb, str(int(found[1])))
     return code("needs_number", FORMS[verb], f"#{verb.value}")
@@ -258,24 +266,25 @@ def _sender(verb: Verb, argument: str, *_: Sequence[str]) -> Command | str:
 
 
 def _name(verb: Verb, argument: str, *_: Sequence[str]) -> Command | str:
-    name = argument.strip("\"'“”„‚‘’«»").lstrip("@").strip()
+    name = clothes.inner(clothes.inner(argument).lstrip("@"))
     return Command(verb, name) if name else code("needs_name", FORMS[verb])
 
 
 def _status(verb: Verb, argument: str, _: Sequence[str], statuses: Sequence[str]) -> Command | str:
-    word = " ".join(argument.replace("_", " ").casefold().split())
-    if found := status_words().get(word):
-        return Command(verb, found.value)
-    site = next((s for s in statuses if s.casefold() == word), None)
-    if site:
-        return Command(verb, site)
+    for said in (argument, clothes.inner(argument)):
+        word = " ".join(said.replace("_", " ").casefold().split())
+        if found := status_words().get(word):
+            return Command(verb, found.value)
+        if site := next((s for s in statuses if s.casefold() == word), None):
+            return Command(verb, site)
     names = ", ".join([*(s.value.replace("_", " ") for s in Status if s is not Status.NEW), *statuses])
     return code("no_such_status", argument or "NAME", names)
 
 
 def _language(verb: Verb, argument: str, languages: Sequence[str], _: Sequence[str]) -> Command | str:
-    if argument.casefold() in languages:
-        return Command(verb, argument.casefold())
+    word = clothes.inner(argument).casefold()
+    if word in languages:
+        return Command(verb, word)
     return code("no_such_language", ", ".join(languages))
 
 
@@ -286,13 +295,13 @@ _ARGUMENTS: dict[Verb, Callable[[Verb, str, Sequence[str], Sequence[str]], Comma
     Verb.GIVE: _name,
     Verb.TAG: _tags,
     Verb.UNTAG: _tags,
-    Verb.LIST: _rest,
-    Verb.TEXT: _words_needed,
+    Verb.LIST: _word,
+    Verb.TEXT: _word_needed,
     Verb.AWAY: _rest,
     Verb.SHOW: _number,
     Verb.SEARCH: _words_needed,
     Verb.CUSTOMER: _address_or_nothing,
-    Verb.REPORT: _rest,
+    Verb.REPORT: _word,
     Verb.ASK: _asked,
     Verb.ASSIGN: _name,
     Verb.STATUS: _status,

@@ -208,13 +208,14 @@ class Policy:
         return next((a for a in self.agents if key in a.keys), None)
 
     def agents_called(self, name: str) -> tuple[Agent, ...]:
-        """Whom an address, a name, a first name or the part before the @ means; several where it fits several."""
-        word = name.casefold().strip()
-        exact = tuple(a for a in self.agents if word in a.keys or word == a.name.casefold())
+        """Whom an address, a name, a first name or the part before the @ means; several where it fits several. A full
+        stop behind it may be of the name, or of the sentence."""
+        word = _without_stop(name)
+        exact = tuple(a for a in self.agents if word in a.keys or word == _without_stop(a.name))
         return exact or tuple(
             a
             for a in self.agents
-            if word in (a.name.casefold().partition(" ")[0], a.address.partition("@")[0].casefold())
+            if word in (_without_stop(a.name.partition(" ")[0]), a.address.partition("@")[0].casefold())
         )
 
     def mailbox_of(self, agent: Agent) -> Mailbox:
@@ -231,6 +232,10 @@ class Policy:
         box = self.mailbox_for(mailbox)
         names = box.names if box else {address_key(mailbox)}
         return tuple(a for a in self.agents if not a.mailboxes or any(address_key(m) in names for m in a.mailboxes))
+
+
+def _without_stop(name: str) -> str:
+    return name.casefold().strip().rstrip(".,;!")
 
 
 def plain_address(address: str) -> str:

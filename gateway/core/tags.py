@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from gateway.core.clothes import inner
 from gateway.core.ticket import Ticket
 from gateway.mail.sentence import code
 
@@ -14,14 +15,16 @@ TAG = re.compile(r"[^\W_][\w.-]{0,39}")
 
 def read(text: str) -> tuple[str, ...] | None:
     """Tags as they are kept, sorted; None where one is none."""
-    words = [w.strip("#,;").lower() for w in text.replace(",", " ").split()]
+    words = [inner(w.strip("#,;")).strip("#").lower() for w in text.replace(",", " ").split()]
     words = [w for w in words if w]
     return tuple(sorted(set(words))) if 0 < len(words) <= MOST and all(TAG.fullmatch(w) for w in words) else None
 
 
 def changed(ticket: Ticket, added: str, taken: str) -> tuple[str, ...]:
     """All tags of the ticket after both orders."""
-    return tuple(sorted({*ticket.tags, *(read(added) or ())} - {*(read(taken) or ())}))
+    gone = read(taken) or ()
+    # Some have a full stop from when it was kept.
+    return tuple(sorted(t for t in {*ticket.tags, *(read(added) or ())} if t not in gone and t.rstrip(".") not in gone))
 
 
 def events(ticket: Ticket, after: tuple[str, ...], who: str) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.core import commands, customers, machines, move_entries, orders, sides
+from gateway.core import advisers, commands, customers, machines, move_entries, orders, sides
 from gateway.core.act import Act
 from gateway.core.decision import Decision, EntryDraft, Joined, Moved
 from gateway.core.lifecycle import Move, Status
@@ -18,7 +18,7 @@ from gateway.core.sentences import text_of
 from gateway.core.thread import SentFacts
 from gateway.core.ticket import EntryKind, Participant, Role, Ticket
 from gateway.errors import IllegalTransition
-from gateway.mail.message import Address
+from gateway.mail.message import Address, Attachment
 from tests.conftest import NOW
 from tests.core.build import (
     AGENTS,
@@ -493,3 +493,17 @@ def test_a_mail_of_ours_that_was_refused(recipient: str, newest: bool, audience:
     assert notices(decision) == (AGENTS if tells else [])
     assert bool(decision.alarm) is not tells
     assert f"Our mail to {recipient} could not be sent: 550 5.1.1 no such user" in text_of(decision.events[0], "en")
+
+
+def test_a_tag_that_was_kept_with_a_full_stop_can_be_taken_off() -> None:
+    """The stop is no part of a tag any more, and nobody need know that it was one."""
+    assert carry("#untag urgent.", on=replace(ON, tags=("blue", "urgent."))).change.tags == ("blue",)
+
+
+def test_a_file_is_found_however_its_letters_are_put_together() -> None:
+    """Some programs write an accent as a sign of its own, and bind words by a hyphen that does not break."""
+    named = Attachment("1", "Pru\u0308f\u2011Plan.pdf", "application/pdf", 9, "")
+    history = (replace(entry(), sha256="a" * 64, attachments=(named,)),)
+    for written in ("Prüf-Plan.pdf", named.filename):
+        (found,), missing = advisers.files_named([written], history)
+        assert (found.filename, missing) == (named.filename, ())

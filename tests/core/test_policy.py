@@ -158,3 +158,11 @@ def test_a_person_of_the_house_as_an_address() -> None:
     """With the name customers see."""
     assert as_address(POLICY.agents[0]) == ANNA
     assert as_address(Mailbox("a@b.example", "A", "")) == Address("a@b.example", "A")
+
+
+@pytest.mark.parametrize("name", ["Bob", "bob.", "Bob Lead Jr", "Bob Lead Jr.", "J", "J.", "bob@example.com."])
+def test_a_full_stop_behind_a_name_says_nothing(name: str) -> None:
+    """It may end the name or the sentence: the same colleague is meant."""
+    bob = Agent("bob@example.com", "Bob Lead Jr.")
+    found = replace(POLICY, agents=(bob, Agent("jo@example.com", "J. Smith"))).agents_called(name)
+    assert [a.name for a in found] == ["J. Smith" if name[0] == "J" else bob.name]
