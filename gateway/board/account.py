@@ -18,6 +18,10 @@ from gateway.receive.imap.account import Refused
 from gateway.receive.imap.client import ImapMailbox, portions
 
 SEEN, FLAGGED, DELETED = r"\Seen", r"\Flagged", r"\Deleted"
+RIGHTS = "lrwstipekxa"
+"""What the account needs on the root and below (RFC 4314), as docs/board.md has it."""
+_FULL = re.compile(r"\[OVERQUOTA\]|quota exceeded|over quota", re.I)
+"""RFC 5530, and as servers say it that do not know it."""
 _FIELD = re.compile(rb"^" + FIELD.encode() + rb":[ \t]*(\S+)", re.I | re.M)
 
 ReadCard = Callable[[str], tuple[int, str] | None]
@@ -238,3 +242,21 @@ def _by_folder(cards: Iterable[SeenCard]) -> dict[str, list[int]]:
     for card in cards:
         found.setdefault(card.folder, []).append(card.uid)
     return found
+
+
+def why_denied(denied: Mapping[str, str]) -> str:
+    """Why the server refuses us folders, and the remedy: the account is full, or rights are missing."""
+    full = {folder: said for folder, said in denied.items() if _FULL.search(said.partition("the server said")[2])}
+    others = {folder: said for folder, said in denied.items() if folder not in full}
+    causes = (
+        (full, f"the board's account is full, raise its quota or remove mails there, {len(full)} folders wait"),
+        (
+            others,
+            f"the server refuses us {len(others)} of the board's folders, give {RIGHTS} to its account there",
+        ),
+    )
+    return "; ".join(
+        f"{cause}: " + "; ".join(f"{folder}: {said}" for folder, said in sorted(which.items())[:5])
+        for which, cause in causes
+        if which
+    )

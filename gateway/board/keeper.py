@@ -16,7 +16,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from gateway.board.account import FLAGGED, SEEN, BoardAccount
+from gateway.board.account import FLAGGED, SEEN, BoardAccount, why_denied
 from gateway.board.watch import BoardWatch
 from gateway.clock.liveness import Sources
 from gateway.config import Settings
@@ -51,8 +51,6 @@ TOLD_SECONDS = 20.0
 """Instead of `poll_seconds`, where the server tells of every change."""
 REPORT_SECONDS = 60.0
 """How often a look that did nothing is written down."""
-RIGHTS = "lrwstipekxa"
-"""What the account needs on the root and below (RFC 4314), as docs/board.md has it."""
 AT_ONCE = 100
 """Cards written in one look; then agents' moves are seen to."""
 HISTORY = 200
@@ -362,11 +360,8 @@ class Keeper:
         await self._database.write(lambda tx: tx.board.looked(done or "nothing to do", self._clock()))
 
     async def _tell_denied(self, denied: Mapping[str, str]) -> None:
-        """Rights are missing: the operator is told as of any failure, and the rest of the board is kept."""
-        said = "; ".join(f"{folder}: {said}" for folder, said in sorted(denied.items())[:5])
-        cause = (
-            f"the server refuses us {len(denied)} of the board's folders, give {RIGHTS} to its account there: {said}"
-        )
+        """The operator is told as of any failure, and the rest of the board is kept."""
+        cause = why_denied(denied)
         if cause == self._denied and time.monotonic() - self._told_at <= REPORT_SECONDS:
             return
         if cause != self._denied:

@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import pytest
 
+from gateway.board.account import why_denied
 from gateway.board.watch import BoardWatch
 from gateway.core import parking
 from gateway.core.lifecycle import Status
@@ -314,6 +315,19 @@ async def test_rights_that_are_missing(database: Database, clock: Clock, tmp_pat
         await world.look()
         world.root = "INBOX.Tickets"
         assert world.there() == await world.wanted()
+
+
+def test_an_account_that_is_full_lacks_no_rights() -> None:
+    """What is said names the remedy that helps; a folder called after a quota says nothing."""
+    full = {"T.New": "APPEND T.New: the server said NO [OVERQUOTA] Quota exceeded (mailbox for user is full)"}
+    denied = {"T.Over quota": "APPEND T.Over quota: the server said NO [NOPERM] Permission denied"}
+    assert why_denied(full).startswith("the board's account is full, raise its quota or remove mails there")
+    assert "lrwstipekxa" not in why_denied(full)
+    assert "full" not in why_denied(denied)
+    assert "give lrwstipekxa" in why_denied(denied)
+    both = why_denied(full | denied)
+    assert why_denied(full) in both
+    assert why_denied(denied) in both
 
 
 async def test_a_change_is_told(world: World) -> None:
