@@ -94,8 +94,17 @@ def policy(settings: Settings, keys: Keys) -> Policy:
         ),
         rules=tuple(_rule(r) for r in settings.rules),
         texts=texts_in(settings.templates_dir),
-        own_addresses=frozenset(address_key(a) for b in settings.mailboxes for a in (b.address, *b.aliases)),
+        own_addresses=frozenset(address_key(a) for b in settings.mailboxes for a in (b.address, *b.aliases))
+        | _of_board(settings),
     )
+
+
+def _of_board(settings: Settings) -> frozenset[str]:
+    """The account whose folders agents share: mail programs send from it unless told otherwise, and who reads there are
+    the agents. Where it is named as an agent's or the operator's, it is theirs."""
+    account = settings.board.username if settings.board.host else ""
+    theirs = {address_key(a) for a in (*agent_addresses(settings), settings.gateway.operator)}
+    return frozenset({address_key(account)} - theirs) if "@" in account else frozenset()
 
 
 def _rule(r: RuleSettings) -> SiteRule:

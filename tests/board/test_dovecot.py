@@ -199,6 +199,28 @@ async def test_the_mark_of_a_card_is_worth_nothing_in_other_hands(world: World, 
     assert all("Me too." not in e.body_text for e in entries)
 
 
+async def test_an_answer_from_the_account_itself_is_heard_by_the_team(
+    server: dovecot_module.Dovecot, database: Database, clock: Clock, tmp_path: Path
+) -> None:
+    """A mail program sends from the shared account unless told otherwise: no greeting goes there, and the agents read
+    that it came under an address of ours and reached nobody."""
+    root = f"Tickets-{uuid4().hex[:8]}"
+    keys = ROOT_KEYS | {"username": "board@example.com", "folder": root}
+    world = World(room(database, clock, tmp_path, board=keys), server, root=root)
+    await world.room.mail(ERIKA)
+    await world.look()
+    (card,) = world.mails("New")
+    before = len(await world.room.outbox("agent_notice"))
+    ids = {"In_Reply_To": card["Message-ID"], "References": f"{card['References']} {card['Message-ID']}"}
+    await world.room.mail("board@example.com", "Pull the plug.", subject="Re: x", to=reply_to(card), **ids)
+    assert [n for n in await world.room.outbox() if n.recipient == "board@example.com"] == []
+    heard = (await world.room.outbox("agent_notice"))[before:]
+    assert {n.recipient for n in heard} == {ANNA, LEAD}
+    data = await world.room.read(lambda tx: tx.outbox.message(heard[0].id))
+    said = message_from_bytes(data, policy=email_policy.default).get_body(("plain",)).get_content()
+    assert "under our own address board@example.com" in " ".join(said.split())
+
+
 async def test_an_answer_to_an_older_card_is_held(world: World) -> None:
     """A colleague has answered since the card that is answered was written: the words wait for #send."""
     await world.room.mail(ERIKA)
