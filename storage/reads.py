@@ -33,7 +33,7 @@ from gateway.core.token import Named
 from gateway.errors import UnknownTicket
 from gateway.mail.message import Address, Attachment, address_key
 from storage.address_tables import SECOND_ADDRESS
-from storage.search import tickets_with
+from storage.search import is_in_some, tickets_with
 from storage.statement import Statement
 from storage.tables import CONTACT, ENTRY, LINK, PARTICIPANT, TICKET
 
@@ -265,8 +265,20 @@ class TicketReads:
             others = list(self._conditions(replace(wanted, text="")))
             among = select(TICKET.c.number).where(*others) if few else None
             found = tickets_with(self._connection, wanted.text, among, for_requester=wanted.by_requester)
+            besides = [*self._elsewhere_with(wanted)] if wanted.by_requester else []
+            besides += [wanted.number] if wanted.number else []
             here = TICKET.c.number.in_(found)
-            yield or_(here, TICKET.c.number == wanted.number) if wanted.number else here
+            yield or_(here, TICKET.c.number.in_(besides)) if besides else here
+
+    def _elsewhere_with(self, wanted: Wanted) -> Iterator[int]:
+        """The newest of theirs that went on in somebody else's: those of which they may read these words there."""
+        key = address_key(wanted.requester)
+        for row in _MERGED_OF.rows(self._connection, {"key": key, "most": MERGED}):
+            target = self.current(row.number)
+            if target.requester.key != key and sides.given(target, key):
+                subject, seen = self.get(row.number).subject, sides.sees(target, key)
+                if is_in_some(self._connection, wanted.text, target.number, seen, subject):
+                    yield row.number
 
     def _has_status(self, wanted: Wanted, some: Sequence[str]) -> ColumnElement[bool]:
         stored = TICKET.c.status.in_(some) if len(some) > 1 else TICKET.c.status == some[0]

@@ -8,7 +8,7 @@ along, by the foreign key. Notes, reports and automatic mail are not in it, for 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -36,7 +36,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import TSQUERY
 
 from gateway.core import sides
-from gateway.core.ticket import EntryKind
+from gateway.core.ticket import EntryKind, Role
 from storage.search_index import SEARCH
 from storage.search_words import Term, asked, words_of
 from storage.statement import Statement
@@ -101,6 +101,31 @@ def tickets_with(
     # That a word stands in a mail is something said of it, too.
     theirs = ENTRY.c.side.in_([0, -hit.c.ticket, -hit.c.ticket + sides.alone(0)])
     return hits.outerjoin(ENTRY, ENTRY.c.id == hit.c.entry_id).where(or_(hit.c.entry_id.is_(None), theirs))
+
+
+def is_in_some(connection: Connection, wanted: str, ticket: int, seen: Collection[int], subject: str) -> bool:
+    """Whether all these words stand in one of the newest mails of a ticket that are on these sides, together with this
+    subject. For somebody whose request went into another's: rows of `search` have the other's subject with them, so
+    they only say which mails are looked at themselves."""
+    terms = asked(wanted)
+    titled = words_of([subject])
+    sought = [some for some in terms if not _is_one_in(some, titled)]
+    within = (or_(*(SEARCH.c.words.contains(term.word, autoescape=True) for term in some)) for some in sought)
+    rows = select(ENTRY.c.author_role, ENTRY.c.body_text, ENTRY.c.reply_text, ENTRY.c.attachments)
+    rows = rows.join(SEARCH, SEARCH.c.entry_id == ENTRY.c.id)
+    rows = rows.where(SEARCH.c.ticket == ticket, ENTRY.c.side.in_(seen), *within).order_by(ENTRY.c.id.desc())
+    for row in connection.execute(rows.limit(FEW)).mappings():
+        # Of an agent's mail customers are shown what is new, and not what it quotes.
+        shown = row["reply_text"] if row["author_role"] == Role.AGENT.value and row["reply_text"] else row["body_text"]
+        words = words_of(_texts({**row, "body_text": shown}))
+        if all(_is_one_in(some, words) for some in sought):
+            return bool(terms)
+    return False
+
+
+def _is_one_in(some: Iterable[Term], words: str) -> bool:
+    """As the index finds it."""
+    return any((f" {term.word}" if term.begins else f" {term.word} ") in f" {words} " for term in some)
 
 
 def _are_few(connection: Connection, mine: ColumnElement[bool]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 import pytest
 
@@ -311,6 +311,27 @@ async def test_a_merged_ticket_shows_the_own_side(open_site: Opened) -> None:
     at = site.clock.now
     assert not await site.database.write(lambda tx: acts.close_by_link(site.desk, tx, mine, at))
     assert await site.database.write(lambda tx: acts.close_by_link(site.desk, tx, theirs, at))
+
+
+async def test_what_was_merged_is_found_by_the_own_side(open_site: Opened, database_url: str) -> None:
+    """By the own words, names of files and subject, also together, and by what was answered since; by no word of the
+    other customer, nor of their subject."""
+    site = await open_site(url=database_url)
+    theirs = await site.mail(MAX, "Pump of Max", "The gasket is torn.")
+    files = (("leaking-seal.pdf", "application/pdf", PDF),)
+    mine = await site.mail(ERIKA, "Boiler", "The valve leaks.", files=files)
+    await site.answer(mine, f"#merge {theirs}")
+    await site.answer(mine, "#send")
+    await site.reply(ERIKA, mine, "And the thermostat drips.")
+    await site.reply(MAX, theirs, "Also the flange.")
+    await site.answer(theirs, "A technician comes to everybody.")
+    site.clock.forward(hours=1)
+    browser = await site.customer(ERIKA)
+    own = ("valve", "leaking-seal.pdf", "boiler", "boiler valve", "thermostat", "boiler drips")
+    for words in (*own, "technician", "gasket", "flange", "pump", "pump valve", "max", "valve thermostat"):
+        page = await browser.get(f"/tickets?q={quote(words)}")
+        assert (f"/tickets/{mine}" in page.html) is (words in own or words == "technician"), words
+        assert f"/tickets/{theirs}" not in page.html, words
 
 
 async def test_files_are_fetched_wherever_their_message_went(site: Site) -> None:
