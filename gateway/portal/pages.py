@@ -122,7 +122,8 @@ async def ticket(request: PageRequest) -> Response:
 
     found, entries = await request.portal.database.read(read)
     if found.number != number:
-        return request.go(f"/tickets/{found.number}")
+        added = "?added=1" if query.get("added") == "1" else ""
+        return request.go(f"/tickets/{found.number}{added}")
     more = not everything and len(entries) > MESSAGES
     return await request.page(
         view_of_ticket(request, found, entries[1:] if more else entries, more=more, notice=_notice(request))

@@ -83,7 +83,8 @@ async def reply(request: PageRequest) -> Response:
         return await request.page(view, status)
     subject = f"Re: {plain_subject(found, portal.desk.policy)} [{request.reference(found)}]"
     letter = _Letter(subject, text, _once(request), solved)
-    if found.status is Status.CLOSED or found.merged_into:
+    # What was merged meanwhile takes it along to where it goes on.
+    if found.status is Status.CLOSED and not found.merged_into:
         if await _decided(request, _id(request, found, letter)):
             # The same form once more: it closed the ticket itself.
             return request.go(f"/tickets/{number}?added=1")
@@ -93,6 +94,8 @@ async def reply(request: PageRequest) -> Response:
         portal.wake()
         return request.go(f"/tickets/{number}")
     decided = await _send(request, found, letter)
+    if decided and found.merged_into:
+        decided = number
     return request.go(f"/tickets/{decided}?added=1" if decided else f"/tickets/{number}?arrived=1")
 
 

@@ -131,6 +131,27 @@ async def test_words_about_a_ticket_that_was_reopened_meanwhile_are_for_it(writi
     assert page.location == f"/tickets/{number}?added=1"
 
 
+async def test_a_reply_goes_on_where_the_ticket_does(writing: Site) -> None:
+    """From a page that was open while it was merged: with the customer's own ticket, and with another's."""
+    site = writing
+    browser = None
+    for owner in (ERIKA, MAX):
+        target, number = await site.mail(owner, "Pump"), await site.mail(ERIKA, "Boiler")
+        browser = browser or await site.customer(ERIKA)
+        form = await browser.get(f"/tickets/{number}")
+        await site.answer(number, f"#merge {target}")
+        await site.answer(number, "#send")
+        fields = {"mark": form.field("mark"), "once": form.field("once"), "text": "It burns again."}
+        page = await browser.post(f"/tickets/{number}", fields)
+        assert page.location == f"/tickets/{number}?added=1"
+        page = await browser.follow(page)
+        page = await browser.follow(page) if page.location else page
+        assert "Your message has been added." in page.text
+        assert "It burns again." in page.text
+        said = await site.database.read(lambda tx, on=target: tx.reads.entries(on, [EntryKind.CORRESPONDENCE]))
+        assert said[-1].body_text == "It burns again."
+
+
 async def test_a_ticket_closed_too_long_is_followed_by_another(open_site: Opened) -> None:
     """Linked, as with a mail."""
     site = await open_site(portal={"allow_requests": True}, lifecycle={"reopen_window_days": 5})
