@@ -74,13 +74,14 @@ async def reply(request: PageRequest) -> Response:
     if not portal.settings.portal.allow_replies:
         raise Refusal(405, Allow="GET, HEAD")
     number = request.number("number")
-    found, entries = await portal.database.read(lambda tx: pages.conversation(request, tx, number, pages.MESSAGES))
+    most = pages.MESSAGES
+    found, entries = await portal.database.read(lambda tx: pages.conversation(request, tx, number, most + 1))
     text, solved = request.fields.get("text", "").strip(), request.fields.get("solved") == "yes"
     empty = words.gettext("Please write something, or tick the box.") if not (text or request.files or solved) else ""
     status, error = _fault(request, text, empty)
     if error:
-        view = pages.view_of_ticket(request, found, entries, reply=reply_form(request, number, text, error))
-        return await request.page(view, status)
+        form, more = reply_form(request, number, text, error), len(entries) > most
+        return await request.page(pages.view_of_ticket(request, found, entries[-most:], more=more, reply=form), status)
     subject = f"Re: {plain_subject(found, portal.desk.policy)} [{request.reference(found)}]"
     letter = _Letter(subject, text, _once(request), solved)
     # What was merged meanwhile takes it along to where it goes on.

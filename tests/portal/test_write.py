@@ -152,6 +152,17 @@ async def test_a_reply_goes_on_where_the_ticket_does(writing: Site) -> None:
         assert said[-1].body_text == "It burns again."
 
 
+async def test_a_form_with_an_error_leads_to_older_messages(writing: Site) -> None:
+    """As the page it was on did."""
+    site = writing
+    number = await site.mail(ERIKA, "Printer")
+    for n in range(50):
+        await site.reply(ERIKA, number, f"word-{n}.")
+    page = await (await site.customer(ERIKA)).upload(f"/tickets/{number}", {"text": " "})
+    assert (page.status, page.html.count("<article")) == (422, 50)
+    assert "?all=1" in page.hrefs
+
+
 async def test_a_ticket_closed_too_long_is_followed_by_another(open_site: Opened) -> None:
     """Linked, as with a mail."""
     site = await open_site(portal={"allow_requests": True}, lifecycle={"reopen_window_days": 5})
