@@ -89,7 +89,7 @@ async def reply(request: PageRequest) -> Response:
         if await _decided(request, _id(request, found, letter)):
             # The same form once more: it closed the ticket itself.
             return request.go(f"/tickets/{number}?added=1")
-        raise Refusal(409, _closed(request, number, text))
+        return await request.page(_closed(request, found, text), 409)
     if not text and not request.files:
         await portal.database.write(lambda tx: acts.close_on_page(portal.desk, tx, number, request.now))
         portal.wake()
@@ -100,15 +100,22 @@ async def reply(request: PageRequest) -> Response:
     return request.go(f"/tickets/{decided}?added=1" if decided else f"/tickets/{number}?arrived=1")
 
 
-def _closed(request: PageRequest, number: int, text: str) -> views.NoticePage:
+def _closed(request: PageRequest, found: Ticket, text: str) -> views.View:
+    """With the form that takes the ticket up again, where the site has one."""
     words = request.words
+    if request.portal.settings.portal.allow_requests:
+        error = words.gettext(
+            "The ticket was closed in the meantime, so nothing was added. Please send your text here once more, and "
+            "choose your files again."
+        )
+        return _new_page(request, found, plain_subject(found, request.portal.desk.policy), text, error)
     return views.NoticePage(
         words.gettext("The ticket is closed"),
         words.gettext(
-            "The ticket was closed in the meantime, so your text was not added. Please send it by "
+            "The ticket was closed in the meantime, so nothing was added. Please send your text and files by "
             "e-mail: that opens the ticket again."
         ),
-        (request.to(words.gettext("Back to the ticket"), f"/tickets/{number}"),),
+        (request.to(words.gettext("Back to the ticket"), f"/tickets/{found.number}"),),
         kept=text,
     )
 

@@ -152,6 +152,28 @@ async def test_a_reply_goes_on_where_the_ticket_does(writing: Site) -> None:
         assert said[-1].body_text == "It burns again."
 
 
+@pytest.mark.parametrize("requests", [True, False])
+async def test_what_comes_too_late_for_a_ticket_is_not_lost(open_site: Opened, requests: bool) -> None:
+    """It was closed meanwhile: the text stands in the form that takes it up again, else to be copied; and the page
+    says that no file was taken."""
+    site = await open_site(portal={"allow_replies": True, "allow_requests": requests})
+    number = await site.mail(ERIKA, "Printer")
+    browser = await site.customer(ERIKA)
+    form = await browser.get(f"/tickets/{number}")
+    await site.answer(number, "#close\nDone.")
+    fields = {"mark": form.field("mark"), "once": form.field("once"), "text": "It burns again."}
+    page = await browser.upload(f"/tickets/{number}", fields, (("a.png", "image/png", PNG),))
+    assert page.status == 409
+    assert "It burns again.</textarea>" in page.html
+    assert "files" in (page.error("text") if requests else page.text)
+    assert not site.accepted
+    if requests:
+        path = f"/new?about={number}"
+        assert f'action="{path}"' in page.html
+        again = {"mark": page.field("mark"), "once": page.field("once"), "text": "It burns again."}
+        assert (await browser.post(path, again)).location == f"/tickets/{number}?added=1"
+
+
 async def test_a_form_with_an_error_leads_to_older_messages(writing: Site) -> None:
     """As the page it was on did."""
     site = writing
