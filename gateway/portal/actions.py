@@ -34,7 +34,7 @@ async def close_form(request: PageRequest) -> Response:
     found = await _ticket_of_link(request)
     reference = request.reference(found)
     if found.status is not Status.CLOSED:
-        action = request.href(f"/close/{request.http.path_params['token']}")
+        action = request.href(f"/close/{request.mark_in_path('token')}")
         return await request.page(
             views.ClosePage(found.subject, reference, action, reply_mailto(found, request.portal.desk.policy))
         )
@@ -61,7 +61,7 @@ async def close(request: PageRequest) -> Response:
     if await request.portal.database.write(lambda tx: acts.close_by_link(desk, tx, number, now, mark)):
         log.info("closed by link", extra={"ticket": number})
         request.portal.wake()
-    return request.go(f"/close/{request.http.path_params['token']}")
+    return request.go(f"/close/{request.mark_in_path('token')}")
 
 
 async def _ticket_of_link(request: PageRequest) -> Ticket:

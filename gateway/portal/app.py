@@ -58,6 +58,11 @@ class PageRoute:
     """`password` or `link`: part of that way to sign in. Where a site has the other alone, it leads to the sign-in."""
 
     @property
+    def spellings(self) -> tuple[str, ...]:
+        """The path; that of a link in a mail also with the stroke that came along behind it."""
+        return (self.path, f"{self.path}/") if "{token}" in self.path else (self.path,)
+
+    @property
     def methods(self) -> list[str]:
         return [name for name, handler in (("GET", self.get), ("POST", self.post)) if handler]
 
@@ -122,7 +127,7 @@ def app(
     )
     built = Starlette(
         routes=[
-            *(Route(page.path, _endpoint(portal, page), methods=page.methods) for page in PAGES),
+            *(Route(path, _endpoint(portal, page), methods=page.methods) for page in PAGES for path in page.spellings),
             Route("/healthz", _health(portal)),
             Route("/readyz", _health(portal)),
             Route("/static/{name}", _static(portal)),

@@ -23,7 +23,7 @@ async def enter_form(request: PageRequest) -> Response:
     contact = await _owner(request)
     if not _acts(request, contact):
         return _gone(request, contact)
-    path = request.href(f"/enter/{request.http.path_params['token']}")
+    path = request.href(f"/enter/{request.mark_in_path('token')}")
     return await request.page(views.EnterPage(contact.address, path, request.next))
 
 

@@ -46,7 +46,7 @@ async def rate_form(request: PageRequest) -> Response:
     answer = found.answer
     if request.http.query_params.get("thanks") == "1" and answer.answered:
         return await request.page(_thanks(request, found))
-    chosen = _given(answer, request.http.path_params["value"])
+    chosen = _given(answer, request.mark_in_path("value"))
     return await request.page(_form(request, found, chosen, answer.comment if answer.answered else ""))
 
 
@@ -79,7 +79,7 @@ async def rate(request: PageRequest) -> Response:
     log.info("rated", extra={"ticket": number, "value": value})
     request.portal.wake()
     word = rating.word(found.answer.scale, value)
-    return request.go(f"/rate/{request.http.path_params['token']}/{word}?thanks=1")
+    return request.go(f"/rate/{request.mark_in_path('token')}/{word}?thanks=1")
 
 
 async def _question(request: PageRequest) -> _Question:
@@ -144,7 +144,7 @@ def _given(answer: CustomerRating, word: str) -> int | None:
 
 
 def _form(request: PageRequest, found: _Question, chosen: int | None, comment: str, error: str = "") -> views.RatePage:
-    words, answer, path = request.words, found.answer, request.http.path_params
+    words, answer = request.words, found.answer
     labels = {word: words.gettext(label) for word, label in RATINGS.items()}
     before = ""
     if answer.answered and answer.value is not None:
@@ -153,7 +153,7 @@ def _form(request: PageRequest, found: _Question, chosen: int | None, comment: s
     return views.RatePage(
         subject=found.ticket.subject,
         reference=request.reference(found.ticket),
-        action=request.href(f"/rate/{path['token']}/{path['value']}"),
+        action=request.href(f"/rate/{request.mark_in_path('token')}/{request.mark_in_path('value')}"),
         choices=tuple(
             views.RatingChoice(word, labels.get(word, word), value == chosen)
             for word, value in rating.SCALES[answer.scale].items()
@@ -169,7 +169,7 @@ def _thanks(request: PageRequest, found: _Question) -> views.NoticePage:
     words, answer = request.words, found.answer
     assert answer.value is not None
     word = rating.word(answer.scale, answer.value)
-    change = request.to(words.gettext("Change the answer"), f"/rate/{request.http.path_params['token']}/{word}")
+    change = request.to(words.gettext("Change the answer"), f"/rate/{request.mark_in_path('token')}/{word}")
     about = f"{request.reference(found.ticket)} · {found.ticket.subject}"
     return views.NoticePage(
         words.gettext("Thank you"),

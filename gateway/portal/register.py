@@ -99,7 +99,7 @@ def _said(request: PageRequest, fault: Fault) -> str:
 
 
 def _password_view(request: PageRequest, action: str, contact: Contact) -> views.SetPasswordPage:
-    path = request.href(f"/{action}/{request.http.path_params['token']}")
+    path = request.href(f"/{action}/{request.mark_in_path('token')}")
     return views.SetPasswordPage(action == "register", contact.address, path)
 
 

@@ -32,6 +32,7 @@ from storage.contacts import Contact
 
 log = logging.getLogger("replydesk.portal")
 
+_MARK = re.compile(r"[\w.-]*[\w-]", re.ASCII)
 _NEXT = re.compile(r"/(?:new|tickets(?:/\d{1,9}(?:/entries/\d{1,9})?)?)(?:\?[A-Za-z0-9_=&%+.~-]{0,500})?")
 
 
@@ -210,9 +211,14 @@ class PageRequest:
             raise Refusal(404)
         return int(value)
 
+    def mark_in_path(self, name: str) -> str:
+        """A token out of the path, or a word beside it, without the signs that came along behind it in a mail."""
+        found = _MARK.match(str(self.http.path_params[name]))
+        return found[0] if found else ""
+
     def link(self, action: str) -> token.Link | None:
         """What the signed link says whose token is in the path; None when it is none for this action."""
-        return token.read_link(self.portal.desk.policy.keys, action, self.http.path_params["token"], self.now)
+        return token.read_link(self.portal.desk.policy.keys, action, self.mark_in_path("token"), self.now)
 
     def device(self, address_key: str) -> str:
         """A mark of this browser, if the person of this address signed in with it before; else empty."""

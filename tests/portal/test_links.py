@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from urllib.parse import quote
 
 import pytest
 
@@ -89,6 +90,17 @@ async def test_an_expired_close_link_offers_other_ways(site: Site) -> None:
         assert "/tickets" in page.hrefs
         assert "Printer" not in page.text
     assert (await state(site, number)).status is Status.SOLVED
+
+
+@pytest.mark.parametrize("sign", [".", ")", ">", "/", "=", ",", '"', "%20", "%3E.", "\u201d", "]/"])
+async def test_signs_behind_a_link_are_no_part_of_it(site: Site, sign: str) -> None:
+    """As mail programs and people copy it: it shows the same page, and acts."""
+    number, path = await solved(site)
+    page = await site.browser().send(path + quote(sign, safe='%/.)>=,"]'), {})
+    assert page.location == path
+    assert (await state(site, number)).status is Status.CLOSED
+    register = await site.link(ERIKA, "register")
+    assert (await site.browser().get(register + quote(sign, safe='%/.)>=,"]'))).status == 200
 
 
 async def test_a_wrong_close_link_closes_nothing(site: Site) -> None:
