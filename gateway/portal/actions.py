@@ -73,7 +73,10 @@ async def _ticket_of_link(request: PageRequest) -> Ticket:
             words.gettext(
                 "To close the ticket, reply to our mail and write #close in the first line, or sign in "
                 "and close it there."
-            ),
+            )
+            # Without the form to reply only a solved ticket is closed there, and this page says nothing of it.
+            if portal.settings.portal.allow_replies
+            else words.gettext("To close the ticket, reply to our mail and write #close in the first line."),
             (request.to_tickets,),
         )
         raise Refusal(410, expired)

@@ -92,6 +92,17 @@ async def test_an_expired_close_link_offers_other_ways(site: Site) -> None:
     assert (await state(site, number)).status is Status.SOLVED
 
 
+async def test_an_expired_close_link_offers_only_what_there_is(open_site: Opened) -> None:
+    """To close a ticket on its page takes the form there."""
+    for replies in (True, False):
+        site = await open_site(portal={"allow_replies": replies})
+        _, path = await solved(site)
+        site.clock.forward(days=31)
+        page = await site.browser().get(path)
+        assert ("close it there" in page.text) is replies
+        assert "#close" in page.text
+
+
 @pytest.mark.parametrize("sign", [".", ")", ">", "/", "=", ",", '"', "%20", "%3E.", "\u201d", "]/"])
 async def test_signs_behind_a_link_are_no_part_of_it(site: Site, sign: str) -> None:
     """As mail programs and people copy it: it shows the same page, and acts."""
