@@ -315,3 +315,22 @@ async def test_all_works_by_keyboard_without_javascript(chromium: Chromium, stor
     assert ticket.status is Status.CLOSED
     assert not said, f"the browser refused something of our own: {said}"
     await context.close()
+
+
+@pytest.mark.parametrize("name", ["Example Support", "Donaudampfschifffahrtsgesellschaft" * 2])
+async def test_no_name_makes_a_page_wider_than_a_small_phone(chromium: Chromium, open_site: Opened, name: str) -> None:
+    """Of 320 px, as a desk has at a zoom of 400 %; in every language, signed in or not."""
+    box = {"address": f"{name.replace(' ', '').lower()[:60]}@example.com", "name": name}
+    site = await open_site(brand={"name": name}, mailboxes=[box])
+    number = await site.mail(ERIKA, "Printer", to=box["address"])
+    browser = await site.customer(ERIKA)
+    context = await chromium.new_context(viewport=ViewportSize(width=320, height=640))
+    page = await context.new_page()
+    base = f"http://127.0.0.1:{site.port}"
+    for paths in (("/sign-in", "/link"), ("/tickets", f"/tickets/{number}", "/time-zone")):
+        for path in (f"{one}?lang={language}" for one in paths for language in texts.languages()):
+            await page.goto(base + path)
+            width = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            assert width <= 0, f"{path}: {width} px too wide"
+        session = browser.cookies["replydesk-session"]
+        await context.add_cookies([{"name": "replydesk-session", "value": session, "url": base}])
