@@ -427,10 +427,11 @@ def text_of(sentence: str, language: str) -> str:
 
 def _files(name: str, arguments: list[str], words: texts.Catalog) -> str:
     """Of names and sizes in turn."""
-    names = ", ".join(words.file(f, int(size)) for f, size in zip(arguments[::2], arguments[1::2], strict=True))
+    files = [words.file(file, int(size)) for file, size in zip(arguments[::2], arguments[1::2], strict=True)]
+    names, linked = ", ".join(files), SENTENCES["goes_as_link"]
     if name == "files_linked":
-        return words.gettext(SENTENCES["goes_as_link"], names)
-    return words.ngettext("Attachment: {names}", "Attachments: {names}", len(arguments) // 2, names=names)
+        return words.gettext(linked, names)
+    return words.ngettext("Attachment: {names}", "Attachments: {names}", len(files), names=names)
 
 
 def _time(value: str, words: texts.Catalog) -> str:
