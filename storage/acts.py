@@ -7,8 +7,9 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, exists, insert, select, update
+from sqlalchemy import Connection, Row, and_, exists, insert, or_, select, update
 
+from gateway.core import sides
 from gateway.core.act import Act, Said, Undo
 from gateway.core.lifecycle import Status
 from gateway.core.notice import Audience
@@ -94,8 +95,9 @@ class Acts:
         )
         if undo.merged:
             # Of one customer's two tickets nothing tells whose it is, and it is read where it is.
-            sides = select(ENTRY.c.side).where(ENTRY.c.id.in_(undo.moved), ENTRY.c.side > 0)
-            came = came.where(ENTRY.c.side.in_(sides))
+            apart = or_(ENTRY.c.side > 0, ENTRY.c.side == sides.alone(undo.moved_from))
+            theirs = select(ENTRY.c.side).where(ENTRY.c.id.in_(undo.moved), apart)
+            came = came.where(ENTRY.c.side.in_(theirs))
         return self._connection.execute(came.order_by(ENTRY.c.id)).all()
 
     def _answered(self, ticket: int, since: datetime) -> bool:

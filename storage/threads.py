@@ -117,7 +117,7 @@ class Threads:
         messages: dict[str, int] = {}
         expected: dict[str, int] = {}
         inner: set[str] = set()
-        alone: set[str] = set()
+        alone: dict[str, int] = {}
         ids = keys.message_ids
         if ids:
             for row in _KNOWN.rows(self._connection, {"ids": list(ids)}):
@@ -125,8 +125,8 @@ class Threads:
                 there[str(row.message_id)] = row.ticket
                 if row.sha256 and row.kind == EntryKind.COMMENT.value:
                     inner.add(str(row.message_id))
-                if row.side == sides.alone(row.ticket):
-                    alone.add(str(row.message_id))
+                if row.side is not None and sides.is_for_one(row.side):
+                    alone[str(row.message_id)] = row.side
         sent = self._sent(keys)
         numbers = {*keys.numbers, *messages.values(), *expected.values()} | (
             {sent.ticket} if sent and sent.ticket else set()
@@ -135,7 +135,7 @@ class Threads:
         # A merged ticket leads to another one, which must be known too.
         while missing := {t.merged_into for t in tickets.values() if t.merged_into} - tickets.keys():
             tickets |= {t.number: t for t in self._reads.numbered(missing)}
-        return Known(tickets, messages, sent, expected, frozenset(inner), frozenset(alone))
+        return Known(tickets, messages, sent, expected, frozenset(inner), alone)
 
     def seen(self, message_id: str, content: str) -> Seen | None:
         """Whether a mail with this Message-ID came before: the newest, one with the same content preferred."""

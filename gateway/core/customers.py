@@ -230,11 +230,13 @@ def _attach(case: Case, ticket: Ticket, role: Role, reason: Reason, remarks: tup
     boxes = _boxes(case, ticket)
     stopped = _overtaken(case, ticket) if reopened else None
     said = _stopped(case, stopped)
-    alone = ticket.participants and role is Role.REQUESTER and draft.is_between_us(case)
+    alone = ticket.participants and draft.between_us(case)
+    # With #only an answer goes to the requester, who is somebody else.
+    between_us = "alone" if role is Role.REQUESTER else "between_us"
     remarks = (
         *remarks,
         *said,
-        *((code("alone", case.author.shown),) if alone else ()),
+        *((code(between_us, case.author.shown),) if alone else ()),
         *machines.both_mailboxes(boxes),
         *about_mail.new_subject(case, ticket),
         *second_address.remark(case.written_by, case.author),

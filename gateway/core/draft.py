@@ -41,19 +41,28 @@ def entry(
         collapsed=collapsed,
         remarks=(*remarks, *message.omissions),
         sha256=message.sha256,
-        side=sides.alone(case.ticket.number)
-        if case.ticket and role is Role.REQUESTER and is_between_us(case)
-        else sides.of_entry(case.ticket, (author or case.author).key, role),
+        side=_side(case, (author or case.author).key, role),
     )
 
 
-def is_between_us(case: Case) -> bool:
-    """It answers what was written to its author alone, and was sent to nobody but us."""
+def _side(case: Case, author: str, role: Role) -> int:
+    """An answer to what was for one person alone is read by whoever reads that, however far tickets and their people
+    have gone since."""
+    answered = between_us(case) if role in _CUSTOMERS else 0
+    if case.ticket is None or not answered:
+        return sides.of_entry(case.ticket, author, role)
+    return sides.alone(case.ticket.number) if role is Role.REQUESTER else answered
+
+
+_CUSTOMERS = (Role.REQUESTER, Role.PARTICIPANT, Role.STRANGER)
+
+
+def between_us(case: Case) -> int:
+    """The side of what it answers, where that was for one person alone and this was sent to nobody but us; else 0."""
     answered = (k.message_id for k in case.keys.found if k.message_id in case.known.messages and not k.own)
     others = (a for a in (*case.message.to, *case.message.cc) if a.key != case.author.key)
-    return next(answered, "") in case.known.alone and all(
-        case.policy.is_own(a.key) or case.policy.agent_for(a.key) for a in others
-    )
+    only_us = all(case.policy.is_own(a.key) or case.policy.agent_for(a.key) for a in others)
+    return case.known.alone.get(next(answered, ""), 0) if only_us else 0
 
 
 def _shown(case: Case) -> str:

@@ -149,6 +149,7 @@ SENTENCES: dict[str, str] = {
     "adviser_wrote": _("{0} is no customer: nothing of this mail reaches one."),
     "forwarded_by": _("Forwarded by {0}."),
     "alone": _("This stays between {0} and us: it answers what was for them alone. With #only so does your answer."),
+    "between_us": _("This stays between {0} and us: it answers what was for them alone."),
     "around": _("{0} wrote to the customer directly, with the mailbox in copy."),
     "sent_around": _("{0} answered from the mailbox itself; it was found in its Sent folder."),
     "sent_aside": _("Sent from the mailbox itself to {0}, who have no part in this ticket."),
@@ -374,8 +375,7 @@ SENTENCES: dict[str, str] = {
 
 ANSWER = "#reply"
 """What an order that is an answer alone is called in stored codes; nobody writes that."""
-_ANSWER = _("the answer")
-_OF_FIVE = _("{0} of 5")
+_ANSWER, _OF_FIVE = _("the answer"), _("{0} of 5")
 _RATINGS = {"good": _("good"), "bad": _("bad")}
 
 _OF_ORDERS = {
@@ -392,7 +392,6 @@ _OF_ORDERS = {
     "from_needs_forward": 0,
 }
 """Sentences that name orders, beside those of what one needs: from which argument on. What stands before is quoted."""
-
 
 _TIMED = {"snoozed", "snoozed_on_board", "away_until", "away_until_to", "draft_until"}
 """Sentences with days or moments, by the site's clock."""

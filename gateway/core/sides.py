@@ -54,6 +54,11 @@ _ALONE = 1_000_000_000
 """Above every number a ticket can have."""
 
 
+def is_for_one(side: int) -> bool:
+    """What was written to one requester alone: of this ticket, of one that came to it, or of earlier."""
+    return side < -_ALONE
+
+
 def of_entry(ticket: Ticket | None, key: str, role: Role) -> int:
     """The side of what this person writes now."""
     if ticket is None or not is_shared(ticket):

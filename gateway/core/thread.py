@@ -112,8 +112,8 @@ class Known:
     """Message-ID → ticket number, for mails an earlier one referred to and that did not come yet."""
     inner: frozenset[str] = frozenset()
     """Those of the mails seen that are comments for agents."""
-    alone: frozenset[str] = frozenset()
-    """Those sent or seen that are between us and the requester alone."""
+    alone: Mapping[str, int] = field(default_factory=dict)
+    """Message-ID → side, for mails sent and seen that are between us and one person alone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from email import message_from_string
+from email.utils import parseaddr
 from pathlib import Path
 
 import pytest
 
 from gateway.clock.retention import apply_retention
+from gateway.core import sides
 from gateway.core.lifecycle import Status
 from gateway.core.ticket import EntryKind
 from storage.database import Database
+from storage.journal import JournalEntry
 from storage.outbox import OutboxEntry
 from tests.conftest import Clock
 from tests.room import ANNA, ERIKA, KARL, LEAD, Room, room
@@ -86,6 +90,67 @@ async def test_what_the_requester_answers_alone_stays_between_us(desk: Room) -> 
     assert await got(desk, "ALL-MAY-KNOW") >= {ERIKA, BOSS}
     assert await got(desk, "TO-ALL-AGAIN") >= {ERIKA, BOSS}
     assert await desk.broken() == {}
+
+
+async def _answers_in_private(r: Room) -> JournalEntry:
+    """Erika answers the newest mail that was for her alone."""
+    (asked,) = [row for row in await r.outbox("reply", ERIKA) if "Your account?" in await text(r, row)][-1:]
+    return await r.mail(ERIKA, "MY-ACCOUNT", subject="Re: Kettle", In_Reply_To=f"<{asked.message_id}>")
+
+
+async def _sends(r: Room) -> None:
+    """What waits for a word of the agent leaves."""
+    receipt = (await r.outbox("agent_receipt", ANNA))[-1]
+    to = str(message_from_string(await text(r, receipt))["Reply-To"])
+    row = await r.mail(ANNA, "#send", to=parseaddr(to)[1], In_Reply_To=f"<{receipt.message_id}>")
+    assert row.reason == "draft-sent"
+
+
+@pytest.mark.parametrize("requester", [ERIKA, NORA])
+async def test_what_is_answered_alone_stays_so_after_a_merge(desk: Room, requester: str) -> None:
+    """Whoever the other ticket belongs to; taken back, the answer goes along, and it is our turn there."""
+    await desk.mail(requester, "My lamp is dark.", subject="Lamp")
+    await desk.answer(1, "#only\n\nYour account?")
+    await desk.answer(1, "#merge 2")
+    await _sends(desk)
+    assert (await _answers_in_private(desk)).ticket == 2
+    assert f"This stays between {ERIKA} and us" in await newest(desk, "agent_notice", ANNA)
+    await desk.answer(2, "Done.")
+    assert {BOSS, KARL} <= await got(desk, "Done.")
+    assert await got(desk, "MY-ACCOUNT") <= {ERIKA}
+    assert await desk.broken() == {}
+
+
+async def test_a_merge_taken_back_brings_along_what_was_answered_alone(desk: Room) -> None:
+    await desk.mail(NORA, "My lamp is dark.", subject="Lamp")
+    await desk.answer(1, "#only\n\nYour account?")
+    await desk.answer(1, "#merge 2")
+    await _sends(desk)
+    await _answers_in_private(desk)
+    await desk.answer(2, "#undo")
+    entries = await desk.read(lambda tx: tx.reads.entries(1))
+    assert [e.side for e in entries if e.new_text == "MY-ACCOUNT"] == [sides.alone(1)]
+    assert (await desk.read(lambda tx: tx.reads.get(1))).status is Status.WAITING_ON_US
+
+
+async def test_what_a_former_requester_answers_alone_is_for_agents(desk: Room) -> None:
+    await desk.answer(1, "#only\n\nYour account?")
+    await desk.answer(1, f"#requester {NORA}")
+    assert (await _answers_in_private(desk)).ticket == 1
+    assert f"This stays between {ERIKA} and us" in await newest(desk, "agent_notice", ANNA)
+    await desk.answer(1, "Done.")
+    assert {NORA, KARL, BOSS} <= await got(desk, "Done.")
+    assert await got(desk, "MY-ACCOUNT") == set()
+
+
+async def test_what_is_answered_by_whom_cc_named_beside_only(desk: Room) -> None:
+    """It went to them and the requester alone, and so does what they answer."""
+    await desk.answer(1, f"#only\n#cc {KARL}\n\nYour account?")
+    asked = (await desk.outbox("reply", KARL))[-1]
+    await desk.reply(KARL, 1, "HER-ACCOUNT", In_Reply_To=f"<{asked.message_id}>")
+    await desk.answer(1, "Done.")
+    assert BOSS in await got(desk, "Done.")
+    assert await got(desk, "HER-ACCOUNT") <= {ERIKA, KARL}
 
 
 async def test_words_beside_spam_are_a_note(desk: Room) -> None:
