@@ -111,7 +111,9 @@ class Tickets:
         mine = ENTRY.c.ticket == moved.source
         chosen = ENTRY.c.id.in_(moved.entries) if moved.entries else ENTRY.c.kind != EntryKind.EVENT.value
         ids = tuple(self._connection.execute(select(ENTRY.c.id).where(mine, chosen).order_by(ENTRY.c.id)).scalars())
-        self._place(ids, number, own=moved.side, was=moved.was)
+        # What was for one person alone is so on the ticket it opens, too.
+        opens = decision.new is not None and sides.is_for_one(moved.was)
+        self._place(ids, number, own=sides.alone(number) if opens else moved.side, was=moved.was)
         if not moved.entries:
             self._connection.execute(
                 update(TICKET)
@@ -139,6 +141,8 @@ class Tickets:
             own, was = (before.side, 0) if before.opened else (before.was, before.side or before.moved_from)
             self._place(before.moved, before.moved_from, own, was)
             self._place(act.newer, before.moved_from, sides.NOBODY if act.hidden else own, was)
+            if before.opened and sides.is_for_one(own):
+                self._place((*before.moved, *act.newer), before.moved_from, own, sides.alone(act.ticket))
         if before.merged:
             self._connection.execute(
                 update(TICKET).where(TICKET.c.number == before.moved_from).values(merged_into=None)

@@ -24,6 +24,9 @@ def split(by: orders.OrderContext, parent: Entry, subject: str, order: Order | N
     """One mail becomes a ticket of its own; its author learns the new number. `#assign` beside it means that ticket."""
     ticket = by.ticket
     first = next((line.strip() for line in parent.new_text.split("\n") if line.strip()), "")
+    if sides.is_for_one(parent.side):
+        # Whoever takes part reads the subject.
+        first = ""
     before = orders.before(by, Order(), None)
     assignment, assigned = orders.assignment(by, order or Order())
     events = (code("split_off", ticket.number, by.name), *assigned)

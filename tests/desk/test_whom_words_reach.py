@@ -133,6 +133,22 @@ async def test_a_merge_taken_back_brings_along_what_was_answered_alone(desk: Roo
     assert (await desk.read(lambda tx: tx.reads.get(1))).status is Status.WAITING_ON_US
 
 
+async def test_what_was_answered_alone_stays_so_when_it_is_split_off(desk: Room) -> None:
+    """Whoever joins there later does not read it; taken back it is as before."""
+    await desk.answer(1, "#only\n\nYour account?")
+    await _answers_in_private(desk)
+    told = (await desk.outbox("agent_notice", ANNA))[-1]
+    assert (await desk.answer(1, "#split", In_Reply_To=f"<{told.message_id}>")).reason == "agent-command"
+    await desk.answer(2, f"#cc {KARL}\n\nDone.")
+    assert KARL in await got(desk, "Done.")
+    assert await got(desk, "MY-ACCOUNT") <= {ERIKA}
+    await desk.answer(2, "#undo")
+    await desk.answer(2, "#undo")
+    entries = await desk.read(lambda tx: tx.reads.entries(1))
+    assert [e.side for e in entries if e.new_text == "MY-ACCOUNT"] == [sides.alone(1)]
+    assert await desk.broken() == {}
+
+
 async def test_what_a_former_requester_answers_alone_is_for_agents(desk: Room) -> None:
     await desk.answer(1, "#only\n\nYour account?")
     await desk.answer(1, f"#requester {NORA}")
