@@ -283,7 +283,8 @@ async def test_the_servers_last_word_is_the_cause(server: Server, command: str) 
     server.before[command] = lambda: server.leave("[UNAVAILABLE] back at five")
     does = {"NOOP": mailbox.refresh, "UID FETCH": lambda: mailbox.sizes([1]), "IDLE": mailbox.idle}[command]
     with pytest.raises(Unreachable, match=r"closed the connection: \[UNAVAILABLE\] back at five"):
-        await asyncio.wait_for(does(), 5)
+        async with asyncio.timeout(5):
+            await does()
 
 
 async def test_idling_ends_with_new_mail(server: Server) -> None:
