@@ -17,6 +17,9 @@ SECOND ?= /usr/bin/python3
 TELLING := tests/receive tests/send tests/cli/test_deliver.py tests/cli/test_main.py tests/test_daemon.py \
 	tests/test_processes.py tests/test_worker.py
 
+# Where tests with real mail servers are; to look through all the others for them takes half a minute.
+INTEROP := tests/interop tests/board
+
 CATALOGS := $(wildcard templates/locale/*/LC_MESSAGES/replydesk.po)
 
 SUITES := bookworm trixie
@@ -69,7 +72,7 @@ interop: setup $(if $(LONG),booted)
 			for package in *.deb; do [ ! -e "$$package" ] || dpkg-deb --extract "$$package" .; done; \
 		fi; \
 	fi
-	$(BIN)/python -m pytest $(if $(LONG),-m interop -s,-m "interop and not long" -n $(WORKERS)) --timeout 1200
+	$(BIN)/python -m pytest $(INTEROP) $(if $(LONG),-m interop -s,-m "interop and not long" -n $(WORKERS)) --timeout 1200
 
 # The package, and a Debian 12 with systemd to boot in a container (systemd-nspawn, root). Made once; where it cannot be
 # made the test says so.

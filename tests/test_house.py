@@ -151,6 +151,15 @@ def test_no_wait_can_lose_its_cancellation() -> None:
     assert [str(p) for p in (*SOURCES, *tests) if "wait_for(" in p.read_text("utf-8")] == []
 
 
+def test_tests_with_real_mail_servers_are_where_they_are_looked_for() -> None:
+    """`make interop` looks in two folders only."""
+    marked = (
+        p for p in ROOT.glob("tests/**/*.py") if p.name != "test_house.py" and "mark.interop" in p.read_text("utf-8")
+    )
+    assert {p.parent.name for p in marked} == {"interop", "board"}
+    assert "INTEROP := tests/interop tests/board\n" in (ROOT / "Makefile").read_text("utf-8")
+
+
 # --- what belongs together ----------------------------------------------------------------------------
 
 
