@@ -49,7 +49,9 @@ def _check_acts(settings: Settings, key: str, rule: RuleSettings, own: set[str])
     lost = next((name for name in _ON_TICKETS if rule.fold and getattr(rule, name) not in (True, "", [])), "")
     if lost:
         raise settings.error(f"{key}.{lost}", "has no place beside fold = true", "Remove one of them.")
-    if rule.tag and tags.read(" ".join(rule.tag)) is None:
+    # Here no signs are forgiven, as they are to people who type.
+    odd = [w for w in " ".join(rule.tag).split() if not tags.TAG.fullmatch(w.strip("#,").lower())]
+    if rule.tag and (odd or tags.read(" ".join(rule.tag)) is None):
         raise settings.error(f"{key}.tag", f"{rule.tag} are no tags", "Use letters, digits, points and hyphens.")
     agents = {address_key(a.address): a for a in settings.agents}
     agent = agents.get(address_key(rule.assign))
