@@ -36,6 +36,7 @@ _DAEMON_ITSELF = re.compile(
 _RETURNED_SUBJECT = re.compile(
     r"(?i)undeliver|returned mail|return(?:ed)? to sender|mail (?:delivery )?(?:system )?(?:fail|error|status|returned)"
     r"|(?:delivery|message|mail)[ -](?:status )?(?:notification|failure|failed|problem|error|delay|report|status)"
+    r"|mail delivery warning|failed mail"
     r"|failure (?:notice|delivery|delivering)|non[- ]?deliver|not (?:be )?deliver|can(?:not|'t) (?:be )?deliver"
     r"|user unknown|delivery (?:has )?fail|\bbounced?\b|warning: (?:could not send|message)|mail[- ]?error|rejected"
     r"|message delayed|unzustellbar|nicht (?:zustellbar|zugestellt)|zustellung|rückläufer|non remis"
@@ -94,7 +95,7 @@ def looks_returned(fields: Fields, leaves: tuple[Part, ...]) -> bool:
     if is_from_system(fields, leaves):
         return True
     title = fields.text("subject")
-    answers = fields.raw("in-reply-to") or fields.raw("references") or is_forward(title) or is_reply(title)
+    answers = fields.raw("in-reply-to") or fields.raw("references") or is_forward(title)
     return not answers and bool(_RETURNED_SUBJECT.search(title))
 
 
@@ -117,7 +118,7 @@ def _may_be_from_system(fields: Fields, leaves: tuple[Part, ...]) -> bool:
     if is_from_system(fields, leaves):
         return True
     hints = has_null_path(fields) or bool(_DAEMON.search(fields.text("from")))
-    return hints and looks_returned(fields, leaves)
+    return hints and not is_reply(fields.text("subject")) and looks_returned(fields, leaves)
 
 
 def _says_automatic(fields: Fields) -> bool:
