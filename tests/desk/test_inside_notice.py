@@ -37,7 +37,7 @@ async def _answered(
     (row,) = (await room.outbox("agent_notice", ANNA))[-1:]
     notice = message_from_bytes(await room.read(lambda tx: tx.outbox.message(row.id)), policy=email_policy.default)
     assert isinstance(notice, EmailMessage)
-    plain, html = (str(notice.get_body((kind,)).get_content()) for kind in ("plain", "html"))  # type: ignore[union-attr]
+    plain, html = (str(notice.get_body((kind,)).get_content()) for kind in ("plain", "html"))  # type: ignore[union-attr]  # ours have both
     first = ASKED.split("\n")[0]
     assert first in plain
     assert first in html
@@ -63,7 +63,7 @@ async def _answered(
     await room.raw_mail(m.as_bytes(), ANNA)
     receipt = (await room.outbox("agent_receipt", ANNA))[-1]
     mail = message_from_bytes(await room.read(lambda tx: tx.outbox.message(receipt.id)), policy=email_policy.default)
-    return " ".join(str(mail.get_body(("plain",)).get_content()).split())  # type: ignore[union-attr]
+    return " ".join(str(mail.get_body(("plain",)).get_content()).split())  # type: ignore[union-attr]  # ours have both
 
 
 @pytest.mark.parametrize("form", ["text", "html", "both"])

@@ -440,16 +440,22 @@ async def test_a_mail_that_stayed_and_is_deleted_by_somebody_is_over(house: Hous
     assert await house.database.read(lambda tx: tx.alarms.open()) == []
 
 
-async def test_a_mail_that_is_taken_late_and_cannot_be_moved_is_moved_later(
-    house: House, server: Server, time: Clock
-) -> None:
-    """The server refuses to move it, for a while: it is read once, and moved once that works."""
+async def late_and_cannot_be_moved(house: House, server: Server, time: Clock) -> folder_module.Folder:
+    """A mail that was left behind can be read a day later, and not be moved."""
     server.deliver(mail(1))
     server.withheld = {1}
     folder = house.folder(errand())
     await house.look(server, folder)
     server.withheld, server.refused = set(), {"UID MOVE", "CREATE"}
     time.ahead += timedelta(days=1)
+    return folder
+
+
+async def test_a_mail_that_is_taken_late_and_cannot_be_moved_is_moved_later(
+    house: House, server: Server, time: Clock
+) -> None:
+    """The server refuses to move it, for a while: it is read once, and moved once that works."""
+    folder = await late_and_cannot_be_moved(house, server, time)
     assert await house.look(server, folder) == 1
     assert "not here" in folder.trouble
     assert await house.look(server, folder) == 0
@@ -464,12 +470,7 @@ async def test_a_mail_that_is_taken_late_and_moved_by_somebody_else_is_over(
     house: House, server: Server, time: Clock
 ) -> None:
     """The server refuses to move what is not there any more, and is not asked to."""
-    server.deliver(mail(1))
-    server.withheld = {1}
-    folder = house.folder(errand())
-    await house.look(server, folder)
-    server.withheld, server.refused = set(), {"UID MOVE", "CREATE"}
-    time.ahead += timedelta(days=1)
+    folder = await late_and_cannot_be_moved(house, server, time)
     await house.look(server, folder)
     server.inbox.mails.clear()
     await house.look(server, folder)
