@@ -75,8 +75,8 @@ def read(tree: MimeMessage, leaves: tuple[Part, ...], fields: Fields, text: str)
     recipients = report_words.told_in_words(tree, leaves, fields, text)
     if not recipients:
         return None
-    ids, by_system = returned.ids(leaves, text), report_words.is_from_system(fields, leaves)
-    return Report(ReportType.DELIVERY, recipients, ids, by_system=by_system)
+    by_system = report_words.is_from_system(fields, leaves) or report_words.is_known_wording(tree, fields, text)
+    return Report(ReportType.DELIVERY, recipients, returned.ids(leaves, text), by_system=by_system)
 
 
 def _is_aggregate(leaves: tuple[Part, ...], fields: Fields) -> bool:

@@ -113,6 +113,11 @@ def is_from_system(fields: Fields, leaves: tuple[Part, ...]) -> bool:
     return has_null_path(fields) and _returns_ours(leaves, fields)
 
 
+def is_known_wording(tree: MimeMessage, fields: Fields, text: str) -> bool:
+    """A program sent it, in the words of a mail system flufl.bounce knows: a form's mail only has such a subject."""
+    return (has_null_path(fields) or _says_automatic(fields)) and any(_known_wordings(tree, fields, text))
+
+
 def _may_be_from_system(fields: Fields, leaves: tuple[Part, ...]) -> bool:
     """Enough to look for whom it names; whether it counts is decided by what it reports."""
     if is_from_system(fields, leaves):

@@ -348,6 +348,21 @@ def test_a_form_sent_by_a_program_is_no_bounce(subject: str) -> None:
     assert found is None or not found.by_system
 
 
+@pytest.mark.parametrize("shown", ["Return-Path: <>", "Auto-Submitted: auto-generated (failure)"])
+def test_wordings_of_old_mail_systems(shown: str) -> None:
+    """Under any author, where the header says that a program sent it; without that a person may have copied it."""
+    head = "From: smtp@mx.kunde.example\nTo: support@replydesk.example\nSubject: Returned mail: see transcript\n"
+    text = (
+        "\nThe original message was received at Sun, 4 Nov 2012 10:32:05 +0400\n\n"
+        "   ----- The following addresses had permanent fatal errors -----\n<weg@kunde.example>\n"
+        "    (reason: 550 5.1.1 User unknown)\n"
+    )
+    found = report(crlf(f"{shown}\n{head}{text}"))
+    assert found.by_system
+    assert [r.final_recipient for r in found.recipients] == ["weg@kunde.example"]
+    assert not report(crlf(head + text)).by_system
+
+
 DMARC_FILE = "google.example!replydesk.example!1714950000!1715036399.xml.gz"
 
 
