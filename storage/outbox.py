@@ -6,7 +6,7 @@ sent is in `claims`; here is a row as a value, and what puts mails in, lists the
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -320,6 +320,10 @@ class Outbox:
     def file(self, sha256: str) -> bytes | None:
         """The raw mail a file is taken from."""
         return raw.load(self._connection, sha256)
+
+    def file_bytes(self, hashes: Iterable[str]) -> int:
+        """Bytes of the raw mails files are taken from, together."""
+        return sum(raw.size(self._connection, sha256) for sha256 in hashes)
 
     def keeps(self, sha256: str) -> bool:
         """Whether that raw mail is still there."""

@@ -101,3 +101,8 @@ def had_large(info: dict[Any, Any]) -> bool:
 def kept(connection: Connection, sha256: str) -> bool:
     """Whether its bytes are there."""
     return _KEPT.scalar(connection, {"hash": sha256}) is not None
+
+
+def size(connection: Connection, sha256: str) -> int:
+    """Bytes of the mail; 0 when it is not kept, or not any more."""
+    return _KEPT.scalar(connection, {"hash": sha256}) or 0

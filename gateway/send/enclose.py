@@ -43,6 +43,12 @@ async def enclose(database: Database, policy: Policy, row: OutboxEntry, message:
     return await asyncio.to_thread(_enclose, message, row.files, sources, limit)
 
 
+async def needed(database: Database, row: OutboxEntry) -> int:
+    """Bytes of the mails its files are taken out of. Raises `StorageUnavailable`."""
+    hashes = {f.raw_sha256 for f in row.files if not f.linked}
+    return await database.read(lambda tx: tx.outbox.file_bytes(hashes)) if hashes else 0
+
+
 def link(policy: Policy, row: OutboxEntry, index: int) -> str:
     """Where whoever got the mail can fetch a file of it. The same at every attempt to send it."""
     expires = row.created_at + timedelta(days=FILE_LINK_DAYS)

@@ -24,7 +24,7 @@ from gateway.errors import StorageUnavailable, fault
 from gateway.flow import Desk
 from gateway.mail.message import NULL_REVERSE_PATH
 from gateway.memory import Memory
-from gateway.send.enclose import enclose
+from gateway.send.enclose import enclose, needed
 from gateway.send.relay import Transport
 from gateway.send.settle import Clock, Settlement
 from storage.database import Database
@@ -310,7 +310,7 @@ class Sender:
 
     async def _whole(self, row: OutboxEntry, message: bytes) -> bytes:
         # Files are taken out of the mail they came in, however large that is.
-        size = self._attachment_limit if row.files else 0
+        size = await needed(self._database, row)
         await self._memory.take(size)
         try:
             whole = await enclose(self._database, self._policy, row, message, self._attachment_limit)

@@ -17,6 +17,7 @@ from gateway.core.notice import AttachedFile, Notice, Outbound
 from gateway.core.policy import Policy
 from gateway.flow import Desk
 from gateway.mail.message import Address, Envelope
+from gateway.memory import Memory
 from gateway.render import examples
 from gateway.render.mail import Templates
 from gateway.send import Sender, Transport
@@ -76,11 +77,13 @@ class House:
     transport: Transport
     settings: Settings = field(default_factory=settings)
     holder: str = "here"
+    memory: Memory | None = None
     numbers: int = 0
 
     def __post_init__(self) -> None:
         self.desk = Desk(self.policy, Templates())
-        self.sender = Sender(self.database, self.transport, self.desk, self.settings, self.clock, self.holder)
+        made = self.database, self.transport, self.desk, self.settings, self.clock, self.holder
+        self.sender = Sender(*made, memory=self.memory)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[House]:

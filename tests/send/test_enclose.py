@@ -9,12 +9,14 @@ from datetime import timedelta
 from email import message_from_bytes
 from email import policy as email_policy
 from email.message import EmailMessage
+from pathlib import Path
 
 import pytest
 
 from gateway.core.notice import Audience
 from gateway.core.policy import Agent, Policy
 from gateway.core.token import read_link
+from gateway.memory import LARGE, Memory
 from gateway.send.smtp import SmtpTransport
 from storage.database import Database
 from storage.tx import Tx
@@ -74,6 +76,24 @@ async def test_files_arrive_byte_for_byte(house: House, sink: Sink) -> None:
     assert body is not None
     assert body.get_content() == "Hello\r\n"
     assert mail["Message-ID"] == "<mail.1@example.com>"
+
+
+async def test_only_large_mails_wait_for_one_another(
+    database: Database, policy: Policy, clock: Clock, transport: SmtpTransport, tmp_path: Path
+) -> None:
+    """While the other process has a large mail in hand small files leave; what comes out of a large mail does not."""
+    here, other = (Memory(100 * LARGE, tmp_path / "turn") for _ in range(2))
+    house = House(database, policy, clock, transport, memory=here)
+    await other.take(2 * LARGE)
+    large = await house.put_with_files(SOURCE + b" " * 2 * LARGE, ("3", "letter.pdf"))
+    small = await house.put_with_files(SOURCE, ("3", "letter.pdf"), recipient="lea@customer.example")
+    async with house.running():
+        await house.state(small, "sent")
+        assert (await house.row(large)).state == "claimed"
+        other.give(2 * LARGE)
+        await house.state(large, "sent")
+    for memory in (here, other):
+        memory.close()
 
 
 async def test_what_is_too_large_is_named(house: House, sink: Sink) -> None:
