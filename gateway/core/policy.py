@@ -11,7 +11,15 @@ from gateway.core.hours import Hours
 from gateway.core.lifecycle import Status
 from gateway.core.rules import SiteRule
 from gateway.core.ticket import Ticket
-from gateway.core.token import AddressMark, Keys, OwnMessageId, read_address_token, read_message_id, reference
+from gateway.core.token import (
+    AddressMark,
+    Keys,
+    OwnMessageId,
+    is_address_token,
+    read_address_token,
+    read_message_id,
+    reference,
+)
 from gateway.core.window import Budget
 from gateway.mail.message import Address, address_key, ascii_domain
 
@@ -154,11 +162,10 @@ class Policy:
     def mailbox_for(self, address: str) -> Mailbox | None:
         """The mailbox an address belongs to: itself, an alias, or its reply address with any token."""
         key = address_key(address)
-        bare = plain_address(key)
         for box in self.mailboxes:
-            if key in box.names:
+            if key in box.names or _name_below(box, key):
                 return box
-            if box.reply_address and (bare in box.names or reply_token(box.reply_address, address) is not None):
+            if box.reply_address and reply_token(box.reply_address, address) is not None:
                 return box
         return None
 
@@ -166,7 +173,7 @@ class Policy:
         """The alias of this mailbox an address is, as configured; empty when it is none."""
         key = address_key(address)
         names = {address_key(a): a for a in mailbox.aliases}
-        return names.get(key) or (names.get(plain_address(key), "") if mailbox.reply_address else "")
+        return names.get(key) or names.get(_name_below(mailbox, key), "")
 
     def takes(self, recipient: str) -> bool:
         """Mail to this address is for us: a mailbox, or postmaster, alone or at our domains (RFC 5321, 4.5.1)."""
@@ -181,9 +188,13 @@ class Policy:
         return address_key(address) in self.own_addresses or self.mailbox_for(address) is not None
 
     def tokens_in(self, address: str) -> tuple[str, ...]:
-        """What stands in place of `{token}`, for each mailbox whose reply address this is."""
-        found = (reply_token(box.reply_address, address) for box in self.mailboxes if box.reply_address)
-        return tuple(token for token in found if token)
+        """What stands in place of `{token}`, for each mailbox whose reply address this is or was."""
+        key = address_key(address)
+        found = [reply_token(box.reply_address, address) for box in self.mailboxes if box.reply_address]
+        detail = plus_detail(key)
+        if is_address_token(detail) and any(_name_below(box, key) for box in self.mailboxes):
+            found.append(detail)
+        return tuple(dict.fromkeys(token for token in found if token))
 
     def marks_in(self, address: str) -> tuple[AddressMark, ...]:
         """Every token in an address whose signature is right."""
@@ -242,6 +253,23 @@ def plain_address(address: str) -> str:
     """The address without its plus detail (RFC 5233): `a+b@c` → `a@c`."""
     local, at, domain = address.rpartition("@")
     return f"{local.partition('+')[0]}{at}{domain}"
+
+
+def plus_detail(address: str) -> str:
+    """What stands between the plus and the domain (RFC 5233): `a+b@c` → `b`."""
+    return address.rpartition("@")[0].partition("+")[2]
+
+
+def _name_below(box: Mailbox, key: str) -> str:
+    """The name of the mailbox that an address with a plus detail is below; empty: none, or the detail does not count.
+
+    Without plus-addressing a mark counts all the same: mails that are out in the world ask for answers there, for as
+    long as anybody answers them, whatever the settings say by now.
+    """
+    bare = plain_address(key)
+    if bare == key or bare not in box.names:
+        return ""
+    return bare if box.reply_address or is_address_token(plus_detail(key)) else ""
 
 
 def reply_token(template: str, address: str) -> str | None:

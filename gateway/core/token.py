@@ -238,6 +238,11 @@ def address_token(keys: Keys, purpose: str, named: Named, holder: str = "") -> s
     return f"{purpose}{named.number}-{named.birth}{mac}"
 
 
+def is_address_token(value: str) -> bool:
+    """It has the form of a token, whether its signature is right or not."""
+    return _ADDRESS_TOKEN.fullmatch(value) is not None
+
+
 def read_address_token(keys: Keys, value: str, holders: frozenset[str] = frozenset()) -> AddressMark | None:
     """What a token says, when its signature is right, else None."""
     m = _ADDRESS_TOKEN.fullmatch(value)

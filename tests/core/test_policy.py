@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.policy import Agent, Mailbox, as_address, plain_address, reply_token
+from gateway.core.token import BIRTH_LENGTH, Named, address_token
 from gateway.mail.message import Address, address_key
 from tests.core.build import ANNA, BOX, EXAMPLES, KEYS, PLAIN_BOX, POLICY
 
@@ -75,6 +76,8 @@ def test_any_text_may_be_read_as_a_reply_address(address: str, template: str) ->
         ("help+x@example.com", "support@example.com"),
         ("hilfe@example.de", "hilfe@example.de"),
         ("hilfe+x@example.de", None),
+        ("hilfe+t7-abcdefghijkl@example.de", "hilfe@example.de"),
+        ("stranger+t7-abcdefghijkl@example.de", None),
         ("support@example.com.elsewhere.example", None),
         ("anna@example.com", None),
         ("", None),
@@ -82,10 +85,22 @@ def test_any_text_may_be_read_as_a_reply_address(address: str, template: str) ->
     ],
 )
 def test_which_mailbox_an_address_belongs_to(address: str, box: str | None) -> None:
-    """Itself, its aliases, and with plus-addressing any detail; without it no detail."""
+    """Itself, its aliases, and with plus-addressing any detail; without it no detail but a mark of ours."""
     found = SITE.mailbox_for(address)
     assert (found.address if found else None) == box
     assert SITE.is_own(address) is (box is not None)
+
+
+@pytest.mark.parametrize("now", ["", "answers+{token}@example.com"])
+def test_a_mark_outlives_the_setting_it_was_made_by(now: str) -> None:
+    """Who answers a mail from before `reply_address` was changed or taken out is heard, on the same ticket."""
+    mark = Named(7, "2" * BIRTH_LENGTH)
+    site = replace(SITE, mailboxes=(replace(BOX, reply_address=now, aliases=("help@example.com",)),))
+    for name in ("support", "help"):
+        address = f"{name}+{address_token(KEYS, 't', mark)}@example.com"
+        assert site.takes(address)
+        assert [m.named for m in site.marks_in(address)] == [mark]
+    assert site.alias_of(site.mailboxes[0], address) == "help@example.com"
 
 
 def test_an_address_of_ours_needs_no_mailbox() -> None:
