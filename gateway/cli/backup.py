@@ -76,7 +76,9 @@ def _rehearsed(file: Path, keep: int) -> int:
     if not found.ok:
         print(f"{file} is no good copy, so nothing older was removed. See: replydesk restore --check {file}")
         return 1
-    older = sorted(file.parent.glob("replydesk-*Z.sqlite3"))[:-keep]
+    # Where the clock was wrong, names of former copies may come after the one just made.
+    others = sorted(copy for copy in file.parent.glob("replydesk-*Z.sqlite3") if copy != file)
+    older = others[: max(len(others) - keep + 1, 0)]
     for copy in older:
         copy.unlink()
     print(f"It was checked as for a restore, and is good. {len(older)} older removed, {keep} are kept at most.")

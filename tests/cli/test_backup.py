@@ -190,3 +190,15 @@ def test_the_password_stays_out_of_the_command_line() -> None:
     said = backup.pg_dump(database, Path("/backup/desk"))
     database.close_now()
     assert said == "pg_dump --format=custom --file=/backup/desk --dbname=postgresql://desk@db.example/desk"
+
+
+@pytest.mark.parametrize("keep", [1, 2])
+def test_a_clock_that_was_wrong_costs_no_new_backup(shop: Shop, tmp_path: Path, keep: int) -> None:
+    """Copies named by a time that is still to come stand in no newer one's way."""
+    folder = tmp_path / "nightly"
+    folder.mkdir()
+    for year in (2019, 2097, 2098):
+        (folder / f"replydesk-{year}0101T000000Z.sqlite3").write_bytes(b"")
+    made = shop.out("backup", "--into", str(folder), "--keep", str(keep)).partition(":")[0]
+    assert Path(made).exists()
+    assert len(list(folder.iterdir())) == keep
