@@ -3,6 +3,8 @@
 Only the module of the noun asked for is imported, and it imports what it needs when it runs:
 help, usage and a mistyped word never wait for a database library. Exit codes: 0 done, 1 said
 no with a reason, 2 wrong usage, 65 and 75 as in sysexits.h (EX_DATAERR, EX_TEMPFAIL: try later).
+Usage is wrong where what was typed says nothing that could be done, or not enough, whatever the site holds; what is
+understood and names something that is not there is refused.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from gateway.cli import agent_order
+from gateway.cli import WrongUsage, agent_order
 from gateway.errors import ReplydeskError
 
 SHORTEST = 10
@@ -67,7 +67,7 @@ def _absence(args: argparse.Namespace) -> int:
         said = " ".join(args.words)
         wanted = away.understood(said, agent, site.policy, now())
         if wanted is None:
-            raise ReplydeskError(text_of(code("no_such_absence", said), "en"))
+            raise WrongUsage(text_of(code("no_such_absence", said), "en"))
         site.database.write_now(lambda tx: tx.absences.note(wanted, now()))
         until = f" until {wanted.until.astimezone(site.zone):%Y-%m-%d %H:%M}" if wanted.until else ""
         print(f"{agent.address} is away{until}; {wanted.deputy or 'the team'} is told instead.")

@@ -16,6 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gateway.cli import WrongUsage
 from gateway.errors import ReplydeskError
 
 if TYPE_CHECKING:
@@ -171,7 +172,7 @@ def _answers(args: argparse.Namespace, asks: bool, known: Mapping[str, str]) -> 
         else:
             default = question.default(answers)
             if not default and question.needed:
-                raise ReplydeskError(f"--{question.name} is missing: {question.asks}")
+                raise WrongUsage(f"--{question.name} is missing: {question.asks}")
             answers[question.name] = accepted(question, default)
     for name in ("relay_security", "imap_security", "ca_file"):
         value = getattr(args, name) or ""
@@ -224,7 +225,7 @@ def _password(args: argparse.Namespace, name: str, answers: Mapping[str, str], a
             raise ReplydeskError(f"--{name}-password-file: there is no file {path}")
         return str(path), ""
     if not asks:
-        raise ReplydeskError(f"--{name}-password-file is missing: a file with the password of {name}")
+        raise WrongUsage(f"--{name}-password-file is missing: a file with the password of {name}")
     from getpass import getpass
 
     who = answers["relay-user"] if name == "relay" else answers["imap-user"]

@@ -12,9 +12,9 @@ from typing import Annotated, Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from gateway.cli import WrongUsage
 from gateway.config import Settings
 from gateway.config.plain import explained
-from gateway.errors import ReplydeskError
 
 Answers = Mapping[str, str]
 
@@ -26,7 +26,7 @@ WAYS = {
 }
 
 
-class WrongAnswer(ReplydeskError):
+class WrongAnswer(WrongUsage):
     """It cannot be what was meant; the text says why and how to write it."""
 
 

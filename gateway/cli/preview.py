@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gateway.core.notice import Notice
-from gateway.errors import ReplydeskError
 
 if TYPE_CHECKING:
     from gateway.render.mail import Templates
@@ -27,12 +26,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from gateway.cli import WrongUsage
     from gateway.render import examples
 
     templates = _templates(args.config)
     if args.language not in templates.languages:
         known = ", ".join(templates.languages)
-        raise ReplydeskError(f"there are no templates in {args.language!r}. Use one of: {known}.")
+        raise WrongUsage(f"there are no templates in {args.language!r}. Use one of: {known}.")
     outbound = examples.outbounds(Notice(args.notice), args.language)[0]
     print(templates.html(outbound) if args.form == "html" else templates.text(outbound), end="")
     return 0

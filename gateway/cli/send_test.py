@@ -26,7 +26,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from gateway import config
-    from gateway.cli import TRY_LATER
+    from gateway.cli import TRY_LATER, WrongUsage
     from gateway.core.retry import Result
     from gateway.mail.message import address_key
 
@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
     if sender is None:
         raise ReplydeskError(f"{args.mailbox} is no mailbox; there are: {', '.join(boxes.values())}")
     if "@" not in args.address or any(sign.isspace() for sign in args.address):
-        raise ReplydeskError(f"{args.address!r} is no e-mail address")
+        raise WrongUsage(f"{args.address!r} is no e-mail address")
     message = _written(settings, sender, args.address)
     outcome = asyncio.run(_sent(settings, sender, args.address, message))
     print(f"{outcome.result.value}: {outcome.reply or 'no answer'}")

@@ -31,6 +31,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from gateway import config
+    from gateway.cli import WrongUsage
     from gateway.render.templates import PACKAGED
 
     settings = config.load(args.config)
@@ -47,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
         raise settings.error(key, "is not set", remedy)
     strangers = [path for path in args.paths if path not in ours]
     if strangers:
-        raise ReplydeskError(f"there is no template {strangers[0]}; `replydesk templates list` names them")
+        raise WrongUsage(f"there is no template {strangers[0]}; `replydesk templates list` names them")
     if args.verb == "copy":
         return _copy({path: ours[path] for path in args.paths}, own)
     chosen = args.paths or [path for path in ours if (own / path).is_file()]

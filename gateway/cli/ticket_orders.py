@@ -18,7 +18,7 @@ from gateway.core.sentences import text_of
 from gateway.core.ticket import Entry, EntryKind, Role, Ticket
 from gateway.core.verbs import Verb
 from gateway.errors import ReplydeskError
-from gateway.mail.sentence import code
+from gateway.mail.sentence import SEPARATOR, code
 from storage.tx import Tx
 
 Decide = Callable[[argparse.Namespace, orders.OrderContext, Tx, Site], Decision]
@@ -73,7 +73,8 @@ def _understood(by: orders.OrderContext, verb: Verb, argument: str, site: Site) 
     order = ticket_acts.order(site.policy, verb, argument)
     problems = orders.problems(by, order)
     if problems:
-        raise ReplydeskError(text_of(problems[0], "en"))
+        unread = problems[0].partition(SEPARATOR)[0] == "no_such_time"
+        raise (WrongUsage if unread else ReplydeskError)(text_of(problems[0], "en"))
     if by.agent is None and (verb in _FOR_ONESELF or order.argument(verb).casefold() == "me"):
         raise WrongUsage("say who with --agent ADDRESS")
     return order

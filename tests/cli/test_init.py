@@ -75,7 +75,7 @@ def test_from_a_mailbox(tmp_path: Path, password: str) -> None:
 def test_as_its_own_exchanger(tmp_path: Path, password: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Port 25, and a relay that is somebody else."""
     words = ["--config", str(tmp_path / "r.toml"), "init", *COMMON, "--way", "mx"]
-    assert main(words) == 1
+    assert main(words) == 2
     assert "--relay is missing" in capsys.readouterr().err
     assert main([*words, "--relay", "127.0.0.1:25"]) == 1
     assert "is Replydesk itself" in capsys.readouterr().err
@@ -116,8 +116,9 @@ def test_every_comment_stays_in_its_column(tmp_path: Path) -> None:
 def test_a_wrong_answer_writes_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], said: str
 ) -> None:
-    """One line says what is wrong with it."""
-    assert main(["--config", str(tmp_path / "r.toml"), "init", *COMMON, *words]) == 1
+    """One line says what is wrong with it, and the exit code whether it was understood."""
+    understood = "/nowhere" in words or "help@firm.example" in words
+    assert main(["--config", str(tmp_path / "r.toml"), "init", *COMMON, *words]) == (1 if understood else 2)
     shown = capsys.readouterr().err
     assert said in shown
     assert shown.count("\n") == 1

@@ -54,7 +54,7 @@ def test_who_writes_and_who_reads_must_exist(shop: Shop) -> None:
     assert "is no mailbox; there are: support@example.com" in shop.refused(
         "send-test", "me@elsewhere.example", "--mailbox", "x@example.com"
     )
-    assert "is no e-mail address" in shop.refused("send-test", "me")
+    assert "is no e-mail address" in shop.refused("send-test", "me", code=2)
 
 
 # --- dns -----------------------------------------------------------------------------------------------
@@ -143,7 +143,7 @@ def test_a_copy_that_is_old_is_told_of(shop: Shop, tmp_path: Path) -> None:
     states = {row["path"]: row["state"] for row in shop.json("templates", "list")}
     assert set(states.values()) == {"packaged"}
     assert "locale/de/LC_MESSAGES/replydesk.po" in states
-    assert "there is no template mail/x" in shop.refused("templates", "copy", "mail/x")
+    assert "there is no template mail/x" in shop.refused("templates", "copy", "mail/x", code=2)
     mine = tmp_path / "own" / "mail" / "reply.txt.j2"
     assert str(mine) in shop.out("templates", "copy", "mail/reply.txt.j2")
     assert mine.read_bytes() == (PACKAGED / "mail" / "reply.txt.j2").read_bytes()
@@ -160,3 +160,37 @@ def test_a_copy_that_is_old_is_told_of(shop: Shop, tmp_path: Path) -> None:
     assert "-of an older version" in shop.capsys.readouterr().out
     assert "yours, packaged one changed" in shop.out("templates", "list")
     assert shop.run("check") == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "send-test me",
+        "preview reply --language xx",
+        "contact block kim",
+        "ticket snooze 1 soon",
+        "ticket language 1 xx",
+        "ticket status 1 nowhere",
+        "agent away anna@example.com until never",
+    ],
+)
+def test_words_that_cannot_be_read_are_wrong_usage(shop: Shop, words: str) -> None:
+    """Exit code 2, in whichever verb they stand."""
+    shop.refused(*words.split(), code=2)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "ticket show 99",
+        "ticket assign 1 zorro",
+        "ticket list --assignee nobody",
+        "send-test kim@elsewhere.example --mailbox x@example.com",
+        "contact show kim@elsewhere.example",
+        "contact erase anna@example.com --yes",
+        "agent away nobody@example.com until 2027-01-01",
+    ],
+)
+def test_what_is_named_and_not_there_is_refused(shop: Shop, words: str) -> None:
+    """Exit code 1: the words were understood."""
+    shop.refused(*words.split(), code=1)
