@@ -69,6 +69,7 @@ async def run(settings: Settings, begun: processes.Begun | None = None) -> None:
     loop = asyncio.get_running_loop()
     for number, event in ((signal.SIGTERM, stop), (signal.SIGINT, stop), (signal.SIGHUP, changed)):
         loop.add_signal_handler(number, event.set)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
     faults.clear()
     given, proven = systemd.listen_sockets(), None
     while not stop.is_set():

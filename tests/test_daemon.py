@@ -11,6 +11,8 @@ import socket
 import stat
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,7 @@ from gateway.cli import main
 from gateway.config import Settings
 from gateway.config.only_one import only_one
 from gateway.worker import Worker
+from tests.process import Process
 from tests.site import Site, mail, running, until
 
 
@@ -51,6 +54,35 @@ def test_a_reload_takes_up_what_is_right_and_refuses_the_rest(tmp_path: Path) ->
         assert site.stop() == 0
     made = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "var").iterdir() if path.is_file()}
     assert {name: oct(mode) for name, mode in made.items() if mode & 0o077} == {}
+
+
+def test_a_reload_that_is_asked_for_during_the_start(tmp_path: Path) -> None:
+    """It waits for the start, and ends nothing."""
+    site, log, secret = Site(tmp_path), tmp_path / "daemon.log", tmp_path / "signing"
+    os.mkfifo(secret, 0o600)
+    site.config.write_text(
+        site.config.read_text("utf-8").replace("[gateway]", f'[gateway]\nsecret_file = "{secret}"', 1), "utf-8"
+    )
+    begun = threading.Event()
+
+    def tell() -> None:
+        """The secret, whenever it is asked for; the start asks before it does anything else."""
+        while True:
+            with secret.open("w", encoding="ascii") as file:
+                if not begun.is_set():
+                    reload(site)
+                    begun.set()
+                file.write("s" * 64)
+            time.sleep(0.05)
+
+    site.process = Process("run", "--config", str(site.config), stdout=log, stderr=log)
+    threading.Thread(target=tell, daemon=True).start()
+    try:
+        assert begun.wait(30)
+        until(lambda: site.process is None or site.process.poll() is not None or site.read_log().count(" ready ") == 2)
+        assert site.stop() == 0
+    finally:
+        site.kill()
 
 
 async def test_a_fault_in_reading_new_settings_ends_nothing(

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import logging
 import os
+import signal
 import socket
 
 from gateway.errors import ReplydeskError
@@ -23,6 +24,8 @@ def run(args: argparse.Namespace) -> int:
     from gateway import config, log, processes, systemd
 
     os.umask(0o077)
+    # It would end a start. Held back until the daemon listens to it, it is a reload as at any other time.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
     settings = config.load(args.config)
     if args.worker is None:
         from gateway.config import beforehand
