@@ -27,6 +27,7 @@ _BESIDE = re.compile(
 """What the text form of a mail says beside its words: where a link leads, that a picture stands here."""
 _NUMBER = re.compile(r"(?<!\S)\d{1,2}[.)](?=\s|$)")
 """The number of a list item: in the text a word, in the markup none."""
+_PIXELS = re.compile(r"\s*([0-9]{1,6})(?![0-9%])")
 _SIGN = re.compile(r"[^\W_]")
 _CLINGING = re.compile(r"[^\w\s#>]*$")
 _TRAILING = re.compile(r"[^\w\s]*")
@@ -40,6 +41,10 @@ _ATTRIBUTES = {
     "li": ("value",),
 }
 """No `title` or `alt`: words nobody sees have not passed the fence."""
+
+
+WIDEST = 560
+"""Pixels of a picture: what the page of a mail has room for. Outlook knows no width but this attribute."""
 
 
 def keep(
@@ -220,5 +225,14 @@ def _tag(piece: _Piece, may_lead: Callable[[str], bool]) -> str:
         if not given.get("src", "").startswith("https://picture/"):
             return ""
         given["src"] = "cid:" + given["src"].removeprefix("https://picture/")
+        given |= _narrowed(given)
     kept = [f' {name}="{escape(given[name])}"' for name in _ATTRIBUTES.get(piece.name, ()) if name in given]
     return f"<{piece.name}{''.join(kept)}>"
+
+
+def _narrowed(given: Mapping[str, str]) -> dict[str, str]:
+    """Width and height that fit the page, where a picture says that it is wider."""
+    width, height = (int(found[1]) if (found := _PIXELS.match(given.get(a, ""))) else 0 for a in ("width", "height"))
+    if width <= WIDEST:
+        return {}
+    return {"width": str(WIDEST)} | ({"height": str(max(1, height * WIDEST // width))} if height else {})

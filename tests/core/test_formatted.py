@@ -79,6 +79,22 @@ def test_pictures_are_shown_under_ids_of_ours() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        ('width="1600" height="1200"', 'width="560" height="420"'),
+        ('width="1120px"', 'width="560"'),
+        ('width="4000" height="1"', 'width="560" height="1"'),
+        ('width="560" height="900"', 'width="560" height="900"'),
+        ('width="100%" height="1200"', 'width="100%" height="1200"'),
+    ],
+)
+def test_a_wide_picture_fits_the_page(given: str, sent: str) -> None:
+    """Outlook goes by its width alone, and a screenshot made the whole mail as wide as itself."""
+    shown = keep(f'<p>Look: <img src="cid:one" {given}></p>', "Look:", one="1@desk.example")
+    assert shown == f'<p>Look: <img src="cid:1@desk.example" {sent}></p>'
+
+
 def test_a_picture_belongs_to_the_words_beside_it() -> None:
     """One above the first word or below the last is shown, one beside words that do not go along is not."""
     html = (

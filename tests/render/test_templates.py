@@ -431,6 +431,17 @@ def test_mail_is_drawn_by_words_engine(notice: Notice) -> None:
     assert len(html) <= 60_000
 
 
+@pytest.mark.parametrize("outbound", [REPLY, NOTICE], ids=["reply", "notice"])
+def test_pictures_and_code_fit_a_narrow_screen(packaged: Templates, outbound: Outbound) -> None:
+    """A picture keeps its shape there, and a long line of code does not make all of the mail small."""
+    html = '<p><img src="cid:1@desk.example" width="560" height="420"></p><pre>code</pre>'
+    shown = packaged.html(replace(outbound, words=replace(outbound.words, html=html)))
+    picture, code = (re.findall(rf'<{tag}\b[^>]*style="([^"]*)"', shown)[0] for tag in ("img", "pre"))
+    assert "max-width: 100%" in picture
+    assert "height: auto" in picture
+    assert "white-space: pre-wrap" in code
+
+
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
