@@ -306,6 +306,29 @@ def test_internal_notes_are_marked_as_such(packaged: Templates) -> None:
     assert "(internal note)" in packaged.html(NOTICE)
 
 
+@pytest.mark.parametrize("outbound", [NOTICE, RECEIVED], ids=["to an agent", "to a customer"])
+def test_names_and_subjects_keep_to_themselves(packaged: Templates, outbound: Outbound) -> None:
+    """What stands beside an Arabic name keeps its order: the day of "محمد, 12. March" moved to the front."""
+    words = outbound.words
+    assert words.ticket
+    line = Line("محمد علي", "customer", outbound.date, "مرحبا")
+    told = replace(
+        words, conversation=(line,), author=words.author and "نور", ticket=replace(words.ticket, subject="سؤال")
+    )
+    html = packaged.html(replace(outbound, words=told))
+    for shown in filter(None, (line.author, told.author, "سؤال")):
+        assert re.search(rf'dir="auto"[^>]*>{shown}<', html), shown
+
+
+def test_each_line_begins_at_its_own_side(packaged: Templates) -> None:
+    """An Arabic line below an English one, in text and in what was formatted."""
+    rich = replace(REPLY, words=replace(REPLY.words, html="<p>Hello</p><div>مرحبا</div><ul><li>شكرا</li></ul>"))
+    styles = re.findall(r'<(?:p|div|li)[^>]*style="([^"]*)"[^>]*>(?:Hello|مرحبا|شكرا)<', packaged.html(rich))
+    styles += re.findall(r'class="text" dir="auto" style="([^"]*)"', packaged.html(REPLY))
+    assert len(styles) >= 4
+    assert all("unicode-bidi: plaintext" in style and "text-align: start" in style for style in styles)
+
+
 @pytest.mark.parametrize(
     ("age", "shown"),
     [
