@@ -234,7 +234,7 @@ _PREHEADER = 100
 """Characters."""
 _ORDER = re.compile(r"#[^\W\d].*?(?= – )")
 _DATE = re.compile(r"\b(\d{4}-\d\d(?:-\d\d)?)\b")
-_MARKS = re.compile("^(?:> )+")
+_LEAD = re.compile("(?:> ?)* *")
 _BLANKS = re.compile(r"[ \t\r\n]+")
 _PARAGRAPHS = re.compile(r"\n\s*\n")
 
@@ -243,8 +243,9 @@ def _fill(line: str, width: int) -> list[str]:
     """Break at spaces. Words, and addresses of pages above all, stay whole."""
     if len(line) <= width:
         return [line]
-    # A line that was quoted before keeps its marks in front of each piece.
-    mark = "".join(_MARKS.findall(line)[:1])
+    # A line that was quoted before keeps its marks in front of each piece, and code its indentation.
+    found = _LEAD.match(line)
+    mark = found[0][: width // 2] if found else ""
     filled: list[str] = []
     current = ""
     for word in line.removeprefix(mark).split(" "):

@@ -365,6 +365,24 @@ def test_long_words_stay_whole() -> None:
     assert quoted("a\n\nb") == "> a\n>\n> b"
 
 
+@pytest.mark.parametrize(
+    ("lead", "kept"),
+    [(">", "> >"), (">> ", "> >> "), ("> >", "> > >"), ("    ", ">     "), ("> - ", "> > "), ("", "> ")],
+)
+def test_a_broken_line_is_quoted_to_its_end(lead: str, kept: str) -> None:
+    """The rest of what somebody quoted is not taken for their own words, nor does code lose its indentation."""
+    first, *rest = quoted(lead + "word " * 30).split("\n")
+    assert first.startswith(f"> {lead}word")
+    assert rest
+    assert all(line.startswith(f"{kept}word") and len(line) <= 72 for line in rest)
+
+
+def test_a_wide_indentation_breaks_no_line_too_often() -> None:
+    """Half of a line is left for words."""
+    assert max(len(line) for line in quoted(" " * 60 + "word " * 30).split("\n")) <= 72
+    assert len(quoted(" " * 60 + "word " * 30).split("\n")) <= 6
+
+
 # --- what the core composes
 
 CUSTOMER = Address("erika@example.net", "Erika Beispiel")
