@@ -242,11 +242,14 @@ def _subject(
         # The ticket's own subject is a customer's.
         asked = texts.catalog(language).gettext(_("Question from {name}"), name=box.name or box.address)
         return f"{'' if begins else 'Re: '}{asked} {reference}"
-    base = plain_subject(ticket, policy) or texts.catalog(language).gettext("Your request")
+    base = plain_subject(ticket, policy)
     if request.audience is Audience.CUSTOMER:
+        base = base or texts.catalog(language).gettext("Your request")
         return f"{'' if begins else 'Re: '}{base[:180]} {reference}"
+    headline = _headline(request.headline, language)
+    # A request that has no subject is none of the agent's.
     colon = texts.catalog(language).pgettext("behind a label", ":")
-    return f"{_headline(request.headline, language)}{colon} {base[:160]} {reference}"
+    return f"{headline}{colon} {base[:160]} {reference}" if base else f"{headline} {reference}"
 
 
 def _headline(word: str, language: str) -> str:

@@ -314,6 +314,13 @@ def test_the_customers_subject_with_one_reference(subject: str, said: str) -> No
     assert token.find_references("RD", link) == ((7, MARK[-7:-1]),)
 
 
+def test_a_request_without_a_subject_is_not_called_the_agents() -> None:
+    """To its customer it is "Your request"; whoever works on it reads what happened."""
+    without = scene(replace(ON, subject=""))
+    assert sent(Notice.CLOSED, without).subject == f"Re: Your request {MARK}"
+    assert sent(Notice.AGENT_NOTICE, without).subject == f"New request {MARK}"
+
+
 def test_a_mail_about_no_ticket() -> None:
     """No reference, no thread, nothing to answer to."""
     mail = sent(Notice.OPERATOR_ALARM, Scene(NOW, "alarm:held"))
