@@ -17,6 +17,7 @@ from playwright.async_api import Page, ViewportSize, async_playwright
 from gateway import texts
 from gateway.core.lifecycle import Status
 from gateway.portal import acts
+from gateway.render.templates import PACKAGED
 from tests.portal.conftest import ERIKA, PASSWORD, Opened, Site
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -334,3 +335,13 @@ async def test_no_name_makes_a_page_wider_than_a_small_phone(chromium: Chromium,
             assert width <= 0, f"{path}: {width} px too wide"
         session = browser.cookies["replydesk-session"]
         await context.add_cookies([{"name": "replydesk-session", "value": session, "url": base}])
+
+
+async def test_the_name_of_a_picture_that_is_not_shown_fits(chromium: Chromium) -> None:
+    """Programs name pictures by one long word; what stands in its place is read without scrolling."""
+    style = (PACKAGED / "portal" / "static" / "portal.css").read_text("utf-8")
+    page = await chromium.new_page(viewport=ViewportSize(width=320, height=740))
+    shown = f'<p><span class="unloaded">image001.png@01{"A7" * 30}</span></p>'
+    await page.set_content(f'<style>{style}</style><div class="card mail">{shown}</div>')
+    over = await page.evaluate("(e => e.scrollWidth - e.clientWidth)(document.querySelector('.mail'))")
+    assert over <= 0
