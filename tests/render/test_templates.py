@@ -320,6 +320,14 @@ def test_names_and_subjects_keep_to_themselves(packaged: Templates, outbound: Ou
         assert re.search(rf'dir="auto"[^>]*>{shown}<', html), shown
 
 
+def test_a_heading_somebody_wrote_stands_out(packaged: Templates) -> None:
+    """Our own small grey headings are for parts of a mail, not for what an answer is about."""
+    rich = replace(REPLY, words=replace(REPLY.words, html="<h2>What to do</h2><p>Restart it.</p>"))
+    style = re.findall(r'<h2[^>]*style="([^"]*)"[^>]*>What to do<', packaged.html(rich))[0]
+    assert "font-size: 19px" in style
+    assert "color: #1c2126" in style
+
+
 def test_each_line_begins_at_its_own_side(packaged: Templates) -> None:
     """An Arabic line below an English one, in text and in what was formatted."""
     rich = replace(REPLY, words=replace(REPLY.words, html="<p>Hello</p><div>مرحبا</div><ul><li>شكرا</li></ul>"))
