@@ -59,6 +59,7 @@ UNSETTLED = text("state <> 'settled'")
 _APPEND = Statement(insert(JOURNAL).returning(JOURNAL.c.id))
 _ROW = select(*(JOURNAL.c[name] for name in JournalEntry.__dataclass_fields__))
 _GET = Statement(_ROW.where(JOURNAL.c.id == bindparam("entry")))
+_LOCK = Statement(_ROW.where(JOURNAL.c.id == bindparam("entry")).with_for_update())
 _TAKE = Statement(
     _ROW.where(JOURNAL.c.id == bindparam("entry"), JOURNAL.c.state == PENDING).with_for_update(skip_locked=True)
 )
@@ -169,18 +170,25 @@ class Journal:
         self._set(id, state=HELD, reason=reason, cause=cause[:4000], settled_at=now)
 
     def retry(self, id: int) -> None:
-        if self.get(id).state != HELD:
+        if self._locked(id).state != HELD:
             raise UnknownEntry(f"journal entry {id} is not held; only held mails can be retried")
         self._set(id, state=PENDING, reason="", cause="", attempts=0, settled_at=None)
 
     def drop(self, id: int, now: datetime) -> None:
         """The operator decides that a held mail needs nothing; its raw bytes stay until retention."""
-        if self.get(id).state != HELD:
+        if self._locked(id).state != HELD:
             raise UnknownEntry(f"journal entry {id} is not held; only held mails can be dropped")
         self._set(id, state=SETTLED, reason="dropped-by-operator", settled_at=now)
 
     def get(self, id: int) -> JournalEntry:
-        row = _GET.row(self._connection, {"entry": id})
+        return self._one(_GET, id)
+
+    def _locked(self, id: int) -> JournalEntry:
+        """As it is until the transaction ends: nobody else retries, drops or decides about it meanwhile."""
+        return self._one(_LOCK, id)
+
+    def _one(self, statement: Statement, id: int) -> JournalEntry:
+        row = statement.row(self._connection, {"entry": id})
         if row is None:
             raise UnknownEntry(f"there is no journal entry {id}")
         return _row(row)

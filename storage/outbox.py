@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, bindparam, func, insert, select, text, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, func, insert, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.core.decision import AgentView
@@ -193,7 +193,7 @@ class Outbox:
 
     def retry(self, id: int, now: datetime) -> None:
         """The operator wants another attempt, whatever happened before. Ended in doubt, it waits again."""
-        row = self.get(id)
+        row = self._locked(id)
         if row.state in (State.SENT, State.CLAIMED):
             raise UnknownEntry(f"outbox entry {id} is {row.state}; only waiting or failed mails can be retried")
         again = {"state": State.PENDING, "not_before": now, "attempts": 0, "first_attempt_at": None, "claimed_by": ""}
@@ -203,7 +203,7 @@ class Outbox:
 
     def drop(self, id: int) -> None:
         """The operator wants it not sent; the row stays, as failed."""
-        row = self.get(id)
+        row = self._locked(id)
         if row.state in (State.SENT, State.CLAIMED):
             raise UnknownEntry(f"outbox entry {id} is {row.state} and cannot be dropped")
         self._set(id, state=State.FAILED, last_reply="dropped by the operator")
@@ -292,7 +292,14 @@ class Outbox:
         return row
 
     def get(self, id: int) -> OutboxEntry:
-        row = self._connection.execute(_ROW.where(OUTBOX.c.id == id)).one_or_none()
+        return self._one(_ROW, id)
+
+    def _locked(self, id: int) -> OutboxEntry:
+        """As it is until the transaction ends: nobody claims it meanwhile."""
+        return self._one(_ROW.with_for_update(), id)
+
+    def _one(self, rows: Select[Any], id: int) -> OutboxEntry:
+        row = self._connection.execute(rows.where(OUTBOX.c.id == id)).one_or_none()
         if row is None:
             raise UnknownEntry(f"there is no outbox entry {id}")
         return read(row)

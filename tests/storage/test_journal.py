@@ -104,6 +104,34 @@ def test_only_what_is_held_can_be_retried_or_dropped(db: Database, verb: str) ->
         db.write_now(lambda tx: act(tx, 999))
 
 
+@pytest.mark.parametrize("verb", ["retry", "drop"])
+def test_a_held_mail_is_retried_or_dropped_by_one_alone(db: Database, verb: str) -> None:
+    """Who comes second waits for the first, and changes nothing: the mail may be decided about meanwhile."""
+    id = append(db)
+    db.write_now(lambda tx: tx.journal.hold(id, "fault", "x", NOW))
+    said: list[str] = []
+
+    def second() -> None:
+        try:
+            db.write_now(lambda tx: tx.journal.retry(id) if verb == "retry" else tx.journal.drop(id, NOW))
+        except UnknownEntry as error:
+            said.append(str(error))
+
+    other = threading.Thread(target=second)
+
+    def first(tx: Tx) -> None:
+        tx.journal.retry(id)
+        tx.journal.settle(id, reason="reply", why=(), ticket=None, message_id="", now=NOW)
+        other.start()
+        other.join(0.5)  # it waits for us
+
+    db.write_now(first)
+    other.join(20)
+    assert "not held" in said[0]
+    row = db.read_now(lambda tx: tx.journal.get(id))
+    assert (row.state, row.reason) == (SETTLED, "reply")
+
+
 def test_what_waits_is_oldest_first_and_old_enough(db: Database) -> None:
     """Mails younger than the moment are in the hands of who took them."""
     ids = [append(db, bytes([n])) for n in range(3)]

@@ -208,6 +208,32 @@ def test_the_operator_cannot_touch_what_left_or_is_leaving(db: Database, state: 
             db.write_now(lambda tx, v=verb: tx.outbox.retry(id, NOW) if v == "retry" else tx.outbox.drop(id))  # type: ignore[misc]
 
 
+@pytest.mark.parametrize("verb", ["retry", "drop"])
+def test_what_is_claimed_while_the_operator_speaks_stays_claimed(db: Database, verb: str) -> None:
+    """The verb waits for the claim, is refused, and what the holder says of the mail counts."""
+    (id,) = add(db)
+    said: list[str] = []
+
+    def operator() -> None:
+        try:
+            db.write_now(lambda tx: tx.outbox.retry(id, NOW) if verb == "retry" else tx.outbox.drop(id))
+        except UnknownEntry as error:
+            said.append(str(error))
+
+    other = threading.Thread(target=operator)
+
+    def claimed(tx: Tx) -> None:
+        tx.claims.take("a", 10, 60, NOW)
+        other.start()
+        other.join(0.5)  # it waits for us
+
+    db.write_now(claimed)
+    other.join(20)
+    assert "claimed" in said[0]
+    assert settle(db, id, State.DEFERRED, not_before=NOW)
+    assert [r.id for r in claim(db)] == [id]
+
+
 def test_the_operator_drops_and_retries(db: Database) -> None:
     """A dropped mail stays in the list as failed; a retry sends it after all."""
     (id,) = add(db)
