@@ -24,7 +24,7 @@ from typing import Any, Generic, TypeVar, cast
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import InterfaceError as SAInterfaceError
 from sqlalchemy.pool import QueuePool
 
@@ -44,7 +44,10 @@ WANTED_SECONDS = 0.005
 POSTGRESQL_WRITERS = 4
 BUSY_SECONDS = 30
 """How long SQLite waits for another process (the command line) to finish its write."""
-DEADLOCK_TRIES = 5
+TRIES = 5
+_MEANWHILE = {"40P01", "40001", "23505", "23503"}
+"""What PostgreSQL calls a deadlock, a serialisation failure, a row that another transaction wrote first, and one that
+another took away since we looked."""
 
 
 class Database:
@@ -291,12 +294,13 @@ def _sealed(connection: Connection, work: Callable[[Tx], T]) -> T:
 
 
 def _with_retry(run: Callable[[], T]) -> T:
-    """PostgreSQL may pick us as the victim of a deadlock or a serialisation failure: that is no fault, do it again."""
-    for attempt in range(DEADLOCK_TRIES):
+    """On PostgreSQL others write at the same time. Where two were in each other's way one of them fails: that is no
+    fault, it is done again, and then sees what the other did."""
+    for attempt in range(TRIES):
         try:
             return run()
-        except OperationalError as error:
-            if getattr(error.orig, "sqlstate", "") not in ("40P01", "40001") or attempt == DEADLOCK_TRIES - 1:
+        except (OperationalError, IntegrityError) as error:
+            if getattr(error.orig, "sqlstate", "") not in _MEANWHILE or attempt == TRIES - 1:
                 raise
             time.sleep(0.01 * 2**attempt)
     raise AssertionError("unreachable")

@@ -6,6 +6,8 @@ import _sqlite3
 import asyncio
 import ctypes
 import random
+import threading
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,12 +20,13 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 
-from gateway.core.decision import Returned
+from gateway.core.decision import Away, Returned
 from gateway.core.token import BIRTH_LENGTH, Named, names_outbox
 from gateway.errors import ConfigError, StorageUnavailable, StorageUnusable
 from gateway.mail.message import Address, Envelope
 from storage import migrate, raw
 from storage.database import Database, ping
+from storage.erasure.retention import Retention
 from storage.tables import metadata
 from storage.tx import Tx
 from tests.conftest import NOW, Clock
@@ -80,6 +83,61 @@ async def test_many_at_once_lose_nothing(database: Database) -> None:
     id = await database.write(append)
     await asyncio.gather(*(database.write(lambda tx: tx.journal.count_attempt(id)) for _ in range(160)))
     assert (await database.read(lambda tx: tx.journal.get(id))).attempts == 160
+
+
+ERIKA = Address("erika@customer.example")
+AT_ONCE: dict[str, Callable[[Tx], object]] = {
+    "a person who was not known": lambda tx: tx.contacts.ensure(ERIKA, NOW),
+    "a sender nobody wants to hear": lambda tx: tx.blocks.add(ERIKA.key, "", NOW),
+    "an agent who goes": lambda tx: tx.absences.note(Away("anna@example.com"), NOW),
+}
+
+
+@pytest.mark.parametrize("work", AT_ONCE.values(), ids=AT_ONCE)
+def test_two_that_write_the_same_at_once_are_both_heard(database_url: str, work: Callable[[Tx], object]) -> None:
+    """Whoever comes second finds what the first one wrote."""
+    database = Database(database_url, Path())
+    failed: list[Exception] = []
+
+    def second() -> None:
+        try:
+            database.write_now(work)
+        except Exception as error:
+            failed.append(error)
+
+    other = threading.Thread(target=second)
+
+    def first(tx: Tx) -> None:
+        work(tx)
+        other.start()
+        other.join(0.5)  # it waits for us
+
+    database.write_now(first)
+    other.join(20)
+    database.close_now()
+    assert failed == []
+
+
+def test_a_person_who_is_removed_while_they_write_is_known_again(database_url: str) -> None:
+    """Retention takes people without a ticket; the mail that just comes from one of them opens its ticket."""
+    database = Database(database_url, Path())
+    id = database.write_now(lambda tx: tx.contacts.ensure(opening().new.requester, NOW)).id  # type: ignore[union-attr]
+    opened: list[object] = []
+
+    def mail(tx: Tx) -> object:
+        return tx.tickets.apply(opening(), None, NOW)
+
+    other = threading.Thread(target=lambda: opened.append(database.write_now(mail)))
+
+    def retention(tx: Tx) -> None:
+        assert Retention(tx.connection).contacts(NOW + timedelta(days=1), [id]) == 1
+        other.start()
+        other.join(0.5)  # it waits for us
+
+    database.write_now(retention)
+    other.join(20)
+    database.close_now()
+    assert len(opened) == 1
 
 
 async def test_a_cancelled_wait_does_not_undo_the_write(database: Database) -> None:
