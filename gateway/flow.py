@@ -124,7 +124,7 @@ class Desk:
         read = replace(read, order=order)
         moment = archive.moment(read.message, row.received_at, now) if archived else now
         case = self.case(tx, read, moment)
-        if case.agent and case.ticket and tx.tickets.lock(case.ticket.number):
+        if case.ticket and case.ticket.number not in read.keys.numbers and tx.tickets.lock(case.ticket.number):
             # Another daemon may have decided about this ticket until this moment.
             case = self.case(tx, read, moment)
         if draft := self._let_go(tx, case):

@@ -15,12 +15,15 @@ from gateway.core.thread import Known, SentFacts, ThreadKeys
 from gateway.core.ticket import EntryKind, Role
 from gateway.core.token import Named, names_outbox
 from gateway.mail.message import address_key
-from storage.reads import TicketReads
+from storage.reads import MAX_NUMBER, TicketReads
 from storage.seals import added
 from storage.statement import Statement
 from storage.tables import ENTRY, MESSAGE_ID, OUTBOX, TICKET
 
 REOPENED = "reopened"
+OF_TICKET = "ticket:"
+"""Begins the name of a ticket among those by which whoever decides about the same things is told to wait."""
+LOCK = Statement(select(TICKET.c.number).where(TICKET.c.number == bindparam("number")).with_for_update())
 _ANSWERS = (Notice.REPLY.value, Notice.CLOSE_CONFIRMATION.value)
 _KNOWN = Statement(
     select(
@@ -108,9 +111,13 @@ class Threads:
         """
         if self._connection.dialect.name != "postgresql":
             return
-        lock = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
-        for name in sorted(set(names)):
+        lock, wanted = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), sorted(set(names))
+        for name in wanted:
             self._connection.execute(lock, {"name": name})
+        # A mail that names no ticket, but one of its mails, holds the row alone.
+        tickets = (int(name.removeprefix(OF_TICKET)) for name in wanted if name.startswith(OF_TICKET))
+        for number in sorted(n for n in tickets if n <= MAX_NUMBER):
+            LOCK.rows(self._connection, {"number": number})
 
     def known(self, keys: ThreadKeys) -> Known:
         """Everything the store has about the keys of one mail."""

@@ -27,9 +27,8 @@ from storage.reads import TicketReads, entry_of
 from storage.seals import added
 from storage.statement import Statement
 from storage.tables import CONTACT, ENTRY, LINK, MESSAGE_ID, PARTICIPANT, TICKET
-from storage.threads import REOPENED
+from storage.threads import LOCK, REOPENED
 
-_LOCK = Statement(select(TICKET.c.number).where(TICKET.c.number == bindparam("number")).with_for_update())
 _ADD_TICKET = Statement(insert(TICKET).returning(TICKET.c.number))
 _CUSTOMERS = (Role.REQUESTER, Role.PARTICIPANT, Role.STRANGER)
 _ADD_ENTRY = Statement(insert(ENTRY).returning(ENTRY.c.id))
@@ -212,12 +211,13 @@ class Tickets:
         return number
 
     def lock(self, number: int) -> bool:
-        """Nobody else decides about this ticket until the transaction ends. True: somebody may have, a moment ago."""
-        self._lock(number)
+        """Nobody else decides about this ticket until the transaction ends. True: somebody may have, a moment ago, and
+        it may be gone."""
+        LOCK.rows(self._connection, {"number": number})
         return self._connection.dialect.name == "postgresql"
 
     def _lock(self, number: int) -> None:
-        if not _LOCK.rows(self._connection, {"number": number}):
+        if not LOCK.rows(self._connection, {"number": number}):
             raise UnknownTicket(f"there is no ticket {number}")
 
     def _change(self, number: int, change: Change, now: datetime, since: datetime, *, touched: bool) -> None:
