@@ -115,16 +115,17 @@ def _fingerprint(connection: Connection) -> str:
 
 
 def _copy(reading: Connection, target: Database, table: Table, progress: Progress) -> int:
-    """Rows whose key is above the newest one there, in batches; each batch is a commit."""
+    """Rows behind those that are there already, in batches; each batch is a commit."""
     key = list(table.primary_key.columns)
     total = int(reading.execute(select(func.count()).select_from(table)).scalar_one())
     # A row may name a later one of its own table: those columns are filled when all rows are there.
     later = [c for c in table.c if any(f.column.table is table for f in c.foreign_keys)]
     with target.engine.connect() as connection:
-        newest = connection.execute(select(*key).order_by(*(c.desc() for c in key)).limit(1)).first()
         done = int(connection.execute(select(func.count()).select_from(table)).scalar_one())
     progress(table.name, done, total)
-    for keys in _batches(reading, table, key, tuple(newest) if newest else None):
+    # Asked here, for the other database may sort texts otherwise.
+    last = reading.execute(select(*key).order_by(*key).offset(done - 1).limit(1)).first() if done else None
+    for keys in _batches(reading, table, key, tuple(last) if last else None):
         rows = reading.execute(select(table).where(_among(key, keys)).order_by(*key)).mappings()
         values = [{**row, **{c.name: None for c in later}} for row in rows]
         with target.engine.begin() as connection:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert, select, text
 
 from gateway.core.token import address_token
 from gateway.errors import ReplydeskError, StorageUnusable
@@ -110,6 +110,39 @@ async def test_killed_in_the_middle_it_goes_on(both: tuple[Database, Database], 
     assert heard["ticket"] == 4
     assert rows(target) == rows(source)
     assert migrate.revision(target) == migrate.HEAD
+
+
+async def test_killed_where_the_databases_sort_names_otherwise(
+    both: tuple[Database, Database], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It goes on behind what is there, whatever stands last in whose alphabet."""
+    source, target = both
+    migrate.migrate(source)
+    migrate.migrate(target)
+    sqlite = next(database for database in both if database.is_sqlite)
+    with sqlite.engine.begin() as connection:
+        # As people sort, and as PostgreSQL does where it was installed with a language.
+        sorts = 'CREATE TABLE block (sender TEXT COLLATE NOCASE PRIMARY KEY, "by" TEXT NOT NULL, at DATETIME NOT NULL)'
+        connection.execute(text("DROP TABLE block"))
+        connection.execute(text(sorts))
+    for name in ("anna", "Bob", "clara", "Zoe"):
+        source.write_now(lambda tx, name=name: tx.blocks.add(name, "", NOW))  # type: ignore[misc]
+    monkeypatch.setattr(move, "BATCH_ROWS", 1)
+
+    def stop(after: int) -> move.Progress:
+        def told(table: str, done: int, _total: int) -> None:
+            if table == "block" and done == after:
+                raise KeyboardInterrupt
+
+        return told
+
+    for after in (1, 2, 3):
+        with pytest.raises(KeyboardInterrupt):
+            move.move(source, target, stop(after), NOW)
+    move.move(source, target, quiet, NOW)
+    assert {b.sender for b in target.read_now(lambda tx: tx.blocks.all())} == {
+        b.sender for b in source.read_now(lambda tx: tx.blocks.all())
+    }
 
 
 async def test_what_was_changed_in_between_is_copied_anew(
