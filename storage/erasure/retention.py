@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Select, delete, exists, func, select, text, u
 
 from gateway.core.lifecycle import Status
 from storage import drafts
+from storage.address_tables import SECOND_ADDRESS
 from storage.conditions import OUTBOX_KEPT, OUTBOX_WAITING, RAW_KEPT
 from storage.erasure.steps import IN_FLIGHT, NOBODY, Erasure
 from storage.journal import HELD, SETTLED, UNSETTLED
@@ -197,6 +198,9 @@ class Retention:
 
 
 def _unneeded(created_before: datetime) -> Select[Any]:
+    # Who takes part under a further address is the one who is written to.
+    theirs = SECOND_ADDRESS.c.contact_id == CONTACT.c.id
+    further = exists().where(theirs, PARTICIPANT.c.key == SECOND_ADDRESS.c.key)
     return (
         select(CONTACT.c.id)
         .where(
@@ -205,6 +209,7 @@ def _unneeded(created_before: datetime) -> Select[Any]:
             ~exists().where(TICKET.c.requester_id == CONTACT.c.id),
             ~exists().where(SESSION.c.contact_id == CONTACT.c.id),
             ~exists().where(PARTICIPANT.c.key == CONTACT.c.key),
+            ~further,
         )
         .limit(ROWS)
     )

@@ -18,6 +18,8 @@ from gateway.render.mail import Templates
 from storage import raw
 from storage.audit import audit
 from storage.database import Database
+from storage.erasure.retention import Retention
+from storage.tx import Tx
 from tests.conftest import NOW
 from tests.core.build import POLICY
 
@@ -142,6 +144,23 @@ def test_a_part_in_anothers_request_goes_along(db: Database) -> None:
     join(db, HOME, WORK)
     lets(db, 1, left=(HOME.key,))
     assert people(db, 1) == []
+
+
+def test_retention_keeps_whoever_takes_part_under_a_further_address(db: Database) -> None:
+    """They are the one who gets the mails; without them the address would be somebody else's again."""
+    writes(db, UWE, "boiler")
+    lets(db, 1, joined=(Joined(WORK),))
+    join(db, HOME, WORK)
+    later = LATER + timedelta(days=1)
+
+    def takes_people(tx: Tx) -> int:
+        retention = Retention(tx.connection)
+        return retention.contacts(later, retention.unneeded(later))
+
+    assert db.write_now(takes_people) == 0
+    assert people(db, 1) == [(HOME.address, True, ())]
+    lets(db, 1, left=(HOME.key,))
+    assert db.write_now(takes_people) == 1
 
 
 def test_what_either_wrote_in_the_others_part(db: Database) -> None:
