@@ -184,6 +184,31 @@ async def test_everybody_else_stays(database: Database, clock: Clock, tmp_path: 
     assert any("As [erased] told me, the lamp broke." in t for t in texts)
 
 
+async def test_what_agents_and_others_said_on_a_shared_ticket(database: Database, clock: Clock, tmp_path: Path) -> None:
+    """A single name goes also from the note of what is put aside, from orders and from ratings; nobody's request is
+    given back to who is gone."""
+    r = room(database, clock, tmp_path)
+    number = (await r.mail(ERIKA, "It burns.", name=NAME, subject="Fire", Cc=KARL)).ticket or 0
+    await r.reply(KARL, number, "In my room, too.", name="Karl Kunde")
+    await r.answer(number, f"#requester {KARL}")
+    await r.answer(number, "#snooze 3 days\n#note\nAsk the neighbours.")
+    await r.answer(number, "#snooze 3 days Erika calls")
+    await r.write(lambda tx: tx.ratings.ask(number, "two", clock.now))
+    before = await r.read(lambda tx: tx.ratings.find(number))
+    await r.write(lambda tx: tx.ratings.rate(before, 5, "Erika was quicker.", told=False, now=clock.now))
+    await r.deliver()
+    await erased(r, force=True)
+    assert await r.read(lambda tx: found(tx, "erika")) == set()
+    ticket = await r.read(lambda tx: tx.reads.get(number))
+    rated = await r.read(lambda tx: tx.ratings.find(number))
+    assert (ticket.snooze_note, rated.comment) == ("[erased] calls", "[erased] was quicker.")
+    for _ in range(3):
+        await r.answer(number, "#undo")
+    assert (await r.read(lambda tx: tx.reads.get(number))).requester.address == KARL
+    assert await r.read(lambda tx: tx.contacts.find("[erased]")) is None
+    assert await r.broken() == {}
+
+
 async def test_the_erased_may_write_again(database: Database, clock: Clock, tmp_path: Path) -> None:
     """As somebody we never heard of, also with a mail we had before."""
     r = room(database, clock, tmp_path)

@@ -25,6 +25,7 @@ from storage.erasure.steps import NOBODY, Erasure
 from storage.journal import SETTLED
 from storage.outbox import OPEN, State
 from storage.tables import (
+    ACT,
     CONTACT,
     DRAFT,
     ENTRY,
@@ -187,14 +188,22 @@ class _Eraser:
                 self._connection.execute(cut)
                 self.counts["texts_of_others"] += 1
         nobody = Contacts(self._connection).ensure(NOBODY, self._now) if found.part else None
-        for number, subject, key in self._connection.execute(
-            select(TICKET.c.number, TICKET.c.subject, TICKET.c.requester_key).where(TICKET.c.number.in_(found.part))
+        columns = TICKET.c.number, TICKET.c.subject, TICKET.c.snooze_note, TICKET.c.requester_key
+        for number, subject, note, key in self._connection.execute(
+            select(*columns).where(TICKET.c.number.in_(found.part))
         ).all():
-            values: dict[str, Any] = {"subject": near.cut(subject)}
+            values: dict[str, Any] = {"subject": near.cut(subject), "snooze_note": near.cut(note)}
             if key == found.key and nobody:
                 self._connection.execute(update(RATING).where(RATING.c.ticket == number).values(comment=""))
-                values = {"subject": MARK, "requester_id": nobody.id, "requester_key": nobody.key}
+                values |= {"subject": MARK, "requester_id": nobody.id, "requester_key": nobody.key}
             self._connection.execute(update(TICKET).where(TICKET.c.number == number).values(**values))
+        for number, comment in self._connection.execute(
+            select(RATING.c.ticket, RATING.c.comment).where(RATING.c.ticket.in_(found.part), RATING.c.comment != "")
+        ).all():
+            cut = update(RATING).where(RATING.c.ticket == number).values(comment=near.cut(comment))
+            self._connection.execute(cut)
+        # Orders hold what was before them: to take one back would bring it, or the person, back.
+        self._connection.execute(delete(ACT).where(ACT.c.ticket.in_(found.part)))
         self._connection.execute(delete(PARTICIPANT).where(PARTICIPANT.c.key == found.key))
 
     # --- mails of ours ----------------------------------------------------------------------
