@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,13 @@ import pytest
 from sqlalchemy import text
 
 from gateway.clock.retention import apply_retention
+from gateway.core.notice import AttachedFile, Notice
 from gateway.errors import UnknownEntry
+from gateway.render import examples
 from storage import raw
 from storage.database import Database
+from storage.drafts import SENT
+from storage.erasure.retention import Retention
 from storage.tables import metadata
 from storage.tx import Tx
 from tests.conftest import Clock
@@ -197,6 +202,39 @@ async def test_raw_mails_somebody_still_needs_stay(database: Database, clock: Cl
     await r.deliver()
     assert await apply_retention(r.site) == "1 raw mails deleted"
     assert await r.broken() == {}
+
+
+async def test_a_file_that_is_sent_after_all_stays(
+    postgresql_url: str, clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Retention had looked what is to be sent, and a moment later an agent let an old draft go."""
+    database = Database(postgresql_url, tmp_path)
+    r = room(database, clock, tmp_path, retention={"raw_days": 3})
+    number = (await r.mail(ERIKA, "Please send me the bill.")).ticket or 0
+    draft = await r.answer(
+        number, "Hello,\nhere it is.\nBye\n#close", files=(("bill.pdf", "application/pdf", b"%PDF bill"),)
+    )
+    clock.forward(days=5)
+    needed, now = Retention._needed, clock.now
+    once = iter([True])
+
+    def looked(retention: Retention) -> list[str]:
+        found = needed(retention)
+        if next(once, False):
+            file = AttachedFile(draft.sha256, "2", "bill.pdf", "application/pdf")
+            late = replace(examples.outbounds(Notice.REPLY, "en")[0], ticket=number, files=(file,))
+
+            def let_go(tx: Tx) -> None:
+                tx.outbox.add(late, b"Subject: bill\r\n\r\n", now)
+                tx.drafts.end(draft.id, SENT, now)
+
+            database.write_now(let_go)
+        return found
+
+    monkeypatch.setattr(Retention, "_needed", looked)
+    await apply_retention(r.site)
+    assert await r.read(lambda tx: tx.outbox.keeps(draft.sha256))
+    await database.close()
 
 
 async def test_a_draft_keeps_its_mail_until_it_waits_no_more(database: Database, clock: Clock, tmp_path: Path) -> None:

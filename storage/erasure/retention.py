@@ -131,7 +131,14 @@ class Retention:
 
     def raw(self, received_before: datetime, now: datetime) -> int:
         """Bytes of mails that were handled; their hashes stay."""
-        due = (
+        locked = self._old_raw(received_before, now).with_for_update(skip_locked=True)
+        found = self._connection.execute(locked).scalars().all()
+        # Asked once more, now that nobody can bring one of them in again; a draft may have been let go meanwhile.
+        still = self._old_raw(received_before, now).where(RAW.c.sha256.in_(found))
+        return self._erasure.empty_raw(self._connection.execute(still).scalars().all(), now)
+
+    def _old_raw(self, received_before: datetime, now: datetime) -> Select[Any]:
+        return (
             select(RAW.c.sha256)
             .where(
                 _RAW_KEPT,
@@ -148,11 +155,6 @@ class Retention:
             .order_by(RAW.c.created_at)
             .limit(ROWS)
         )
-        locked = due.with_for_update(skip_locked=True)
-        found = self._connection.execute(locked).scalars().all()
-        # Asked once more, now that nobody can bring one of them in again.
-        still = self._connection.execute(due.where(RAW.c.sha256.in_(found))).scalars().all()
-        return self._erasure.empty_raw(still, now)
 
     def held(self, held_before: datetime, now: datetime) -> list[int]:
         """Held mails nobody retried: they are settled as dropped, and nothing of them is kept. Their journal ids."""
