@@ -78,7 +78,8 @@ def helped(on: AgentCase) -> Decision:
     box = (case.policy.mailbox_for(on.ticket.mailbox) if on.ticket.number else None) or case.mailbox
     remarks = (*agent_mail.own_address(on.agent, box, case), *unsent(case))
     read_in = language.of_agent(on.agent, box if on.ticket.number else None, case.policy)
-    receipt = refuse(on, Reason.AGENT_COMMAND, remarks, headline="help")
+    reason = Reason.AGENT_COMMAND if on.ticket.number else Reason.AGENT_LOOKS
+    receipt = refuse(on, reason, remarks, headline="help")
     return replace(receipt, sections=sheet.sections(read_in))
 
 

@@ -466,3 +466,12 @@ async def test_a_note_that_only_agents_have_says_no_more(room: Room) -> None:
     await room.mail(ERIKA, "It burns.", name="Erika")
     await room.answer(1, f"#note\n{REMARK}", Cc=LEAD)
     assert "directly" not in await _receipt(room)
+
+
+@pytest.mark.parametrize("order", ["#help", "#help\n\nHow do I close?", "#list", "#drafts", "#nonsense", ""])
+async def test_what_is_asked_about_no_ticket_breaks_no_promise(room: Room, order: str) -> None:
+    """The nightly audit has nothing to tell the operator of it."""
+    row = await room.answer(0, order)
+    assert (row.state, row.ticket) == ("settled", None)
+    assert (await room.outbox("agent_receipt", ANNA))[-1]
+    assert await room.broken() == {}
