@@ -25,6 +25,7 @@ from gateway.core.case import Case
 from gateway.core.decision import Change, Decision, Joined, NewTicket, Why
 from gateway.core.lifecycle import Move, Status, transition
 from gateway.core.notice import Audience, Notice, NoticeRequest
+from gateway.core.outgoing_text import without_signature
 from gateway.core.policy import Agent, Mailbox, Policy
 from gateway.core.reason import Reason, sentence
 from gateway.core.roles import is_role
@@ -55,8 +56,11 @@ def _requester_closes(case: Case, ticket: Ticket) -> Decision:
     closing = close_by_requester(ticket, case.policy, Reason.REQUESTER_CLOSES, "closed_by_mail")
     attach = f"yes: {draft.evidence(case)}"
     if closing is None:
-        why = Why(attach, "no: it asks for closing, and it is closed", "no: nothing new", "no: nothing new")
-        return Decision(Reason.REQUESTER_CLOSES, why, ticket=ticket.number, entry=entry)
+        words = bool(without_signature(case.order.text).strip() or case.message.attachments)
+        notify = "yes: it says more than that" if words else "no: nothing new"
+        why = Why(attach, "no: it asks for closing, and it is closed", "no: nothing new", notify)
+        told = draft.tell(case, ticket, "reply", ()) if words else ()
+        return Decision(Reason.REQUESTER_CLOSES, why, ticket=ticket.number, entry=entry, notices=told)
     why = replace(closing.why, attach=attach, acknowledge="no: the closing mail answers it")
     return replace(closing, why=why, entry=entry)
 

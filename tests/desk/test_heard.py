@@ -249,3 +249,21 @@ async def test_what_was_answered_opens_nothing_where_it_goes(desk: Room) -> None
     await desk.answer(2, "We come.")
     await desk.answer(2, "#merge 1")
     assert (await desk.read(lambda tx: tx.reads.get(1))).status.value == "closed"
+
+
+@pytest.mark.parametrize("text", ["#close", "#close\n\nBut my invoice is still wrong.", "#close\n\n-- \nErika"])
+async def test_words_beside_an_order_to_close_what_is_closed_are_heard(
+    database: Database, clock: Clock, tmp_path: Path, text: str
+) -> None:
+    """It was closed by time meanwhile; agents read the words, and it stays closed. The order alone is nothing new."""
+    desk = room(database, clock, tmp_path)
+    await desk.mail(ERIKA, "My kettle burns.")
+    await desk.close(1)
+    before = len(await desk.outbox("agent_notice", ANNA))
+    row = await desk.reply(ERIKA, 1, text)
+    assert (row.reason, row.ticket) == ("requester-closes", 1)
+    assert (await desk.read(lambda tx: tx.reads.numbered({1})))[0].status.value == "closed"
+    told = (await desk.outbox("agent_notice", ANNA))[before:]
+    assert len(told) == ("invoice" in text)
+    texts = await desk.read(lambda tx: [tx.outbox.message(notice.id).decode() for notice in told])
+    assert all("my invoice is still wrong" in text for text in texts)
