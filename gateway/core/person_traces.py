@@ -242,4 +242,4 @@ def _wrapped(part: Part, data: bytes, depth: int) -> Iterator[str]:
             for file in found.files:
                 yield from _forms(file.data)
         case "smime" if depth < NESTING:
-            yield from _texts(unwrap.signed_content(data) or b"", depth + 1)
+            yield from _texts(unwrap.signed_content(data, depth) or b"", depth + 1)

@@ -292,7 +292,7 @@ def _unwrapped(part: Part, content: Content, prefix: str, depth: int) -> list[Pi
     path = f"{prefix}{part.number}"
     try:
         if kind == "smime":
-            inner = unwrap.signed_content(part.data())
+            inner = unwrap.signed_content(part.data(), depth)
             if inner is None:
                 content.encryption = "smime"
                 return None

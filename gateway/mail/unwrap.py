@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -23,6 +24,9 @@ SIZE_LIMIT = 40_000_000
 FILES_LIMIT = 200
 UNWRAP_DEPTH = 4
 """Wrappings inside wrappings that are opened."""
+GROWTH, GROWTH_FREE = 10, 65_536
+"""Compressed content may become so many times as large, beside the first bytes: a megabyte of nothing but blanks can
+become a gigabyte, and mails are counted in memory as they came."""
 _ENTITY = re.compile(rb"(?:[!-9;-~]+:[^\n]*\n(?:[ \t][^\n]*\n)*)*?Content-[a-z-]+:", re.I)
 """Fields, one of which says what the content is."""
 _HEADER_LIMIT = 65_536
@@ -129,8 +133,9 @@ def is_entity(content: bytes) -> bool:
     return _ENTITY.match(content[:_HEADER_LIMIT]) is not None
 
 
-def signed_content(data: bytes) -> bytes | None:
-    """The MIME entity inside a CMS SignedData (RFC 5652 section 5), None when it is encrypted instead."""
+def signed_content(data: bytes, depth: int = 0) -> bytes | None:
+    """The MIME entity inside a CMS SignedData (RFC 5652 section 5) or CompressedData (RFC 3274), None when it is
+    encrypted instead. Inside another wrapping (`depth`) nothing compressed is opened: it would grow at each level."""
     from asn1crypto import cms
 
     if len(data) > SIZE_LIMIT:
@@ -141,8 +146,21 @@ def signed_content(data: bytes) -> bytes | None:
         if kind == "signed_data":
             inner = outer["content"]["encap_content_info"]["content"].native
             return bytes(inner) if inner is not None else b""
-        if kind == "compressed_data":
-            return bytes(outer["content"].decompressed)
+        if kind == "compressed_data" and not depth:
+            packed = bytes(outer["content"]["encap_content_info"]["content"].native)
+            return _decompressed(packed, min(SIZE_LIMIT, GROWTH_FREE + GROWTH * len(packed)))
+    except Unreadable:
+        raise
     except Exception as error:  # asn1crypto raises what the bytes make it raise
         raise Unreadable(f"{type(error).__name__}") from error
+    if kind == "compressed_data":
+        raise Unreadable("too large to unpack")
     return None
+
+
+def _decompressed(packed: bytes, most: int) -> bytes:
+    unpacker = zlib.decompressobj()
+    data = unpacker.decompress(packed, most)
+    if not unpacker.eof:
+        raise Unreadable("cut off, or too large to unpack")
+    return data

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import tracemalloc
+import zlib
+
 import pytest
 from asn1crypto import cms
 
@@ -139,6 +142,36 @@ def test_a_signed_document_is_a_file(type_: str, document: bytes) -> None:
     assert [a.filename for a in mail.attachments] == ["doc.pdf.p7m"]
     assert extract(raw, "2") == signed
     assert not mail.encryption
+
+
+def compressed(content: bytes) -> bytes:
+    """A CMS CompressedData (RFC 3274), as RFC 8551 section 3.6 has it."""
+    inner = {"content_type": "data", "content": zlib.compress(content, 9)}
+    held = {"version": "v0", "compression_algorithm": {"algorithm": "zlib"}, "encap_content_info": inner}
+    return bytes(cms.ContentInfo({"content_type": "compressed_data", "content": held}).dump())
+
+
+def test_a_compressed_mail_is_read() -> None:
+    """With a file that packs well in it, too."""
+    log = b"".join(b"Dec 01 10:%02d:%02d host app[1]: all is well\n" % divmod(n % 3600, 60) for n in range(4_000))
+    inner = parts("mixed", text_part("Oben"), file_part(log, 'Content-Type: text/csv; name="a.csv"\n'), head="")
+    mail = parse(crlf(HEAD) + file_part(compressed(inner), P7M))
+    assert (mail.body_text, [a.size for a in mail.attachments]) == ("Oben", [len(log)])
+
+
+def test_what_grows_without_measure_is_kept_as_it_came() -> None:
+    """A small mail that becomes a large one, at once or level by level, is a file, and takes no memory."""
+    bomb = compressed(text_part("x") + b" " * 30_000_000)
+    for data in (bomb, compressed(file_part(bomb, P7M))):
+        raw = crlf(HEAD) + file_part(data, P7M)
+        tracemalloc.start()
+        try:
+            mail = parse(raw)
+            assert tracemalloc.get_traced_memory()[1] < 5_000_000
+        finally:
+            tracemalloc.stop()
+        assert [a.filename for a in mail.attachments] == ["smime.p7m"]
+        assert any("too large to unpack" in defect for defect in mail.defects)
 
 
 def test_an_encrypted_mail_is_kept() -> None:
