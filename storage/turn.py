@@ -83,7 +83,9 @@ class Turn:
     def _open(self) -> int | None:
         if self._file is None:
             with contextlib.suppress(OSError):
-                self._file = os.open(f"{self._database}-turn", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+                # A link the service left there must lead root to no other file.
+                how = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+                self._file = os.open(f"{self._database}-turn", how, 0o600)
                 if os.geteuid() == 0:
                     # Who writes as root must not keep the service from the line; the service itself may not ask for it.
                     owner = self._database.stat()

@@ -271,6 +271,17 @@ def test_what_root_locks_is_the_services_afterwards(tmp_path: Path) -> None:
     assert (settings.data_dir / "lock").owner() == "nobody"
 
 
+def test_a_lock_is_no_link(tmp_path: Path) -> None:
+    """What it leads to would be emptied, and by root given to the service."""
+    settings, other = written(tmp_path), tmp_path / "shadow"
+    settings.data_dir.mkdir()
+    other.write_text("root")
+    (settings.data_dir / "lock").symlink_to(other)
+    with pytest.raises(ConfigError, match=r"gateway\.data_dir"), only_one(settings):
+        pass
+    assert other.read_text() == "root"
+
+
 def test_a_service_keeps_its_data_where_systemd_lets_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And what is run beside it with the same file looks there too; a folder that is named counts before all."""
     assert written(tmp_path).data_dir == tmp_path / "var"

@@ -40,7 +40,8 @@ def _held(settings: Settings, key: str, path: Path, about: Path) -> Iterator[Non
     try:
         if key == "gateway.data_dir":
             about.mkdir(parents=True, exist_ok=True)
-        file = path.open("w")
+        # A link the service left there must lead root to no other file.
+        file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666), "w")
     except OSError as error:
         raise settings.error(
             key, f"{path.parent} cannot be written ({error.strerror})", "Give it to the service's user."

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import shutil
 import sqlite3
 import threading
 import time
@@ -80,6 +82,21 @@ def test_without_a_file_for_the_line_there_is_no_order(tmp_path: Path) -> None:
     connection.execute("COMMIT")
     turn.close()
     connection.close()
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root gives files away")
+def test_root_gives_the_service_no_other_file(tmp_path: Path) -> None:
+    """A link to one in place of the line's file is not followed."""
+    path, other = tmp_path / "file.sqlite3", tmp_path / "shadow"
+    connection, turn = connected(path), Turn(path, 30)
+    shutil.chown(path, "nobody")
+    other.touch()
+    (tmp_path / "file.sqlite3-turn").symlink_to(other)
+    assert turn.begin(connection)
+    connection.execute("COMMIT")
+    turn.close()
+    connection.close()
+    assert other.owner() == "root"
 
 
 def test_a_locked_database_is_said_to_be_locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
