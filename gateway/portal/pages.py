@@ -145,6 +145,12 @@ async def message(request: PageRequest) -> Response:
     if shown is not None and shown.author.key != entry.author.key:
         # What an agent forwarded for the customer is the agent's mail, with more in it than the customer's text.
         shown = None
+    text = entry.body_text
+    if not _is_mine(found, entry):
+        text = await portal.database.read(lambda tx: _read_by_others(request, tx, found.number, entry))
+        if text != entry.body_text:
+            # It quotes more than the conversation shows.
+            shown = None
     return await request.page(
         views.OriginalPage(
             subject=found.subject,
@@ -152,7 +158,7 @@ async def message(request: PageRequest) -> Response:
             when=entry.created_at,
             back=request.href(f"/tickets/{found.number}"),
             html=shown.html if shown else None,
-            text=entry.new_text if entry.role is Role.AGENT else entry.body_text,
+            text=text,
             remote=shown.remote if shown else False,
             omissions=tuple(text_of(o, request.words.language) for o in shown.omissions) if shown else (),
             nested=shown.nested if shown else (),
@@ -243,6 +249,12 @@ async def _entry(request: PageRequest) -> tuple[Ticket, Entry]:
         return found, entry
 
     return await request.portal.database.read(read)
+
+
+def _read_by_others(request: PageRequest, tx: Tx, number: int, entry: Entry) -> str:
+    """The text of a message that is not the visitor's own, as the conversation has it."""
+    _, entries = conversation(request, tx, number, 0)
+    return known_quotes.for_customers([entry], entries, customer(request).key)[0]
 
 
 def _visible(request: PageRequest, entry: Entry) -> bool:
@@ -338,9 +350,7 @@ def _message(request: PageRequest, found: Ticket, entry: Entry, text: str, seen:
         else:
             files.append(shown)
     has_page = _has_original(entry) or shortened
-    # Words of an earlier address of theirs are theirs; not those of somebody who takes part beside them.
-    others = {p.key for p in found.participants}
-    mine = entry.author.key == found.requester.key or (entry.role is Role.REQUESTER and entry.author.key not in others)
+    mine = _is_mine(found, entry)
     return views.ShownMessage(
         id=entry.id,
         author=_author(request, found, entry),
@@ -354,6 +364,12 @@ def _message(request: PageRequest, found: Ticket, entry: Entry, text: str, seen:
         shortened=shortened,
         unconfirmed=entry.role is Role.STRANGER,
     )
+
+
+def _is_mine(found: Ticket, entry: Entry) -> bool:
+    """Words of an earlier address of theirs are theirs; not those of somebody who takes part beside them."""
+    others = {p.key for p in found.participants}
+    return entry.author.key == found.requester.key or (entry.role is Role.REQUESTER and entry.author.key not in others)
 
 
 def _author(request: PageRequest, found: Ticket, entry: Entry) -> str:

@@ -110,6 +110,26 @@ async def test_what_an_agent_quotes_is_not_shown(site: Site) -> None:
     assert "No ticket matches" in (await browser.get("/tickets?q=nuisance")).text
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"Yes, it smokes.\n\nOn Monday Anna Agent wrote:\n> {SECRET}\n> Your colleague.\n",
+        f"> {SECRET}\n\nYes, it smokes.\n\n> Where does it stand?\n\nUpstairs.\n",
+    ],
+)
+async def test_what_others_quote_is_on_no_page(site: Site, text: str) -> None:
+    """Whoever takes part answers with what an agent had sent to them alone: it is left out of the message, too."""
+    number = await site.mail(ERIKA, "Printer", Cc=MAX)
+    html = f"<p>Yes, it smokes.</p><blockquote type=cite>{SECRET}</blockquote>"
+    await site.reply(MAX, number, text, html=html)
+    browser = await site.customer(ERIKA)
+    page = await browser.get(f"/tickets/{number}")
+    for shown in [page, *[await browser.get(h) for h in page.hrefs if "/entries/" in h]]:
+        assert shown.status == 200
+        assert SECRET not in shown.html
+    assert "Yes, it smokes." in (await browser.get(next(h for h in page.hrefs if "/entries/" in h))).text
+
+
 async def test_a_notice_an_agent_attached_is_no_file_for_the_customer(site: Site) -> None:
     """Some mail programs reply with the notice as an attachment: it holds comments."""
     number = await site.mail(ERIKA, "Printer")
