@@ -17,7 +17,7 @@ from pathlib import Path
 from gateway.cli import show
 from gateway.cli.export_page import Export, ExportedMail, ExportedMessage, ExportedPerson, ExportedTicket, page
 from gateway.cli.site import Site, now
-from gateway.core import sides, statuses
+from gateway.core import known_quotes, sides, statuses
 from gateway.core.ticket import Entry, EntryKind, Role, Ticket
 from gateway.errors import ReplydeskError, UnknownEntry
 from gateway.mail.message import address_key
@@ -97,7 +97,8 @@ def _ticket(site: Site, tx: Tx, ticket: Ticket, found: Survey, language: str) ->
     own_words = {
         e.id for e in entries if e.id in found.entries and (e.kind is not EntryKind.COMMENT or e.role is Role.ADVISER)
     }
-    shown = (e for e in entries if e.id in own_words or (e.side in mine and _visible(site, e)))
+    shown = [e for e in entries if e.id in own_words or (e.side in mine and _visible(site, e))]
+    texts = known_quotes.for_customers(shown, shown, found.key)
     return ExportedTicket(
         ticket.number,
         policy.reference(ticket),
@@ -109,7 +110,7 @@ def _ticket(site: Site, tx: Tx, ticket: Ticket, found: Survey, language: str) ->
         _iso(ticket.last_activity_at),
         rated.value if rated else None,
         rated.comment if rated else "",
-        tuple(_message(e, found, site.policy.mailboxes[0].name) for e in shown),
+        tuple(_message(e, text, found, site.policy.mailboxes[0].name) for e, text in zip(shown, texts, strict=True)),
     )
 
 
@@ -120,11 +121,12 @@ def _visible(site: Site, entry: Entry) -> bool:
     return entry.role is not Role.AGENT or entry.created_at + timedelta(minutes=site.policy.hold_minutes) <= now()
 
 
-def _message(entry: Entry, found: Survey, desk: str) -> ExportedMessage:
+def _message(entry: Entry, text: str, found: Survey, desk: str) -> ExportedMessage:
+    """`text`: what the person may read of it where it is somebody else's."""
     own = entry.id in found.entries
     author = (entry.author.name or desk) if entry.role is Role.AGENT else entry.author.shown
-    text = entry.body_text if own else entry.new_text
-    return ExportedMessage(_iso(entry.created_at), author, own, text, tuple(a.filename for a in entry.attachments))
+    said = entry.body_text if own else text
+    return ExportedMessage(_iso(entry.created_at), author, own, said, tuple(a.filename for a in entry.attachments))
 
 
 # --- mails ------------------------------------------------------------------------------------

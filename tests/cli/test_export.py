@@ -102,6 +102,21 @@ def test_what_is_inside_stays_inside(full: Shop, tmp_path: Path) -> None:
     full.database.close_now()
 
 
+def test_what_others_quote_from_elsewhere_stays_out(full: Shop, tmp_path: Path) -> None:
+    """As on the status page: who takes part answers between the lines of what an agent wrote to them alone."""
+    keys = full.desk.policy.keys
+    to = f"support+{token.address_token(keys, 't', named(full.database, 1))}@example.com"
+    said = "> she has no idea of it at all\n\nErstens.\n\n> where does it stand by now?\n\nZweitens.\n"
+    full.feed(
+        f"From: karl@customer.example\nTo: {to}\nSubject: Re: x\nMessage-ID: <k7@x>\n\n{said}",
+        Envelope("smtp", "karl@customer.example", (to,)),
+    )
+    full.out("contact", "export", ADDRESS, str(tmp_path / "out"))
+    told = json.loads((tmp_path / "out" / "data.json").read_text("utf-8"))["tickets"][0]["messages"][-1]["text"]
+    assert told.split() == ["[…]", "Erstens.", "[…]", "Zweitens."]
+    full.database.close_now()
+
+
 def test_only_its_owner_can_read_it(full: Shop, tmp_path: Path) -> None:
     """Whatever the umask says."""
     folder = tmp_path / "out"
