@@ -5,7 +5,8 @@ of our own mail servers into Authentication-Results (RFC 8601). Anybody can writ
 only the newest one of a trusted authserv-id is believed, and only if that host removes forged
 ones (RFC 8601 section 5), which docs/install.md tells the operator to check. Ours stands between the
 two fields we put on top of what a peer sends, where no peer can put one. A From field that
-programs read differently proves nobody: the host may have judged somebody else than we read.
+programs read differently proves nobody: the host may have judged somebody else than we read. Nor does a signed mail
+with a second field of a kind there is once (RFC 6376 section 8.15): the signature is of the last, we read the first.
 """
 
 from __future__ import annotations
@@ -16,11 +17,14 @@ from typing import Any
 
 from gateway.core.case import author_of
 from gateway.core.policy import Policy
+from gateway.mail.header import NAMES_LIMIT
 from gateway.mail.message import Envelope, Message, address_key, ascii_domain
 
 _BY_OURSELVES = ("smtp", "file")
 """Sources whose first fields are ours; a file only shows what would be, and changes nothing."""
 _OUR_FIELDS = ("return-path", "authentication-results")
+_ONCE = "to cc reply-to subject date message-id in-reply-to references content-type content-transfer-encoding".split()
+"""Fields of which a mail has one at most (RFC 5322 section 3.6, RFC 2045 section 3); From is looked at elsewhere."""
 
 
 def authentic(message: Message, envelope: Envelope, policy: Policy) -> str:
@@ -33,7 +37,8 @@ def authentic(message: Message, envelope: Envelope, policy: Policy) -> str:
         return ""
     if envelope.authenticated_as and address_key(envelope.authenticated_as) == author.key:
         return "smtp-auth"
-    return "dmarc" if _verdict(message, envelope, policy) == "pass" else ""
+    passed = _verdict(message, envelope, policy) == "pass"
+    return "dmarc" if passed and not _is_ambiguous(message) else ""
 
 
 def disproven(message: Message, envelope: Envelope, policy: Policy) -> bool:
@@ -41,6 +46,12 @@ def disproven(message: Message, envelope: Envelope, policy: Policy) -> bool:
     that it read another author: then no other mark proves it either."""
     named = message.author is not None and author_of(message, policy).key != message.author.key
     return message.author_unsure or named or _verdict(message, envelope, policy) == "fail"
+
+
+def _is_ambiguous(message: Message) -> bool:
+    """Whoever has a mail somebody signed may have put a further field in front; of too many not all are known."""
+    fields = message.headers
+    return len(fields) >= NAMES_LIMIT or any(len(fields.get(name, ())) > 1 for name in _ONCE)
 
 
 def _verdict(message: Message, envelope: Envelope, policy: Policy) -> str:

@@ -115,6 +115,24 @@ async def test_a_signature_proves_wherever_it_comes_from(key: tuple[str, str]) -
     assert (said["dkim"], proof) == ("pass", "dmarc"), "white space does not count"
 
 
+@pytest.mark.parametrize("many", [0, 600])
+@pytest.mark.parametrize(
+    "further", [b"Subject: #close", b"To: mallory@evil.test", b"Content-Type: multipart/mixed; boundary=of-mallory"]
+)
+async def test_a_further_field_in_front_of_a_signed_mail_proves_nothing(
+    further: bytes, many: int, key: tuple[str, str]
+) -> None:
+    """The signature is of the last field of a name, and the first is read: of the text, too, by another boundary."""
+    zones, mail = Dns(**{"s._domainkey.agents.test__TXT": key[1]}), b"Content-Type: text/plain\r\n" + MAIL
+    fields = [b"from", b"to", b"subject", b"date", b"message-id", b"content-type"]
+    mail = dkim.sign(mail, b"s", b"agents.test", key[0].encode(), include_headers=fields) + mail
+    assert (await verdict(zones, mail, remote=STRANGER))[1] == "dmarc"
+    author, names = b"From: Anna <anna@agents.test>\r\n", b"".join(b"X-%d: x\r\n" % n for n in range(many))
+    forged = author + names + further + b"\r\n" + mail.replace(author, b"")
+    said, proof, no = await verdict(zones, forged, remote=STRANGER)
+    assert (said["dkim"], proof, no) == ("pass", "", False)
+
+
 async def test_a_signature_that_lets_anybody_add_text_proves_nothing(key: tuple[str, str]) -> None:
     """A length in it (l=); it does not disprove either."""
     mail = dkim.sign(MAIL, b"s", b"agents.test", key[0].encode(), length=True, canonicalize=(b"relaxed", b"relaxed"))
