@@ -95,13 +95,17 @@ def _placed(settings: Settings, finding: Finding) -> Finding:
 
 
 def _dumped(settings: Settings) -> str:
+    import re
     from urllib.parse import urlsplit
 
     from gateway.cli import toml
 
     understood = settings.model_dump()
-    url = urlsplit(settings.gateway.database_url)
+    shown = settings.gateway.database_url
+    url = urlsplit(shown)
     if url.password:
         host = url.netloc.rpartition("@")[2]
-        understood["gateway"]["database_url"] = url._replace(netloc=f"{url.username}:***@{host}").geturl()
+        shown = url._replace(netloc=f"{url.username}:***@{host}").geturl()
+    # libpq takes `password` and `sslpassword` behind the name, too.
+    understood["gateway"]["database_url"] = re.sub(r"(?i)([?&](?:ssl)?password=)[^&]*", r"\1***", shown)
     return toml.dumps(understood)

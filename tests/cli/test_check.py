@@ -316,6 +316,13 @@ def test_dump_shows_no_password(shop: Shop) -> None:
     assert 'database_url = "postgresql+psycopg://replydesk:***@db.example:5432/replydesk"' in dumped
 
 
+def test_dump_shows_no_password_behind_the_name(shop: Shop) -> None:
+    """Where the database library takes it as well."""
+    change(shop, shop.database.url, "postgresql+psycopg:///desk?host=db.example&password=hunter2&sslpassword=hunter3")
+    dumped = shop.out("check", "--dump")
+    assert 'database_url = "postgresql+psycopg:///desk?host=db.example&password=***&sslpassword=***"' in dumped
+
+
 @pytest.mark.parametrize(
     "table",
     [
