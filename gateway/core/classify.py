@@ -35,7 +35,11 @@ _MACHINE = re.compile(
     re.I,
 )
 """DMARC reports (RFC 7489 section 7.2.1.1) and bounces that name nobody: how their subjects begin."""
-_READ_SUBJECT = re.compile(r"\W*(?:gelesen|read|lu|leído|letto|gelezen|lida|przeczytano|läst|přečteno)\s?:", re.I)
+_READ_SUBJECT = re.compile(
+    r"\W*(?:(?:nicht |not |non |no |niet |nie |não |inte )?(?:gelesen|read|lue?|leído|letto|gelezen|lid[ao]"
+    r"|przeczytan[oey]|läst|přečteno)|ungelesen|unread|ongelezen|nieprzeczytan[oey]|oläst|nepřečteno)\s?:",
+    re.I,
+)
 _READ_FACTS = re.compile(
     r"(?m)^\s*(?:an|betreff|gesendet|to|subject|sent|à|objet|envoyé|para|asunto|enviado|a|oggetto|inviato|aan|onderwerp"
     r"|verzonden|assunto)\s?:.*$",
@@ -44,7 +48,9 @@ _READ_FACTS = re.compile(
 _READ_TEXT = re.compile(
     r"\s*(?:ihre|deine|die|your|the|this|votre|ce|su|el|il|uw|je|a|twoja|vaše|tvoje) (?:\w+ ){0,2}?(?:nachricht|e-?mail"
     r"|mail|message|mensaje|messaggio|bericht|mensagem|wiadomość|zpráva)\b(?:[^.!?]|(?<=\d)\.){0,200}?\b(?:gelesen|read"
-    r"|displayed|opened|lue?|affichée?|leído|letto|visualizzato|gelezen|lid[ao]|przeczytana|wyświetlona|přečtena)"
+    r"|displayed|opened|lue?|affichée?|leído|letto|visualizzato|gelezen|lid[ao]|przeczytana|wyświetlona|přečtena"
+    r"|ungelesen gelöscht|ohne gelesen zu werden(?:[^.!?]|(?<=\d)\.){0,80}?gelöscht|gelesen zu werden"
+    r"|sin leer(?:l[ao]|se)?|(?:prze|od)czytania)"
     r"(?:\s+(?:(?:on|at|am|um|le|el|il|op|em|w|dnia|o|dne)\b|\d)(?:[^.!?]|(?<=\d)\.){0,80})?\.?\s*",
     re.I,
 )
@@ -138,7 +144,7 @@ def _reaction(mail: Mail) -> bool:
 
 
 def _read_note(mail: Mail) -> bool:
-    """That a mail was read, in words (RFC 8098 says how to say it to programs)."""
+    """That a mail was read, or deleted unread, in words (RFC 8098 says how to say it to programs)."""
     if mail.message.attachments or not _READ_SUBJECT.match(mail.message.subject):
         return False
     return _READ_TEXT.fullmatch(_READ_FACTS.sub("", mail.message.reply_text[:_NOTE])) is not None

@@ -100,6 +100,22 @@ class Later:
     heard: bool = True
 
 
+NOT_READ = (
+    (
+        "Not read: Help",
+        "Your message\n\n To: Desk\n Subject: Help\n\nwas deleted without being read on 4 May 2026.",
+    ),
+    ("Nicht gelesen: Help", "Ihre Nachricht\n\n An: Desk\n\nwurde am Montag, 4. Mai 2026 09:12 ungelesen gelöscht."),
+    ("Nicht gelesen: Help", "Ihre Nachricht wurde, ohne gelesen zu werden, am 04.05.2026 09:12 gelöscht."),
+    ("Ungelesen: Help", "Ihre Nachricht\nBetreff: Help\nwurde am 04.05.2026 gelöscht, ohne gelesen zu werden."),
+    ("Non lu : Help", "Votre message\nObjet : Help\na été supprimé sans avoir été lu le lundi 4 mai 2026 09:12."),
+    ("Non letto: Help", "Il messaggio\nOggetto: Help\nè stato eliminato senza essere stato letto il 4 maggio 2026."),
+    ("No leído: Help", "El mensaje\nAsunto: Help\nse ha eliminado sin leerlo el 4 mayo 2026."),
+    ("Niet gelezen: Help", "Uw bericht\nOnderwerp: Help\nis verwijderd zonder te zijn gelezen op 4 mei 2026."),
+    ("Nieprzeczytane: Help", "Twoja wiadomość\nTemat: Help\nzostała usunięta bez przeczytania w dniu 4 maja 2026."),
+    ("Não lida: Help", "A sua mensagem\nAssunto: Help\nfoi eliminada sem ter sido lida em 4 de maio de 2026."),
+)
+"""As Outlook writes them."""
 LATER = [
     Later("an answer"),
     Later("null sender", {"reverse_path": ""}),
@@ -126,6 +142,13 @@ LATER = [
         "a note that it was read, Polish",
         {"subject": "Przeczytano: Help", "text": "Twoja wiadomość została przeczytana 28.11.2026."},
         heard=False,
+    ),
+    *(
+        Later(f"a note that it was not read: {subject}", {"subject": subject, "text": text}, heard=False)
+        for subject, text in NOT_READ
+    ),
+    Later(
+        "what was not read, by hand", {"subject": "Not read: Help", "text": "Your message was empty. Again, please."}
     ),
 ]
 
