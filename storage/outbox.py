@@ -234,6 +234,12 @@ class Outbox:
         card = board.told(self._connection, message_ids)
         return (card[0], 0, Notice.AGENT_NOTICE.value) if card else None
 
+    def sent_of(self, entry: int, recipient: str) -> str:
+        """Message-ID under which somebody was sent a message of a ticket; empty where they were not."""
+        theirs = OUTBOX.c.entry_id == entry, OUTBOX.c.recipient_key == address_key(recipient)
+        found = select(OUTBOX.c.message_id).where(*theirs).order_by(OUTBOX.c.id.desc()).limit(1)
+        return self._connection.execute(found).scalar_one_or_none() or ""
+
     def left_at(self, message_ids: Sequence[str], tickets: Collection[int], agents: frozenset[str]) -> datetime | None:
         """When the mail of ours an agent's mail answers began to leave: one of these ids, else the newest one to the
         agent about the tickets."""

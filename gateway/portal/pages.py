@@ -289,9 +289,8 @@ def view_of_ticket(
         until, mark = request.now + timedelta(days=CONFIRM_DAYS), token.address_mark(policy.keys, found.requester.key)
         confirm = request.href(f"/close/{token.link_token(policy.keys, 'close', str(found.named), until, mark)}")
     if request.portal.settings.portal.allow_replies and not (closed or found.merged_into) and reply is None:
-        reply = views.WriteForm(
-            request.href(f"/tickets/{found.number}"), session.new_token(), request.portal.files_limit
-        )
+        path, newest = request.href(f"/tickets/{found.number}"), str(entries[-1].id) if entries else ""
+        reply = views.WriteForm(path, session.new_token(), request.portal.files_limit, answers=newest)
     people = (found.requester, *(p for p in found.participants if policy.agent_for(p.address) is None))
     return views.TicketPage(
         ticket=_facts(request, found),

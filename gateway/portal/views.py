@@ -279,6 +279,8 @@ class WriteForm:
     text: str = ""
     solved: bool = False
     error: str = ""
+    answers: str = ""
+    """The newest message that was read above it: its number."""
 
 
 @dataclass(frozen=True, slots=True)

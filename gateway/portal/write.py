@@ -15,7 +15,7 @@ from email.utils import format_datetime
 
 from starlette.responses import Response
 
-from gateway.core import token
+from gateway.core import sides, token
 from gateway.core.buttons import mailbox_of, plain_subject
 from gateway.core.lifecycle import Status
 from gateway.core.policy import Mailbox
@@ -62,7 +62,8 @@ def reply_form(request: PageRequest, number: int, text: str = "", error: str = "
 def _form(request: PageRequest, path: str, *, text: str, error: str, solved: bool = False) -> views.WriteForm:
     given = request.fields.get("once", "")
     once = given if _ONCE.fullmatch(given) else new_token()
-    return views.WriteForm(request.href(path), once, request.portal.files_limit, text, solved, error)
+    answers = request.fields.get("answers", "")
+    return views.WriteForm(request.href(path), once, request.portal.files_limit, text, solved, error, answers)
 
 
 # --- a reply -------------------------------------------------------------------------------
@@ -210,6 +211,7 @@ async def _send(request: PageRequest, about: Ticket | None, letter: _Letter) -> 
     portal, contact = request.portal, pages.customer(request)
     box = mailbox_of(about, portal.desk.policy)
     to, text = box.address, letter.text
+    answers = await portal.database.read(lambda tx: _between_us(request, tx, about)) if about else ""
     if about and box.reply_address:
         mark = token.address_token(portal.desk.policy.keys, "c" if letter.solved else "t", about.named)
         to = box.reply_address.replace("{token}", mark)
@@ -224,6 +226,7 @@ async def _send(request: PageRequest, about: Ticket | None, letter: _Letter) -> 
         message_id=id,
         language=request.words.language,
         text=text,
+        answers=answers,
         top=_top(request, contact.address, box),
     )
     files = [wire.Enclosed(f.name, f.content_type, f.data) for f in request.files]
@@ -235,6 +238,17 @@ async def _send(request: PageRequest, about: Ticket | None, letter: _Letter) -> 
         raise Refusal(413) from None
     log.info("written on the page", extra={"about": about.number if about else None, "files": len(files)})
     return await _decided(request, id)
+
+
+def _between_us(request: PageRequest, tx: Tx, about: Ticket) -> str:
+    """Message-ID of what is answered, where that was for the visitor alone, so that the answer is as well: the newest
+    message of the page the form was on. Empty where all have read it."""
+    contact, given = pages.customer(request), request.fields.get("answers", "")
+    _, entries = pages.conversation(request, tx, about.number, 0 if given else 1)
+    read = [e for e in entries if given in ("", str(e.id))]
+    if not read or not sides.is_for_one(read[-1].side):
+        return ""
+    return tx.outbox.sent_of(read[-1].id, contact.address) or read[-1].message_id
 
 
 def _top(request: PageRequest, address: str, box: Mailbox) -> tuple[tuple[str, str], ...]:

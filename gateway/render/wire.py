@@ -124,9 +124,11 @@ def letter(
     message_id: str,
     language: str,
     text: str,
+    answers: str = "",
     top: Sequence[tuple[str, str]] = (),
 ) -> bytes:
-    """A person's mail that begins here, as text; `top` are the fields above it. `ValueError` as in `write`."""
+    """A person's mail that begins here, as text; `answers` is a Message-ID, `top` are the fields above it.
+    `ValueError` as in `write`."""
     fields = [
         *top,
         ("From", mailbox(author)),
@@ -134,6 +136,7 @@ def letter(
         ("Subject", _text(one_line(subject))),
         ("Date", format_datetime(date)),
         ("Message-ID", _own_id(message_id)),
+        *((("In-Reply-To", parent),) if (parent := _ids([answers])) else ()),
         ("MIME-Version", "1.0"),
         ("Content-Language", language),
     ]

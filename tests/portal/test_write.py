@@ -174,6 +174,32 @@ async def test_what_comes_too_late_for_a_ticket_is_not_lost(open_site: Opened, r
         assert (await browser.post(path, again)).location == f"/tickets/{number}?added=1"
 
 
+@pytest.mark.parametrize("form", ["with its field", "of a site's own template"])
+async def test_an_answer_to_words_for_one_alone_is_for_us_alone(writing: Site, form: str) -> None:
+    """As by mail: what stood last on the page the form was on was for the requester alone."""
+    site = writing
+    number = await site.mail(ERIKA, "Printer", Cc=MAX)
+    browser = await site.customer(ERIKA)
+    await site.answer(number, "#only\nYour account?")
+    page = await browser.get(f"/tickets/{number}")
+    answers = {"answers": page.field("answers")} if form == "with its field" else {}
+    if answers:
+        await site.reply(MAX, number, "Hello all.")
+    await browser.upload(f"/tickets/{number}", {"text": "MY-ACCOUNT", **answers})
+    assert f"This stays between {ERIKA} and us" in (await site.sent(ANNA, "agent_notice"))[-1]
+    await browser.upload(f"/tickets/{number}", {"text": "MY-SECOND", **answers})
+    await site.answer(number, "Done.")
+    to_max = "\n".join(await site.sent(MAX))
+    assert "Done." in to_max
+    assert "MY-ACCOUNT" not in to_max
+    assert "MY-SECOND" not in to_max
+    page = await browser.get(f"/tickets/{number}")
+    await browser.upload(f"/tickets/{number}", {"text": "FOR-ALL", "answers": page.field("answers")})
+    await site.answer(number, "Good.")
+    assert "FOR-ALL" in "\n".join(await site.sent(MAX))
+    assert not await site.room.broken()
+
+
 async def test_a_form_with_an_error_leads_to_older_messages(writing: Site) -> None:
     """As the page it was on did."""
     site = writing
