@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 import logging
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import format_datetime
 
 from starlette.responses import Response
@@ -91,7 +91,9 @@ async def reply(request: PageRequest) -> Response:
             # The same form once more: it closed the ticket itself.
             return request.go(f"/tickets/{number}?added=1")
         return await request.page(_closed(request, found, text), 409)
-    if not text and not request.files:
+    if solved and found.merged_into:
+        letter = await _wish(request, found, letter)
+    if not letter.text and not request.files:
         await portal.database.write(lambda tx: acts.close_on_page(portal.desk, tx, number, request.now))
         portal.wake()
         return request.go(f"/tickets/{number}")
@@ -99,6 +101,15 @@ async def reply(request: PageRequest) -> Response:
     if decided and found.merged_into:
         decided = number
     return request.go(f"/tickets/{decided}?added=1" if decided else f"/tickets/{number}?arrived=1")
+
+
+async def _wish(request: PageRequest, found: Ticket, letter: _Letter) -> _Letter:
+    """What went on in somebody else's request meanwhile is not the visitor's to close: the tick is said in words."""
+    target = await request.portal.database.read(lambda tx: tx.reads.current(found.number))
+    if target.status is Status.CLOSED or not sides.requesters_differ(found, target):
+        return letter
+    said = request.words.gettext("I consider this solved: close the ticket")
+    return replace(letter, text=f"{said}\n\n{letter.text}".strip(), solved=False)
 
 
 def _closed(request: PageRequest, found: Ticket, text: str) -> views.View:

@@ -152,6 +152,27 @@ async def test_a_reply_goes_on_where_the_ticket_does(writing: Site) -> None:
         assert said[-1].body_text == "It burns again."
 
 
+@pytest.mark.parametrize("text", ["", "Thank you."])
+async def test_a_tick_on_a_page_from_before_a_merge_is_heard(writing: Site, text: str) -> None:
+    """What is part of somebody else's request by then is not theirs to close, but agents read that they wish it."""
+    site = writing
+    target, number = await site.mail(MAX, "Pump"), await site.mail(ERIKA, "Boiler")
+    browser = await site.customer(ERIKA)
+    form = await browser.get(f"/tickets/{number}")
+    await site.answer(number, f"#merge {target}")
+    await site.answer(number, "#send")
+    fields = {"mark": form.field("mark"), "once": form.field("once"), "solved": "yes", "text": text}
+    page = await browser.post(f"/tickets/{number}", fields)
+    assert page.location == f"/tickets/{number}?added=1"
+    told = (await site.sent(ANNA, "agent_notice"))[-1]
+    assert "I consider this solved" in told
+    assert text in told
+    assert (await site.database.read(lambda tx: tx.reads.get(target))).status is not Status.CLOSED
+    await site.answer(target, "#close")
+    again = await browser.post(f"/tickets/{number}", {**fields, "once": form.field("once")[::-1], "text": ""})
+    assert again.location == f"/tickets/{number}"
+
+
 @pytest.mark.parametrize("requests", [True, False])
 async def test_what_comes_too_late_for_a_ticket_is_not_lost(open_site: Opened, requests: bool) -> None:
     """It was closed meanwhile: the text stands in the form that takes it up again, else to be copied; and the page
