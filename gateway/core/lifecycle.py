@@ -131,7 +131,7 @@ MEANINGS: dict[Status, str] = {
     Status.WAITING_ON_US: _("It is our turn: we are working on your request."),
     Status.WAITING_ON_CONTACT: _("It is your turn: we need an answer from you to carry on."),
     Status.SOLVED: _("We think your request is solved. Please confirm, or reply if something is still open."),
-    Status.CLOSED: _("Your request is finished. If you reply by e-mail, it is opened again."),
+    Status.CLOSED: _("Your request is finished. If you reply by e-mail, we will take it up again."),
 }
 
 

@@ -44,8 +44,8 @@ async def close_form(request: PageRequest) -> Response:
         views.NoticePage(
             words.gettext("The ticket is closed"),
             words.gettext(
-                "Thank you. Should something still be open, reply to any of our mails about it: that "
-                "opens the ticket again."
+                "Thank you. Should something still be open, reply to any of our mails about it, and we "
+                "will take it up again."
             ),
             (link,),
             about,

@@ -125,7 +125,7 @@ def _closed(request: PageRequest, found: Ticket, text: str) -> views.View:
         words.gettext("The ticket is closed"),
         words.gettext(
             "The ticket was closed in the meantime, so nothing was added. Please send your text and files by "
-            "e-mail: that opens the ticket again."
+            "e-mail, and we will take it up again."
         ),
         (request.to(words.gettext("Back to the ticket"), f"/tickets/{found.number}"),),
         kept=text,

@@ -123,7 +123,7 @@ async def test_a_closed_ticket_says_that_mail_reopens_it(site: Site) -> None:
     number = await site.mail(ERIKA, "Printer")
     await site.answer(number, "#close\nDone.")
     page = await (await site.customer(ERIKA)).get(f"/tickets/{number}")
-    assert "A reply by e-mail opens it again" in page.text
+    assert "If you reply by e-mail, we will take it up again" in page.text
     assert "<textarea" not in page.html
 
 
