@@ -85,6 +85,9 @@ def _is_code(keys: Keys, purpose: str, value: str, code: str) -> bool:
 # --- the reference a person sees: [RD-1042-7KQ4TN] -------------------------------------
 
 REFERENCE_LENGTH = 6
+_HYPHENS = "-\u2010\u2011\u2012\u2013\u2014\u2212\uff0d"
+"""What telephones and word processors make of a hyphen that is typed or copied."""
+_HYPHEN = f"[{_HYPHENS}]"
 
 
 def reference(keys: Keys, prefix: str, ticket: Named) -> str:
@@ -99,7 +102,8 @@ def verify_reference(keys: Keys, ticket: Named, code: str) -> bool:
 def find_references(prefix: str, text: str) -> tuple[tuple[int, str], ...]:
     """Everything of the form of a reference as (number, code), in order, each once. Whether the code is right
     is known beside the ticket: `verify_reference`."""
-    if f"{prefix}-".casefold() not in text.casefold():
+    folded, begins = text.casefold(), prefix.casefold()
+    if not any(begins + hyphen in folded for hyphen in (_HYPHENS[:1] if text.isascii() else _HYPHENS)):
         return ()
     found = re.finditer(_reference_pattern(prefix), text, re.I)
     return tuple(dict.fromkeys((int(m[1]), m[2].upper()) for m in found))
@@ -109,8 +113,8 @@ def number_in(prefix: str, text: str) -> int:
     """The ticket somebody looks for by `RD-5-K3MX88`, its beginning, `#5` or `5`, also in brackets; 0: none."""
     code = f"[0-9A-Z]{{{REFERENCE_LENGTH}}}"
     whole, begun = (
-        rf"#?(\d{{1,9}})(?:-{code})?",
-        rf"{re.escape(prefix)}-(\d{{1,9}})(?:-[0-9A-Z]{{0,{REFERENCE_LENGTH}}})?",
+        rf"#?(\d{{1,9}})(?:{_HYPHEN}{code})?",
+        rf"{re.escape(prefix)}{_HYPHEN}(\d{{1,9}})(?:{_HYPHEN}[0-9A-Z]{{0,{REFERENCE_LENGTH}}})?",
     )
     found = re.fullmatch(rf"\[?(?:{begun}|{whole})\]?", text.strip(), re.I)
     return int(found[1] or found[2]) if found else 0
@@ -123,7 +127,7 @@ def cut_references(prefix: str, text: str) -> str:
 
 
 def _reference_pattern(prefix: str) -> str:
-    return rf"(?<![\w-]){re.escape(prefix)}-(\d{{1,12}})-([0-9A-Z]{{{REFERENCE_LENGTH}}})(?![\w-])"
+    return rf"(?<![\w-]){re.escape(prefix)}{_HYPHEN}(\d{{1,12}}){_HYPHEN}([0-9A-Z]{{{REFERENCE_LENGTH}}})(?![\w-])"
 
 
 # --- our Message-IDs: <rd.1042.c.BIRTH.NONCE.MAC@example.com> ---------------------------

@@ -318,6 +318,14 @@ def test_a_conversation_of_outlook_is_known_again() -> None:
     assert [token.read_thread_index(v) for v in broken] == [""] * 5
 
 
+@pytest.mark.parametrize("hyphen", "‐‑‒–—−－")
+def test_a_reference_with_the_hyphens_of_telephones(hyphen: str) -> None:
+    """Typed by hand or copied out of a word processor, it names the same ticket, and is cut from a subject as ever."""
+    text = f"About {hyphen.join(('rd', '5', 'K3MX88'))}, again"
+    assert token.find_references("RD", text) == ((5, "K3MX88"),)
+    assert token.cut_references("RD", text) == "About , again"
+
+
 @pytest.mark.parametrize(
     ("text", "number"),
     [
@@ -326,6 +334,7 @@ def test_a_conversation_of_outlook_is_known_again() -> None:
         ("[RD-5-K3MX88]", 5),
         ("RD-5", 5),
         ("RD-5-", 5),
+        ("RD–5–K3MX88", 5),
         ("RD-5-K3M", 5),
         ("#5", 5),
         ("5", 5),
