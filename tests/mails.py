@@ -220,6 +220,7 @@ def all_mails() -> dict[str, bytes]:
             more="; report-type=feedback-report",
         ),
         "no header": b"\r\nNur Text.\r\n",
+        "pgp in the text": plain("Siehe:\n\n-----BEGIN PGP MESSAGE-----\n\nabc\n-----END PGP MESSAGE-----\n\nGruß"),
         "uuencoded": plain("Siehe Datei.\n\nbegin 644 a.bin\n#0V%T\n`\nend\n\nGruß"),
         "data url": html(f'<p>Bild <img src="data:image/png;base64,{base64.b64encode(PNG).decode()}"></p>'),
     }

@@ -22,7 +22,7 @@ from gateway.mail.mime import Part
 from gateway.mail.sentence import code
 from gateway.mail.text import clean, filename, one_line
 from gateway.mail.unwrap import Unpacked
-from gateway.mail.written_in import join_flowed, without_pictures, without_uuencoded
+from gateway.mail.written_in import encrypted_texts, join_flowed, without_pictures, without_uuencoded
 
 TEXT_LIMIT = 1_000_000
 """Characters of one part that are shown; the rest is in the file listed beside it."""
@@ -278,7 +278,7 @@ def _text(part: Part, content: Content, prefix: str) -> list[Piece]:
     if part.type.get("format").lower() == "flowed":
         value = join_flowed(value, "" if part.type.get("delsp").lower() == "yes" else " ")
     value, files = without_uuencoded(value)
-    _unpacked(content, path, files)
+    _unpacked(content, path, (*files, *encrypted_texts(value)))
     if _PGP_MESSAGE in value:
         content.encryption = content.encryption or "pgp"
     return [Piece(value)]

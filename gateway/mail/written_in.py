@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 from urllib.parse import unquote
 
 from gateway.mail import transfer
@@ -12,6 +13,7 @@ _SIGNATURE_LINE = "-- "
 _WRITTEN_IN_LIMIT = 100
 """Files taken out of one text."""
 _UUENCODED = re.compile(r"^begin [0-7]{3,4} ([^\n]{1,200})\n((?:[\x20-\x60][^\n]*\n)+?)(?:`?\n)?end[ \t]*$", re.M)
+_ENCRYPTED = re.compile(r"^-----BEGIN PGP MESSAGE-----\n(?:(?!-----).*\n)*-----END PGP MESSAGE-----$", re.M)
 _PICTURE = re.compile(r"data:image/(png|jpe?g|gif|webp|bmp);(?:charset=[\w-]{1,20};)?base64,([A-Za-z0-9+/=%\s]+)", re.I)
 
 
@@ -53,6 +55,16 @@ def without_uuencoded(text: str) -> tuple[str, tuple[Unpacked, ...]]:
         end = found.end()
         files.append(Unpacked(found[1].strip(), "application/octet-stream", data))
     return "".join([*kept, text[end:]]), tuple(files)
+
+
+def encrypted_texts(text: str) -> tuple[Unpacked, ...]:
+    """What PGP wrote into a text, as files: whoever has the key opens a file, and the text is shown without it."""
+    if "-----BEGIN PGP MESSAGE-----" not in text:
+        return ()
+    found = islice(_ENCRYPTED.finditer(text), _WRITTEN_IN_LIMIT)
+    names = ("encrypted.asc", *(f"encrypted-{n}.asc" for n in range(2, _WRITTEN_IN_LIMIT + 1)))
+    kind = "application/octet-stream"
+    return tuple(Unpacked(n, kind, f"{m[0]}\n".encode("utf-8", "replace")) for n, m in zip(names, found, strict=False))
 
 
 def without_pictures(html: str, part: str) -> tuple[str, tuple[Unpacked, ...]]:

@@ -64,6 +64,7 @@ def test_texts(name: str, text: str) -> None:
         ("nested message", [("Vertrag.eml", "message/rfc822", 134, False)]),
         ("winmail", [("rechnung.pdf", "application/octet-stream", 10, False)]),
         ("uuencoded", [("a.bin", "application/octet-stream", 3, False)]),
+        ("pgp in the text", [("encrypted.asc", "application/octet-stream", 59, False)]),
         ("data url", [("image-1.1.png", "image/png", 70, True)]),
         ("invitation", [("invitation-2.ics", "text/calendar", 406, False)]),
         ("alternative", []),
