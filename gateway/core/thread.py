@@ -184,6 +184,8 @@ def keys(message: Message, envelope: Envelope, policy: Policy, agent: Agent | No
     # `[#1]` is how another desk marks a ticket of its own, whatever it says of it elsewhere.
     theirs = {n for mark in foreign_references(message.subject) for n in re.findall(r"\d+", mark)}
     claims += [int(m) for m in _BARE_NUMBER.findall(message.subject) if m not in theirs]
+    said = f"{message.subject}\n{_end(message.reply_text)}"
+    claims += [n for n in token.find_begun(policy.reference_prefix, said) if str(n) not in theirs]
 
     reported = _reported(message, envelope, policy)
     people = frozenset(a.key for a in (*message.from_, *message.to, *message.cc)[:200])

@@ -109,6 +109,12 @@ def find_references(prefix: str, text: str) -> tuple[tuple[int, str], ...]:
     return tuple(dict.fromkeys((int(m[1]), m[2].upper()) for m in found))
 
 
+def find_begun(prefix: str, text: str) -> tuple[int, ...]:
+    """Numbers of references without a code, as people write them who remember the number: `RD-1042`."""
+    begun = rf"(?<![\w-]){re.escape(prefix)}{_HYPHEN}(\d{{1,12}})(?!\w|{_HYPHEN}\w)"
+    return tuple(dict.fromkeys(int(m[1]) for m in re.finditer(begun, text, re.I)))
+
+
 def number_in(prefix: str, text: str) -> int:
     """The ticket somebody looks for by `RD-5-K3MX88`, its beginning, `#5` or `5`, also in brackets; 0: none."""
     code = f"[0-9A-Z]{{{REFERENCE_LENGTH}}}"

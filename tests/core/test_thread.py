@@ -131,6 +131,15 @@ def test_claim(subject: str) -> None:
     assert [key.code for key in found.lost] == (["AAAAAA"] if "AAAAAA" in subject else [])
 
 
+@pytest.mark.parametrize("said", ["RD-7", "About rd–7.", "(RD-7)", "RD-7-"])
+def test_a_reference_without_its_code_is_a_claim(said: str) -> None:
+    """In the subject and in the text: people remember the number. Not those of other desks, nor longer words."""
+    assert find(message(subject=said)).claims == (7,)
+    assert find(message(body_text=f"Hello,\n{said} is not done.")).claims == (7,)
+    for other in ("RD-7a", "XRD-7", "RD-7-AB", "RD7", "[RD-7] Their own"):
+        assert find(message(subject=other)) == Choice()
+
+
 @pytest.mark.parametrize(
     "subject", ["7", "Order 7", "7 printers", "#7a", "ticket-7", "#", "Ticket 9999999999999", "[#7] On ticket 7"]
 )
