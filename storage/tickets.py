@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -85,7 +85,10 @@ class Tickets:
         moved = self._move(number, decision, happened_at)
         for also in decision.also:
             self._add_entry(number, also, journal_id, happened_at)
-        entry = self._add_entry(number, decision.entry, journal_id, happened_at) if decision.entry else None
+        draft = decision.entry
+        if draft and created:
+            draft = replace(draft, side=sides.of_opened(draft.side, number))
+        entry = self._add_entry(number, draft, journal_id, happened_at) if draft else None
         self._people(number, decision.change, happened_at)
         if decision.entry and decision.entry.role in _CUSTOMERS and decision.entry.author.name:
             if decision.change.joined or not created:

@@ -66,6 +66,12 @@ def of_entry(ticket: Ticket | None, key: str, role: Role) -> int:
     return -ticket.number if role in (Role.AGENT, Role.SYSTEM) else (*given(ticket, key), 0)[0]
 
 
+def of_opened(side: int, number: int) -> int:
+    """The side of a mail that opens a ticket, where it would have had that one on the ticket it goes on with: what is
+    for one person alone stays so, and nobody else is there yet."""
+    return alone(number) if is_for_one(side) else 0
+
+
 def of_merged(source: Ticket, into: Ticket) -> tuple[int, int]:
     """The side entries of a merged ticket get, and the one they must have had for that. Of one requester what was for
     them alone is for them alone there, too."""

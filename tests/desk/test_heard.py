@@ -16,7 +16,7 @@ from gateway.core import token
 from storage.database import Database
 from storage.tables import ENTRY, OUTBOX
 from tests.conftest import Clock, named
-from tests.room import ANNA, ERIKA, Room, room
+from tests.room import ANNA, BASE, ERIKA, KARL, Room, room
 
 WAV = ("message.wav", "audio/wav", b"RIFF")
 SCAN = ("scan.pdf", "application/pdf", b"%PDF")
@@ -290,3 +290,34 @@ async def test_words_beside_an_order_to_close_what_is_closed_are_heard(
     assert len(told) == ("invoice" in text)
     texts = await desk.read(lambda tx: [tx.outbox.message(notice.id).decode() for notice in told])
     assert all("my invoice is still wrong" in text for text in texts)
+
+
+@pytest.mark.parametrize("before", ["answered alone", "merged"])
+async def test_a_ticket_that_goes_on_with_another_holds_its_first_words(
+    sqlite_url: str, clock: Clock, tmp_path: Path, before: str
+) -> None:
+    """Its requester reads them below the answer, whatever part they had in the one that was closed too long ago; what
+    was between us stays so."""
+    database = Database(sqlite_url, tmp_path)
+    r = room(database, clock, tmp_path, lifecycle={**BASE["lifecycle"], "reopen_window_days": 5})
+    await r.mail(KARL if before == "merged" else ERIKA, "It burns.", Cc="nora@other.example")
+    await r.mail(ERIKA, "My lamp is dark.", subject="Lamp")
+    if before == "merged":
+        await r.answer(2, "#merge 1")
+        await r.answer(2, "#send")
+    else:
+        await r.answer(1, "#only\n\nYour account?")
+    asked = (await r.outbox(recipient=ERIKA))[-1]
+    await r.close(1)
+    clock.forward(days=6)
+    row = await r.reply(ERIKA, 2 if before == "merged" else 1, "AGAIN", In_Reply_To=f"<{asked.message_id}>")
+    assert (row.ticket, row.reason) == (3, "closed-too-long")
+    await r.answer(3, "Done.")
+    answer = await r.outbox("reply", ERIKA)
+    assert b"AGAIN" in await r.read(lambda tx: tx.outbox.message(answer[-1].id))
+    await r.answer(3, f"#requester {KARL}\n\nHello Karl.")
+    to_karl = await r.outbox("reply", KARL)
+    shown = b"AGAIN" in await r.read(lambda tx: tx.outbox.message(to_karl[-1].id))
+    assert shown == (before == "merged")
+    assert await r.broken() == {}
+    await database.close()
