@@ -16,10 +16,11 @@ STRONG = (
     r"|i am (?:currently )?(?:out|away)|abwesenheits\w+|auto(?:matische)?[- ]?(?:antwort|e-?mail|abwesenheit)"
     r"|urlaubs(?:notiz|meldung)|außer haus|nicht im (?:büro|haus)"
     r"|(?:ich )?bin (?:im urlaub|abwesend|derzeit nicht|zur ?zeit nicht|nicht (?:im|da|erreichbar))"
-    r"|réponse automatique|message d.absence|abs(?:ence|ent) du bureau|automatisch antwoord|buiten kantoor"
+    r"|réponse automatique|message d.absence|abs(?:ence|ent) du bureau|buiten kantoor"
+    r"|automatisch antwoord|automatische reactie"
     r"|respuesta automática|fuera de (?:la )?oficina|risposta automatica|fuori (?:ufficio|sede)|resposta automática"
     r"|fora do escritório|fora da oficina|autosvar|automatiskt? svar|automaattinen vastaus|poissa toimistolta"
-    r"|odpowiedź automatyczna|automatyczna odpowiedź|poza biurem|automatická odpov\w+|mimo kancel\w+"
+    r"|odpowiedź automatyczna|automatyczna odpowiedź|autoodpowiedź|poza biurem|automatická odpov\w+|mimo kancel\w+"
     r"|automatikus válasz|házon kívül|răspuns automat|în afara biroului|automatski odgovor|samodejni odgovor"
     r"|автоответ\w*|автоматическ\w+ ответ|автоматичн\w+ (?:відповідь|отговор)|вне офиса|otomatik (?:yanıt|cevap)"
     r"|ofis dışında\w*|αυτόματη απάντηση|εκτός γραφείου|automaatvastus|automātiska atbilde|automatinis atsakymas"
@@ -28,8 +29,9 @@ STRONG = (
 )
 """Nobody begins a subject of their own like this, unless it goes on as a sentence."""
 _WEAK = (
-    r"auto|away|vacation|holiday|annual leave|absences?|absent\w?|abwesen\w+|urlaub|en congés?|afwezig\w*|niet aanwezig"
-    r"|ausente|ausencia|de vacaciones|assente|assenza|in ferie|ausência|de férias|frånvar\w+|fravær\w*|ikke til stede"
+    r"auto|autoresponder|message automatique|ooo|oof"
+    r"|away|vacation|holiday|annual leave|absences?|absent\w?|abwesen\w+|urlaub|en congés?|afwezig\w*|niet aanwezig"
+    r"|ausente|ausencia|de vacaciones|assente|assenza|ferie|ausência|de férias|frånvar\w+|fravær\w*|ikke til stede"
     r"|poissa\w*|nieobecn\w+|urlop\w*|nepřítom\w+|neprítom\w+|dovolen\w+|távollét\w*|szabadság\w*|odsut\w+|odsot\w+"
     r"|izvan ureda|отсутств\w+|в отпуске|нет на (?:работе|месте)|izinde\w*|απουσ\w+|不在|外出中?|休假|休暇|부재"
 )

@@ -132,6 +132,11 @@ LATER = [
     Later("a note of absence", {"subject": "Automatic reply: Help"}, heard=False),
     Later("a note of absence, French", {"subject": "Absence : Re: Help"}, heard=False),
     Later("a note of absence, Polish", {"subject": "Poza biurem: Re: Help"}, heard=False),
+    *(
+        Later(f"a note of absence: {label}", {"subject": f"{label}: Help"}, heard=False)
+        for label in ("Autoodpowiedź", "Automatische reactie", "Message automatique ", "Autoresponder", "OOO", "Ferie")
+    ),
+    Later("a question about a program", {"subject": "Autoresponder: it answers twice"}),
     Later("a note of absence, Chinese", {"subject": "自动回复：Help"}, heard=False),
     Later(
         "a note that it was read",
