@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import ssl
 from pathlib import Path
 from typing import Any, Literal
@@ -324,6 +325,24 @@ async def test_a_relay_that_takes_fewer_connections_is_not_down(sink: Sink) -> N
     assert {o.result for o in outcomes} == {Result.SENT}
     assert {r.connection for r in sink.received} == {1}
     await transport.close()
+
+
+async def test_a_silent_address_keeps_nobody_from_the_next(sink: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A relay has several addresses, or one of IPv6 that leads nowhere (RFC 5321 section 5.1)."""
+    with contextlib.ExitStack() as sockets:
+        silent, *callers = (sockets.enter_context(socket.socket()) for _ in range(3))
+        silent.bind(("127.0.0.2", sink.port))
+        silent.listen(0)
+        for caller in callers:
+            # Its queue is full, so it answers nobody.
+            caller.setblocking(False)
+            caller.connect_ex(silent.getsockname())
+        found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (ip, sink.port)) for ip in ("127.0.0.2", "127.0.0.1")]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+        transport = SmtpTransport(relay(sink, host="relay.test"))
+        outcome = await transport.deliver(FROM, TO, MAIL)
+        await transport.close()
+    assert outcome.result is Result.SENT
 
 
 async def test_connections_refused_all_at_once(sink: Sink) -> None:
