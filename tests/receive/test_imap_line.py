@@ -11,7 +11,7 @@ import pytest
 
 from gateway.config.secret_files import Password
 from gateway.errors import LoginRefused, Unreachable
-from gateway.receive.imap import client, driver
+from gateway.receive.imap import client, driver, syntax
 from gateway.receive.imap.account import Auth, Refused, Security
 from gateway.receive.imap.client import ImapMailbox, connect
 from tests.receive.imap_house import account, mail, until
@@ -217,6 +217,16 @@ async def test_words_slipped_in_before_tls_end_the_connection(server: Server, ce
 
 
 # --- answers ----------------------------------------------------------------------------------------
+
+
+async def test_a_full_folder_is_looked_through_in_no_time(server: Server) -> None:
+    """Each line of an answer costs the same, however many there are: a board's folder holds every card of a state."""
+    for _ in range(6000):
+        server.inbox.add(b"x")
+    mailbox = await opened(server)
+    async with asyncio.timeout(4):
+        assert len(syntax.fetched(await mailbox.say("UID FETCH", "1:*", "(UID RFC822.SIZE)"))) == 6000
+    await mailbox.close()
 
 
 async def test_an_answer_of_thousands_of_lines_is_read(server: Server) -> None:

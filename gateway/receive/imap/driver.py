@@ -61,6 +61,22 @@ class Response:
         return f"{self.result} {syntax.told(self.lines)}"
 
 
+class _Fetch(FetchCommand):  # type: ignore[misc]  # the library has no types
+    """The library's own reads all it has heard anew with each line: ten thousand flags stopped us for half a minute."""
+
+    _open = 0
+    """Parentheses of the newest message that are not closed yet."""
+
+    def append_to_resp(self, line: bytes | bytearray, result: str = "Pending") -> None:
+        super().append_to_resp(line, result)
+        if not isinstance(line, bytearray):  # else it is a literal
+            begun = 0 if self.FETCH_MESSAGE_DATA_RE.match(line) else self._open
+            self._open = begun + line.count(b"(") - line.count(b")")
+
+    def wait_data(self) -> bool:
+        return self._open != 0
+
+
 class Wire(IMAP4ClientProtocol):  # type: ignore[misc]  # the library has no types
     """The library's protocol without recursion, with an end to each wait, and able to start TLS."""
 
@@ -188,7 +204,7 @@ class Wire(IMAP4ClientProtocol):  # type: ignore[misc]  # the library has no typ
         """
         self.literal_data = literal
         if name == "FETCH":
-            said = FetchCommand(self.new_tag(), *arguments, prefix=prefix, loop=self.loop, timeout=SILENCE_SECONDS)
+            said = _Fetch(self.new_tag(), *arguments, prefix=prefix, loop=self.loop, timeout=SILENCE_SECONDS)
         else:
             # The server answers STORE with FETCH.
             awaited = "FETCH" if name == "STORE" else None
