@@ -79,6 +79,8 @@ class Server:
         """Commands that are answered NO."""
         self.before: dict[str, Callable[[], None]] = {}
         """Called when a command comes in, or before the GREETING."""
+        self.while_idling: Callable[[Session], None] = lambda session: None
+        """Done whenever a session begins to idle."""
         self.after_starttls = b""
         """Sent in the clear right after the answer to STARTTLS."""
         self.sessions: set[Session] = set()
@@ -338,6 +340,7 @@ class Session:
         self.write("+ idling")
         self.idling = True
         self._look()
+        self.server.while_idling(self)
         if (await self.reader.readline()).strip() != b"DONE":
             raise ConnectionError
         self.idling = False

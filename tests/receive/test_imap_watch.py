@@ -86,6 +86,34 @@ async def test_a_refused_idle_falls_back_to_looking(house: House, server: Server
         await until(lambda: not server.inbox.mails)
 
 
+async def test_a_server_that_always_calls_is_not_asked_without_a_pause(house: House, server: Server) -> None:
+    """It says how many mails there are whenever somebody begins to listen; mail is taken all the same."""
+    server.while_idling = lambda session: session.write(f"* {session.visible} EXISTS")
+    async with house.watching(house.watch(server, errand(), poll_seconds=0.5)):
+        await asyncio.sleep(1)
+        assert server.said.count("NOOP") < 12
+        server.deliver(mail(1))
+        await until(lambda: not server.inbox.mails)
+
+
+async def test_a_server_that_hangs_up_on_who_listens_is_not_logged_in_to_every_second(
+    house: House, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Providers lock an account for that: the pauses grow, as for any other failure."""
+    failures: list[int] = []
+    monkeypatch.setattr(
+        backoff_module.Backoff, "failed", lambda self, at_least=0.0: failures.append(1) or 0.005 * 2 ** len(failures)
+    )
+    monkeypatch.setattr(backoff_module.Backoff, "succeeded", lambda self: failures.clear())
+    server.while_idling = lambda session: session.writer.transport.abort()
+    async with house.watching(house.watch(server, errand())):
+        await asyncio.sleep(1)
+        assert server.logins < 10
+        server.deliver(mail(1))
+        server.while_idling = lambda session: None
+        await until(lambda: not server.inbox.mails)
+
+
 async def test_lost_connections_cost_no_mail(house: House, server: Server) -> None:
     """Cut off at any moment, again and again: each mail becomes one ticket."""
     for command in ("UID MOVE", "UID FETCH", "UID SEARCH", "SELECT", "NOOP"):

@@ -18,7 +18,7 @@ from functools import partial
 from gateway.config import Settings, oauth, read_secret
 from gateway.config.secret_files import Password
 from gateway.config.settings import ImapSettings
-from gateway.core.backoff import Backoff
+from gateway.core.backoff import Backoff, delay
 from gateway.errors import LoginRefused, ReplydeskError, StorageUnavailable, cause_of, fault
 from gateway.mail.message import address_key
 from gateway.memory import Memory
@@ -31,6 +31,10 @@ log = logging.getLogger("replydesk.imap")
 
 AFTER_REFUSAL_SECONDS = 60.0
 """Providers lock an account whose login is tried too often."""
+CALM_SECONDS = 10.0
+"""A server that lets us listen for so long is well."""
+EMPTY_CALLS = 3
+"""So many calls in a row that bring no mail are followed at once; some servers call whenever we begin to listen."""
 
 
 class Watch:
@@ -42,6 +46,8 @@ class Watch:
         self._longest = 2 * longest_message + (1 << 20)
         self._stopping, self._ended = asyncio.Event(), asyncio.Event()
         self._backoff = Backoff(random.random)
+        self._empty_calls = 0
+        """How often in a row the server called at once, or hung up, and nothing had come."""
 
     @property
     def source(self) -> str:
@@ -76,8 +82,7 @@ class Watch:
                 if self._stopping.is_set():
                     break
                 await self._report(mails)
-                self._backoff.succeeded()
-                await self._wait(mailbox)
+                await self._wait(mailbox, mails)
         finally:
             await mailbox.close()
 
@@ -86,9 +91,9 @@ class Watch:
             log.warning("cannot tidy up", extra={"source": self.source, "cause": self._folder.trouble})
         await self._books.looked(self.source, mails, self._folder.trouble)
 
-    async def _wait(self, mailbox: ImapMailbox) -> None:
-        """Until there may be new mail. Raises `Unreachable` when the connection is lost meanwhile."""
-        waiting = asyncio.ensure_future(self._news(mailbox))
+    async def _wait(self, mailbox: ImapMailbox, mails: int) -> None:
+        """Until there may be new mail; the last look took so many. Raises `Unreachable` when the connection is lost."""
+        waiting = asyncio.ensure_future(self._news(mailbox, mails))
         stopping = asyncio.ensure_future(self._stopping.wait())
         try:
             await asyncio.wait({waiting, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -99,9 +104,28 @@ class Watch:
                 task.cancel()
             await asyncio.gather(waiting, stopping, return_exceptions=True)
 
-    async def _news(self, mailbox: ImapMailbox) -> None:
-        if not (mailbox.can_idle and await mailbox.idle()):
+    async def _news(self, mailbox: ImapMailbox, mails: int) -> None:
+        called = await self._listen(mailbox, mails)
+        if not called:
             await asyncio.sleep(self._account.poll_seconds)
+        elif self._empty_calls > EMPTY_CALLS:
+            await asyncio.sleep(delay(self._empty_calls - EMPTY_CALLS, 1.0, self._account.poll_seconds))
+
+    async def _listen(self, mailbox: ImapMailbox, mails: int) -> bool:
+        """False: the server tells of nothing by itself. One that ends the listening at once for nothing, with a call or
+        by hanging up, is not gone along with ever faster."""
+        loop = asyncio.get_running_loop()
+        began, calm = loop.time(), mails > 0
+        try:
+            called = mailbox.can_idle and await mailbox.idle()
+            calm = calm or not called
+            return called
+        finally:
+            if calm or loop.time() - began >= CALM_SECONDS:
+                self._backoff.succeeded()
+                self._empty_calls = 0
+            else:
+                self._empty_calls += 1
 
     async def _failed(self, error: Exception) -> float:
         """Write a failure down; how many seconds to wait."""
