@@ -173,7 +173,8 @@ class Conversation:
                 # A kept token may have been withdrawn: the next connection asks for a new one.
                 self._relay.tokens.rejected()
             raise NoConnection(f"{_step(error, self._relay)}: {error.code} {error.message}") from error
-        except TROUBLE as error:
+        except Exception as error:
+            # A secret that cannot be read, a name that is none: whatever it is, no mail was spoken of yet.
             self.abort()
             raise NoConnection(self._describe(error)) from error
         except BaseException:

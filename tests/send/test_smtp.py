@@ -14,6 +14,7 @@ import pytest
 
 from gateway.config.oauth import OAuthClient, Tokens
 from gateway.core.retry import About, Result
+from gateway.errors import ConfigError
 from gateway.send import conversation as conversation_module
 from gateway.send import smtp as smtp_module
 from gateway.send.relay import Relay, RelayUnavailable
@@ -423,6 +424,28 @@ async def test_an_access_token_signs_in(certificates: Certificates, tmp_path: Pa
             assert (await transport.deliver(FROM, TO, MAIL)).result is Result.SENT
             assert len(endpoint.asked) == 2
             await transport.close()
+
+
+def _unreadable() -> str:
+    raise ConfigError("send.oauth_client_secret_file", "/etc/replydesk/oauth cannot be read", "Put the secret there.")
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [({"secret": _unreadable}, "cannot be read"), ({"host": "mail..example.com"}, "mail..example.com")],
+)
+async def test_whatever_keeps_us_from_connecting_burns_no_mail(
+    sink: Sink, tmp_path: Path, changes: dict[str, Any], why: str
+) -> None:
+    """A secret that cannot be read any more, a name that is none: no mail would fare better, and no attempt counts."""
+    tokens = Tokens(OAuthClient("http://127.0.0.1:9", "client-1", changes.pop("secret", str), str), tmp_path / "kept")
+    sink.login = ("desk", "first")
+    transport = SmtpTransport(relay(sink, username="desk", tokens=tokens, **changes))
+    outcome = await transport.deliver(FROM, TO, MAIL)
+    assert (outcome.result, outcome.about) == (Result.DEFERRED, About.RELAY)
+    assert why in outcome.reply
+    with pytest.raises(RelayUnavailable, match=why):
+        await transport.check()
 
 
 async def test_no_access_token_burns_no_mail(certificates: Certificates, tmp_path: Path) -> None:
