@@ -248,6 +248,8 @@ class Session:
         return "OK [READ-WRITE] open"
 
     async def do_create(self, words: list[str]) -> str:
+        if words[0] in self.server.boxes:
+            return "NO [ALREADYEXISTS] it is there"
         self.server.boxes[words[0]] = Box()
         return "OK made"
 

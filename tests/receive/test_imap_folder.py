@@ -202,6 +202,20 @@ async def test_without_move_it_is_copied_and_deleted(house: House, server: Serve
     assert len(server.boxes["Done"].mails) == 1
 
 
+@pytest.mark.parametrize("refused", ["UID STORE", "UID EXPUNGE"])
+async def test_what_may_be_copied_and_not_removed_is_copied_once(house: House, server: Server, refused: str) -> None:
+    """Rights to delete are missing, and MOVE is not known: the mails stay, the reason is told, no look copies anew."""
+    server.capabilities, server.refused = server.capabilities.replace("MOVE ", ""), {refused}
+    folder = house.folder(errand())
+    for n in range(3):
+        server.deliver(mail(n))
+        await house.look(server, folder)
+        assert folder.trouble.startswith(refused)
+    await house.look(server, folder)
+    assert len(server.boxes["Done"].mails) == 3
+    assert await house.tickets() == 3
+
+
 async def test_without_uidplus_nothing_is_expunged(house: House, server: Server) -> None:
     """A plain EXPUNGE would remove what a person only marked."""
     server.capabilities = "IMAP4rev1"

@@ -18,6 +18,10 @@ class Refused(AccountError):
     """The server said NO or BAD to a command."""
 
 
+class OnlyCopied(Refused):
+    """The server let us copy mails and not remove them: they lie in both folders, and are not to be copied again."""
+
+
 class Security(StrEnum):
     TLS = "tls"
     STARTTLS = "starttls"

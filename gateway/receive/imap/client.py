@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 
 from gateway.errors import LoginRefused, Unreachable
 from gateway.receive.imap import syntax
-from gateway.receive.imap.account import Account, Auth, Refused, Security
+from gateway.receive.imap.account import Account, Auth, OnlyCopied, Refused, Security
 from gateway.receive.imap.driver import SILENCE_SECONDS, Response, Wire
 
 T = TypeVar("T")
@@ -331,17 +331,31 @@ class ImapMailbox:
             await self.say("UID STORE", syntax.uid_set(some), "+FLAGS.SILENT", r"(\Seen \Flagged)")
 
     async def move(self, uids: Sequence[int], folder: str) -> None:
-        """Move (RFC 6851) into a folder, which is made when missing; by copying where MOVE is not known."""
+        """Move (RFC 6851) into a folder, which is made when missing; by copying where MOVE is not known.
+
+        Raises `Refused`; `OnlyCopied` once all are in the folder.
+        """
+        stay: OnlyCopied | None = None
         for some in portions(uids):
             try:
-                await self._move(some, folder)
-            except Refused as refusal:
-                try:
-                    await self.make(folder)
-                except Refused as unmade:
-                    # Mostly it is there: then what counts is why nothing goes in, such as its quota.
-                    raise unmade if "[TRYCREATE]" in str(refusal) else refusal from None
-                await self._move(some, folder)
+                await self._into(some, folder)
+            except OnlyCopied as refusal:
+                stay = refusal
+        if stay is not None:
+            raise stay
+
+    async def _into(self, uids: Sequence[int], folder: str) -> None:
+        try:
+            await self._move(uids, folder)
+        except OnlyCopied:
+            raise
+        except Refused as refusal:
+            try:
+                await self.make(folder)
+            except Refused as unmade:
+                # Mostly it is there: then what counts is why nothing goes in, such as its quota.
+                raise unmade if "[TRYCREATE]" in str(refusal) else refusal from None
+            await self._move(uids, folder)
 
     async def _move(self, uids: Sequence[int], folder: str) -> None:
         which, to = syntax.uid_set(uids), syntax.folder_name(folder)
@@ -349,10 +363,13 @@ class ImapMailbox:
             await self.say("UID MOVE", which, to)
             return
         await self.say("UID COPY", which, to)
-        await self.say("UID STORE", which, "+FLAGS.SILENT", r"(\Deleted)")
-        if "UIDPLUS" in self._line.capabilities:
-            # Without it, EXPUNGE would also remove what somebody else marked as deleted.
-            await self.say("UID EXPUNGE", which)
+        try:
+            await self.say("UID STORE", which, "+FLAGS.SILENT", r"(\Deleted)")
+            if "UIDPLUS" in self._line.capabilities:
+                # Without it, EXPUNGE would also remove what somebody else marked as deleted.
+                await self.say("UID EXPUNGE", which)
+        except Refused as refusal:
+            raise OnlyCopied(str(refusal)) from None
 
     async def make(self, folder: str) -> None:
         """A new folder, subscribed to where the server knows that."""

@@ -22,7 +22,7 @@ from gateway.mail.delivered import ADDRESSED_TO, envelope_of
 from gateway.mail.message import Envelope, address_key
 from gateway.memory import Memory
 from gateway.receive.imap import syntax as words
-from gateway.receive.imap.account import After, Backlog, FolderProgress, FolderTask, Refused
+from gateway.receive.imap.account import After, Backlog, FolderProgress, FolderTask, OnlyCopied, Refused
 from gateway.receive.imap.client import ImapMailbox, portions
 from gateway.receive.intake import Intake
 from storage.folder_progress import Place, Unfetched
@@ -336,7 +336,8 @@ class Folder:
             await self._reach(self._place.uid, self._place.uid)
 
     async def _put_away(self, server: ImapMailbox, uids: Sequence[int]) -> bool:
-        """Move or flag what is in the journal. False: the server refuses, which stops no mail from being taken."""
+        """Move or flag what is in the journal. False: the server refuses, which stops no mail from being taken; what
+        was copied is not tried again, or each look would put one more copy there."""
         try:
             if uids and self._errand.after is After.MOVE:
                 await server.move(uids, self._errand.move_to)
@@ -344,7 +345,7 @@ class Folder:
                 await server.flag(uids)
         except Refused as error:
             self.trouble = str(error)
-            return False
+            return isinstance(error, OnlyCopied)
         return True
 
     async def _reach(self, uid: int, tidied_uid: int = 0) -> None:
