@@ -141,6 +141,7 @@ class Effects:
             tx.tickets.take_back(decision.undoes, now)
             tx.acts.mark_undone(decision.undoes.id, now)
         self._who_is_who(tx, decision, now)
+        decision = self._block(tx, decision, now)
         decision = self._at_main(tx, decision)
         applied = tx.tickets.apply(decision, journal_id, now)
         for address in decision.undeliverable:
@@ -174,17 +175,26 @@ class Effects:
 
     @staticmethod
     def _who_is_who(tx: Tx, decision: Decision, now: datetime) -> None:
-        """Senders that are blocked, agents who are away, addresses that are one person's."""
-        if decision.block:
-            tx.blocks.add(decision.block, decision.undo.agent if decision.undo else "", now)
-        if decision.unblock:
-            tx.blocks.remove(decision.unblock)
+        """Agents who are away, addresses that are one person's."""
         if decision.away:
             tx.absences.note(decision.away, now)
         if decision.same and decision.same.apart:
             tx.second_addresses.part(decision.same, now)
         elif decision.same:
             tx.second_addresses.join(decision.same, decision.undo.agent if decision.undo else "", now)
+
+    @staticmethod
+    def _block(tx: Tx, decision: Decision, now: datetime) -> Decision:
+        """Who is heard by nobody from now on, or again. What was so before is not to be taken back."""
+        undo = decision.undo or (decision.undoes.undo if decision.undoes else None)
+        added = bool(decision.block) and tx.blocks.add(decision.block, undo.agent if undo else "", now)
+        removed = bool(decision.unblock) and tx.blocks.remove(decision.unblock)
+        if decision.undo is None:
+            return decision
+        done = replace(
+            decision.undo, blocked=decision.block if added else "", unblocked=decision.unblock if removed else ""
+        )
+        return replace(decision, undo=done)
 
     @staticmethod
     def _at_main(tx: Tx, decision: Decision) -> Decision:

@@ -51,7 +51,9 @@ class Undo:
     mailbox: str = ""
     """The mailbox before `#mailbox`; empty when it stayed."""
     blocked: str = ""
-    """Whom the order blocked."""
+    """Whom the order blocked; empty, as below, where that was so before. Written when it is carried out."""
+    unblocked: str = ""
+    """Whom nobody heard, and who is heard because of it."""
     same: tuple[str, str, bool] | None = None
     """The main and the further address to be written down anew, and whether as those of two people."""
     requester: str = ""

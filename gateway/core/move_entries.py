@@ -265,6 +265,7 @@ def undo(by: orders.OrderContext, done: Act, source: Ticket | None = None) -> De
             undo=replace(before, source_status=_of_source(done, ticket, source)),
             hidden=before.opened and source is not None and sides.requesters_differ(ticket, source),
         ),
+        block=before.unblocked,
         unblock=before.blocked,
         same=_same_before(before),
     )

@@ -436,7 +436,6 @@ def before(by: OrderContext, order: Order, answer: Answer | None, change: Change
         after_sub=t.sub_status if new.status is None else new.sub_status or "",
         given_to=new.assignee,
         mailbox=t.mailbox if order.has(Verb.MAILBOX) else "",
-        blocked=blocking.wanted(order, Verb.BLOCK, t.requester),
         same=second_address.before(order, by.ticket.requester, by.namesake),
         requester=t.requester.address if new_requester(order) else "",
         took_part=bool(new_requester(order)) and _is_participant(t, order),

@@ -447,3 +447,21 @@ async def test_what_was_put_aside_before_it_was_merged_is_so_again(room: Room, w
     assert (after.merged_into, after.snoozed_until) == (0, None if wrote else before.snoozed_until)
     assert after.snooze_note == ("" if wrote else "Look again.")
     assert await room.broken() == {}
+
+
+@pytest.mark.parametrize(
+    ("before", "order", "stays"),
+    [
+        ("#block", "#unblock", True),
+        ("#block", "#block", True),
+        ("#unblock", "#unblock", False),
+        ("#unblock", "#block", False),
+    ],
+)
+async def test_a_block_is_again_as_it_was(room: Room, before: str, order: str, stays: bool) -> None:
+    """Whoever takes back `#block` or `#unblock` finds the sender as before it, also where it had changed nothing."""
+    await room.answer(1, before, CARL)
+    await room.answer(1, order)
+    await room.answer(1, "#undo")
+    assert [b.sender for b in await room.read(lambda tx: tx.blocks.all())] == ([ERIKA] if stays else [])
+    assert (await room.mail(ERIKA, "And the second lamp?")).reason == ("sender-blocked" if stays else "new-request")
