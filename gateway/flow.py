@@ -310,7 +310,7 @@ class Desk:
                 own, hinted = latest, False
             else:
                 own = tx.reads.open_of(author, HINTED) if author and hinted else []
-            if ticket and case.quotes and not facts.history:
+            if ticket and (case.quotes or ticket.advisers) and not facts.history:
                 facts = replace(facts, history=tuple(tx.reads.entries(ticket.number, limit=QUOTABLE)))
             if ticket is None:
                 facts = replace(facts, shares=tx.absences.shares(case.mailbox, self.policy, facts.now))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from gateway.core import clothes, draft, orders
+from gateway.core import audience, clothes, draft, orders
 from gateway.core.case import Case
 from gateway.core.commands import Order
 from gateway.core.decision import Change, Decision, EntryDraft, Joined, Why
@@ -71,10 +71,18 @@ def decide(case: Case) -> Decision:
         notify="yes: an answer to an agent",
     )
     entry = draft.entry(case, EntryKind.COMMENT, Role.ADVISER, Reason.ADVISER, remarks=(remark,))
-    told = draft.tell(case, ticket, "adviser", (remark,))
+    asked = _asked_by(case.facts.history, case.author)
+    told = audience.tell("adviser", case.policy, ticket, informed=asked, remarks=(remark,))
     new = () if ticket.is_adviser(case.author.key) else (made(case.author),)
     decision = Decision(Reason.ADVISER, why, ticket=ticket.number, entry=entry, notices=told, files=case.files)
     return replace(decision, change=replace(decision.change, joined=new))
+
+
+def _asked_by(history: Sequence[Entry], adviser: Address) -> tuple[str, ...]:
+    """Key of the agent who asked last: this adviser, else whoever may have passed it on to them."""
+    asked = [e for e in history if e.reason == Reason.AGENT_ASKED.value]
+    them = [e for e in asked if code("asked", adviser.address) in e.remarks]
+    return tuple(e.author.key for e in (them or asked)[-1:])
 
 
 # --- what an adviser is asked ------------------------------------------------------------------

@@ -303,8 +303,10 @@ def _note(on: AgentCase, remarks: tuple[str, ...] = ()) -> Decision:
     if any(a.key in customers for a in agent_mail.outside(case)):
         remarks = (*remarks, code("around", on.agent.name or on.agent.address))
     entry = agent_mail.entry(case, on.agent, EntryKind.COMMENT, case.order.noted, Reason.AGENT_NOTE, remarks)
+    parent = case.facts.parent
+    asked = parent.author.key if parent and parent.kind is EntryKind.COMMENT and parent.role is Role.AGENT else ""
     try:
-        decision = orders.note(on.by, rest, entry, agent_mail.proof(case))
+        decision = orders.note(on.by, rest, entry, agent_mail.proof(case), asked)
     except IllegalTransition:
         return _no_move(on)
     if changed := stale.since(on, decision):

@@ -36,7 +36,7 @@ class Circle:
     text: str = ""
     """Of a note."""
     informed: frozenset[str] = frozenset()
-    """Keys of whoever was told of the order that is taken back."""
+    """Keys of whoever was told of the order that is taken back, or asked what is answered here."""
 
     @property
     def team(self) -> Agents:
@@ -81,7 +81,7 @@ class Circle:
 
     @property
     def told(self) -> Agents:
-        """Who was told of the order that is taken back."""
+        """Who was told of the order that is taken back, or asked what is answered here."""
         return tuple(a for a in self.policy.agents if a.keys & self.informed)
 
     @property
@@ -137,7 +137,8 @@ def _concerned(c: Circle) -> Agents:
 AUDIENCE: dict[str, Told] = {
     "new_request": Told(lambda c: c.holders),
     "reply": Told(lambda c: c.holders),
-    "adviser": Told(lambda c: c.holders),
+    # Whoever asked waits for the answer, also where a colleague has the ticket.
+    "adviser": Told(lambda c: _once(c.holders, c.told)),
     "reopened": Told(lambda c: c.holders),
     "closed_by_requester": Told(lambda c: c.holders),
     "bounce": Told(lambda c: c.holders),
@@ -150,7 +151,7 @@ AUDIENCE: dict[str, Told] = {
     "undone": Told(_concerned, lambda c: c.told),
     # About the ticket that what was split, merged or moved returns to.
     "apart": Told(_concerned),
-    "note": Told(lambda c: _once(c.holders, c.named)),
+    "note": Told(lambda c: _once(c.holders, c.named, c.told)),
     "split": Told(_both),
     "merged": Told(_both),
     "moved": Told(_both),

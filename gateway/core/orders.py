@@ -163,8 +163,8 @@ def _for_whom(by: OrderContext, order: Order, answer: Answer) -> EntryDraft | No
     return replace(answer.entry, side=sides.alone(by.ticket.number))
 
 
-def note(by: OrderContext, order: Order, entry: EntryDraft, proof: str) -> Decision:
-    """A comment for agents only, with the commands that came with it."""
+def note(by: OrderContext, order: Order, entry: EntryDraft, proof: str, asked: str = "") -> Decision:
+    """A comment for agents only, with the commands that came with it; `asked`: key of the agent it answers."""
     ticket = by.ticket
     if order.commands:
         decision = carry_out(by, order, None, proof)
@@ -173,7 +173,8 @@ def note(by: OrderContext, order: Order, entry: EntryDraft, proof: str) -> Decis
         mine = (receipt(by.agent, "done", (code("noted"),)),) if by.agent else ()
         decision = Decision(Reason.AGENT_NOTE, ticket=ticket.number, notices=mine)
     after = decision.change.applied_to(ticket)
-    notices = (*decision.notices, *audience.tell("note", by.policy, after, text=entry.body_text, but=by.agent))
+    noted = audience.tell("note", by.policy, after, text=entry.body_text, informed=(asked,), but=by.agent)
+    notices = (*decision.notices, *noted)
     told = any(n.notice is Notice.AGENT_NOTICE for n in notices)
     attach = f"yes: {sentence(Reason.AGENT_NOTE)} Proof: {proof}."
     why = Why(attach, decision.why.reopen, "no: the agent gets a receipt", "yes: colleagues" if told else "no: a note")

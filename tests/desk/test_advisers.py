@@ -166,3 +166,15 @@ async def test_an_answer_to_an_advisers_note_of_absence_waits(room: Room) -> Non
     said = await room.answer(1, "Then send me your dealer's price.", In_Reply_To=f"<{row.message_id}>")
     assert said.reason == "agent-mail-held-back"
     assert await room.outbox("reply", ERIKA) == []
+
+
+async def test_whoever_asked_an_adviser_hears_the_answer(room: Room) -> None:
+    """Also where a colleague has the ticket, and where somebody else asked another adviser since."""
+    await room.mail(ERIKA)
+    await room.answer(1, "#take", LEAD)
+    question = await asked(room)
+    await room.answer(1, "#ask other@supplier.example\n\nAnd you?", LEAD)
+    before = {who: len(await room.outbox("agent_notice", who)) for who in (ANNA, LEAD)}
+    row = await room.mail(SUPPLIER, "Three of them.", subject="Re: Question", In_Reply_To=f"<{question}>")
+    assert row.reason == "adviser"
+    assert {who: len(await room.outbox("agent_notice", who)) - n for who, n in before.items()} == {ANNA: 1, LEAD: 1}

@@ -16,7 +16,7 @@ from gateway.core import token
 from storage.database import Database
 from storage.tables import ENTRY, OUTBOX
 from tests.conftest import Clock, named
-from tests.room import ANNA, BASE, ERIKA, KARL, Room, room
+from tests.room import ANNA, BASE, ERIKA, KARL, LEAD, Room, room
 
 WAV = ("message.wav", "audio/wav", b"RIFF")
 SCAN = ("scan.pdf", "application/pdf", b"%PDF")
@@ -325,4 +325,21 @@ async def test_a_ticket_that_goes_on_with_another_holds_its_first_words(
     shown = b"AGAIN" in await r.read(lambda tx: tx.outbox.message(to_karl[-1].id))
     assert shown == (before == "merged")
     assert await r.broken() == {}
+
+
+async def test_whoever_wrote_a_note_hears_what_a_colleague_answers_to_it(
+    sqlite_url: str, clock: Clock, tmp_path: Path
+) -> None:
+    """Who has the ticket is told of the question, and would have told nobody of the answer."""
+    database = Database(sqlite_url, tmp_path)
+    site = room(database, clock, tmp_path)
+    await site.mail(ERIKA)
+    await site.answer(1, "#take")
+    await site.answer(1, "#note\n\nMay they have the money back?", LEAD)
+    question = (await site.outbox("agent_notice", ANNA))[-1]
+    before = len(await site.outbox("agent_notice", LEAD))
+    await site.answer(1, "#note\n\nYes, all of it.", In_Reply_To=f"<{question.message_id}>")
+    assert len(await site.outbox("agent_notice", LEAD)) == before + 1
+    await site.answer(1, "#note\n\nDone.")
+    assert len(await site.outbox("agent_notice", LEAD)) == before + 1
     await database.close()
