@@ -6,7 +6,7 @@ import random
 import re
 import textwrap
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ import pytest
 from gateway import texts
 from gateway.core.compose import Scene, compose
 from gateway.core.lifecycle import Status
-from gateway.core.notice import Audience, Line, Notice, NoticeRequest, Outbound, Words
+from gateway.core.notice import Audience, Download, Line, Notice, NoticeRequest, Outbound, Words
 from gateway.core.policy import Policy
 from gateway.core.ticket import Entry, EntryKind, Role, Ticket
 from gateway.errors import TemplateError
@@ -111,6 +111,16 @@ def test_site_adds_a_language_by_a_catalog(tmp_path: Path) -> None:
     assert "Hej Erika Beispiel," in said
     assert "19 mars 2026" in said
     assert "reply with #close" in said
+
+
+@pytest.mark.parametrize("outbound", [REPLY, CLOSING], ids=lambda o: o.notice.value)
+def test_an_answer_of_files_alone_names_them(packaged: Templates, outbound: Outbound) -> None:
+    """Also one that is fetched by a link, which stood below words only; and says whom it is from."""
+    film = Download("film.mp4", "30 MB", "https://desk.example/file/1", datetime(2026, 4, 1, tzinfo=UTC))
+    words = replace(outbound.words, text="", html="", attachments=("scan.pdf",), downloads=(film,))
+    alone = replace(outbound, words=words)
+    for said in (packaged.text(alone), packaged.html(alone)):
+        assert all(part in said for part in ("scan.pdf", "film.mp4", film.url, words.sender))
 
 
 def test_a_file_for_one_language_wins_over_that_for_all(tmp_path: Path) -> None:
