@@ -19,7 +19,7 @@ from gateway.core.notice import FILE_PATH
 from gateway.core.policy import Mailbox, Policy
 from gateway.core.ticket import Entry, EntryKind
 from gateway.mail.message import address_key
-from gateway.mail.new_text import markers
+from gateway.mail.new_text import is_only_quoted, markers
 from gateway.mail.sent_from import without_footer
 
 _SIGNATURE = re.compile(r"^-- ?$", re.M)
@@ -47,6 +47,8 @@ class Outgoing:
 
 def for_customers(text: str, box: Mailbox, policy: Policy, entries: Iterable[Entry]) -> Outgoing:
     """The agent's text as a customer may read it. `entries`: the ticket's history."""
+    if is_only_quoted(text):
+        return Outgoing("")
     history = tuple(entries)
     public = _lines(e.body_text for e in history if e.kind is EntryKind.CORRESPONDENCE)
     inner = _lines(_inner_texts(history)) - public

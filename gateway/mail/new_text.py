@@ -106,6 +106,20 @@ def new_text(
     return body_text if ordinary and points_below(found) else found
 
 
+def is_only_quoted(text: str) -> bool:
+    """Whether somebody pressed Reply and wrote nothing: quoted lines, and what a program puts above them."""
+    lines = text.split("\n")
+    above = [row.text for row in _above_marker(_plain_rows(lines), markers())]
+    rest = [line for line in above if line.strip() and not line.startswith(">") and not is_separator(line)]
+    quotes = len(above) < len(lines) or any(line.startswith(">") for line in above)
+    if len(rest) > quotation.ATTRIBUTION_LINES or (rest and not quotes):
+        return False
+    # Below words of somebody's own, whatever is left is theirs as well.
+    kept = new_text(f"{_OWN}\n\n{text}").split("\n")
+    return all(not line.strip() or is_separator(line) for line in kept[1:])
+
+
+_OWN = "Yes."
 _WARNS = re.compile(
     r"[\W_]*(?:caution|warning|attention|external|extern\w*|achtung|vorsicht|warnung|sicherheitshinweis|security notice"
     r"|th(?:is|e following) (?:e-?mail|message|mail)|diese (?:e-?mail|nachricht|mail)|you don.?t often get"

@@ -211,6 +211,29 @@ async def test_nothing_inner_leaves(room: Room, program: str, form: str) -> None
     assert re.sub(r"<[^>]*>|\s", "", unescape(said)).count(SAID) == 2
 
 
+@pytest.mark.parametrize("form", ["text", "html", "both"])
+@pytest.mark.parametrize("program", ["gmail", "outlook", "apple", "below", "thunderbird", "phone"])
+async def test_an_empty_answer_is_none(room: Room, program: str, form: str) -> None:
+    """Whoever presses Reply and Send, without a word, sends nobody their own words back; a file goes without them."""
+    text, html = PROGRAMS[program](await notice_of(room))
+    text, html = text.replace(TEXT, ""), html.replace(HTML, "")
+    before = {r.id for r in await room.outbox(recipient=ERIKA)}
+    if form == "html":
+        await answer_in_html_only(room, html)
+    else:
+        await room.answer(1, text, html=html if form == "both" else "")
+    assert (await room.read(lambda tx: tx.reads.get(1))).status.value == "waiting_on_us"
+    assert [r for r in await room.outbox(recipient=ERIKA) if r.id not in before] == []
+    if form != "html":
+        scan = ("scan.pdf", "application/pdf", b"%PDF")
+        await room.answer(1, text, html=html if form == "both" else "", files=(scan,))
+        (row,) = (r for r in await room.outbox(recipient=ERIKA) if r.id not in before)
+        mail = message_from_bytes(await room.read(lambda tx: tx.outbox.message(row.id)), policy=email_policy.default)
+        said = str(mail.get_body(("plain",)).get_content())  # type: ignore[attr-defined]
+        words = [line for line in said.splitlines() if line]
+        assert words[:4] == [marker("en"), "Attachment: scan.pdf (4 B)", "Kind regards", "Example Support"]
+
+
 async def answer_in_html_only(room: Room, html: str) -> None:
     mail = EmailMessage(policy=email_policy.SMTP)
     (row,) = (await room.outbox("agent_notice", ANNA))[-1:]
