@@ -159,15 +159,19 @@ def answers_receipt(on: AgentCase) -> Decision | None:
 
 
 def for_colleague(on: AgentCase) -> Decision | None:
-    """The text speaks to the agent who is given the ticket ("Bob, please call him"), and would go to the customer."""
-    case, order = on.case, on.case.order
-    agent = orders.find_agent(on.by, order.assigns_to) if order.assigns_to else None
-    if agent is None or agent is on.agent or is_lifted(case):
+    """The text speaks to a colleague ("Bob, please call him"), and would go to the customer: to whom the ticket is
+    given, who gets the agent's mail as well, or whose note is answered."""
+    case, parent = on.case, on.case.facts.parent
+    given = orders.find_agent(on.by, case.order.assigns_to) if case.order.assigns_to else None
+    people = [] if agent_mail.outside(case) else [a.key for a in (*case.message.to, *case.message.cc)]
+    asked = parent.author.key if parent and parent.kind is EntryKind.COMMENT else ""
+    colleagues = {a for a in (given, *map(case.policy.agent_for, (*people, asked))) if a and a is not on.agent}
+    if not colleagues or is_lifted(case) or not unsent(case):
         return None
-    names = {agent.name, agent.name.partition(" ")[0], agent.address.partition("@")[0]} - {""}
+    names = {n for a in colleagues for n in (a.name, a.name.partition(" ")[0], a.address.partition("@")[0]) if n}
     customers = {word for a in (on.ticket.requester, *on.ticket.company) for word in a.name.casefold().split()}
     called = "|".join(re.escape(name) for name in names if not customers & set(name.casefold().split()))
-    first = order.text.strip().partition("\n")[0]
+    first = case.order.text.strip().partition("\n")[0]
     if not called or not re.match(rf"(?:[^\W\d_]+,? ){{0,2}}@?(?:{called})\s*(?:[,:;!–—-]|$)", first, re.IGNORECASE):
         return None
     return hold(on, Doubt.TO_COLLEAGUE, (code(Doubt.TO_COLLEAGUE.value),))

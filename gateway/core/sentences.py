@@ -309,7 +309,7 @@ SENTENCES: dict[str, str] = {
     "unknown-account": _("It came from an address we do not know."),
     "marked-automatic": _("It was marked as written by a machine."),
     "answers-a-draft": _("It answers a receipt."),
-    "to-a-colleague": _("It begins with the name of whoever you gave it to: #note keeps words among agents."),
+    "to-a-colleague": _("It begins with the name of a colleague: #note keeps words among agents."),
     "same-person": _("It makes one person of two that are known here."),
     "by-a-program": _("It looks as if a program had written it."),
     "reads-absent": _("It reads like a note of absence."),

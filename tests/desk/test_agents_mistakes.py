@@ -475,3 +475,21 @@ async def test_what_is_asked_about_no_ticket_breaks_no_promise(room: Room, order
     assert (row.state, row.ticket) == ("settled", None)
     assert (await room.outbox("agent_receipt", ANNA))[-1]
     assert await room.broken() == {}
+
+
+@pytest.mark.parametrize("greeting", ["Hi Bob,", "Bob Lead, please:", "@bob -"])
+@pytest.mark.parametrize("by", ["copy", "note"])
+async def test_words_to_a_colleague_wait(room: Room, greeting: str, by: str) -> None:
+    """Whoever gets the agent's mail as well, or wrote the note it answers, is meant by them and not the customer."""
+    await room.mail(ERIKA)
+    await room.answer(1, "#take")
+    headers = {"Cc": f"Bob <{LEAD}>"}
+    if by == "note":
+        await room.answer(1, "#note\n\nIs she always like that?", LEAD)
+        headers = {"In_Reply_To": f"<{(await room.outbox('agent_notice', ANNA))[-1].message_id}>"}
+    before = len(await _to_customers(room))
+    await room.answer(1, f"{greeting}\nshe is a nuisance, do you mind?", **headers)
+    assert len(await _to_customers(room)) == before
+    assert "begins with the name of a colleague" in await _receipt(room)
+    await room.answer(1, "Hi Erika,\nBob will call you.", **headers)
+    assert len(await _to_customers(room)) == before + 1

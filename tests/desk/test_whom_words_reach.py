@@ -328,7 +328,7 @@ async def test_words_to_the_colleague_who_is_given_it(desk: Room, greeting: str)
     await desk.answer(1, f"#assign Bob\n\n{greeting}{words}")
     assert await got(desk, "get on my nerves") == set()
     receipt = " ".join((await newest(desk, "agent_receipt", ANNA)).split())
-    assert "It begins with the name of whoever you gave it to: #note keeps words among agents." in receipt
+    assert "It begins with the name of a colleague: #note keeps words among agents." in receipt
     (draft,) = await desk.outbox("agent_receipt", ANNA)
     await desk.answer(1, "#send", In_Reply_To=f"<{draft.message_id}>")
     assert ERIKA in await got(desk, "get on my nerves")
