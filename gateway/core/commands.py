@@ -163,7 +163,18 @@ def _command(word: str, argument: str, languages: Sequence[str], statuses: Seque
         if not near:
             return code("unknown_command", word)
         return code("did_you_mean", word, FORMS[verb_of(near[0]) or Verb(near[0])])
+    if second := _second(verb, argument):
+        return second
     return _ARGUMENTS.get(verb, _nothing)(verb, argument, languages, statuses)
+
+
+def _second(verb: Verb, argument: str) -> str:
+    """That a further order stands on the line, which would be taken for words of the first; empty without one. Words of
+    a note may name an order, but do not begin with one."""
+    words = argument.split()[:1] if verb is Verb.NOTE else argument.split() if verb is not Verb.SEARCH else []
+    also = next((w for w in words if w.startswith("#") and is_command(w.strip(",;"))), "")
+    named = verb_of(also.strip("#,;.!:").casefold()) if also else None
+    return code("hidden_command", also, FORMS[named]) if named else ""
 
 
 def _nothing(verb: Verb, argument: str, *_: Sequence[str]) -> Command | str:

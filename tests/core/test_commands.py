@@ -208,6 +208,11 @@ BAD = {
     "#merge 7\n#merge 8": "contradict",
     "#assign me\n#assign Bob": "contradict",
     "#from a@b.example\n#to c@d.example": "contradict",
+    "#tag billing #solved": "Begin the line with #solved",
+    "#tag billing, #gelöst.": "Begin the line with #solved",
+    "#assign Bob #note he knows her": "Begin the line with #note",
+    "#note #assign Bob": "Begin the line with #assign",
+    "#snooze 3d #tag billing": "Begin the line with #tag",
 }
 
 
@@ -248,6 +253,13 @@ def test_several_commands_and_the_text_after_them() -> None:
     assert order.text == "  Dear Kim,\n\n  #close is a command."
     assert (order.has(Verb.WAIT), order.has(Verb.CLOSE)) == (True, False)
     assert (order.argument(Verb.ASSIGN), order.argument(Verb.CLOSE)) == ("me", "")
+
+
+def test_words_of_an_order_may_name_another() -> None:
+    """A note may speak of one, a tag may bear the sign."""
+    assert read("#note they wrote #close, too").noted == "they wrote #close, too"
+    assert read("#tag #billing #vip").argument(Verb.TAG) == "billing vip"
+    assert read("#search #close").problems == ()
 
 
 def test_the_same_command_twice_is_said_once() -> None:
