@@ -296,12 +296,15 @@ def _answers_notice(on: AgentCase) -> bool:
 
 
 def _note(on: AgentCase, remarks: tuple[str, ...] = ()) -> Decision:
-    """The receipt says the remarks, too, and whether customers have the note from the agent's own mail."""
+    """The receipt says the remarks, too, and whether anybody outside has the note from the agent's own mail."""
     case = on.case
     rest = replace(case.order, commands=tuple(c for c in case.order.commands if c.verb is not Verb.NOTE))
     customers = {a.key for a in (on.ticket.requester, *on.ticket.company)}
-    if any(a.key in customers for a in agent_mail.outside(case)):
+    outside = agent_mail.outside(case)
+    if any(a.key in customers for a in outside):
         remarks = (*remarks, code("around", on.agent.name or on.agent.address))
+    elif outside and not remarks:
+        remarks = (code("aside", ", ".join(a.address for a in outside[:5])),)
     entry = agent_mail.entry(case, on.agent, EntryKind.COMMENT, case.order.noted, Reason.AGENT_NOTE, remarks)
     parent = case.facts.parent
     asked = parent.author.key if parent and parent.kind is EntryKind.COMMENT and parent.role is Role.AGENT else ""

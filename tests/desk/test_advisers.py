@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from email import message_from_bytes
+from email import policy as email_policy
 from pathlib import Path
 
 import pytest
@@ -178,3 +180,12 @@ async def test_whoever_asked_an_adviser_hears_the_answer(room: Room) -> None:
     row = await room.mail(SUPPLIER, "Three of them.", subject="Re: Question", In_Reply_To=f"<{question}>")
     assert row.reason == "adviser"
     assert {who: len(await room.outbox("agent_notice", who)) - n for who, n in before.items()} == {ANNA: 1, LEAD: 1}
+
+
+async def test_who_has_a_note_from_the_agents_own_mail_is_named(room: Room) -> None:
+    """The receipt does not say that only agents read what went to a supplier in copy."""
+    await room.mail(ERIKA)
+    await room.answer(1, "#note\n\nWe buy it for four.", Cc=SUPPLIER)
+    row = (await room.outbox("agent_receipt", ANNA))[-1]
+    mail = message_from_bytes(await room.read(lambda tx: tx.outbox.message(row.id)), policy=email_policy.default)
+    assert f"Written to {SUPPLIER}, with the mailbox in copy" in " ".join(str(mail.get_body(("plain",))).split())  # type: ignore[attr-defined]
