@@ -158,7 +158,8 @@ class Effects:
         present = self._present(tx, decision, applied, now)
         if applied and decision.undo:
             told = dict.fromkeys(n.recipient.key for n in present if n.notice is Notice.AGENT_NOTICE)
-            undo = replace(decision.undo, moved=applied.moved or decision.undo.moved, told=tuple(told), spoke=spoke)
+            moved = applied.moved or decision.undo.moved
+            undo = replace(decision.undo, moved=moved, hidden=applied.hidden, told=tuple(told), spoke=spoke)
             tx.acts.record(applied.ticket.number, undo, entry, journal_id, now)
         self._drafts(tx, applied, decision, journal_id, now)
         scene = _scene(tx, applied, decision, self._policy, cause, now)

@@ -62,7 +62,7 @@ class Acts:
 
     def _act(self, row: Row[Any]) -> Act:
         before = dict(row.before)
-        lists = {name: tuple(before.get(name, ())) for name in ("moved", "joined", "strangers", "told")}
+        lists = {name: tuple(before.get(name, ())) for name in ("moved", "hidden", "joined", "strangers", "told")}
         lists |= {name: tuple(before[name]) for name in _MAYBE_LISTS if before.get(name) is not None}
         undo = Undo(**(before | lists | {"status": Status(before["status"])}))
         sent, since = self._sent(row.journal_id), self._answered(row.ticket, row.at)

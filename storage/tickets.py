@@ -57,6 +57,8 @@ class Applied:
     created: bool
     moved: tuple[int, ...] = ()
     """Entries that came from another ticket."""
+    hidden: tuple[int, ...] = ()
+    """Entries that were for the former requester alone."""
 
 
 class Tickets:
@@ -71,7 +73,7 @@ class Tickets:
 
         The ticket row stays locked until the transaction ends.
         """
-        created = decision.new is not None
+        created, hidden = decision.new is not None, tuple[int, ...]()
         # The waiting for an answer begins now even when the mail is old: nobody is reminded of an archive.
         happened_at = decision.happened_at or now
         if decision.new is not None:
@@ -79,7 +81,9 @@ class Tickets:
         elif decision.ticket:
             number = decision.ticket
             self._lock(number)
-            self._change(number, decision.change, happened_at, now, touched=decision.entry is not None)
+            hidden = self._change(number, decision.change, happened_at, now, touched=decision.entry is not None)
+            if decision.undoes and decision.undoes.undo.hidden:
+                self._give_back(number, decision.undoes.undo.hidden)
         else:
             return None
         moved = self._move(number, decision, happened_at)
@@ -102,7 +106,7 @@ class Tickets:
             event = ""  # however many lines tell of it, it is counted once
         if moved:
             entry = entry or self._reads.entry(moved[0])
-        return Applied(self._reads.get(number), entry, created, moved)
+        return Applied(self._reads.get(number), entry, created, moved, hidden)
 
     def _move(self, number: int, decision: Decision, now: datetime) -> tuple[int, ...]:
         """Entries from another ticket, and with them the Message-IDs that lead to them."""
@@ -223,8 +227,10 @@ class Tickets:
         if not LOCK.rows(self._connection, {"number": number}):
             raise UnknownTicket(f"there is no ticket {number}")
 
-    def _change(self, number: int, change: Change, now: datetime, since: datetime, *, touched: bool) -> None:
+    def _change(self, number: int, change: Change, now: datetime, since: datetime, *, touched: bool) -> tuple[int, ...]:
+        """The entries that are nobody's outside any more."""
         values: dict[str, Any] = {}
+        hidden: tuple[int, ...] = ()
         latest: Any = now
         if since != now:
             # A mail from an archive may be older than what happened last.
@@ -264,7 +270,7 @@ class Tickets:
         if change.requester is not None:
             contact = self._contacts.ensure(change.requester, now)
             values |= {"requester_id": contact.id, "requester_key": contact.key}
-            self._keep_for_the_former(number, contact.key)
+            hidden = self._keep_for_the_former(number, contact.key)
         if change.snooze is not None:
             values |= _parked(change.snooze)
         elif change.status is Status.CLOSED:
@@ -281,12 +287,21 @@ class Tickets:
         elif values:
             # Search watches subjects, and does not see constant statements.
             self._connection.execute(update(TICKET).where(TICKET.c.number == number).values(**values))
+        return hidden
 
-    def _keep_for_the_former(self, number: int, key: str) -> None:
-        """What was for the requester alone is not for the next one."""
+    def _keep_for_the_former(self, number: int, key: str) -> tuple[int, ...]:
+        """What was for the requester alone is not for the next one; the entries this hides."""
         stays = select(TICKET.c.number).where(TICKET.c.number == number, TICKET.c.requester_key == key)
         theirs = ENTRY.c.ticket == number, ENTRY.c.side == sides.alone(number), ~exists(stays)
-        self._connection.execute(update(ENTRY).where(*theirs).values(side=sides.NOBODY))
+        hidden = tuple(self._connection.execute(select(ENTRY.c.id).where(*theirs)).scalars())
+        if hidden:
+            self._connection.execute(update(ENTRY).where(ENTRY.c.id.in_(hidden)).values(side=sides.NOBODY))
+        return hidden
+
+    def _give_back(self, number: int, entries: tuple[int, ...]) -> None:
+        """Whoever is the requester again reads again what was for them alone."""
+        theirs = ENTRY.c.ticket == number, ENTRY.c.id.in_(entries), ENTRY.c.side == sides.NOBODY
+        self._connection.execute(update(ENTRY).where(*theirs).values(side=sides.alone(number)))
 
     def _people(self, number: int, change: Change, now: datetime) -> None:
         # Who is no longer confirmed leaves and joins anew.

@@ -58,6 +58,8 @@ class Undo:
     """The main and the further address to be written down anew, and whether as those of two people."""
     requester: str = ""
     """Address of the requester before `#from`; empty when it stayed."""
+    hidden: tuple[int, ...] = ()
+    """Entries that were for that requester alone, and for nobody outside after it."""
     took_part: bool = False
     """Whom `#from` made the requester took part before."""
     joined: tuple[str, ...] = ()

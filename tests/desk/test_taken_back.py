@@ -465,3 +465,30 @@ async def test_a_block_is_again_as_it_was(room: Room, before: str, order: str, s
     await room.answer(1, "#undo")
     assert [b.sender for b in await room.read(lambda tx: tx.blocks.all())] == ([ERIKA] if stays else [])
     assert (await room.mail(ERIKA, "And the second lamp?")).reason == ("sender-blocked" if stays else "new-request")
+
+
+async def test_what_was_for_the_requester_alone_is_theirs_again(room: Room) -> None:
+    """`#requester` hides it from the next one; taken back, its reader reads it again."""
+    await room.answer(1, "#only\n\nYour PIN is 4711.")
+    room.clock.forward(minutes=31)
+    await room.deliver()
+    await room.answer(1, f"#requester {KARL}")
+    await room.answer(1, "#undo")
+    ticket = await room.read(lambda tx: tx.reads.get(1))
+    seen = sides.visible(ticket, ERIKA, await room.read(lambda tx: tx.reads.entries(1)))
+    assert ticket.requester.key == ERIKA
+    assert "Your PIN is 4711." in [e.body_text for e in seen]
+    assert await room.broken() == {}
+
+
+async def test_what_was_for_a_requester_who_is_none_any_more_stays_hidden(room: Room) -> None:
+    """Words for the next one alone are not the former one's, when their order is taken back."""
+    await room.answer(1, f"#requester {KARL}")
+    await room.answer(1, "#only\n\nYour PIN is 4712.", LEAD)
+    room.clock.forward(minutes=31)
+    await room.deliver()
+    await room.answer(1, "#undo")
+    ticket = await room.read(lambda tx: tx.reads.get(1))
+    seen = sides.visible(ticket, ERIKA, await room.read(lambda tx: tx.reads.entries(1)))
+    assert ticket.requester.key == ERIKA
+    assert "Your PIN is 4712." not in [e.body_text for e in seen]
