@@ -117,12 +117,16 @@ class _Racing:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
+        self.made: asyncio.WriteTransport | None = None
+        """Kept here, for the library loses one that comes about when it is cancelled."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._loop, name)
 
     async def create_connection(self, *arguments: Any, **named: Any) -> tuple[asyncio.Transport, asyncio.Protocol]:
-        return await self._loop.create_connection(*arguments, **named, happy_eyeballs_delay=0.25)
+        made, protocol = await self._loop.create_connection(*arguments, **named, happy_eyeballs_delay=0.25)
+        self.made = made
+        return made, protocol
 
 
 class _Client(aiosmtplib.SMTP):
@@ -132,10 +136,11 @@ class _Client(aiosmtplib.SMTP):
 
     def close(self) -> None:
         """Cut it: wait neither for a silent peer to read the rest nor for one that does not end TLS from its side."""
-        transport = self.transport
+        both = self.transport, getattr(self.loop, "made", None)
         super().close()
-        if isinstance(transport, asyncio.WriteTransport):
-            transport.abort()
+        for transport in both:
+            if isinstance(transport, asyncio.WriteTransport):
+                transport.abort()
 
 
 class Conversation:

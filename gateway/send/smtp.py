@@ -33,7 +33,8 @@ class SmtpTransport:
         self._tls = tls or (ssl.create_default_context() if relay.security != "none" else None)
         self._idle: list[tuple[Conversation, float]] = []
         self._busy: set[Conversation] = set()
-        self._opening = 0
+        self._opening: set[asyncio.Timeout] = set()
+        """Connections on their way to the relay."""
         self._modest: tuple[int, float] = (relay.connections, 0.0)
         """How many connections we do with, until when."""
         self._changed = asyncio.Event()
@@ -86,6 +87,9 @@ class SmtpTransport:
             self._reaper.cancel()
         for conversation in self._busy:
             conversation.abort()
+        for opening in self._opening:
+            # A relay that is silent is not waited for.
+            opening.reschedule(0)
         for conversation, _ in self._idle:
             self._part(conversation)
         self._idle.clear()
@@ -102,7 +106,7 @@ class SmtpTransport:
                 self._busy.add(kept)
                 if await self._is_ready(kept):
                     return kept
-            if len(self._busy) + self._opening < self._limit():
+            if len(self._busy) + len(self._opening) < self._limit():
                 try:
                     return await self._new()
                 except NoConnection:
@@ -143,13 +147,20 @@ class SmtpTransport:
         return some if asyncio.get_running_loop().time() < until else self._relay.connections
 
     async def _new(self) -> Conversation:
-        self._opening += 1
         try:
-            opened = await self._open()
-            self._busy.add(opened)
-        finally:
-            self._opening -= 1
-            self._changed.set()
+            return await self._begun()
+        except TimeoutError:
+            raise NoConnection("sending has ended") from None
+
+    async def _begun(self) -> Conversation:
+        async with asyncio.timeout(None) as opening:
+            self._opening.add(opening)
+            try:
+                opened = await self._open()
+                self._busy.add(opened)
+            finally:
+                self._opening.discard(opening)
+                self._changed.set()
         if self._closed:
             self._give(opened)
             raise NoConnection("sending has ended")

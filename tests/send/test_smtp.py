@@ -507,6 +507,18 @@ async def test_a_connection_ends_with_us(
         assert [tcp.get_extra_info("socket").fileno() for tcp, _ in made] == [-1]
 
 
+async def test_a_relay_that_is_silent_is_not_waited_for_at_the_end(sink: Sink, transport: SmtpTransport) -> None:
+    """The daemon is to stop while a connection is being opened: nothing was sent, and the mail stays in the line."""
+    sink.script("connect", HANG)
+    sending = asyncio.create_task(transport.deliver(FROM, TO, MAIL))
+    while not sink.connections:
+        await asyncio.sleep(0.01)
+    async with asyncio.timeout(2):
+        await transport.close()
+        outcome = await sending
+    assert (outcome.result, outcome.about) == (Result.DEFERRED, About.RELAY)
+
+
 async def test_check_says_what_it_found(sink: Sink, transport: SmtpTransport) -> None:
     """No mail is begun, and the connection ends with QUIT."""
     found = await transport.check()
