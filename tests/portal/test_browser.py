@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import os
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,10 @@ from playwright.async_api import Page, ViewportSize, async_playwright
 
 from gateway import texts
 from gateway.core.lifecycle import Status
+from gateway.core.notice import Notice
 from gateway.portal import acts
+from gateway.render.examples import outbounds
+from gateway.render.mail import Templates
 from gateway.render.templates import PACKAGED
 from tests.portal.conftest import ERIKA, PASSWORD, Opened, Site
 
@@ -345,3 +349,22 @@ async def test_the_name_of_a_picture_that_is_not_shown_fits(chromium: Chromium) 
     await page.set_content(f'<style>{style}</style><div class="card mail">{shown}</div>')
     over = await page.evaluate("(e => e.scrollWidth - e.clientWidth)(document.querySelector('.mail'))")
     assert over <= 0
+
+
+@pytest.mark.parametrize("notice", [Notice.REPLY, Notice.AGENT_NOTICE])
+async def test_a_mail_is_as_wide_as_a_small_phone(chromium: Chromium, notice: Notice) -> None:
+    """Neither a picture that is not loaded nor a table makes a mail wider; figures in a table stay in one piece."""
+    figures = "".join(f'<td align="right">1234{n}.5</td>' for n in range(9))
+    html = f'<p><img src="cid:gone" width="560" height="420"></p><table><tr>{figures}</tr></table>'
+    html += f'<table><tr><td><a href="https://a.example">https://a.example/{"x" * 120}</a></td></tr></table>'
+    full = outbounds(notice, "en")[0]
+    page = await chromium.new_page(viewport=ViewportSize(width=320, height=640))
+    await page.set_content(Templates().html(replace(full, words=replace(full.words, html=html))))
+    assert await page.evaluate("document.documentElement.scrollWidth") == 320
+    lines = await page.evaluate(
+        "[...document.querySelectorAll('.rich td[align]')].map(e => Math.round((e.clientHeight - 6) / 24))"
+    )
+    assert lines == [1] * 9
+    link = "(e => e.getBoundingClientRect().right)(document.querySelector('.rich a'))"
+    assert await page.evaluate(link) <= 300
+    await page.close()
