@@ -24,6 +24,7 @@ KEYWORDS = {
     "pgettext": ((1, "c"), 2),
     "words_in": ((1, "c"), 2),
     "mark_in": ((1, "c"), 2),
+    "mark_many": (1, 2),
 }
 
 

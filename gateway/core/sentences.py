@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from gateway import texts
-from gateway.core import invitation
+from gateway.core import counted, invitation
 from gateway.core.lifecycle import Status, agent_label
 from gateway.core.status_words import status_called
 from gateway.core.verbs import in_words_of
@@ -17,17 +17,16 @@ from gateway.mail.sentence import SEPARATOR
 from gateway.texts import mark as _
 
 SENTENCES: dict[str, str] = {
+    **{name: many for name, ((_one, many), _place) in counted.COUNTED.items()},
     # what happened to a ticket
     "reopened": _("Reopened: {0} replied."),
     "imported": _("Imported from an archive."),
     "closed_by_mail": _("Closed by the requester, by mail."),
     "closed_by_link": _("Closed by the requester, with the link in a mail."),
     "closed_on_page": _("Closed by the requester, on the status page."),
-    "closed_by_time": _("Closed: solved for {0} days."),
     "rating_asked": _("The customer was asked how it was."),
     "rated": _("The customer rated it: {0}."),
     "rated_comment": _("Comment: {0}"),
-    "solved_by_time": _("Counts as solved: no answer for {0} days."),
     "target_near": _("An answer is due soon."),
     "target_missed": _("The time to answer is over."),
     "goes_on_as_before": _("Your request {0} is handled together with another one. Our answers reach you as before."),
@@ -119,7 +118,6 @@ SENTENCES: dict[str, str] = {
     ),
     "new_subject": _("Its subject is “{0}” now. If it is another matter, #split makes this mail a ticket of its own."),
     "reply_to": _("It asks for answers at {0} (Reply-To). Yours goes to the author; to answer there: #requester {1}"),
-    "too_many": _("{0} more people in To and Cc are too many to take part, and get no answers: {1}"),
     "many_people": _("It went to {0} others, and so does your answer. With #only it goes to the requester alone."),
     "recalls": _("Its author would like to take back an earlier mail on this ticket."),
     "event": _("Appointment"),  # `invitation.text` says the rest
@@ -164,7 +162,6 @@ SENTENCES: dict[str, str] = {
     "recalled": _("Recalled before it was sent."),
     # receipts
     "sent_to": _("Sent to {0}."),
-    "sent_later": _("Goes to {0} in {1} minutes. Reply with #undo to stop it."),
     "nothing_sent": _("Nothing was sent to the customer."),
     "told_status": _("The customer was told the new status."),
     "told_closed": _("The customer was told that it is closed."),
@@ -298,9 +295,6 @@ SENTENCES: dict[str, str] = {
     "stale_people": _("Since the mail you answered, others came to get the answers. Yours would also go to: {0}"),
     "stale_answer": _("Since the mail you answered, {0} has written to the customer:"),
     "same_words": _("You wrote the same words a while ago, on #{0}: it looks as if a program had written them."),
-    "at_once": _(
-        "It came {0} seconds after our mail, and not for the first time: it looks as if a program had written it."
-    ),
     "wrote_since": _("Since the mail you answered, {0} has written again."),
     "order-not-understood": _("It was not clear what to do with it."),
     "no-proof": _("Nothing proved who wrote it."),
@@ -419,6 +413,8 @@ def text_of(sentence: str, language: str) -> str:
         n = _OF_ORDERS.get(name, 0)
         arguments[n:] = [words.gettext(_ANSWER) if a == ANSWER else in_words_of(words, a) for a in arguments[n:]]
     try:
+        if name in counted.COUNTED:
+            return counted.text_of(name, arguments, words)
         return words.gettext(SENTENCES[name], *arguments)
     except IndexError:
         return sentence

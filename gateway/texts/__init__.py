@@ -24,7 +24,7 @@ from pathlib import Path
 
 from gateway.texts.catalog import ENGLISH, Catalog, Catalogs
 
-__all__ = ["ENGLISH", "Catalog", "Catalogs", "catalog", "catalogs", "languages", "mark", "mark_in", "use"]
+__all__ = ["ENGLISH", "Catalog", "Catalogs", "catalog", "catalogs", "languages", "mark", "mark_in", "mark_many", "use"]
 
 _current = Catalogs()
 
@@ -57,6 +57,11 @@ def languages() -> tuple[str, ...]:
 def mark(message: str) -> str:
     """Marks a text in a table for `make messages`; it is translated where it is read."""
     return message
+
+
+def mark_many(one: str, many: str) -> tuple[str, str]:
+    """The same for `ngettext`."""
+    return one, many
 
 
 def mark_in(context: str, message: str) -> str:

@@ -52,9 +52,9 @@ class Catalog:
         """The same where one English text means several things."""
         return filled(self._translations.pgettext(context, message), *arguments, **values)
 
-    def ngettext(self, one: str, many: str, count: int, /, **values: object) -> str:
+    def ngettext(self, one: str, many: str, count: int, /, *arguments: object, **values: object) -> str:
         """The form a language has for this number; `{count}` stands for it."""
-        return filled(self._translations.ngettext(one, many, count), count=count, **values)
+        return filled(self._translations.ngettext(one, many, count), *arguments, count=count, **values)
 
     def template(self, message: str, about: str = "") -> str:
         """The text with its places as they stand; `about` is its context where it has one."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from gateway import texts
+from gateway.core.counted import COUNTED
 from gateway.core.lifecycle import Status
 from gateway.core.sentences import SENTENCES, text_of
 from gateway.mail.sentence import code
@@ -68,3 +69,28 @@ def test_what_is_no_code_reads_as_it_stands() -> None:
     """Also a code whose arguments were lost."""
     assert text_of("Just a text.", "de") == "Just a text."
     assert text_of("reopened", "de") == "reopened"
+
+
+@pytest.mark.parametrize(
+    ("language", "number", "said"),
+    [
+        ("en", "1", "Goes to kim@customer.example in 1 minute. Reply with #undo to stop it."),
+        ("en", "30", "Goes to kim@customer.example in 30 minutes. Reply with #undo to stop it."),
+        ("fr", "1", "Part vers kim@customer.example dans 1 minute. Répondez avec #annuler pour l’arrêter."),
+        ("pl", "1", "Za 1 minutę zostanie wysłane do kim@customer.example. Aby to zatrzymać"),
+        ("pl", "22", "Za 22 minuty zostanie wysłane do kim@customer.example. Aby to zatrzymać"),
+        ("pl", "15", "Za 15 minut zostanie wysłane do kim@customer.example. Aby to zatrzymać"),
+    ],
+)
+def test_a_sentence_counts_as_its_language_does(language: str, number: str, said: str) -> None:
+    """One minute is one minute, with `send.hold_minutes = 1` as well."""
+    assert text_of(code("sent_later", "kim@customer.example", number), language).startswith(said)
+
+
+@pytest.mark.parametrize("name", COUNTED)
+def test_one_is_not_said_as_many_are(name: str) -> None:
+    """In English, which was wrong in each of them."""
+    place = COUNTED[name][1]
+    one, two = (code(name, *("x" if n != place else number for n in range(2))) for number in "12")
+    assert text_of(one, "en").replace("1", "2") != text_of(two, "en")
+    assert text_of(name, "en") == name
