@@ -53,6 +53,24 @@ def test_a_french_sign_never_begins_a_line() -> None:
     assert not [t for t in texts if re.search(r"« | [:;?!»](\s|$)", t)]
 
 
+@pytest.mark.parametrize(
+    ("language", "never"),
+    [
+        ("fr", r"\{0\} (est|et est) absent\b"),
+        ("fr", r"\bde \{name\}"),
+        ("pl", r"/a\b|\(a\)"),
+        ("it", r"\b[Aa]l \{"),
+        ("it", r"(?<=[a-z] )(Sua|Suo|Suoi|Sue)\b"),
+    ],
+)
+def test_a_name_or_a_date_fits_whatever_it_is(language: str, never: str) -> None:
+    """Not “Anna est absent” or “de Anna” nor “al 8 marzo”; and whoever is spoken to is spoken to in one way."""
+    [file] = (file for file in messages.catalogs() if language in file.parts)
+    said = [m for m in messages.load(file) if m.id and not m.context]
+    texts = [t for m in said for t in (m.string if isinstance(m.string, tuple) else (m.string,))]
+    assert not [t for t in texts if re.search(never, t)]
+
+
 def test_words_edited_since_they_were_compiled_are_read_anew(tmp_path: Path) -> None:
     file = tmp_path / "de" / "LC_MESSAGES" / "replydesk.po"
     file.parent.mkdir(parents=True)
