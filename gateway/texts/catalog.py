@@ -35,6 +35,10 @@ def filled(text: str, /, *arguments: object, **values: object) -> str:
     return PLACE.sub(lambda m: str(arguments[int(m[1])] if m[1].isdecimal() else values[m[1]]), text)
 
 
+_DAY = re.compile(r"\bd\b")
+"""In a pattern of CLDR."""
+
+
 class Catalog:
     """`language` is a tag of RFC 5646 such as `de` or `pt-BR`. A text without a translation is English."""
 
@@ -135,7 +139,10 @@ class Catalog:
     def _date(self, value: datetime, zone: tzinfo, pattern: str) -> str:
         from babel.dates import format_datetime
 
-        return format_datetime(value.astimezone(zone), pattern, tzinfo=zone, locale=self._locale)
+        local = value.astimezone(zone)
+        if local.day == 1:
+            pattern = _DAY.sub(lambda _: self.pgettext("the first of a month", "d"), pattern)
+        return format_datetime(local, pattern, tzinfo=zone, locale=self._locale)
 
     @cached_property
     def _locale(self) -> Locale:

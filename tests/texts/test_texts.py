@@ -216,3 +216,15 @@ def test_what_was_split_off_says_where_it_came_from() -> None:
         sentences = ("Split off #{0} by {1}.", "A mail was split off to #{0} by {1}.")
         of, to = (words.gettext(sentence, 7, "Kim").partition(" #7")[0].split()[-1] for sentence in sentences)
         assert of != to, language
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [("fr", "1er mars 2026"), ("de", "1. März 2026"), ("es", "1 de marzo de 2026"), ("en", "1 March 2026")],
+)
+def test_the_first_of_a_month_is_written_as_the_language_does(language: str, said: str) -> None:
+    """In French it is an ordinal, and no other day is."""
+    words = texts.catalog(language)
+    assert words.day(MOMENT.replace(day=1), UTC) == said
+    assert words.moment(MOMENT.replace(day=1), UTC).startswith(said)
+    assert "er" not in texts.catalog("fr").day(MOMENT.replace(day=21), UTC)
