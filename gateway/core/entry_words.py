@@ -5,12 +5,16 @@ from __future__ import annotations
 from gateway import texts
 from gateway.core import known_quotes
 from gateway.core.notice import AttachedFile
-from gateway.core.ticket import Entry, Role
+from gateway.core.reason import Reason
+from gateway.core.ticket import Entry, EntryKind, Role
 from gateway.mail.sentence import SEPARATOR, code
 from gateway.texts import mark as _
 
 LINE_LENGTH, ENTRY_LENGTH = 6_000, 100_000
 """Characters of one entry repeated in a mail, and of the one it is about; the status page has the whole."""
+_NO_TEXT = _("This mail has no text")
+_HIDDEN = {"encrypted", "nothing_shown", "parts_left_out", "outside_parts"}
+"""Remarks of mails that may have one, which is not shown."""
 _MORE = _("{count} more characters: the notice about that mail and the status page have them")
 
 
@@ -34,8 +38,16 @@ def shortened(text: str, language: str, most: int = LINE_LENGTH) -> str:
 
 def for_agents(entry: Entry, language: str, most: int = LINE_LENGTH) -> str:
     """The text of an entry, with a line that says how much of its mail is not shown, and where that is."""
-    text, left_out = shortened(entry.new_text, language, most), _left_out(entry, language)
+    text, left_out = shortened(entry.new_text, language, most) or _nothing(entry, language), _left_out(entry, language)
     return f"{text}\n\n{left_out}" if left_out else text
+
+
+def _nothing(entry: Entry, language: str) -> str:
+    """Said in words, for a mail that says nothing looks like one that was lost on the way."""
+    mail = entry.sha256 and entry.kind in (EntryKind.CORRESPONDENCE, EntryKind.COMMENT)
+    written = mail and entry.reason != Reason.REQUESTER_CLOSES  # by `#close` and no other word
+    hidden = any(remark.split(SEPARATOR)[0] in _HIDDEN for remark in entry.remarks)
+    return f"[{texts.catalog(language).gettext(_NO_TEXT)}]" if written and not hidden else ""
 
 
 def marked_up(entry: Entry, html: str, language: str) -> str:

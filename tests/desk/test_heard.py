@@ -343,3 +343,15 @@ async def test_whoever_wrote_a_note_hears_what_a_colleague_answers_to_it(
     await site.answer(1, "#note\n\nDone.")
     assert len(await site.outbox("agent_notice", LEAD)) == before + 1
     await database.close()
+
+
+async def test_a_mail_that_says_nothing_is_told_in_words(desk: Room) -> None:
+    """An empty notice looks like a mail that was lost here; beside a file, and further down, as well."""
+    await desk.mail(ERIKA, "", subject="", files=(SCAN,))
+    await desk.reply(ERIKA, 1, "  \n")
+    await desk.mail(KARL, "Words.")
+    first, second, third = await notices(desk)
+    assert "[This mail has no text]\n\nAttachment: scan.pdf" in first.replace("\r", "")
+    assert second.count("[This mail has no text]") == 2
+    assert "no text" not in third
+    assert await desk.broken() == {}
