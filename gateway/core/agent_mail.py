@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Self
 
 from gateway.core import formatted as formatting
@@ -176,7 +177,8 @@ def formatted(
         for a in case.message.attachments
         if a.content_id and a.part in sent and a.content_type.startswith("image/")
     }
-    html = formatting.keep(case.message.body_html, text, ids, lambda url: outgoing_text.may_lead(url, case.policy))
+    may_lead = partial(outgoing_text.may_lead, policy=case.policy)
+    html = formatting.keep(case.message.body_html, text, ids, may_lead, widths=case.message.widths)
     in_place = {a.part: ids[a.content_id] for a in case.message.attachments if ids.get(a.content_id, "\0") in html}
     return html, tuple(replace(f, content_id=in_place.get(f.part, "")) for f in files)
 

@@ -49,5 +49,6 @@ def markup(message: Message, entry: Entry | EntryDraft, ids: Mapping[str, str]) 
     given = message.body_html.casefold()
     if "<table" not in given and "cid:" not in given:
         return ""
-    html = formatted.keep(message.body_html, entry.reply_text or entry.body_text, ids, lambda _: True, names=True)
+    text = entry.reply_text or entry.body_text
+    html = formatted.keep(message.body_html, text, ids, lambda _: True, names=True, widths=message.widths)
     return html if len(html) <= SIZE_LIMIT else ""

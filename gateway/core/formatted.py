@@ -48,19 +48,27 @@ WIDEST = 560
 
 
 def keep(
-    html: str, text: str, pictures: Mapping[str, str], may_lead: Callable[[str], bool], *, names: bool = False
+    html: str,
+    text: str,
+    pictures: Mapping[str, str],
+    may_lead: Callable[[str], bool],
+    *,
+    names: bool = False,
+    widths: Mapping[str, int] | None = None,
 ) -> str:
     """The markup that says `text`; empty when no stretch of `html` says just that.
 
     `pictures` maps Content-IDs of the mail (no angle brackets) to the Content-IDs they are sent
     under; `may_lead` tells whether a link may go out; with `names` a picture that is not shown leaves
-    its name. Pure; the markup is safe to send as it is.
+    its name; `widths` are those of the pictures themselves. Pure; the markup is safe to send as it is.
     """
     if not text or not html or len(html) > SIZE_LIMIT:
         return ""
     document = _Document()
     document.feed(markup.sanitise(html, {cid: f"https://picture/{ours}" for cid, ours in pictures.items()}))
     document.close()
+    real = {f"https://picture/{ours}": (widths or {}).get(cid, 0) for cid, ours in pictures.items()}
+    document.pieces = [_sized(piece, real) for piece in document.pieces]
     for name in document.pictures:
         text = text.replace(f"[{name}]", " ")
     said = _BESIDE.sub(" ", text)
@@ -228,6 +236,14 @@ def _tag(piece: _Piece, may_lead: Callable[[str], bool]) -> str:
         given |= _narrowed(given)
     kept = [f' {name}="{escape(given[name])}"' for name in _ATTRIBUTES.get(piece.name, ()) if name in given]
     return f"<{piece.name}{''.join(kept)}>"
+
+
+def _sized(piece: _Piece, real: Mapping[str, int]) -> _Piece:
+    """A picture that does not say how wide it is, and is wider than the page, says so: Outlook draws it as it is."""
+    given = dict(piece.attributes)
+    if piece.name != "img" or "width" in given or "height" in given or real.get(given.get("src", ""), 0) <= WIDEST:
+        return piece
+    return _Piece(piece.name, (*piece.attributes, ("width", str(WIDEST))))
 
 
 def _narrowed(given: Mapping[str, str]) -> dict[str, str]:

@@ -15,7 +15,7 @@ from email.message import Message as MimeMessage
 from html import escape
 from urllib.parse import unquote
 
-from gateway.mail import charset, forms, html_text, mime, unwrap
+from gateway.mail import charset, forms, html_text, mime, picture, unwrap
 from gateway.mail.header import Fields
 from gateway.mail.message import Attachment
 from gateway.mail.mime import Part
@@ -132,6 +132,8 @@ class Content:
     html: str = ""
     lines: tuple[html_text.TextLine, ...] = ()
     """The lines of the text when all of it came from HTML."""
+    widths: dict[str, int] = field(default_factory=dict)
+    """Of pictures it shows in place, by Content-ID."""
 
 
 def read(tree: MimeMessage, prefix: str = "", depth: int = 0) -> Content:
@@ -378,6 +380,10 @@ def attachments(content: Content) -> tuple[Attachment, ...]:
         seen.add(digest)
         if file.part is not None:
             file.part.forget()
+        content_id = one_line(file.content_id, 300)
+        inline = bool(file.content_id) and file.content_id in cids
+        if inline and (wide := picture.width(data)):
+            content.widths[content_id] = wide
         out.append(
             Attachment(
                 part=file.path,
@@ -385,8 +391,8 @@ def attachments(content: Content) -> tuple[Attachment, ...]:
                 content_type=file.content_type,
                 size=len(data),
                 sha256=digest,
-                content_id=one_line(file.content_id, 300),
-                inline=bool(file.content_id) and file.content_id in cids,
+                content_id=content_id,
+                inline=inline,
                 note=file.note,
             )
         )

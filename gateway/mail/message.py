@@ -234,6 +234,8 @@ class Message:
     body_html: str = ""
     """The HTML body as sent (not sanitised!), or empty."""
     attachments: tuple[Attachment, ...] = ()
+    widths: dict[str, int] = field(default_factory=dict)
+    """Content-ID → pixels of the pictures its HTML shows in place, where that can be told."""
     nested: tuple[NestedMessage, ...] = ()
     events: tuple[Event, ...] = ()
     report: Report | None = None

@@ -98,6 +98,7 @@ def _parse(raw: bytes, envelope: Envelope | None) -> Message:
         reply_text=_with_comments(reply_text, comments),
         body_html=content.html,
         attachments=files,
+        widths=content.widths,
         nested=tuple(_nested(path, part) for path, part in content.nested[:NESTED_LIMIT]),
         events=events,
         report=reported,

@@ -95,6 +95,24 @@ def test_a_wide_picture_fits_the_page(given: str, sent: str) -> None:
     assert shown == f'<p>Look: <img src="cid:1@desk.example" {sent}></p>'
 
 
+@pytest.mark.parametrize(
+    ("given", "real", "sent"),
+    [
+        ("", 1600, ' width="560"'),
+        ("", 300, ""),
+        ("", 0, ""),
+        ('width="300"', 1600, ' width="300"'),
+        ('height="40"', 1600, ' height="40"'),
+    ],
+)
+def test_a_picture_that_says_nothing_of_its_width_fits_the_page_too(given: str, real: int, sent: str) -> None:
+    """Many programs write none, and then Outlook draws every pixel of a screenshot."""
+    shown = formatted.keep(
+        f'<p>Look: <img src="cid:one" {given}></p>', "Look:", {"one": "1@desk.example"}, bool, widths={"one": real}
+    )
+    assert shown == f'<p>Look: <img src="cid:1@desk.example"{sent}></p>'
+
+
 def test_a_picture_belongs_to_the_words_beside_it() -> None:
     """One above the first word or below the last is shown, one beside words that do not go along is not."""
     html = (
