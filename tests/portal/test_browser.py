@@ -368,3 +368,22 @@ async def test_a_mail_is_as_wide_as_a_small_phone(chromium: Chromium, notice: No
     link = "(e => e.getBoundingClientRect().right)(document.querySelector('.rich a'))"
     assert await page.evaluate(link) <= 300
     await page.close()
+
+
+async def test_a_wide_table_is_printed_whole(chromium: Chromium) -> None:
+    """On paper nothing can be pushed aside: on a page and in a mail, what does not fit makes all of it smaller."""
+    table = f"<table><tr>{'<td>Column with figures</td>' * 12}</tr></table>"
+    full = outbounds(Notice.REPLY, "en")[0]
+    style = (PACKAGED / "portal" / "static" / "portal.css").read_text("utf-8")
+    page = await chromium.new_page(viewport=ViewportSize(width=720, height=900))
+    for html in (
+        f'<style>{style}</style><main class="inside"><div class="card mail">{table}</div></main>',
+        Templates().html(replace(full, words=replace(full.words, html=table))),
+    ):
+        await page.set_content(html)
+        wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        assert await page.evaluate(wide) == 0
+        await page.emulate_media(media="print")
+        assert await page.evaluate(wide) > 0
+        await page.emulate_media(media="screen")
+    await page.close()
