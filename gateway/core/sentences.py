@@ -15,6 +15,7 @@ from gateway.core.status_words import status_called
 from gateway.core.verbs import in_words_of
 from gateway.mail.sentence import SEPARATOR
 from gateway.texts import mark as _
+from gateway.texts.direction import isolated
 
 SENTENCES: dict[str, str] = {
     **{name: many for name, ((_one, many), _place) in counted.COUNTED.items()},
@@ -412,6 +413,7 @@ def text_of(sentence: str, language: str) -> str:
     if name.startswith("needs_") or name in _OF_ORDERS:
         n = _OF_ORDERS.get(name, 0)
         arguments[n:] = [words.gettext(_ANSWER) if a == ANSWER else in_words_of(words, a) for a in arguments[n:]]
+    arguments = [isolated(a) for a in arguments]
     try:
         if name in counted.COUNTED:
             return counted.text_of(name, arguments, words)

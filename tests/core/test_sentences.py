@@ -94,3 +94,17 @@ def test_one_is_not_said_as_many_are(name: str) -> None:
     one, two = (code(name, *("x" if n != place else number for n in range(2))) for number in "12")
     assert text_of(one, "en").replace("1", "2") != text_of(two, "en")
     assert text_of(name, "en") == name
+
+
+def test_arabic_and_hebrew_in_a_sentence_stay_where_they_belong() -> None:
+    """Without isolation `#4` is drawn in front of the subject of #3, and agents merge the wrong one."""
+    arabic, hebrew = "\u0627\u0644\u0637\u0627\u0628\u0639\u0629 12", "\u05e9\u05dc\u05d5\u05dd"
+    said = text_of(code("own_open", f"#3 {arabic}; #4 Lamp; #5 {hebrew}"), "en")
+    assert said == (
+        f"Other open requests of the same address: \u2066#3 {arabic}\u2069; #4 Lamp; \u2066#5 {hebrew}\u2069. "
+        "#merge N joins them."
+    )
+    assert text_of(code("stopped", hebrew, "#reply"), "en").startswith(
+        f"An answer of \u2068{hebrew}\u2069 (the answer)"
+    )
+    assert "\u2068" not in text_of(code("reopened", "Zoë"), "de")
