@@ -77,6 +77,8 @@ class TextLine:
     """Inside the `<blockquote>` Gmail makes when its user quotes or indents something by hand."""
     painted: bool = False
     """All of it is red, blue or green by hand, and no link."""
+    drawn: bool = False
+    """The first below a line as Outlook draws it above the header of what it quotes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,7 @@ class _State:
     links: list[tuple[str, int]] = field(default_factory=list)
     pre: int = 0
     rest_quoted: bool = False
+    drawn: bool = False
     bullet: str = ""
     pictures: bool = False
     rows: list[_TableRow] = field(default_factory=list)
@@ -238,11 +241,8 @@ def _open(state: _State, name: str, found: dict[str, str]) -> None:
         _flush(state)
     if name in _PARAGRAPHS and not _is_tight(name, found):
         _space(state)
-    marked = (
-        "mobile-reference-message" in found.get("class", "")
-        or _QUOTE_START_ID.match(found.get("id", ""))
-        or _OUTLOOK_RULE.search(found.get("style", ""))
-    )
+    marked = "mobile-reference-message" in found.get("class", "") or _QUOTE_START_ID.match(found.get("id", ""))
+    state.drawn = state.drawn or (name not in ("td", "th") and bool(_OUTLOOK_RULE.search(found.get("style", ""))))
     if name == "hr":
         state.lines.append(replace(_line(state, ""), rule=True))
         state.rest_quoted = state.rest_quoted or bool(marked)
@@ -430,6 +430,8 @@ def _flush(state: _State) -> bool:
     if line and state.bullet:
         line, state.bullet = state.bullet + line, ""
     found = _line(state, line)
+    if line and state.drawn:
+        found, state.drawn = replace(found, drawn=True), False
     state.lines.append(
         replace(found, painted=True) if state.painted and len(line) <= state.painted + _PAINT_SLACK else found
     )

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from itertools import accumulate
 from typing import NamedTuple
@@ -215,6 +216,7 @@ def _is_torn(before: str, line: str, quotation_follows: bool) -> bool:
 def _html_rows(lines: Sequence[TextLine]) -> list[_Row]:
     """Quotation marks of HTML. A plain `<blockquote>` also indents what people write themselves: it counts
     as quotation when the mail announces one before it, or when it is the last and nothing else is marked."""
+    lines = _below_drawn_line(lines)
     announced = _first_announcement(lines)
     if announced < 0:
         announced = _last_block([0 if line.indented else line.level for line in lines])
@@ -222,6 +224,16 @@ def _html_rows(lines: Sequence[TextLine]) -> list[_Row]:
         _Row(line.text, max(line.level, 1) if line.quoted or (line.level and 0 <= announced <= index) else 0, line.rule)
         for index, line in enumerate(lines)
     ]
+
+
+def _below_drawn_line(lines: Sequence[TextLine]) -> Sequence[TextLine]:
+    """What stands below a line of Outlook's is quoted where a header begins it; others draw the same line around a
+    card, in a table or above a signature."""
+    for index, line in enumerate(lines):
+        below = lines[index : index + quotation.BLOCK_LINES] if line.drawn else ()
+        if quotation.begins_header([found.text for found in below if found.text]):
+            return [*lines[:index], *(replace(found, quoted=True) for found in lines[index:])]
+    return lines
 
 
 def _first_announcement(lines: Sequence[TextLine]) -> int:

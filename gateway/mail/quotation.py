@@ -258,6 +258,12 @@ def is_block_by_shape(lines: Sequence[str], title: str) -> bool:
     return any(_REPLIES.match(v) or (v.strip() and _REPLIES.match(title) and title.endswith(v.strip())) for v in others)
 
 
+def begins_header(lines: Sequence[str]) -> bool:
+    """Whether lines below one that Outlook draws are the header it draws it above, in any language."""
+    found = [_FIELD.match(line) for line in lines[:6]]
+    return bool(found and found[0]) and (bool(found[0] and field_of(found[0][1])) or sum(map(bool, found)) > 2)
+
+
 def is_drawn_mark(line: str) -> bool:
     """Words between two drawn lines: above a header, they name the mail below."""
     return len(line) < 120 and bool(_DRAWN.match(line))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.mail import html_text
-from gateway.mail.new_text import LINES_LIMIT, marker, new_text, without_banner
+from gateway.mail.new_text import LINES_LIMIT, marker, new_text, told_by_markup, without_banner
 
 GERMAN, ENGLISH = marker("de"), marker("en")
 US = "Support <support@replydesk.example>"
@@ -191,6 +191,31 @@ def test_signatures_of_phones_stay() -> None:
 def test_html_tells_more(markup: str, want: str) -> None:
     """What mail programs mark in HTML counts as quoted; what people indent by hand does not."""
     assert new_text(html_text.to_text(markup), html_text.lines(markup)) == want
+
+
+LINE = "border-top: 1px solid #e5e5e5"
+
+
+@pytest.mark.parametrize(
+    "markup",
+    [
+        f'<p>My order:</p><table><tr><td style="{LINE}">Lamp</td><td style="{LINE}">2</td></tr></table><p>Please.</p>',
+        f'<p>Hello</p><div style="{LINE}">Kim Kunde<br>Tel: 1</div><p>PS: the blue one</p>',
+        "<p>Hello</p><div style='border:none;border-top:solid #E1E1E1 1.0pt'><p>Offer 12</p></div><p>Is it valid?</p>",
+    ],
+)
+def test_a_line_drawn_by_hand_quotes_nothing(markup: str) -> None:
+    """Outlook draws it above a header; in a table, around a card or above a signature the rest is as new as the top."""
+    text = html_text.to_text(markup)
+    assert new_text(text, html_text.lines(markup)) == text
+    assert told_by_markup(text, markup) == text
+
+
+def test_a_drawn_line_above_a_header_in_an_unknown_language() -> None:
+    """Three fields are a header, whatever they are called."""
+    header = "<b>Nuo:</b> Ona<br><b>Kada:</b> 10.12<br><b>Kam:</b> Kim<br><b>Apie:</b> Lempa"
+    markup = f'<p>Neu</p><div style="{LINE}"><p>{header}</p></div><p>alt</p>'
+    assert new_text(html_text.to_text(markup), html_text.lines(markup)) == "Neu"
 
 
 def test_a_book_is_left_whole() -> None:
