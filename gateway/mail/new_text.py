@@ -29,8 +29,9 @@ BEGINNING, ALIKE = 8, 24
 LOOKS_LIMIT = 1_000
 """Lines whose wording is looked at closely. People write less; whatever follows is kept."""
 _QUOTE = re.compile(r"^ {0,3}((?:>[ \t]?)+)")
-_NO_QUOTE = re.compile(r"<<\s*$|^>[^>@\d]*<\s*$|^> ?(?:wrote|schrieb|a écrit|escribió):\s*$")
-"""Decoration such as `>>> offer <<<`, and the end of an address that was broken before its bracket."""
+_NO_QUOTE = re.compile(r"<<\s*$|^>>>[^>].*>>>\s*$|^>[^>@\d]*<\s*$|^> ?(?:wrote|schrieb|a écrit|escribió):\s*$")
+"""Decoration such as `>>> offer <<<`, GroupWise's line above what it quotes, and the end of an address that was broken
+before its bracket."""
 _WORDS = re.compile(r"\w+")
 _NOT_SIGNS = re.compile(r"[\W_]+")
 _NOT_SIGNS_IN_LINES = re.compile(r"[^\w\n]+")

@@ -64,6 +64,7 @@ _DRAWN = re.compile(r"^\W*[-–—_]{3,}\s*[^\W\d_][^<>@:\d]{2,40}?\s*[-–—_]
 _PLACEHOLDER = re.compile(
     r"^\s*[-–—]{2,}\s*(?:On )?(?P<who>.{2,200}?)\s*\b(?:wrote|schrieb|a écrit|escribió)\s*:?\s*[-–—]{2,}\s*$", re.I
 )
+_BETWEEN = re.compile(r"^\s*>>>[^>].*[^>\s]\s*>>>\s*$")
 _DASHED = re.compile(r"^[\s>*]*[-_–—]{2,}|[:：]\s*$")
 _FIELD = re.compile(
     r"^[\s>|\u200e\u200f\u202a-\u202e]*[*_]{0,3}([^\W\d_][^:：*\n]{0,20}?)\s*[*_]{0,3}\s*[:：][*_]{0,3}\s*(.*)$"
@@ -193,7 +194,9 @@ def is_forward_mark(line: str) -> bool:
 
 
 def is_original_mark(line: str) -> bool:
-    """`-----Ursprüngliche Nachricht-----`, or Android's `---- Anna wrote ----`."""
+    """`-----Ursprüngliche Nachricht-----`, Android's `---- Anna wrote ----` GroupWise's `>>> Anna 6.5.24 10:12 >>>`."""
+    if len(line) < 300 and _BETWEEN.match(line):
+        return bool(_DATE.search(line) and _TIME.search(line))
     if len(line) > 300 or not _DASHED.search(line):
         return False
     return bool(_patterns().original.match(line) or _PLACEHOLDER.match(line))

@@ -218,6 +218,22 @@ def test_a_drawn_line_above_a_header_in_an_unknown_language() -> None:
     assert new_text(html_text.to_text(markup), html_text.lines(markup)) == "Neu"
 
 
+@pytest.mark.parametrize(
+    "mark",
+    [
+        ">>> Anna Example <anna@example.com> 06.05.2024 10:12 >>>",
+        '>>> "Anna Example" <anna@example.com> 5/6/2024 10:12 AM >>> ',
+        ">>> Anna Example 06.05.24 10.12 Uhr >>>",
+    ],
+)
+def test_groupwise_names_who_wrote_between_arrows(mark: str) -> None:
+    """It marks no line of what it quotes; three arrows around anything else are somebody's own."""
+    assert new_text(f"Neu\n\n{mark}\nalt\n\nalt") == "Neu"
+    assert new_text(f"Neu\n\n{mark}\n> alt\n\nEnde").endswith("Ende")
+    own = "Neu\n\n>>> jetzt ansehen >>>\nEnde"
+    assert new_text(own) == own
+
+
 def test_a_book_is_left_whole() -> None:
     """Past the limit nothing is guessed."""
     text = "line\n" * (LINES_LIMIT + 1) + "> quoted"
