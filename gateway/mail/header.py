@@ -27,6 +27,7 @@ _WORD = re.compile(r"=\?([^?*\s]{0,60})(?:\*[^?]{0,40})?\?([bBqQ])\?((?:[^?]|\?(
 _FOLD = re.compile(r"[\r\n]+[ \t]*")
 _QUOTED_PAIR = re.compile(rb"=([0-9A-Fa-f]{2})")
 _ID = re.compile(r"<([^<>]*)>")
+_OF_TEXT = frozenset(("text", "txt", "plain", "html"))
 _TYPE = re.compile(r"\s*\"?([A-Za-z0-9!#$&^_.+-]+)\s*/\s*([A-Za-z0-9!#$&^_.+-]+)")
 _TOKEN = re.compile(r"\s*\"?'?([A-Za-z0-9!#$&^_.+-]+)")
 _PARAMETER = re.compile(
@@ -186,7 +187,16 @@ def content_type(value: str, default: str = "text/plain") -> Structured:
     found = _TYPE.match(value)
     kind = f"{found[1]}/{found[2]}".lower() if found else default
     rest = value[found.end() :] if found else value.partition(";")[2] if ";" in value else value
-    return Structured(kind, parameters(rest))
+    return Structured(_as_meant(kind), parameters(rest))
+
+
+def _as_meant(kind: str) -> str:
+    """`plain/text` and the like, as scripts of web forms write it, is a text and no file."""
+    main, _, sub = kind.partition("/")
+    words = {main, sub} - {"application"}
+    if main == "text" or not words or not words <= _OF_TEXT:
+        return kind
+    return "text/html" if "html" in words else "text/plain"
 
 
 def disposition(value: str) -> Structured:

@@ -89,10 +89,15 @@ def test_filenames(given: str, want: str) -> None:
         ("", ("text/plain", "")),
         ("text", ("text/plain", "")),
         ('"text/html"; charset="utf-8"', ("text/html", "utf-8")),
+        ("plain/text; charset=utf-8", ("text/plain", "utf-8")),
+        ("html/text", ("text/html", "")),
+        ("application/text", ("text/plain", "")),
+        ("application/json", ("application/json", "")),
+        ("text/x-log", ("text/x-log", "")),
     ],
 )
 def test_content_type(given: str, want: tuple[str, str]) -> None:
-    """An unusable Content-Type is text/plain (RFC 2045 section 5.2); misplaced blanks and quotes do no harm."""
+    """An unusable Content-Type is text/plain (RFC 2045 section 5.2); misplaced blanks, quotes and words do no harm."""
     found = header.content_type(given)
     assert (found.value, found.get("charset")) == want
 
