@@ -16,6 +16,8 @@ _LETTERS = re.compile(rb"[\x80-\xff]{6}")
 """Of languages written without blanks."""
 LOOK = 4096
 """Bytes that tell whether something is encoded at all."""
+_PADDED_BREAK = re.compile(rb"=[ \t]+(\r?\n)")
+"""A soft line break behind which a server put blanks: they mean nothing (RFC 2045 section 6.7, rule 3)."""
 _PAD_END = re.compile(rb"=[=\s]*")
 
 
@@ -24,7 +26,7 @@ def decode(raw: bytes, encoding: str) -> bytes:
     if encoding == "base64":
         return _base64(raw)
     if encoding == "quoted-printable":
-        return quopri.decodestring(raw)
+        return quopri.decodestring(_PADDED_BREAK.sub(rb"=\1", raw))
     if encoding in _UNIX_TO_UNIX:
         return unix_to_unix(raw) or raw
     return raw

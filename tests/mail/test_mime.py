@@ -72,6 +72,7 @@ def test_a_mail_inside_comes_out_whole() -> None:
         ("base64", encodebytes(LETTER) + FOOTER, LETTER + b"\n" + FOOTER),
         ("base64", b"YWJj ZGVm\nZ2hp.\n", b"abcdefghi"),
         ("quoted-printable", b"a=3D=\nb", b"a=b"),
+        ("quoted-printable", b"Gr=C3= \t\r\n=BC=  \nn", b"Gr\xc3\xbcn"),
         ("x-uuencode", b"begin 644 f\n#86)C\n`\nend\n", b"abc"),
         ("8bit", b"gr\xfcn", b"gr\xfcn"),
         ("klingon", b"abc", b"abc"),
