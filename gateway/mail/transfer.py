@@ -12,6 +12,8 @@ _BASE64 = re.compile(rb"[A-Za-z0-9+/=\s]*")
 _CODED_LINE = re.compile(rb"[A-Za-z0-9+/]{16,}={0,2}|(?:[A-Za-z0-9+/]{4})*[A-Za-z0-9+/]{2,3}={1,2}")
 _WORDS, _MARK = re.compile(rb"[^ \t][ \t]+[^ \t]"), re.compile(rb"[.,;:?!]")
 """Blanks between words, and a mark that base64 does not have."""
+_SENTENCE = re.compile(rb"\s*(?:[A-Z]?[a-z]+|[A-Z]+|\d+)(?:\s+(?:[A-Z]?[a-z]+|[A-Z]+|\d+)){2,}\s*")
+"""Words and figures of their own; base64 mixes small letters, capitals and digits."""
 _LETTERS = re.compile(rb"[\x80-\xff]{6}")
 """Of languages written without blanks."""
 LOOK = 4096
@@ -59,7 +61,7 @@ def _is_plain(head: bytes) -> bool:
     """Whether bytes are words as they stand. Where the first line, or every second one, could be base64, they are not:
     servers write a line in front of an encoded text, and lists some behind it."""
     if _BASE64.fullmatch(head):
-        return False
+        return bool(_SENTENCE.fullmatch(head))
     lines = [line for part in head.splitlines() if (line := part.strip())]
     coded = [bool(_CODED_LINE.fullmatch(line)) for line in lines]
     return not coded[0] and 2 * sum(coded) < len(coded) and any(map(_is_said, lines))

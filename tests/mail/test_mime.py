@@ -68,6 +68,7 @@ def test_a_mail_inside_comes_out_whole() -> None:
         ("base64", LETTER, LETTER),
         ("base64", GREETING, GREETING),
         ("base64", ORDER, ORDER),
+        ("base64", b"Please call me back\nKim 0171 5550\n", b"Please call me back\nKim 0171 5550\n"),
         ("base64", encodebytes(LETTER * 200), LETTER * 200),
         ("base64", encodebytes(LETTER) + FOOTER, LETTER + b"\n" + FOOTER),
         ("base64", b"YWJj ZGVm\nZ2hp.\n", b"abcdefghi"),
