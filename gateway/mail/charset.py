@@ -27,12 +27,17 @@ _LABELS = {
         "cp932": "shift_jis x-sjis x-ms-cp932 windows-31j",
         "euc_jp": "x-euc-jp",
         "iso8859-6": "iso-8859-6-i",
-        "iso8859-8": "iso-8859-8-i iso-8859-8-e",
         "mac_roman": "x-mac-roman",
         "mac_cyrillic": "x-mac-cyrillic",
         "koi8_r": "koi8",
         "cp850": "ibm-850",
         "cp862": "dos-862",
+        "iso8859-8": "iso-8859-8-i iso-8859-8-e logical visual",
+        "mac_latin2": "x-mac-ce x-mac-centraleurroman",
+        "mac_greek": "x-mac-greek",
+        "mac_turkish": "x-mac-turkish",
+        "cp866": "dos-866",
+        **{f"cp125{n}": f"x-cp125{n}" for n in "01345678"},
     }.items()
     for label in labels.split()
 }

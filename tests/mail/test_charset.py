@@ -92,6 +92,23 @@ def test_a_wrong_declaration_is_a_defect(declared: str, says: str) -> None:
     assert charset.decode(b"\xfc", declared)[1] == says
 
 
+@pytest.mark.parametrize(
+    ("label", "codec", "text"),
+    [
+        ("x-cp1251", "cp1251", "Здравствуйте"),
+        ("x-cp1250", "cp1250", "žárovka"),
+        ("x-mac-greek", "mac_greek", "Καλημέρα"),
+        ("x-mac-ce", "mac_latin2", "žárovka"),
+        ("x-mac-turkish", "mac_turkish", "Şimdi"),
+        ("logical", "iso8859_8", "שלום"),
+        ("dos-866", "cp866", "Здравствуйте"),
+    ],
+)
+def test_private_labels(label: str, codec: str, text: str) -> None:
+    """Names of charsets as programs of Windows, DOS and the Mac write them are known beside the registered ones."""
+    assert charset.decode(text.encode(codec), label) == (text, "")
+
+
 def test_ascii_needs_no_defect() -> None:
     """Where every charset agrees nothing is wrong, even when nothing was declared."""
     assert charset.decode(b"plain", "") == ("plain", "")
