@@ -46,13 +46,25 @@ _SPOKEN = (
 """A cheap first look: one of these stands in every such paragraph, folded."""
 _SPOKEN_ASCII = [word for word in _SPOKEN if word.isascii()]
 _MINE = re.compile(r"\b(?:I|I'm|my|ich|mein\w*|mir|je|j|mon|mes|yo|mi|mis|io|mio|mia|eu|meu|minha|ik|mijn)\b")
+_WE_DID = re.compile(
+    r"\bwe(?:['’]ve| have)?(?: \w+)? (?:sent|mailed|forwarded|received|got)\b|\bwir haben\b|\bhaben wir\b"
+    r"|\bnous avons\b"
+    r"|\bhemos\b|\babbiamo\b|\bwe hebben\b|\bwij hebben\b|\bhebben wi?j\b|\bhebben we\b|\benvi[aá]mos\b|\bwysłaliśmy\b",
+    re.I,
+)
+"""A company's notice forbids and asks; that somebody sent a mail to a wrong recipient is what a customer tells."""
+_GREETING = re.compile(r"^[^\W\d_][\w.'’-]*(?: [\w.'’-]+){0,6}[,，]$")
+_CLOSING = re.compile(r"^[^\d@:/<>\[\]_=|*#]{2,40}$")
+CLOSING_LINES = 3
 _GREEN = re.compile(
-    r"(?:consider|think (?:of|about)|before) .{0,40}(?:environment|printing)|umwelt.{0,60}(?:druck|papier)"
+    r"(?:environment|planet).{0,60}print|print.{0,60}(?:environment|planet)|before .{0,20}printing .{0,20}mail"
+    r"|umwelt.{0,60}(?:druck|papier)"
     r"|(?:druck|papier).{0,60}umwelt|(?:imprim|papier).{0,60}(?:environnement|nécessaire)|medio ?ambiente.{0,60}imprim"
     r"|imprim.{0,60}(?:medio ?ambiente|meio ambiente)|ambiente.{0,60}stampa|stampa.{0,60}ambiente"
     r"|milieu.{0,60}(?:print|afdruk)",
     re.I,
 )
+_BEFORE = re.compile(r"\b(?:before|bevor|vor dem|avant|antes|prima|voordat|alvorens)\b", re.I)
 _DRAWN = re.compile(r"^(?:[_=-]{6,}|-- ?)$")
 _DRAWN_ANYWHERE = re.compile(r"(?m)^(?:[_=-]{6,}|-- ?)$")
 _DRAWINGS = ["__", "==", "--"]
@@ -64,6 +76,8 @@ _OF_LIST = re.compile(
     r"|you received this message because you are subscribed",
     re.I,
 )
+_LEADS = re.compile(r"://|www\.|\w@\w|\bsubscribed\b", re.I)
+"""A list says where to go, or why it writes."""
 _PGP_HEAD = re.compile(r"^-----BEGIN PGP SIGNED MESSAGE-----\n(?:[A-Za-z-]+: .*\n)*\n?", re.M)
 _DASH_ESCAPED = re.compile(r"(?m)^- (?=-)")
 """RFC 9580 section 7.2."""
@@ -139,8 +153,8 @@ def _without_pgp(text: str) -> str:
 
 
 def _without_notices(text: str) -> str:
-    """Without paragraphs in which a company speaks, wherever its server put them. What stands in front of everything
-    is the sender's."""
+    """Without paragraphs in which a company speaks, wherever its server put them. What stands in front of everything,
+    below no more than a greeting, or above the name, is the sender's."""
     lines = text.split("\n")
     said = [_said(line) for line in lines]
     kept: list[str] = []
@@ -149,12 +163,12 @@ def _without_notices(text: str) -> str:
         end = start
         while end < len(lines) and said[end]:
             end += 1
-        if end > start and begun and _is_notice(" ".join(said[start:end])):
+        if end > start and begun and _is_notice(" ".join(said[start:end])) and not _is_signed(lines, end):
             while kept and (not _said(kept[-1]) or _DRAWN.match(kept[-1].strip())):
                 kept.pop()
         else:
             kept += lines[start:end]
-            begun = begun or end > start
+            begun = begun or (end > start and not (end == start + 1 and _GREETING.match(said[start])))
         blank = end
         while end < len(lines) and not said[end]:
             end += 1
@@ -170,12 +184,21 @@ def _said(line: str) -> str:
 def _is_notice(said: str) -> bool:
     if len(said) > PARAGRAPH_MOST or "?" in said or not _may_speak(said):
         return False
-    if len(said) <= GREEN_MOST and _GREEN.search(said):
-        return True
-    if len(said) < LEGAL_LEAST:
-        return False
     small = said.lower()
-    return all(_has(small, words) for words in (_SECRET, _FOR_WHOM, _OF_MAIL, _ASKS)) and not _MINE.search(said)
+    if len(said) <= GREEN_MOST and _GREEN.search(said) and (_has(small, _OF_MAIL) or _BEFORE.search(said)):
+        return True
+    if len(said) < LEGAL_LEAST or _MINE.search(said) or _WE_DID.search(said):
+        return False
+    return all(_has(small, words) for words in (_SECRET, _FOR_WHOM, _OF_MAIL, _ASKS))
+
+
+def _is_signed(lines: list[str], end: int) -> bool:
+    """Whether the paragraph below is no more than a closing and a name: a company's notice stands below those."""
+    while end < len(lines) and not lines[end].strip():
+        end += 1
+    below = [line.strip() for line in lines[end : end + CLOSING_LINES + 1]]
+    below = below[: below.index("")] if "" in below else below
+    return 0 < len(below) <= CLOSING_LINES and all(map(_CLOSING.match, below)) and not any(map(_DRAWN.match, below))
 
 
 def _without_check(text: str) -> str:
@@ -220,6 +243,7 @@ def _without_footers(text: str) -> str:
             if (
                 len(footer) > 1
                 and _OF_LIST.search(" ".join(footer))
+                and _LEADS.search(" ".join(footer))
                 and not any(_said(line) for line in lines[end : end + 2])
             ):
                 index = end

@@ -49,6 +49,17 @@ def test_a_legal_notice_goes(language: str) -> None:
         "notify then? "
         "We would like to hear that from somebody who knows the law.",
         "Hello,\n\nplease delete the confidential e-mail.",
+        "Hallo,\n\nunsere Buchhaltung hat irrtümlich eine E-Mail mit Daten an einen falschen Empfänger geschickt. "
+        "Bitte löschen Sie die Nachricht und bestätigen Sie uns die Löschung.\n\nGrüße\nKim",
+        "Hola,\n\nnuestro comercial envió por error un correo a un destinatario equivocado esta mañana. "
+        "Rogamos eliminen el mensaje y nos lo confirmen por escrito cuando puedan.",
+        "Good morning\n\nsomebody sent a confidential message to the wrong recipient by mistake, today at noon. Please "
+        "delete the email from your server, and let us know when it is done.\n\nThanks,\nKim",
+        "The lamp is dark.\n\nAnd we sent a confidential message to the wrong recipient by mistake, today at noon. "
+        "Please delete the email from your server.\n\nThe desk is fine, and all is paid.",
+        "The lamp is fine.\n\nThe paper jams before printing.\n\nAnd the toner is on the desk.",
+        "The lamp is fine.\n\nDer Drucker verschmiert das neue Umweltpapier.\n\nAnd the toner is on the desk.",
+        "Three things:\n\n------\nthe unsubscribe button is missing\nthe lamp is dark",
         "Please unsubscribe me\n------\nKim",
         "Dear all,\n\n------\nTwo parcels\nOne lamp",
         LEGAL["en"],
@@ -66,6 +77,7 @@ def test_what_people_write_stays(text: str) -> None:
         ("Hello\n-- \nYou received this message because you are subscribed to a group.\nTo leave it, "
         "unsubscribe.", "Hello"),
         ("Hello\n\nPlease consider the environment before printing this e-mail.", "Hello"),
+        ("Hallo\n\nBitte denken Sie an die Umwelt, bevor Sie dies drucken.", "Hallo"),
         ("[EXTERNAL EMAIL]\n\nHello", "Hello"),
         ("*** EXTERN ***\nHello", "Hello"),
         ("[EXTERNAL] Hello", "[EXTERNAL] Hello"),
@@ -74,7 +86,7 @@ def test_what_people_write_stays(text: str) -> None:
         ("See\n-----BEGIN PGP MESSAGE-----\n\niQ\niQ\n-----END PGP MESSAGE-----",
          "See\n-----BEGIN PGP MESSAGE-----\n[…]\n-----END PGP MESSAGE-----"),
     ],
-    ids=["list", "group", "paper", "tag", "stars", "no line of its own", "signed", "encrypted"],
+    ids=["list", "group", "paper", "Papier", "tag", "stars", "no line of its own", "signed", "encrypted"],
 )  # fmt: skip
 def test_what_programs_add(text: str, want: str) -> None:
     """Footers of lists, tags of gateways, armour of PGP."""
