@@ -151,12 +151,22 @@ _ADVISES = re.compile(
     r"|bağlantı\w*|linkek\w*|mellékl\w+|συνδέσμ\w+)\b|リンク|添付|链接|附件|連結|링크|첨부",
     re.I,
 )
+_OF_MINE = re.compile(
+    r"(?<![./@-])\b(?:I|[Mm]y|[Ii]ch|[Mm]ir|[Mm]ich|[Mm]ein\w*|[Mm]on|[Yy]o|[Mm]i[ao]|[Mm]ijn|[Mm]eu|[Mm]inha)\b"
+)
+_ONLY_CLOSING = re.compile(
+    r"\s*(?:[^\W\d_]+ ){0,2}(?:regards|gr(?:ü|u|ue)(?:ß|ss)e?n?|cordialement|saludos|saluti|groet(?:en)?|pozdraw\w+"
+    r"|cumprimentos)\b[^\n]{0,40}(?:\n+[^\n]{1,40}){0,2}\s*",
+    re.I,
+)
+"""A closing and a name: nobody writes a mail of nothing else."""
 _BANNER_LINES, _BANNER_LENGTH = 8, 700
 
 
 def without_banner(text: str) -> str:
     """The text without the warning a mail gateway put on top ("CAUTION: This email originated from outside …"), known
-    by its shape: one paragraph that begins with a warning and speaks of the mail and of outside."""
+    by its shape: one paragraph that begins with a warning and speaks of the mail and of outside, but of nobody's own,
+    and has more than a closing and a name below it."""
     lines = text.split("\n")
     start = next((i for i, line in enumerate(lines) if line.strip() and not is_separator(line)), len(lines))
     if start == len(lines) or not _WARNS.match(lines[start]):
@@ -170,12 +180,15 @@ def without_banner(text: str) -> str:
         said, end = f"{said} {line}".strip(), end + 1
     while end < len(lines) and (not lines[end].strip() or is_separator(lines[end])):
         end += 1
-    return "\n".join(lines[end:]) if end < len(lines) and _is_banner(said) else text
+    rest = "\n".join(lines[end:])
+    return rest if end < len(lines) and _is_banner(said) and not _ONLY_CLOSING.fullmatch(rest) else text
 
 
 def _is_banner(said: str) -> bool:
     shapes = (_OF_OUTSIDE, _OF_MAIL, _ADVISES)
     # Chinese and Japanese say it in a third of the signs.
+    if _OF_MINE.search(said):
+        return False
     return len(said.encode()) > 40 and len(said) < _BANNER_LENGTH and all(shape.search(said) for shape in shapes)
 
 

@@ -274,6 +274,9 @@ def test_a_gateways_warning_goes(banner: str) -> None:
         "Attention, le courriel de mon voisin est arrivé chez moi\n\nQue faire?",
         "Uwaga: pompa zewnętrzna przecieka\n\nProszę o pomoc.",
         "This mail is about the outside lamp.\n\nIt is dark.",
+        "Attention: the link in the external newsletter mail is broken, and my colleague has the same.\n\nKim",
+        "Achtung, der Link in der Mail vom externen Absender ist seit heute tot.\n\nMit freundlichen Grüßen\nKim",
+        "This mail came from your external partner, and the attachment is unreadable.\n\nBest regards,\n\nKim",
         _CAUTION,
     ],
 )
