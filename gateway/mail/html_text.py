@@ -16,9 +16,7 @@ from gateway.mail.text import clean
 
 SIZE_LIMIT = 600_000
 """Characters of markup that are read, pictures written into it not counted; more than that nobody reads."""
-_LINK_LIMIT = 2_000
-_QUOTE_LEVELS = 20
-_LINKS_OPEN = 5
+_LINK_LIMIT, _QUOTE_LEVELS, _LINKS_OPEN = 2_000, 20, 5
 
 _BLOCKS = frozenset(
     "address article aside body center dd details div dl dt fieldset figcaption figure footer form header "
@@ -130,17 +128,16 @@ class _State:
     """Letters of the line in such a colour."""
 
 
-def lines(html: str, *, pictures: bool = False, paints: bool = False) -> tuple[TextLine, ...]:
+def lines(html: str, *, pictures: bool = False, paints: bool = False, hides: bool = True) -> tuple[TextLine, ...]:
     """The visible lines of a document; blank lines stand between paragraphs, never two in a row.
 
     With `pictures` a picture of the mail itself stands as `[cid:ID]` in its place; with `paints` it is told which lines
-    are painted.
+    are painted. Where something hidden never ends, for its end was left out, nothing is hidden.
     """
     if len(html) > SIZE_LIMIT:
         html = _WRITTEN_IN.sub("", html)
     state = _State(pictures=pictures, paints=[] if paints else None)
-    hidden = ""
-    hidden_depth = 0
+    hidden, hidden_depth = "", 0
     classes = hidden_classes(html)
     for name, attributes, text in tokens(html[:SIZE_LIMIT]):
         if hidden:
@@ -156,10 +153,12 @@ def lines(html: str, *, pictures: bool = False, paints: bool = False) -> tuple[T
             _close(state, name[1:])
         else:
             found = attributes_of(attributes) if "=" in attributes else {}
-            if name not in VOID and not attributes.endswith("/") and is_hidden(found, attributes, classes):
+            if hides and name not in VOID and not attributes.endswith("/") and is_hidden(found, attributes, classes):
                 hidden, hidden_depth = name, 1
                 continue
             _open(state, name, found)
+    if hidden:
+        return lines(html, pictures=pictures, paints=paints, hides=False)
     _flush(state)
     while state.rows:
         _end_row(state)

@@ -89,6 +89,20 @@ def test_what_nobody_sees_is_not_read(markup: str) -> None:
 @pytest.mark.parametrize(
     "markup",
     [
+        "<p style='display:none'>Vorschau<p>Die Lampe",
+        "<p><span style='display:none'>x</p><p>Die Lampe</p>",
+        "<table><tr><td style='display:none'>x<td>Die Lampe</table>",
+        "<div hidden><div>x</div><p>Die Lampe</p>",
+    ],
+)
+def test_what_hides_without_an_end_hides_nothing(markup: str) -> None:
+    """HTML may leave out the end of an element, and all of the mail would be gone with it."""
+    assert "Die Lampe" in html_text.to_text(markup)
+
+
+@pytest.mark.parametrize(
+    "markup",
+    [
         "<td style='font-size:0'><p style='font-size:14px'>x</p></td>",
         "<p style='opacity:0.8;max-height:0.5em'>x</p>",
         "<p aria-hidden=true title='it is hidden here'>x</p>",
