@@ -49,6 +49,8 @@ _COLOURS = (
 _PAINT = re.compile(_COLOURS, re.I)
 _PAINTS = re.compile(rf"(?<![\w-])color\s*[:=]\s*[\"']?\s*{_COLOURS}", re.I)
 _COLOUR = re.compile(r"(?i)(?<![\w-])color\s*:\s*([^;!]+)")
+_ADDRESS = re.compile(r"<[^\s<>\"'=/:]{1,64}@[\w.-]{1,255}>")
+"""No element: forms and scripts put a From field into their markup as it is."""
 
 
 def tokens(html: str) -> Iterator[tuple[str, str, str]]:
@@ -65,6 +67,10 @@ def tokens(html: str) -> Iterator[tuple[str, str, str]]:
         if html.startswith("<!--", start):
             close = html.find("-->", start + 4)
             position = close + 3 if close >= 0 else _after(html, start)
+            continue
+        if address := _ADDRESS.match(html, start):
+            position = address.end()
+            yield "", "", address[0]
             continue
         named = _NAME.match(html, start + 1)
         if not named:

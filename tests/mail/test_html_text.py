@@ -151,3 +151,9 @@ def test_marks_of_a_quotation_are_seen_at_the_first_look(mark: str) -> None:
     assert html_text.marks_quotation(f"<p>Thank you</p>{mark}old")
     assert html_text.marks_quotation(f"<p>Thank you</p>{mark.upper()}old")
     assert not html_text.marks_quotation("<p>A quote of our price</p><blockquote>text</blockquote>")
+
+
+def test_an_address_in_brackets_is_no_element() -> None:
+    """Scripts write `Kim <kim@x.example>` into their markup as it is, and whom to answer would be gone."""
+    markup = "<p>Name: Kim <kim@x.example><br>Lamp <b>17</b></p>"
+    assert html_text.to_text(markup) == "Name: Kim <kim@x.example>\nLamp 17"
