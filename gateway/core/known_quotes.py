@@ -176,13 +176,14 @@ def with_unknown(body_text: str, new_text: str, entries: Iterable[Entry], is_our
 
 
 def left_out(entry: Entry) -> int:
-    """Lines of an entry's mail that are not shown with it, because they quote what the ticket holds."""
+    """Lines of an entry's mail that are not shown with it, because they quote what the ticket holds; none where only
+    marks without a word are missing."""
     if entry.new_text == entry.body_text:
         return 0
-    whole, shown = (
-        sum(1 for line in t.split("\n") if line.strip()) for t in (without_noise(entry.body_text), entry.new_text)
-    )
-    return max(0, whole - shown)
+    texts = [t.split("\n") for t in (without_noise(entry.body_text), entry.new_text)]
+    said, said_shown = (sum(1 for line in lines if folded(line)) for lines in texts)
+    whole, shown = (sum(1 for line in lines if line.strip()) for lines in texts)
+    return max(0, whole - shown) if said > said_shown else 0
 
 
 def _kept(lines: Sequence[str], new: Sequence[str]) -> list[str | None] | None:

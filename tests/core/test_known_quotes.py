@@ -73,3 +73,11 @@ def test_each_line_is_folded_once_however_many_entries_quote(monkeypatch: pytest
     entries = [entry(f"> Line {n - 1} of the long talk\nLine {n} of the long talk", id=n) for n in range(1, 101)]
     known_quotes.for_customers(entries, entries, "pat@customer.example")
     assert count < 10 * len(entries)
+
+
+def test_a_mark_without_words_is_no_line_left_out() -> None:
+    """Agents are told of lines they can look for."""
+    body = "See this.\n\n> Begin forwarded message:\n> \n> \n> From: Bob"
+    shown = "See this.\n\n> Begin forwarded message:\n> From: Bob"
+    assert known_quotes.left_out(entry(body_text=body, reply_text=shown)) == 0
+    assert known_quotes.left_out(entry(body_text=f"{body}\n> \n> The lamp is dark.", reply_text=shown)) > 0
