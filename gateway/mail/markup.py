@@ -22,8 +22,9 @@ _BRACKETS = re.compile(r"<(?:<(?![a-zA-Z!?/]))*")
 
 _HIDDEN = re.compile(
     r"(?i)display\s*:\s*none|mso-hide\s*:\s*all|visibility\s*:\s*hidden|(?<![\w-])opacity\s*:\s*0(?:\.0*)?\s*(?:;|!|$)"
-    r"|(?<![\w-])(?:text-indent|left|top)\s*:\s*-\d{3}"
+    r"|(?<![\w-])(?:(?:left|top)\s*:\s*-\d{3}|text-indent\s*:\s*-(?:\d{4}|[5-9]\d\d))"
 )
+"""Word indents the first line by less than a page, for labels beside what they name."""
 _HIDDEN_TOGETHER = (
     (
         re.compile(r"(?i)overflow\s*:\s*hidden"),

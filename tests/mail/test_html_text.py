@@ -76,6 +76,7 @@ def test_what_is_struck_out_is_marked(markup: str) -> None:
         "<p hidden>x</p>",
         "<p style='opacity:0'>x</p>",
         "<p style='font-size: 0px;'>x</p>",
+        "<p style='text-indent:-999px'>x</p>",
         "<p style='max-height:0;overflow:hidden'>x</p>",
         "<p style='color:#ffffff;font-size:1px'>x</p>",
         "<style>.a{color:red} p.pre, .y{display:none}</style><p class='b pre'>x</p>",
@@ -106,6 +107,7 @@ def test_what_hides_without_an_end_hides_nothing(markup: str) -> None:
         "<td style='font-size:0'><p style='font-size:14px'>x</p></td>",
         "<p style='opacity:0.8;max-height:0.5em'>x</p>",
         "<p aria-hidden=true title='it is hidden here'>x</p>",
+        "<p style='margin-left:113.4pt;text-indent:-113.4pt'>x</p>",
         "<style>@media print{.a{display:none}}</style><p class=a>x</p>",
     ],
 )
