@@ -39,7 +39,8 @@ STYLES_LIMIT = 16_000
 """Characters at the beginning of a document in which its styles are looked for; the patterns look ahead."""
 _STYLE = re.compile(r"(?is)<style[^>]*>(.*?)</style")
 _AT_BLOCK = re.compile(r"@[^{};]*\{(?:[^{}]*\{[^{}]*\})*[^{}]*\}")
-_HIDING_RULE = re.compile(r"(?:^|[},\s])[a-z]*\.([\w-]+)\s*(?:,[^{}]*)?\{([^{}]*)\}", re.I)
+_HIDING_RULE = re.compile(r"(?:^|(?<=[},;])|\*/|<!--)\s*[a-z]*\.([\w-]+)\s*(?:,[^{}]*)?\{([^{}]*)\}", re.I)
+"""Of a class alone: `[data-ogsc] .light` hides it in one program or place."""
 _OWN_DISPLAY = re.compile(r"(?i)(?<![\w-])display\s*:")
 
 _COLOURS = (

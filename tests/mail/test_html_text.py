@@ -80,6 +80,7 @@ def test_what_is_struck_out_is_marked(markup: str) -> None:
         "<p style='max-height:0;overflow:hidden'>x</p>",
         "<p style='color:#ffffff;font-size:1px'>x</p>",
         "<style>.a{color:red} p.pre, .y{display:none}</style><p class='b pre'>x</p>",
+        "<style><!-- /* of the list */ .pre{display:none} --></style><p class=pre>x</p>",
     ],
 )
 def test_what_nobody_sees_is_not_read(markup: str) -> None:
@@ -108,6 +109,8 @@ def test_what_hides_without_an_end_hides_nothing(markup: str) -> None:
         "<p style='opacity:0.8;max-height:0.5em'>x</p>",
         "<p aria-hidden=true title='it is hidden here'>x</p>",
         "<p style='margin-left:113.4pt;text-indent:-113.4pt'>x</p>",
+        "<style>[data-ogsc] .light, u + .body .light { display:none }</style><p class=light>x</p>",
+        "<style>.phone .wide{display:none}</style><p class=wide>x</p>",
         "<style>@media print{.a{display:none}}</style><p class=a>x</p>",
     ],
 )
