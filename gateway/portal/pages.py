@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import timedelta
+from typing import NamedTuple
 from urllib.parse import quote, urlencode
 
 from starlette.responses import Response
@@ -115,25 +116,25 @@ async def ticket(request: PageRequest) -> Response:
     query = request.http.query_params
     everything = query.get("all") == "1"
 
-    def read(tx: Tx) -> tuple[Ticket, list[Entry]]:
+    def read(tx: Tx) -> TicketAsRead:
         target = tx.reads.current(own(tx, contact, number).number)
         mine = target.requester.key == contact.key
         return conversation(request, tx, target.number if mine else number, 0 if everything else MESSAGES + 1)
 
-    found, entries = await request.portal.database.read(read)
+    found, entries, mine = await request.portal.database.read(read)
     if found.number != number:
         added = "?added=1" if query.get("added") == "1" else ""
         return request.go(f"/tickets/{found.number}{added}")
     more = not everything and len(entries) > MESSAGES
-    return await request.page(
-        view_of_ticket(request, found, entries[1:] if more else entries, more=more, notice=_notice(request))
-    )
+    shown = TicketAsRead(found, entries[1:] if more else entries, mine)
+    return await request.page(view_of_ticket(request, shown, more=more, notice=_notice(request)))
 
 
 async def message(request: PageRequest) -> Response:
     """One message as it was sent."""
     found, entry = await _entry(request)
     portal = request.portal
+    mine = await portal.database.read(lambda tx: _addresses(tx, customer(request)))
     page = (found.number, entry.id)
     shown = portal.originals.kept(page)
     if shown is None and _has_original(entry):
@@ -146,7 +147,7 @@ async def message(request: PageRequest) -> Response:
         # What an agent forwarded for the customer is the agent's mail, with more in it than the customer's text.
         shown = None
     text = entry.body_text
-    if not _is_mine(found, entry):
+    if entry.author.key not in mine:
         text = await portal.database.read(lambda tx: _read_by_others(request, tx, found.number, entry))
         if text != entry.body_text:
             # It quotes more than the conversation shows.
@@ -198,7 +199,16 @@ def customer(request: PageRequest) -> Contact:
     return request.contact
 
 
-def conversation(request: PageRequest, tx: Tx, number: int, limit: int) -> tuple[Ticket, list[Entry]]:
+class TicketAsRead(NamedTuple):
+    """A ticket as the visitor reads it."""
+
+    ticket: Ticket
+    entries: list[Entry]
+    mine: frozenset[str]
+    """Keys of the visitor's addresses: what these wrote is theirs."""
+
+
+def conversation(request: PageRequest, tx: Tx, number: int, limit: int) -> TicketAsRead:
     """The visitor's ticket and what was said on it, oldest first; with a limit the newest of it."""
     contact = customer(request)
     found, target = own(tx, contact, number), tx.reads.current(number)
@@ -214,7 +224,12 @@ def conversation(request: PageRequest, tx: Tx, number: int, limit: int) -> tuple
         shown = read(0)[0][-limit:]
     if sides.is_shared(target):
         found = sides.of_reader(target, found)
-    return found, shown
+    return TicketAsRead(found, shown, _addresses(tx, contact))
+
+
+def _addresses(tx: Tx, contact: Contact) -> frozenset[str]:
+    """Keys of the addresses a person writes from."""
+    return frozenset({contact.key, *(a.key for a in tx.second_addresses.person(contact.address))})
 
 
 def own(tx: Tx, contact: Contact, number: int) -> Ticket:
@@ -253,7 +268,7 @@ async def _entry(request: PageRequest) -> tuple[Ticket, Entry]:
 
 def _read_by_others(request: PageRequest, tx: Tx, number: int, entry: Entry) -> str:
     """The text of a message that is not the visitor's own, as the conversation has it."""
-    _, entries = conversation(request, tx, number, 0)
+    entries = conversation(request, tx, number, 0).entries
     return known_quotes.for_customers([entry], entries, customer(request).key)[0]
 
 
@@ -273,8 +288,7 @@ def _has_original(entry: Entry) -> bool:
 
 def view_of_ticket(
     request: PageRequest,
-    found: Ticket,
-    entries: list[Entry],
+    shown: TicketAsRead,
     *,
     more: bool = False,
     notice: str = "",
@@ -282,6 +296,7 @@ def view_of_ticket(
 ) -> views.TicketPage:
     """`reply` is a form that comes back with its error; without, there is a fresh one where the site allows it."""
     policy = request.portal.desk.policy
+    found, entries, _mine = shown
     closed = found.status is lifecycle.Status.CLOSED
     confirm = ""
     # What goes on in somebody else's request is not theirs to close.
@@ -295,7 +310,7 @@ def view_of_ticket(
     return views.TicketPage(
         ticket=_facts(request, found),
         people=tuple(f"{p.name} ({p.address})" if p.name else p.address for p in people),
-        messages=_messages(request, found, entries),
+        messages=_messages(request, shown),
         mailto=reply_mailto(found, policy),
         closed=closed,
         confirm=confirm,
@@ -322,18 +337,21 @@ def _facts(request: PageRequest, found: Ticket) -> views.TicketFacts:
     )
 
 
-def _messages(request: PageRequest, found: Ticket, entries: list[Entry]) -> tuple[views.ShownMessage, ...]:
+def _messages(request: PageRequest, read: TicketAsRead) -> tuple[views.ShownMessage, ...]:
     """Newest first. A picture that came before (a signature's logo) is folded away."""
+    found, entries, mine = read
     seen: set[str] = set()
     shown = []
     texts_read = known_quotes.for_customers(entries, entries, found.requester.key)
     for entry, text in zip(entries, texts_read, strict=True):
-        shown.append(_message(request, found, entry, text, seen))
+        shown.append(_message(request, found, entry, text, seen, is_mine=entry.author.key in mine))
         seen |= {a.sha256 for a in entry.attachments if a.content_type.startswith("image/")}
     return tuple(reversed(shown))
 
 
-def _message(request: PageRequest, found: Ticket, entry: Entry, text: str, seen: set[str]) -> views.ShownMessage:
+def _message(
+    request: PageRequest, found: Ticket, entry: Entry, text: str, seen: set[str], *, is_mine: bool
+) -> views.ShownMessage:
     agent = entry.role is Role.AGENT
     shortened = len(text) > TEXT_LIMIT
     files: list[views.ListedFile] = []
@@ -349,11 +367,10 @@ def _message(request: PageRequest, found: Ticket, entry: Entry, text: str, seen:
         else:
             files.append(shown)
     has_page = _has_original(entry) or shortened
-    mine = _is_mine(found, entry)
     return views.ShownMessage(
         id=entry.id,
         author=_author(request, found, entry),
-        side="theirs" if agent else "mine" if mine else "other",
+        side="theirs" if agent else "mine" if is_mine else "other",
         when=entry.created_at,
         text=text[:TEXT_LIMIT],
         files=tuple(files),
@@ -363,12 +380,6 @@ def _message(request: PageRequest, found: Ticket, entry: Entry, text: str, seen:
         shortened=shortened,
         unconfirmed=entry.role is Role.STRANGER,
     )
-
-
-def _is_mine(found: Ticket, entry: Entry) -> bool:
-    """Words of an earlier address of theirs are theirs; not those of somebody who takes part beside them."""
-    others = {p.key for p in found.participants}
-    return entry.author.key == found.requester.key or (entry.role is Role.REQUESTER and entry.author.key not in others)
 
 
 def _author(request: PageRequest, found: Ticket, entry: Entry) -> str:

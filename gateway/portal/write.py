@@ -76,13 +76,14 @@ async def reply(request: PageRequest) -> Response:
         raise Refusal(405, Allow="GET, HEAD")
     number = request.number("number")
     most = pages.MESSAGES
-    found, entries = await portal.database.read(lambda tx: pages.conversation(request, tx, number, most + 1))
+    found, entries, mine = await portal.database.read(lambda tx: pages.conversation(request, tx, number, most + 1))
     text, solved = request.fields.get("text", "").strip(), request.fields.get("solved") == "yes"
     empty = words.gettext("Please write something, or tick the box.") if not (text or request.files or solved) else ""
     status, error = _fault(request, text, empty)
     if error:
         form, more = reply_form(request, number, text, error), len(entries) > most
-        return await request.page(pages.view_of_ticket(request, found, entries[-most:], more=more, reply=form), status)
+        shown = pages.TicketAsRead(found, entries[-most:], mine)
+        return await request.page(pages.view_of_ticket(request, shown, more=more, reply=form), status)
     subject = f"Re: {plain_subject(found, portal.desk.policy)} [{request.reference(found)}]"
     letter = _Letter(subject, text, _once(request), solved)
     # What was merged meanwhile takes it along to where it goes on.
@@ -255,7 +256,7 @@ def _between_us(request: PageRequest, tx: Tx, about: Ticket) -> str:
     """Message-ID of what is answered, where that was for the visitor alone, so that the answer is as well: the newest
     message of the page the form was on. Empty where all have read it."""
     contact, given = pages.customer(request), request.fields.get("answers", "")
-    _, entries = pages.conversation(request, tx, about.number, 0 if given else 1)
+    entries = pages.conversation(request, tx, about.number, 0 if given else 1).entries
     read = [e for e in entries if given in ("", str(e.id))]
     if not read or not sides.is_for_one(read[-1].side):
         return ""

@@ -125,7 +125,7 @@ async def page(r: Room, who: str, number: int) -> str:
     """What the page of a ticket shows them: texts and subjects."""
     contact = await r.read(lambda tx: tx.contacts.find(who))
     request: Any = SimpleNamespace(contact=contact, portal=SimpleNamespace(desk=r.desk), now=r.clock.now)
-    found, entries = await r.read(lambda tx: pages.conversation(request, tx, number, 0))
+    found, entries, _ = await r.read(lambda tx: pages.conversation(request, tx, number, 0))
     return "\n".join((found.subject, *(e.new_text for e in entries)))
 
 

@@ -243,6 +243,21 @@ async def test_old_messages_are_offered_though_a_newer_one_is_not_shown(site: Si
     assert "?all=1" in page.hrefs
 
 
+async def test_only_whoever_wrote_a_message_reads_you_beside_it(site: Site) -> None:
+    """Of a former requester it is somebody else's; of a further address of one's own it is one's own."""
+    await site.mail(MAX, "Something else")
+    number = await site.mail(ERIKA, "Contract", "Please end it.")
+    await site.answer(number, f"#requester {MAX}\n\nWe go on with you.")
+    await site.reply(MAX, number, "Do not end it.")
+    browser = await site.customer(MAX)
+    page = await browser.get(f"/tickets/{number}")
+    assert re.findall(r'class="message (\w+)"', page.html) == ["mine", "theirs", "other"]
+    assert page.html.count('class="you"') == 1
+    await site.answer(number, f"#alias {ERIKA}")
+    await site.answer(number, "#send")
+    assert (await browser.get(f"/tickets/{number}")).html.count('class="you"') == 2
+
+
 async def test_originals_deleted_by_retention_are_said_to_be_gone(site: Site) -> None:
     """A file answers 410 with a friendly page; the message shows its stored text."""
     number = await site.mail(ERIKA, "Old", files=(("a.pdf", "application/pdf", PDF),))

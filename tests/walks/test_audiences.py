@@ -631,11 +631,11 @@ class World:
                 continue
             for ticket in self.read(lambda tx, reader=reader: tx.reads.search(Wanted(requester=reader))):
                 request = self.visit(contact)
-                found, entries = self.read(
+                shown = self.read(
                     lambda tx, request=request, number=ticket.number: pages.conversation(request, tx, number, 0)
                 )
                 handed = self.handed.get(party(reader), frozenset())
-                self.check(repr(pages.view_of_ticket(request, found, entries)), reader, f"page {ticket.number}", handed)
+                self.check(repr(pages.view_of_ticket(request, shown)), reader, f"page {ticket.number}", handed)
             folder = self.folder / f"export{n}"
             export(site, reader, folder)  # type: ignore[arg-type]  # what it asks of a site, and no more
             for file in (f for f in folder.rglob("*") if f.is_file()):
