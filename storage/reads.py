@@ -13,6 +13,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Row,
+    Select,
     Text,
     and_,
     bindparam,
@@ -33,7 +34,8 @@ from gateway.core.token import Named
 from gateway.errors import UnknownTicket
 from gateway.mail.message import Address, Attachment, address_key
 from storage.address_tables import SECOND_ADDRESS
-from storage.search import is_in_some, tickets_with
+from storage.search import mails_of_others, mails_on_sides, tickets_with
+from storage.search_shown import Reader
 from storage.statement import Statement
 from storage.tables import CONTACT, ENTRY, LINK, PARTICIPANT, TICKET
 
@@ -120,6 +122,8 @@ class Wanted:
     by_requester: bool = False
     """As the requester knows them: `text` is looked for in what they may read, and what was merged has the state of
     the ticket it goes on in."""
+    given_by: datetime | None = None
+    """With that: answers of agents from after this can still be taken back, and are not there yet."""
     mailbox: str = ""
     assignee: str = ""
     number: int = 0
@@ -264,21 +268,29 @@ class TicketReads:
             few = wanted.requester or wanted.snoozed or wanted.status not in ("", Status.CLOSED.value)
             others = list(self._conditions(replace(wanted, text="")))
             among = select(TICKET.c.number).where(*others) if few else None
-            found = tickets_with(self._connection, wanted.text, among, for_requester=wanted.by_requester)
-            besides = [*self._elsewhere_with(wanted)] if wanted.by_requester else []
+            requester = address_key(wanted.requester) if wanted.by_requester else ""
+            found = tickets_with(self._connection, wanted.text, among, requester=requester)
+            besides = [*self._found_by(Reader(requester, wanted.text, wanted.given_by), among)] if requester else []
             besides += [wanted.number] if wanted.number else []
             here = TICKET.c.number.in_(found)
             yield or_(here, TICKET.c.number.in_(besides)) if besides else here
 
-    def _elsewhere_with(self, wanted: Wanted) -> Iterator[int]:
-        """The newest of theirs that went on in somebody else's: those of which they may read these words there."""
-        key = address_key(wanted.requester)
-        for row in _MERGED_OF.rows(self._connection, {"key": key, "most": MERGED}):
-            target = self.current(row.number)
-            if target.requester.key != key and sides.given(target, key):
-                subject, seen = self.get(row.number).subject, sides.sees(target, key)
-                if is_in_some(self._connection, wanted.text, target.number, seen, subject):
-                    yield row.number
+    def _found_by(self, reader: Reader, among: Select[Any] | None) -> Iterator[int]:
+        """Their tickets with the words in what they are shown of others' mails, or of somebody else's ticket."""
+        for id in mails_of_others(self._connection, reader.wanted, among, reader.key):
+            if (entry := self.entry(id)) and self._finds(reader, entry, ticket := self.get(entry.ticket), ticket):
+                yield ticket.number
+        for row in _MERGED_OF.rows(self._connection, {"key": reader.key, "most": MERGED}):
+            target, own = self.current(row.number), self.get(row.number)
+            if target.requester.key != reader.key and sides.given(target, reader.key):
+                seen = sides.sees(target, reader.key)
+                ids = mails_on_sides(self._connection, reader.wanted, target.number, seen, own.subject)
+                if any((entry := self.entry(id)) and self._finds(reader, entry, target, own) for id in ids):
+                    yield own.number
+
+    def _finds(self, reader: Reader, entry: Entry, ticket: Ticket, known: Ticket) -> bool:
+        read_when_asked_for = (e for number in (ticket.number,) for e in self.entries(number))
+        return reader.finds(entry, ticket, known.subject, read_when_asked_for)
 
     def _has_status(self, wanted: Wanted, some: Sequence[str]) -> ColumnElement[bool]:
         stored = TICKET.c.status.in_(some) if len(some) > 1 else TICKET.c.status == some[0]

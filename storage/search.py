@@ -19,6 +19,7 @@ from sqlalchemy import (
     Engine,
     Select,
     Update,
+    and_,
     bindparam,
     cast,
     column,
@@ -69,14 +70,38 @@ _WATCHED = {ENTRY: frozenset({"kind", "body_text", "attachments", "ticket"}), TI
 # --- finding -------------------------------------------------------------------------------------
 
 
-def tickets_with(
-    connection: Connection, wanted: str, among: Select[Any] | None, *, for_requester: bool = False
-) -> Select[Any]:
+def tickets_with(connection: Connection, wanted: str, among: Select[Any] | None, *, requester: str = "") -> Select[Any]:
     """Numbers of tickets of which one mail, or the subject, has all these words. `among`: the numbers that come into
-    question, where these are few. `for_requester`: of merged tickets only what their requesters may read."""
-    terms = asked(wanted)
+    question, where these are few. `requester`, an address key: of mails only those they wrote themselves, for of what
+    others wrote they are not shown everything (`mails_of_others`)."""
+    hit = SEARCH.alias("hit")
+    hits = select(hit.c.ticket).where(hit.c.id.in_(_newest(connection, asked(wanted), among)))
+    if not requester:
+        return hits
+    hits = hits.outerjoin(ENTRY, ENTRY.c.id == hit.c.entry_id)
+    return hits.where(or_(hit.c.entry_id.is_(None), and_(_may_be_read(), _wrote(requester))))
+
+
+def mails_of_others(connection: Connection, wanted: str, among: Select[Any] | None, requester: str) -> list[int]:
+    """Ids of the newest mails with all these words on tickets of a requester which somebody else wrote."""
+    mails = select(ENTRY.c.id).join(SEARCH, SEARCH.c.entry_id == ENTRY.c.id)
+    mails = mails.where(SEARCH.c.id.in_(_newest(connection, asked(wanted), among)), _may_be_read(), ~_wrote(requester))
+    return list(connection.execute(mails.order_by(ENTRY.c.id.desc()).limit(FEW)).scalars())
+
+
+def _wrote(requester: str) -> ColumnElement[bool]:
+    return and_(func.lower(ENTRY.c.author_address) == requester, ENTRY.c.author_role != Role.AGENT.value)
+
+
+def _may_be_read() -> ColumnElement[bool]:
+    """Of merged tickets only what their requesters may read: that a word stands in a mail says something of it."""
+    return ENTRY.c.side.in_([0, -ENTRY.c.ticket, -ENTRY.c.ticket + sides.alone(0)])
+
+
+def _newest(connection: Connection, terms: Sequence[tuple[Term, ...]], among: Select[Any] | None) -> Select[Any]:
+    """The newest rows with all these words."""
     if not terms:
-        return select(SEARCH.c.ticket).where(false())
+        return select(SEARCH.c.id).where(false())
     mine = None if among is None else SEARCH.c.ticket.in_(among)
     if connection.dialect.name == "sqlite" and mine is not None and _are_few(connection, mine):
         id = SEARCH.c.id
@@ -94,33 +119,30 @@ def tickets_with(
         if mine is not None:
             found = found.where(mine)
     newest = found.order_by(id.desc()).limit(NEWEST).subquery()
-    hit = SEARCH.alias("hit")
-    hits = select(hit.c.ticket).where(hit.c.id.in_(select(newest.c[0])))
-    if not for_requester:
-        return hits
-    # That a word stands in a mail is something said of it, too.
-    theirs = ENTRY.c.side.in_([0, -hit.c.ticket, -hit.c.ticket + sides.alone(0)])
-    return hits.outerjoin(ENTRY, ENTRY.c.id == hit.c.entry_id).where(or_(hit.c.entry_id.is_(None), theirs))
+    return select(newest.c[0])
 
 
-def is_in_some(connection: Connection, wanted: str, ticket: int, seen: Collection[int], subject: str) -> bool:
-    """Whether all these words stand in one of the newest mails of a ticket that are on these sides, together with this
-    subject. For somebody whose request went into another's: rows of `search` have the other's subject with them, so
-    they only say which mails are looked at themselves."""
-    terms = asked(wanted)
-    titled = words_of([subject])
-    sought = [some for some in terms if not _is_one_in(some, titled)]
+def mails_on_sides(connection: Connection, wanted: str, ticket: int, seen: Collection[int], subject: str) -> list[int]:
+    """Ids of the newest mails of a ticket on these sides that may have all these words, together with this subject. For
+    somebody whose request went into another's: rows of `search` have the other's subject with them, so they only say
+    which mails are looked at themselves."""
+    sought = _beside(asked(wanted), subject)
     within = (or_(*(SEARCH.c.words.contains(term.word, autoescape=True) for term in some)) for some in sought)
-    rows = select(ENTRY.c.author_role, ENTRY.c.body_text, ENTRY.c.reply_text, ENTRY.c.attachments)
-    rows = rows.join(SEARCH, SEARCH.c.entry_id == ENTRY.c.id)
+    rows = select(ENTRY.c.id).join(SEARCH, SEARCH.c.entry_id == ENTRY.c.id)
     rows = rows.where(SEARCH.c.ticket == ticket, ENTRY.c.side.in_(seen), *within).order_by(ENTRY.c.id.desc())
-    for row in connection.execute(rows.limit(FEW)).mappings():
-        # Of an agent's mail customers are shown what is new, and not what it quotes.
-        shown = row["reply_text"] if row["author_role"] == Role.AGENT.value and row["reply_text"] else row["body_text"]
-        words = words_of(_texts({**row, "body_text": shown}))
-        if all(_is_one_in(some, words) for some in sought):
-            return bool(terms)
-    return False
+    return list(connection.execute(rows.limit(FEW)).scalars())
+
+
+def has_words(wanted: str, subject: str, texts: Iterable[str]) -> bool:
+    """Whether all these words stand in the subject or the texts."""
+    words = words_of(texts)
+    return bool(asked(wanted)) and all(_is_one_in(some, words) for some in _beside(asked(wanted), subject))
+
+
+def _beside(terms: Sequence[tuple[Term, ...]], subject: str) -> list[tuple[Term, ...]]:
+    """The words that do not stand in the subject."""
+    titled = words_of([subject])
+    return [some for some in terms if not _is_one_in(some, titled)]
 
 
 def _is_one_in(some: Iterable[Term], words: str) -> bool:

@@ -8,7 +8,7 @@ and the agent's name.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
 from urllib.parse import quote, urlencode
 
@@ -61,9 +61,16 @@ async def tickets(request: PageRequest) -> Response:
     policy = request.portal.desk.policy
 
     named = token.number_in(policy.reference_prefix, q)
+    looked_for = Wanted(
+        status=status,
+        text=q,
+        requester=contact.address,
+        by_requester=True,
+        given_by=_given_by(request),
+        number=named,
+    )
 
     def read(tx: Tx) -> tuple[list[Ticket], int, int]:
-        looked_for = Wanted(status=status, text=q, requester=contact.address, by_requester=True, number=named)
         found = tx.reads.search(looked_for, order=SORTS[sort], limit=PER_PAGE, offset=(page - 1) * PER_PAGE)
         on_contact = Wanted(status=lifecycle.Status.WAITING_ON_CONTACT, requester=contact.address, by_requester=True)
         return [tx.reads.as_known(one) for one in found], tx.reads.count(looked_for), tx.reads.count(on_contact)
@@ -274,8 +281,11 @@ def _read_by_others(request: PageRequest, tx: Tx, number: int, entry: Entry) -> 
 
 def _visible(request: PageRequest, entry: Entry) -> bool:
     """An answer that can still be taken back has not been given yet."""
-    hold = timedelta(minutes=request.portal.desk.policy.hold_minutes)
-    return entry.role is not Role.AGENT or entry.created_at + hold <= request.now
+    return entry.role is not Role.AGENT or entry.created_at <= _given_by(request)
+
+
+def _given_by(request: PageRequest) -> datetime:
+    return request.now - timedelta(minutes=request.portal.desk.policy.hold_minutes)
 
 
 def _has_original(entry: Entry) -> bool:

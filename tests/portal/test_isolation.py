@@ -128,6 +128,8 @@ async def test_what_others_quote_is_on_no_page(site: Site, text: str) -> None:
         assert shown.status == 200
         assert SECRET not in shown.html
     assert "Yes, it smokes." in (await browser.get(next(h for h in page.hrefs if "/entries/" in h))).text
+    assert "No ticket matches" in (await browser.get(f"/tickets?q={SECRET.split()[0]}")).text
+    assert f"/tickets/{number}" in (await browser.get("/tickets?q=printer+smokes")).hrefs
 
 
 async def test_a_notice_an_agent_attached_is_no_file_for_the_customer(site: Site) -> None:
@@ -158,9 +160,11 @@ async def test_an_answer_on_hold_is_not_shown_before_it_is_sent(open_site: Opene
     entries = await site.database.read(lambda tx: tx.reads.entries(number, [EntryKind.CORRESPONDENCE]))
     browser = await site.customer(ERIKA)
     assert "fired" not in (await browser.get(f"/tickets/{number}")).text
+    assert "No ticket matches" in (await browser.get("/tickets?q=fired")).text
     assert (await browser.get(f"/tickets/{number}/entries/{entries[-1].id}")).status == 404
     site.clock.forward(minutes=10)
     assert "fired" in (await browser.get(f"/tickets/{number}")).text
+    assert f"/tickets/{number}" in (await browser.get("/tickets?q=fired")).hrefs
 
 
 async def test_an_agent_without_a_name_appears_as_the_mailbox(open_site: Opened) -> None:

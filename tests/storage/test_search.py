@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import delete, insert, select, text, update
 
 from gateway.core.decision import Moved
-from gateway.core.ticket import EntryKind
+from gateway.core.ticket import EntryKind, Role
+from gateway.mail.message import Address
 from storage import move, search
 from storage.audit import audit
 from storage.database import Database
@@ -231,6 +233,24 @@ def test_few_tickets_and_many_are_searched_alike(db: Database, monkeypatch: pyte
     apply(db, opening(subject="It burns", entry=draft(MAIL, attachments=(attachment("Scan.PDF"),))))
     apply(db, opening(requester=LEE, entry=draft(MAIL)))
     assert {asked: numbers(db, text=asked, requester=KIM.address) == [1] for asked in FOUND} == FOUND
+
+
+def test_a_requester_finds_what_they_are_shown(db: Database) -> None:
+    """All that they wrote; of others' mails not what is quoted from elsewhere, nor an answer that is not given yet."""
+    apply(db, opening(entry=draft("Mine.\n> above", reply_text="Mine.")))
+    quoting = draft("Hers.\n> elsewhere", author=LEE, role=Role.PARTICIPANT, reply_text="Hers.")
+    apply(db, on(1, quoting))
+    held = draft("Refused.", author=Address("anna@example.com"), role=Role.AGENT, reply_text="Refused.")
+    apply(db, on(1, held), LATER)
+
+    def found(words: str, given_by: datetime | None = None) -> bool:
+        mine = Wanted(text=words, requester=KIM.address, by_requester=True, given_by=given_by)
+        return db.read_now(lambda tx: [t.number for t in tx.reads.search(mine)] == [1])
+
+    assert all(map(found, ("mine", "above", "hers", "refused", "printer refused")))
+    assert not found("elsewhere")
+    assert not found("refused", LATER - timedelta(seconds=1))
+    assert found("refused", LATER)
 
 
 @pytest.mark.parametrize("most", [4, 100])
