@@ -323,7 +323,7 @@ class Keeper:
     def _rendered(self, made: Card, raws: dict[str, bytes]) -> bytes:
         """The whole mail, with its files."""
         for sha in made.written_in & raws.keys():
-            made = as_written_by(made, parse(raws[sha]))
+            made = as_written_by(made, parse(raws[sha]), self._desk.policy)
         message = self._desk.templates.write(made.outbound)
         files = []
         for sha, raw in raws.items():

@@ -73,12 +73,12 @@ def card(ticket: Ticket, history: tuple[Entry, ...], version: str, policy: Polic
     return Card(outbound, f"{ticket.number}.{version}", _files(history, policy), entry, news(history))
 
 
-def as_written_by(made: Card, message: Message) -> Card:
+def as_written_by(made: Card, message: Message, policy: Policy) -> Card:
     """The card with tables as tables, where the mail it is about has them."""
     if made.entry is None:
         return made
     words = made.outbound.words
-    html = entry_words.marked_up(made.entry, as_written.markup(message, made.entry, {}), words.language)
+    html = entry_words.marked_up(made.entry, as_written.markup(message, made.entry, {}), policy, words.language)
     return replace(made, outbound=replace(made.outbound, words=replace(words, html=html)))
 
 

@@ -267,8 +267,8 @@ def _words(request: NoticeRequest, scene: Scene, policy: Policy, box: Mailbox, l
         entry = None
     if entry is not None and request.notice is Notice.AGENT_NOTICE:
         text, html = (
-            entry_words.for_agents(entry, language, entry_words.ENTRY_LENGTH),
-            entry_words.marked_up(entry, scene.html, language),
+            entry_words.for_agents(entry, policy, language, entry_words.ENTRY_LENGTH),
+            entry_words.marked_up(entry, scene.html, policy, language),
         )
         author, names = entry.author.shown, entry_words.names(entry, language, scene.files, pictures=True)
     elif entry is not None and _answer(request, scene):
@@ -410,7 +410,7 @@ def _conversation(
     """What went before, newest first."""
     shown, to_agent = _earlier(request, scene)[-CONVERSATION_LINES:][::-1], request.audience is Audience.AGENT
     if to_agent:
-        said = [entry_words.for_agents(e, language) for e in shown]
+        said = [entry_words.for_agents(e, policy, language) for e in shown]
     else:
         texts_read = known_quotes.for_customers(shown, scene.conversation, request.recipient.key)
         said = [entry_words.shortened(outgoing_text.without_access(t, policy), language) for t in texts_read]

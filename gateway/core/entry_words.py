@@ -5,6 +5,8 @@ from __future__ import annotations
 from gateway import texts
 from gateway.core import known_quotes
 from gateway.core.notice import AttachedFile
+from gateway.core.outgoing_text import without_access
+from gateway.core.policy import Policy
 from gateway.core.reason import Reason
 from gateway.core.ticket import Entry, EntryKind, Role
 from gateway.mail.sentence import SEPARATOR, code
@@ -36,9 +38,10 @@ def shortened(text: str, language: str, most: int = LINE_LENGTH) -> str:
     return f"{text[:most].rstrip()} […]\n\n[{more}]"
 
 
-def for_agents(entry: Entry, language: str, most: int = LINE_LENGTH) -> str:
+def for_agents(entry: Entry, policy: Policy, language: str, most: int = LINE_LENGTH) -> str:
     """The text of an entry, with a line that says how much of its mail is not shown, and where that is."""
-    text, left_out = shortened(entry.new_text, language, most) or _nothing(entry, language), _left_out(entry, language)
+    text = shortened(without_access(entry.new_text, policy), language, most) or _nothing(entry, language)
+    left_out = _left_out(entry, language)
     return f"{text}\n\n{left_out}" if left_out else text
 
 
@@ -50,11 +53,11 @@ def _nothing(entry: Entry, language: str) -> str:
     return f"[{texts.catalog(language).gettext(_NO_TEXT)}]" if written and not hidden else ""
 
 
-def marked_up(entry: Entry, html: str, language: str) -> str:
+def marked_up(entry: Entry, html: str, policy: Policy, language: str) -> str:
     """The same as markup, where a customer's has tables or pictures; an agent's is made for customers."""
     if not html or entry.role is Role.AGENT or len(entry.new_text) > ENTRY_LENGTH:
         return ""
-    return html + (f"<p>{left_out}</p>" if (left_out := _left_out(entry, language)) else "")
+    return without_access(html, policy) + (f"<p>{left_out}</p>" if (left_out := _left_out(entry, language)) else "")
 
 
 def _left_out(entry: Entry, language: str) -> str:

@@ -97,9 +97,9 @@ def may_lead(url: str, policy: Policy) -> bool:
 
 
 def without_access(text: str, policy: Policy) -> str:
-    """Without the links of ours that let in whoever has them: a customer who passes such a mail on to us shows it to
-    whoever reads the conversation."""
-    links = rf"({re.escape(policy.public_url)}/(?:register|reset|enter)/)[\w.~-]+"
+    """Without the links of ours that let in whoever has them, or act in the name of whom they were sent to: a customer
+    who passes such a mail on to us shows it to whoever reads the conversation, agents too."""
+    links = rf"({re.escape(policy.public_url)}/(?:register|reset|enter|rate|close)/)[\w.~-]+"
     return re.sub(links, r"\1[…]", text)
 
 

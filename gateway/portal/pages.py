@@ -16,6 +16,7 @@ from starlette.responses import Response
 
 from gateway.core import known_quotes, lifecycle, sides, statuses, token
 from gateway.core.buttons import reply_mailto
+from gateway.core.outgoing_text import without_access
 from gateway.core.sentences import text_of
 from gateway.core.ticket import Entry, EntryKind, Role, Ticket
 from gateway.errors import UnknownTicket
@@ -156,8 +157,9 @@ async def message(request: PageRequest) -> Response:
     text = entry.body_text
     if entry.author.key not in mine:
         text = await portal.database.read(lambda tx: _read_by_others(request, tx, found.number, entry))
-        if text != entry.body_text:
-            # It quotes more than the conversation shows.
+        html = shown.html if shown and shown.html else ""
+        if text != entry.body_text or without_access(html, portal.desk.policy) != html:
+            # It has more than the conversation shows.
             shown = None
     return await request.page(
         views.OriginalPage(
@@ -276,7 +278,8 @@ async def _entry(request: PageRequest) -> tuple[Ticket, Entry]:
 def _read_by_others(request: PageRequest, tx: Tx, number: int, entry: Entry) -> str:
     """The text of a message that is not the visitor's own, as the conversation has it."""
     entries = conversation(request, tx, number, 0).entries
-    return known_quotes.for_customers([entry], entries, customer(request).key)[0]
+    text = known_quotes.for_customers([entry], entries, customer(request).key)[0]
+    return without_access(text, request.portal.desk.policy)
 
 
 def _visible(request: PageRequest, entry: Entry) -> bool:
@@ -354,7 +357,9 @@ def _messages(request: PageRequest, read: TicketAsRead) -> tuple[views.ShownMess
     shown = []
     texts_read = known_quotes.for_customers(entries, entries, found.requester.key)
     for entry, text in zip(entries, texts_read, strict=True):
-        shown.append(_message(request, found, entry, text, seen, is_mine=entry.author.key in mine))
+        is_mine = entry.author.key in mine
+        read_text = text if is_mine else without_access(text, request.portal.desk.policy)
+        shown.append(_message(request, found, entry, read_text, seen, is_mine=is_mine))
         seen |= {a.sha256 for a in entry.attachments if a.content_type.startswith("image/")}
     return tuple(reversed(shown))
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from email import message_from_string
+from email import message_from_bytes, message_from_string
+from email import policy as email_policy
 from email.utils import parseaddr
 from pathlib import Path
 
@@ -319,6 +320,23 @@ async def test_a_link_that_lets_in_is_repeated_to_nobody(desk: Room) -> None:
     await desk.answer(2, f"#cc {BOSS}\n\nFor looking at your requests.")
     assert await got(desk, "Begin forwarded message") == {ERIKA, BOSS}
     assert await got(desk, link.rpartition(".")[2]) == set()
+
+
+@pytest.mark.parametrize("action", ["register", "reset", "enter", "rate", "close"])
+async def test_agents_read_that_there_was_a_link_and_not_the_link(desk: Room, action: str) -> None:
+    """It lets in as Erika, or says in her name how content she is: neither is for who answers her."""
+    link = f"http://127.0.0.1:8025/{action}/WyJlcmlrYSJd.rOsIqmOvSlujoiXXUA-UpCZSGZ32"
+    html = f"<p>What is this for?</p><table><tr><td>Here</td><td><a href='{link}'>Your link</a></td></tr></table>"
+    row = await desk.mail(ERIKA, f"What is this for?\n\n{link}/5", subject="Fwd: Access", html=html)
+    await desk.answer(row.ticket or 0, "We will see.")
+    rows = [o.id for o in await desk.outbox() if o.ticket == row.ticket]
+    mails = [
+        message_from_bytes(await desk.read(lambda tx, id=id: tx.outbox.message(id)), policy=email_policy.default)
+        for id in rows
+    ]
+    parts = [str(p.get_content()) for m in mails for p in m.walk() if p.get_content_maintype() == "text"]
+    assert any(f"/{action}/[…]" in part for part in parts)
+    assert not any("rOsIqmOvSlujoiXXUA" in part for part in parts)
 
 
 @pytest.mark.parametrize("greeting", ["Bob, ", "Hallo Bob,\n", "Lieber Bob!\n\n", "@bob: ", "Bob Lead –\n"])

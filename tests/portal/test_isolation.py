@@ -132,6 +132,22 @@ async def test_what_others_quote_is_on_no_page(site: Site, text: str) -> None:
     assert f"/tickets/{number}" in (await browser.get("/tickets?q=printer+smokes")).hrefs
 
 
+@pytest.mark.parametrize("where", ["in the text", "behind a word"])
+async def test_a_link_that_lets_somebody_else_in_is_on_no_page(site: Site, where: str) -> None:
+    """Whoever becomes requester reads what the former one passed on to us, and does not get their account with it."""
+    await site.mail(MAX, "Something else")
+    link = f"{site.policy.public_url}/register/WyJlcmlrYSJd.rOsIqmOvSlujoiXXUA"
+    text = f"What is this?\n\n{link}" if where == "in the text" else "What is this?\n\nYour link"
+    html = f"<p>What is this?</p><p><a href='{link}'>Your link</a></p>"
+    number = await site.mail(ERIKA, "Access", text, html=html)
+    await site.answer(number, f"#requester {MAX}\n\nWe go on with you.")
+    browser = await site.customer(MAX)
+    page = await browser.get(f"/tickets/{number}")
+    for shown in [page, *[await browser.get(h) for h in page.hrefs if "/entries/" in h]]:
+        assert "What is this?" in shown.text
+        assert "rOsIqmOvSlujoiXXUA" not in shown.html
+
+
 async def test_a_notice_an_agent_attached_is_no_file_for_the_customer(site: Site) -> None:
     """Some mail programs reply with the notice as an attachment: it holds comments."""
     number = await site.mail(ERIKA, "Printer")
