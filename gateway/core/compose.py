@@ -124,7 +124,10 @@ def compose(request: NoticeRequest, scene: Scene, policy: Policy) -> Outbound:
     named = ticket.named if ticket else token.NOTHING
     agent = policy.agent_for(request.recipient.address) if request.audience is Audience.AGENT else None
     if request.audience in (Audience.CUSTOMER, Audience.ADVISER):
-        language = tongue.of_customer(scene.languages.get(request.recipient.key, ""), ticket, box, policy)
+        # A list of own requests speaks as the mails about the newest of them.
+        about = ticket or next(iter(scene.listed), None)
+        known = scene.languages.get(request.recipient.key, "")
+        language = tongue.of_customer(known, about, mailbox_of(about, policy), policy)
     else:
         language = tongue.of_agent(agent, box if ticket else None, policy)
     holder = request.recipient.key if agent else ""

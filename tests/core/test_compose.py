@@ -570,6 +570,16 @@ def test_nobody_who_was_erased_is_named() -> None:
     assert shown[0].author == "(no sender)"
 
 
+def test_a_list_of_own_requests_speaks_the_language_of_the_newest() -> None:
+    """Who reads all mails about them in French does not read the list in English; what is known of them comes first."""
+    french = replace(ON, language="fr")
+    listing = request(Notice.TICKET_LIST)
+    assert compose(listing, scene(ticket=None, listed=(french, ON)), POLICY).words.language == "fr"
+    known = scene(ticket=None, listed=(french, ON), languages={listing.recipient.key: "de"})
+    assert compose(listing, known, POLICY).words.language == "de"
+    assert compose(listing, scene(ticket=None), POLICY).words.language == "en"
+
+
 def test_a_long_list_says_how_many_more() -> None:
     """The mail that lists own requests names a hundred and counts the rest."""
     words = compose(request(Notice.TICKET_LIST), scene(listed=(ON,) * 130), POLICY).words
