@@ -17,7 +17,7 @@ from gateway.core.orders import OrderContext
 from gateway.core.policy import Agent, Mailbox
 from gateway.core.reason import Reason
 from gateway.core.roles import is_role
-from gateway.core.thread import Key, leads_to
+from gateway.core.thread import Key, leads_to, shows
 from gateway.core.ticket import EntryKind, Evidence, Role, Ticket
 from gateway.core.verbs import Verb
 from gateway.mail.message import Address, Attachment, address_key
@@ -149,7 +149,8 @@ def _is_text_again(file: AttachedFile) -> bool:
 def _is_saved_notice(filename: str, case: Case) -> bool:
     """A mail of ours hung on as a file of another type: programs name it by its subject, which has a reference."""
     saved = filename.casefold().endswith((".eml", ".msg"))
-    return saved and bool(token.find_references(case.policy.reference_prefix, filename))
+    ours = token.find_references(case.policy.reference_prefix, filename)
+    return saved and (bool(ours) or shows(filename, case.known, case.policy))
 
 
 def shown(case: Case) -> tuple[Attachment, ...]:

@@ -16,7 +16,7 @@ from gateway.core import (
     second_address,
     sharing,
     sides,
-    token,
+    thread,
     window,
 )
 from gateway.core import remarks as about_mail
@@ -165,7 +165,7 @@ def is_closed_too_long(case: Case) -> bool:
 def follow_up(case: Case) -> Decision:
     """Its subject loses the earlier reference, which would be taken for its own."""
     assert case.ticket is not None
-    subject = base_subject(token.cut_references(case.policy.reference_prefix, case.message.subject))
+    subject = base_subject(thread.without_references(case.message.subject, case.known, case.policy))
     return _new(case, Reason.FOLLOW_UP, (("follows", case.ticket.number),), subject or case.ticket.subject)
 
 

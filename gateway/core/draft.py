@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from gateway.core import audience, known_quotes, sides, token
+from gateway.core import audience, known_quotes, sides, thread
 from gateway.core.case import Case
 from gateway.core.decision import EntryDraft
 from gateway.core.notice import NoticeRequest
 from gateway.core.reason import Reason
-from gateway.core.thread import Key, leads_to
-from gateway.core.ticket import EntryKind, Evidence, Role, Ticket
+from gateway.core.ticket import EntryKind, Role, Ticket
 from gateway.mail.message import Address
 from gateway.mail.noise import without_noise
 
@@ -71,9 +70,7 @@ def _shown(case: Case) -> str:
         return message.reply_text
 
     def is_ours(text: str) -> bool:
-        found = token.find_references(case.policy.reference_prefix, text)
-        keys = (Key(Evidence.BODY_REFERENCE, number, code=code) for number, code in found if number)
-        return any(leads_to(key, case.known, case.policy.keys) for key in keys)
+        return thread.shows(text, case.known, case.policy)
 
     return known_quotes.with_unknown(body, message.reply_text, case.facts.history, is_ours)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from gateway.core import absence, audience, draft, parking, token
+from gateway.core import absence, audience, draft, parking, thread
 from gateway.core.case import Case
 from gateway.core.classify import Mail, null_reverse_path
 from gateway.core.decision import Change, Decision, Why
@@ -190,7 +190,7 @@ def is_away(case: Case) -> bool:
     ticket = case.ticket
     if ticket is None or case.order.commands or case.keys.close or case.envelope.archived:
         return False
-    subject = token.cut_references(case.policy.reference_prefix, case.message.subject)
+    subject = thread.without_references(case.message.subject, case.known, case.policy)
     labelled = absence.is_label(subject, ticket.subject)
     return labelled or (absence.is_note(subject) and not absence.is_note(ticket.subject))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gateway import texts
-from gateway.core import agent_mail, invitation, thread, token
+from gateway.core import agent_mail, invitation, thread
 from gateway.core.case import Case, asked_at
 from gateway.core.labels import SUBJECTS
 from gateway.core.reason import Reason
@@ -88,13 +88,13 @@ def new_subject(case: Case, ticket: Ticket) -> tuple[str, ...]:
 
 def with_theirs(case: Case, ticket: Ticket) -> str | None:
     """The ticket's subject with the mark another desk knows it by, where the mail shows a new one."""
-    shown = foreign_references(token.cut_references(case.policy.reference_prefix, case.message.subject))
+    shown = foreign_references(thread.without_references(case.message.subject, case.known, case.policy))
     new = [mark for mark in shown if mark not in ticket.subject]
     return " ".join((ticket.subject, *new[:2])) if new and len(ticket.subject) < MARKED else None
 
 
 def _folded(case: Case, subject: str) -> str:
-    bare = base_subject(token.cut_references(case.policy.reference_prefix, subject))
+    bare = base_subject(thread.without_references(subject, case.known, case.policy))
     return "".join(sign for sign in bare.casefold() if sign.isalnum())
 
 

@@ -42,6 +42,8 @@ class Key:
     """Of the ticket or outbox row; empty in a mark from before there were births, and in a reference."""
     code: str = ""
     """Of a reference: whether it is right is known beside the ticket."""
+    former: bool = False
+    """The reference has another prefix than ours: where its code is wrong it is another desk's, and says nothing."""
     adviser: bool = False
     """The mark was made for an adviser."""
     card: bool = False
@@ -176,8 +178,7 @@ def keys(message: Message, envelope: Envelope, policy: Policy, agent: Agent | No
         (Evidence.SUBJECT_REFERENCE, message.subject),
         (Evidence.BODY_REFERENCE, _end(message.body_text)),
     ):
-        references = token.find_references(policy.reference_prefix, text)[:MAX_IDS]
-        found += [Key(evidence, number, code=code) for number, code in references if number]
+        found += _references(evidence, text, policy)
     # Outlook keeps it where every other mark was lost; who sends an old mail anew does too, and asks for something new.
     if is_reply(message.subject) and (conversation := token.read_thread_index(message.header("thread-index"))):
         found.append(Key(Evidence.KNOWN_MESSAGE_ID, message_id=conversation))
@@ -223,7 +224,7 @@ def choose(keys: ThreadKeys, known: Known, secrets: token.Keys) -> Choice:
             match = Match(ticket, key.evidence, key.holder, key.adviser or key.message_id in known.inner)
         if ticket or (key.holder and key.number):
             break
-    numbered = [k for k in (*keys.found, *keys.leaked) if k.number]
+    numbered = [k for k in (*keys.found, *keys.leaked) if k.number and not k.former]
     lost = tuple(k for k in numbered if leads_to(k, known, secrets) is None)
     # What we signed for another ticket of the same number says that this one is not meant.
     others = {k.number for k in lost if k.evidence in SIGNED}
@@ -297,10 +298,30 @@ def _reported(message: Message, envelope: Envelope, policy: Policy) -> tuple[Key
                 found[of_outbox(mark.named)] = None
     # Some return no header at all, but quote the subject.
     for text in (message.subject, _end(message.body_text)):
-        for number, code in token.find_references(policy.reference_prefix, text)[:MAX_IDS]:
-            if number:
-                found[Key(Evidence.BODY_REFERENCE, number, code=code)] = None
+        found |= dict.fromkeys(_references(Evidence.BODY_REFERENCE, text, policy))
     return tuple(found)
+
+
+def _references(evidence: Evidence, text: str, policy: Policy) -> list[Key]:
+    """References of the present prefix first, then those that may have been given out under an earlier one."""
+    present = token.find_references(policy.reference_prefix, text)[:MAX_IDS]
+    former = token.find_former(policy.reference_prefix, text)[:MAX_IDS]
+    found = [Key(evidence, number, code=code) for number, code in present if number]
+    return found + [Key(evidence, number, code=code, former=True) for number, code in former if number]
+
+
+def shows(text: str, known: Known, policy: Policy) -> bool:
+    """A reference in it leads to a ticket that is here."""
+    return any(leads_to(key, known, policy.keys) for key in _references(Evidence.BODY_REFERENCE, text, policy))
+
+
+def without_references(subject: str, known: Known, policy: Policy) -> str:
+    """A subject without any reference, under an earlier prefix too."""
+
+    def is_ours(number: int, code: str) -> bool:
+        return leads_to(Key(Evidence.SUBJECT_REFERENCE, number, code=code), known, policy.keys) is not None
+
+    return token.cut_references(policy.reference_prefix, subject, is_ours)
 
 
 def _failed(message: Message) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ import base64
 import hashlib
 import hmac
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -105,8 +105,14 @@ def find_references(prefix: str, text: str) -> tuple[tuple[int, str], ...]:
     folded, begins = text.casefold(), prefix.casefold()
     if not any(begins + hyphen in folded for hyphen in (_HYPHENS[:1] if text.isascii() else _HYPHENS)):
         return ()
-    found = re.finditer(_reference_pattern(prefix), text, re.I)
+    found = re.finditer(_reference_pattern(re.escape(prefix)), text, re.I)
     return tuple(dict.fromkeys((int(m[1]), m[2].upper()) for m in found))
+
+
+def find_former(prefix: str, text: str) -> tuple[tuple[int, str], ...]:
+    """The same under every other prefix: ours was another one once, if the code is right; else another desk's."""
+    found = (m for m in _UNDER_ANY.finditer(text) if m[1].casefold() != prefix.casefold())
+    return tuple(dict.fromkeys((int(m[2]), m[3].upper()) for m in found))
 
 
 def find_begun(prefix: str, text: str) -> tuple[int, ...]:
@@ -126,14 +132,23 @@ def number_in(prefix: str, text: str) -> int:
     return int(found[1] or found[2]) if found else 0
 
 
-def cut_references(prefix: str, text: str) -> str:
-    """A subject without any reference, right or wrong, so that it can be given the one it shall have."""
-    mark = _reference_pattern(prefix)
-    return " ".join(re.sub(rf"\[{mark}\]|{mark}", " ", text, flags=re.I).split())
+def cut_references(prefix: str, text: str, is_ours: Callable[[int, str], bool] = lambda number, code: False) -> str:
+    """A subject without any reference, right or wrong, so that it can be given the one it shall have. Under another
+    prefix those go that are ours."""
+
+    def cut(found: re.Match[str]) -> str:
+        begins, number, code = filter(None, found.groups())
+        return " " if begins.casefold() == prefix.casefold() or is_ours(int(number), code) else found[0]
+
+    return " ".join(_TO_CUT.sub(cut, text).split())
 
 
 def _reference_pattern(prefix: str) -> str:
-    return rf"(?<![\w-]){re.escape(prefix)}{_HYPHEN}(\d{{1,12}}){_HYPHEN}([0-9A-Z]{{{REFERENCE_LENGTH}}})(?![\w-])"
+    return rf"(?<![\w-]){prefix}{_HYPHEN}(\d{{1,12}}){_HYPHEN}([0-9A-Z]{{{REFERENCE_LENGTH}}})(?![\w-])"
+
+
+_ANY = _reference_pattern("([A-Z][A-Z0-9]{0,9})")
+_UNDER_ANY, _TO_CUT = re.compile(_ANY, re.I), re.compile(rf"\[{_ANY}\]|{_ANY}", re.I)
 
 
 # --- our Message-IDs: <rd.1042.c.BIRTH.NONCE.MAC@example.com> ---------------------------
