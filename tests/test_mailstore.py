@@ -75,6 +75,25 @@ def test_prose_is_no_separator(tmp_path: Path) -> None:
     assert mail.read() == ONE + prose
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"root:x:0:0:root:/root:/bin/bash\ndaemon:x:1:1::/:/bin/false\n",
+        b"name: replydesk\non: [push]\n\nFrom: here\n",
+        b"Note: what follows\nis no mail\n",
+        b"http://wiki.example/\nmailto:from@x.example\n",
+    ],
+)
+def test_a_word_and_a_colon_make_no_mail(tmp_path: Path, data: bytes) -> None:
+    """A file whose first line looks like a field is a mail only where a field of mails stands in its head."""
+    path = put(tmp_path / "folder" / "users", data)
+    with pytest.raises(NoMails, match="holds no mail"):
+        found(path)
+    skipped = Skipped()
+    assert (list(stored(path.parent, skipped)), skipped.files) == ([], 1)
+    assert found(put(tmp_path / "late.eml", b"X-Spam: no\n" * 200 + TWO))
+
+
 def test_what_was_quoted_is_as_it_was(tmp_path: Path) -> None:
     (mail,) = found(put(tmp_path / "old", LINE + ONE + b">From here\n>>From there\n> From\n"))
     assert mail.read() == ONE + b"From here\n>From there\n> From\n"

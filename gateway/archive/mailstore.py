@@ -23,6 +23,10 @@ HEAD_BYTES = 65_536
 _FROM_LINE = re.compile(rb"(?:\A|(?<=\n\n)|(?<=\n\r\n))From [^\n]*\d\d:\d\d[^\n]*\d{4}[^\n]*\n(?=[!-9;-~]+[ \t]*:)")
 """The separator of an mbox: dated, after a blank line and before a header field, so that prose is none."""
 _FIELD = re.compile(rb"[!-9;-~]+[ \t]*:")
+_OF_A_MAIL = re.compile(
+    rb"(?im)^(?:From|To|Cc|Subject|Date|Sent|Received|Return-Path|Delivered-To|Message-Id|MIME-Version)[ \t]*:"
+)
+"""Beginnings of fields of which every mail has at least one; a list of users or a script has none."""
 _DATE = re.compile(rb"(?im)^Date:[ \t]*([^\r\n]*)")
 _QUOTED_FROM = re.compile(rb"(?m)^>(>*From )")
 _MAILDIR_TIME = re.compile(r"(\d{9,10})\.")
@@ -113,7 +117,7 @@ def _file(path: Path, skipped: Skipped) -> Iterator[Stored]:
         head = file.read(1024)
         if head.startswith(b"From "):
             yield from _mbox(path, file.fileno())
-        elif _FIELD.match(head):
+        elif _FIELD.match(head) and _OF_A_MAIL.search(_fields(head + file.read(HEAD_BYTES))):
             yield _single(path, None)
         else:
             skipped.files += 1
@@ -140,8 +144,13 @@ def _mbox(path: Path, descriptor: int) -> Iterator[Stored]:
             yield Stored(path, start, end, end - start, dated, received_at or age)
 
 
+def _fields(head: bytes) -> bytes:
+    """What stands above the first blank line."""
+    return head.replace(b"\r\n", b"\n").partition(b"\n\n")[0]
+
+
 def _dated(head: bytes) -> datetime | None:
-    found = _DATE.search(head.replace(b"\r\n", b"\n").partition(b"\n\n")[0])
+    found = _DATE.search(_fields(head))
     return _date(found[1].decode("latin-1")) if found else None
 
 
