@@ -170,6 +170,7 @@ def check(file: Path, progress: Progress = unwatched) -> Checked:
 
     try:
         with engine.connect() as connection:
+            _refuse_foreign(file, connection)
             revision = _revision(connection)
             if revision == migrate.HEAD:
                 return Checked(revision, audit(Tx(connection), progress=progress))
@@ -179,6 +180,13 @@ def check(file: Path, progress: Progress = unwatched) -> Checked:
         raise ReplydeskError(f"{file} cannot be read as a database: {error.orig}") from None
     finally:
         engine.dispose()
+
+
+def _refuse_foreign(file: Path, connection: Any) -> None:
+    """Other programs count the versions of their tables as we do: a number alone does not say whose they are."""
+    ours = text("SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name IN ('journal', 'ticket')")
+    if connection.execute(ours).scalar_one() != 2:
+        raise ReplydeskError(f"{file} is no database of Replydesk: it has no tables of mails and tickets")
 
 
 def _revision(connection: Any) -> str:

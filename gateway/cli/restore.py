@@ -96,7 +96,10 @@ def _tell(file: Path, found: Checked) -> None:
     for said in found.damage:
         show.text(f"damaged: {said}")
     if found.report is None:
-        print(f"Its tables are of schema {found.revision or 'unknown'}, this program knows {migrate.HEAD}.")
+        if not found.revision:
+            print("Its table alembic_version is gone or empty, so nobody knows what is there. Take another backup.")
+            return
+        print(f"Its tables are of schema {found.revision}, this program knows {migrate.HEAD}.")
         print("The audit takes the program of that version.")
         return
     for broken in found.report.broken:

@@ -62,6 +62,34 @@ def test_nothing_is_restored_while_a_daemon_runs(shop: Shop, saved: Path, tmp_pa
     assert numbers(tmp_path / "var" / "replydesk.sqlite3") == [1, 2]
 
 
+@pytest.mark.parametrize("version", ["", "0005", backup.migrate.HEAD])
+def test_a_database_of_another_program_is_not_restored(shop: Shop, tmp_path: Path, version: str) -> None:
+    """Also where its tables have a version that could be an earlier one of ours."""
+    other = tmp_path / "other"
+    connection = sqlite3.connect(other)
+    connection.execute("CREATE TABLE users (name)")
+    if version:
+        connection.execute("CREATE TABLE alembic_version (version_num)")
+        connection.execute("INSERT INTO alembic_version VALUES (?)", (version,))
+    connection.commit()
+    connection.close()
+    assert "no database of Replydesk" in shop.refused("restore", "--check", str(other))
+    assert "no database of Replydesk" in shop.refused("restore", str(other))
+    assert numbers(tmp_path / "var" / "replydesk.sqlite3") == [1]
+
+
+def test_a_copy_without_its_version_is_not_restored(shop: Shop, saved: Path) -> None:
+    """The operator reads what is missing, and not that another program would help."""
+    connection = sqlite3.connect(saved)
+    connection.execute("DROP TABLE alembic_version")
+    connection.commit()
+    connection.close()
+    assert shop.run("restore", str(saved)) == 1
+    said = shop.capsys.readouterr().out
+    assert "nobody knows what is there" in said
+    assert "program of that version" not in said
+
+
 def test_what_is_damaged_is_not_restored(shop: Shop, saved: Path, tmp_path: Path) -> None:
     """No database, overwritten pages, a newer version; broken promises only when asked for."""
     file = tmp_path / "var" / "replydesk.sqlite3"
