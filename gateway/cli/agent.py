@@ -54,7 +54,7 @@ def _absence(args: argparse.Namespace) -> int:
     from gateway.cli.site import now, opened
     from gateway.core import away
     from gateway.core.decision import Away
-    from gateway.core.sentences import text_of
+    from gateway.core.verbs import Verb
     from gateway.mail.message import address_key
     from gateway.mail.sentence import code
 
@@ -67,7 +67,7 @@ def _absence(args: argparse.Namespace) -> int:
         said = " ".join(args.words)
         wanted = away.understood(said, agent, site.policy, now())
         if wanted is None:
-            raise WrongUsage(text_of(code("no_such_absence", said), "en"))
+            raise WrongUsage(ticket_acts.in_words(Verb.AWAY, code("no_such_absence", said)))
         site.database.write_now(lambda tx: tx.absences.note(wanted, now()))
         until = f" until {wanted.until.astimezone(site.zone):%Y-%m-%d %H:%M}" if wanted.until else ""
         print(f"{agent.address} is away{until}; {wanted.deputy or 'the team'} is told instead.")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from gateway.cli import show, ticket_acts
+from gateway.cli import WrongUsage, show
 from gateway.cli.site import Site, new_cause, now
-from gateway.core import second_address
+from gateway.core import commands, second_address
 from gateway.core.decision import Decision, Namesake, SamePerson, Why
 from gateway.core.reason import Reason
 from gateway.core.sentences import text_of
@@ -31,7 +31,7 @@ def run(site: Site, args: argparse.Namespace) -> None:
         else:
             of = found.person[0] if found.is_further else None
             if refused := second_address.refusal(site.policy, main, found.address, of):
-                raise ReplydeskError(text_of(refused[0], "en"))
+                raise ReplydeskError(_in_words(refused[0]))
             _refuse_taken(tx, main, found.address)
             same = SamePerson(main, found.address)
         decision = Decision(Reason.AGENT_COMMAND, Why(attach="no: it is about a person, not a ticket"), same=same)
@@ -48,11 +48,19 @@ def run(site: Site, args: argparse.Namespace) -> None:
 
 def _address(site: Site, written: str) -> str:
     """Also of `Kim <kim@shop.example>`: what is kept is written to, and mails are found by it."""
-    return ticket_acts.order(site.policy, Verb.ALIAS, written).argument(Verb.ALIAS)
+    found = commands.read(f"#{Verb.ALIAS} {written}", site.policy.languages)
+    if found.problems:
+        raise WrongUsage(f"{written} is no e-mail address; write one such as customer@example.com")
+    return found.argument(Verb.ALIAS)
+
+
+def _in_words(problem: str) -> str:
+    """What an order by mail would be told, in the words of the shell."""
+    return text_of(problem, "en").replace("#alias", "this").replace("#unalias", "replydesk contact split")
 
 
 def _refuse_taken(tx: Tx, main: Address, other: Address) -> None:
     """Who is written to must not be taken from somebody whose further address that is."""
     person = tx.second_addresses.person(main.address)
     if person and main.key != person[0].key != other.key:
-        raise ReplydeskError(text_of(code("alias_of_another", main.address, person[0].address), "en"))
+        raise ReplydeskError(_in_words(code("alias_of_another", main.address, person[0].address)))

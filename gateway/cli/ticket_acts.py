@@ -102,8 +102,13 @@ def order(policy: Policy, verb: Verb, argument: str) -> Order:
     """An order as an agent's mail would give it. Raises `WrongUsage` where that would be misunderstood."""
     found = commands.read(f"#{verb} {argument}", policy.languages, statuses.words(policy))
     if found.problems:
-        raise WrongUsage(text_of(found.problems[0], "en"))
+        raise WrongUsage(in_words(verb, found.problems[0]))
     return found
+
+
+def in_words(verb: Verb, problem: str) -> str:
+    """Why an order cannot be meant, in the words of the shell: there the verb is typed without its mark."""
+    return text_of(problem, "en").replace(f"#{verb}", str(verb))
 
 
 def _act(site: Site, number: int, decide: Callable[[Ticket, Tx], Decision | None]) -> Done:

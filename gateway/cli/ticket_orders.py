@@ -74,7 +74,7 @@ def _understood(by: orders.OrderContext, verb: Verb, argument: str, site: Site) 
     problems = orders.problems(by, order)
     if problems:
         unread = problems[0].partition(SEPARATOR)[0] == "no_such_time"
-        raise (WrongUsage if unread else ReplydeskError)(text_of(problems[0], "en"))
+        raise (WrongUsage if unread else ReplydeskError)(ticket_acts.in_words(verb, problems[0]))
     if by.agent is None and (verb in _FOR_ONESELF or order.argument(verb).casefold() == "me"):
         raise WrongUsage("say who with --agent ADDRESS")
     return order

@@ -327,6 +327,8 @@ def test_small_orders_at_the_shell(shop: Shop, typed: Type) -> None:
 def test_a_ticket_is_put_aside_at_the_shell(shop: Shop) -> None:
     """Until when and why stands on it; what is no time ahead is refused."""
     assert "no time ahead" in shop.refused("ticket", "snooze", "1", "soon", code=2)
+    assert "#" not in shop.refused("ticket", "snooze", "1", "soon", code=2)
+    assert "#" not in shop.refused("agent", "away", "anna@example.com", "until", "2020-01-01", code=2)
     shop.out("ticket", "snooze", "1", "2d", "call", "them", "--agent", "anna@example.com")
     assert "call them" in shop.out("ticket", "show", "1")
     assert shop.json("ticket", "show", "1")["snoozed_until"]

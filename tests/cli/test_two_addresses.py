@@ -59,3 +59,10 @@ def test_nothing_stays_of_either(shop: Shop) -> None:
     assert shop.database.read_now(lambda tx: holding(tx, "ines")) == set()
     assert shop.database.read_now(lambda tx: holding(tx, "samovar")) == set()
     assert shop.run("audit") == 0
+
+
+def test_what_is_in_the_way_is_said_in_words_of_the_shell(shop: Shop) -> None:
+    """Which of the two addresses is none, and not how an order by mail is written."""
+    assert "b is no e-mail address" in shop.refused("contact", "merge", HOME, "b", code=2)
+    assert "a is no e-mail address" in shop.refused("contact", "merge", "a", WORK, code=2)
+    assert "#" not in shop.refused("contact", "merge", HOME, "anna@example.com")
