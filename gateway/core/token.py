@@ -122,10 +122,12 @@ def find_begun(prefix: str, text: str) -> tuple[int, ...]:
 
 
 def number_in(prefix: str, text: str) -> int:
-    """The ticket somebody looks for by `RD-5-K3MX88`, its beginning, `#5` or `5`, also in brackets; 0: none."""
+    """The ticket somebody looks for by `RD-5-K3MX88`, its beginning, `#5` or `5`, also in brackets; 0: none.
+    Under another prefix, which may have been ours once, it takes the whole."""
     code = f"[0-9A-Z]{{{REFERENCE_LENGTH}}}"
+    former = rf"[A-Z][A-Z0-9]{{0,9}}{_HYPHEN}(?=\d{{1,9}}{_HYPHEN})"
     whole, begun = (
-        rf"#?(\d{{1,9}})(?:{_HYPHEN}{code})?",
+        rf"(?:#|{former})?(\d{{1,9}})(?:{_HYPHEN}{code})?",
         rf"{re.escape(prefix)}{_HYPHEN}(\d{{1,9}})(?:{_HYPHEN}[0-9A-Z]{{0,{REFERENCE_LENGTH}}})?",
     )
     found = re.fullmatch(rf"\[?(?:{begun}|{whole})\]?", text.strip(), re.I)

@@ -342,6 +342,9 @@ def test_a_reference_with_the_hyphens_of_telephones(hyphen: str) -> None:
         ("12-3", 0),
         ("about RD-5", 0),
         ("", 0),
+        ("[OLD-5-K3MX88]", 5),
+        ("OLD-5", 0),
+        ("ISO-9001", 0),
     ],
 )
 def test_a_ticket_is_looked_for_by_as_much_of_its_reference_as_was_copied(text: str, number: int) -> None:
