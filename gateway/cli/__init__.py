@@ -21,9 +21,12 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from types import ModuleType
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from gateway.errors import ReplydeskError, StorageUnavailable
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
 
 DONE, REFUSED, WRONG_USAGE, UNDELIVERABLE, TRY_LATER, INTERRUPTED = 0, 1, 2, 65, 75, 130
 DEBUG = "REPLYDESK_DEBUG"
@@ -94,11 +97,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             os._exit(code)
         return code
     try:
-        code = _dispatch(words)
+        try:
+            code = _dispatch(words)
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else DONE
         # A reader that went away must be noticed here, not by the interpreter at its end.
         sys.stdout.flush()
-    except SystemExit as end:
-        return end.code if isinstance(end.code, int) else DONE
     except BrokenPipeError:
         _forget_stdout()
         return DONE
@@ -127,7 +131,10 @@ def _for_a_mail_server(words: list[str]) -> int:
 
 
 class Parser(argparse.ArgumentParser):
-    """Says which word was meant, and not every one there is."""
+    """Says which word was meant, and not every one there is; and where its help cannot be written."""
+
+    def print_help(self, file: SupportsWrite[str] | None = None) -> None:
+        (file or sys.stdout).write(self.format_help())
 
     def error(self, message: str) -> NoReturn:
         found = re.search(r"invalid choice: '([^']*)' \(choose from (.*)\)", message)

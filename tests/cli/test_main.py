@@ -215,6 +215,15 @@ def test_a_reader_that_stops_reading(shop: Shop) -> None:
     assert (ended.returncode, ended.stderr) == (0, b"")
 
 
+@pytest.mark.parametrize("words", [["--help"], ["ticket", "list", "--help"], ["--version"]])
+def test_help_that_cannot_be_written_is_said_to_be_so(words: list[str]) -> None:
+    """As whatever else a verb prints: a script must not take an empty file for it."""
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "gateway", *words]
+        ended = subprocess.run(command, cwd=PROJECT, stdout=full, stderr=subprocess.PIPE, check=False)
+    assert (ended.returncode, ended.stderr) == (1, b"replydesk: No space left on device. Make room.\n")
+
+
 def test_output_is_utf8_in_any_locale(shop: Shop) -> None:
     """JSON is UTF-8 by its standard (RFC 8259), even where the locale says otherwise."""
     env = {"PATH": os.environ["PATH"], "LC_ALL": "de_DE.ISO-8859-1", "PYTHONIOENCODING": "latin-1"}
