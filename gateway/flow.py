@@ -283,7 +283,7 @@ class Desk:
             message=read.message,
             envelope=read.envelope,
             kind=read.kind,
-            keys=read.keys,
+            keys=thread.without_foreign(read.keys, known, self.policy.keys),
             choice=choice,
             known=known,
             policy=self.policy,

@@ -43,7 +43,7 @@ def case_of(raw: bytes, envelope: Envelope, policy: Policy, now: datetime, authe
         message=message,
         envelope=envelope,
         kind=classify(message, envelope, policy),
-        keys=thread.keys(message, envelope, policy),
+        keys=thread.without_foreign(thread.keys(message, envelope, policy), thread.Known(), policy.keys),
         choice=thread.Choice(),
         known=thread.Known(),
         policy=policy,

@@ -206,6 +206,16 @@ def without_own(keys: ThreadKeys) -> ThreadKeys:
     return replace(keys, found=tuple(key for key in keys.found if not key.own))
 
 
+def without_foreign(keys: ThreadKeys, known: Known, secrets: token.Keys) -> ThreadKeys:
+    """The keys without what has the form of a reference of ours from before, but is another desk's."""
+
+    def is_ours(key: Key) -> bool:
+        return not key.former or leads_to(key, known, secrets) is not None
+
+    found, reported = (tuple(filter(is_ours, marks)) for marks in (keys.found, keys.reported))
+    return replace(keys, found=found, reported=reported)
+
+
 def choose(keys: ThreadKeys, known: Known, secrets: token.Keys) -> Choice:
     """The first key that fits a ticket the store has; what was not signed for one of them is a claim, or lost.
 
