@@ -109,6 +109,8 @@ def _marks(case: Case) -> Iterator[str]:
 def _reported(key: Key) -> str:
     if key.outbox:
         return f"it came back to the address made for outbox entry {key.outbox}"
+    if key.code:
+        return f"it quotes the reference of ticket {key.number}"
     return f"it reports our mail <{key.message_id}>"
 
 

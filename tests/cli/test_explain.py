@@ -236,3 +236,15 @@ def test_every_real_mail_is_one_line(capsys: pytest.CaptureFixture[str]) -> None
     assert [f["file"] for f in found] == files
     assert {f["kind"] for f in found} <= {"correspondence", "automatic", "report", "loop", "unreadable"}
     assert main(["explain", *files]) == 0
+
+
+def test_what_another_desk_marked_is_no_mark_of_ours(shop: Shop, tmp_path: Path) -> None:
+    """A reference under another prefix whose code is wrong is not said to be signed; a report quotes one of ours."""
+    mail = tmp_path / "mail.eml"
+    mail.write_text("From: a@x.example\nTo: support@example.com\nSubject: Re: [SUP-1-ABCDEF] Hi\n\nHi\n")
+    assert "It shows no mark of a ticket." in shop.out("explain", str(mail))
+    mail.write_text(BOUNCE.replace("Sorry.", "About [SUP-1-ABCDEF] and [RD-7-ABCDEF]."))
+    said = shop.out("explain", str(mail))
+    assert "it quotes the reference of ticket 7" in said
+    assert "ticket 1" not in said
+    assert "<>" not in said
