@@ -248,9 +248,8 @@ class Desk:
         choice = thread.choose(read.keys, known, self.policy.keys)
         contact = tx.contacts.find(author) if author else None
         familiar = contact is not None and (now - contact.created_at > KNOWN_AFTER or bool(contact.password_hash))
-        robot = (
-            None if choice.match else self._storms(tx, now).robot(read.message, read.envelope, address_key(author), now)
-        )
+        storms = self._storms(tx, now)
+        robot = None if choice.match else storms.robot(read.message, read.envelope, address_key(author), now)
         if robot:
             known = _with_ticket(tx, known, robot.ticket)
             alike = thread.follow(robot.ticket, known)
@@ -261,6 +260,7 @@ class Desk:
             duplicate_of=seen.journal_id if seen and seen.same_content else 0,
             duplicate_ticket=seen.ticket if seen and seen.same_content else 0,
             delivered_before=before.recipients if before else (),
+            folded_before=before is not None and before.reason == Reason.RULE_FOLDS.value and not before.ticket,
             blocked=tx.blocks.found(blocking.blocks_for(*person, writer)) if author else "",
             person=person,
             same_id_other_content=bool(seen and not seen.same_content),
@@ -268,7 +268,7 @@ class Desk:
             registered=bool(contact and contact.password_hash),
             undeliverable=contact is not None and pauses(contact, now),
             automatic_mail=tx.outbox.automatic_to(author, since) if author and contact else (),
-            spent=self._storms(tx, now).spent(address_key(author), familiar, now),
+            spent=storms.spent(address_key(author), familiar, now),
             repeated=self.storms.repeated(read.message, address_key(author), now),
             robot=robot,
             new_tickets=tx.threads.opened_lately(author, since) if contact else (),

@@ -35,6 +35,8 @@ class Facts:
     duplicate_ticket: int = 0
     delivered_before: tuple[str, ...] = ()
     """Recipients of that mail's envelope."""
+    folded_before: bool = False
+    """A rule of the site folded that mail, and it is on no ticket."""
     same_id_other_content: bool = False
     blocked: str = ""
     """The address or domain the author is blocked by."""

@@ -79,7 +79,7 @@ TABLE: tuple[Row, ...] = (
     ),
     Row(
         "duplicate",
-        lambda c: c.facts.duplicate_of > 0,
+        ruled.is_duplicate,
         machines.duplicate,
         "is the same as one before (Message-ID and content) | no | no | no | no",
     ),

@@ -35,6 +35,15 @@ def folds(case: Case) -> bool:
     return not advisers.writes(case)
 
 
+def is_duplicate(case: Case) -> bool:
+    """The same mail was handled before. What a rule folded for one mailbox was heard by nobody: delivered to another
+    one, of which the rule says nothing, it is a mail of its own."""
+    facts = case.facts
+    if facts.folded_before and case.mailboxes_not_told and not folds(case):
+        return False
+    return facts.duplicate_of > 0
+
+
 def folded(case: Case) -> Decision:
     """Kept on the ticket it belongs to, else in the journal; counted in the digest with all that is folded."""
     by, ticket = f"the rule {case.ruled.folds}", case.ticket

@@ -48,3 +48,26 @@ async def test_what_rules_do_to_a_conversation(database: Database, clock: Clock,
     digests = [data for data in await site.deliver() if "journal list --quiet-only" in parse(data).body_text]
     assert len(digests) == 2, "both agents are told that something was folded"
     assert await site.broken() == {}
+
+
+async def test_what_a_rule_folds_for_one_mailbox_is_heard_in_another(
+    database: Database, clock: Clock, tmp_path: Path
+) -> None:
+    """The same mail, delivered to each by itself, first to the one whose rule folds it: the other team hears of it."""
+    rules = [{"name": "offers", "mailbox": ["billing@example.com"], "sender": ["shop.example"], "fold": True}]
+    tables: dict[str, Any] = {"mailboxes": BOXES, "agents": AGENTS, "rules": rules}
+    site = room(database, clock, tmp_path, **tables)
+    data = (
+        b"From: kim@shop.example\r\nTo: friends@shop.example\r\nSubject: Our order\r\n"
+        b"Message-ID: <1@shop.example>\r\nDate: Mon, 2 Mar 2026 09:00:00 +0000\r\n\r\nWhere is it?\r\n"
+    )
+
+    async def deliver(*boxes: str) -> list[tuple[str, int | None]]:
+        rows = [await site.raw_mail(data, "kim@shop.example", box) for box in boxes]
+        return [(row.reason, row.ticket) for row in rows]
+
+    billing, support = "billing@example.com", "support@example.com"
+    assert await deliver(billing, billing) == [("folded-by-a-rule", None), ("duplicate", None)]
+    assert await deliver(support, support) == [("new-request", 1), ("duplicate", 1)]
+    assert [r.recipient for r in await site.outbox("agent_notice")] == [ANNA]
+    assert await site.broken() == {}
