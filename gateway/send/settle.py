@@ -39,6 +39,8 @@ DATABASE_PAUSES = 0.5, 30.0
 
 
 WARN_AGAIN = timedelta(minutes=10)
+_BEFORE_REMARK = 200
+"""Characters of a reply to which a remark is added: a ticket shows its beginning only."""
 
 
 class Settlement:
@@ -164,14 +166,16 @@ class Settlement:
 
     def _verdict(self, row: OutboxEntry, outcome: Outcome, now: datetime) -> tuple[State, str, datetime | None]:
         """State, reply, and when it is tried again by itself."""
-        if outcome.result in (Result.SENT, Result.FAILED):
-            return State(outcome.result.value), outcome.reply, None
+        perhaps = " (an earlier attempt, which got no answer, may have reached them)" if row.doubts else ""
+        if outcome.result is Result.SENT:
+            return State.SENT, outcome.reply, None
+        if outcome.result is Result.FAILED:
+            return State.FAILED, outcome.reply[:_BEFORE_REMARK] + perhaps if perhaps else outcome.reply, None
         first = row.first_attempt_at or now
         again_at = next_attempt(row.attempts + 1, first, now, row.message_id, self._give_up_after)
         if outcome.result is Result.UNCERTAIN:
             return State.UNCERTAIN, outcome.reply, None if row.doubts else again_at or now
         if again_at is None:
-            perhaps = " (an earlier attempt, which got no answer, may have reached them)" if row.doubts else ""
             hours = self._give_up_after / timedelta(hours=1)
             return State.FAILED, f"given up after {hours:g} hours{perhaps}: {outcome.reply}", None
         return State.DEFERRED, outcome.reply, again_at

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import pytest
 
+from gateway.core.machines import names_dead_address
 from gateway.core.notice import Audience
 from gateway.core.policy import Policy
 from gateway.core.retry import About, Outcome, Result
@@ -335,6 +336,20 @@ async def test_an_uncertain_mail_is_repeated_once(house: House, sink: Sink) -> N
         await house.state(id, "sent")
     assert {m.message_id for m in sink.unanswered} == {"mail.1@example.com"}
     assert sink.ids().count("mail.1@example.com") == 1
+
+
+async def test_refused_after_an_attempt_without_an_answer(house: House, sink: Sink) -> None:
+    """Whoever reads of it is told that the mail may be there: else they write the same once more."""
+    sink.script("end", DROP, to=KIM)
+    id = await house.put()
+    async with house.running():
+        await house.state(id, "uncertain")
+        sink.script("rcpt", "550 5.1.1 no such user", to=KIM)
+        await house.later(minutes=2)
+        row = await house.state(id, "failed")
+    perhaps = "550 5.1.1 no such user (an earlier attempt, which got no answer, may have reached them)"
+    assert row.last_reply == perhaps
+    assert names_dead_address(row.last_reply)
 
 
 async def test_the_operators_retry_is_one_attempt(house: House, sink: Sink) -> None:
