@@ -25,6 +25,7 @@ from gateway.core import (
     second_address,
     sides,
     stale,
+    thread,
 )
 from gateway.core.agent_mail import AgentCase
 from gateway.core.case import Case
@@ -270,23 +271,28 @@ def _order_another(on: AgentCase) -> tuple[str, ...]:
     """That an order is about the requester, and the agent answered somebody else who may be meant."""
     order, parent, requester = on.case.order, on.case.facts.parent, on.ticket.requester
     verb = next((v for v in (Verb.REQUESTER, Verb.FROM, Verb.ALIAS) if order.has(v)), None)
-    whose = _kept_apart(on) if verb else None
-    if order.has(Verb.BLOCK) and not order.argument(Verb.BLOCK) and parent and _answers_notice(on):
-        # Nobody hears of the requester any more, so a colleague of theirs or a stranger is enough to ask.
-        others = on.ticket.knows(parent.author.address) or parent.role is Role.STRANGER
-        verb, whose = Verb.BLOCK, parent.author if others and parent.author.key != requester.key else None
+    whose = _kept_apart(on)
+    if order.has(Verb.BLOCK) and not order.argument(Verb.BLOCK):
+        verb = Verb.BLOCK
+        if parent and _answers_notice(on):
+            # Nobody hears of the requester any more, so a colleague of theirs or a stranger is enough to ask.
+            others = on.ticket.knows(parent.author.address) or parent.role is Role.STRANGER
+            whose = parent.author if others and parent.author.key != requester.key else None
     if verb is None or whose is None:
         return ()
     return (code("order_another", whose.address, f"#{verb.value}", requester.address),)
 
 
 def _kept_apart(on: AgentCase) -> Address | None:
-    """Whose mail the agent answered, where the ticket keeps that customer apart from the requester."""
+    """Whose mail the agent answered, where the ticket keeps that customer apart from the requester. Without a notice,
+    as in answer to a receipt of before the merge, its mark says whose ticket the agent had before them."""
     parent, ticket = on.case.facts.parent, on.ticket
-    if parent is None or not _answers_notice(on) or not sides.is_shared(ticket):
+    case = on.case
+    marked = thread.asked_by(case.keys, case.known, case.policy.keys)
+    whose = parent.author if parent and _answers_notice(on) else marked
+    if whose is None or not sides.is_shared(ticket) or not ticket.knows(whose.address):
         return None
-    whose = parent.author
-    if not ticket.knows(whose.address) or sides.face(ticket, whose.key) == sides.face(ticket, ticket.requester.key):
+    if sides.face(ticket, whose.key) == sides.face(ticket, ticket.requester.key):
         return None
     return whose
 

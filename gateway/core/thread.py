@@ -16,7 +16,7 @@ from gateway.core import token
 from gateway.core.policy import Agent, Policy
 from gateway.core.ticket import SIGNED, Evidence, Ticket
 from gateway.core.token import Named
-from gateway.mail.message import Action, Envelope, Message, address_key
+from gateway.mail.message import Action, Address, Envelope, Message, address_key
 from gateway.mail.subject import foreign_references, is_reply
 
 MAX_IDS = 60
@@ -249,6 +249,12 @@ def leads_to(key: Key, known: Known, secrets: token.Keys) -> Ticket | None:
         return follow(known.messages.get(key.message_id, 0), known)
     ticket = known.tickets.get(key.number)
     return follow(key.number, known) if ticket and key.is_of(ticket, secrets) else None
+
+
+def asked_by(keys: ThreadKeys, known: Known, secrets: token.Keys) -> Address | None:
+    """The requester of the ticket the best mark was made for, wherever that was merged to."""
+    number = next((k.number for k in keys.found if k.number and leads_to(k, known, secrets)), 0)
+    return known.tickets[number].requester if number else None
 
 
 def lost_names(lost: tuple[Key, ...], prefix: str) -> str:

@@ -262,3 +262,20 @@ async def test_to_bring_somebody_needs_no_text(desk: Room) -> None:
 
 def words(text: str) -> str:
     return " ".join(text.split())
+
+
+@pytest.mark.parametrize("by_id", [True, False], ids=["receipt", "mark alone"])
+@pytest.mark.parametrize("order", ["#only\n\nFOR-KARL-ALONE", "#block", "#requester sue@customer.example\n\nDear Sue"])
+async def test_what_means_another_customer_by_a_mark_of_before_the_merge(desk: Room, order: str, by_id: bool) -> None:
+    """A receipt about his ticket, or a notice answered by a program that names no id: it waits, and says whom it
+    concerns. In answer to what is about hers it is done."""
+    receipt = next(r for r in await desk.outbox("agent_receipt", ANNA) if r.ticket == 2)
+    before = len(await desk.outbox())
+    row = await desk.answer(2, order, In_Reply_To=f"<{receipt.message_id}>" if by_id else "")
+    assert (row.reason, row.ticket) == ("agent-mail-held-back", 1)
+    assert [(r.notice, r.recipient) for r in (await desk.outbox())[before:]] == [("agent_receipt", ANNA)]
+    told = " ".join((await newest(desk, "agent_receipt", ANNA)).split())
+    assert f"You answered {KARL}, " in told
+    assert ERIKA in told
+    assert (await desk.answer(1, order)).reason != "agent-mail-held-back"
+    assert await desk.broken() == {}
