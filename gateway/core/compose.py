@@ -207,7 +207,9 @@ def _answer(request: NoticeRequest, scene: Scene) -> bool:
 def _from(request: NoticeRequest, scene: Scene, box: Mailbox, by_agent: bool) -> Address:
     if by_agent and scene.entry and scene.entry.author.name:
         return Address(box.address, f"{scene.entry.author.name} ({box.name})" if box.name else scene.entry.author.name)
-    if _carries_text(request, scene) and scene.entry and scene.entry.author.shown:
+    # Of an agent without a name nobody but agents reads the address.
+    unnamed = request.audience is not Audience.AGENT and scene.entry and scene.entry.role is Role.AGENT
+    if _carries_text(request, scene) and scene.entry and scene.entry.author.shown and not unnamed:
         return Address(box.address, f"{scene.entry.author.shown} – {box.name}" if box.name else "")
     return Address(box.address, box.name)
 

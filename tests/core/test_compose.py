@@ -284,6 +284,16 @@ def test_an_agents_notice_is_from_the_customer_by_name() -> None:
     assert nameless.from_.name == "kim@customer.example – Example Support"
 
 
+@pytest.mark.parametrize("notice", [Notice.REPLY, Notice.CLOSE_CONFIRMATION])
+@pytest.mark.parametrize("text", ["It is the ribbon.", ""])
+def test_the_address_of_an_agent_without_a_name_is_no_sender(notice: Notice, text: str) -> None:
+    """`agents.name` may be empty: then the customer reads the mailbox's name, in the field as in the text."""
+    where = answered(text=text)
+    assert where.entry is not None
+    unnamed = replace(where, entry=replace(where.entry, author=Address(ANNA.address)))
+    assert compose(request(notice), unnamed, POLICY).from_ == Address(SUPPORT.address, "Example Support")
+
+
 # --- the subject ----------------------------------------------------------------------------------
 
 
