@@ -113,8 +113,10 @@ class Claims:
         A mail that was not begun waits like a deferred one, the others are `uncertain`. The first time
         it is tried again at once; what died twice may be what kills, and lets the others go first.
         """
-        # Times that are further away than any of ours were written down by a clock that was wrong.
-        early = update(OUTBOX).where(_WAITING, OUTBOX.c.not_before > now + FURTHEST)
+        # A clock that was wrong wrote down times that are further away than any of ours, and those yet to come at which
+        # a mail was to leave at once.
+        wrong = or_(OUTBOX.c.not_before > now + FURTHEST, OUTBOX.c.not_before <= OUTBOX.c.created_at)
+        early = update(OUTBOX).where(_WAITING, OUTBOX.c.not_before > now, wrong)
         self._connection.execute(early.values(not_before=now))
         until = OUTBOX.c.claimed_until
         gone = or_(until < now, until > now + FURTHEST, OUTBOX.c.claimed_by.in_(list(dead)))

@@ -113,6 +113,21 @@ def test_a_mail_that_waits_does_not_block_the_others(box: Box) -> None:
     assert box.claim() == [second]
 
 
+def test_a_clock_that_was_hours_ahead(box: Box) -> None:
+    """Put right, what was to leave at once does; what is held, and what is tried again, keep their time."""
+    tried = box.add(KIM)
+    box.clock.forward(hours=3)
+    at_once, held = box.add(LEE), box.add("sue@customer.example", not_before=box.clock.now + timedelta(minutes=30))
+    assert box.claim(limit=1) == [tried]
+    box.settle(tried, State.DEFERRED, box.clock.now + timedelta(minutes=1))
+    box.clock.now -= timedelta(hours=3)
+    assert box.claim() == []
+    box.expire()
+    assert box.claim() == [at_once]
+    box.clock.forward(hours=4)
+    assert box.claim() == [tried, held]
+
+
 def test_not_more_than_asked_for_and_oldest_first(box: Box) -> None:
     """A claim is for those who can begin."""
     ids = [box.add(f"{n}@x.example") for n in range(5)]
