@@ -111,6 +111,8 @@ def find_references(prefix: str, text: str) -> tuple[tuple[int, str], ...]:
 
 def find_former(prefix: str, text: str) -> tuple[tuple[int, str], ...]:
     """The same under every other prefix: ours was another one once, if the code is right; else another desk's."""
+    if not _CODED.search(text):
+        return ()
     found = (m for m in _UNDER_ANY.finditer(text) if m[1].casefold() != prefix.casefold())
     return tuple(dict.fromkeys((int(m[2]), m[3].upper()) for m in found))
 
@@ -149,6 +151,8 @@ def _reference_pattern(prefix: str) -> str:
     return rf"(?<![\w-]){prefix}{_HYPHEN}(\d{{1,12}}){_HYPHEN}([0-9A-Z]{{{REFERENCE_LENGTH}}})(?![\w-])"
 
 
+_CODED = re.compile(rf"{_HYPHEN}\d{{1,12}}{_HYPHEN}[0-9A-Z]{{{REFERENCE_LENGTH}}}(?![\w-])", re.I)
+"""A cheap first look: it begins with a sign that is rare."""
 _ANY = _reference_pattern("([A-Z][A-Z0-9]{0,9})")
 _UNDER_ANY, _TO_CUT = re.compile(_ANY, re.I), re.compile(rf"\[{_ANY}\]|{_ANY}", re.I)
 
