@@ -17,6 +17,7 @@ from gateway.core import (
     archive,
     blocking,
     commands,
+    concern,
     forward,
     inside_notice,
     lookup,
@@ -86,6 +87,9 @@ class Read:
     looked: Found | None = None
     """What its author looks up, where that was done before."""
 
+    def names(self, policy: Policy) -> list[str]:
+        return concern.names(self.message, self.keys, self.order, policy)
+
 
 class Desk:
     """What happens to mails, and the parts that everything else which changes a ticket uses as well."""
@@ -115,7 +119,7 @@ class Desk:
 
     def handle(self, tx: Tx, journal_id: int, read: Read, now: datetime) -> Decision | None:
         """Everything that follows from one mail, in the transaction of `tx`. None: somebody else has it."""
-        tx.threads.serialise(names_of(read, self.policy))
+        tx.threads.serialise(read.names(self.policy))
         row = tx.journal.take(journal_id)
         if row is None:
             return None
@@ -123,10 +127,7 @@ class Desk:
         order, *further = commands.apart(read.order)
         read = replace(read, order=order)
         moment = archive.moment(read.message, row.received_at, now) if archived else now
-        case = self.case(tx, read, moment)
-        if case.ticket and case.ticket.number not in read.keys.numbers and tx.tickets.lock(case.ticket.number):
-            # Another daemon may have decided about this ticket until this moment.
-            case = self.case(tx, read, moment)
+        case = self._alone(tx, read, moment)
         if draft := self._let_go(tx, case):
             return self._send_draft(tx, journal_id, read, draft, now)
         decision = decide(case)
@@ -141,7 +142,7 @@ class Desk:
         self.keep_inside(tx, decision, (read.forwarded_raw, *(i.raw for i in case.facts.forwards.values())), now)
         applied = self.effects.apply(tx, decision, _cause(journal_id, now), now, journal_id=journal_id)
         for n, order in enumerate(further, 1):
-            also = decide(self.case(tx, replace(read, order=order), now))
+            also = decide(self._alone(tx, replace(read, order=order), now))
             self.effects.apply(tx, also, f"{_cause(journal_id, now)}:{n}", now, journal_id=journal_id)
         number = applied.ticket.number if applied else decision.ticket or None
         entry = applied.entry.id if applied and applied.entry else None
@@ -192,7 +193,8 @@ class Desk:
         """Decide about a draft again, without the doubt. What it leads to is its own, not the mail's that let it go."""
         draft = read.resumed
         assert draft is not None  # for mypy: `_let_go` made it so
-        decision = decide(self.case(tx, read, now))
+        tx.threads.serialise(read.names(self.policy))
+        decision = decide(self._alone(tx, read, now))
         if decision.hold:
             tx.journal.hold(journal_id, decision.reason.value, decision.hold, now)
             self.operator.held(tx, journal_id, decision.hold, now)
@@ -227,6 +229,12 @@ class Desk:
             now=now,
         )
         return decision
+
+    def _alone(self, tx: Tx, read: Read, now: datetime) -> Case:
+        """The case once nobody else decides about the same tickets and people: another daemon may have, until then."""
+        while tx.threads.hold(*concern.found(case := self.case(tx, read, now))):
+            pass
+        return case
 
     def case(self, tx: Tx, read: Read, now: datetime) -> Case:
         """The mail beside everything the store knows that matters for it."""
@@ -317,7 +325,7 @@ class Desk:
             twins = (t for t in own if hinted and same_mail.may_be_twin(case.message, t, case.now))
             alike = (t.number for t in twins if tx.reads.entries(t.number)[0].body_text == case.message.body_text)
             return replace(facts, own_tickets=tuple(own), twin=next(alike, 0))
-        number = next((int(c.argument) for c in case.order.commands if c.verb in NUMBERED and c.argument), 0)
+        number = next((int(c.argument) for c in case.order.commands if c.verb in concern.NUMBERED and c.argument), 0)
         named = tx.threads.known(thread.ThreadKeys(claims=(number,))).tickets.get(number) if number else None
         of_domain = tx.contacts.of_domain(d) if (d := blocking.named_domain(case.order.commands)) else 0
         facts = replace(facts, of_domain=of_domain, named=tx.reads.current(named.number) if named else None)
@@ -429,7 +437,6 @@ HINTED = 6
 """Other open tickets of the author a notice names."""
 QUOTABLE = 200
 """Entries of a ticket a quotation is compared with."""
-NUMBERED = (Verb.MERGE, Verb.MOVE, Verb.REOPEN, Verb.SHOW)
 
 
 def _cause(journal_id: int, now: datetime) -> str:
@@ -441,10 +448,3 @@ def _with_ticket(tx: Tx, known: thread.Known, number: int) -> thread.Known:
     """Beside what a mail names, this ticket, and where it was merged into."""
     more = tx.threads.known(thread.ThreadKeys(claims=(number,))).tickets
     return replace(known, tickets={**more, **known.tickets})
-
-
-def names_of(read: Read, policy: Policy) -> list[str]:
-    """What two mails must share to be decided one after the other."""
-    ids = list(dict.fromkeys((read.message.message_id, *read.keys.message_ids)))
-    author = author_of(read.message, policy).key
-    return [*(f"id:{i}" for i in ids), *(f"ticket:{n}" for n in read.keys.numbers), f"author:{author}"]

@@ -21,7 +21,7 @@ from gateway.core.backoff import delay
 from gateway.core.policy import Policy
 from gateway.core.verbs import Verb
 from gateway.errors import OversizeMail, StorageUnavailable
-from gateway.flow import Desk, Read, names_of
+from gateway.flow import Desk, Read
 from gateway.mail.message import Envelope
 from gateway.memory import LARGE, Memory, Pieces
 from storage import raw as raw_mail
@@ -277,7 +277,7 @@ class Worker:
                 await reading
                 raise AssertionError("unreachable")
             done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            related = self._join_line(names_of(read, self._desk.policy), done)
+            related = self._join_line(read.names(self._desk.policy), done)
             mine.set_result(None)
             try:
                 if related:

@@ -21,9 +21,11 @@ from storage.statement import Statement
 from storage.tables import ENTRY, MESSAGE_ID, OUTBOX, TICKET
 
 REOPENED = "reopened"
-OF_TICKET = "ticket:"
-"""Begins the name of a ticket among those by which whoever decides about the same things is told to wait."""
-LOCK = Statement(select(TICKET.c.number).where(TICKET.c.number == bindparam("number")).with_for_update())
+OF_TICKET, OF_PERSON = "ticket:", "author:"
+"""Begin the names of tickets and people among those by which whoever decides about the same things is told to wait."""
+LOCK = Statement(
+    select(TICKET.c.number, TICKET.c.merged_into).where(TICKET.c.number == bindparam("number")).with_for_update()
+)
 _ANSWERS = (Notice.REPLY.value, Notice.CLOSE_CONFIRMATION.value)
 _KNOWN = Statement(
     select(
@@ -102,6 +104,9 @@ class Threads:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._reads = TicketReads(connection)
+        self._names: set[str] = set()
+        self._rows: set[int] = set()
+        """Names and tickets that are ours alone until the transaction ends."""
 
     def serialise(self, names: Iterable[str]) -> None:
         """Let no other transaction decide about the same things until this one ends.
@@ -111,13 +116,30 @@ class Threads:
         """
         if self._connection.dialect.name != "postgresql":
             return
-        lock, wanted = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), sorted(set(names))
-        for name in wanted:
+        lock, wanted = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), set(names) - self._names
+        for name in sorted(wanted):
             self._connection.execute(lock, {"name": name})
+        self._names |= wanted
         # A mail that names no ticket, but one of its mails, holds the row alone.
-        tickets = (int(name.removeprefix(OF_TICKET)) for name in wanted if name.startswith(OF_TICKET))
-        for number in sorted(n for n in tickets if n <= MAX_NUMBER):
-            LOCK.rows(self._connection, {"number": number})
+        self._lock({int(name.removeprefix(OF_TICKET)) for name in wanted if name.startswith(OF_TICKET)})
+
+    def hold(self, tickets: Collection[int], people: Collection[str]) -> bool:
+        """Also of these tickets and people nobody else decides until the transaction ends. True: somebody may have, a
+        moment ago, so they must be looked at again."""
+        names = {OF_PERSON + key for key in people}
+        if self._connection.dialect.name != "postgresql" or (names <= self._names and self._rows.issuperset(tickets)):
+            return False
+        self.serialise(names)
+        self._lock(tickets)
+        return True
+
+    def _lock(self, numbers: Collection[int]) -> None:
+        """The rows of tickets, and of those they were merged into."""
+        wanted = {n for n in numbers if n <= MAX_NUMBER} - self._rows
+        while wanted:
+            rows = [row for n in sorted(wanted) for row in LOCK.rows(self._connection, {"number": n})]
+            self._rows |= wanted
+            wanted = {row.merged_into for row in rows if row.merged_into} - self._rows
 
     def known(self, keys: ThreadKeys) -> Known:
         """Everything the store has about the keys of one mail."""

@@ -217,12 +217,6 @@ class Tickets:
         search.add_subject(self._connection, number, new.subject)
         return number
 
-    def lock(self, number: int) -> bool:
-        """Nobody else decides about this ticket until the transaction ends. True: somebody may have, a moment ago, and
-        it may be gone."""
-        LOCK.rows(self._connection, {"number": number})
-        return self._connection.dialect.name == "postgresql"
-
     def _lock(self, number: int) -> None:
         if not LOCK.rows(self._connection, {"number": number}):
             raise UnknownTicket(f"there is no ticket {number}")

@@ -16,7 +16,7 @@ from gateway.archive.mailstore import Stored
 from gateway.core.archive import plausible
 from gateway.core.policy import Mailbox
 from gateway.errors import StorageUnavailable
-from gateway.flow import Desk, Read, names_of
+from gateway.flow import Desk, Read
 from gateway.mail.delivered import envelope_of
 from gateway.mail.message import Envelope
 from storage import raw as raw_mail
@@ -92,7 +92,7 @@ class Importer:
         return replace(found, recipients=ours or (self.mailbox.address,))
 
     def _decide(self, tx: Tx, read: Read, packed: raw_mail.Packed, mail: Stored) -> Ended:
-        tx.threads.serialise(names_of(read, self.desk.policy))
+        tx.threads.serialise(read.names(self.desk.policy))
         seen = tx.threads.seen(read.message.message_id, read.content)
         if seen and seen.same_content:
             return Ended(Ending.PRESENT)

@@ -251,7 +251,6 @@ class Keeper:
 
         def work(tx: Tx) -> bool | None:
             tx.threads.serialise([f"ticket:{moved.number}"])
-            tx.tickets.lock(moved.number)
             facts = tx.board.facts_of(moved.number)
             if facts is None or board.wanted_card(facts, policy).version != moved.version:
                 return None

@@ -11,11 +11,13 @@ import pytest
 
 from gateway.clock.tickets import tick
 from gateway.core import token
+from gateway.core.decision import Doubt
 from gateway.core.lifecycle import Status
+from gateway.portal import acts
 from storage.database import Database
 from storage.tx import Tx
 from tests.conftest import Clock, named
-from tests.room import ANNA, ERIKA, Room, room
+from tests.room import ANNA, ERIKA, KARL, LEAD, Room, room
 
 BOX = "support@example.com"
 
@@ -92,3 +94,101 @@ async def test_a_number_no_ticket_can_have(desk: Room) -> None:
     """It stops nobody: people write longer ones than PostgreSQL counts."""
     mail = await desk.mail(ERIKA, subject="Help with order, request 99999999999")
     assert (mail.state, mail.ticket) == ("settled", 1)
+
+
+async def marked(desk: Room, agent: str, number: int) -> str:
+    """The address at which an agent's mail about a ticket is proven."""
+    mark = token.address_token(desk.desk.policy.keys, "a", named(desk.database, number), agent)
+    return f"support+{mark}@example.com"
+
+
+async def requester(desk: Room, number: int) -> str:
+    return str((await desk.read(lambda tx: tx.reads.get(number))).requester.address)
+
+
+async def test_an_address_that_writes_for_the_first_time_as_it_becomes_anothers(desk: Room) -> None:
+    """The agent is asked, as for every address that has a request of its own."""
+    await desk.mail(KARL, "It burns.")
+    asks = await written(desk, ERIKA, "Something else.", BOX, Subject="A lamp")
+    at_once(desk, asks, await written(desk, ANNA, f"#alias {ERIKA}", await marked(desk, ANNA, 1)))
+    assert (await desk.outbox("agent_receipt", ANNA))[-1].ticket == 1
+    assert await desk.read(lambda tx: tx.second_addresses.of(KARL)) == []
+    assert [d.doubt for d in await desk.read(lambda tx: tx.drafts.waiting(desk.clock.now))] == [Doubt.SAME_PERSON]
+
+
+@pytest.mark.parametrize("address", [ERIKA, "erika@phone.example"])
+async def test_a_new_request_while_its_address_becomes_anothers(desk: Room, address: str) -> None:
+    """It is the other one's as well, also from a further address, and goes back with the others."""
+    await desk.mail(KARL, "It burns.")
+    await desk.mail(ERIKA, "It smokes.")
+    if address != ERIKA:
+        await desk.answer(2, f"#alias {address}")
+    asks = await written(desk, address, "Something else.", BOX, Subject="A lamp")
+    joins = await let_go(desk, await written(desk, ANNA, f"#alias {ERIKA}", await marked(desk, ANNA, 1)))
+    at_once(desk, asks, joins)
+    assert [await requester(desk, n) for n in (1, 2, 3)] == [KARL, KARL, KARL]
+    await desk.answer(1, f"#unalias {address}")
+    assert await requester(desk, 3) == address
+    assert await desk.broken() == {}
+
+
+async def let_go(desk: Room, held: Any) -> Any:
+    """What carries out an order that is asked about first."""
+    await desk.write(held)
+    receipt = (await desk.outbox("agent_receipt", ANNA))[-1]
+    desk.clock.forward(seconds=61)
+    return await written(desk, ANNA, "#send", BOX, In_Reply_To=f"<{receipt.message_id}>")
+
+
+async def test_a_merge_into_a_ticket_that_is_merged_itself(desk: Room) -> None:
+    """All of it stands where that one went."""
+    for text in ("It burns.", "It smokes.", "It glows."):
+        await desk.mail(ERIKA, text)
+    into_third = await written(desk, LEAD, "#merge 3", await marked(desk, LEAD, 2))
+    into_second = await written(desk, ANNA, "#merge 2", await marked(desk, ANNA, 1))
+    at_once(desk, into_third, into_second)
+    texts = await desk.read(lambda tx: [e.body_text.strip() for e in tx.reads.entries(3)])
+    assert {"It burns.", "It smokes.", "It glows."} <= set(texts)
+    assert (await desk.read(lambda tx: tx.reads.get(1))).merged_into == 3
+    assert await desk.broken() == {}
+
+
+async def test_merges_into_each_other(desk: Room) -> None:
+    """One of them is done; the tickets are not lost to each other."""
+    await desk.mail(ERIKA, "It burns.")
+    await desk.mail(ERIKA, "It smokes.")
+    one = await written(desk, ANNA, "#merge 2", await marked(desk, ANNA, 1))
+    other = await written(desk, LEAD, "#merge 1", await marked(desk, LEAD, 2))
+    at_once(desk, one, other)
+    merged = await desk.read(lambda tx: [t.merged_into for t in tx.reads.numbered({1, 2})])
+    assert sorted(bool(m) for m in merged) == [False, True]
+    assert await desk.broken() == {}
+
+
+@pytest.mark.parametrize(("merged", "into", "author"), [(2, 4, KARL), (1, 4, ERIKA)])
+async def test_a_draft_that_is_let_go_elsewhere_while_its_tickets_are_merged(
+    desk: Room, merged: int, into: int, author: str
+) -> None:
+    """What it says is done to the tickets that are there then."""
+    for who in (ERIKA, KARL, ERIKA, author):
+        await desk.mail(who, f"It burns at {who}, {desk.count}.")
+    held = await desk.answer(1, "#merge 2")
+    sends = await written(desk, ANNA, f"#send {held.id}", await marked(desk, ANNA, 3))
+    at_once(desk, await written(desk, LEAD, f"#merge {into}", await marked(desk, LEAD, merged)), sends)
+    tickets = {t.number: t for t in await desk.read(lambda tx: tx.reads.numbered({1, 2, 3, 4}))}
+    (left,) = (n for n in (1, 2, 4) if not tickets[n].merged_into)
+    texts = await desk.read(lambda tx: [e.body_text.strip() for e in tx.reads.entries(left)])
+    assert {f"It burns at {ERIKA}, 0.", f"It burns at {KARL}, 1.", f"It burns at {author}, 3."} <= set(texts)
+    assert await desk.broken() == {}
+
+
+async def test_a_click_while_the_ticket_goes_into_a_third(desk: Room) -> None:
+    """An old link of a merged ticket closes the one that is there now."""
+    for text in ("It burns.", "It smokes.", "It glows."):
+        await desk.mail(ERIKA, text)
+    await desk.answer(1, "#merge 2")
+    merges = await written(desk, LEAD, "#merge 3", await marked(desk, LEAD, 2))
+    now = desk.clock.now
+    at_once(desk, merges, lambda tx: acts.close_by_link(desk.desk, tx, 1, now))
+    assert (await desk.read(lambda tx: tx.reads.get(3))).status is Status.CLOSED
+    assert await desk.broken() == {}
