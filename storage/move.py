@@ -33,11 +33,16 @@ from sqlalchemy import (
 from gateway.errors import ReplydeskError
 from storage import migrate
 from storage.database import Database, translated
-from storage.tables import JOB, JOURNAL, OUTBOX, TICKET, metadata
+from storage.search_index import SEARCH
+from storage.tables import ENTRY, JOURNAL, MESSAGE_ID, OUTBOX, RAW, metadata
 
 BATCH_ROWS = 500
 BATCH_BYTES = 8_000_000
 """Of texts and raw mails held in memory at once; a single row may be larger."""
+
+_STREAM = {"yield_per": BATCH_ROWS}
+_OF_MAILS = (JOURNAL, RAW, ENTRY, MESSAGE_ID, OUTBOX, SEARCH)
+"""They grow with every mail, and whoever changes a row there changes one of another table, or its state, as well."""
 
 Progress = Callable[[str, int, int], None]
 """Told table, rows copied, rows there."""
@@ -104,11 +109,16 @@ def _fingerprint(connection: Connection) -> str:
         facts += [tuple(row) for row in connection.execute(select(func.count()).select_from(table))]
         number = _number(table)
         facts.append(connection.execute(select(func.max(table.c[number]))).scalar_one() if number else 0)
-    for state in (JOURNAL.c.state, OUTBOX.c.state, TICKET.c.status):
+    for state in (JOURNAL.c.state, OUTBOX.c.state, RAW.c.deleted_at.is_(None)):
         rows = connection.execute(select(state, func.count()).group_by(state).order_by(state))
         facts += [tuple(row) for row in rows]
-    facts += [str(connection.execute(select(func.max(column))).scalar_one()) for column in (JOB.c.ran_at, JOB.c.due_at)]
-    return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
+    made = hashlib.sha256(repr(facts).encode())
+    for table in metadata.sorted_tables:
+        if table not in _OF_MAILS:
+            rows = connection.execute(select(table).order_by(*table.primary_key.columns), execution_options=_STREAM)
+            for row in rows:
+                made.update(repr(tuple(row)).encode())
+    return made.hexdigest()[:16]
 
 
 # --- rows --------------------------------------------------------------------------------------------

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, insert, select, text
+from sqlalchemy import delete, insert, select, text, update
 
 from gateway.core.token import address_token
 from gateway.errors import ReplydeskError, StorageUnusable
 from storage import migrate, move
 from storage.audit import audit
 from storage.database import Database
-from storage.tables import JOB, TICKET, metadata
+from storage.tables import JOB, RATING, TICKET, metadata
 from tests.conftest import NOW, Clock, named
 from tests.room import ANNA, ERIKA, KARL, Room, room
 
@@ -159,6 +159,36 @@ async def test_what_was_changed_in_between_is_copied_anew(
     with pytest.raises(KeyboardInterrupt):
         move.move(source, target, stop, clock.now)
     await desk.answer(1, "#close")
+    move.move(source, target, quiet, clock.now)
+    assert rows(target) == rows(source)
+
+
+@pytest.mark.parametrize("what", ["draft", "language", "rating"])
+async def test_a_verb_of_the_shell_in_between_is_not_lost(
+    both: tuple[Database, Database], clock: Clock, tmp_path: Path, what: str
+) -> None:
+    """It changed a row that was copied, and made none."""
+    source, target = both
+    desk = await filled(source, clock, tmp_path)
+    await desk.mail(ANNA, f"#to {KARL}\n\nYour lamp is ready.", subject="Lamp")
+    await source.write(lambda tx: tx.ratings.ask(1, "faces", clock.now))
+
+    def stop(table: str, done: int, total: int) -> None:
+        if table == "messageid":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        move.move(source, target, stop, clock.now)
+
+    def change(tx: Any) -> None:
+        if what == "draft":
+            tx.drafts.end(tx.drafts.waiting(clock.now)[0].id, "dropped", clock.now)
+        elif what == "language":
+            tx.contacts.set_language(tx.contacts.get(KARL).id, "de")
+        else:
+            tx.connection.execute(update(RATING).values(value=1))
+
+    await source.write(change)
     move.move(source, target, quiet, clock.now)
     assert rows(target) == rows(source)
 
