@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import text, update
 
 from gateway.clock.retention import apply_retention
 from gateway.core.notice import AttachedFile, Notice
@@ -18,7 +19,8 @@ from storage import raw
 from storage.database import Database
 from storage.drafts import SENT
 from storage.erasure.retention import Retention
-from storage.tables import metadata
+from storage.outbox import State
+from storage.tables import OUTBOX, metadata
 from storage.tx import Tx
 from tests.conftest import Clock
 from tests.room import ERIKA, KARL, Room, room
@@ -143,6 +145,37 @@ async def test_merged_tickets_go_with_the_one_they_went_into(
     clock.forward(days=31)
     assert "2 tickets" in await apply_retention(r.site)
     assert await r.read(lambda tx: leftovers(tx, "erika", "mail 0", "mail 1")) == set()
+    assert await r.broken() == {}
+
+
+@pytest.mark.parametrize("mode", ["anonymise", "delete"])
+async def test_mail_on_its_way_about_a_merged_ticket_is_waited_for(
+    database: Database, clock: Clock, tmp_path: Path, mode: str
+) -> None:
+    """A relay that takes it late gets it; the others need not wait for that."""
+    r = room(database, clock, tmp_path, retention={**DAYS, "tickets_mode": mode})
+    for who in (ERIKA, ERIKA, ERIKA, KARL):
+        await r.mail(who, f"mail {r.count}")
+    await r.deliver()
+    await r.answer(1, "Is it plugged in?")
+    (answer,) = await r.outbox("reply", ERIKA)
+    later = clock.now + timedelta(days=60)
+    await r.write(
+        lambda tx: tx.connection.execute(
+            update(OUTBOX).where(OUTBOX.c.id == answer.id).values(state=State.DEFERRED, not_before=later)
+        )
+    )
+    await r.answer(1, "#merge 2")
+    await r.answer(2, "#merge 3")
+    for number in (3, 4):
+        await r.close(number)
+    await r.deliver()
+    clock.forward(days=31)
+    assert "1 tickets" in await apply_retention(r.site)
+    assert (await r.read(lambda tx: tx.outbox.get(answer.id))).state == State.DEFERRED
+    clock.forward(days=31)
+    await r.deliver()
+    assert "3 tickets" in await apply_retention(r.site)
     assert await r.broken() == {}
 
 

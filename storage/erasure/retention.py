@@ -62,7 +62,7 @@ class Retention:
             TICKET.c.closed_at.is_not(None),
             TICKET.c.closed_at < closed_before,
             TICKET.c.merged_into.is_(None),
-            ~exists().where(OUTBOX.c.ticket == TICKET.c.number, OUTBOX.c.state.in_(IN_FLIGHT)),
+            TICKET.c.number.not_in(_awaits_mail()),
         )
         if mode is Mode.ANONYMISE:
             due = due.where(TICKET.c.anonymised_at.is_(None))
@@ -197,6 +197,16 @@ class Retention:
         """Mails out of which files are yet to be sent."""
         waiting = select(OUTBOX.c.files).where(_OUTBOX_WAITING, OUTBOX.c.state.in_(OPEN))
         return sorted({file["raw"] for (files,) in self._connection.execute(waiting) for file in files})
+
+
+def _awaits_mail() -> Select[Any]:
+    """Tickets a mail of ours is on its way about, and those they were merged into."""
+    of_mails = select(OUTBOX.c.ticket.label("number")).where(
+        OUTBOX.c.ticket.is_not(None), OUTBOX.c.state.in_(IN_FLIGHT)
+    )
+    busy = of_mails.cte("busy", recursive=True)
+    above = select(TICKET.c.merged_into).join(busy, busy.c.number == TICKET.c.number)
+    return select(busy.union(above.where(TICKET.c.merged_into.is_not(None))).c.number)
 
 
 def _unneeded(created_before: datetime) -> Select[Any]:
