@@ -19,6 +19,10 @@ NO_RELAY, REFUSED_US = "relay-unavailable", "relay-refuses"
 DISK, AUDIT, WORKER, UNHELD = "disk", "audit", "worker", "unheld"
 JOB, CANARY = "job:", "canary:"
 """Begin keys of alarms about the jobs and the probes."""
+SOURCE, UNTIDY, UNFETCHED = "source:", "untidy:", "unfetched:"
+"""Begin keys of alarms about folders mail is fetched from."""
+LASTING = (DISK, AUDIT, WORKER, UNHELD, JOB, CANARY, SOURCE, UNTIDY, UNFETCHED)
+"""Begin keys of alarms that are over when their cause is, however long that takes."""
 
 
 _INSERTS: Mapping[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}

@@ -9,18 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text, update
+from sqlalchemy import select, text, update
 
 from gateway.clock.retention import apply_retention
 from gateway.core.notice import AttachedFile, Notice
 from gateway.errors import UnknownEntry
 from gateway.render import examples
 from storage import raw
+from storage.alarms import CANARY, JOB
 from storage.database import Database
 from storage.drafts import SENT
 from storage.erasure.retention import Retention
 from storage.outbox import State
-from storage.tables import OUTBOX, metadata
+from storage.tables import ALARM, OUTBOX, metadata
 from storage.tx import Tx
 from tests.conftest import Clock
 from tests.room import ERIKA, KARL, Room, room
@@ -177,6 +178,19 @@ async def test_mail_on_its_way_about_a_merged_ticket_is_waited_for(
     await r.deliver()
     assert "3 tickets" in await apply_retention(r.site)
     assert await r.broken() == {}
+
+
+async def test_an_alarm_of_what_still_fails_stays(database: Database, clock: Clock, tmp_path: Path) -> None:
+    """The health page goes on showing it; alarms about people's mails, and those that are over, go."""
+    r = room(database, clock, tmp_path, retention=DAYS)
+    now = clock.now
+    for key in (f"{JOB}backup", f"{JOB}report", f"{CANARY}support@example.com", "uncertain:7", f"undelivered:{ERIKA}"):
+        await r.write(lambda tx, key=key: tx.alarms.raise_(key, f"{key} fails", now))
+    await r.write(lambda tx: tx.alarms.clear(f"{JOB}report", now))
+    clock.forward(days=31)
+    await apply_retention(r.site)
+    left = await r.read(lambda tx: tx.connection.execute(select(ALARM.c.key).order_by(ALARM.c.key)).scalars().all())
+    assert left == [f"{CANARY}support@example.com", f"{JOB}backup"]
 
 
 @pytest.mark.parametrize("mode", ["anonymise", "delete"])

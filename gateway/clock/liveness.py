@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from gateway.errors import StorageUnavailable
 from gateway.flow import Desk
 from gateway.mail.text import before_stop
+from storage.alarms import SOURCE, UNFETCHED, UNTIDY
 from storage.database import Database
 from storage.folder_progress import Place, Unfetched
 from storage.tx import Tx
@@ -154,7 +155,7 @@ class Sources:
 
     def _tell_untidy(self, tx: Tx, source: str, trouble: str, now: datetime) -> bool:
         """Mails are taken, and stay in their folder: no failure, for none waits. True: the operator is told now."""
-        key = f"untidy:{source}"
+        key = f"{UNTIDY}{source}"
         if not trouble:
             self._untidy_since.pop(source, None)
             text = f"The mails of {source} that were taken can be moved or flagged again."
@@ -230,8 +231,8 @@ def _trouble_since(place: Place, heard: datetime, alarm_after: timedelta, now: d
 
 
 def _alarm_key(source: str) -> str:
-    return f"source:{source}"
+    return f"{SOURCE}{source}"
 
 
 def _unfetched_key(source: str, uidvalidity: int, uid: int) -> str:
-    return f"unfetched:{source}:{uidvalidity}:{uid}"
+    return f"{UNFETCHED}{source}:{uidvalidity}:{uid}"

@@ -11,11 +11,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Select, delete, exists, func, select, text, update
+from sqlalchemy import Connection, Select, and_, delete, exists, func, or_, select, text, update
 
 from gateway.core.lifecycle import Status
 from storage import drafts
 from storage.address_tables import SECOND_ADDRESS
+from storage.alarms import LASTING
 from storage.conditions import OUTBOX_KEPT, OUTBOX_WAITING, RAW_KEPT
 from storage.erasure.steps import IN_FLIGHT, NOBODY, Erasure
 from storage.journal import HELD, SETTLED, UNSETTLED
@@ -126,8 +127,9 @@ class Retention:
         return self._erasure.delete_contacts(self._connection.execute(due).scalars().all())
 
     def alarms(self, raised_before: datetime) -> int:
-        """What the operator was told; it names people."""
-        return self._connection.execute(delete(ALARM).where(ALARM.c.raised_at < raised_before)).rowcount
+        """What the operator was told; it names people. A fault of the desk that lasts does not, and is still one."""
+        lasts = and_(ALARM.c.cleared_at.is_(None), or_(*(ALARM.c.key.startswith(begin) for begin in LASTING)))
+        return self._connection.execute(delete(ALARM).where(ALARM.c.raised_at < raised_before, ~lasts)).rowcount
 
     def raw(self, received_before: datetime, now: datetime) -> int:
         """Bytes of mails that were handled; their hashes stay."""
