@@ -91,7 +91,10 @@ def _undo(args: argparse.Namespace, by: orders.OrderContext, tx: Tx, site: Site)
         raise ReplydeskError(text_of(code("nothing_to_undo"), "en"))
     if done.undo.answered and done.sent:
         raise ReplydeskError(text_of(code("too_late", by.ticket.requester.address), "en"))
-    return move_entries.undo(by, done, tx.reads.get(done.undo.moved_from) if done.undo.moved_from else None)
+    source = tx.reads.get(done.undo.moved_from) if done.undo.moved_from else None
+    if gone := move_entries.merged_since(by, done, source):
+        raise ReplydeskError(text_of(gone, "en"))
+    return move_entries.undo(by, done, source)
 
 
 def _split(args: argparse.Namespace, by: orders.OrderContext, tx: Tx, site: Site) -> Decision:

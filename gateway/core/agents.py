@@ -335,7 +335,10 @@ def _undo(on: AgentCase) -> Decision:
         return refuse(on, Reason.AGENT_MISUNDERSTOOD, (code("nothing_to_undo"),))
     if done.undo.answered and done.sent:
         return refuse(on, Reason.AGENT_MISUNDERSTOOD, (code("too_late", on.ticket.requester.address),))
-    return _with_remarks(move_entries.undo(on.by, done, on.case.facts.undone_from), unsent(on.case))
+    source = on.case.facts.undone_from
+    if gone := move_entries.merged_since(on.by, done, source):
+        return refuse(on, Reason.AGENT_MISUNDERSTOOD, (gone,))
+    return _with_remarks(move_entries.undo(on.by, done, source), unsent(on.case))
 
 
 def _split(on: AgentCase) -> Decision:

@@ -209,6 +209,16 @@ def _moved(
     )
 
 
+def merged_since(by: orders.OrderContext, done: Act, source: Ticket | None) -> str:
+    """Why entries cannot return any more: one of their tickets has been merged into another, whose people would read
+    them. As a code; empty where they can."""
+    if source is not None and by.ticket.number != done.ticket:
+        return code("merged_since", done.ticket, by.ticket.number)
+    if source is not None and source.merged_into and not done.undo.merged:
+        return code("merged_since", source.number, source.merged_into)
+    return ""
+
+
 def undo(by: orders.OrderContext, done: Act, source: Ticket | None = None) -> Decision:
     """Take an agent's order back. Ask `done.sent` first: a mail that left cannot be taken back.
 

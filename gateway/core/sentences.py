@@ -231,6 +231,7 @@ SENTENCES: dict[str, str] = {
     "held": _("A mail could not be handled and is held for the operator (journal entry {0}): {1}"),
     "nothing_to_undo": _("There is nothing of yours on this ticket that could be taken back."),
     "too_late": _("It is too late: the mail to {0} has been sent."),
+    "merged_since": _("#{0} has been merged into #{1} since: this cannot be taken back any more."),
     "no_such_ticket": _("There is no ticket #{0}."),
     "same_ticket": _("#{0} is this very ticket."),
     "no_mail_meant": _("It is not clear which mail you mean: reply to the notice about it."),
@@ -374,10 +375,7 @@ _ANSWER, _OF_FIVE = _("the answer"), _("{0} of 5")
 _RATINGS = {"good": _("good"), "bad": _("bad")}
 
 _OF_ORDERS = {
-    "did_you_mean": 1,
-    "hidden_command": 1,
-    "undone": 1,
-    "stopped": 1,
+    **dict.fromkeys(("did_you_mean", "hidden_command", "undone", "stopped"), 1),
     "takes_nothing": 0,
     "contradiction": 0,
     "stands_alone": 0,

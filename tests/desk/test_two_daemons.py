@@ -13,6 +13,7 @@ from gateway.clock.tickets import tick
 from gateway.core import token
 from gateway.core.decision import Doubt
 from gateway.core.lifecycle import Status
+from gateway.mail.parse import parse
 from gateway.portal import acts
 from storage.database import Database
 from storage.tx import Tx
@@ -192,3 +193,43 @@ async def test_a_click_while_the_ticket_goes_into_a_third(desk: Room) -> None:
     at_once(desk, merges, lambda tx: acts.close_by_link(desk.desk, tx, 1, now))
     assert (await desk.read(lambda tx: tx.reads.get(3))).status is Status.CLOSED
     assert await desk.broken() == {}
+
+
+@pytest.mark.parametrize("into", [2, 3])
+async def test_what_was_split_off_a_ticket_that_was_merged_since(desk: Room, into: int) -> None:
+    """It stays where it is, and the agent reads why: nothing goes to a ticket that nobody looks at any more."""
+    await desk.mail(ERIKA, "It burns.")
+    await desk.mail(ERIKA, "It glows.")
+    await desk.reply(ERIKA, 1, "It smokes as well.")
+    notice = (await desk.outbox("agent_notice", ANNA))[-1]
+    await desk.answer(1, "#split", In_Reply_To=f"<{notice.message_id}>")
+    undoes = await written(desk, ANNA, "#undo", await marked(desk, ANNA, 3))
+    at_once(desk, await written(desk, LEAD, f"#merge {into}", await marked(desk, LEAD, 1)), undoes)
+    tickets = await desk.read(lambda tx: tx.reads.numbered({1, 2, 3}))
+    assert {t.number: t.merged_into for t in tickets} == {1: into, 2: 0, 3: 0}
+    texts = await desk.read(lambda tx: [e.body_text.strip() for e in tx.reads.entries(3)])
+    assert "It smokes as well." in texts
+    assert await said_last(desk) == f"#1 has been merged into #{into} since: this cannot be taken back any more."
+    assert await desk.broken() == {}
+
+
+async def test_what_was_split_off_and_merged_since(desk: Room) -> None:
+    """The ticket it went into is left as it is."""
+    await desk.mail(ERIKA, "It burns.")
+    await desk.mail(ERIKA, "It glows.")
+    await desk.reply(ERIKA, 1, "It smokes as well.")
+    notice = (await desk.outbox("agent_notice", ANNA))[-1]
+    await desk.answer(1, "#split", In_Reply_To=f"<{notice.message_id}>")
+    receipt = (await desk.outbox("agent_receipt", ANNA))[-1]
+    await desk.answer(3, "#merge 2", agent=LEAD)
+    await desk.mail(ANNA, "#undo", In_Reply_To=f"<{receipt.message_id}>")
+    tickets = await desk.read(lambda tx: tx.reads.numbered({1, 2, 3}))
+    assert {t.number: t.status for t in tickets} == {1: Status.NEW, 2: Status.NEW, 3: Status.CLOSED}
+    assert await said_last(desk) == "#3 has been merged into #2 since: this cannot be taken back any more."
+
+
+async def said_last(desk: Room) -> str:
+    """The sentence of the newest receipt that says that something cannot be taken back."""
+    row = (await desk.outbox("agent_receipt", ANNA))[-1]
+    mail = parse(await desk.read(lambda tx: tx.outbox.message(row.id)))
+    return next(line.strip() for line in mail.body_text.split("\n") if "taken back" in line)
