@@ -220,6 +220,20 @@ async def test_the_erased_may_write_again(database: Database, clock: Clock, tmp_
     assert [o.notice for o in await r.outbox(recipient=ERIKA)] == ["request_received", "registration"]
 
 
+async def test_a_tag_that_is_their_name(database: Database, clock: Clock, tmp_path: Path) -> None:
+    """It goes, with what tells of it and the mail that ordered it; other tags stay."""
+    r = room(database, clock, tmp_path)
+    shared = (await r.mail(KARL, "Our door is jammed.", name="Karl Kunde", subject="Door")).ticket or 0
+    await r.reply(ERIKA, shared, "Mine too.", name=NAME)
+    await r.answer(shared, "#tag erika door müßig-doors")
+    await r.close(shared)
+    await r.deliver()
+    await erased(r)
+    assert await r.read(lambda tx: found(tx, "erika", "müßig")) == set()
+    assert (await r.read(lambda tx: tx.reads.get(shared))).tags == ("door",)
+    assert await r.broken() == {}
+
+
 async def test_open_tickets_are_in_the_way(database: Database, clock: Clock, tmp_path: Path) -> None:
     """Also those of others the person takes part in; with force they go as well."""
     r = room(database, clock, tmp_path)

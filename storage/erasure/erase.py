@@ -188,11 +188,12 @@ class _Eraser:
                 self._connection.execute(cut)
                 self.counts["texts_of_others"] += 1
         nobody = Contacts(self._connection).ensure(NOBODY, self._now) if found.part else None
-        columns = TICKET.c.number, TICKET.c.subject, TICKET.c.snooze_note, TICKET.c.requester_key
-        for number, subject, note, key in self._connection.execute(
+        columns = TICKET.c.number, TICKET.c.subject, TICKET.c.snooze_note, TICKET.c.tags, TICKET.c.requester_key
+        for number, subject, note, tags, key in self._connection.execute(
             select(*columns).where(TICKET.c.number.in_(found.part))
         ).all():
             values: dict[str, Any] = {"subject": near.cut(subject), "snooze_note": near.cut(note)}
+            values["tags"] = [tag for tag in tags if not near.in_text(tag)]
             if key == found.key and nobody:
                 self._connection.execute(update(RATING).where(RATING.c.ticket == number).values(comment=""))
                 values |= {"subject": MARK, "requester_id": nobody.id, "requester_key": nobody.key}

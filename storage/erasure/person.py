@@ -7,6 +7,7 @@ is no name ("Kind Regards"), is looked for on their own tickets only.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -220,12 +221,20 @@ def _recognised(connection: Connection, found: Survey, ours: Collection[str]) ->
     beside = select(PARTICIPANT.c.name).where(PARTICIPANT.c.ticket.in_(found.part), PARTICIPANT.c.key != found.key)
     others = {*connection.execute(around).scalars(), *connection.execute(beside).scalars(), *ours} - found.names
     names = [n for n in found.names if _fold(n) not in {_fold(o) for o in ours}]
-    own = select(ENTRY.c.reply_text, ENTRY.c.body_text, ENTRY.c.message_id).where(ENTRY.c.id.in_(found.entries))
-    written = connection.execute(own).all()
+    mails = select(ENTRY.c.reply_text, ENTRY.c.body_text, ENTRY.c.message_id).where(ENTRY.c.id.in_(found.entries))
+    written = connection.execute(mails).all()
     subjects = select(TICKET.c.subject).where(TICKET.c.requester_key == found.key)
     texts = [*(row.reply_text or row.body_text for row in written), *connection.execute(subjects).scalars()]
     marks = [row.message_id for row in written]
-    return Recognised(Traces(found.key, whole_names), Traces(found.key, names, parts_of(names, others), texts, marks))
+    parts = (*(own := parts_of(names, others)), *_tags(connection, found, {_fold(part) for part in own}))
+    return Recognised(Traces(found.key, whole_names), Traces(found.key, names, parts, texts, marks))
+
+
+def _tags(connection: Connection, found: Survey, parts: Collection[str]) -> set[str]:
+    """Words of the name as tags of their tickets write them: in small letters."""
+    tags = select(TICKET.c.tags).where(TICKET.c.number.in_(found.part))
+    words = (w for rows in connection.execute(tags).scalars() for tag in rows for w in re.findall(r"\w+", tag))
+    return {word for word in words if _fold(word) in parts}
 
 
 # --- mails ------------------------------------------------------------------------------------
