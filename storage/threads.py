@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, insert, select, text
+from sqlalchemy import Connection, Row, bindparam, func, insert, or_, select, text
 
 from gateway.core import sides
 from gateway.core.notice import Notice
@@ -25,6 +25,14 @@ OF_TICKET, OF_PERSON = "ticket:", "author:"
 """Begin the names of tickets and people among those by which whoever decides about the same things is told to wait."""
 LOCK = Statement(
     select(TICKET.c.number, TICKET.c.merged_into).where(TICKET.c.number == bindparam("number")).with_for_update()
+)
+_MERGED = Statement(
+    select(TICKET.c.number, TICKET.c.merged_into).where(
+        or_(
+            TICKET.c.number.in_(bindparam("numbers", expanding=True)),
+            TICKET.c.merged_into.in_(bindparam("numbers", expanding=True)),
+        )
+    )
 )
 _ANSWERS = (Notice.REPLY.value, Notice.CLOSE_CONFIRMATION.value)
 _KNOWN = Statement(
@@ -134,12 +142,20 @@ class Threads:
         return True
 
     def _lock(self, numbers: Collection[int]) -> None:
-        """The rows of tickets, and of those they were merged into."""
-        wanted = {n for n in numbers if n <= MAX_NUMBER} - self._rows
-        while wanted:
-            rows = [row for n in sorted(wanted) for row in LOCK.rows(self._connection, {"number": n})]
+        """The rows of tickets, and of all they were merged with: whoever takes a merge back needs each of them, so they
+        are taken in one order as well."""
+        while wanted := self._merged_with({n for n in numbers if n <= MAX_NUMBER}) - self._rows:
+            for number in sorted(wanted):
+                LOCK.rows(self._connection, {"number": number})
             self._rows |= wanted
-            wanted = {row.merged_into for row in rows if row.merged_into} - self._rows
+
+    def _merged_with(self, numbers: set[int]) -> set[int]:
+        found = new = set(numbers)
+        while new:
+            rows = _MERGED.rows(self._connection, {"numbers": sorted(new)})
+            new = {n for row in rows for n in row if n} - found
+            found = found | new
+        return found
 
     def known(self, keys: ThreadKeys) -> Known:
         """Everything the store has about the keys of one mail."""
