@@ -117,11 +117,10 @@ def is_only_quoted(text: str) -> bool:
     if len(rest) > quotation.ATTRIBUTION_LINES or (rest and not quotes):
         return False
     # Below words of somebody's own, whatever is left is theirs as well.
-    kept = new_text(f"{_OWN}\n\n{text}").split("\n")
+    kept = new_text(f"Yes.\n\n{text}").split("\n")
     return all(not line.strip() or is_separator(line) for line in kept[1:])
 
 
-_OWN = "Yes."
 _WARNS = re.compile(
     r"[\W_]*(?:caution|warning|attention|external|extern\w*|achtung|vorsicht|warnung|sicherheitshinweis|security notice"
     r"|th(?:is|e following) (?:e-?mail|message|mail)|diese (?:e-?mail|nachricht|mail)|you don.?t often get"
@@ -185,11 +184,9 @@ def without_banner(text: str) -> str:
 
 
 def _is_banner(said: str) -> bool:
-    shapes = (_OF_OUTSIDE, _OF_MAIL, _ADVISES)
     # Chinese and Japanese say it in a third of the signs.
-    if _OF_MINE.search(said):
-        return False
-    return len(said.encode()) > 40 and len(said) < _BANNER_LENGTH and all(shape.search(said) for shape in shapes)
+    sized = len(said.encode()) > 40 and len(said) < _BANNER_LENGTH
+    return sized and not _OF_MINE.search(said) and all(s.search(said) for s in (_OF_OUTSIDE, _OF_MAIL, _ADVISES))
 
 
 def pictures_outside(html: str, ends: Callable[[str], str]) -> frozenset[str]:
