@@ -87,13 +87,10 @@ def _undo(args: argparse.Namespace, by: orders.OrderContext, tx: Tx, site: Site)
     """The newest order an agent gave by mail, or with --agent at the shell: whose it was need not be said."""
     agents = by.agent.keys if by.agent else frozenset(k for a in site.policy.agents for k in a.keys)
     done = tx.acts.newest(by.ticket.number, agents)
-    if done is None:
-        raise ReplydeskError(text_of(code("nothing_to_undo"), "en"))
-    if done.undo.answered and done.sent:
-        raise ReplydeskError(text_of(code("too_late", by.ticket.requester.address), "en"))
-    source = tx.reads.get(done.undo.moved_from) if done.undo.moved_from else None
-    if gone := move_entries.merged_since(by, done, source):
-        raise ReplydeskError(text_of(gone, "en"))
+    source = tx.reads.get(done.undo.moved_from) if done and done.undo.moved_from else None
+    refusal = move_entries.too_late(by, done, source)
+    if done is None or refusal:
+        raise ReplydeskError(text_of(refusal, "en"))
     return move_entries.undo(by, done, source)
 
 

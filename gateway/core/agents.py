@@ -312,8 +312,7 @@ def _note(on: AgentCase, remarks: tuple[str, ...] = ()) -> Decision:
     elif outside and not remarks:
         remarks = (code("aside", ", ".join(a.address for a in outside[:5])),)
     entry = agent_mail.entry(case, on.agent, EntryKind.COMMENT, case.order.noted, Reason.AGENT_NOTE, remarks)
-    parent = case.facts.parent
-    asked = parent.author.key if parent and parent.kind is EntryKind.COMMENT and parent.role is Role.AGENT else ""
+    asked = p.author.key if (p := case.facts.parent) and p.kind is EntryKind.COMMENT and p.role is Role.AGENT else ""
     try:
         decision = orders.note(on.by, rest, entry, agent_mail.proof(case), asked)
     except IllegalTransition:
@@ -330,14 +329,10 @@ def _no_move(on: AgentCase) -> Decision:
 
 
 def _undo(on: AgentCase) -> Decision:
-    done = on.case.facts.act
-    if done is None:
-        return refuse(on, Reason.AGENT_MISUNDERSTOOD, (code("nothing_to_undo"),))
-    if done.undo.answered and done.sent:
-        return refuse(on, Reason.AGENT_MISUNDERSTOOD, (code("too_late", on.ticket.requester.address),))
-    source = on.case.facts.undone_from
-    if gone := move_entries.merged_since(on.by, done, source):
-        return refuse(on, Reason.AGENT_MISUNDERSTOOD, (gone,))
+    done, source = on.case.facts.act, on.case.facts.undone_from
+    refusal = move_entries.too_late(on.by, done, source)
+    if done is None or refusal:
+        return refuse(on, Reason.AGENT_MISUNDERSTOOD, (refusal,))
     return _with_remarks(move_entries.undo(on.by, done, source), unsent(on.case))
 
 

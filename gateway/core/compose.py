@@ -126,8 +126,8 @@ def compose(request: NoticeRequest, scene: Scene, policy: Policy) -> Outbound:
     if request.audience in (Audience.CUSTOMER, Audience.ADVISER):
         # A list of own requests speaks as the mails about the newest of them.
         about = ticket or next(iter(scene.listed), None)
-        known = scene.languages.get(request.recipient.key, "")
-        language = tongue.of_customer(known, about, mailbox_of(about, policy), policy)
+        theirs = scene.languages.get(request.recipient.key, "")
+        language = tongue.of_customer(theirs, about, mailbox_of(about, policy), policy)
     else:
         language = tongue.of_agent(agent, box if ticket else None, policy)
     holder = request.recipient.key if agent else ""
@@ -271,10 +271,8 @@ def _words(request: NoticeRequest, scene: Scene, policy: Policy, box: Mailbox, l
     if request.brief:
         entry = None
     if entry is not None and request.notice is Notice.AGENT_NOTICE:
-        text, html = (
-            entry_words.for_agents(entry, policy, language, entry_words.ENTRY_LENGTH),
-            entry_words.marked_up(entry, scene.html, policy, language),
-        )
+        text = entry_words.for_agents(entry, policy, language, entry_words.ENTRY_LENGTH)
+        html = entry_words.marked_up(entry, scene.html, policy, language)
         author, names = entry.author.shown, entry_words.names(entry, language, scene.files, pictures=True)
     elif entry is not None and _answer(request, scene):
         text, html, names = scene.text, scene.html, entry_words.names(entry, language, scene.files)
@@ -417,8 +415,8 @@ def _conversation(
     if to_agent:
         said = [entry_words.for_agents(e, policy, language) for e in shown]
     else:
-        texts_read = known_quotes.for_customers(shown, scene.conversation, request.recipient.key)
-        said = [entry_words.shortened(outgoing_text.without_access(t, policy), language) for t in texts_read]
+        read = known_quotes.for_customers(shown, scene.conversation, request.recipient.key)
+        said = [entry_words.shortened(outgoing_text.without_access(t, policy), language) for t in read]
     return tuple(_line(e, box, text, language) for e, text in zip(shown, said, strict=True))
 
 

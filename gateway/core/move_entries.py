@@ -209,9 +209,13 @@ def _moved(
     )
 
 
-def merged_since(by: orders.OrderContext, done: Act, source: Ticket | None) -> str:
-    """Why entries cannot return any more: one of their tickets has been merged into another, whose people would read
-    them. As a code; empty where they can."""
+def too_late(by: orders.OrderContext, done: Act | None, source: Ticket | None) -> str:
+    """Why an order cannot be taken back, as a code; empty where it can. A mail that left stays with its reader, and
+    entries of tickets that have been merged into others since would be read by other people."""
+    if done is None:
+        return code("nothing_to_undo")
+    if done.undo.answered and done.sent:
+        return code("too_late", by.ticket.requester.address)
     if source is not None and by.ticket.number != done.ticket:
         return code("merged_since", done.ticket, by.ticket.number)
     if source is not None and source.merged_into and not done.undo.merged:
@@ -220,7 +224,7 @@ def merged_since(by: orders.OrderContext, done: Act, source: Ticket | None) -> s
 
 
 def undo(by: orders.OrderContext, done: Act, source: Ticket | None = None) -> Decision:
-    """Take an agent's order back. Ask `done.sent` first: a mail that left cannot be taken back.
+    """Take an agent's order back. Ask `too_late` first.
 
     `source` is the ticket entries return to: its agents are told, and when it was merged, its people hear that it is
     by itself again.

@@ -248,7 +248,7 @@ def test_a_card_shows_a_table_as_one() -> None:
     entry = Entry(1, 7, EntryKind.CORRESPONDENCE, KIM, Role.REQUESTER, said, said, NOW, sha256="a" * 64)
     made = cards.card(ticket, (entry,), "1", POLICY)
     assert made.written_in == {"a" * 64}
-    html = cards.as_written_by(made, mail).outbound.words.html
+    html = cards.as_written_by(made, mail, POLICY).outbound.words.html
     assert '<td align="right">12.50</td>' in html
     assert "alert" not in html
     mine = cards.card(ticket, (replace(entry, role=Role.AGENT),), "1", POLICY)
