@@ -18,7 +18,7 @@ from gateway.core.sentences import text_of
 from gateway.core.ticket import Entry, EntryKind, Role, Ticket
 from gateway.core.verbs import Verb
 from gateway.errors import ReplydeskError
-from gateway.mail.sentence import SEPARATOR, code
+from gateway.mail.sentence import SEPARATOR
 from storage.tx import Tx
 
 Decide = Callable[[argparse.Namespace, orders.OrderContext, Tx, Site], Decision]
