@@ -12,8 +12,10 @@ _BASE64 = re.compile(rb"[A-Za-z0-9+/=\s]*")
 _CODED_LINE = re.compile(rb"[A-Za-z0-9+/]{16,}={0,2}|(?:[A-Za-z0-9+/]{4})*[A-Za-z0-9+/]{2,3}={1,2}")
 _WORDS, _MARK = re.compile(rb"[^ \t][ \t]+[^ \t]"), re.compile(rb"[.,;:?!]")
 """Blanks between words, and a mark that base64 does not have."""
-_SENTENCE = re.compile(rb"\s*(?:[A-Z]?[a-z]+|[A-Z]+|\d+)(?:\s+(?:[A-Z]?[a-z]+|[A-Z]+|\d+)){2,}\s*")
-"""Words and figures of their own; base64 mixes small letters, capitals and digits."""
+_WORD = rb"(?:[A-Z]?[a-z]{1,40}|[A-Z]{1,40}|\d{1,40})"
+_SENTENCE = re.compile(rb"\s*" + _WORD + rb"(?:\s+" + _WORD + rb"){2,}\s*")
+"""Words and figures of their own; base64 mixes small letters, capitals and digits, but where a file begins with zeros:
+of those it makes lines of `AAAA`, which are longer than any word."""
 _LETTERS = re.compile(rb"[\x80-\xff]{6}")
 """Of languages written without blanks."""
 LOOK = 4096

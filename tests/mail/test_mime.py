@@ -70,6 +70,7 @@ def test_a_mail_inside_comes_out_whole() -> None:
         ("base64", ORDER, ORDER),
         ("base64", b"Please call me back\nKim 0171 5550\n", b"Please call me back\nKim 0171 5550\n"),
         ("base64", encodebytes(LETTER * 200), LETTER * 200),
+        ("base64", encodebytes(bytes(9_000) + LETTER), bytes(9_000) + LETTER),
         ("base64", encodebytes(LETTER) + FOOTER, LETTER + b"\n" + FOOTER),
         ("base64", b"YWJj ZGVm\nZ2hp.\n", b"abcdefghi"),
         ("quoted-printable", b"a=3D=\nb", b"a=b"),
