@@ -1,4 +1,4 @@
-"""How wide a picture is, from its first bytes: PNG, GIF and JPEG, which every mail program shows. Pure."""
+"""How wide a picture is, from what stands in front of it: PNG, GIF and JPEG, which every mail program shows. Pure."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ _WITH_SIZE = frozenset({*range(0xC0, 0xD0)}) - {0xC4, 0xC8, 0xCC}
 """Marks of a JPEG that begin a frame (ITU T.81, table B.1)."""
 _BARE = frozenset({0x01, *range(0xD0, 0xD9)})
 """Those that no length follows."""
+MARKS_LIMIT = 2_000
+"""Marks in front of the frame. A colour profile or the second picture of a telephone's picture takes some dozens."""
 
 
 def width(data: bytes) -> int:
@@ -19,7 +21,9 @@ def width(data: bytes) -> int:
 
 def _of_jpeg(data: bytes) -> int:
     at = 2
-    while at + 9 <= len(data) and data[at] == 0xFF:
+    for _ in range(MARKS_LIMIT):
+        if at + 9 > len(data) or data[at] != 0xFF:
+            break
         mark = data[at + 1]
         if mark in _WITH_SIZE:
             return int.from_bytes(data[at + 7 : at + 9], "big")

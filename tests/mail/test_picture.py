@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import time
 
 import pytest
 from hypothesis import given
@@ -39,6 +40,14 @@ def test_what_a_camera_puts_in_front_is_stepped_over() -> None:
 def test_broken_pictures_stop_nothing(data: bytes, begin: bytes) -> None:
     """Anybody can send one."""
     assert width(begin + data) >= 0
+
+
+@pytest.mark.parametrize("filling", [b"\xff", b"\xff\x01", b"\xff\xe0\0\2"])
+def test_a_picture_of_nothing_but_marks_is_given_up(filling: bytes) -> None:
+    """It is looked at while everybody's mail waits."""
+    start = time.perf_counter()
+    assert width(b"\xff\xd8" + filling * (20_000_000 // len(filling))) == 0
+    assert time.perf_counter() - start < 0.5
 
 
 def test_a_mail_knows_the_pictures_it_shows() -> None:
