@@ -158,23 +158,39 @@ def answers_receipt(on: AgentCase) -> Decision | None:
     return _not_too_often(hold(on, Doubt.NOT_SENT_BEFORE, (code("answers_draft"),)), on.agent, case, SELDOM)
 
 
+_MENTION = re.compile(r"(?:[^\W\d_]+,? ){0,2}@([\w.+-]+(?:@[\w.-]+)?)")
+
+
 def for_colleague(on: AgentCase) -> Decision | None:
     """The text speaks to a colleague ("Bob, please call him"), and would go to the customer: to whom the ticket is
-    given, who gets the agent's mail as well, or whose note is answered."""
+    given, who gets the agent's mail as well, or whose note is answered; to any where `@` says so, as in a note."""
+    case = on.case
+    if is_lifted(case) or not unsent(case):
+        return None
+    customers = {word for a in (on.ticket.requester, *on.ticket.company) for word in a.name.casefold().split()}
+    first = case.order.text.strip().partition("\n")[0]
+    said = m[1].rstrip(".-") if (m := _MENTION.match(first)) else ""
+    mentioned = case.policy.agents_called(said) if said and said.casefold() not in customers else ()
+    if all(a is on.agent for a in mentioned) and not _calls(first, _listening(on), customers):
+        return None
+    return hold(on, Doubt.TO_COLLEAGUE, (code(Doubt.TO_COLLEAGUE.value),))
+
+
+def _listening(on: AgentCase) -> set[Agent]:
+    """Colleagues the ticket is given to, who get the agent's mail as well, or whose note it answers."""
     case, parent = on.case, on.case.facts.parent
     given = orders.find_agent(on.by, case.order.assigns_to) if case.order.assigns_to else None
     people = [] if agent_mail.outside(case) else [a.key for a in (*case.message.to, *case.message.cc)]
     asked = parent.author.key if parent and parent.kind is EntryKind.COMMENT else ""
-    colleagues = {a for a in (given, *map(case.policy.agent_for, (*people, asked))) if a and a is not on.agent}
-    if not colleagues or is_lifted(case) or not unsent(case):
-        return None
+    return {a for a in (given, *map(case.policy.agent_for, (*people, asked))) if a and a is not on.agent}
+
+
+def _calls(first: str, colleagues: set[Agent], customers: set[str]) -> bool:
+    """The first line begins with the name of one of them, which no customer of the ticket has."""
     names = {n for a in colleagues for n in (a.name, a.name.partition(" ")[0], a.address.partition("@")[0]) if n}
-    customers = {word for a in (on.ticket.requester, *on.ticket.company) for word in a.name.casefold().split()}
     called = "|".join(re.escape(name) for name in names if not customers & set(name.casefold().split()))
-    first = case.order.text.strip().partition("\n")[0]
-    if not called or not re.match(rf"(?:[^\W\d_]+,? ){{0,2}}@?(?:{called})\s*(?:[,:;!–—-]|$)", first, re.IGNORECASE):
-        return None
-    return hold(on, Doubt.TO_COLLEAGUE, (code(Doubt.TO_COLLEAGUE.value),))
+    begins = rf"(?:[^\W\d_]+,? ){{0,2}}(?:{called})\s*(?:[,:;!–—-]|$)"
+    return bool(called and re.match(begins, first, re.IGNORECASE))
 
 
 # --- orders about drafts ------------------------------------------------------------------------

@@ -493,3 +493,14 @@ async def test_words_to_a_colleague_wait(room: Room, greeting: str, by: str) -> 
     assert "begins with the name of a colleague" in await _receipt(room)
     await room.answer(1, "Hi Erika,\nBob will call you.", **headers)
     assert len(await _to_customers(room)) == before + 1
+
+
+@pytest.mark.parametrize("words", ["@bob can you take her?", "Hi @Bob she is a nuisance", "@bob@example.com please"])
+async def test_words_that_begin_as_in_a_note_wait(room: Room, words: str) -> None:
+    """`@name` tells a colleague in a note: whoever forgets the order means no customer, also with nobody in copy."""
+    await room.mail(ERIKA)
+    await room.answer(1, words)
+    assert not await room.outbox("reply")
+    assert "begins with the name of a colleague" in await _receipt(room)
+    await room.answer(1, "@bob_builder is our name there, and @nobody else's.")
+    assert await room.outbox("reply")
