@@ -23,6 +23,7 @@ from gateway.core.verbs import Verb
 from gateway.mail.message import Address, Attachment, address_key
 from gateway.mail.new_text import pictures_outside
 from gateway.mail.sentence import code
+from gateway.mail.written_in import is_encrypted_text
 
 _RECALL_MOST = 120
 """Characters of a sentence that takes a mail back, without its subject."""
@@ -114,9 +115,8 @@ def files(case: Case) -> tuple[AttachedFile, ...]:
     ours |= {p.part for p in _pictures_outside(case)}
     # A certificate names the agent's own address, and signs what the customer does not get.
     ours |= {a.part for a in case.message.attachments if a.content_type in _SIGNATURES}
-    return tuple(
-        f for f in case.files if f.part not in ours and not _is_saved_notice(f.filename, case) and not _is_text_again(f)
-    )
+    own = (f for f in case.files if f.part not in ours and not _is_of_text(f) and not _is_text_again(f))
+    return tuple(f for f in own if not _is_saved_notice(f.filename, case))
 
 
 def _pictures_outside(case: Case) -> tuple[Attachment, ...]:
@@ -137,6 +137,11 @@ _SIGNATURES = frozenset(
     }
 )
 _WRAPPED = frozenset({"application/ms-tnef", "application/vnd.ms-tnef"})
+
+
+def _is_of_text(file: AttachedFile) -> bool:
+    """What PGP wrote into the text is quoted from a customer's mail: no answer is taken in such words."""
+    return "/" in file.part and is_encrypted_text(file.filename)
 
 
 def _is_text_again(file: AttachedFile) -> bool:

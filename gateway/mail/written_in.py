@@ -14,6 +14,7 @@ _WRITTEN_IN_LIMIT = 100
 """Files taken out of one text."""
 _UUENCODED = re.compile(r"^begin [0-7]{3,4} ([^\n]{1,200})\n((?:[\x20-\x60][^\n]*\n)+?)(?:`?\n)?end[ \t]*$", re.M)
 _ENCRYPTED = re.compile(r"^-----BEGIN PGP MESSAGE-----\n(?:(?!-----).*\n)*-----END PGP MESSAGE-----$", re.M)
+_ENCRYPTED_NAME = re.compile(r"encrypted(?:-\d{1,3})?\.asc")
 _PICTURE = re.compile(r"data:image/(png|jpe?g|gif|webp|bmp);(?:charset=[\w-]{1,20};)?base64,([A-Za-z0-9+/=%\s]+)", re.I)
 
 
@@ -55,6 +56,11 @@ def without_uuencoded(text: str) -> tuple[str, tuple[Unpacked, ...]]:
         end = found.end()
         files.append(Unpacked(found[1].strip(), "application/octet-stream", data))
     return "".join([*kept, text[end:]]), tuple(files)
+
+
+def is_encrypted_text(filename: str) -> bool:
+    """A file of this name is what `encrypted_texts` found, where it was a part of a text."""
+    return _ENCRYPTED_NAME.fullmatch(filename) is not None
 
 
 def encrypted_texts(text: str) -> tuple[Unpacked, ...]:

@@ -425,3 +425,17 @@ async def test_a_stranger_on_a_ticket_whose_people_were_erased(
     (*_, receipt) = await r.outbox("agent_receipt", ANNA)
     await r.mail(ANNA, f"#cc {ERIKA}", subject="Re: Kettle", In_Reply_To=f"<{receipt.message_id}>")
     assert "UNPLUG-IT" in await newest(r, "reply", ERIKA)
+
+
+@pytest.mark.parametrize(
+    "above", ["-----Original Message-----\nFrom: Erika <erika@customer.example>\nSubject: Help\n\n", ""]
+)
+async def test_what_an_answer_quotes_of_pgp_is_no_file_of_it(desk: Room, above: str) -> None:
+    """Outlook quotes without a sign: what a customer encrypted stands below the answer as it came. Who attaches such a
+    file sends it."""
+    block = "-----BEGIN PGP MESSAGE-----\n\nhQEMA1234abcd\n=abcd\n-----END PGP MESSAGE-----\n"
+    await desk.mail(ERIKA, block)
+    own = () if above else (("encrypted.asc", "application/octet-stream", block.encode()),)
+    await desk.answer(1, f"I cannot read it.\n\n{above}{block if above else ''}", files=own)
+    assert ERIKA in await got(desk, "I cannot read it")
+    assert (ERIKA in await got(desk, "encrypted.asc")) is bool(own)
