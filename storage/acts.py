@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import MISSING, asdict, fields
 from datetime import datetime
 from typing import Any
 
@@ -20,6 +20,8 @@ from storage.tables import ACT, ENTRY, OUTBOX
 
 NEWEST = 200
 """Orders of all agents among which those of one are looked for."""
+_USUAL = {field.name: field.default for field in fields(Undo) if field.default is not MISSING}
+"""What is not written down: an older daemon beside us knows no fields that were added since; most orders need none."""
 _MAYBE_LISTS = ("snoozed", "source_snoozed", "snoozed_after", "tags", "tags_after", "same")
 
 
@@ -34,7 +36,7 @@ class Acts:
             "at": now,
             "journal_id": journal_id,
             "entry_id": entry,
-            "before": asdict(undo) | {"moved": list(undo.moved)},
+            "before": {k: v for k, v in asdict(undo).items() if k not in _USUAL or v != _USUAL[k]},
         }
         self._connection.execute(insert(ACT).values(**row))
         added(self._connection, ACT, row)
@@ -61,7 +63,8 @@ class Acts:
         return None if row is None else self._act(row)
 
     def _act(self, row: Row[Any]) -> Act:
-        before = dict(row.before)
+        # A newer daemon may write down more.
+        before = {name: value for name, value in row.before.items() if name in Undo.__dataclass_fields__}
         lists = {name: tuple(before.get(name, ())) for name in ("moved", "hidden", "joined", "strangers", "told")}
         lists |= {name: tuple(before[name]) for name in _MAYBE_LISTS if before.get(name) is not None}
         undo = Undo(**(before | lists | {"status": Status(before["status"])}))
