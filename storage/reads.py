@@ -277,20 +277,20 @@ class TicketReads:
 
     def _found_by(self, reader: Reader, among: Select[Any] | None) -> Iterator[int]:
         """Their tickets with the words in what they are shown of others' mails, or of somebody else's ticket."""
-        for id in mails_of_others(self._connection, reader.wanted, among, reader.key):
-            if (entry := self.entry(id)) and self._finds(reader, entry, ticket := self.get(entry.ticket), ticket):
-                yield ticket.number
+        mails = self._entries(mails_of_others(self._connection, reader.wanted, among, reader.key))
+        for own in map(self.get, dict.fromkeys(mail.ticket for mail in mails)):
+            if reader.finds((m for m in mails if m.ticket == own.number), own, own.subject, self.entries):
+                yield own.number
         for row in _MERGED_OF.rows(self._connection, {"key": reader.key, "most": MERGED}):
             target, own = self.current(row.number), self.get(row.number)
             if target.requester.key != reader.key and sides.given(target, reader.key):
                 seen = sides.sees(target, reader.key)
                 ids = mails_on_sides(self._connection, reader.wanted, target.number, seen, own.subject)
-                if any((entry := self.entry(id)) and self._finds(reader, entry, target, own) for id in ids):
+                if reader.finds(self._entries(ids), target, own.subject, self.entries):
                     yield own.number
 
-    def _finds(self, reader: Reader, entry: Entry, ticket: Ticket, known: Ticket) -> bool:
-        read_when_asked_for = (e for number in (ticket.number,) for e in self.entries(number))
-        return reader.finds(entry, ticket, known.subject, read_when_asked_for)
+    def _entries(self, ids: Iterable[int]) -> list[Entry]:
+        return [entry for id in ids if (entry := self.entry(id))]
 
     def _has_status(self, wanted: Wanted, some: Sequence[str]) -> ColumnElement[bool]:
         stored = TICKET.c.status.in_(some) if len(some) > 1 else TICKET.c.status == some[0]

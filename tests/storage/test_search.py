@@ -11,13 +11,13 @@ import pytest
 from sqlalchemy import delete, insert, select, text, update
 
 from gateway.core.decision import Moved
-from gateway.core.ticket import EntryKind, Role
+from gateway.core.ticket import Entry, EntryKind, Role
 from gateway.mail.message import Address
 from storage import move, search
 from storage.audit import audit
 from storage.database import Database
 from storage.erasure.retention import Mode, Retention
-from storage.reads import Wanted
+from storage.reads import TicketReads, Wanted
 from storage.search_index import SEARCH
 from storage.search_words import MOST_BYTES, words_of
 from storage.tables import CHAIN, ENTRY, TICKET
@@ -251,6 +251,33 @@ def test_a_requester_finds_what_they_are_shown(db: Database) -> None:
     assert not found("elsewhere")
     assert not found("refused", LATER - timedelta(seconds=1))
     assert found("refused", LATER)
+
+
+def test_a_conversation_is_read_once_for_a_search(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many of its mails quote something that may be from elsewhere: the doors wait meanwhile."""
+    apply(db, opening())
+    for n in range(5):
+        apply(
+            db,
+            on(
+                1,
+                draft(
+                    f"Hers.\n> elsewhere {n}", author=LEE, role=Role.PARTICIPANT, reply_text=f"> elsewhere {n}\nHers."
+                ),
+            ),
+        )
+    read: list[int] = []
+    entries = TicketReads.entries
+
+    def counted(self: TicketReads, number: int) -> list[Entry]:
+        read.append(number)
+        return entries(self, number)
+
+    monkeypatch.setattr(TicketReads, "entries", counted)
+    mine = Wanted(text="elsewhere", requester=KIM.address, by_requester=True)
+    assert db.read_now(lambda tx: tx.reads.count(mine)) == 0
+    assert read == [1]
+    assert db.read_now(lambda tx: tx.reads.count(replace(mine, text="hers"))) == 1
 
 
 @pytest.mark.parametrize("most", [4, 100])
