@@ -42,6 +42,16 @@ def watch(r: Room, folder: Path) -> Vitals:
     return Vitals(r.database, r.desk, folder, r.clock, lambda: None, sources)
 
 
+async def test_a_folder_that_is_no_longer_read_has_no_alarm(desk: Room) -> None:
+    """Nothing would end it: nobody looks there any more, and retention leaves alarms of what still fails."""
+    kept = ["source:imap:new", "untidy:imap:new", "unfetched:imap:new:1:7", "job:backup"]
+    for key in (*kept, "source:imap:old", "untidy:imap:old", "unfetched:imap:old:1:7"):
+        await desk.write(lambda tx, key=key: tx.alarms.raise_(key, "It cannot be read", NOW))
+    sources = Sources(desk.database, desk.desk, desk.clock, lambda: None, {"imap:new": timedelta(minutes=15)})
+    await sources.forget_removed()
+    assert sorted(await desk.read(lambda tx: [alarm.key for alarm in tx.alarms.open()])) == sorted(kept)
+
+
 async def test_what_waits_and_what_is_late(desk: Room) -> None:
     """Held mail, the oldest in journal and outbox, the relay, a job that did not run: each is named."""
 

@@ -183,12 +183,29 @@ class Sources:
 
     async def watch(self) -> None:
         """Raise alarms until cancelled."""
+        forgotten = False
         while True:
             await asyncio.sleep(CHECK_SECONDS)
             try:
+                if not forgotten:
+                    await self.forget_removed()
+                    forgotten = True
                 await self.check()
             except StorageUnavailable as error:
                 log.error("sources cannot be checked", extra={"cause": str(error)})
+
+    async def forget_removed(self) -> None:
+        """An alarm about a folder that is in the settings no more would stand for ever."""
+        now = self._clock()
+
+        def forget(tx: Tx) -> None:
+            for key in [alarm.key for alarm in tx.alarms.open()]:
+                if key.startswith((SOURCE, UNTIDY, UNFETCHED)) and not any(
+                    _is_about(key, name) for name in self._known
+                ):
+                    tx.alarms.clear(key, now)
+
+        await self._database.write(forget)
 
     async def check(self) -> None:
         """Alarm for every source that has failed, or been silent, for too long."""
@@ -236,3 +253,7 @@ def _alarm_key(source: str) -> str:
 
 def _unfetched_key(source: str, uidvalidity: int, uid: int) -> str:
     return f"{UNFETCHED}{source}:{uidvalidity}:{uid}"
+
+
+def _is_about(key: str, source: str) -> bool:
+    return key in (SOURCE + source, UNTIDY + source) or key.startswith(f"{UNFETCHED}{source}:")
