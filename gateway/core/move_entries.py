@@ -211,12 +211,14 @@ def _moved(
 
 def too_late(by: orders.OrderContext, done: Act | None, source: Ticket | None) -> str:
     """Why an order cannot be taken back, as a code; empty where it can. A mail that left stays with its reader, and
-    entries of tickets that have been merged into others since would be read by other people."""
+    entries of tickets that have been merged into others since would be read by other people. Nor is the ticket one went
+    into given to the former requester, or mailbox, of that one."""
     if done is None:
         return code("nothing_to_undo")
     if done.undo.answered and done.sent:
         return code("too_late", by.ticket.requester.address)
-    if source is not None and by.ticket.number != done.ticket:
+    of_one = source is not None or done.undo.requester or done.undo.mailbox
+    if of_one and by.ticket.number != done.ticket:
         return code("merged_since", done.ticket, by.ticket.number)
     if source is not None and source.merged_into and not done.undo.merged:
         return code("merged_since", source.number, source.merged_into)

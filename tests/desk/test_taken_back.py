@@ -492,3 +492,19 @@ async def test_what_was_for_a_requester_who_is_none_any_more_stays_hidden(room: 
     seen = sides.visible(ticket, ERIKA, await room.read(lambda tx: tx.reads.entries(1)))
     assert ticket.requester.key == ERIKA
     assert "Your PIN is 4712." not in [e.body_text for e in seen]
+
+
+async def test_who_had_a_request_gets_no_other_one_with_it(room: Room) -> None:
+    """It was merged into another customer's since: that one stays theirs, with their words."""
+    await room.mail("lee@elsewhere.example", "It glows.")
+    await room.answer(1, "#only\nFor Erika alone.")
+    await room.answer(1, f"#requester {KARL}")
+    receipt = (await room.outbox("agent_receipt", ANNA))[-1]
+    await room.answer(1, "#merge 2", agent=LEAD)
+    asked = (await room.outbox("agent_receipt", LEAD))[-1]
+    await room.mail(LEAD, "#send", In_Reply_To=f"<{asked.message_id}>")
+    assert (await room.read(lambda tx: tx.reads.get(1))).merged_into == 2
+    await room.mail(ANNA, "#undo", In_Reply_To=f"<{receipt.message_id}>")
+    assert (await room.read(lambda tx: tx.reads.get(2))).requester.address == "lee@elsewhere.example"
+    said = message_from_bytes(await room.read(lambda tx: tx.outbox.message(max(r.id for r in tx.outbox.recent()))))
+    assert "#1 has been merged into #2 since" in said.as_string()
