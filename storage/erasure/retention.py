@@ -204,7 +204,8 @@ class Retention:
 def _awaits_mail() -> Select[Any]:
     """Tickets a mail of ours is on its way about, and those they were merged into."""
     of_mails = select(OUTBOX.c.ticket.label("number"))
-    of_mails = of_mails.where(_OUTBOX_WAITING, OUTBOX.c.ticket.is_not(None), OUTBOX.c.state.in_(IN_FLIGHT))
+    # Plus nothing: SQLite would look at every mail about a ticket that there is, instead of those that wait.
+    of_mails = of_mails.where(_OUTBOX_WAITING, (OUTBOX.c.ticket + 0).is_not(None), OUTBOX.c.state.in_(IN_FLIGHT))
     busy = of_mails.cte("busy", recursive=True)
     above = select(TICKET.c.merged_into).join(busy, busy.c.number == TICKET.c.number)
     return select(busy.union(above.where(TICKET.c.merged_into.is_not(None))).c.number)
