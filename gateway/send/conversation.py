@@ -11,8 +11,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+import socket
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -106,6 +107,8 @@ CHUNK = 65_536
 
 TROUBLE = (aiosmtplib.SMTPException, OSError, AccountError)
 GOODBYE_SECONDS = 2.0
+NEXT_ADDRESS_SECONDS = 0.25
+"""A silent address of the relay is waited for so long before the next one is tried beside it."""
 
 
 class NoConnection(Exception):
@@ -123,10 +126,15 @@ class _Racing:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._loop, name)
 
-    async def create_connection(self, *arguments: Any, **named: Any) -> tuple[asyncio.Transport, asyncio.Protocol]:
-        made, protocol = await self._loop.create_connection(*arguments, **named, happy_eyeballs_delay=0.25)
+    async def create_connection(
+        self, protocol: Callable[[], asyncio.Protocol], *, host: str, port: int, **named: Any
+    ) -> tuple[asyncio.Transport, asyncio.Protocol]:
+        found = await self._loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        # Only where there is a choice: given up in the middle, asyncio's race forgets the socket that was first.
+        delay = NEXT_ADDRESS_SECONDS if len({address for *_, address in found}) > 1 else None
+        made, spoken = await self._loop.create_connection(protocol, host, port, happy_eyeballs_delay=delay, **named)
         self.made = made
-        return made, protocol
+        return made, spoken
 
 
 class _Client(aiosmtplib.SMTP):
