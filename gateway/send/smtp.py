@@ -33,7 +33,7 @@ class SmtpTransport:
         self._tls = tls or (ssl.create_default_context() if relay.security != "none" else None)
         self._idle: list[tuple[Conversation, float]] = []
         self._busy: set[Conversation] = set()
-        self._opening: set[asyncio.Timeout] = set()
+        self._opening: dict[Conversation, asyncio.Timeout] = {}
         """Connections on their way to the relay."""
         self._modest: tuple[int, float] = (relay.connections, 0.0)
         """How many connections we do with, until when."""
@@ -72,7 +72,8 @@ class SmtpTransport:
     async def check(self) -> str:
         """Connect, secure, sign in, and say what was found. Raises `RelayUnavailable`."""
         try:
-            conversation = await self._open()
+            conversation = Conversation(self._relay, self._tls)
+            await conversation.open()
             found = conversation.description
         except (NoConnection, *TROUBLE) as error:
             raise RelayUnavailable(f"{self._relay}: {error}") from error
@@ -87,9 +88,11 @@ class SmtpTransport:
             self._reaper.cancel()
         for conversation in self._busy:
             conversation.abort()
-        for opening in self._opening:
-            # A relay that is silent is not waited for.
-            opening.reschedule(0)
+        for conversation, until in self._opening.items():
+            # A relay that is silent is not waited for. Cut as well, for a cancellation that meets
+            # the moment of connecting gets lost in `wait_for` of Python before 3.12.
+            until.reschedule(0)
+            conversation.abort()
         for conversation, _ in self._idle:
             self._part(conversation)
         self._idle.clear()
@@ -153,18 +156,19 @@ class SmtpTransport:
             raise NoConnection("sending has ended") from None
 
     async def _begun(self) -> Conversation:
-        async with asyncio.timeout(None) as opening:
-            self._opening.add(opening)
+        opening = Conversation(self._relay, self._tls)
+        async with asyncio.timeout(None) as until:
+            self._opening[opening] = until
             try:
-                opened = await self._open()
-                self._busy.add(opened)
+                await opening.open()
+                self._busy.add(opening)
             finally:
-                self._opening.discard(opening)
+                del self._opening[opening]
                 self._changed.set()
         if self._closed:
-            self._give(opened)
+            self._give(opening)
             raise NoConnection("sending has ended")
-        return opened
+        return opening
 
     async def _is_ready(self, kept: Conversation) -> bool:
         try:
@@ -199,8 +203,3 @@ class SmtpTransport:
         task = asyncio.get_running_loop().create_task(conversation.goodbye())
         self._goodbyes.add(task)
         task.add_done_callback(self._goodbyes.discard)
-
-    async def _open(self) -> Conversation:
-        conversation = Conversation(self._relay, self._tls)
-        await conversation.open()
-        return conversation

@@ -519,6 +519,26 @@ async def test_a_relay_that_is_silent_is_not_waited_for_at_the_end(sink: Sink, t
     assert (outcome.result, outcome.about) == (Result.DEFERRED, About.RELAY)
 
 
+async def test_a_stop_in_the_moment_of_connecting_is_not_lost(
+    sink: Sink, transport: SmtpTransport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python before 3.12 forgets a cancellation that comes when the connection has just been made."""
+    sink.script("connect", HANG)
+    loop, closing = asyncio.get_running_loop(), []
+    connect = loop.create_connection
+
+    async def closed_meanwhile(*args: Any, **options: Any) -> Any:
+        made = await connect(*args, **options)
+        closing.append(asyncio.create_task(transport.close()))
+        return made
+
+    monkeypatch.setattr(loop, "create_connection", closed_meanwhile)
+    async with asyncio.timeout(2):
+        outcome = await transport.deliver(FROM, TO, MAIL)
+    assert (outcome.result, outcome.about) == (Result.DEFERRED, About.RELAY)
+    await asyncio.gather(*closing)
+
+
 async def test_check_says_what_it_found(sink: Sink, transport: SmtpTransport) -> None:
     """No mail is begun, and the connection ends with QUIT."""
     found = await transport.check()
