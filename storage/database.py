@@ -182,14 +182,41 @@ class _Work(Generic[T]):
             self.future.set_result(cast("T", self.result))
 
 
+class _Hand:
+    """What a writer has taken out of the line: `works`, at most so many."""
+
+    def __init__(self, waiting: queue.SimpleQueue[list[_Work[Any]] | None], most: int) -> None:
+        self._waiting, self._most = waiting, most
+        self._taken: list[_Work[Any]] = []
+        self._is_end = False
+        self.works: list[_Work[Any]] = []
+
+    def fill(self) -> bool:
+        """Take what waits; wait for it only with an empty hand. False: the end has come."""
+        while len(self._taken) < self._most and not self._is_end:
+            try:
+                more = self._waiting.get_nowait() if self._taken else self._waiting.get()
+            except queue.Empty:
+                break
+            self._is_end = more is None
+            self._taken += more or ()
+        self.works = self._taken[: self._most]
+        return bool(self.works)
+
+    def give(self, count: int) -> list[_Work[Any]]:
+        """The first ones, which are done."""
+        done, self._taken = self._taken[:count], self._taken[count:]
+        return done
+
+
 class _Writer:
     def __init__(self, engine: Engine, group: int, name: str, wanted: Callable[[], bool]) -> None:
         self.engine, self.group, self.name, self._wanted = engine, group, name, wanted
         self._thread: threading.Thread | None = None
         self._connection: Connection | None = None
 
-    def start(self, work: queue.SimpleQueue[list[_Work[Any]] | None]) -> None:
-        self._thread = threading.Thread(target=self._run, args=(work,), name=self.name, daemon=True)
+    def start(self, waiting: queue.SimpleQueue[list[_Work[Any]] | None]) -> None:
+        self._thread = threading.Thread(target=self._run, args=(waiting,), name=self.name, daemon=True)
         self._thread.start()
 
     def join(self) -> None:
@@ -197,23 +224,12 @@ class _Writer:
             self._thread.join()
 
     def _run(self, waiting: queue.SimpleQueue[list[_Work[Any]] | None]) -> None:
-        batch: list[_Work[Any]] = []
-        last = False
-        while batch or not last:
-            while len(batch) < self.group and not last:
-                try:
-                    more = waiting.get_nowait() if batch else waiting.get()
-                except queue.Empty:
-                    break
-                if more is None:
-                    last = True
-                else:
-                    batch += more
-            done = self._commit(batch[: self.group])
+        hand = _Hand(waiting, self.group)
+        while hand.fill():
+            done = hand.give(self._commit(hand))
             by_loop: dict[asyncio.AbstractEventLoop, list[_Work[Any]]] = {}
-            for work in batch[:done]:
+            for work in done:
                 by_loop.setdefault(work.loop, []).append(work)
-            batch = batch[done:]
             for loop, over in by_loop.items():
                 try:
                     loop.call_soon_threadsafe(_resolve, over)
@@ -222,19 +238,19 @@ class _Writer:
                     continue
         self._let_go()
 
-    def _commit(self, batch: list[_Work[Any]]) -> int:
+    def _commit(self, hand: _Hand) -> int:
         """How many of them are done; the rest waits for the next commit."""
         try:
             with translated(self.engine):
                 if self.group > 1:
-                    return self._commit_group(batch)
-                for work in batch:
+                    return self._commit_group(hand)
+                for work in hand.works:
                     work.result = _with_retry(partial(_one, self.engine, work.run))
         except BaseException as error:
             self._let_go()
-            for work in batch:
+            for work in hand.works:
                 work.error = work.error or error
-        return len(batch)
+        return len(hand.works)
 
     def _let_go(self) -> None:
         kept, self._connection = self._connection, None
@@ -242,25 +258,27 @@ class _Writer:
             with suppress(DBAPIError, SAInterfaceError, OSError):
                 kept.close()
 
-    def _commit_group(self, batch: list[_Work[Any]]) -> int:
+    def _commit_group(self, hand: _Hand) -> int:
         done = 0
         # Kept from one commit to the next: to take one out of the pool costs as much as five statements.
         connection = self._connection = self._connection or self.engine.connect()
         with connection.begin():
             driver: Any = connection.connection.dbapi_connection
+            # What came while others wrote shares the commit.
+            hand.fill()
             began = time.monotonic()
-            for work in batch:
+            for work in hand.works:
                 took = time.monotonic() - began
                 if done and (took > GROUP_SECONDS or (took > WANTED_SECONDS and self._wanted())):
                     break
                 done += 1
                 # None is released: the commit does that. A piece cannot be done twice, for some remember what they did.
-                if len(batch) > 1:
+                if len(hand.works) > 1:
                     driver.execute("SAVEPOINT piece")
                 try:
                     work.result = _sealed(connection, work.run)
                 except Exception as error:
-                    if len(batch) == 1 or (isinstance(error, DBAPIError | SAInterfaceError) and _is_outage(error)):
+                    if len(hand.works) == 1 or (isinstance(error, DBAPIError | SAInterfaceError) and _is_outage(error)):
                         raise
                     driver.execute("ROLLBACK TO piece")
                     work.error = error

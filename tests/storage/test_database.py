@@ -18,7 +18,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import inspect, text
+from sqlalchemy import event, inspect, text
 
 from gateway.core.decision import Away, Returned
 from gateway.core.token import BIRTH_LENGTH, Named, names_outbox
@@ -75,6 +75,31 @@ async def test_one_that_fails_takes_no_other_with_it(database: Database) -> None
     rows = await database.read(lambda tx: tx.journal.recent(limit=100))
     assert len(rows) == 20
     assert all(row.size != 6 for row in rows)
+
+
+async def test_what_comes_while_another_writes_shares_a_commit(sqlite_url: str, tmp_path: Path) -> None:
+    """Else each peer would wait for a whole turn of its own behind the other process."""
+    database, other = Database(sqlite_url, tmp_path), Database(sqlite_url, tmp_path)
+    await database.write(append)
+    commits: list[object] = []
+    event.listen(database.engine, "commit", commits.append)
+    entered, leave = threading.Event(), threading.Event()
+
+    def hold(_tx: Tx) -> None:
+        entered.set()
+        leave.wait(10)
+
+    holding = asyncio.create_task(other.write(hold))
+    await asyncio.to_thread(entered.wait, 10)
+    waiting = []
+    for _ in range(5):
+        waiting.append(asyncio.create_task(database.write(append)))
+        await asyncio.sleep(0.02)
+    leave.set()
+    await asyncio.gather(holding, *waiting)
+    assert len(commits) == 1
+    await database.close()
+    await other.close()
 
 
 async def test_many_at_once_lose_nothing(database: Database) -> None:
