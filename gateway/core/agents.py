@@ -14,7 +14,6 @@ from gateway.core import (
     away,
     blocking,
     canned,
-    commands,
     company,
     inside_notice,
     lookup,
@@ -39,6 +38,7 @@ from gateway.core.refusal import (
     for_colleague,
     helped,
     hold,
+    in_subject,
     is_lifted,
     reads_absent,
     refuse,
@@ -51,7 +51,7 @@ from gateway.core.verbs import Verb
 from gateway.errors import IllegalTransition
 from gateway.mail.message import Address, address_key
 from gateway.mail.sentence import code
-from gateway.mail.subject import base_subject, is_forward
+from gateway.mail.subject import is_forward
 
 _WAITED = (Reason.AGENT_UNPROVEN.value, Reason.AGENT_HELD_BACK.value)
 
@@ -79,7 +79,7 @@ def decide(case: Case) -> Decision:
     named = canned.doubt(case, on.ticket)
     case = canned.put_in(case, on.ticket, on.ticket.requester)
     on, order = replace(on, case=case), case.order
-    misunderstood = (*orders.problems(on.by, order), *_misplaced(case), *_in_subject(on))
+    misunderstood = (*orders.problems(on.by, order), *_misplaced(case), *in_subject(case, on.ticket.subject))
     if misunderstood or order.has(Verb.HELP):
         return _misunderstood(on, misunderstood)
     if inside_notice.answered_inside(case) and not is_lifted(case):
@@ -415,16 +415,6 @@ def _misplaced(case: Case) -> tuple[str, ...]:
     if order.has(Verb.TO) or order.has(Verb.FOR):
         return (code("to_begins"),)
     return (code("from_alone"),) if order.has(Verb.FROM) and not order.has(Verb.NOTE) and (order.text or files) else ()
-
-
-def _in_subject(on: AgentCase) -> tuple[str, ...]:
-    """An order in the subject orders nothing, but may be meant: `#note` there keeps the text from no customer. A
-    customer's own subject may begin with one."""
-    first = base_subject(on.case.message.subject).partition(" ")[0]
-    own = base_subject(on.ticket.subject).casefold().startswith(first.casefold())
-    if on.case.order.commands or own or not commands.is_command(first):
-        return ()
-    return (code("command_in_subject", first),)
 
 
 def _misunderstood(on: AgentCase, problems: tuple[str, ...]) -> Decision:

@@ -222,8 +222,8 @@ TABLE: tuple[Row, ...] = (
         "agent's mail that leads nowhere",
         refusal.is_stray,
         refusal.stray,
-        "an agent wrote about no ticket: an order without proof, text in answer to a digest or receipt, a forward "
-        "without `#from` | no: a draft | – | receipt with the right form | no",
+        "an agent wrote about no ticket: an order without proof or in the wrong place, text in answer to a digest or "
+        "receipt, a forward without `#from` | no: a draft | – | receipt with the right form | no",
     ),
     Row(
         "adviser",

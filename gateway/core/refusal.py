@@ -14,6 +14,7 @@ from gateway.core import (
     absence_text,
     agent_mail,
     audience,
+    commands,
     draft,
     forward,
     language,
@@ -35,7 +36,7 @@ from gateway.core.verbs import Verb
 from gateway.core.window import Budget
 from gateway.mail.message import address_key
 from gateway.mail.sentence import code
-from gateway.mail.subject import is_forward
+from gateway.mail.subject import base_subject, is_forward
 
 PACE = Budget(10, 10)
 """Mails of one agent on one ticket, and receipts for drafts; a person does not write more."""
@@ -256,7 +257,7 @@ def is_stray(case: Case) -> bool:
     if case.agent is None or case.ticket is not None or case.envelope.archived:
         return False
     order, marked = case.order, any(key.holder for key in case.keys.found)
-    return bool(order.commands or order.problems) or marked or _passes_on(case)
+    return bool(order.commands or order.problems or misplaced(case)) or marked or _passes_on(case)
 
 
 def stray(case: Case) -> Decision:
@@ -267,6 +268,8 @@ def stray(case: Case) -> Decision:
         held = hold(on, Doubt.NO_PROOF, remarks)
     elif order.problems:
         held = refuse(on, Reason.AGENT_MISUNDERSTOOD, (*order.problems, *unsent(case)))
+    elif said := misplaced(case):
+        held = refuse(on, Reason.AGENT_MISUNDERSTOOD, (*said, *unsent(case)))
     elif _passes_on(case):
         found = forward.meant([*forward.whole(case.message), *forward.inline(case.message.body_text)], "", case.policy)
         whose = found.address if found and found.address and not found.inner else ""
@@ -276,6 +279,27 @@ def stray(case: Case) -> Decision:
         remarks = (code("nobody_meant"), *unsent(case))
         held = refuse(on, Reason.AGENT_HELD_BACK, remarks, headline="kept", doubt=Doubt.NO_ORDER)
     return _not_too_often(held, on.agent, case, PACE)
+
+
+def misplaced(case: Case) -> tuple[str, ...]:
+    """An order in the subject, or below the words, of a mail about no ticket: it orders nothing there, and the words
+    are for somebody."""
+    return in_subject(case) or below_text(case)
+
+
+def in_subject(case: Case, but: str = "") -> tuple[str, ...]:
+    """An order in the subject orders nothing, but may be meant: `#note` there keeps the text from no customer. A
+    customer's own subject (`but`) may begin with one."""
+    first = base_subject(case.message.subject).partition(" ")[0]
+    theirs = base_subject(but).casefold().startswith(first.casefold())
+    if case.order.commands or theirs or not commands.is_command(first):
+        return ()
+    return (code("command_in_subject", first),)
+
+
+def below_text(case: Case) -> tuple[str, ...]:
+    below = outgoing_text.for_customers(case.order.text, case.mailbox, case.policy, ()).command_below
+    return (code("command_below", below),) if below else ()
 
 
 def _passes_on(case: Case) -> bool:

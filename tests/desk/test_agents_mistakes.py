@@ -224,6 +224,27 @@ async def test_an_order_in_the_subject_sends_nothing(subject: str, room: Room) -
     assert "The note is on the ticket" in await _receipt(room)
 
 
+@pytest.mark.parametrize("own_address", [False, True])
+@pytest.mark.parametrize(
+    ("subject", "text", "said"),
+    [
+        ("Recall", f"Hi,\n#to {KIM}\n\nYour lamp is ready.", "stands below your text"),
+        ("Recall", f"Hallo Kim,\n\nIhre Lampe ist fertig.\n\n#an {KIM}", "stands below your text"),
+        (f"#to {KIM}", "Your lamp is ready.", "“#to” stands in your subject"),
+        ("#list open", "", "“#list” stands in your subject"),
+        ("Re: #notiz", "Kim called.", "“#notiz” stands in your subject"),
+    ],
+)
+async def test_an_order_that_stands_elsewhere_makes_no_request(
+    subject: str, text: str, said: str, own_address: bool, room: Room
+) -> None:
+    """Of a mail about no ticket: its agent reads where orders belong, and nobody takes the words for a request."""
+    to = _own_address(room) if own_address else "support@example.com"
+    await room.mail(ANNA, text, subject=subject, to=to)
+    assert {(r.notice, r.recipient) for r in await room.outbox()} == {("agent_receipt", ANNA)}
+    assert said in await _receipt(room)
+
+
 async def test_a_customers_subject_may_look_like_an_order(room: Room) -> None:
     """The answer carries it, and goes out."""
     await room.mail(ERIKA, subject="#close")
