@@ -295,6 +295,9 @@ SENTENCES: dict[str, str] = {
         "answers."
     ),
     "stale_people": _("Since the mail you answered, others came to get the answers. Yours would also go to: {0}"),
+    "stale_gone": _(
+        "The mail you answered has gone to #{0} since; #show {0} brings it. Yours would count on #{1}, without it."
+    ),
     "stale_answer": _("Since the mail you answered, {0} has written to the customer:"),
     "same_words": _("You wrote the same words a while ago, on #{0}: it looks as if a program had written them."),
     "wrote_since": _("Since the mail you answered, {0} has written again."),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gateway.core import token
 from gateway.core.agent_mail import AgentCase
-from gateway.core.decision import AgentView, Decision
+from gateway.core.decision import AgentView, Decision, Doubt
 from gateway.core.lifecycle import Status
 from gateway.core.notice import Audience
 from gateway.core.policy import Policy
@@ -24,8 +24,8 @@ def view_of(ticket: Ticket, newest_entry: int, policy: Policy) -> AgentView:
 
 def since(on: AgentCase, decision: Decision) -> tuple[str, ...]:
     """What has changed since the mail the agent answers was made, so that this must not be done unasked: a mail would
-    reach somebody who was not named, a colleague has written to the customer, or a customer has written and the order
-    takes the ticket out of our hands. Empty when nothing has."""
+    reach somebody who was not named, the mail that is answered has gone to another ticket, a colleague has written to
+    the customer, or a customer has written and the order takes the ticket out of our hands. Empty when nothing has."""
     view, ticket = on.case.facts.view, on.ticket
     if view is None or decision.ticket != ticket.number:
         return ()
@@ -39,6 +39,8 @@ def since(on: AgentCase, decision: Decision) -> tuple[str, ...]:
         if a.key not in meant and not token.is_address_mark(on.by.policy.keys, a.key, view.reaches)
     ]
     remarks: tuple[str, ...] = (code("stale_people", ", ".join(a.address for a in new)),) if new else ()
+    if people or _puts_aside(decision, ticket):
+        remarks += _gone(on)
     later = _later(on, view)
     theirs = [e for e in later if e.role is Role.AGENT and e.author.key not in on.agent.keys] if people else []
     if _puts_aside(decision, ticket):
@@ -46,6 +48,18 @@ def since(on: AgentCase, decision: Decision) -> tuple[str, ...]:
     for e in theirs[-SHOWN:]:
         remarks += (code("stale_answer" if e.role is Role.AGENT else "wrote_since", e.author.shown), e.new_text)
     return remarks
+
+
+def _gone(on: AgentCase) -> tuple[str, ...]:
+    """That the customer's mail which is answered was split off or moved to another ticket, unless the agent has read
+    so."""
+    parent, resumed = on.case.facts.parent, on.case.facts.resumed
+    told = resumed is not None and resumed.doubt is Doubt.STALE
+    if parent is None or parent.role is Role.AGENT or parent.kind is not EntryKind.CORRESPONDENCE or told:
+        return ()
+    if parent.ticket == on.ticket.number:
+        return ()
+    return (code("stale_gone", parent.ticket, on.ticket.number),)
 
 
 def _puts_aside(decision: Decision, ticket: Ticket) -> bool:
