@@ -62,6 +62,8 @@ _OF_WINDOWS = {
 """The standard's charset, and Windows' for the same languages."""
 _WESTERN_LANGUAGES = frozenset("en de fr es it nl pt sv da no nn fi is ca gl eu ga".split())
 _ISO_2022_JP_TEXT = re.compile(rb"\x1b\$[@B][!-~]{2}")
+_OF_OTHER_BYTES = ("iso2022", "hz", "utf-7", "utf-16", "utf-32")
+"""Charsets in which bytes below 128 need not be ASCII; in all others nobody writes an escape."""
 _STATEFUL = re.compile(rb"[\x80-\xff\x00\x0e\x1b]|~\{")
 """What can make bytes mean something else than ASCII; UTF-7 alone needs less."""
 _MULTI_BYTE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
@@ -100,7 +102,7 @@ def decode(data: bytes, declared: str = "", hint: str = "") -> tuple[str, str]:
     if codec.startswith("iso2022_jp") and not data.isascii():
         # It has no 8-bit bytes, so they prove the label wrong.
         return _eight_bit_japanese(data), f"not valid {declared[:40]}"
-    if codec == "utf-8" and data.isascii() and _ISO_2022_JP_TEXT.search(data):
+    if not codec.startswith(_OF_OTHER_BYTES) and data.isascii() and _ISO_2022_JP_TEXT.search(data):
         return _iso_2022_jp(data), f"declared {declared[:40]}, is iso-2022-jp"
     if (codec in _WESTERN or _SINGLE_BYTE.match(codec)) and not data.isascii():
         # Every byte string is valid here, so a valid multi-byte UTF-8 text proves the label wrong.

@@ -131,3 +131,10 @@ def test_iso_2022_jp_has_no_8_bit_bytes(codec: str) -> None:
         "not valid iso-2022-jp",
     )
     assert charset.decode("こんにちは".encode("iso2022_jp"), "us-ascii")[0] == "こんにちは"
+
+
+@pytest.mark.parametrize("label", ["iso-8859-1", "windows-1252", "shift_jis", "euc-jp", "gb2312", "big5", "koi8-r"])
+def test_escapes_of_iso_2022_jp_under_another_label(label: str) -> None:
+    """No charset of ASCII and more has them, so they prove the label wrong."""
+    assert charset.decode("ランプ".encode("iso2022_jp"), label) == ("ランプ", f"declared {label}, is iso-2022-jp")
+    assert charset.decode(b"It costs \x1b$5", label)[0].endswith("$5")
