@@ -454,3 +454,19 @@ def test_the_example_is_valid() -> None:
     """A start for everybody."""
     path = Path(__file__).parents[1] / "config.example.toml"
     assert config.load(path) == config.build(tomllib.loads(path.read_text("utf-8")), path)
+
+
+def test_what_is_handed_to_another_process_is_the_same(tmp_path: Path) -> None:
+    """Whatever kind of value it is, and also when the file says something else by then."""
+    file = tmp_path / "replydesk.toml"
+    file.write_text(
+        '[[mailboxes]]\naddress = "Hilfe@bücher.example"\nname = "Hilfe"\n'
+        '[[agents]]\naddress = "anna@bücher.example"\nname = "Ännchen"\n[hours]\ndays = ["mon"]\nholidays = ["2026-12-25"]\n'
+        '[[rules]]\nname = "Late"\nsubject = ["invoice"]\nheader = { X-Priority = "1" }\nabout = "any"\ntag = ["money"]\n'
+        '[limits]\nautomatic_mail = ["3/1h"]\n[send]\ntransport = "file"\n',
+        "utf-8",
+    )
+    settings = config.load(file)
+    said = config.to_hand_over(settings)
+    file.write_text("[half", "utf-8")
+    assert config.handed_over(said, file) == settings

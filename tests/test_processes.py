@@ -124,3 +124,25 @@ def test_an_event_of_the_log_comes_back_as_it_was() -> None:
         "kind": "correspondence",
         "outcome": "",
     }
+
+
+def test_the_worker_goes_by_the_settings_of_the_front(tmp_path: Path) -> None:
+    """Begun anew as well, whatever stands in the file by then: what a reload refused, or half of an edit."""
+    site = Site(tmp_path, processes=TWO)
+    with running(site), socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        good = site.config.read_text("utf-8")
+        other = good.replace("Example Support", "Refused Support") + f'\n[metrics]\nlisten = "127.0.0.1:{port}"\n'
+        site.config.write_text(other, "utf-8")
+        assert site.process is not None
+        site.process.send_signal(signal.SIGHUP)
+        until(lambda: "reload refused" in site.read_log() and site.read_log().count(" ready pid=") == 5)
+        site.send(mail("After a reload that was refused"))
+        until(lambda: settled(site) == 1)
+        site.config.write_text(good + "\n[half", "utf-8")
+        os.kill(site.worker(), signal.SIGKILL)
+        site.send(mail("After a death"))
+        until(lambda: settled(site) == 2)
+        until(lambda: len(list(site.outgoing.glob("*.eml"))) >= 6)
+        assert site.stop() == 0
+    assert not any(b"Refused" in path.read_bytes() for path in site.outgoing.glob("*.eml"))

@@ -8,6 +8,8 @@ import logging
 import os
 import signal
 import socket
+import sys
+from pathlib import Path
 
 from gateway.errors import ReplydeskError
 
@@ -26,8 +28,10 @@ def run(args: argparse.Namespace) -> int:
     os.umask(0o077)
     # It would end a start. Held back until the daemon listens to it, it is a reload as at any other time.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
-    settings = config.load(args.config)
-    if args.worker is None:
+    if args.worker is not None:
+        settings = config.handed_over(sys.stdin.buffer.read(), Path(args.config))
+    else:
+        settings = config.load(args.config)
         from gateway.config import beforehand
 
         beforehand.try_start(settings, systemd.handed_over())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import os
 import re
 import tomllib
@@ -40,6 +41,16 @@ def load(path: str | Path | None = None) -> Settings:
     if "mailboxes" not in data:
         raise ConfigError("mailboxes", "there is none", NO_MAILBOX, str(file))
     return build(data, file)
+
+
+def handed_over(said: bytes, file: Path) -> Settings:
+    """What `to_hand_over` said, whatever stands in the file by now."""
+    return build(json.loads(said), file)
+
+
+def to_hand_over(settings: Settings) -> bytes:
+    """For another process, which is to go by the same settings."""
+    return settings.model_dump_json(exclude_unset=True).encode()
 
 
 def build(data: dict[str, Any], file: Path) -> Settings:

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 import gateway
+from gateway import config
 from gateway.config import Settings
 from gateway.errors import StorageUnavailable
 from gateway.mail.message import Envelope
@@ -60,15 +61,24 @@ class Begun:
 
 
 def spawn(settings: Settings) -> Begun:
-    """Begin it. It ends by itself when this process does."""
+    """Begin it. It ends by itself when this process does, and reads these settings from its standard input.
+
+    The file may say something else by now: half of an edit, or what a reload refused.
+    """
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     environment = {name: value for name, value in os.environ.items() if name not in _OF_THE_FRONT}
     root = str(Path(gateway.__file__).parents[1])
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, (root, environment.get("PYTHONPATH", ""))))
     words = ["run", "--config", str(settings.file.absolute()), "--worker", str(theirs.fileno())]
-    with theirs:
+    # In memory, for a disk may be full.
+    with theirs, os.fdopen(os.memfd_create("settings"), "w+b") as handed:
+        handed.write(config.to_hand_over(settings))
+        handed.seek(0)
         process = subprocess.Popen(  # noqa: S603  # our own program, and no shell
-            [sys.executable, "-P", "-m", "gateway", *words], env=environment, pass_fds=(theirs.fileno(),)
+            [sys.executable, "-P", "-m", "gateway", *words],
+            env=environment,
+            stdin=handed,
+            pass_fds=(theirs.fileno(),),
         )
     return Begun(process, Channel(ours))
 
