@@ -57,6 +57,7 @@ SEND_SECONDS = 2.0
 END_SECONDS = 4.0
 """After a start that failed."""
 ANSWER_SECONDS = 5.0
+LOST_SECRET = "Put it back from a backup. Without one, restart the daemon: it makes a new one, and knows no older mark."
 
 
 async def run(settings: Settings, begun: processes.Begun | None = None) -> None:
@@ -114,6 +115,9 @@ async def _until(stop: asyncio.Event, changed: asyncio.Event, settings: Settings
 def _read_again(settings: Settings) -> Settings:
     """The settings as they are now, and all files they name tried. Raises what a start would."""
     new = config.load(settings.file)
+    if new.data_dir == settings.data_dir and not config.has_secret(new):
+        # A new one, made in silence, would know none of the marks that were given out.
+        raise new.error("gateway.data_dir", f"{new.data_dir / 'secret'} is gone", LOST_SECRET)
     try_files(new)
     build_desk(new)
     if new.templates_dir:
@@ -191,7 +195,8 @@ async def _start(
     if begun is None:
         other, intake = None, await keep_working(stack, context, memory)
     else:
-        other = WorkerProcess(settings, sender.wake, metrics.count, partial(_worker_died, context), begun)
+        died = partial(_worker_died, context)
+        other = WorkerProcess(settings, desk.policy.keys, sender.wake, metrics.count, died, begun)
         largest = settings.limits.max_message_bytes
         intake = Reception(database, desk.policy, now, largest, other.hand_over)
         await other.start()

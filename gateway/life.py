@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from gateway import config
 from gateway.config import Settings
+from gateway.core.token import Keys
 from gateway.flow import Desk
 from gateway.render import brand
 from gateway.render.mail import Templates
@@ -22,12 +23,15 @@ log = logging.getLogger("replydesk")
 Stop = Callable[[], Awaitable[object]]
 
 
-def build_desk(settings: Settings) -> Desk:
-    """Policy and words; a site's templates are tried, so that a broken one stops the start and not a mail."""
+def build_desk(settings: Settings, keys: Keys | None = None) -> Desk:
+    """Policy and words, with the keys the secret file holds where no others are given.
+
+    A site's templates are tried, so that a broken one stops the start and not a mail.
+    """
     templates = Templates(settings.templates_dir, ZoneInfo(settings.gateway.timezone), brand.of(settings))
     if settings.templates_dir:  # Ours are tried by our tests.
         templates.check()
-    return Desk(config.policy(settings, config.signing_keys(settings)), templates)
+    return Desk(config.policy(settings, keys or config.signing_keys(settings)), templates)
 
 
 def now() -> datetime:

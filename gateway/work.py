@@ -15,6 +15,7 @@ from gateway import config
 from gateway.clock import jobs
 from gateway.clock.context import JobContext
 from gateway.config import Settings
+from gateway.core.token import Keys
 from gateway.errors import ReplydeskError
 from gateway.life import build_desk, either, faults, now, running
 from gateway.memory import Memory, freeze, settle
@@ -38,6 +39,7 @@ async def work(settings: Settings, channel: Channel) -> None:
         # A terminal or a service manager tells all processes of the daemon; the front must be the first to end.
         asyncio.get_running_loop().add_signal_handler(number, lambda: stop.set() if faults else None)
     faults.clear()
+    keys: list[Keys] = []
     mails: list[Callable[[int, int], None]] = []
 
     def decided() -> None:
@@ -45,7 +47,8 @@ async def work(settings: Settings, channel: Channel) -> None:
 
     def told(hint: Hint) -> None:
         match hint:
-            case ["begin"]:
+            case ["begin", str(secret), *previous]:
+                keys.append(Keys(secret.encode(), tuple(str(one).encode() for one in previous)))
                 begin.set()
             case ["mail", int(id), int(size)]:
                 for take_up in mails:
@@ -58,7 +61,7 @@ async def work(settings: Settings, channel: Channel) -> None:
     try:
         async with contextlib.AsyncExitStack() as stack:
             settle()
-            desk = build_desk(settings)
+            desk = build_desk(settings, keys[0])
             database = Database(config.database_url(settings), settings.data_dir)
             stack.push_async_callback(database.close)
             context = JobContext(database, desk, now, settings, decided)

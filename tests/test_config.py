@@ -461,8 +461,10 @@ def test_what_is_handed_to_another_process_is_the_same(tmp_path: Path) -> None:
     file = tmp_path / "replydesk.toml"
     file.write_text(
         '[[mailboxes]]\naddress = "Hilfe@bücher.example"\nname = "Hilfe"\n'
-        '[[agents]]\naddress = "anna@bücher.example"\nname = "Ännchen"\n[hours]\ndays = ["mon"]\nholidays = ["2026-12-25"]\n'
-        '[[rules]]\nname = "Late"\nsubject = ["invoice"]\nheader = { X-Priority = "1" }\nabout = "any"\ntag = ["money"]\n'
+        '[[agents]]\naddress = "anna@bücher.example"\nname = "Ännchen"\n'
+        '[hours]\ndays = ["mon"]\nholidays = ["2026-12-25"]\n'
+        '[[rules]]\nname = "Late"\nsubject = ["invoice"]\n'
+        'header = { X-Priority = "1" }\nabout = "any"\ntag = ["money"]\n'
         '[limits]\nautomatic_mail = ["3/1h"]\n[send]\ntransport = "file"\n',
         "utf-8",
     )

@@ -7,6 +7,8 @@ import os
 import signal
 import socket
 import time
+from email import message_from_bytes, policy
+from email.message import Message
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -146,3 +148,29 @@ def test_the_worker_goes_by_the_settings_of_the_front(tmp_path: Path) -> None:
         until(lambda: len(list(site.outgoing.glob("*.eml"))) >= 6)
         assert site.stop() == 0
     assert not any(b"Refused" in path.read_bytes() for path in site.outgoing.glob("*.eml"))
+
+
+def test_a_secret_that_goes_away_is_made_anew_by_nobody(tmp_path: Path) -> None:
+    """Neither by a worker that is begun anew nor by a reload: what was given out is known as before."""
+    site, secret = Site(tmp_path, processes=TWO), tmp_path / "var" / "secret"
+    with running(site):
+        site.send(mail("First"))
+        until(lambda: list(site.outgoing.glob("*.eml")))
+        answered = next(m for m in map(read, site.outgoing.glob("*.eml")) if "RD-1-" in m["Subject"])
+        secret.rename(tmp_path / "away")
+        os.kill(site.worker(), signal.SIGKILL)
+        site.send(
+            mail("Other words", In_Reply_To=answered["Message-ID"]), "kim@customer.example", "support@example.com"
+        )
+        until(lambda: settled(site) == 2)
+        assert site.count("ticket") == 1
+        assert site.process is not None
+        site.process.send_signal(signal.SIGHUP)
+        until(lambda: "reload refused" in site.read_log())
+        assert f"{secret} is gone" in site.read_log()
+        assert not secret.exists()
+        assert site.stop() == 0
+
+
+def read(path: Path) -> Message:
+    return message_from_bytes(path.read_bytes(), policy=policy.default)

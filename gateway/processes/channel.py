@@ -12,7 +12,7 @@ import json
 import socket
 from collections.abc import Callable
 
-LARGEST = 4096
+LARGEST = 65_536
 """Bytes of one hint."""
 AT_ONCE = 64
 """Hints taken before others have a turn."""

@@ -15,6 +15,7 @@ from pathlib import Path
 import gateway
 from gateway import config
 from gateway.config import Settings
+from gateway.core.token import Keys
 from gateway.errors import StorageUnavailable
 from gateway.mail.message import Envelope
 from gateway.processes.channel import Channel, Hint
@@ -86,18 +87,21 @@ def spawn(settings: Settings) -> Begun:
 class WorkerProcess:
     """Supervises it.
 
+    `keys` are those of the front: the file of the secret may be gone, or be another one by now.
     `on_decided`: the outbox may hold something new. `on_event`: an event of its log, for the figures.
     """
 
     def __init__(
         self,
         settings: Settings,
+        keys: Keys,
         on_decided: Callable[[], None],
         on_event: Callable[[Mapping[str, str]], None],
         on_death: Died,
         begun: Begun,
     ) -> None:
-        self._settings, self._on_decided, self._on_event, self._on_death = settings, on_decided, on_event, on_death
+        self._settings, self._keys = settings, keys
+        self._on_decided, self._on_event, self._on_death = on_decided, on_event, on_death
         self._one: Begun | None = begun
         self._ready, self._gone = asyncio.Event(), asyncio.Event()
         self._heard_at = 0.0
@@ -124,7 +128,7 @@ class WorkerProcess:
         self._ready, self._gone, self._cause = asyncio.Event(), asyncio.Event(), ""
         self._heard_at = asyncio.get_running_loop().time()
         one.channel.listen(self._told, self._gone.set)
-        one.channel.say("begin")
+        one.channel.say("begin", *(key.decode() for key in self._keys.all))
         waiting = [asyncio.ensure_future(event.wait()) for event in (self._ready, self._gone)]
         await asyncio.wait(waiting, timeout=self._patience, return_when=asyncio.FIRST_COMPLETED)
         for task in waiting:
