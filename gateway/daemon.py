@@ -44,9 +44,10 @@ from gateway.receive.smtp.server import drain
 from gateway.send import Sender, transport
 from gateway.work import FLOW_SECONDS, JOB_SECONDS, keep_working, part_of_memory
 from gateway.worker import Reception, Worker
-from storage.alarms import WORKER
+from storage.alarms import NO_WORKER, WORKER
 from storage.database import Database, ping
 from storage.migrate import NEW_SECRET_KNOWS_NOTHING, OLD_MARKS_FIT_NOTHING, migrate
+from storage.tx import Tx
 
 log = logging.getLogger("replydesk")
 
@@ -57,6 +58,10 @@ SEND_SECONDS = 2.0
 END_SECONDS = 4.0
 """After a start that failed."""
 ANSWER_SECONDS = 5.0
+WORKER_ENDED = (
+    "The worker process ended by itself and is begun anew; the log says why. No mail is lost: it waits meanwhile."
+)
+NOBODY_DECIDES = "It is tried again every 15 seconds. Mail is taken and waits; until then nobody is answered."
 LOST_SECRET = "Put it back from a backup. Without one, restart the daemon: it makes a new one, and knows no older mark."
 
 
@@ -195,8 +200,8 @@ async def _start(
     if begun is None:
         other, intake = None, await keep_working(stack, context, memory)
     else:
-        died = partial(_worker_died, context)
-        other = WorkerProcess(settings, desk.policy.keys, sender.wake, metrics.count, died, begun)
+        tell = partial(_tell_of_worker, context)
+        other = WorkerProcess(settings, desk.policy.keys, sender.wake, metrics.count, tell, begun)
         largest = settings.limits.max_message_bytes
         intake = Reception(database, desk.policy, now, largest, other.hand_over)
         await other.start()
@@ -222,20 +227,25 @@ async def _start(
 # --- the worker process ------------------------------------------------------------------
 
 
-async def _worker_died(context: JobContext, deaths: int) -> None:
-    """The operator hears once that it ends by itself, and once that it does not any more."""
+async def _tell_of_worker(context: JobContext, news: str, cause: str) -> None:
+    """The operator hears once that it ends by itself, once that it does not start, and once that each is over."""
     now, operator = context.clock(), context.desk.operator
-    died = (
-        "The worker process ended by itself and was begun anew; the log says why. No mail is lost: it waits meanwhile."
-    )
+
+    def tell(tx: Tx) -> None:
+        match news:
+            case "ended":
+                operator.alarm(tx, WORKER, WORKER_ENDED, now)
+            case "missing":
+                operator.alarm(
+                    tx, NO_WORKER, f"{cause[:1].upper()}{cause[1:].removesuffix('.')}. {NOBODY_DECIDES}", now
+                )
+            case _:
+                operator.all_clear(tx, NO_WORKER, "The worker process works again, and takes up what waited.", now)
+                if news == "well":
+                    operator.all_clear(tx, WORKER, "The worker process has lasted for ten minutes.", now)
+
     with contextlib.suppress(StorageUnavailable):
-        await context.database.write(
-            lambda tx: (
-                operator.alarm(tx, WORKER, died, now)
-                if deaths
-                else operator.all_clear(tx, WORKER, "The worker process has lasted for ten minutes.", now)
-            )
-        )
+        await context.database.write(tell)
     context.wake()
 
 

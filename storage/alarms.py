@@ -17,11 +17,12 @@ AGAIN_AFTER = timedelta(hours=1)
 NO_RELAY, REFUSED_US = "relay-unavailable", "relay-refuses"
 """Keys of alarms about sending."""
 DISK, AUDIT, WORKER, UNHELD = "disk", "audit", "worker", "unheld"
+NO_WORKER = "worker-missing"
 JOB, CANARY = "job:", "canary:"
 """Begin keys of alarms about the jobs and the probes."""
 SOURCE, UNTIDY, UNFETCHED = "source:", "untidy:", "unfetched:"
 """Begin keys of alarms about folders mail is fetched from."""
-LASTING = (DISK, AUDIT, WORKER, UNHELD, JOB, CANARY, SOURCE, UNTIDY, UNFETCHED)
+LASTING = (DISK, AUDIT, WORKER, NO_WORKER, UNHELD, JOB, CANARY, SOURCE, UNTIDY, UNFETCHED)
 """Begin keys of alarms that are over when their cause is, however long that takes."""
 
 

@@ -6,15 +6,18 @@ import asyncio
 import os
 import signal
 import socket
+import subprocess
 import time
 from email import message_from_bytes, policy
-from email.message import Message
+from email.message import EmailMessage
 from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
 
-from gateway.processes import Channel, Hint
+from gateway import config
+from gateway.core.token import Keys
+from gateway.processes import Channel, Hint, WorkerProcess, worker
 from gateway.processes.figures import event
 from storage.audit import audit
 from storage.database import Database
@@ -172,5 +175,57 @@ def test_a_secret_that_goes_away_is_made_anew_by_nobody(tmp_path: Path) -> None:
         assert site.stop() == 0
 
 
-def read(path: Path) -> Message:
-    return message_from_bytes(path.read_bytes(), policy=policy.default)
+def read(path: Path) -> EmailMessage:
+    return message_from_bytes(path.read_bytes(), EmailMessage, policy=policy.default)
+
+
+def test_a_worker_that_does_not_start_is_told_with_its_cause(tmp_path: Path) -> None:
+    """ "Begun anew" alone would let the operator sleep while nobody is answered; the end of it is told as well."""
+    site = Site(tmp_path, processes=TWO)
+    own = tmp_path / "own" / "mail" / "reply.html.j2"
+    own.parent.mkdir(parents=True)
+    text = site.config.read_text("utf-8").replace("[gateway]", '[gateway]\ntemplates_dir = "own"', 1)
+    site.config.write_text(text, "utf-8")
+    with running(site):
+        own.write_text("{{ half", "utf-8")
+        os.kill(site.worker(), signal.SIGKILL)
+        until(lambda: any("does not start" in mail for mail in told(site)))
+        (said,) = (mail for mail in told(site) if "does not start" in mail)
+        assert "mail/reply.html.j2" in said
+        assert "code=0" not in site.read_log()
+        own.unlink()
+        until(lambda: any("works again" in mail for mail in told(site)), 60)
+        assert site.count("alarm WHERE key = 'worker-missing' AND cleared_at IS NULL") == 0
+        assert site.stop() == 0
+
+
+def told(site: Site) -> list[str]:
+    """What the operator reads."""
+    read_ = [read(path) for path in site.outgoing.glob("*.eml")]
+    bodies = (m.get_body(("plain",)) for m in read_ if m["To"] == "root@example.com")
+    return [" ".join(body.get_content().split()) for body in bodies if body is not None]
+
+
+async def test_what_an_earlier_daemon_told_of_its_worker_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stopped within ten minutes of a death, it left an alarm that `stats` would show for ever."""
+    monkeypatch.setattr(worker, "WELL_SECONDS", 0.02)
+    news: list[str] = []
+
+    async def tell(what: str, cause: str) -> None:
+        news.append(what)
+
+    ours, theirs = (Channel(end) for end in socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET))
+    theirs.say("ready")
+    with subprocess.Popen(["sleep", "60"]) as process:
+        begun = worker.Begun(process, ours)
+        one = WorkerProcess(config.load(Site(tmp_path).config), Keys(b"s" * 32), print, print, tell, begun)
+        await one.start()
+        task = asyncio.create_task(one.run())
+        async with asyncio.timeout(30):
+            while not news:
+                await asyncio.sleep(0.02)
+        await asyncio.sleep(0.2)
+        task.cancel()
+        begun.kill()
+    theirs.close()
+    assert news == ["well"]

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
+from typing import Literal
 
 import gateway
 from gateway import config
@@ -34,8 +35,8 @@ PAUSES = (0.0, 1.0, 5.0, 15.0)
 WELL_SECONDS = 600.0
 """So long a life makes earlier deaths forgotten."""
 
-Died = Callable[[int], Awaitable[None]]
-"""Told how often it died within a while; 0: it is well again."""
+Tell = Callable[[Literal["ended", "missing", "begun", "well"], str], Awaitable[None]]
+"""Told that it ended by itself, that it does not start and why, that it was begun, that it has lasted for a while."""
 
 
 def wanted(settings: Settings) -> bool:
@@ -97,11 +98,11 @@ class WorkerProcess:
         keys: Keys,
         on_decided: Callable[[], None],
         on_event: Callable[[Mapping[str, str]], None],
-        on_death: Died,
+        tell: Tell,
         begun: Begun,
     ) -> None:
         self._settings, self._keys = settings, keys
-        self._on_decided, self._on_event, self._on_death = on_decided, on_event, on_death
+        self._on_decided, self._on_event, self._tell = on_decided, on_event, tell
         self._one: Begun | None = begun
         self._ready, self._gone = asyncio.Event(), asyncio.Event()
         self._heard_at = 0.0
@@ -157,22 +158,26 @@ class WorkerProcess:
 
     async def run(self) -> None:
         """Begin it anew whenever it ends by itself or stands still, until cancelled."""
-        deaths = 0
+        deaths, told = 0, False
         while not await self._ends_within(WELL_SECONDS) or not self._stopping:
             if self.is_well and self._speaks():
-                if deaths:
-                    deaths = 0
-                    await self._on_death(0)
+                # Told by a daemon before this one, perhaps.
+                if deaths or not told:
+                    deaths, told = 0, True
+                    await self._tell("well", "")
                 continue
-            code = await self._bury(self._one) if self._one else 0
             deaths += 1
-            log.error("worker ended", extra={"code": code, "deaths": deaths})
-            await self._on_death(deaths)
+            if self._one:
+                code = await self._bury(self._one)
+                log.error("worker ended", extra={"code": code, "deaths": deaths})
+                await self._tell("ended", "")
             await asyncio.sleep(PAUSES[min(deaths, len(PAUSES)) - 1])
             try:
                 await self.start()
+                await self._tell("begun", "")
             except StorageUnavailable as error:
                 log.error("worker does not start", extra={"cause": str(error)})
+                await self._tell("missing", str(error))
 
     async def _ends_within(self, seconds: float) -> bool:
         """Whether it ended, or stands still, in this time."""
