@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -229,3 +230,28 @@ async def test_what_an_earlier_daemon_told_of_its_worker_ends(tmp_path: Path, mo
         begun.kill()
     theirs.close()
     assert news == ["well"]
+
+
+async def test_a_worker_that_stands_still_is_called_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is killed by us: its exit code alone would send the operator looking for who did."""
+    monkeypatch.setattr(worker, "SILENT_SECONDS", 0.0)
+
+    async def tell(what: str, cause: str) -> None:
+        raise asyncio.CancelledError
+
+    ours, theirs = (Channel(end) for end in socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET))
+    theirs.say("ready")
+    with subprocess.Popen(["sleep", "60"]) as process:
+        begun = worker.Begun(process, ours)
+        one = WorkerProcess(config.load(Site(tmp_path).config), Keys(b"s" * 32), print, print, tell, begun)
+        await one.start()
+        with contextlib.suppress(asyncio.CancelledError):
+            async with asyncio.timeout(30):
+                await one.run()
+    theirs.close()
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == [
+        "worker stands still",
+        "worker ended",
+    ]

@@ -168,6 +168,8 @@ class WorkerProcess:
                 continue
             deaths += 1
             if self._one:
+                if not self._gone.is_set():
+                    log.error("worker stands still", extra={"silent_seconds": int(SILENT_SECONDS)})
                 code = await self._bury(self._one)
                 log.error("worker ended", extra={"code": code, "deaths": deaths})
                 await self._tell("ended", "")
