@@ -98,14 +98,15 @@ class Fields:
 
 
 def unfold(value: str, hint: str = "") -> str:
-    """RFC 5322 section 2.2.3; bytes the parser kept as surrogates become the text they are."""
+    """RFC 5322 section 2.2.3; bytes the parser kept as surrogates, and ISO-2022-JP, which has none, become the text
+    they are."""
     value = value[:VALUE_LIMIT]
     if value.isascii() and value.isprintable():
         return value.strip()
     if "\n" in value or "\r" in value:
         value = _FOLD.sub(" ", value)
-    if not value.isascii():
-        value = charset.decode(value.encode("utf-8", "surrogateescape"), "", hint)[0] if _escaped(value) else value
+    if _escaped(value) or "\x1b$" in value:
+        value = charset.decode(value.encode("utf-8", "surrogateescape"), "", hint)[0]
     return text.clean(value).strip()
 
 

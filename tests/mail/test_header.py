@@ -6,6 +6,7 @@ import pytest
 
 from gateway.mail import header, people
 from gateway.mail.message import Address
+from gateway.mail.parse import parse
 
 
 @pytest.mark.parametrize(
@@ -29,6 +30,20 @@ from gateway.mail.message import Address
 def test_words(given: str, want: str) -> None:
     """RFC 2047 words are read, also split inside a character, glued to text, nested, or wrong."""
     assert header.words(header.unfold(given)) == want
+
+
+def test_japanese_without_a_declaration() -> None:
+    """ISO-2022-JP is written in seven bits: no byte shows that it stands there, but its escapes do."""
+    subject, name = "ポンプの水漏れ".encode("iso-2022-jp"), "田中".encode("iso-2022-jp")
+    mail = parse(b"From: " + name + b" <t@c.example>\nSubject: Re: " + subject + b"\n\nhi\n")
+    assert (mail.subject, mail.author) == ("Re: ポンプの水漏れ", Address("t@c.example", "田中"))
+
+
+def test_an_address_in_japanese_signs_is_nobody() -> None:
+    """Between the escapes the bytes of an address are other signs; a server that reads bytes finds another author."""
+    mail = parse(b"From: \x1b$B<a@x.example>\x1b(B <t@c.example>\n\nhi\n")
+    assert mail.author is not None
+    assert (mail.author.address, mail.author_unsure) == ("t@c.example", True)
 
 
 @pytest.mark.parametrize(
