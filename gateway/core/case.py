@@ -15,7 +15,7 @@ from gateway.core.forward import Forwarded, Inside
 from gateway.core.looked_up import Found
 from gateway.core.notice import AttachedFile
 from gateway.core.policy import Agent, Mailbox, Policy
-from gateway.core.roles import is_known_form, is_role
+from gateway.core.roles import is_by_list, is_known_form, is_list, is_role
 from gateway.core.rules import NONE, Ruled, RuledMail, matched
 from gateway.core.shares import Shares
 from gateway.core.thread import Choice, Known, SentFacts, ThreadKeys, follow, leads_to
@@ -287,11 +287,14 @@ def author_of(message: Message, policy: Policy) -> Address:
             (a for a in message.reply_to if not is_role(a.key) and not policy.is_own(a.key)), message.reply_to[0]
         )
     if policy.is_own(author.address):
-        named = (a for field in ("x-original-from", "x-original-sender") for a in found_in(message.header(field)))
+        named = _original(message)
         others = (a for a in (*named, *message.reply_to) if "@" in a.key and not policy.is_own(a.address))
         return next((a for a in others if policy.agent_for(a.address) is None), author)
-    if is_known_form(message) or (" via " in author.name and any(n.startswith("list-") for n in message.headers)):
+    if is_known_form(message):
         return next(iter(asked_at(message, policy)), author)
+    if is_by_list(message):
+        named = (*message.reply_to, *_original(message))
+        return next((a for a in _outside(named, message, policy) if not is_list(a, message)), author)
     # Other desks tell their tickets apart by a detail of the address (RFC 5233).
     local, _, domain = author.key.rpartition("@")
     detailed = (
@@ -302,6 +305,15 @@ def author_of(message: Message, policy: Policy) -> Address:
 
 def asked_at(message: Message, policy: Policy) -> tuple[Address, ...]:
     """Where else a mail asks for answers (Reply-To): addresses of people outside, other than its author's."""
+    return _outside(message.reply_to, message, policy)
+
+
+def _original(message: Message) -> tuple[Address, ...]:
+    """Whom a list names as the author of what it sends on under another address."""
+    return tuple(a for field in ("x-original-from", "x-original-sender") for a in found_in(message.header(field)))
+
+
+def _outside(named: tuple[Address, ...], message: Message, policy: Policy) -> tuple[Address, ...]:
     author = message.author.key if message.author else ""
-    found = {a.key: a for a in message.reply_to if "@" in a.key and a.key != author and not is_role(a.key)}
+    found = {a.key: a for a in named if "@" in a.key and a.key != author and not is_role(a.key)}
     return tuple(a for key, a in found.items() if not policy.is_own(key) and policy.agent_for(key) is None)
