@@ -67,10 +67,17 @@ def wrapper(content_type: str, smime_type: str, filename: str) -> str:
 
 
 def certified(transport: object, leaves: Sequence[Part]) -> Part | None:
-    """The mail a provider of certified mail wrapped (PEC, RFC 6109 section 3.1.2); None when it is no such mail."""
-    if str(transport or "").strip().casefold() != "posta-certificata":
+    """The mail a provider of certified mail wrapped (PEC, RFC 6109 section 2.2); None when it is no such mail.
+
+    Mail from elsewhere comes as an `errore`, under whatever name.
+    """
+    kind = str(transport or "").strip().casefold()
+    inside = [p for p in leaves if p.content_type in NESTED]
+    if kind == "errore" and len(inside) == 1:
+        return inside[0]
+    if kind != "posta-certificata":
         return None
-    return next((p for p in leaves if p.content_type in NESTED and p.filename.casefold() == "postacert.eml"), None)
+    return next((p for p in inside if p.filename.casefold() == "postacert.eml"), None)
 
 
 def tnef(data: bytes) -> Tnef:

@@ -174,6 +174,22 @@ def test_a_certified_mail_is_from_whom_the_mail_inside_is_from() -> None:
     assert "postacert.eml" in files
 
 
+@pytest.mark.parametrize("name", ["postacert.eml", "message.eml", ""])
+def test_a_mail_from_elsewhere_to_a_certified_address(name: str) -> None:
+    """The provider wraps it as an error of certification; it is from whom it was from, and proves nobody."""
+    named = f'; name="{name}"' if name else ""
+    mail = parse(
+        b'From: "Per conto di: kim@c.example" <posta-certificata@provider.example>\nSubject: ANOMALIA MESSAGGIO: Pump\n'
+        b"X-Trasporto: errore\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=m\n\n--m\n"
+        b"Content-Type: text/plain\n\nAnomalia nel messaggio\n--m\nContent-Type: message/rfc822"
+        + named.encode()
+        + b"\n\n"
+        b"From: Kim <kim@c.example>\nSubject: Pump\nAuto-Submitted: auto-replied\n\nIt leaks.\n--m--\n"
+    )
+    assert (mail.author, mail.subject, mail.body_text.strip()) == (Address("kim@c.example", "Kim"), "Pump", "It leaks.")
+    assert (mail.header("auto-submitted"), mail.author_unsure) == ("auto-replied", True)
+
+
 def test_a_from_without_an_address_leads_to_reply_to() -> None:
     """It is the only address in the header that names whom to answer."""
     mail = parse(b'From: "Web Form"\nReply-To: Tara <tara@c.example>\nSender: www@host.example\n\nhi\n')
