@@ -45,12 +45,25 @@ _COMPLAINT_SUBJECT = re.compile(
     r"[^\d]{0,60}\b\d{1,3}(?:\.\d{1,3}){3}\b",
     re.I,
 )
+_RECEIPTS = {
+    "accettazione": Action.RELAYED,
+    "presa-in-carico": Action.RELAYED,
+    "avvenuta-consegna": Action.DELIVERED,
+    "preavviso-errore-consegna": Action.DELAYED,
+    "errore-consegna": Action.FAILED,
+    "non-accettazione": Action.FAILED,
+    "rilevazione-virus": Action.FAILED,
+}
+"""What providers of certified mail (PEC) answer each mail with: the value of X-Ricevuta (RFC 6109 section 2.1)."""
+_RECEIPT_FACTS = re.compile(r"<(consegna|destinatari|errore-esteso)\b[^>]{0,100}>([^<]{1,1000})<")
 _XTEXT = re.compile(r"\\x\{([0-9A-Fa-f]{2,6})\}")
 
 
 def read(tree: MimeMessage, leaves: tuple[Part, ...], fields: Fields, text: str) -> Report | None:
     """The report a mail is, None when it is none. `text` is its readable text."""
     kinds = {part.content_type for part in leaves}
+    if action := _RECEIPTS.get(fields.raw("x-ricevuta").strip().lower()):
+        return _receipt(action, leaves, fields, text)
     if _is_aggregate(leaves, fields):
         return Report(ReportType.AGGREGATE)
     if _is_passed_on(tree, kinds, leaves, fields):
@@ -77,6 +90,23 @@ def read(tree: MimeMessage, leaves: tuple[Part, ...], fields: Fields, text: str)
         return None
     by_system = report_words.is_from_system(fields, leaves) or report_words.is_known_wording(tree, fields, text)
     return Report(ReportType.DELIVERY, recipients, returned.ids(leaves, text), by_system=by_system)
+
+
+def _receipt(action: Action, leaves: tuple[Part, ...], fields: Fields, text: str) -> Report:
+    """What became of a certified mail. The file of facts beside it names for whom; a receipt of somebody else's mail
+    reports nothing, and is heard."""
+    files = (part for part in leaves if part.filename.casefold() == "daticert.xml")
+    facts = [m.groups() for f in files for m in _RECEIPT_FACTS.finditer(charset.decode(f.data()[:STATUS_LIMIT])[0])]
+    said = one_line(" ".join(value for name, value in facts if name == "errore-esteso"), 500)
+    status = _STATUS.search(said)
+    delivered, written_to = (
+        [a.address for name, value in facts if name == wanted for a in people.found_in(value)]
+        for wanted in ("consegna", "destinatari")
+    )
+    whom = dict.fromkeys((delivered or written_to or [""])[:RECIPIENTS_LIMIT])
+    recipients = tuple(DeliveryReport(action, address, status[1] if status else "", said) for address in whom)
+    ids = (*message_ids(fields.raw("x-riferimento-message-id")), *returned.ids(leaves, text))
+    return Report(ReportType.DELIVERY, recipients, tuple(dict.fromkeys(ids)), by_system=False)
 
 
 def _is_aggregate(leaves: tuple[Part, ...], fields: Fields) -> bool:

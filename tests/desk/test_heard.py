@@ -248,6 +248,43 @@ async def test_an_answer_by_outlooks_own_mark_alone(desk: Room) -> None:
     assert (await desk.mail(ERIKA, "Another order.", subject="Help", Thread_Index=field)).ticket == 3
 
 
+@pytest.mark.parametrize(
+    ("receipt", "status"),
+    [
+        ("accettazione", "closed"),
+        ("avvenuta-consegna", "closed"),
+        ("preavviso-errore-consegna", "closed"),
+        ("errore-consegna", "waiting_on_us"),
+        ("non-accettazione", "waiting_on_us"),
+    ],
+)
+async def test_a_receipt_of_certified_mail(desk: Room, receipt: str, status: str) -> None:
+    """Providers of certified mail (PEC) send two for each mail: they are folded, and a failure is told as one. One of
+    somebody else's mail is heard."""
+    await desk.mail(ERIKA)
+    await desk.answer(1, "#close\n\nDone.")
+    before = len(await notices(desk))
+    ours = next(row for row in await desk.outbox(recipient=ERIKA) if row.notice == "reply")
+    facts = (
+        f"<postacert><dati><consegna>{ERIKA}</consegna><errore-esteso>5.2.2 - piena</errore-esteso></dati></postacert>"
+    )
+    mail: dict[str, Any] = {
+        "subject": "Posta: Re: Help",
+        "reverse_path": "",
+        "X_Ricevuta": receipt,
+        "files": (("daticert.xml", "application/xml", facts.encode()),),
+    }
+    provider = "posta-certificata@provider.example"
+    row = await desk.mail(provider, "Ricevuta", **mail, X_Riferimento_Message_ID=f"<{ours.message_id}>")
+    assert row.ticket == 1
+    assert (await desk.read(lambda tx: tx.reads.get(1))).status.value == status
+    told = (await notices(desk))[before:]
+    assert [ERIKA in t and "5.2.2 - piena" in t for t in told] == [True] * (status == "waiting_on_us")
+    row = await desk.mail(provider, "Ricevuta", **mail, X_Riferimento_Message_ID="<other@pec.example>")
+    assert row.ticket == 2
+    assert await desk.outbox(recipient=provider) == []
+
+
 async def test_a_request_to_take_a_mail_back(desk: Room) -> None:
     """It goes onto the ticket of that mail, and says so."""
     await desk.mail(ERIKA, "What does it cost?", subject="Offer")
