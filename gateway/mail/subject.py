@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import re
 
-_REPLY = r"re|aw|antw|antwort|sv|vs|odp|ref|r|rif|ynt|res|回复|回覆|答复|Ha|Отв|ответ"
-_FORWARD = r"fw|fwd|wg|weitergeleitet|tr|rv|enc|i|doorst|vb|vl|pd|转发|轉寄|пересл"
+_REPLY = r"re|aw|antw|antwort|sv|vs|odp|ref|r|rif|ynt|res|vá|απ|σχετ|trả lời|תגובה|رد|回复|回覆|答复|Ha|Отв|ответ"
+_FORWARD = (
+    r"fw|fwd|wg|weitergeleitet|tr|rv|enc|i|doorst|vb|vl|pd|(?:i|İ|i̇)lt|továbbítás|πρθ|chuyển tiếp|пересл|הועבר"
+    r"|إعادة توجيه|转发|轉寄|転送"
+)
+"""Finland answers with the `VS` that passes on in Norway and Denmark."""
 _PREFIX = re.compile(rf"(?:(?:{_REPLY}|{_FORWARD})\s*(?:\[\d{{1,3}}\]|\(\d{{1,3}}\)|\^\d{{1,3}})?\s*[:：]\s*)+", re.I)
-_FORWARDED = re.compile(r"(?:fw|fwd|wg|weitergeleitet|tr|rv|enc|doorst|vb|vl|pd|转发|轉寄)\s*[:：]", re.I)
+_FORWARDED = re.compile(rf"(?:{_FORWARD})\s*[:：]", re.I)
 _ANSWERED = re.compile(rf"(?:{_REPLY})\s*(?:\[\d{{1,3}}\]|\(\d{{1,3}}\)|\^\d{{1,3}})?\s*[:：]", re.I)
 _TAG = re.compile(r"\[[^\[\]]{1,60}\]\s*")
 _GATEWAY = re.compile(

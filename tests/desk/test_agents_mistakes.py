@@ -51,6 +51,18 @@ async def _receipt(room: Room) -> str:
     return " ".join(str(mail.get_body(("plain",)).get_content()).split())  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize("mark", ["Fwd", "I", "I: R", "İLT", "ΠΡΘ", "Továbbítás", "Пересл"])
+async def test_a_mail_passed_on_to_a_tickets_address_goes_to_nobody(room: Room, mark: str) -> None:
+    """In whatever language the agent's program marks it: words of others follow, which the customer must not read."""
+    await room.mail(ERIKA)
+    before = await _to_customers(room)
+    own = token.address_token(room.desk.policy.keys, "a", named(room.database, 1), ANNA)
+    room.clock.forward(minutes=5)
+    row = await room.mail(ANNA, "See.\n\nSecret.", to=f"support+{own}@example.com", subject=f"{mark}: Help")
+    assert await _to_customers(room) == before, row.why
+    assert "Secret." in await _receipt(room)
+
+
 @pytest.mark.parametrize(
     ("order", "said"),
     [

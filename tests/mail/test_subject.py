@@ -19,6 +19,9 @@ from gateway.mail.subject import base_subject, foreign_references, is_forward, w
         ("  Drucker   kaputt ", "Drucker kaputt"),
         ("Reparatur: Drucker", "Reparatur: Drucker"),
         ("[Dringend]", "[Dringend]"),
+        ("İLT: YNT: Drucker", "Drucker"),
+        ("ΑΠ: ΠΡΘ: Drucker", "Drucker"),
+        ("Vá: Továbbítás: Drucker", "Drucker"),
         ("Re:", ""),
         ("", ""),
     ],
@@ -29,7 +32,18 @@ def test_base_subject(given: str, want: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "want"), [("WG: x", True), ("[RD-7-ABCDEF] Fwd: x", True), ("Re: Fwd: x", False), ("Weg: x", False)]
+    ("given", "want"),
+    [
+        ("WG: x", True),
+        ("[RD-7-ABCDEF] Fwd: x", True),
+        *(
+            (f"{mark}: x", True)
+            for mark in ("I", "İLT", "ilt", "i̇lt", "ΠΡΘ", "Továbbítás", "הועבר", "إعادة توجيه", "転送")
+        ),
+        ("Re: Fwd: x", False),
+        ("ΑΠ: x", False),
+        ("Weg: x", False),
+    ],
 )
 def test_is_forward(given: str, want: bool) -> None:
     """Only the outermost mark says that a mail passes another one on."""
