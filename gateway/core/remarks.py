@@ -14,6 +14,9 @@ from gateway.mail.subject import base_subject, foreign_references
 
 MARKED = 300
 """Characters of a subject up to which marks of other desks are added."""
+_ADDED = 20
+"""Letters that programs put around a subject. More are words of the author's, and so is any where the mail has no text:
+people answer in the subject."""
 COMPANY = 50
 """People in To and Cc of one mail who take part."""
 FEW = 5
@@ -79,7 +82,8 @@ def new_subject(case: Case, ticket: Ticket) -> tuple[str, ...]:
     # Customers of a ticket that was merged into it go on under their own subject.
     subjects = (case.message.subject, ticket.subject, *(t.subject for t in case.known.tickets.values()))
     now, *known = (_folded(case, s) for s in subjects)
-    if not now or any(now in was or was in now for was in known):
+    added = _ADDED if case.message.reply_text.strip() else 0
+    if not now or any(now in was or (was in now and len(now) - len(was) <= added) for was in known):
         return ()
     if now in {_folded(case, words.gettext(s)) for words in texts.catalogs().every() for s in SUBJECTS.values()}:
         return ()

@@ -249,6 +249,26 @@ async def test_an_answer_by_outlooks_own_mark_alone(desk: Room) -> None:
 
 
 @pytest.mark.parametrize(
+    ("subject", "text", "shown"),
+    [
+        ("Re: Help - serial is 77", "", True),
+        ("Serial is 77 Re: Help", "\n", True),
+        ("Re: Help, and the second pump makes noises as well", "Thanks.", True),
+        ("Réf : Re: Help", "Thanks.", False),
+        ("Re: Help", "", False),
+        ("Re: Hel", "", False),
+    ],
+)
+async def test_words_that_stand_in_the_subject_alone(desk: Room, subject: str, text: str, shown: bool) -> None:
+    """Who answers in the subject is read; what programs put around it is no word of anybody's."""
+    await desk.mail(ERIKA)
+    mark = token.address_token(desk.desk.policy.keys, "t", named(desk.database, 1))
+    await desk.mail(ERIKA, text, subject=subject, to=f"support+{mark}@example.com")
+    told = " ".join((await notices(desk))[-1].split())
+    assert (f"Its subject is “{subject}” now" in told) is shown, told
+
+
+@pytest.mark.parametrize(
     ("receipt", "status"),
     [
         ("accettazione", "closed"),
