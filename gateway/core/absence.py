@@ -23,7 +23,9 @@ STRONG = (
     r"|odpowiedź automatyczna|automatyczna odpowiedź|autoodpowiedź|poza biurem|automatická odpov\w+|mimo kancel\w+"
     r"|automatikus válasz|házon kívül|răspuns automat|în afara biroului|automatski odgovor|samodejni odgovor"
     r"|автоответ\w*|автоматическ\w+ ответ|автоматичн\w+ (?:відповідь|отговор)|вне офиса|otomatik (?:yanıt|cevap)"
-    r"|ofis dışında\w*|αυτόματη απάντηση|εκτός γραφείου|automaatvastus|automātiska atbilde|automatinis atsakymas"
+    r"|ofis dışında\w*|αυτόματη απάντηση|εκτός γραφείου|automaatvastus|automātisk[aā] atbilde|automatinis atsakymas"
+    r"|автоматичен отговор|аутоматски одговор|automatické odpověd\w+|automaattivastaus|resposta automàtica"
+    r"|erantzun automatikoa|ตอบกลับอัตโนมัติ"
     r"|自動(?:応答|返信|回覆|回复)|自动(?:回复|答复)|不在通知|자동 ?(?:회신|응답|답장)|부재 ?중"
     r"|תשובה אוטומטית|رد تلقائي|trả lời tự động|balasan otomatis"
 )

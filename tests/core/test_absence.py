@@ -11,6 +11,8 @@ LABELS = (
     "Automatic reply|Out of Office|Abwesenheitsnotiz|Automatische Antwort|Urlaub|Absence|Absent du bureau|Afwezig"
     "|Fuera de la oficina|Fuori sede|Assente|Poza biurem|Nieobecność|Frånvaro|Fravær|Poissa|Ausência|Mimo kancelář"
     "|自动回复|自動返信|자동 회신|Автоответ|Отсутствую|Otomatik yanıt|Szabadságon|Automatikus válasz|Εκτός γραφείου"
+    "|Автоматичен отговор|Аутоматски одговор|Automātiskā atbilde|Automatické odpovědi|Automaattivastaus"
+    "|Resposta automàtica|Erantzun automatikoa|ตอบกลับอัตโนมัติ"
 ).split("|")
 
 
