@@ -48,7 +48,8 @@ _CALLER = re.compile(
 )
 _FORMS = (
     *("wpcf7", "wordpress", "shopify", "typeform", "jotform", "formresponse.", "wufoo", "gravityforms"),
-    *("gravity-forms", "formspree", "ninjaforms", "ninja-forms", "wpforms"),
+    *("gravity-forms", "formspree", "ninjaforms", "ninja-forms", "wpforms", "formresponses@netlify", "web3forms"),
+    *("form-submission@squarespace", "no-reply-forms@webflow", "@formsubmit.co", "@usebasin.com", "cognitoforms"),
 )
 
 

@@ -66,6 +66,10 @@ FIRST = [
         {"author": "wordpress@site.example", "Reply_To": "ola@k.example", "X_WPCF7_Content_Type": "text/plain"},
         requester="ola@k.example",
     ),
+    *(
+        First(f"a form of a service, {form}", {"author": form, "Reply_To": "ola@k.example"}, requester="ola@k.example")
+        for form in ("formresponses@netlify.com", "form-submission@squarespace.info", "no-reply-forms@webflow.com")
+    ),
     First("its own Reply-To", {"Reply_To": "kim@home.example"}, says="#requester kim@home.example"),
     First(
         "another desk", {"author": "help@v.example", "Reply_To": "help+id7@v.example"}, requester="help+id7@v.example"
