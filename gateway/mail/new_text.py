@@ -127,19 +127,20 @@ _WARNS = re.compile(
     r"|sie erhalten nicht (?:oft|häufig)|prudence|mise en garde|avertissement|vous n.obtenez pas souvent|atención"
     r"|precaución|advertencia|aviso|cuidado|atenção|attenzione|avviso|avvertenza|waarschuwing|let op|uwaga|ostrzeżenie"
     r"|zewnętrzn\w+|upozornění|pozor|varning|advarsel|varoitus|huom\w*|figyelem|atenție|внимание|увага|προσοχή|dikkat"
-    r"|uyarı)\b|[\W_]*(?:注意|警告|外部|【外部|주의|경고|외부)",
+    r"|uyarı)\b|[\W_]*(?:注意|警告|外部|【外部|주의|경고|외부)|(?=.{20,400}LearnAboutSender)",
     re.I,
 )
 _OF_OUTSIDE = re.compile(
     r"\b(?:outside|external|extern\w*|außerhalb|unknown|unbekannt\w*|often|häufig|oft|souvent|extérieure?|externa|fuera"
     r"|fora|extern[ao]|estern[ao]|fuori|buiten|zewn\w+|spoza|mimo|utanför|utenfor|udenfor|ulkopuol\w+|külső|внешн\w+"
-    r"|зовнішн\w+|извне|εξωτερικ\w+|εκτός|harici|dışından|în afara)\b|外部|외부",
+    r"|зовнішн\w+|извне|εξωτερικ\w+|εκτός|harici|dışından|în afara)\b|外部|외부|LearnAboutSender",
     re.I,
 )
 _OF_MAIL = re.compile(
     r"\b(?:e-?mails?|messages?|mail|nachricht|sender|absender|courriel|expéditeur|correo|mensaje|remitente|messaggio"
     r"|mittente|mensagem|bericht|afzender|wiadomo\w+|nadawc\w+|zpráv\w+|správ\w+|meddelande|besked|melding|viesti"
-    r"|sähköposti|üzenet\w*|письм\w+|сообщени\w+|повідомлен\w+|μήνυμα|ileti|e-?posta|mesaj)\b|メール|邮件|郵件|메일",
+    r"|sähköposti|üzenet\w*|письм\w+|сообщени\w+|повідомлен\w+|μήνυμα|ileti|e-?posta|mesaj)\b|メール|邮件|郵件|메일"
+    r"|LearnAboutSender",
     re.I,
 )
 _ADVISES = re.compile(
@@ -147,16 +148,15 @@ _ADVISES = re.compile(
     r"|trust|often get|learn why|erhalten nicht|external (?:sender|e-?mail|source)|externe[nr]? (?:absender|e-?mail)"
     r"|\b(?:liens?|pièces? jointes?|enlaces?|adjuntos?|anexos?|allegati|collegament\w|bijlagen?|koppeling\w*"
     r"|link(?:i|ów)|załącznik\w*|odkaz\w*|příloh\w*|länkar|bilag\w*|bifogade|linkk\w+|liitt\w+|ссылк\w+|вложен\w+|посилан\w+"
-    r"|bağlantı\w*|linkek\w*|mellékl\w+|συνδέσμ\w+)\b|リンク|添付|链接|附件|連結|링크|첨부",
+    r"|bağlantı\w*|linkek\w*|mellékl\w+|συνδέσμ\w+)\b|リンク|添付|链接|附件|連結|링크|첨부|LearnAboutSender",
     re.I,
 )
 _OF_MINE = re.compile(
     r"(?<![./@-])\b(?:I|[Mm]y|[Ii]ch|[Mm]ir|[Mm]ich|[Mm]ein\w*|[Mm]on|[Yy]o|[Mm]i[ao]|[Mm]ijn|[Mm]eu|[Mm]inha)\b"
 )
 _ONLY_CLOSING = re.compile(
-    r"\s*(?:[^\W\d_]+ ){0,2}(?:regards|gr(?:ü|u|ue)(?:ß|ss)e?n?|cordialement|saludos|saluti|groet(?:en)?|pozdraw\w+"
-    r"|cumprimentos)\b[^\n]{0,40}(?:\n+[^\n]{1,40}){0,2}\s*",
-    re.I,
+    r"(?i)\s*(?:[^\W\d_]+ ){0,2}(?:regards|gr(?:ü|u|ue)(?:ß|ss)e?n?|cordialement|saludos|saluti|groet(?:en)?|pozdraw\w+"
+    r"|cumprimentos)\b[^\n]{0,40}(?:\n+[^\n]{1,40}){0,2}\s*"
 )
 """A closing and a name: nobody writes a mail of nothing else."""
 _BANNER_LINES, _BANNER_LENGTH = 8, 700
@@ -164,8 +164,8 @@ _BANNER_LINES, _BANNER_LENGTH = 8, 700
 
 def without_banner(text: str) -> str:
     """The text without the warning a mail gateway put on top ("CAUTION: This email originated from outside …"), known
-    by its shape: one paragraph that begins with a warning and speaks of the mail and of outside, but of nobody's own,
-    and has more than a closing and a name below it."""
+    by its shape: one paragraph that begins with a warning (or has Outlook's link to why it is one) and speaks of the
+    mail and of outside, but of nobody's own, and has more than a closing and a name below it."""
     lines = text.split("\n")
     start = next((i for i, line in enumerate(lines) if line.strip() and not is_separator(line)), len(lines))
     if start == len(lines) or not _WARNS.match(lines[start]):

@@ -259,6 +259,13 @@ _CAUTION = "CAUTION: This email originated from outside of the organization. Do 
         "Внимание! Письмо от внешнего отправителя. Не открывайте вложения.\n\n",
         "【外部】このメールは外部から送信されました。リンクに注意してください。\n\n",
         "You don't often get email from kim@x.example. Learn why this is important<https://x.example>\n\n",
+        "Vous n’obtenez pas souvent d’e-mail de kim@x.example. Pourquoi cela est important "
+        "<https://aka.ms/LearnAboutSenderIdentification>\n\n",
+        "No suele recibir correos de kim@x.example. Por qué<https://aka.ms/LearnAboutSenderIdentification>\n\n",
+        "Non si ricevono spesso messaggi da kim@x.example. Informazioni<https://aka.ms/LearnAboutSenderIdentification>\n\n",
+        "U ontvangt niet vaak e-mail van kim@x.example. Waarom<https://aka.ms/LearnAboutSenderIdentification>\n\n",
+        "Nie często otrzymujesz wiadomości od kim@x.example. <https://aka.ms/LearnAboutSenderIdentification>\n\n",
+        "kim@x.example adresinden sık e-posta almıyorsunuz. <https://aka.ms/LearnAboutSenderIdentification>\n\n",
     ],
 )
 def test_a_gateways_warning_goes(banner: str) -> None:
