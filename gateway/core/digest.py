@@ -52,7 +52,7 @@ def for_agent(
     )
     mine = [t for t in ordered if _is_mine(t, agent)]
     nobodys = [t for t in ordered if _is_nobodys(t, policy)]
-    others = [t for t in ordered if t not in mine and t not in nobodys]
+    others = [t for t in ordered if not (_is_mine(t, agent) or _is_nobodys(t, policy))]
     sections = [
         Section(title, _items(chosen, agent, policy, words, now))
         for title, chosen in (
@@ -104,12 +104,12 @@ def review(lead: Agent, closed: Sequence[Ticket], policy: Policy) -> tuple[Secti
             f"{t.requester.shown} · {words.gettext('Ticket {number}', number=t.number)}",
             buttons.order(t, lead, policy, "reopen", words.language),
         )
-        for t in seen
+        for t in seen[:LINES]
     ]
     if not items:
         return ()
     hint = Item(words.gettext("To open one again, answer this mail with a line #reopen and its number for each."))
-    return (Section(words.gettext("Closed without our having proposed it"), (*_cut(items, words), hint)),)
+    return (Section(words.gettext("Closed without our having proposed it"), (*items, *_rest(seen, words), hint)),)
 
 
 def summary(agent: Agent, tickets: Sequence[Ticket], policy: Policy, now: datetime) -> str:
@@ -148,7 +148,7 @@ def _late(ticket: Ticket, now: datetime) -> bool:
 def _items(tickets: Sequence[Ticket], agent: Agent, policy: Policy, words: Catalog, now: datetime) -> tuple[Item, ...]:
     """The late ones first."""
     items = []
-    for t in sorted(tickets, key=lambda t: not _late(t, now)):
+    for t in sorted(tickets, key=lambda t: not _late(t, now))[:LINES]:
         name = words.gettext("Ticket {number}", number=t.number)
         since = age(now, t.status_at or t.created_at, words)
         facts = [t.requester.shown, name, f"{label(t, policy, words.language, Audience.AGENT)} {since}"]
@@ -157,12 +157,13 @@ def _items(tickets: Sequence[Ticket], agent: Agent, policy: Policy, words: Catal
             facts.append(words.gettext(text, moment=words.short_moment(t.due_at, policy.hours.zone)))
         act = buttons.order(t, agent, policy, "take" if _is_nobodys(t, policy) else "show", words.language)
         items.append(Item(t.subject[:80] or name, " · ".join(facts), act))
-    return _cut(items, words)
+    return (*items, *_rest(tickets, words))
 
 
-def _cut(items: list[Item], words: Catalog) -> tuple[Item, ...]:
-    more = len(items) - LINES
-    return (*items[:LINES], Item(words.gettext("… and {count} more", count=more))) if more > 0 else tuple(items)
+def _rest(tickets: Sequence[Ticket], words: Catalog) -> tuple[Item, ...]:
+    """How many are not named."""
+    more = len(tickets) - LINES
+    return (Item(words.gettext("… and {count} more", count=more)),) if more > 0 else ()
 
 
 def age(now: datetime, since: datetime, words: Catalog) -> str:

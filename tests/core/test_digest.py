@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import timedelta
 
 import pytest
@@ -12,6 +12,7 @@ from gateway.core import digest
 from gateway.core.digest import Counts
 from gateway.core.notice import Section
 from gateway.core.policy import Agent
+from gateway.core.ticket import Ticket
 from tests.conftest import NOW
 from tests.core.build import ANNA, BOX, KIM, LEE, POLICY, ticket
 
@@ -69,6 +70,28 @@ def test_a_digest_has_one_language(own: str, box: str, other: str, title: str) -
     assert title in words
     assert [w for w in (german if title == "With you" else english) if w in words] == []
     assert KIM.shown in words
+
+
+class _Alone(Ticket):
+    """A ticket that may not be compared: of thousands, each with each takes minutes."""
+
+    __slots__ = ()
+    __hash__ = object.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        raise AssertionError("compared")
+
+
+def test_thousands_are_looked_at_once_each() -> None:
+    """After a morning of 3,000 mails the digests held the database for a minute, and no mail came in."""
+    each = [replace(OPEN[0], number=n, assignee=("", ANNA.address, "bob@example.com")[n % 3]) for n in range(1, 37)]
+    alone = [_Alone(**{f.name: getattr(t, f.name) for f in fields(t)}) for t in each]
+    sections = digest.for_agent(ANNAS, alone, Counts(), POLICY, NOW)
+    assert [(s.title, s.items[-1].text) for s in sections] == [
+        ("With you", "… and 2 more"),
+        ("Not assigned yet", "… and 2 more"),
+        ("With colleagues", "… and 2 more"),
+    ]
 
 
 def test_the_late_come_first_and_the_rest_is_counted() -> None:
