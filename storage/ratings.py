@@ -13,16 +13,13 @@ from gateway.core.reason import Reason
 from gateway.mail.sentence import code
 from storage.tables import ENTRY, RATING, TICKET
 
-LIMIT = 500
-"""Tickets of one look; what is left waits for the next."""
-
 
 class Ratings:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def candidates(self, closed_after: datetime, closed_before: datetime) -> list[int]:
-        """Numbers of tickets closed in between and not asked about since; `rating.ask` says whether they are."""
+        """Numbers of all tickets closed in between and not asked about since; `rating.ask` says whether they are."""
         asked = and_(RATING.c.ticket == TICKET.c.number, RATING.c.asked_at >= TICKET.c.closed_at)
         rows = self._connection.execute(
             select(TICKET.c.number)
@@ -35,7 +32,6 @@ class Ratings:
                 ~select(RATING.c.ticket).where(asked).exists(),
             )
             .order_by(TICKET.c.closed_at)
-            .limit(LIMIT)
         )
         return [number for (number,) in rows]
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from gateway.cli import stats
+from gateway.clock import tickets
 from gateway.clock.tickets import ask_for_ratings
 from gateway.core import rating
 from gateway.portal import acts
@@ -25,6 +26,22 @@ DAY = {"rating": {"after_hours": 24}}
 
 async def asked(r: Room) -> list[int | None]:
     return [row.ticket for row in await r.outbox("rating_request")]
+
+
+async def test_machines_keep_nobody_from_being_asked(
+    database: Database, clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many of their tickets were closed before a customer's."""
+    monkeypatch.setattr(tickets, "BATCH", 2)
+    r = room(database, clock, tmp_path, **DAY)
+    for n in range(3):
+        alarm = await r.mail("monitor@customer.example", f"disk{n} full", subject="A", Auto_Submitted="auto-generated")
+        await r.close(alarm.ticket or 0)
+    number = (await r.mail(ERIKA)).ticket or 0
+    await r.close(number)
+    clock.forward(hours=25)
+    assert await ask_for_ratings(r.site) == "1 customers asked"
+    assert await asked(r) == [number]
 
 
 async def test_each_closing_is_asked_about_once(database: Database, clock: Clock, tmp_path: Path) -> None:

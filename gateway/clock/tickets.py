@@ -21,6 +21,9 @@ from storage.tx import Tx
 
 log = logging.getLogger("replydesk.jobs")
 
+BATCH = 500
+"""Tickets read at once."""
+
 
 class Work(Protocol):
     def __call__(self, tx: Tx, /, number: int) -> object: ...
@@ -63,17 +66,25 @@ def _wanted(tx: Tx, policy: Policy, now: datetime) -> list[int]:
 
 async def ask_for_ratings(context: JobContext) -> str | None:
     """Each customer whose ticket was closed long enough ago, once per closing."""
-    hours, now, desk = context.desk.policy.rating_after_hours, context.clock(), context.desk
-    if not hours:
+    now, desk = context.clock(), context.desk
+    if not desk.policy.rating_after_hours:
         return None
-    closed_by = now - timedelta(hours=hours)
-    numbers = await context.database.read(lambda tx: tx.ratings.candidates(closed_by - LATE, closed_by))
+    numbers = await context.database.read(partial(_to_ask, policy=desk.policy, now=now))
     try:
         asked = await each(context.database, numbers, partial(ask, desk, now=now))
     finally:
         if numbers:
             context.wake()
     return f"{asked} customers asked" if asked else ""
+
+
+def _to_ask(tx: Tx, policy: Policy, now: datetime) -> list[int]:
+    """Looked at before anything is written: machines' tickets, about which nobody is asked, are among them for days."""
+    closed_by = now - timedelta(hours=policy.rating_after_hours)
+    closed = tx.ratings.candidates(closed_by - LATE, closed_by)
+    some = (closed[n : n + BATCH] for n in range(0, len(closed), BATCH))
+    tickets = (ticket for numbers in some for ticket in tx.reads.numbered(numbers))
+    return [t.number for t in tickets if rating.ask(t, tx.ratings.first_reason(t.number), None, policy, now)]
 
 
 def ask(desk: Desk, tx: Tx, number: int, now: datetime) -> Decision | None:
