@@ -442,6 +442,24 @@ async def test_a_long_outage_reminds_before_it_closes(sqlite_url: str, policy: P
         assert [m[1] for m in await mails(one, *CLOCKED)] == ["close_confirmation", "solved_reminder", "closed"]
 
 
+async def test_a_late_reminder_names_the_day_it_closes(sqlite_url: str, policy: Policy, tmp_path: Path) -> None:
+    """It named the day that was planned, which was over when the reminder left."""
+    clock = Clock(START)
+    policy = replace(policy, remind_after_days=3, close_after_days=7)
+    async with site(sqlite_url, policy, clock, tmp_path) as one:
+        await order(one, await write_in(one, "forgotten"), "Done.", Command(Verb.SOLVED))
+        clock.forward(days=30)
+        await look(one)
+        (reminder, *_) = await one.database.read(lambda tx: tx.outbox.recent())
+        assert reminder.notice == "solved_reminder"
+        said = (await one.database.read(lambda tx: tx.outbox.message(reminder.id))).decode()
+        promised = clock.now + timedelta(days=4)
+        assert f"closes by itself on {promised:%-d %B %Y}." in " ".join(said.split())
+        clock.forward(days=4)
+        await look(one)
+        assert [m[1] for m in await mails(one, *CLOCKED)][-1] == "closed"
+
+
 async def test_what_is_put_aside_waits_with_it(sqlite_url: str, policy: Policy, tmp_path: Path) -> None:
     """Nobody is reminded, and nothing closed, before it is back; then the days begin anew."""
     clock = Clock(START)

@@ -86,10 +86,15 @@ def _solved(ticket: Ticket, policy: Policy, now: datetime) -> Decision | None:
         if now >= _after(ticket.solved_at, remind, policy):
             return _mail(ticket, Notice.SOLVED_REMINDER, Reason.CLOCK_REMINDS, Change(reminded=True))
         return None
-    if close and now >= _follows(ticket.solved_at, ticket.reminded_at, remind, close, policy):
+    if close and now >= closes_at(ticket.solved_at, ticket.reminded_at, policy):
         change = Change(move=Move.TIME_CLOSED, status=transition(ticket.status, Move.TIME_CLOSED), closed_by="time")
         return _mail(ticket, Notice.CLOSED, Reason.CLOCK_CLOSES, change, code("closed_by_time", close))
     return None
+
+
+def closes_at(solved_at: datetime, reminded_at: datetime | None, policy: Policy) -> datetime:
+    """When a solved ticket closes by itself."""
+    return _follows(solved_at, reminded_at, policy.remind_after_days, policy.close_after_days, policy)
 
 
 def _waiting(ticket: Ticket, policy: Policy, now: datetime) -> Decision | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from gateway import texts
-from gateway.core import entry_words, hours, known_quotes, outgoing_text, sides, statuses, token
+from gateway.core import clock, entry_words, hours, known_quotes, outgoing_text, sides, statuses, token
 from gateway.core import language as tongue
 from gateway.core.buttons import CLOSABLE, button_of, choices_of, downloads, mailbox_of, order, plain_subject, speaks_as
 from gateway.core.labels import HEADLINES, SUBJECTS
@@ -435,7 +435,7 @@ def _closes_at(request: NoticeRequest, scene: Scene, policy: Policy) -> datetime
     if request.notice not in CLOSABLE or not policy.close_after_days:
         return None
     since = scene.ticket.solved_at if scene.ticket and scene.ticket.solved_at else scene.now
-    return policy.hours.add_days(since, policy.close_after_days, business=policy.business_days)
+    return clock.closes_at(since, scene.ticket.reminded_at if scene.ticket else None, policy)
 
 
 def _line(entry: Entry, box: Mailbox, text: str, language: str) -> Line:
