@@ -133,7 +133,8 @@ def _digest(tx: Tx, context: JobContext, before: datetime, now: datetime) -> int
         tx.journal.decided_since(QUIET, before),
         Counter(draft.agent for draft in tx.drafts.waiting(now)),
     )
-    absent = tx.absences.now(now)
+    # An absence that ends when the site opens is over for who reads this before.
+    absent = tx.absences.now(max(now, policy.hours.at(now, policy.hours.opens)))
     sent = 0
     for agent in (a for a in policy.agents if away.reads_digest(a, absent, policy)):
         sections = digest.for_agent(agent, still_open, counts, policy, now)

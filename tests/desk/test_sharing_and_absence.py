@@ -78,6 +78,22 @@ async def test_who_is_away_reads_no_digest(make: Any) -> None:
     assert await morning() == [first, first, second, second]
 
 
+async def test_who_is_back_today_reads_what_is_open(make: Any) -> None:
+    """Days begin when the site opens, and the digest comes before: it left out who came back that morning."""
+    site: Room = make(TEN[:2])
+    first, second = (str(agent["address"]) for agent in TEN[:2])
+    await site.mail(ERIKA)
+    await site.answer(1, "#away until 2026-03-05", second)
+    got: dict[int, list[str]] = {}
+    for day in (3, 4, 5):
+        for hour in (6, 8):
+            site.clock.now = site.clock.now.replace(day=day, hour=hour, minute=0)
+            before = len(await told(site, "agent_digest"))
+            await jobs.send_digest(site.site)
+        got[day] = sorted((await told(site, "agent_digest"))[before:])
+    assert got == {3: [first], 4: [first], 5: [first, second]}
+
+
 async def test_each_in_turn(make: Any) -> None:
     """A new request goes to whoever got one longest ago; the others hear nothing of it."""
     site: Room = make(TEN[:3], assign="round_robin")
