@@ -160,7 +160,8 @@ AUDIENCE: dict[str, Told] = {
     "woken": Told(lambda c: c.parker),
     "target_near": Told(lambda c: _once(c.holders, c.leads)),
     "target_missed": Told(lambda c: _once(c.holders, c.leads)),
-    "rated_bad": Told(lambda c: c.leads or c.holders),
+    # No list has what is closed: where nobody is told of what nobody has, the team hears of this all the same.
+    "rated_bad": Told(lambda c: c.leads or c.holders or c.team),
     "other_account": Told(lambda c: c.leads),
     # Whoever follows has the customer's words; else somebody must take it.
     "holder_away": Told(lambda c: c.others),

@@ -136,6 +136,15 @@ def test_a_bad_rating_without_leads_goes_to_whoever_has_it() -> None:
     assert names(tell("rated_bad", plain, HAD)) == {"Mine", "Far"}
 
 
+@pytest.mark.parametrize("announce", ["board", "digest"])
+def test_somebody_hears_that_a_customer_was_not_satisfied(announce: str) -> None:
+    """Of a closed ticket that nobody has neither a list nor a folder reminds: without a lead nobody heard of it."""
+    policy = replace(POLICY, mailboxes=(replace(BOX, announce=announce),), agents=(MINE, OURS, FAR))
+    assert names(tell("rated_bad", policy, NOBODY)) == {"Mine", "Ours"}
+    assert names(tell("rated_bad", policy, FOLLOWED)) == {"Far"}
+    assert names(tell("reply", policy, NOBODY)) == set()
+
+
 def test_without_a_ticket_the_mailbox_counts() -> None:
     """A new request has no ticket yet when it is decided who hears of it."""
     assert names(tell("new_request", POLICY, None, mailbox=BOX.address)) == TEAM
