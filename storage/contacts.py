@@ -138,9 +138,9 @@ class Contacts:
             update(CONTACT).where(CONTACT.c.key == address_key(address)).values(undeliverable_since=since)
         )
 
-    def undeliverable_count(self) -> int:
-        """How many addresses get no automatic mail, because it bounced."""
-        statement = select(func.count()).where(CONTACT.c.undeliverable_since.is_not(None))
+    def undeliverable_count(self, since: datetime) -> int:
+        """To how many addresses mail failed for good since a moment, and nobody was seen there after it."""
+        statement = select(func.count()).where(CONTACT.c.undeliverable_since > since)
         return int(self._connection.execute(statement).scalar_one())
 
     def of_domain(self, domain: str) -> int:

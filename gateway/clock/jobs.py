@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from functools import partial
 
+from gateway.apply import UNDELIVERABLE_FOR
 from gateway.clock import canary, reports, retention, tickets, words
 from gateway.clock.context import JobContext
 from gateway.core import away, digest
@@ -126,7 +127,7 @@ def _digest(tx: Tx, context: JobContext, before: datetime, now: datetime) -> int
     counts = digest.Counts(
         tx.outbox.failed_since(before),
         tx.journal.held(),
-        tx.contacts.undeliverable_count(),
+        tx.contacts.undeliverable_count(now - UNDELIVERABLE_FOR),
         tx.journal.decided_since([Reason.BLOCKED], before),
         tx.journal.decided_since([Reason.SPAM_REPLY], before),
         tx.journal.decided_since([Reason.SPAM_MARKED], before),

@@ -106,3 +106,18 @@ async def test_somebody_else_opens_nothing(database: Database, clock: Clock, tmp
     for author in ("mallory@elsewhere.example", ANNA):
         await answered(r, digest, f"#reopen {one}", author)
         assert (await r.read(lambda tx: tx.reads.get(one))).status is Status.CLOSED
+
+
+async def test_addresses_that_get_mail_again_are_counted_no_more(
+    database: Database, clock: Clock, tmp_path: Path
+) -> None:
+    """After sixty days mail goes there again; the digest counted each of them for ever, with nothing else to tell."""
+    r = room(database, clock, tmp_path, digest={"agents_at": "07:30", "review_at": ""})
+    number = (await r.mail(ERIKA)).ticket or 0
+    await r.close(number)
+    await r.write(lambda tx: tx.contacts.set_undeliverable(ERIKA, clock.now))
+    await jobs.send_digest(r.site)
+    for _ in range(70):
+        clock.forward(days=1)
+        await jobs.send_digest(r.site)
+    assert len(await r.outbox("agent_digest", LEAD)) == 59

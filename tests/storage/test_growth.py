@@ -51,7 +51,7 @@ ASKED: dict[str, Callable[[Tx], Any]] = {
     "clock: review": lambda tx: tx.reads.closed_unproposed(NOW, NOW),
     "digest: failed": lambda tx: tx.outbox.failed_since(NOW),
     "digest: held": lambda tx: tx.journal.held(),
-    "digest: undeliverable": lambda tx: tx.contacts.undeliverable_count(),
+    "digest: undeliverable": lambda tx: tx.contacts.undeliverable_count(NOW),
     "digest: decided": lambda tx: tx.journal.decided_since(QUIET, NOW),
     "digest: open": lambda tx: tx.reads.search(Wanted("open"), limit=5000),
     "vitals: journal": lambda tx: tx.journal.backlog(),
