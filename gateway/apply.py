@@ -27,6 +27,8 @@ from storage.drafts import DROPPED, SENT
 from storage.tickets import Applied
 from storage.tx import Tx
 
+HISTORY = 40
+"""Entries of a ticket that are read for what a mail repeats of it."""
 UNDELIVERABLE_FOR = timedelta(days=60)
 """How long automatic mail to an address pauses after mail to it failed for good."""
 _FOR_ONESELF = frozenset({Reason.AGENT_LOOKS})
@@ -266,6 +268,7 @@ def _scene(tx: Tx, applied: Applied | None, decision: Decision, policy: Policy, 
         refers_to = (applied.entry.message_id,)
     else:
         refers_to = tuple(tx.threads.customer_ids(ticket.number)) if keys else ()
+    history = tx.reads.entries(ticket.number, limit=HISTORY) if shows_history else []
     faces = {sides.face(ticket, key) for key in keys} - {ticket.number} if sides.is_shared(ticket) else set()
     merged = decision.moved.source if decision.moved and not decision.moved.entries else 0
     others = {t.number: t for t in tx.reads.numbered(faces | {merged})}
@@ -278,7 +281,8 @@ def _scene(tx: Tx, applied: Applied | None, decision: Decision, policy: Policy, 
         entry=applied.entry,
         text=decision.text,
         html=decision.html,
-        conversation=tuple(tx.reads.entries(ticket.number, limit=40)) if shows_history else (),
+        conversation=tuple(history),
+        is_cut=len(history) == HISTORY,
         refers_to=refers_to,
         files=fitting(decision.files, policy.max_attachment_bytes),
         sections=decision.sections,

@@ -285,7 +285,7 @@ class Keeper:
             if facts is None or board.wanted_card(facts, policy) != want:
                 return None
             ticket, history = tx.reads.get(want.number), tx.reads.entries(want.number, limit=HISTORY)
-            made = card(ticket, tuple(history), want.version, policy)
+            made = card(ticket, tuple(history), want.version, policy, is_cut=len(history) == HISTORY)
             wanted = {f.raw_sha256 for f in made.files} | made.written_in
             raws = {sha: tx.outbox.file(sha) for sha in wanted}
             before = tx.board.news_of(want.number, [c.version for c in older])

@@ -44,14 +44,15 @@ class Card:
         return frozenset({entry.sha256} if entry.sha256 else ())
 
 
-def card(ticket: Ticket, history: tuple[Entry, ...], version: str, policy: Policy) -> Card:
-    """The card that shows a ticket and its conversation, oldest entry first."""
+def card(ticket: Ticket, history: tuple[Entry, ...], version: str, policy: Policy, *, is_cut: bool = False) -> Card:
+    """The card that shows a ticket and its conversation, oldest entry first; `is_cut`: there are earlier ones still."""
     box = mailbox_of(ticket, policy)
     entry = next((e for e in reversed(history) if e.kind is EntryKind.CORRESPONDENCE), None)
     entry = entry or next((e for e in reversed(history) if e.kind is not EntryKind.EVENT), None)
     status = statuses.label(ticket, policy, policy.default_language, Audience.AGENT)
     request = NoticeRequest(Notice.AGENT_NOTICE, as_address(box), Audience.AGENT, status)
-    scene = Scene(ticket.last_activity_at, f"card:{version}", ticket=ticket, entry=entry, conversation=history)
+    at, cause = ticket.last_activity_at, f"card:{version}"
+    scene = Scene(at, cause, ticket=ticket, entry=entry, conversation=history, is_cut=is_cut)
     composed = compose(request, scene, policy)
     id, root = (
         token.message_id(policy.keys, ticket.named, "k", "", identity, box.domain)

@@ -63,6 +63,8 @@ class Scene:
     """What a customer gets of the entry."""
     conversation: tuple[Entry, ...] = ()
     """Earlier entries, oldest first."""
+    is_cut: bool = False
+    """There are still earlier ones than `conversation` has."""
     refers_to: tuple[str, ...] = ()
     """Message-IDs of the customer's mails on the ticket, oldest first."""
     files: tuple[AttachedFile, ...] = ()
@@ -310,6 +312,7 @@ def _words(request: NoticeRequest, scene: Scene, policy: Policy, box: Mailbox, l
         else (),
         closes_at=_closes_at(request, scene, policy),
         omitted=max(0, len(_earlier(request, scene)) - CONVERSATION_LINES),
+        omits_more=scene.is_cut,
         acts=_acts(request, ticket, policy, language),
         brief=request.brief,
         sections=scene.sections,
@@ -372,13 +375,8 @@ def _remarks(request: NoticeRequest, scene: Scene, policy: Policy, language: str
 
 
 def _listed(ticket: Ticket, policy: Policy, language: str) -> ListedTicket:
-    return ListedTicket(
-        policy.reference(ticket),
-        ticket.subject,
-        statuses.label(ticket, policy, language),
-        ticket.last_activity_at,
-        f"{policy.public_url}/tickets/{ticket.number}",
-    )
+    label, url = statuses.label(ticket, policy, language), f"{policy.public_url}/tickets/{ticket.number}"
+    return ListedTicket(policy.reference(ticket), ticket.subject, label, ticket.last_activity_at, url)
 
 
 def _ticket_words(ticket: Ticket, policy: Policy, language: str, to_agent: bool) -> TicketWords:

@@ -219,6 +219,8 @@ class Words:
     """Every status a ticket may have, in the mail that introduces them."""
     omitted: int = 0
     """How many older entries `conversation` leaves out."""
+    omits_more: bool = False
+    """There are more of them than `omitted`, which nobody counted."""
     downloads: tuple[Download, ...] = ()
     """Files too large for a mail."""
     acts: tuple[Button, ...] = ()
