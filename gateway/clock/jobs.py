@@ -23,6 +23,7 @@ from gateway.core import away, digest
 from gateway.core.compose import Scene
 from gateway.core.notice import Audience, Notice, NoticeRequest, Section
 from gateway.core.reason import QUIET, Reason
+from gateway.core.ticket import Ticket
 from gateway.errors import StorageUnavailable
 from gateway.flow import Desk
 from gateway.mail.message import Address
@@ -36,6 +37,8 @@ from storage.tx import Tx
 log = logging.getLogger("replydesk.jobs")
 
 AUDIT_AT = time(3, 10)
+MOST = 5000
+"""Open tickets that are read for the digests."""
 FOLLOW_SECONDS = 15.0
 OUTAGE = timedelta(hours=1)
 """When nobody looked for so long we were down, and mail waited elsewhere."""
@@ -123,7 +126,7 @@ async def _morning(
 
 def _digest(tx: Tx, context: JobContext, before: datetime, now: datetime) -> int:
     policy = context.desk.policy
-    still_open = tx.reads.search(Wanted("open"), limit=5000)
+    still_open = _open(tx)
     counts = digest.Counts(
         tx.outbox.failed_since(before),
         tx.journal.held(),
@@ -144,6 +147,14 @@ def _digest(tx: Tx, context: JobContext, before: datetime, now: datetime) -> int
             request = NoticeRequest(Notice.AGENT_DIGEST, Address(agent.address, agent.name), Audience.AGENT, subject)
             sent += _send_sections(tx, context.desk, request, sections, now)
     return sent
+
+
+def _open(tx: Tx) -> list[Ticket]:
+    """Where there are too many to read: those that wait for their customers are left out first."""
+    found: list[Ticket] = []
+    for status in digest.ORDER:
+        found += tx.reads.search(Wanted(status.value), limit=MOST - len(found))
+    return found
 
 
 def _review(tx: Tx, context: JobContext, before: datetime, now: datetime) -> int:

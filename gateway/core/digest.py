@@ -23,7 +23,8 @@ from gateway.texts import mark as _
 LINES = 10
 """Tickets named in one section; the rest is counted."""
 
-_ORDER = (Status.NEW, Status.WAITING_ON_US, Status.WAITING_ON_CONTACT, Status.SOLVED)
+ORDER = (Status.NEW, Status.WAITING_ON_US, Status.WAITING_ON_CONTACT, Status.SOLVED)
+"""Open tickets are told of in this order: first what waits for us."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ def for_agent(
     """Open tickets by whose they are, status and age, and what went wrong; empty when there is nothing."""
     words = texts.catalog(language.of_agent(agent, None, policy))
     ordered = sorted(
-        _of_team(agent, tickets, policy), key=lambda t: (_ORDER.index(t.status), t.status_at or t.created_at)
+        _of_team(agent, tickets, policy), key=lambda t: (ORDER.index(t.status), t.status_at or t.created_at)
     )
     mine = [t for t in ordered if _is_mine(t, agent)]
     nobodys = [t for t in ordered if _is_nobodys(t, policy)]

@@ -121,3 +121,22 @@ async def test_addresses_that_get_mail_again_are_counted_no_more(
         clock.forward(days=1)
         await jobs.send_digest(r.site)
     assert len(await r.outbox("agent_digest", LEAD)) == 59
+
+
+async def test_what_waits_for_us_is_read_first(
+    database: Database, clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of too many open tickets: thousands that wait for their customers hid a request that nobody had answered."""
+    monkeypatch.setattr(jobs, "MOST", 3)
+    r = room(database, clock, tmp_path, digest={"agents_at": "07:30", "review_at": ""})
+    await r.mail(ERIKA, subject="Never answered")
+    for n in range(4):
+        number = (await r.mail(f"c{n}@customer.example", f"Question {n}", subject=f"Asked {n}")).ticket or 0
+        await r.answer(number, "Which one?")
+    await jobs.send_digest(r.site)
+    clock.forward(days=1)
+    await jobs.send_digest(r.site)
+    (row,) = await r.outbox("agent_digest", ANNA)
+    data = await r.read(lambda tx: tx.outbox.message(row.id))
+    assert b"Never answered" in data
+    assert b"1 not assigned" in data

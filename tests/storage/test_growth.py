@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import event
 
 from gateway.core.clock import Steps
+from gateway.core.digest import ORDER
 from gateway.core.lifecycle import Status
 from gateway.core.reason import QUIET
 from storage import audit_since
@@ -53,7 +54,7 @@ ASKED: dict[str, Callable[[Tx], Any]] = {
     "digest: held": lambda tx: tx.journal.held(),
     "digest: undeliverable": lambda tx: tx.contacts.undeliverable_count(NOW),
     "digest: decided": lambda tx: tx.journal.decided_since(QUIET, NOW),
-    "digest: open": lambda tx: tx.reads.search(Wanted("open"), limit=5000),
+    "digest: open": lambda tx: [tx.reads.search(Wanted(status.value), limit=5000) for status in ORDER],
     "vitals: journal": lambda tx: tx.journal.backlog(),
     "vitals: outbox": lambda tx: tx.outbox.backlog(),
     "list: held": lambda tx: tx.journal.recent("held"),
