@@ -39,12 +39,9 @@ def no_acknowledgement(case: Case) -> str:
 def mails(case: Case, remarks: tuple[str, ...] = ()) -> tuple[NoticeRequest, ...]:
     """To a requester who is acknowledged: that the request is here and, the first time, the invitation."""
     received = NoticeRequest(Notice.REQUEST_RECEIVED, case.author, Audience.CUSTOMER, remarks=remarks)
-    invitation = NoticeRequest(Notice.REGISTRATION, case.author, Audience.CUSTOMER)
-    return (received, invitation) if invites(case) else (received,)
-
-
-def invites(case: Case) -> bool:
-    return case.policy.passwords and not (case.facts.invited or case.facts.registered)
+    if not case.policy.passwords or case.facts.invited or case.facts.registered:
+        return (received,)
+    return received, NoticeRequest(Notice.REGISTRATION, case.author, Audience.CUSTOMER)
 
 
 def over_budget(case: Case) -> str:

@@ -113,7 +113,6 @@ def recorded(case: Case, decision: Decision) -> Decision:
         decision,
         why=replace(decision.why, acknowledge=_NOBODY, notify=_NOBODY),
         notices=(),
-        invite=False,
         undeliverable=(),
         alarm="",
         undo=None,

@@ -348,7 +348,6 @@ def _new(case: Case, reason: Reason, links: tuple[tuple[str, int], ...], subject
         events=(code("assigned", has_it.name or has_it.address),) if has_it else (),
         notices=tuple(notices),
         files=case.files,
-        invite=not no_answer and acknowledge.invites(case),
         alarm=f"{whose} opened {flood.count} tickets in {flood.minutes} minutes; more are kept but "
         "neither acknowledged nor announced."
         if flood

@@ -329,8 +329,6 @@ class Decision:
     """What the customer gets of the entry: an agent's text without commands and inner matters."""
     html: str = ""
     """The same words with the agent's formatting (`formatted`); empty when there is none to keep."""
-    invite: bool = False
-    """The author's contact gets the registration mail among the notices."""
     undeliverable: tuple[str, ...] = ()
     """Addresses that reject mail for good."""
     lives: str = ""

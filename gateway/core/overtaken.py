@@ -41,5 +41,4 @@ def by_its_answer(case: Case, ticket: Ticket, decision: Decision) -> Decision:
         change=replace(change, requester=asks, left=(*change.left, asks.key), joined=(*change.joined, answered)),
         events=(*decision.events, code("requester_set", asks.address)),
         notices=(*decision.notices, *(() if no_answer else acknowledge.mails(case))),
-        invite=not no_answer and acknowledge.invites(case),
     )

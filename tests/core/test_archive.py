@@ -65,7 +65,7 @@ def shut(**fields: object) -> Ticket:
 
 def silent(decision: Decision) -> bool:
     """Nothing of it reaches anybody, now or later."""
-    told = (decision.notices, decision.invite, decision.alarm, decision.undeliverable, decision.hold_minutes)
+    told = (decision.notices, decision.alarm, decision.undeliverable, decision.hold_minutes)
     return not any(told) and decision.undo is None
 
 

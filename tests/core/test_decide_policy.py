@@ -384,7 +384,6 @@ def test_a_request_without_acknowledgement_is_still_a_request(c: Case) -> None:
     decision = decide(c)
     assert opened(decision)
     assert notices(decision) == AGENTS
-    assert not decision.invite
     assert decision.why.acknowledge.startswith("no: ")
 
 
@@ -393,7 +392,6 @@ def test_the_registration_goes_out_once(fact: str) -> None:
     """Somebody who has been asked is not asked again."""
     decision = decide(case(**{fact: True}))
     assert notices(decision) == [KIM.address, *AGENTS]
-    assert not decision.invite
 
 
 def test_a_known_form_is_the_person_it_names() -> None:
