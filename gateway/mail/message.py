@@ -142,7 +142,6 @@ class Report:
     """Per recipient; empty for MDN and ARF, and when a bounce names nobody."""
     reported_ids: tuple[str, ...] = ()
     """Message-IDs (without angle brackets) of the returned mail, and of the mails it names."""
-    envelope_id: str = ""
     by_system: bool = True
     """The mail shows a mail system at work; otherwise only its subject and words read like a report."""
 
@@ -174,8 +173,6 @@ class NestedMessage:
 
     part: str
     author: Address | None
-    to: tuple[Address, ...]
-    cc: tuple[Address, ...]
     subject: str
     date: datetime | None
     message_id: str
@@ -250,8 +247,6 @@ class Message:
     defects: tuple[str, ...] = ()
     unreadable: str = ""
     """The cause when the mail could not be read within its budget: only its raw bytes are kept."""
-    size: int = 0
-    """Raw size in bytes."""
     sha256: str = ""
     """Hex digest of the raw bytes as received."""
 

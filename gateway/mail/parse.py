@@ -107,7 +107,6 @@ def _parse(raw: bytes, envelope: Envelope | None) -> Message:
         encryption=content.encryption,
         omissions=tuple(dict.fromkeys(content.omissions)),
         defects=tuple(text.one_line(defect, 300) for defect in defects),
-        size=len(raw),
         sha256=digest,
     )
 
@@ -243,8 +242,6 @@ def _nested(path: str, part: mime.Part) -> NestedMessage:
     return NestedMessage(
         part=path,
         author=header.author,
-        to=header.to,
-        cc=header.cc,
         subject=header.fields.text("subject"),
         date=header.date,
         message_id=next(iter(_ids(header.fields, "message-id")), ""),
@@ -263,7 +260,6 @@ def _unreadable(raw: bytes, cause: str) -> Message:
         omissions=(code("nothing_shown"),),
         defects=(cause,),
         unreadable=cause,
-        size=len(raw),
         sha256=digest,
     )
 

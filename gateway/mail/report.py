@@ -73,10 +73,10 @@ def read(tree: MimeMessage, leaves: tuple[Part, ...], fields: Fields, text: str)
     if "message/feedback-report" in kinds:
         return Report(ReportType.FEEDBACK, (), returned.ids(leaves, text))
     if kinds.intersection(_DELIVERY):
-        recipients, envelope_id = _delivery_status(leaves)
+        recipients = _delivery_status(leaves)
         if not any("@" in r.final_recipient for r in recipients):
             recipients = report_words.told_in_words(tree, leaves, fields, text) or recipients
-        return Report(ReportType.DELIVERY, recipients, returned.ids(leaves, text), envelope_id)
+        return Report(ReportType.DELIVERY, recipients, returned.ids(leaves, text))
     if _is_complaint(kinds, fields):
         return Report(ReportType.FEEDBACK, (), returned.ids(leaves, text))
     if notified := report_json.read(text, fields):
@@ -155,18 +155,16 @@ def _wrapped(leaves: tuple[Part, ...]) -> MimeMessage | None:
     return None
 
 
-def _delivery_status(leaves: tuple[Part, ...]) -> tuple[tuple[DeliveryReport, ...], str]:
+def _delivery_status(leaves: tuple[Part, ...]) -> tuple[DeliveryReport, ...]:
     found: dict[str, DeliveryReport] = {}
-    envelope_id = ""
     for part in leaves:
         if part.content_type not in _DELIVERY:
             continue
         for block in _blocks(part):
-            envelope_id = envelope_id or one_line(_value(block, "original-envelope-id"))
             report = _recipient(block)
             if report and len(found) < RECIPIENTS_LIMIT:
                 found.setdefault(report.final_recipient.casefold(), report)
-    return tuple(found.values()), envelope_id
+    return tuple(found.values())
 
 
 def _blocks(part: Part) -> list[MimeMessage]:

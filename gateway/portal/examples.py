@@ -104,7 +104,7 @@ def _views(language: str) -> Iterator[views.View]:
     yield views.NewRequestPage(form, "Subject", "a@example.com", "RD-1-AAAAAA · Subject")
     original = views.OriginalPage("Subject", ADDRESS, MOMENT, "/tickets/1", None, "text")
     yield original
-    inner = NestedMessage(part="2", author=None, to=(), cc=(), subject="", date=None, message_id="", body_text="text")
+    inner = NestedMessage(part="2", author=None, subject="", date=None, message_id="", body_text="text")
     yield replace(original, html=Markup("<p>text</p>"), remote=True, omissions=("omitted",), nested=(inner,))
     yield views.NoticePage("title", "text")
     links = (views.PageLink("label", "/x"), views.PageLink("other", "/y"))
