@@ -35,7 +35,6 @@ class Alarm:
     key: str
     text: str
     raised_at: datetime
-    cleared_at: datetime | None
 
 
 class Alarms:
@@ -70,7 +69,7 @@ class Alarms:
 
     def open(self) -> list[Alarm]:
         rows = self._connection.execute(
-            select(ALARM.c.key, ALARM.c.text, ALARM.c.raised_at, ALARM.c.cleared_at)
+            select(ALARM.c.key, ALARM.c.text, ALARM.c.raised_at)
             .where(ALARM.c.cleared_at.is_(None))
             .order_by(ALARM.c.raised_at.desc())
         )

@@ -29,7 +29,6 @@ _FACTS = select(
     TICKET.c.sub_status,
     TICKET.c.assignee,
     TICKET.c.subject,
-    TICKET.c.last_activity_at,
     TICKET.c.snoozed_until,
     CONTACT.c.name,
     CONTACT.c.address,
@@ -114,7 +113,6 @@ class Board:
                 subject=row.subject,
                 requester=f"{row.name} <{row.address}>",
                 newest_entry=row.newest_entry or 0,
-                last_activity_at=row.last_activity_at,
                 snoozed_until=row.snoozed_until,
             )
             for row in rows

@@ -68,5 +68,4 @@ def _draft(row: Row[Any]) -> Draft:
         ticket=row.ticket or 0,
         view=read_view(row.view),
         state=row.state,
-        ended_at=row.ended_at,
     )

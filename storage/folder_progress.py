@@ -62,9 +62,6 @@ class Places:
         row = self._connection.execute(select(PLACE).where(PLACE.c.source == source)).one_or_none()
         return Place(source) if row is None else _place(row)
 
-    def all(self) -> list[Place]:
-        return [_place(row) for row in self._connection.execute(select(PLACE).order_by(PLACE.c.source))]
-
     def open(self, place: Place) -> None:
         """A folder is read for the first time, or its UIDs begin anew."""
         self._ensure(place.source)

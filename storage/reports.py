@@ -58,7 +58,6 @@ class Reports:
         rated = {row.ticket: row for row in self._connection.execute(asked)}
         return [
             CountedTicket(
-                t.number,
                 t.created_at,
                 t.mailbox,
                 t.assignee,

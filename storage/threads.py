@@ -248,7 +248,7 @@ class Threads:
                 OUTBOX.c.recipient == row.recipient,
             )
         ).scalar_one_or_none()
-        return SentFacts(row.message_id, row.ticket or 0, row.notice, row.recipient, newest == row.id, guessed)
+        return SentFacts(row.ticket or 0, row.notice, row.recipient, newest == row.id, guessed)
 
     def wrote_lately(self, number: int, since: datetime, limit: int = 200) -> tuple[datetime, ...]:
         """When customers wrote on a ticket, newest first: what the budget for machines counts."""

@@ -19,7 +19,6 @@ from gateway.mail.message import Address, address_key
 from gateway.mail.sentence import code
 from gateway.texts import mark_in
 
-VERBS = (Verb.AWAY, Verb.BACK)
 _UNTIL = mark_in("away", "until|till")
 _TO = mark_in("away", "to|deputy")
 

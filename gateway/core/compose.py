@@ -302,7 +302,6 @@ def _words(request: NoticeRequest, scene: Scene, policy: Policy, box: Mailbox, l
         remarks=_remarks(request, scene, policy, language),
         signature=signature,
         also_to=tuple(a for a in _also_to(request, scene) if not policy.is_own(a)),
-        portal_url=policy.public_url,
         expires=expires,
         evidence=entry.evidence if entry and to_agent else "",
         adviser=_adviser(request, scene),

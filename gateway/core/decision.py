@@ -245,7 +245,6 @@ class Draft:
     """What the receipt told, for a draft on a ticket."""
     state: str = "open"
     """open, sent, dropped"""
-    ended_at: datetime | None = None
     subject: str = ""
     """Only where drafts are listed."""
 

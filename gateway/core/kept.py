@@ -58,5 +58,4 @@ class CardFacts:
     requester: str
     """Name and address."""
     newest_entry: int
-    last_activity_at: datetime
     snoozed_until: datetime | None = None

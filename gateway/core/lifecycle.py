@@ -22,9 +22,6 @@ class Status(StrEnum):
     CLOSED = "closed"
 
 
-OPEN = frozenset({Status.NEW, Status.WAITING_ON_US, Status.WAITING_ON_CONTACT, Status.SOLVED})
-
-
 class Move(StrEnum):
     """What happened to a ticket, in the past tense."""
 

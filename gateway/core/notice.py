@@ -198,7 +198,6 @@ class Words:
     signature: str = ""
     also_to: tuple[str, ...] = ()
     """Who else gets it; for agents, who gets their answer."""
-    portal_url: str = ""
     expires: datetime | None = None
     """When `button` stops acting."""
     evidence: str = ""

@@ -34,7 +34,6 @@ _MONTH = re.compile(r"(\d{4})-(\d{1,2})")
 class CountedTicket:
     """What counts of one ticket."""
 
-    number: int
     created_at: datetime
     mailbox: str
     assignee: str

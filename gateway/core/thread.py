@@ -91,7 +91,6 @@ class ThreadKeys:
 class SentFacts:
     """One of our own mails, found by its Message-ID."""
 
-    message_id: str
     ticket: int
     notice: str
     recipient: str

@@ -63,7 +63,7 @@ from tests.core.build import (
     with_headers,
 )
 
-SENT = SentFacts(own_id(), 7, "reply", KIM.address, True)
+SENT = SentFacts(7, "reply", KIM.address, True)
 GRADES = [e for e in Evidence if e not in (Evidence.CLAIM, Evidence.NONE)]
 
 

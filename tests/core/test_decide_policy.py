@@ -43,14 +43,13 @@ from tests.core.build import (
     message,
     notices,
     opened,
-    own_id,
     participant,
     ticket,
     told,
     with_headers,
 )
 
-SENT = SentFacts(own_id(), 7, "reply", KIM.address, True)
+SENT = SentFacts(7, "reply", KIM.address, True)
 GRADES = [e for e in Evidence if e not in (Evidence.CLAIM, Evidence.NONE)]
 SIGNED, UNSIGNED = GRADES[:2], GRADES[2:]
 
@@ -303,7 +302,7 @@ def test_a_passing_failure_silences_nobody(status: str) -> None:
 @pytest.mark.parametrize("notice", ["agent_notice", "agent_receipt"])
 def test_a_bounce_of_an_agents_mail_tells_no_agent(notice: str) -> None:
     """That notice would bounce as well, for ever: the operator hears of it."""
-    sent = SentFacts(own_id(7, "a", ANNA.key), 7, notice, ANNA.address, False)
+    sent = SentFacts(7, notice, ANNA.address, False)
     mail = message(None, report=failed(ANNA.address, "5.2.2"))
     decision = decide(case(mail, kind=REPORT, sent=sent, tickets={7: ticket()}))
     assert attached(decision)

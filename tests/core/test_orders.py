@@ -34,7 +34,6 @@ from tests.core.build import (
     entry,
     follower,
     notices,
-    own_id,
     participant,
     ticket,
     told,
@@ -486,7 +485,7 @@ def test_the_requester_presses_the_button(status: Status) -> None:
 def test_a_mail_of_ours_that_was_refused(recipient: str, newest: bool, audience: str, moves: bool, tells: bool) -> None:
     """It is our turn again only if the requester lacks our newest answer; a refused notice tells no agent, for that
     notice would be refused as well, but the operator."""
-    sent = SentFacts(own_id(), 7, "reply", recipient, newest)
+    sent = SentFacts(7, "reply", recipient, newest)
     closed = replace(ON, status=Status.CLOSED)
     decision = machines.undelivered(closed, POLICY, sent, audience, "550 5.1.1 no such user")
     assert decision.change.status is (Status.WAITING_ON_US if moves else None)

@@ -20,11 +20,11 @@ ANNA, LEAD = "anna@example.com", "bob@example.com"
 
 
 def facts(
-    number: int, *said: tuple[int, str], tags: tuple[str, ...] = (), is_open: bool = False, assignee: str = ""
+    *said: tuple[int, str], tags: tuple[str, ...] = (), is_open: bool = False, assignee: str = ""
 ) -> CountedTicket:
     """Each of `said` is an hour of the week, and which agent wrote then."""
     moments = tuple((MONDAY + timedelta(hours=hour), agent) for hour, agent in said)
-    return CountedTicket(number, moments[0][0], "support@example.com", assignee, tags, is_open, moments)
+    return CountedTicket(moments[0][0], "support@example.com", assignee, tags, is_open, moments)
 
 
 def whole(tickets: list[CountedTicket], hours: Hours = ALWAYS) -> Figures:
@@ -35,9 +35,9 @@ def whole(tickets: list[CountedTicket], hours: Hours = ALWAYS) -> Figures:
 def test_waiting_times() -> None:
     """From the first unanswered mail to the answer; what was answered before the period is not in it."""
     tickets = [
-        facts(1, (0, ""), (1, ""), (3, ANNA), (10, ""), (14, ANNA)),
-        facts(2, (5, ""), (6, ANNA), (7, ANNA), (20, "")),
-        facts(3, (-30, ""), (-20, ANNA), (-10, ""), (2, ANNA)),
+        facts((0, ""), (1, ""), (3, ANNA), (10, ""), (14, ANNA)),
+        facts((5, ""), (6, ANNA), (7, ANNA), (20, "")),
+        facts((-30, ""), (-20, ANNA), (-10, ""), (2, ANNA)),
     ]
     found = whole(tickets)
     hour = 3600.0
@@ -48,18 +48,18 @@ def test_waiting_times() -> None:
 
 def test_only_open_hours_count() -> None:
     hours = Hours(days=frozenset(range(5)))
-    found = whole([facts(1, (16, ""), (34, ANNA))], hours)
+    found = whole([facts((16, ""), (34, ANNA))], hours)
     assert found.first_median == 2 * 3600
 
 
 def test_the_backlog_by_age() -> None:
-    tickets = [facts(1, (0, ""), is_open=True), facts(2, (190, ""), is_open=True), facts(3, (0, ""))]
+    tickets = [facts((0, ""), is_open=True), facts((190, ""), is_open=True), facts((0, ""))]
     assert whole(tickets).backlog == (1, 0, 0, 1, 0)
 
 
 def test_groups() -> None:
     """A ticket stands under each of its tags, one without under a dash; nothing at all is one group of nothing."""
-    tickets = [facts(1, (0, ""), (1, ANNA), tags=("a", "b")), facts(2, (70, ""))]
+    tickets = [facts((0, ""), (1, ANNA), tags=("a", "b")), facts((70, ""))]
     found = counted(tickets, "tag", POLICY, PERIOD, NOW)
     assert [(f.name, f.opened, f.answers) for f in found] == [("a", 1, 1), ("b", 1, 1), ("–", 1, 0)]
     assert [f.name for f in counted(tickets, "mailbox", POLICY, PERIOD, NOW)] == ["support@example.com"]
@@ -70,8 +70,8 @@ def test_groups() -> None:
 def test_an_agent_is_counted_by_what_they_wrote_and_have() -> None:
     """The answer of a colleague is the colleague's, whoever has the ticket; no group's answers are counted twice."""
     tickets = [
-        facts(1, (0, ""), (2, LEAD), (10, ""), (11, ANNA), assignee=ANNA, is_open=True),
-        facts(2, (0, ""), is_open=True),
+        facts((0, ""), (2, LEAD), (10, ""), (11, ANNA), assignee=ANNA, is_open=True),
+        facts((0, ""), is_open=True),
     ]
     found = {f.name: f for f in counted(tickets, "agent", POLICY, PERIOD, NOW)}
     assert {name: (f.opened, f.answers, f.open) for name, f in found.items()} == {
@@ -87,8 +87,8 @@ def test_what_an_agent_reads() -> None:
     """A lead each agent's figures in the lead's mailboxes; others the whole there, and their own wherever they are."""
     anna = Agent(ANNA, "Anna", mailboxes=("support@example.com",))
     policy = replace(POLICY, agents=(anna, Agent(LEAD, "Bob", lead=True)))
-    mine = facts(1, (0, ""), (2, ANNA), assignee=ANNA, is_open=True)
-    elsewhere = replace(facts(2, (0, ""), (3, ANNA), (5, LEAD)), mailbox="other@example.com")
+    mine = facts((0, ""), (2, ANNA), assignee=ANNA, is_open=True)
+    elsewhere = replace(facts((0, ""), (3, ANNA), (5, LEAD)), mailbox="other@example.com")
 
     def read(address: str) -> tuple[int, int, int]:
         agent = policy.agent_for(address)
@@ -108,9 +108,9 @@ def test_what_an_agent_reads() -> None:
 def test_a_week_is_what_happened_in_it() -> None:
     """An answer is of the week it was given in, not of the one in which its ticket began; the weeks make the whole."""
     tickets = [
-        facts(1, (-200, ""), (3, ANNA), is_open=True),
-        facts(2, (20, ""), (170, ANNA), is_open=True),
-        facts(3, (180, ""), is_open=True),
+        facts((-200, ""), (3, ANNA), is_open=True),
+        facts((20, ""), (170, ANNA), is_open=True),
+        facts((180, ""), is_open=True),
     ]
     period = Period(MONDAY, MONDAY + timedelta(days=14))
     weeks = counted(tickets, "week", POLICY, period, NOW)
