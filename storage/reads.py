@@ -315,7 +315,7 @@ class TicketReads:
         return dict(Counter(tag for tags in rows for tag in tags).most_common())
 
     def clock_candidates(self, after: int, now: datetime, solved: Steps, waiting: Steps) -> list[int]:
-        """Some numbers above `after` the clock may want something of; `clockwork.due` says what, if anything."""
+        """Some numbers above `after` the clock may want something of; `core.clock.due` says what, if anything."""
         may = or_(
             _may(solved, TICKET.c.solved_at),
             _may(waiting, TICKET.c.status_at),

@@ -302,7 +302,7 @@ class Returned:
 
     probe: Named
     faults: tuple[str, ...] = ()
-    """What was altered on its way: keys of `canary.FAULTS`."""
+    """What was altered on its way: keys of `probe.FAULTS`."""
 
 
 @dataclass(frozen=True, slots=True)
