@@ -10,13 +10,12 @@ from sqlalchemy import Connection, Row, or_, select
 
 from gateway.core.lifecycle import Status
 from gateway.core.report import CountedTicket
-from gateway.core.ticket import EntryKind, Role
+from gateway.core.ticket import CUSTOMERS, EntryKind, Role
 from storage.tables import ENTRY, RATING, TICKET
 from storage.threads import REOPENED
 
 BATCH = 500
 UNKNOWN = "?"
-_OUTSIDE = (Role.REQUESTER.value, Role.PARTICIPANT.value, Role.STRANGER.value)
 
 
 class Reports:
@@ -50,7 +49,7 @@ class Reports:
         for row in self._connection.execute(entries.where(ENTRY.c.ticket.in_(numbers), counted).order_by(ENTRY.c.id)):
             if row.event == REOPENED:
                 reopened.setdefault(row.ticket, []).append(row.created_at)
-            elif not row.collapsed and (row.author_role == Role.AGENT.value or row.author_role in _OUTSIDE):
+            elif not row.collapsed and (row.author_role == Role.AGENT.value or row.author_role in CUSTOMERS):
                 # An agent whose address was erased is one all the same.
                 by = (row.author_address or UNKNOWN) if row.author_role == Role.AGENT.value else ""
                 said.setdefault(row.ticket, []).append((row.created_at, by))

@@ -15,7 +15,7 @@ from gateway.core.act import Act
 from gateway.core.clock import Target
 from gateway.core.decision import AWAKE, Change, Decision, EntryDraft, Joined, Snooze
 from gateway.core.lifecycle import Status
-from gateway.core.ticket import Entry, EntryKind, Role, Ticket
+from gateway.core.ticket import CUSTOMERS, Entry, EntryKind, Role, Ticket
 from gateway.errors import UnknownTicket
 from gateway.mail.message import Address, Attachment
 from gateway.mail.sentence import code
@@ -30,7 +30,6 @@ from storage.tables import CONTACT, ENTRY, LINK, MESSAGE_ID, PARTICIPANT, TICKET
 from storage.threads import LOCK, REOPENED
 
 _ADD_TICKET = Statement(insert(TICKET).returning(TICKET.c.number))
-_CUSTOMERS = (Role.REQUESTER, Role.PARTICIPANT, Role.STRANGER)
 _ADD_ENTRY = Statement(insert(ENTRY).returning(ENTRY.c.id))
 _CALLED_OTHERWISE = Statement(
     select(PARTICIPANT.c.key).where(
@@ -94,7 +93,7 @@ class Tickets:
             draft = replace(draft, side=sides.of_opened(draft.side, number))
         entry = self._add_entry(number, draft, journal_id, happened_at) if draft else None
         self._people(number, decision.change, happened_at)
-        if decision.entry and decision.entry.role in _CUSTOMERS and decision.entry.author.name:
+        if decision.entry and decision.entry.role in CUSTOMERS and decision.entry.author.name:
             if decision.change.joined or not created:
                 self._rename(number, decision.entry.author)
             self._contacts.rename(decision.entry.author)

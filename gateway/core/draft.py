@@ -7,7 +7,7 @@ from gateway.core.case import Case
 from gateway.core.decision import EntryDraft
 from gateway.core.notice import NoticeRequest
 from gateway.core.reason import Reason
-from gateway.core.ticket import EntryKind, Role, Ticket
+from gateway.core.ticket import CUSTOMERS, EntryKind, Role, Ticket
 from gateway.mail.message import Address
 from gateway.mail.noise import without_noise
 
@@ -47,13 +47,10 @@ def entry(
 def _side(case: Case, author: str, role: Role) -> int:
     """An answer to what was for one person alone is read by whoever reads that, however far tickets and their people
     have gone since."""
-    answered = between_us(case) if role in _CUSTOMERS else 0
+    answered = between_us(case) if role in CUSTOMERS else 0
     if case.ticket is None or not answered:
         return sides.of_entry(case.ticket, author, role)
     return sides.alone(case.ticket.number) if role is Role.REQUESTER else answered
-
-
-_CUSTOMERS = (Role.REQUESTER, Role.PARTICIPANT, Role.STRANGER)
 
 
 def between_us(case: Case) -> int:

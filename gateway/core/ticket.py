@@ -49,6 +49,9 @@ class Role(StrEnum):
     SYSTEM = "system"
 
 
+CUSTOMERS = (Role.REQUESTER, Role.PARTICIPANT, Role.STRANGER)
+
+
 @dataclass(frozen=True, slots=True)
 class Participant:
     address: Address
