@@ -33,10 +33,10 @@ from storage.audit_since import Since
 from storage.conditions import OUTBOX_WAITING
 from storage.journal import HELD, PENDING, SETTLED
 from storage.outbox import OPEN, State
+from storage.statement import STREAM
 from storage.tables import CHAIN, CONTACT, ENTRY, JOURNAL, MESSAGE_ID, OUTBOX, RAW, TICKET, metadata
 
 CHUNK = 1 << 20
-_STREAM = {"yield_per": 500, "stream_results": True}
 
 DROPPED = frozenset({"dropped-by-operator", "dropped-by-retention", "dropped-by-erasure"})
 UNHEARD_BY_RIGHT = frozenset(
@@ -110,7 +110,7 @@ def _rows(table: Table, sentence: str, *where: ColumnElement[bool], waiting: boo
 
     def find(connection: Connection, since: Since) -> Iterator[str]:
         some = statement.where(_UNSETTLED if waiting else since.rows(table))
-        for row in connection.execute(some, execution_options=_STREAM):
+        for row in connection.execute(some, execution_options=STREAM):
             yield sentence.format_map(row._mapping)
 
     return find
@@ -124,7 +124,7 @@ def _unheard(connection: Connection, since: Since) -> Iterator[str]:
     statement = select(JOURNAL.c.id, JOURNAL.c.reason, JOURNAL.c.why).where(
         _SETTLED, _NOT_ERASED, JOURNAL.c.source != "import", ~by_right, ~shown, ~told, since.rows(JOURNAL)
     )
-    for id, reason, why in connection.execute(statement, execution_options=_STREAM):
+    for id, reason, why in connection.execute(statement, execution_options=STREAM):
         # Its first line is the kind, as the flow wrote it down.
         if why and str(why[0]).startswith(KindName.CORRESPONDENCE.value):
             yield f"journal entry {id} ({reason}) reads like a person's and reached nobody"
@@ -134,7 +134,7 @@ def _altered_bytes(connection: Connection, since: Since) -> Iterator[str]:
     kept = select(RAW.c.sha256, RAW.c.size).where(RAW.c.data.is_not(None))
     if new := since.after(JOURNAL):
         kept = kept.where(RAW.c.sha256.in_(select(JOURNAL.c.sha256).where(JOURNAL.c.id > new)))
-    for sha256, size in connection.execute(kept, execution_options=_STREAM):
+    for sha256, size in connection.execute(kept, execution_options=STREAM):
         # One mail at a time, in pieces: neither many nor one that was tampered with fills the memory.
         packed = connection.execute(select(RAW.c.data).where(RAW.c.sha256 == sha256)).scalar_one()
         digest, length = hashlib.sha256(), 0
@@ -153,7 +153,7 @@ def _unreadable_mails(connection: Connection, since: Since) -> Iterator[str]:
     # Two questions, for each has an index of its own.
     new = and_(OUTBOX.c.id > since.after(OUTBOX), OUTBOX.c.data.is_not(None), OUTBOX.c.state.not_in(OPEN))
     ids = union_all(select(OUTBOX.c.id).where(_WAITS), select(OUTBOX.c.id).where(new))
-    for (id,) in connection.execute(ids, execution_options=_STREAM):
+    for (id,) in connection.execute(ids, execution_options=STREAM):
         packed = connection.execute(select(OUTBOX.c.data).where(OUTBOX.c.id == id)).scalar_one()
         if packed is None:
             yield f"outbox entry {id} waits and has no text"
@@ -167,7 +167,7 @@ def _unreadable_mails(connection: Connection, since: Since) -> Iterator[str]:
 
 def _missing_files(connection: Connection, since: Since) -> Iterator[str]:
     statement = select(OUTBOX.c.id, OUTBOX.c.files).where(_WAITS)
-    for id, files in connection.execute(statement, execution_options=_STREAM):
+    for id, files in connection.execute(statement, execution_options=STREAM):
         for file in files:
             there = select(RAW.c.size).where(RAW.c.sha256 == file["raw"], RAW.c.data.is_not(None))
             if connection.execute(there).first() is None:
@@ -184,7 +184,7 @@ def _shared_message_ids(connection: Connection, since: Since) -> Iterator[str]:
     twice = select(OUTBOX.c.message_id).group_by(OUTBOX.c.message_id).having(func.count() > 1)
     if since.newest:
         twice = twice.where(OUTBOX.c.message_id.in_(select(OUTBOX.c.message_id).where(since.rows(OUTBOX))))
-    for (message_id,) in connection.execute(twice, execution_options=_STREAM):
+    for (message_id,) in connection.execute(twice, execution_options=STREAM):
         yield f"more than one mail of ours is <{message_id}>"
 
 
@@ -205,7 +205,7 @@ def _references() -> list[tuple[Table, str, Select[Any]]]:
 
 def _broken_references(connection: Connection, since: Since) -> Iterator[str]:
     for table, column, statement in _references():
-        for id, value in connection.execute(statement.where(since.rows(table)), execution_options=_STREAM):
+        for id, value in connection.execute(statement.where(since.rows(table)), execution_options=STREAM):
             yield f"{table.name} {id}: its {column} is {value}, and there is none such"
 
 

@@ -11,10 +11,8 @@ from gateway.core.ticket import EntryKind
 from storage import search, search_index
 from storage.audit_since import Since
 from storage.search_index import SEARCH
+from storage.statement import STREAM
 from storage.tables import ENTRY, metadata
-
-_STREAM = {"yield_per": 500, "stream_results": True}
-
 
 _MADE = {
     "sqlite": "SELECT name FROM sqlite_master",
@@ -47,7 +45,7 @@ def unsearchable(connection: Connection, since: Since) -> Iterator[str]:
         .where(or_(ENTRY.c.id <= upto, ENTRY.c.id > older))
         .where(~exists().where(SEARCH.c.entry_id == ENTRY.c.id))
     )
-    for id, ticket in connection.execute(bare, execution_options=_STREAM):
+    for id, ticket in connection.execute(bare, execution_options=STREAM):
         yield f"entry {id} of ticket {ticket} is not"
 
 

@@ -57,7 +57,7 @@ BEFORE = "search-before"
 """The newest entry there was when the table was made."""
 TIDIED, TIDY_SECONDS = "search-tidied", 24 * 3600
 MARGIN = {"sqlite": 0, "postgresql": 1000}
-"""Entries before the newest that are looked at again: on PostgreSQL a lower number may be committed later."""
+"""Rows before the newest that are looked at again: on PostgreSQL a lower number may be committed later."""
 _KEY = "search"
 _INDEX: Any = table("search_index", column("search_index"), column("rowid"))
 _TERMS = text("CREATE VIRTUAL TABLE IF NOT EXISTS temp.search_terms USING fts5vocab (main, search_index, row)")

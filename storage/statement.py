@@ -19,6 +19,8 @@ from sqlalchemy.sql import visitors
 from storage import postgresql
 
 Clause = Select[Any] | Insert | Update | Delete
+STREAM = {"yield_per": 500, "stream_results": True}
+"""Options of a statement of SQLAlchemy's whose many rows are not to be in memory at once."""
 
 
 class Statement:

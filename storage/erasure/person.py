@@ -23,14 +23,13 @@ from storage import raw
 from storage.journal import SETTLED
 from storage.outbox import OPEN
 from storage.reads import contains
+from storage.search import MARGIN
 from storage.search_index import SEARCH
+from storage.statement import STREAM
 from storage.tables import CONTACT, ENTRY, JOURNAL, OUTBOX, PARTICIPANT, RAW, TICKET, metadata
 
-MARGIN = {"sqlite": 0, "postgresql": 1000}
-"""Rows before the newest that are looked at again: on PostgreSQL a lower number may be committed later."""
 COMMON = 20
 """A name that stands on more tickets of others than this is none."""
-_STREAM = {"yield_per": 500, "stream_results": True}
 _OTHER_SIDE = (Role.AGENT.value, Role.SYSTEM.value, Role.ADVISER.value)
 
 Progress = Callable[[int, int], None]
@@ -139,7 +138,7 @@ def _names(connection: Connection, found: Survey, ours: Collection[str]) -> None
     for key, name in connection.execute(called):
         (found.names.add(name) if key == found.key else theirs.add(_fold(name)))
     authors = select(ENTRY.c.author_address, ENTRY.c.author_name, ENTRY.c.author_role).distinct()
-    for author, name, _ in connection.execute(authors, execution_options=_STREAM):
+    for author, name, _ in connection.execute(authors, execution_options=STREAM):
         (found.names.add(name) if address_key(author) == found.key else theirs.add(_fold(name)))
     found.names = {" ".join(n.split()) for n in found.names if n.strip()}
     found.ambiguous = {n for n in found.names if _fold(n) in theirs}
@@ -163,7 +162,7 @@ def _tickets(connection: Connection, found: Survey) -> None:
     into: dict[int, int] = {}
     is_open: set[int] = set()
     rows = select(TICKET.c.number, TICKET.c.requester_key, TICKET.c.merged_into, TICKET.c.status)
-    for number, key, merged, status in connection.execute(rows, execution_options=_STREAM):
+    for number, key, merged, status in connection.execute(rows, execution_options=STREAM):
         requester[number] = key
         if merged:
             into[number] = merged
@@ -182,7 +181,7 @@ def _tickets(connection: Connection, found: Survey) -> None:
         ENTRY.c.kind,
         ENTRY.c.journal_id,
     )
-    for id, ticket, author, role, kind, journal_id in connection.execute(select(*columns), execution_options=_STREAM):
+    for id, ticket, author, role, kind, journal_id in connection.execute(select(*columns), execution_options=STREAM):
         if address_key(author) == found.key:
             found.entries.add(id)
             concerned.add(ticket)
@@ -255,7 +254,7 @@ def _mails(connection: Connection, found: Survey, known: Recognised, since: Mark
             if ticket in found.part:
                 near.add(sha256)
     on_tickets = select(ENTRY.c.sha256, ENTRY.c.ticket).where(ENTRY.c.sha256.is_not(None), ENTRY.c.id > since.entry)
-    for sha256, ticket in connection.execute(on_tickets, execution_options=_STREAM):
+    for sha256, ticket in connection.execute(on_tickets, execution_options=STREAM):
         by_bytes.setdefault(sha256, [])
         if ticket in found.part:
             near.add(sha256)
@@ -286,7 +285,7 @@ def _author(data: bytes) -> str:
 def _outbox(connection: Connection, found: Survey, known: Recognised, since: Marks) -> None:
     columns = (OUTBOX.c.id, OUTBOX.c.recipient_key, OUTBOX.c.ticket, OUTBOX.c.state, OUTBOX.c.data)
     rows = select(*columns).where(OUTBOX.c.id > since.outbox)
-    for id, recipient, ticket, state, data in connection.execute(rows, execution_options=_STREAM | {"yield_per": 50}):
+    for id, recipient, ticket, state, data in connection.execute(rows, execution_options=STREAM | {"yield_per": 50}):
         if recipient == found.key:
             found.outbox.add(id)
         elif ticket in found.whole or data is None:
@@ -324,7 +323,7 @@ def texts_of(
     statement = select(*keys, *(c.label(f"_{name}") for name, c in columns.items()))
     if where is not None:
         statement = statement.where(where)
-    for row in connection.execute(statement, execution_options=_STREAM):
+    for row in connection.execute(statement, execution_options=STREAM):
         yield tuple(row[: len(keys)]), dict(zip(columns, row[len(keys) :], strict=True))
 
 
