@@ -140,7 +140,7 @@ class Effects:
         """Store a decision and put its notices in line. `cause` tells two occasions apart: it goes into their ids."""
         if decision.undoes:
             tx.outbox.recall(decision.undoes.journal_id)
-            tx.tickets.take_back(decision.undoes, now)
+            tx.tickets.take_back(decision.undoes)
             tx.acts.mark_undone(decision.undoes.id, now)
         self._who_is_who(tx, decision, now)
         decision = self._block(tx, decision, now)

@@ -139,7 +139,7 @@ class Tickets:
         for table, column in ((ENTRY, ENTRY.c.id), (MESSAGE_ID, MESSAGE_ID.c.entry_id)):
             self._connection.execute(update(table).where(column.in_(list(entries))).values(ticket=number))
 
-    def take_back(self, act: Act, now: datetime) -> None:
+    def take_back(self, act: Act) -> None:
         """Undo what an order did to entries: moved ones return, a recalled answer becomes a comment."""
         before = act.undo
         if before.moved:

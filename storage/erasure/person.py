@@ -8,7 +8,7 @@ is no name ("Kind Regards"), is looked for on their own tickets only.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -190,7 +190,7 @@ def _tickets(connection: Connection, found: Survey) -> None:
                 found.journal.add(journal_id)
         elif role not in _OTHER_SIDE and kind != EntryKind.EVENT.value:
             others_on.add(ticket)
-    groups = _groups(into, requester)
+    groups = _groups(into)
     shared = {n for n in requester if n not in mine or n in others_on}
     for number in concerned:
         alone = not shared & groups.get(number, {number})
@@ -199,7 +199,7 @@ def _tickets(connection: Connection, found: Survey) -> None:
     found.open = (found.whole | found.part) & is_open
 
 
-def _groups(into: dict[int, int], numbers: Iterable[int]) -> dict[int, set[int]]:
+def _groups(into: dict[int, int]) -> dict[int, set[int]]:
     """Tickets that were merged stand and fall together: number → all of its group, for those in one."""
     root: dict[int, int] = {}
     for number in into:
