@@ -241,7 +241,7 @@ class Desk:
         writer = author_of(read.message, self.policy)
         person = tx.second_addresses.person(writer.address) if self.policy.agent_for(writer.address) is None else ()
         author = (*person, writer)[0].address
-        since = now - BUDGET_WINDOW
+        since, most = now - BUDGET_WINDOW, self.policy.counted
         seen = None if read.resumed else tx.threads.seen(read.message.message_id, read.content)
         if seen and same_mail.has_no_clock(read.message, now):
             # Nothing but the time tells tomorrow's alarm from a repetition of today's.
@@ -275,12 +275,12 @@ class Desk:
             invited=bool(contact and contact.invited_at),
             registered=bool(contact and contact.password_hash),
             undeliverable=contact is not None and pauses(contact, now),
-            automatic_mail=tx.outbox.automatic_to(author, since) if author and contact else (),
+            automatic_mail=tx.outbox.automatic_to(author, since, most) if author and contact else (),
             spent=storms.spent(address_key(author), familiar, now),
             repeated=self.storms.repeated(read.message, address_key(author), now),
             robot=robot,
-            new_tickets=tx.threads.opened_lately(author, since) if contact else (),
-            reopens=tx.threads.reopened_lately(choice.match.ticket.number, since) if choice.match else (),
+            new_tickets=tx.threads.opened_lately(author, since, most) if contact else (),
+            reopens=tx.threads.reopened_lately(choice.match.ticket.number, since, most) if choice.match else (),
             waiting=tx.acts.waiting(choice.match.ticket.number) if choice.match and self.policy.hold_minutes else None,
             authentic=authentic(read.message, read.envelope, self.policy),
             disproven=disproven(read.message, read.envelope, self.policy),
@@ -310,7 +310,7 @@ class Desk:
         if case.agent is None:
             facts = self._echo_facts(tx, case, facts)
             if case.machine and ticket:
-                wrote = tx.threads.wrote_lately(ticket.number, facts.now - BUDGET_WINDOW)
+                wrote = tx.threads.wrote_lately(ticket.number, facts.now - BUDGET_WINDOW, self.policy.counted)
                 facts = replace(facts, machines_entries=wrote)
             author, hinted = case.author.address, not case.knows_author
             if asks_status(case):

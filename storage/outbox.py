@@ -394,7 +394,7 @@ class Outbox:
         statement = select(func.count()).where(_ENDED, OUTBOX.c.state == State.FAILED, OUTBOX.c.not_before > moment)
         return int(self._connection.execute(statement).scalar_one())
 
-    def automatic_to(self, address: str, since: datetime, limit: int = 200) -> tuple[datetime, ...]:
+    def automatic_to(self, address: str, since: datetime, limit: int) -> tuple[datetime, ...]:
         """When automatic mail to an address was decided lately, newest first: what budgets count."""
         rows = _AUTOMATIC.rows(self._connection, {"key": address_key(address), "since": since, "most": limit})
         return tuple(row[0] for row in rows)

@@ -212,12 +212,12 @@ class Threads:
             if message_id not in there:
                 self.remember(message_id, "", ticket, None, journal_id)
 
-    def opened_lately(self, address: str, since: datetime, limit: int = 200) -> tuple[datetime, ...]:
+    def opened_lately(self, address: str, since: datetime, limit: int) -> tuple[datetime, ...]:
         """When the author opened tickets, newest first: what the budget counts."""
         rows = _OPENED.rows(self._connection, {"key": address_key(address), "since": since, "most": limit})
         return tuple(row[0] for row in rows)
 
-    def reopened_lately(self, number: int, since: datetime, limit: int = 200) -> tuple[datetime, ...]:
+    def reopened_lately(self, number: int, since: datetime, limit: int) -> tuple[datetime, ...]:
         """When a ticket was reopened, newest first."""
         rows = _REOPENED.rows(self._connection, {"number": number, "since": since, "most": limit})
         return tuple(row[0] for row in rows)
@@ -250,7 +250,7 @@ class Threads:
         ).scalar_one_or_none()
         return SentFacts(row.ticket or 0, row.notice, row.recipient, newest == row.id, guessed)
 
-    def wrote_lately(self, number: int, since: datetime, limit: int = 200) -> tuple[datetime, ...]:
+    def wrote_lately(self, number: int, since: datetime, limit: int) -> tuple[datetime, ...]:
         """When customers wrote on a ticket, newest first: what the budget for machines counts."""
         rows = _WROTE.rows(self._connection, {"number": number, "since": since, "most": limit})
         return tuple(row[0] for row in rows)

@@ -23,6 +23,9 @@ from gateway.core.token import (
 from gateway.core.window import Budget
 from gateway.mail.message import Address, address_key, ascii_domain
 
+_SPARE = 200
+"""Moments looked at beyond what a budget counts: some may have been written down by a clock that was ahead."""
+
 
 @dataclass(frozen=True, slots=True)
 class Mailbox:
@@ -208,6 +211,12 @@ class Policy:
     def reference(self, ticket: Ticket) -> str:
         """`RD-1042-7KQ4TN`"""
         return reference(self.keys, self.reference_prefix, ticket.named)
+
+    @property
+    def counted(self) -> int:
+        """How many of the newest moments tell whether a budget of an address or a ticket is spent."""
+        budgets = (*self.acknowledgement_budgets, *self.new_ticket_budgets, *self.reopen_budgets)
+        return _SPARE + max((budget.count for budget in budgets), default=0)
 
     @property
     def agent_keys(self) -> frozenset[str]:

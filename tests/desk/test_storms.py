@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from sqlalchemy import insert, select
+
 from gateway.clock.context import JobContext
+from gateway.core.lifecycle import Status
 from gateway.flow import Desk
 from storage.database import Database
+from storage.tables import ENTRY
+from storage.threads import REOPENED
+from storage.tx import Tx
 from tests.conftest import Clock
-from tests.room import TEMPLATES, Room, room
+from tests.room import ERIKA, TEMPLATES, Room, room
 
 
 def restarted(r: Room) -> None:
@@ -75,3 +81,23 @@ async def test_the_alarm_names_what_can_be_done(database: Database, clock: Clock
     (alarm,) = await r.outbox("operator_alarm")
     told = " ".join((await r.read(lambda tx: tx.outbox.message(alarm.id))).decode().split())
     assert "have your mail server refuse what comes from 192.0.2.7" in told
+
+
+async def test_a_large_budget_is_counted_to_its_end(database: Database, clock: Clock, tmp_path: Path) -> None:
+    """Whatever number an operator allows: what comes after it is not reopened any more."""
+    r = room(database, clock, tmp_path, limits={"reopens": ["250/1d"]})
+    await r.mail(ERIKA)
+    await r.close(1)
+    assert (await r.reply(ERIKA, 1, "It burns again.")).reason == "reply-reopens"
+
+    def reopened_often(tx: Tx) -> None:
+        """As often as it may be."""
+        row = tx.connection.execute(select(ENTRY).where(ENTRY.c.event == REOPENED)).one()
+        again = {name: value for name, value in row._mapping.items() if name != "id"}
+        tx.connection.execute(insert(ENTRY), [again] * 249)
+
+    await r.write(reopened_often)
+    await r.close(1)
+    await r.reply(ERIKA, 1, "And again.")
+    assert (await r.read(lambda tx: tx.reads.get(1))).status is Status.CLOSED
+    assert len(await r.outbox("operator_alarm")) == 1

@@ -265,7 +265,7 @@ def test_an_upgrade_keeps_which_events_reopened_a_ticket(database_url: str) -> N
     with database.engine.connect() as connection:
         rows = connection.execute(text("SELECT body_text, event FROM entry ORDER BY id")).all()
         assert [tuple(row) for row in rows] == [("reopened\tKim", "reopened"), ("closed\tKim", ""), ("reopened", "")]
-    assert database.read_now(lambda tx: len(tx.threads.reopened_lately(1, NOW - timedelta(days=1)))) == 1
+    assert database.read_now(lambda tx: len(tx.threads.reopened_lately(1, NOW - timedelta(days=1), 9))) == 1
     database.close_now()
 
 

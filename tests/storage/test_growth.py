@@ -73,7 +73,7 @@ ASKED: dict[str, Callable[[Tx], Any]] = {
     "flow: open requests": lambda tx: tx.reads.open_of(KIM.address, 5),
     "flow: waiting": lambda tx: tx.journal.waiting(NOW, 10),
     "flow: contact": lambda tx: tx.contacts.find(KIM.address),
-    "flow: automatic mail": lambda tx: tx.outbox.automatic_to(KIM.address, NOW),
+    "flow: automatic mail": lambda tx: tx.outbox.automatic_to(KIM.address, NOW, 200),
     "send: take": lambda tx: tx.claims.take("me", 5, 60, NOW),
     "send: expire": lambda tx: tx.claims.expire(NOW),
     "send: next": lambda tx: tx.claims.next_due(),

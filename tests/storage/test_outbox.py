@@ -264,8 +264,8 @@ def test_lists_and_what_budgets_count(db: Database) -> None:
     assert [r.message_id for r in db.read_now(lambda tx: tx.outbox.recent(ticket=1))] == ["1@example.com"]
     assert db.read_now(lambda tx: tx.outbox.recent("sent")) == []
     before = NOW - timedelta(seconds=1)
-    assert db.read_now(lambda tx: tx.outbox.automatic_to("KIM@customer.example", before)) == (NOW,)
-    assert db.read_now(lambda tx: tx.outbox.automatic_to(KIM.address, NOW)) == ()
+    assert db.read_now(lambda tx: tx.outbox.automatic_to("KIM@customer.example", before, 9)) == (NOW,)
+    assert db.read_now(lambda tx: tx.outbox.automatic_to(KIM.address, NOW, 9)) == ()
     counts = db.read_now(lambda tx: tx.outbox.counts())
     assert counts == {s.value: 3 if s is State.PENDING else 0 for s in State}
 

@@ -312,12 +312,13 @@ def test_what_budgets_count(db: Database) -> None:
     apply(db, opening())
     apply(db, opening(requester=LEE))
     apply(db, opening(), LATER)
-    assert db.read_now(lambda tx: tx.threads.opened_lately("KIM@customer.example", NOW - timedelta(1))) == (LATER, NOW)
-    assert db.read_now(lambda tx: tx.threads.opened_lately(KIM.address, NOW)) == (LATER,)
+    found = db.read_now(lambda tx: tx.threads.opened_lately("KIM@customer.example", NOW - timedelta(1), 9))
+    assert found == (LATER, NOW)
+    assert db.read_now(lambda tx: tx.threads.opened_lately(KIM.address, NOW, 9)) == (LATER,)
     apply(db, on(1, None, "reopened\tKim", "assigned\tAnna", reopened=True), LATER)
     apply(db, on(1, draft("reopened\tKim"), "reopened\tKim"))
-    assert db.read_now(lambda tx: tx.threads.reopened_lately(1, NOW - timedelta(1))) == (LATER,)
-    assert db.read_now(lambda tx: tx.threads.reopened_lately(1, LATER)) == ()
+    assert db.read_now(lambda tx: tx.threads.reopened_lately(1, NOW - timedelta(1), 9)) == (LATER,)
+    assert db.read_now(lambda tx: tx.threads.reopened_lately(1, LATER, 9)) == ()
 
 
 def test_a_report_finds_the_mail_it_is_about(db: Database) -> None:
