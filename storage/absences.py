@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, case, delete, func, insert, or_, select
 
-from gateway.core.decision import Absent, Away
+from gateway.core.decision import Away
 from gateway.core.lifecycle import Status
 from gateway.core.policy import Mailbox, Policy
 from gateway.core.shares import Share, Shares
@@ -21,10 +21,10 @@ class Absences:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def now(self, now: datetime) -> dict[str, Absent]:
-        """By the key of the configured address."""
+    def now(self, now: datetime) -> dict[str, str]:
+        """Who is away, by the key of the configured address: their deputy's address; empty: the team."""
         rows = _ALL.rows(self._connection, {})
-        return {row.agent: Absent(row.until, row.deputy) for row in rows if row.until is None or row.until > now}
+        return {row.agent: row.deputy for row in rows if row.until is None or row.until > now}
 
     def note(self, away: Away, now: datetime) -> None:
         """An agent goes, or is back; what is over is forgotten."""

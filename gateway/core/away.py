@@ -9,7 +9,7 @@ from datetime import datetime
 from gateway import texts
 from gateway.core import audience, orders, when
 from gateway.core.agent_mail import AgentCase
-from gateway.core.decision import Absent, Away, Decision, Why
+from gateway.core.decision import Away, Decision, Why
 from gateway.core.notice import Notice, NoticeRequest
 from gateway.core.policy import Agent, Policy, as_address
 from gateway.core.reason import Reason
@@ -82,10 +82,11 @@ def _decided(on: AgentCase, away: Away, said: str) -> Decision:
 
 
 def in_place(
-    notices: tuple[NoticeRequest, ...], absent: Mapping[str, Absent], policy: Policy, mailbox: str, by: str
+    notices: tuple[NoticeRequest, ...], absent: Mapping[str, str], policy: Policy, mailbox: str, by: str
 ) -> tuple[NoticeRequest, ...]:
     """The notices with those to agents who are away given to the deputy, else to the team; where nobody is there they
-    stay theirs. `by` is the key of the agent who caused them: never told."""
+    stay theirs. `absent`: key of who is away → address of the deputy, or empty. `by` is the key of the agent who caused
+    them: never told."""
     there = [n for n in notices if n.notice is Notice.AGENT_NOTICE and n.recipient.key not in absent]
     # Whoever need only know of it does not act in anybody's place.
     told = {n.recipient.key for n in there if not n.brief}
@@ -114,7 +115,7 @@ def in_place(
     )
 
 
-def reads_digest(agent: Agent, absent: Mapping[str, Absent], policy: Policy) -> bool:
+def reads_digest(agent: Agent, absent: Mapping[str, str], policy: Policy) -> bool:
     """Who is away does not, but for a mailbox of which nobody is there."""
     if address_key(agent.address) not in absent:
         return True
@@ -129,10 +130,10 @@ def _stood_in(whom: Address, instead: tuple[Agent, ...]) -> str:
 
 
 def _instead(
-    key: str, absent: Mapping[str, Absent], policy: Policy, mailbox: str, others_told: bool
+    key: str, absent: Mapping[str, str], policy: Policy, mailbox: str, others_told: bool
 ) -> tuple[Agent, ...] | None:
     """None: nobody is there."""
-    deputy = policy.agent_for(absent[key].deputy) if absent[key].deputy else None
+    deputy = policy.agent_for(absent[key]) if absent[key] else None
     if deputy and address_key(deputy.address) not in absent:
         return (deputy,)
     if others_told:

@@ -274,15 +274,6 @@ class Away:
 
 
 @dataclass(frozen=True, slots=True)
-class Absent:
-    """Who is away now, by the key of the configured address."""
-
-    until: datetime | None
-    deputy: str = ""
-    """Address; empty: the team."""
-
-
-@dataclass(frozen=True, slots=True)
 class Robot:
     """A machine that writes the same from ever new addresses."""
 
