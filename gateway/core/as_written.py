@@ -13,11 +13,11 @@ from gateway.core.case import Case
 from gateway.core.decision import Decision, EntryDraft
 from gateway.core.notice import Notice, fitting
 from gateway.core.ticket import Entry, Role
+from gateway.mail import picture
 from gateway.mail.message import Message
 
 SIZE_LIMIT = 40_000
 """Characters of markup; what is longer goes as text, so that a notice stays a light mail."""
-_PICTURES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
 
 
 def shown(case: Case, decision: Decision) -> Decision:
@@ -31,7 +31,7 @@ def shown(case: Case, decision: Decision) -> Decision:
     ids = {
         a.content_id: f"{message.sha256[:20]}.{a.part.replace('/', '.')}@{case.mailbox.domain}"
         for a in message.attachments
-        if a.content_id and a.part in along and a.content_type.lower() in _PICTURES
+        if a.content_id and a.part in along and a.content_type.lower() in picture.SHOWN
     }
     html = markup(message, entry, ids)
     if not html:

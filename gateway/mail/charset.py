@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from functools import lru_cache
 
-from gateway.mail.charset_by_words import codec_of, holds
+from gateway.mail.charset_by_words import ASCII, SAMPLE, codec_of, holds
 from gateway.mail.spoken import spoken
 
 _LABELS = {
@@ -70,13 +70,10 @@ _MULTI_BYTE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\x
 _WINDOWS_1252 = "".join(bytes((i,)).decode("cp1252", "ignore") or chr(i) for i in range(256))
 _REPAIRS_LIMIT = 20_000
 """Single bytes repaired in one text: one with more holds no text."""
-_SAMPLE = 4_000
-"""Bytes that are looked at to know a charset nobody declared."""
 _LEAST = 8
 """High bytes; fewer prove nothing."""
 _SURELY = 20
 """So many speak against a label."""
-_ASCII = bytes(range(128))
 _HIGH_RUN = re.compile(rb"[\x80-\xff]+")
 _ISO_2022_JP_PART = re.compile(rb"\x1b(\$[@B]|\$\([@BD]|\([BJI])")
 
@@ -128,7 +125,7 @@ def decode(data: bytes, declared: str = "", hint: str = "") -> tuple[str, str]:
 def _declared_western(data: bytes, codec: str, declared: str) -> tuple[str, str]:
     """The label every program writes that does not know better: it gives way only to a language that is sure."""
     text = _western(data) if codec == "cp1252" else data.decode(codec, "replace")
-    mostly_high = _mostly_high(data) if len(data[:_SAMPLE].translate(None, _ASCII)) >= _SURELY else ""
+    mostly_high = _mostly_high(data) if len(data[:SAMPLE].translate(None, ASCII)) >= _SURELY else ""
     if (not mostly_high and spoken(text) in _WESTERN_LANGUAGES) or not (better := codec_of(data) or mostly_high):
         return text, ""
     return data.decode(better), f"declared {declared[:40]}, is {better}"
@@ -212,10 +209,10 @@ def _mostly_high(data: bytes) -> str:
 
     Only says something of text that is more than half high bytes, which no Western text is.
     """
-    sample = data[:_SAMPLE]
-    if len(data) > _SAMPLE and (end := max(sample.rfind(b"\n"), sample.rfind(b" "))) > 0:
+    sample = data[:SAMPLE]
+    if len(data) > SAMPLE and (end := max(sample.rfind(b"\n"), sample.rfind(b" "))) > 0:
         sample = sample[:end]  # a character cut in half would speak against its charset
-    high = len(sample.translate(None, _ASCII))
+    high = len(sample.translate(None, ASCII))
     visible = len(sample.translate(None, b" \t\r\n"))
     if high < _LEAST or 2 * high < visible:
         return ""

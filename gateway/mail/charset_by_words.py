@@ -41,20 +41,21 @@ _CYRILLIC = frozenset({"ru", "uk", "bg", "be", "sr", "mk"})
 _MISPLACED = re.compile(r"[ךםןףץ](?=[א-ת])|[כמנפצ](?![א-ת\"׳״'])|ς(?=[α-ωά-ώ])|σ(?![α-ωά-ώ'’])")
 """Final forms that do not end a word, and others that do: what the letters of another script look like here."""
 _FOREIGN = {own: re.compile(rf"[^\x00-\x7f{own}{_SIGNS}]") for _, given in _CANDIDATES for own in given.values()}
-_ASCII = bytes(range(128))
+ASCII = bytes(range(128))
 _NO_LETTERS = bytes(byte for byte in range(256) if not chr(byte).isalpha() or byte > 127)
 SAMPLE = 4_000
+"""Bytes that are looked at to know a charset nobody declared."""
 
 
 def codec_of(data: bytes) -> str:
     """A Python codec that decodes all of the bytes, or the empty string."""
     sample = data[:SAMPLE]
     # Four fifths of a text must be of one language: no use in asking for a script that is a few letters of it.
-    if 4 * len(sample.translate(None, _ASCII)) >= len(sample.translate(None, _NO_LETTERS)):
+    if 4 * len(sample.translate(None, ASCII)) >= len(sample.translate(None, _NO_LETTERS)):
         for codec in ("cp1251", "koi8_r"):
             if spoken(sample.decode(codec, "ignore")) in _CYRILLIC and holds(data, codec):
                 return codec
-    high = bytes(set(sample).difference(_ASCII))
+    high = bytes(set(sample).difference(ASCII))
     for codec, languages in _CANDIDATES:
         # A look at the few letters beyond ASCII saves asking for the language of the text.
         if not holds(high, codec) or all(

@@ -1,7 +1,10 @@
-"""How wide a picture is, from what stands in front of it: PNG, GIF and JPEG, which every mail program shows. Pure."""
+"""Which pictures are shown, and how wide one is, from what stands in front of it: PNG, GIF and JPEG, which every mail
+program shows. Pure."""
 
 from __future__ import annotations
 
+SHOWN = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
+"""Content types that are shown in place, on a page and in a mail: nothing in such a file can act."""
 _WITH_SIZE = frozenset({*range(0xC0, 0xD0)}) - {0xC4, 0xC8, 0xCC}
 """Marks of a JPEG that begin a frame (ITU T.81, table B.1)."""
 _BARE = frozenset({0x01, *range(0xD0, 0xD9)})

@@ -14,10 +14,10 @@ from gateway.mail import charset, mime, people, report_json, report_words, retur
 from gateway.mail.header import Fields, message_ids, words
 from gateway.mail.message import Action, DeliveryReport, Report, ReportType
 from gateway.mail.mime import Part
+from gateway.mail.report_json import RECIPIENTS_LIMIT, STATUS
 from gateway.mail.subject import is_forward
 from gateway.mail.text import one_line
 
-RECIPIENTS_LIMIT = 500
 STATUS_LIMIT = 1_000_000
 """Bytes of a status part that are read."""
 _DELIVERY = ("message/delivery-status", "message/global-delivery-status")
@@ -32,7 +32,6 @@ _ACTIONS = (
     ("expand", Action.EXPANDED),
 )
 _BY_CLASS = {"5": Action.FAILED, "4": Action.DELAYED, "2": Action.DELIVERED}
-_STATUS = re.compile(r"\b([245]\.\d{1,3}\.\d{1,3})\b")
 _AGGREGATE_SUBJECT = re.compile(r"\s*report domain:\s*\S+\s+submitter:\s*\S+", re.I)
 """RFC 7489 section 7.2.1.1 and RFC 8460 section 5.3."""
 _AGGREGATE_FILE = re.compile(
@@ -185,7 +184,7 @@ def _recipient(block: MimeMessage) -> DeliveryReport | None:
     if not address:
         return None
     diagnostic = one_line(_value(block, "diagnostic-code"))
-    found = _STATUS.search(_value(block, "status")) or _STATUS.search(diagnostic)
+    found = STATUS.search(_value(block, "status")) or STATUS.search(diagnostic)
     status = found[1] if found else ""
     said = _value(block, "action").strip().lower()
     action = next((a for start, a in _ACTIONS if said.startswith(start)), None) or _BY_CLASS.get(status[:1])

@@ -46,7 +46,7 @@ _TEXT_FIELDS = (
 _STATUS_FIELDS = ("status", "enhanced-code", "enhanced_code", "statuscode", "error_code", "code")
 _ID_FIELDS = frozenset("message-id message_id messageid smtp-id smtpid smtp_id".split())
 _ADDRESS = re.compile(r"[^\s<>@\"]{1,64}@[A-Za-z0-9][A-Za-z0-9.-]{0,250}[A-Za-z0-9]")
-_STATUS = re.compile(r"\b([245]\.\d{1,3}\.\d{1,3})\b")
+STATUS = re.compile(r"\b([245]\.\d{1,3}\.\d{1,3})\b")
 _ACTIONS = {"failed": Action.FAILED, "delayed": Action.DELAYED, "delivered": Action.DELIVERED}
 _SERVICE = re.compile(r"(?i)^[^@]*(?:no-?reply|notif|bounce|mailer|daemon|postmaster|events?|webhook|alerts?)[^@]*@")
 
@@ -128,7 +128,7 @@ def _note(fields: dict[str, Any], event: str, found: _Found) -> None:
     around = fields.get("delivery-status")
     beside = fields | ({str(k).casefold(): v for k, v in around.items()} if isinstance(around, dict) else {})
     texts = [str(v) for n in _TEXT_FIELDS if isinstance(v := beside.get(n), str) and not _ADDRESS.fullmatch(v)]
-    status = next((m[1] for n in (*_STATUS_FIELDS, *_TEXT_FIELDS) if (m := _STATUS.search(str(beside.get(n, ""))))), "")
+    status = next((m[1] for n in (*_STATUS_FIELDS, *_TEXT_FIELDS) if (m := STATUS.search(str(beside.get(n, ""))))), "")
     named = [fields[name] for name in _RECIPIENT_FIELDS & fields.keys()]
     listed = fields.get("recipients")
     for value in [*named, *(listed if isinstance(listed, list) else ())]:

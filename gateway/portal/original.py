@@ -17,7 +17,7 @@ from markupsafe import Markup
 
 from gateway.core.case import author_of
 from gateway.core.policy import Policy
-from gateway.mail import html_safe
+from gateway.mail import html_safe, picture
 from gateway.mail.message import Address, Attachment, NestedMessage
 from gateway.mail.parse import extract, parse
 
@@ -26,7 +26,6 @@ KEPT = 32
 KEPT_LENGTH = 300_000
 """Characters; longer pages are made anew each time."""
 
-SHOWN_IN_PLACE = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
 _ACTIVE = re.compile(r"html|xml|svg|script|shockwave|multipart|message/", re.I)
 _TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,100}/[a-z0-9][a-z0-9!#$&^_.+-]{0,100}", re.I)
 FILE_POLICY = "default-src 'none'; sandbox"
@@ -78,7 +77,7 @@ def _show(raw: bytes, cids: Mapping[str, str], policy: Policy) -> Shown:
 
 def headers(file: Attachment) -> dict[str, str]:
     """How a stranger's file is served: never as a page of ours, in place only where pictures are harmless."""
-    in_place = file.content_type.lower() in SHOWN_IN_PLACE
+    in_place = file.content_type.lower() in picture.SHOWN
     known = _TYPE.fullmatch(file.content_type) and not _ACTIVE.search(file.content_type)
     return {
         "Content-Type": file.content_type.lower() if known else "application/octet-stream",

@@ -20,6 +20,7 @@ from gateway.core.outgoing_text import without_access
 from gateway.core.sentences import text_of
 from gateway.core.ticket import Entry, EntryKind, Role, Ticket
 from gateway.errors import UnknownTicket
+from gateway.mail import picture
 from gateway.portal import original, session, views
 from gateway.portal.refusal import Refusal
 from gateway.portal.request import PageRequest
@@ -377,7 +378,7 @@ def _message(
         shown = views.ListedFile(_file_path(request, found, entry, index), a.filename, kind, a.size, a.note)
         if a.sha256 in seen or a.note == "signature":
             pictures.append(shown)
-        elif a.content_type.lower() in original.SHOWN_IN_PLACE and not a.note and a.size <= PHOTO_BYTES:
+        elif a.content_type.lower() in picture.SHOWN and not a.note and a.size <= PHOTO_BYTES:
             photos.append(shown)
         else:
             files.append(shown)
