@@ -97,7 +97,7 @@ def _receipt(action: Action, leaves: tuple[Part, ...], fields: Fields, text: str
     files = (part for part in leaves if part.filename.casefold() == "daticert.xml")
     facts = [m.groups() for f in files for m in _RECEIPT_FACTS.finditer(charset.decode(f.data()[:STATUS_LIMIT])[0])]
     said = one_line(" ".join(value for name, value in facts if name == "errore-esteso"), 500)
-    status = _STATUS.search(said)
+    status = STATUS.search(said)
     delivered, written_to = (
         [a.address for name, value in facts if name == wanted for a in people.found_in(value)]
         for wanted in ("consegna", "destinatari")
