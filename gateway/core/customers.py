@@ -1,4 +1,4 @@
-"""Rows of customers: replies, strangers, new requests; and what a requester does by a click."""
+"""Rows of customers: replies, strangers, new requests."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from datetime import timedelta
 from gateway.core import (
     acknowledge,
     audience,
+    closing,
     commands,
     draft,
     language,
@@ -25,8 +26,7 @@ from gateway.core.case import Case
 from gateway.core.decision import Change, Decision, Joined, NewTicket, Why
 from gateway.core.lifecycle import Move, Status, transition
 from gateway.core.notice import Audience, Notice, NoticeRequest
-from gateway.core.outgoing_text import without_signature
-from gateway.core.policy import Agent, Mailbox, Policy
+from gateway.core.policy import Agent, Mailbox
 from gateway.core.reason import Reason, sentence
 from gateway.core.roles import is_role
 from gateway.core.thread import Match
@@ -46,23 +46,9 @@ def reply(case: Case) -> Decision:
     assert ticket is not None
     asks_close = case.keys.close or case.order.has(Verb.CLOSE) or case.order.has(Verb.SOLVED)
     if asks_close and case.author.key == ticket.requester.key and case.proven:
-        return _requester_closes(case, ticket)
+        return closing.by_mail(case, ticket)
     decision = _attach(case, ticket, draft.role_of(case, ticket), Reason.REPLY, ())
     return overtaken.by_its_answer(case, ticket, decision) if overtaken.is_question(case, ticket) else decision
-
-
-def _requester_closes(case: Case, ticket: Ticket) -> Decision:
-    entry = draft.entry(case, EntryKind.CORRESPONDENCE, Role.REQUESTER, Reason.REQUESTER_CLOSES)
-    closing = close_by_requester(ticket, case.policy, Reason.REQUESTER_CLOSES, "closed_by_mail")
-    attach = f"yes: {draft.evidence(case)}"
-    if closing is None:
-        words = bool(without_signature(case.order.text).strip() or case.message.attachments)
-        notify = "yes: it says more than that" if words else "no: nothing new"
-        why = Why(attach, "no: it asks for closing, and it is closed", "no: nothing new", notify)
-        told = draft.tell(case, ticket, "reply", ()) if words else ()
-        return Decision(Reason.REQUESTER_CLOSES, why, ticket=ticket.number, entry=entry, notices=told)
-    why = replace(closing.why, attach=attach, acknowledge="no: the closing mail answers it")
-    return replace(closing, why=why, entry=entry)
 
 
 def joins_as_stranger(case: Case) -> bool:
@@ -417,31 +403,3 @@ def _company(case: Case, ticket: Ticket | None) -> tuple[Joined, ...]:
 def _claimed(case: Case) -> tuple[int, ...]:
     named = (case.ticket.number,) if case.ticket else ()
     return tuple(dict.fromkeys((*named, *case.choice.claims)))
-
-
-# --- without a mail: by the link in ours, or on the status page ------------------------------
-
-
-def close_by_requester(ticket: Ticket, policy: Policy, reason: Reason, how: str) -> Decision | None:
-    """The requester closes; None when it is closed already, for a second click changes nothing.
-
-    `how` is a code of `say`: `closed_by_mail`, `closed_by_link`, `closed_on_page`.
-    """
-    if ticket.status is Status.CLOSED:
-        return None
-    moved = Move.REQUESTER_CONFIRMED if ticket.status is Status.SOLVED else Move.REQUESTER_CLOSED
-    return Decision(
-        reason,
-        Why(
-            attach="yes: " + sentence(reason),
-            reopen="no: it asks for closing",
-            notify="yes: the requester closed it",
-        ),
-        ticket=ticket.number,
-        change=Change(move=moved, status=transition(ticket.status, moved), closed_by="requester"),
-        events=(code(how),),
-        notices=(
-            NoticeRequest(Notice.CLOSED, ticket.requester, Audience.CUSTOMER),
-            *audience.tell("closed_by_requester", policy, ticket),
-        ),
-    )

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from gateway import texts
-from gateway.core import audience, blocking, company, parking, second_address, sides, statuses, tags
+from gateway.core import audience, blocking, company, parking, second_address, sides, status_news, statuses, tags
 from gateway.core.act import Undo
 from gateway.core.commands import PEOPLE, Order
 from gateway.core.decision import AWAKE, Change, Decision, EntryDraft, Joined, Namesake, Snooze, Why
@@ -17,7 +17,6 @@ from gateway.core.lifecycle import Move, Status, move_to, transition
 from gateway.core.notice import AttachedFile, Audience, Notice, NoticeRequest
 from gateway.core.policy import Agent, Policy
 from gateway.core.reason import Reason, sentence
-from gateway.core.roles import is_role
 from gateway.core.sentences import ANSWER
 from gateway.core.ticket import Ticket
 from gateway.core.verbs import Verb
@@ -234,8 +233,8 @@ def _customer_mails(
     """
     ticket = by.ticket
     requester = ticket.requester
-    solved = status is Status.SOLVED and (answer is not None or ticket.status is not Status.SOLVED)
     if answer is not None:
+        solved = status is Status.SOLVED
         mails = [
             NoticeRequest(
                 Notice.CLOSE_CONFIRMATION if solved and p.key == requester.key else Notice.REPLY, p, Audience.CUSTOMER
@@ -245,18 +244,7 @@ def _customer_mails(
         if solved and requester.key in answer.had_it:
             mails.append(NoticeRequest(Notice.CLOSE_CONFIRMATION, requester, Audience.CUSTOMER))
         return tuple(mails)
-    if is_role(requester.key) or "@" not in requester.key:
-        # Nobody would read it, and the receipt must not say that somebody was told.
-        return ()
-    if solved:
-        return (NoticeRequest(Notice.CLOSE_CONFIRMATION, requester, Audience.CUSTOMER),)
-    if status is ticket.status and not news:
-        return ()
-    if status is Status.CLOSED:
-        return (NoticeRequest(Notice.CLOSED, requester, Audience.CUSTOMER),)
-    if not by.policy.notify_customers_of_status:
-        return ()
-    return (NoticeRequest(Notice.STATUS_CHANGED, requester, Audience.CUSTOMER),)
+    return status_news.mails(ticket, status, by.policy, news)
 
 
 def _what_was_sent(mails: tuple[NoticeRequest, ...], answer: Answer | None, by: OrderContext) -> tuple[str, ...]:

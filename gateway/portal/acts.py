@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from gateway.core import customers, rating, sides, token
+from gateway.core import closing, rating, sides, token
 from gateway.core.compose import Scene
 from gateway.core.notice import Audience, Notice, NoticeRequest
 from gateway.core.rating import CustomerRating
@@ -50,7 +50,7 @@ def _close(desk: Desk, tx: Tx, number: int, how: str, cause: str, now: datetime)
     ticket = tx.reads.current(number)
     # A link from before a merge does not close what is somebody else's now.
     theirs = sides.requesters_differ(tx.reads.get(number), ticket)
-    decision = None if theirs else customers.close_by_requester(ticket, desk.policy, Reason.CLOSED_BY_LINK, how)
+    decision = None if theirs else closing.by_requester(ticket, desk.policy, Reason.CLOSED_BY_LINK, how)
     if decision is None:
         return False
     desk.effects.apply(tx, decision, cause, now)

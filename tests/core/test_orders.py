@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.core import advisers, commands, customers, machines, move_entries, orders, sides
+from gateway.core import advisers, closing, commands, machines, move_entries, orders, sides
 from gateway.core.act import Act
 from gateway.core.decision import Decision, EntryDraft, Joined, Moved
 from gateway.core.lifecycle import Move, Status
@@ -462,7 +462,7 @@ def test_one_mail_becomes_a_ticket() -> None:
 @pytest.mark.parametrize("status", Status)
 def test_the_requester_presses_the_button(status: Status) -> None:
     """Once: a second click changes nothing."""
-    decision = customers.close_by_requester(replace(ON, status=status), POLICY, Reason.CLOSED_BY_LINK, "closed_by_link")
+    decision = closing.by_requester(replace(ON, status=status), POLICY, Reason.CLOSED_BY_LINK, "closed_by_link")
     if status is Status.CLOSED:
         assert decision is None
         return

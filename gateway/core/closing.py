@@ -1,0 +1,55 @@
+"""The requester closes: by mail, by the link in one of ours, or on the status page."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from gateway.core import audience, draft
+from gateway.core.case import Case
+from gateway.core.decision import Change, Decision, Why
+from gateway.core.lifecycle import Move, Status, transition
+from gateway.core.notice import Audience, Notice, NoticeRequest
+from gateway.core.outgoing_text import without_signature
+from gateway.core.policy import Policy
+from gateway.core.reason import Reason, sentence
+from gateway.core.ticket import EntryKind, Role, Ticket
+from gateway.mail.sentence import code
+
+
+def by_mail(case: Case, ticket: Ticket) -> Decision:
+    entry = draft.entry(case, EntryKind.CORRESPONDENCE, Role.REQUESTER, Reason.REQUESTER_CLOSES)
+    done = by_requester(ticket, case.policy, Reason.REQUESTER_CLOSES, "closed_by_mail")
+    attach = f"yes: {draft.evidence(case)}"
+    if done is None:
+        words = bool(without_signature(case.order.text).strip() or case.message.attachments)
+        notify = "yes: it says more than that" if words else "no: nothing new"
+        why = Why(attach, "no: it asks for closing, and it is closed", "no: nothing new", notify)
+        told = draft.tell(case, ticket, "reply", ()) if words else ()
+        return Decision(Reason.REQUESTER_CLOSES, why, ticket=ticket.number, entry=entry, notices=told)
+    why = replace(done.why, attach=attach, acknowledge="no: the closing mail answers it")
+    return replace(done, why=why, entry=entry)
+
+
+def by_requester(ticket: Ticket, policy: Policy, reason: Reason, how: str) -> Decision | None:
+    """The requester closes; None when it is closed already, for a second click changes nothing.
+
+    `how` is a code of `say`: `closed_by_mail`, `closed_by_link`, `closed_on_page`.
+    """
+    if ticket.status is Status.CLOSED:
+        return None
+    moved = Move.REQUESTER_CONFIRMED if ticket.status is Status.SOLVED else Move.REQUESTER_CLOSED
+    return Decision(
+        reason,
+        Why(
+            attach="yes: " + sentence(reason),
+            reopen="no: it asks for closing",
+            notify="yes: the requester closed it",
+        ),
+        ticket=ticket.number,
+        change=Change(move=moved, status=transition(ticket.status, moved), closed_by="requester"),
+        events=(code(how),),
+        notices=(
+            NoticeRequest(Notice.CLOSED, ticket.requester, Audience.CUSTOMER),
+            *audience.tell("closed_by_requester", policy, ticket),
+        ),
+    )
