@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 
-from gateway.core import audience, parking
+from gateway.core import audience, parking, status_news
 from gateway.core.decision import Change, Decision, Why
 from gateway.core.lifecycle import Move, Status, transition
 from gateway.core.notice import Audience, Notice, NoticeRequest
@@ -84,11 +84,12 @@ def _solved(ticket: Ticket, policy: Policy, now: datetime) -> Decision | None:
     remind, close = policy.remind_after_days, policy.close_after_days
     if remind and ticket.reminded_at is None:
         if now >= _after(ticket.solved_at, remind, policy):
-            return _mail(ticket, Notice.SOLVED_REMINDER, Reason.CLOCK_REMINDS, Change(reminded=True))
+            return _reminded(ticket, Notice.SOLVED_REMINDER)
         return None
     if close and now >= closes_at(ticket.solved_at, ticket.reminded_at, policy):
-        change = Change(move=Move.TIME_CLOSED, status=transition(ticket.status, Move.TIME_CLOSED), closed_by="time")
-        return _mail(ticket, Notice.CLOSED, Reason.CLOCK_CLOSES, change, code("closed_by_time", close))
+        status = transition(ticket.status, Move.TIME_CLOSED)
+        change, news = Change(move=Move.TIME_CLOSED, status=status, closed_by="time"), code("closed_by_time", close)
+        return _told(ticket, status_news.mails(ticket, status, policy), Reason.CLOCK_CLOSES, change, news)
     return None
 
 
@@ -104,11 +105,12 @@ def _waiting(ticket: Ticket, policy: Policy, now: datetime) -> Decision | None:
     remind, solve = policy.waiting_remind_after_days, policy.waiting_solved_after_days
     if remind and ticket.reminded_at is None:
         if now >= _after(ticket.status_at, remind, policy):
-            return _mail(ticket, Notice.WAITING_REMINDER, Reason.CLOCK_REMINDS, Change(reminded=True))
+            return _reminded(ticket, Notice.WAITING_REMINDER)
         return None
     if solve and now >= _follows(ticket.status_at, ticket.reminded_at, remind, solve, policy):
-        change = Change(move=Move.TIME_SOLVED, status=transition(ticket.status, Move.TIME_SOLVED))
-        return _mail(ticket, Notice.CLOSE_CONFIRMATION, Reason.CLOCK_SOLVES, change, code("solved_by_time", solve))
+        status = transition(ticket.status, Move.TIME_SOLVED)
+        change, news = Change(move=Move.TIME_SOLVED, status=status), code("solved_by_time", solve)
+        return _told(ticket, status_news.mails(ticket, status, policy), Reason.CLOCK_SOLVES, change, news)
     return None
 
 
@@ -124,9 +126,13 @@ def _after(since: datetime, days: int, policy: Policy) -> datetime:
     return policy.hours.add_days(since, days, business=policy.business_days)
 
 
-def _mail(ticket: Ticket, notice: Notice, reason: Reason, change: Change, *events: str) -> Decision:
-    why = Why(attach="yes: " + sentence(reason), notify="no: the customer is told")
+def _reminded(ticket: Ticket, notice: Notice) -> Decision:
     told = (NoticeRequest(notice, ticket.requester, Audience.CUSTOMER),)
+    return _told(ticket, told, Reason.CLOCK_REMINDS, Change(reminded=True))
+
+
+def _told(ticket: Ticket, told: tuple[NoticeRequest, ...], reason: Reason, change: Change, *events: str) -> Decision:
+    why = Why(attach="yes: " + sentence(reason), notify="no: the customer is told")
     return Decision(reason, why, ticket=ticket.number, change=change, events=events, notices=told)
 
 

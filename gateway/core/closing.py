@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from gateway.core import audience, draft
+from gateway.core import audience, draft, status_news
 from gateway.core.case import Case
 from gateway.core.decision import Change, Decision, Why
 from gateway.core.lifecycle import Move, Status, transition
-from gateway.core.notice import Audience, Notice, NoticeRequest
 from gateway.core.outgoing_text import without_signature
 from gateway.core.policy import Policy
 from gateway.core.reason import Reason, sentence
@@ -49,7 +48,7 @@ def by_requester(ticket: Ticket, policy: Policy, reason: Reason, how: str) -> De
         change=Change(move=moved, status=transition(ticket.status, moved), closed_by="requester"),
         events=(code(how),),
         notices=(
-            NoticeRequest(Notice.CLOSED, ticket.requester, Audience.CUSTOMER),
+            *status_news.mails(ticket, Status.CLOSED, policy),
             *audience.tell("closed_by_requester", policy, ticket),
         ),
     )

@@ -262,7 +262,7 @@ def undo(by: orders.OrderContext, done: Act, source: Ticket | None = None) -> De
     if known and before.opened and takes_part:
         told = (NoticeRequest(Notice.MERGED, ticket.requester, Audience.CUSTOMER),)
     elif known and status is not ticket.status and by.policy.notify_customers_of_status:
-        told = (NoticeRequest(Notice.STATUS_CHANGED, ticket.requester, Audience.CUSTOMER),)
+        told = tuple(NoticeRequest(Notice.STATUS_CHANGED, a, Audience.CUSTOMER) for a in sides.requesters(ticket))
     if before.merged and source:
         told += tuple(NoticeRequest(Notice.MERGED, a, Audience.CUSTOMER, "apart") for a in sides.people(source))
     remarks = (*said, code("status_now", sub_status or status.value))

@@ -243,19 +243,20 @@ def _customer_mails(
         ]
         if solved and requester.key in answer.had_it:
             mails.append(NoticeRequest(Notice.CLOSE_CONFIRMATION, requester, Audience.CUSTOMER))
-        return tuple(mails)
+        return (*mails, *status_news.missed(ticket, status, by.policy, tuple(mails)))
     return status_news.mails(ticket, status, by.policy, news)
 
 
 def _what_was_sent(mails: tuple[NoticeRequest, ...], answer: Answer | None, by: OrderContext) -> tuple[str, ...]:
-    if not mails:
+    letters = [m for m in mails if answer and m.notice in (Notice.REPLY, Notice.CLOSE_CONFIRMATION)]
+    if answer is not None and letters:
+        whom = ", ".join(m.recipient.address for m in letters)
+        return (goes_to(whom, by.policy), *files_sent(answer.files), *status_news.said(mails[len(letters) :]))
+    if answer is not None or not mails or mails[0].recipient.key != by.ticket.requester.key:
         around = answer is not None and by.ticket.requester.key in answer.had_it
-        return (code("around", by.name) if around else code("nothing_sent"),)
-    if answer is not None:
-        whom = ", ".join(m.recipient.address for m in mails)
-        return (goes_to(whom, by.policy), *files_sent(answer.files))
+        return (code("around", by.name) if around else code("nothing_sent"), *status_news.said(mails))
     told = {Notice.CLOSED: "told_closed", Notice.CLOSE_CONFIRMATION: "told_solved"}
-    return (code(told.get(mails[0].notice, "told_status")),)
+    return (code(told.get(mails[0].notice, "told_status")), *status_news.said(mails[1:]))
 
 
 def goes_to(whom: str, policy: Policy) -> str:

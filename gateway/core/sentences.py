@@ -167,6 +167,7 @@ SENTENCES: dict[str, str] = {
     "told_status": _("The customer was told the new status."),
     "told_closed": _("The customer was told that it is closed."),
     "told_solved": _("The customer was asked to confirm."),
+    "told_new_status": _("Told the new status: {0}."),
     "told_merged": _("Told where it goes on: {0}."),
     "told_received": _("The customer was sent the reference."),
     "status_now": _("The status is now “{0}”."),

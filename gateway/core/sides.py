@@ -27,6 +27,13 @@ def given(ticket: Ticket, key: str) -> tuple[int, ...]:
     return next((p.sees for p in ticket.people if p.address.key == key), ())
 
 
+def requesters(ticket: Ticket) -> tuple[Address, ...]:
+    """Whoever asked what is answered here: the requester, and those of the tickets that were merged into it, who are
+    told apart by what was for them alone there."""
+    there = (p for p in ticket.people if p.confirmed and not p.follower and any(map(is_for_one, p.sees)))
+    return (ticket.requester, *(p.address for p in there if p.address.key != ticket.requester.key))
+
+
 def owns(ticket: Ticket, key: str) -> bool:
     """Whether they read the ticket's own side: no merge keeps them apart from it."""
     return 0 in sees(ticket, key)

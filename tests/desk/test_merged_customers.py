@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from gateway.clock.tickets import tick_tickets
 from gateway.core import token
 from gateway.portal import pages
 from storage.database import Database
@@ -279,3 +280,74 @@ async def test_what_means_another_customer_by_a_mark_of_before_the_merge(desk: R
     assert ERIKA in told
     assert (await desk.answer(1, order)).reason != "agent-mail-held-back"
     assert await desk.broken() == {}
+
+
+ENDS = ("closed", "close_confirmation", "status_changed", "solved_reminder")
+
+
+async def news(r: Room, to: str) -> list[str]:
+    """What somebody was told of the status, oldest first."""
+    return [row.notice for row in await r.outbox(recipient=to) if row.notice in ENDS]
+
+
+@pytest.mark.parametrize(
+    ("order", "erika", "karl"),
+    [
+        ("#close", "closed", "closed"),
+        ("#solved", "close_confirmation", "status_changed"),
+        ("#wait", "status_changed", "status_changed"),
+        ("#only\n#close\n\nFor you.", "", "closed"),
+        ("#only\n#solved\n\nFor you.", "close_confirmation", "status_changed"),
+        ("#close silent", "", ""),
+    ],
+)
+async def test_a_status_is_news_for_each_whose_request_it_is(desk: Room, order: str, erika: str, karl: str) -> None:
+    """An agent's order ends both requests: each hears of the own one, and only hers may be closed by a link."""
+    await desk.answer(1, order)
+    assert (await news(desk, ERIKA), await news(desk, KARL)) == ([*filter(None, [erika])], [*filter(None, [karl])])
+    assert (f"Told the new status: {KARL}" in await newest(desk, "agent_receipt", ANNA)) is bool(karl)
+    if karl:
+        told = await newest(desk, karl, KARL)
+        assert "RD-2-" in told
+        assert "/tickets/2" in told
+        for other in ("RD-1-", "Erika", "ERIKA", ERIKA, "/tickets/1", "/close/", "For you"):
+            assert other not in told
+
+
+async def test_whoever_closes_the_request_closes_both(desk: Room) -> None:
+    """By mail, as by a link or on the page: the other one hears that theirs is closed, and opens it by an answer."""
+    await desk.reply(ERIKA, 1, "#close")
+    assert (await news(desk, ERIKA), await news(desk, KARL)) == (["closed"], ["closed"])
+    await desk.reply(KARL, 2, "Not yet.")
+    assert await listed(desk, KARL) == [2]
+
+
+async def test_what_time_ends_is_news_for_both(database: Database, clock: Clock, tmp_path: Path) -> None:
+    """Solved and closed because nobody answered."""
+    r = room(database, clock, tmp_path, lifecycle=BY_TIME)
+    await r.mail(ERIKA, "ERIKA-WORDS", subject="Pump of Erika")
+    await r.mail(KARL, "KARL-WORDS", subject="Pump of Karl")
+    await merged(r, 2, 1)
+    await r.answer(1, "Does it still leak?")
+    for _ in range(2):
+        clock.forward(days=8)
+        await tick_tickets(r.site)
+    assert (await news(r, ERIKA), await news(r, KARL)) == (
+        ["close_confirmation", "closed"],
+        ["status_changed", "closed"],
+    )
+
+
+BY_TIME = {
+    "waiting_remind_after_days": 0,
+    "waiting_solved_after_days": 7,
+    "remind_after_days": 0,
+    "close_after_days": 7,
+}
+
+
+async def test_whoever_takes_part_in_the_merged_request_is_told_as_before(desk: Room) -> None:
+    """Somebody in Cc asked nothing themselves: they get answers, and nothing of a status."""
+    await desk.reply(KARL, 2, "Vera reads along.", also_to="vera@south.example")
+    await desk.answer(1, "#close")
+    assert (await news(desk, KARL), await news(desk, "vera@south.example")) == (["closed"], [])
