@@ -1,13 +1,15 @@
-"""The requester closes: by mail, by the link in one of ours, or on the status page."""
+"""The requester closes: by mail, by the link in one of ours, or on the status page. So may not whoever has asked
+something else that is answered there."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from gateway.core import audience, draft, status_news
+from gateway.core import acknowledge, audience, draft, status_news
 from gateway.core.case import Case
 from gateway.core.decision import Change, Decision, Why
 from gateway.core.lifecycle import Move, Status, transition
+from gateway.core.notice import Audience, Notice, NoticeRequest
 from gateway.core.outgoing_text import without_signature
 from gateway.core.policy import Policy
 from gateway.core.reason import Reason, sentence
@@ -27,6 +29,31 @@ def by_mail(case: Case, ticket: Ticket) -> Decision:
         return Decision(Reason.REQUESTER_CLOSES, why, ticket=ticket.number, entry=entry, notices=told)
     why = replace(done.why, attach=attach, acknowledge="no: the closing mail answers it")
     return replace(done, why=why, entry=entry)
+
+
+def of_merged(case: Case, ticket: Ticket) -> Decision:
+    """Somebody whose request was merged into another customer's is done with it: the others are not, and nothing waits
+    for us on that account. They hear how it is closed, agents that they are content."""
+    words = bool(without_signature(case.order.text).strip() or case.message.attachments)
+    attach, closed = f"yes: {draft.evidence(case)}", ticket.status is Status.CLOSED
+    entry = draft.entry(case, EntryKind.CORRESPONDENCE, Role.PARTICIPANT, Reason.CLOSES_OWN)
+    unanswered = "it is closed already" if closed else acknowledge.no_acknowledgement(case)
+    remarks = () if closed else (code("asks_close", case.author.shown),)
+    told = draft.tell(case, ticket, "reply", remarks) if words or not closed else ()
+    mail = NoticeRequest(Notice.MERGED, case.author, Audience.CUSTOMER, remarks=(code("closes_together"),))
+    return Decision(
+        Reason.CLOSES_OWN,
+        Why(
+            attach,
+            "no: it asks for closing",
+            f"no: {unanswered}" if unanswered else "yes: it is closed with the others",
+            "yes: a human wrote" if told else "no: nothing new",
+        ),
+        ticket=ticket.number,
+        entry=entry,
+        notices=(*(() if unanswered else (mail,)), *told),
+        files=case.files,
+    )
 
 
 def by_requester(ticket: Ticket, policy: Policy, reason: Reason, how: str) -> Decision | None:

@@ -47,6 +47,8 @@ def reply(case: Case) -> Decision:
     asks_close = case.keys.close or case.order.has(Verb.CLOSE) or case.order.has(Verb.SOLVED)
     if asks_close and case.author.key == ticket.requester.key and case.proven:
         return closing.by_mail(case, ticket)
+    if asks_close and case.author.key in {a.key for a in sides.requesters(ticket)} and case.proven:
+        return closing.of_merged(case, ticket)
     decision = _attach(case, ticket, draft.role_of(case, ticket), Reason.REPLY, ())
     return overtaken.by_its_answer(case, ticket, decision) if overtaken.is_question(case, ticket) else decision
 

@@ -48,7 +48,7 @@ def for_agents(entry: Entry, policy: Policy, language: str, most: int = LINE_LEN
 def _nothing(entry: Entry, language: str) -> str:
     """Said in words, for a mail that says nothing looks like one that was lost on the way."""
     mail = entry.sha256 and entry.kind in (EntryKind.CORRESPONDENCE, EntryKind.COMMENT)
-    written = mail and entry.reason != Reason.REQUESTER_CLOSES  # by `#close` and no other word
+    written = mail and entry.reason not in (Reason.REQUESTER_CLOSES, Reason.CLOSES_OWN)  # by `#close` and no other word
     hidden = any(remark.split(SEPARATOR)[0] in _HIDDEN for remark in entry.remarks)
     return f"[{texts.catalog(language).gettext(_NO_TEXT)}]" if written and not hidden else ""
 

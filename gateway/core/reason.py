@@ -32,6 +32,7 @@ class Reason(StrEnum):
     DUPLICATE = "duplicate"
     UNREADABLE = "unreadable"
     REQUESTER_CLOSES = "requester-closes"
+    CLOSES_OWN = "closes-a-merged-request"
     AGENT_ANSWER = "agent-answer"
     AGENT_COMMAND = "agent-command"
     AGENT_BLOCKS = "agent-blocks-a-sender"
@@ -96,6 +97,7 @@ SENTENCES: dict[Reason, str] = {
     Reason.DUPLICATE: "The same mail, by Message-ID and content, was handled before.",
     Reason.UNREADABLE: "The mail could not be read; it is held for the operator.",
     Reason.REQUESTER_CLOSES: "The requester closed the ticket by mail.",
+    Reason.CLOSES_OWN: "Whoever asks for closing has one of several requests that are answered together.",
     Reason.AGENT_ANSWER: "A proven agent's answer goes to the customer.",
     Reason.AGENT_COMMAND: "A proven agent's command was carried out.",
     Reason.AGENT_BLOCKS: "A proven agent's order about a sender, and about no ticket.",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from gateway import texts
-from gateway.core import counted, invitation
+from gateway.core import counted, invitation, together
 from gateway.core.lifecycle import Status, agent_label
 from gateway.core.status_words import status_called
 from gateway.core.verbs import in_words_of
@@ -19,6 +19,7 @@ from gateway.texts.direction import isolated
 
 SENTENCES: dict[str, str] = {
     **{name: many for name, ((_one, many), _place) in counted.COUNTED.items()},
+    **together.TOGETHER,
     # what happened to a ticket
     "reopened": _("Reopened: {0} replied."),
     "imported": _("Imported from an archive."),
@@ -30,9 +31,6 @@ SENTENCES: dict[str, str] = {
     "rated_comment": _("Comment: {0}"),
     "target_near": _("An answer is due soon."),
     "target_missed": _("The time to answer is over."),
-    "goes_on_as_before": _("Your request {0} is handled together with another one. Our answers reach you as before."),
-    "goes_on_under": _("Your request {0} goes on under the reference {1}."),
-    "goes_on_apart": _("Your request {0} is handled by itself again, under this reference."),
     "continues": _("Your earlier request {0} was closed some time ago. It continues under this new reference."),
     "status_set": _("Status set to “{0}” by {1}."),
     "snoozed": _("Snoozed until {0} by {1}."),
@@ -286,14 +284,6 @@ SENTENCES: dict[str, str] = {
     "answers_adviser": _(
         "You answered {0}, who is no customer, so it is not clear whom your words are for. To send them to {0}, reply "
         "with #ask; they would go to {1} otherwise."
-    ),
-    "merge_differs": _(
-        "{0} and {1} are requests of different customers. Answers would go to all of them; nobody would read what the "
-        "others wrote before."
-    ),
-    "merge_brings": _(
-        "{0} took part in only one of these ({1}), and would read what was written in the other as soon as somebody "
-        "answers."
     ),
     "stale_people": _("Since the mail you answered, others came to get the answers. Yours would also go to: {0}"),
     "stale_gone": _(

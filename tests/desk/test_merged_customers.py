@@ -351,3 +351,33 @@ async def test_whoever_takes_part_in_the_merged_request_is_told_as_before(desk: 
     await desk.reply(KARL, 2, "Vera reads along.", also_to="vera@south.example")
     await desk.answer(1, "#close")
     assert (await news(desk, KARL), await news(desk, "vera@south.example")) == (["closed"], [])
+
+
+@pytest.mark.parametrize(
+    ("order", "state"), [("#wait", "waiting_on_contact"), ("#solved", "solved"), ("#reopen", "waiting_on_us")]
+)
+async def test_whoever_is_done_ends_nobody_elses_request(desk: Room, order: str, state: str) -> None:
+    """`#close` of the other customer: it stays as it is, agents hear of it, and they how it is closed."""
+    await desk.answer(1, order)
+    before = len(await desk.outbox(recipient=ERIKA))
+    row = await desk.reply(KARL, 2, "#close")
+    assert row.reason == "closes-a-merged-request"
+    assert (await desk.read(lambda tx: tx.reads.get(1))).status == state
+    told = await newest(desk, "merged", KARL)
+    assert "your request is done for you. It is closed together with the other one." in words(told)
+    assert "RD-2-" in told
+    for other in ("RD-1-", "Erika", "ERIKA", ERIKA, "/close/"):
+        assert other not in told
+    assert f"{KARL} asks to close it" in words(await newest(desk, "agent_notice", ANNA))
+    assert len(await desk.outbox(recipient=ERIKA)) == before
+    await desk.answer(1, "#close")
+    assert await news(desk, KARL) == ["status_changed", "closed"]
+
+
+async def test_whoever_is_done_with_what_is_closed(desk: Room) -> None:
+    """Nothing is new, and nothing is opened again."""
+    await desk.answer(1, "#close")
+    count = len(await desk.outbox())
+    await desk.reply(KARL, 2, "#close")
+    assert len(await desk.outbox()) == count
+    assert (await desk.read(lambda tx: tx.reads.get(1))).status == "closed"
