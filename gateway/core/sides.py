@@ -148,7 +148,6 @@ def of_reader(ticket: Ticket, own: Ticket) -> Ticket:
         status=ticket.status,
         sub_status=ticket.sub_status,
         mailbox=ticket.mailbox,
-        language=ticket.language,
         last_activity_at=max(own.last_activity_at, ticket.last_activity_at),
         solved_at=ticket.solved_at,
         closed_at=ticket.closed_at,

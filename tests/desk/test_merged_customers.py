@@ -381,3 +381,16 @@ async def test_whoever_is_done_with_what_is_closed(desk: Room) -> None:
     await desk.reply(KARL, 2, "#close")
     assert len(await desk.outbox()) == count
     assert (await desk.read(lambda tx: tx.reads.get(1))).status == "closed"
+
+
+async def test_each_is_written_to_in_the_own_language(database: Database, clock: Clock, tmp_path: Path) -> None:
+    """The one their request is in, also where it goes on in one of another language."""
+    r = room(database, clock, tmp_path, gateway={"operator": "root@example.com", "languages": ["en", "de"]})
+    await r.mail(ERIKA, "It is wet below my pump. What am I to do about it?", subject="Pump of Erika")
+    german = "Guten Tag, meine Pumpe ist undicht und ich weiß nicht, was ich tun soll. Bitte helfen Sie mir."
+    await r.mail(KARL, german, subject="Pumpe von Karl")
+    await merged(r, 2, 1)
+    assert "wird zusammen mit einer anderen bearbeitet" in words(await newest(r, "merged", KARL))
+    await r.answer(1, "#close")
+    assert "Ihre Anfrage ist abgeschlossen" in words(await newest(r, "closed", KARL))
+    assert "Your request is closed" in words(await newest(r, "closed", ERIKA))
