@@ -291,7 +291,7 @@ def _words(request: NoticeRequest, scene: Scene, policy: Policy, box: Mailbox, l
         sender_address=box.address,
         ticket=None
         if ticket is None or request.audience is Audience.ADVISER
-        else _ticket_words(ticket, policy, language, to_agent),
+        else _ticket_words(ticket, policy, language, to_agent, request.recipient.key == ticket.requester.key),
         button=button,
         text=text,
         html=html,
@@ -378,17 +378,18 @@ def _listed(ticket: Ticket, policy: Policy, language: str) -> ListedTicket:
     return ListedTicket(policy.reference(ticket), ticket.subject, label, ticket.last_activity_at, url)
 
 
-def _ticket_words(ticket: Ticket, policy: Policy, language: str, to_agent: bool) -> TicketWords:
+def _ticket_words(ticket: Ticket, policy: Policy, language: str, to_agent: bool, confirms: bool) -> TicketWords:
     audience = Audience.AGENT if to_agent else Audience.CUSTOMER
     holder = policy.agent_for(ticket.assignee) if ticket.assignee else None
     reached = (a for a in _answered(ticket) if not policy.is_own(a.address))
+    confirms = confirms and not ticket.merged_into  # what goes on in another customer's request is not theirs to
     return TicketWords(
         ticket.number,
         policy.reference(ticket),
         ticket.subject,
         ticket.status,
-        statuses.label(ticket, policy, language, audience),
-        statuses.meaning(ticket, policy, language),
+        statuses.label(ticket, policy, language, audience, confirms=confirms),
+        statuses.meaning(ticket, policy, language, confirms=to_agent or confirms),
         ticket.requester,
         ticket.created_at,
         ticket.last_activity_at,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from gateway import texts
 from gateway.core import lifecycle
+from gateway.core.lifecycle import Status
 from gateway.core.notice import Audience, StatusWords
 from gateway.core.policy import Policy, SiteStatus
 from gateway.core.ticket import Ticket
+from gateway.texts import mark as _
 
 
 def find(policy: Policy, name: str) -> SiteStatus | None:
@@ -22,20 +25,30 @@ def words(policy: Policy) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*names, *(label for s in policy.statuses for label in s.labels.values()))))
 
 
-def label(ticket: Ticket, policy: Policy, language: str, audience: Audience = Audience.CUSTOMER) -> str:
+def label(
+    ticket: Ticket, policy: Policy, language: str, audience: Audience = Audience.CUSTOMER, *, confirms: bool = True
+) -> str:
+    """`confirms`: its reader is the requester, who is asked to."""
     own = find(policy, ticket.sub_status) if ticket.sub_status else None
     if own and own.counts_as is ticket.status:
         return _called(own, language)
+    if audience is Audience.CUSTOMER and ticket.status is Status.SOLVED and not confirms:
+        return texts.catalog(language).gettext(_SOLVED)
     ours = lifecycle.label if audience is Audience.CUSTOMER else lifecycle.agent_label
     return ours(ticket.status, language)
 
 
-def meaning(ticket: Ticket, policy: Policy, language: str) -> str:
+def meaning(ticket: Ticket, policy: Policy, language: str, *, confirms: bool = True) -> str:
     """One sentence; that of the status it counts as where the site says nothing."""
     own = find(policy, ticket.sub_status) if ticket.sub_status else None
     if own and own.counts_as is ticket.status:
         return _means(own, language)
+    if ticket.status is Status.SOLVED and not confirms:
+        return texts.catalog(language).gettext(_MEANS_SOLVED)
     return lifecycle.meaning(ticket.status, language)
+
+
+_SOLVED, _MEANS_SOLVED = _("Solved"), _("We think your request is solved.")
 
 
 def meanings(policy: Policy, language: str) -> tuple[StatusWords, ...]:

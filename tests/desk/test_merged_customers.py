@@ -394,3 +394,24 @@ async def test_each_is_written_to_in_the_own_language(database: Database, clock:
     await r.answer(1, "#close")
     assert "Ihre Anfrage ist abgeschlossen" in words(await newest(r, "closed", KARL))
     assert "Your request is closed" in words(await newest(r, "closed", ERIKA))
+
+
+async def test_nobody_is_asked_to_confirm_what_they_may_not(desk: Room) -> None:
+    """Their answer would open it again: whoever is not asked reads that it is solved."""
+    await desk.answer(1, "#solved\n\nThe gasket is in.")
+    mine, theirs = await newest(desk, "close_confirmation", ERIKA), await newest(desk, "reply", KARL)
+    assert "Status: Solved (please confirm)" in mine
+    assert "Status: Solved\r\n" in theirs
+    await desk.answer(1, "#reopen")
+    await desk.answer(1, "#solved")
+    told = words(await newest(desk, "status_changed", KARL))
+    assert "We think your request is solved. If you would like to add anything" in told
+    assert "confirm" not in told
+
+
+async def test_whoever_takes_part_is_not_asked_to_confirm(desk: Room) -> None:
+    """Somebody in Cc reads with the answer that it is solved."""
+    await desk.mail(KARL, "Another.", subject="Lamp of Karl", Cc="vera@south.example")
+    await desk.answer(3, "#solved\n\nThe bulb is in.")
+    assert "Status: Solved (please confirm)" in await newest(desk, "close_confirmation", KARL)
+    assert "Status: Solved\r\n" in await newest(desk, "reply", "vera@south.example")
