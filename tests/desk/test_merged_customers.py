@@ -415,3 +415,12 @@ async def test_whoever_takes_part_is_not_asked_to_confirm(desk: Room) -> None:
     await desk.answer(3, "#solved\n\nThe bulb is in.")
     assert "Status: Solved (please confirm)" in await newest(desk, "close_confirmation", KARL)
     assert "Status: Solved\r\n" in await newest(desk, "reply", "vera@south.example")
+
+
+async def test_a_mail_with_nothing_to_do_asks_for_nothing(desk: Room) -> None:
+    """Whoever is done reads no more that it is their turn, as the status of the whole would have it."""
+    await desk.answer(1, "Does it still leak?")
+    await desk.reply(KARL, 2, "#close")
+    told = words(await newest(desk, "merged", KARL))
+    assert "You do not need to do anything" in told
+    assert "It is your turn" not in told
