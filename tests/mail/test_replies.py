@@ -73,12 +73,52 @@ HEADER = "From: Support <a@b.example>\nSent: Monday, May 6, 2024 10:15 AM\nTo: A
 
 
 @pytest.mark.parametrize(
-    "pointer", ["See below.", "Hallo,\n\nsiehe unten.", "Meine Antworten in Rot.", "Voir mes réponses en bleu"]
+    "pointer",
+    [
+        "See below.",
+        "Hallo,\n\nsiehe unten.",
+        "Meine Antworten in Rot.",
+        "Voir mes réponses en bleu",
+        "Please see my comments in line.",
+        "Answers in CAPS",
+        "I've answered within your email.",
+        "my answers below in blue",
+        "Hi Anna,\n\nInline.\n\nKim",
+        "siehe rot",
+        "Hallo, Antworten in roter Schrift",
+        "Kommentare gelb markiert",
+        "Mes réponses en dessous",
+        "J'ai répondu dans le corps du message",
+        "Cf. ci-dessous",
+        "He contestado entre líneas",
+        "Ho risposto sotto in rosso.",
+        "Ti rispondo sotto",
+        "Mijn antwoord staat tussen de tekst",
+        "Respondi abaixo",
+        "Odpowiedzi w tekście",
+        "Ответил ниже",
+        "Відповіді червоним",
+    ],
 )
 def test_an_answer_that_stands_below_is_seen(pointer: str) -> None:
     """A short text that only points below shows the whole mail; any other is its new text."""
     assert new_text(f"{pointer}\n\n{HEADER}") == f"{pointer}\n\n{HEADER}"
-    assert new_text(f"The lamp stands below the desk.\n\n{HEADER}") == "The lamp stands below the desk."
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "The lamp stands below the desk.",
+        "We respond in line with our policy.",
+        "See if the LED turns red.",
+        "siehe rote Taste am Gerät",
+        "The answer to the question in your email is yes.",
+        "El equipo responde en verde cuando funciona",
+    ],
+)
+def test_a_place_or_a_colour_alone_points_nowhere(said: str) -> None:
+    """Who tells of one has answered above."""
+    assert new_text(f"{said}\n\n{HEADER}") == said
 
 
 def _answer(text: str, style: str) -> str:
