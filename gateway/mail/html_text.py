@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass, field, replace
 from urllib.parse import unquote
 
+from gateway.mail.html_quotation import OUTLOOK_RULE, QUOTE_CLASS, QUOTE_NAMES, QUOTE_START_ID
 from gateway.mail.links import same
 from gateway.mail.markup import VOID, attributes_of, colour_of, hidden_classes, is_hidden, is_paint, tokens, unescape
 from gateway.mail.text import clean
@@ -40,25 +41,6 @@ _CELL_LINES = 3
 _ROW_LENGTH = 1_000
 _EMPTY_CELL = re.compile(r"\|  (?=\|)")
 _TIGHT = re.compile(r"(?i)margin(?:-top|-bottom)?\s*:\s*0")
-_QUOTE_CLASS = re.compile(
-    r"(?i)(?:^|[\s_])(?:gmail_quote(?:_container)?|gmail_attr|yahoo_quoted|protonmail_quote|tutanota_quote|zmail_extra"
-    r"|moz-cite-prefix)(?=$|\s)"
-)
-_QUOTE_NAMES = frozenset(("quote", "quoted-content"))
-"""Of the frames GMX and Web.de draw around what they quote."""
-_MARK_WORDS = (
-    "_quote zmail_extra moz-cite reference-message divrplyfwdmsg appendonsend stopspelling olk_src separator-line "
-    "replysplit isforwardcontent border-top"
-).split()
-_MARK_OF_BLOCK, _MARK_OF_NAME = re.compile(r"<blockquote[^>]{0,300}\bcite"), re.compile("name=.quote")
-_QUOTE_START_ID = re.compile(
-    r"(?i)^(?:x_)*(?:divRplyFwdMsg|appendonsend|stopSpelling|OLK_SRC_BODY_SECTION|yahoo_quoted_.*"
-    r"|mail-editor-reference-message-container|ms-outlook-mobile-body-separator-line|replySplit|isForwardContent)$"
-)
-_OUTLOOK_RULE = re.compile(
-    r"(?i)border:\s*none;\s*border-top:\s*solid\s+#[0-9a-f]{6}\s+1\.0pt"
-    r"|border-top-color:\s*rgb\(229,\s*229,\s*229\)|border-top:\s*1px\s+solid\s+(?:#e5e5e5|rgb\(229,\s*229,\s*229\))"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,14 +147,6 @@ def lines(html: str, *, pictures: bool = False, paints: bool = False, hides: boo
     return _spaced(state.lines)
 
 
-def marks_quotation(html: str) -> bool:
-    """A cheap first look: False for markup in which no mail program marks a quotation."""
-    small = html.lower()
-    return bool(
-        any(map(small.__contains__, _MARK_WORDS)) or _MARK_OF_BLOCK.search(small) or _MARK_OF_NAME.search(small)
-    )
-
-
 def to_text(html: str) -> str:
     """The document as readable text: links as `text <url>`, quotations with `> `, cells with ` | `."""
     return from_lines(lines(html))
@@ -240,8 +214,8 @@ def _open(state: _State, name: str, found: dict[str, str]) -> None:
         _flush(state)
     if name in _PARAGRAPHS and not _is_tight(name, found):
         _space(state)
-    marked = "mobile-reference-message" in found.get("class", "") or _QUOTE_START_ID.match(found.get("id", ""))
-    state.drawn = state.drawn or (name not in ("td", "th") and bool(_OUTLOOK_RULE.search(found.get("style", ""))))
+    marked = "mobile-reference-message" in found.get("class", "") or QUOTE_START_ID.match(found.get("id", ""))
+    state.drawn = state.drawn or (name not in ("td", "th") and bool(OUTLOOK_RULE.search(found.get("style", ""))))
     if name == "hr":
         state.lines.append(replace(_line(state, ""), rule=True))
         state.rest_quoted = state.rest_quoted or bool(marked)
@@ -253,7 +227,7 @@ def _open(state: _State, name: str, found: dict[str, str]) -> None:
         cite = found.get("type", "").lower() == "cite" or "cite" in found
         by_hand = "gmail_quote" in found.get("class", "")
         _quote(state, _Quotation(name, state.depth[name], cite and not by_hand, by_hand))
-    elif _QUOTE_CLASS.search(found.get("class", "")) or found.get("name") in _QUOTE_NAMES:
+    elif QUOTE_CLASS.search(found.get("class", "")) or found.get("name") in QUOTE_NAMES:
         _quote(state, _Quotation(name, state.depth[name], True, gmail="gmail_quote" in found.get("class", "")))
     if name == "pre":
         state.pre += 1

@@ -16,7 +16,7 @@ from functools import lru_cache
 from itertools import accumulate
 from typing import NamedTuple
 
-from gateway.mail import html_text, quotation
+from gateway.mail import html_quotation, html_text, quotation
 from gateway.mail.answers import Stretch, is_separator, points_below, with_questions, without_signature_below
 from gateway.mail.html_text import TextLine
 from gateway.mail.markup import is_painted
@@ -403,7 +403,7 @@ def _without_separator(kept: list[str]) -> list[str]:
 def told_by_markup(text: str, html: str) -> str:
     """The new text of a plain form whose HTML form marks what it quotes: cut where that begins. The whole text where
     nothing is marked, where something stands below it, or where the two forms differ."""
-    if not html_text.marks_quotation(html) or len(html) > html_text.SIZE_LIMIT:
+    if not html_quotation.marks_quotation(html) or len(html) > html_text.SIZE_LIMIT:
         return text
     rows = _html_rows(html_text.lines(html))
     begins = next((i for i, row in enumerate(rows) if row.quoted and _letters(row.text)), len(rows))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.mail import html_text
+from gateway.mail import html_quotation, html_text
 
 
 @pytest.mark.parametrize(
@@ -153,9 +153,9 @@ def test_depth_costs_nothing() -> None:
 )
 def test_marks_of_a_quotation_are_seen_at_the_first_look(mark: str) -> None:
     """However they are written; nothing else counts as one."""
-    assert html_text.marks_quotation(f"<p>Thank you</p>{mark}old")
-    assert html_text.marks_quotation(f"<p>Thank you</p>{mark.upper()}old")
-    assert not html_text.marks_quotation("<p>A quote of our price</p><blockquote>text</blockquote>")
+    assert html_quotation.marks_quotation(f"<p>Thank you</p>{mark}old")
+    assert html_quotation.marks_quotation(f"<p>Thank you</p>{mark.upper()}old")
+    assert not html_quotation.marks_quotation("<p>A quote of our price</p><blockquote>text</blockquote>")
 
 
 def test_an_address_in_brackets_is_no_element() -> None:
