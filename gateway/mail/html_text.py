@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass, field, replace
 from urllib.parse import unquote
 
+from gateway.mail import html_table
 from gateway.mail.html_quotation import OUTLOOK_RULE, QUOTE_CLASS, QUOTE_NAMES, QUOTE_START_ID
 from gateway.mail.links import same
 from gateway.mail.markup import VOID, attributes_of, colour_of, hidden_classes, is_hidden, is_paint, tokens, unescape
@@ -36,10 +37,6 @@ _PAINT_SLACK = 2
 _STRUCK_TAGS = frozenset(("s", "strike", "del"))
 STRUCK = "~~"
 """Stands on both sides of what is struck out."""
-_CELL_LINES = 3
-"""A row with a longer cell is no row of a table, but a page laid out in columns."""
-_ROW_LENGTH = 1_000
-_EMPTY_CELL = re.compile(r"\|  (?=\|)")
 _TIGHT = re.compile(r"(?i)margin(?:-top|-bottom)?\s*:\s*0")
 
 
@@ -75,11 +72,11 @@ class _Quotation:
 
 @dataclass(slots=True)
 class _TableRow:
-    """An open row: how deep its table is, where its lines begin, and those of each of its cells."""
+    """An open row: how deep its table is, where the lines of each of its cells begin, and what each covers."""
 
     depth: int
-    start: int
     cells: list[int] = field(default_factory=list)
+    spans: list[tuple[int, int]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -100,7 +97,9 @@ class _State:
     pictures: bool = False
     rows: list[_TableRow] = field(default_factory=list)
     joined: dict[int, int] = field(default_factory=dict)
-    """By depth of table: how many cells the row before had, when it was shown as a row."""
+    """By depth of table: how many columns the row before had, when it was shown as a row."""
+    covered: dict[int, dict[int, int]] = field(default_factory=dict)
+    """By depth of table and column: how many more rows a cell above reaches over."""
     sizes: list[tuple[str, int, bool]] = field(default_factory=list)
     """Open elements with a font size (tag, depth, whether it is nothing), from the first that is nothing on."""
     struck: list[tuple[str, int]] = field(default_factory=list)
@@ -236,46 +235,50 @@ def _open(state: _State, name: str, found: dict[str, str]) -> None:
     elif name == "li":
         _bullet(state)
     elif name in ("td", "th", "tr", "table"):
-        _table(state, name)
+        _table(state, name, found)
     elif name == "a":
         state.links.append((found.get("href", "").strip(), len(state.words)))
 
 
-def _table(state: _State, name: str) -> None:
+def _table(state: _State, name: str, found: dict[str, str]) -> None:
     """A row or a cell begins."""
     _flush(state)
     depth = state.depth.get("table", 0)
     if name == "table":
         state.joined.pop(depth, None)
+        state.covered.pop(depth, None)
         return
     if name == "tr" or not state.rows or state.rows[-1].depth != depth:
         if state.rows and state.rows[-1].depth >= depth:
             _end_row(state)
-        state.rows.append(_TableRow(depth, len(state.lines)))
+        state.rows.append(_TableRow(depth))
     if name != "tr":
         state.rows[-1].cells.append(len(state.lines))
+        state.rows[-1].spans.append(html_table.span(found))
 
 
 def _end_row(state: _State) -> None:
-    """The cells of a row side by side, if each is short; an empty one keeps its place."""
+    """The cells of a row side by side, if each is short."""
     _flush(state)
     row = state.rows.pop()
+    places = html_table.columns(row.spans, state.covered.setdefault(row.depth, {}))
     if len(row.cells) < 2:
         return
     bounds = zip(row.cells, [*row.cells[1:], len(state.lines)], strict=True)
     cells = [[line for line in state.lines[start:end] if line.text or line.rule] for start, end in bounds]
     shown = [line for cell in cells for line in cell]
     filled = sum(map(bool, cells))
-    if not filled or (filled < 2 and state.joined.get(row.depth) != len(cells)):
+    if not filled or (filled < 2 and state.joined.get(row.depth) != len(places)):
         return
-    text = " | ".join(" ".join(line.text for line in cell) for cell in cells)
+    text = html_table.row([" ".join(line.text for line in cell) for cell in cells], places)
     alike = all(replace(line, text="") == replace(shown[0], text="") for line in shown)
-    paged = any(len(cell) > _CELL_LINES or (len(cell) > 1 and any(" | " in ln.text for ln in cell)) for cell in cells)
-    if paged or not alike or shown[0].rule or len(text) > _ROW_LENGTH:
+    most = html_table.CELL_LINES
+    paged = any(len(cell) > most or (len(cell) > 1 and any(" | " in ln.text for ln in cell)) for cell in cells)
+    if paged or not alike or shown[0].rule or len(text) > html_table.ROW_LENGTH:
         state.joined.pop(row.depth, None)
         return
-    state.joined[row.depth] = len(cells)
-    state.lines[row.cells[0] :] = [replace(shown[0], text=_EMPTY_CELL.sub("| ", text.rstrip(" |").lstrip()))]
+    state.joined[row.depth] = len(places)
+    state.lines[row.cells[0] :] = [replace(shown[0], text=text)]
 
 
 def _is_tight(name: str, found: dict[str, str]) -> bool:

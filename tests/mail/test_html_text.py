@@ -55,6 +55,12 @@ def test_to_text(markup: str, want: str) -> None:
         ("<tr><td>1<br>2<br>3<br>4</td><td>side</td></tr>", "1\n2\n3\n4\nside"),
         ("<tr><td></td><td>alone</td></tr>", "alone"),
         ("<tr><td><table><tr><td>a<td>b<tr><td>c<td>d</table></td><td>side</td></tr>", "a | b\nc | d\nside"),
+        ("<tr><td>a<td>b<td>c<tr><td rowspan=2>Lamp<td>A<td>1<tr><td>B<td>2", "a | b | c\nLamp | A | 1\n| B | 2"),
+        ("<tr><td colspan=2>Name<td>No.<tr><td>Kim<td>Doe<td>2", "Name | | No.\nKim | Doe | 2"),
+        ("<tr><td>a<td>1<td>2<tr><td colspan=2>Total<td>3", "a | 1 | 2\nTotal | | 3"),
+        ("<tr><td rowspan=2>Item<td colspan=2>Price<tr><td>net<td>gross", "Item | Price\n| net | gross"),
+        ("<tr><td rowspan=2>Logo<td>Kim Doe<tr><td>Berlin", "Logo | Kim Doe\nBerlin"),
+        ("<tr><td colspan=0 rowspan=x>a<td>b", "a | b"),
     ],
 )
 def test_a_table_is_read_row_by_row(markup: str, want: str) -> None:
