@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, field, replace
 from urllib.parse import unquote
 
-from gateway.mail import html_table
+from gateway.mail import html_list, html_table
 from gateway.mail.html_quotation import OUTLOOK_RULE, QUOTE_CLASS, QUOTE_NAMES, QUOTE_START_ID
 from gateway.mail.links import same
 from gateway.mail.markup import VOID, attributes_of, colour_of, hidden_classes, is_hidden, is_paint, tokens, unescape
@@ -88,7 +88,7 @@ class _State:
     level: int = 0
     marked: int = 0
     by_hand: int = 0
-    lists: list[int | None] = field(default_factory=list)
+    lists: list[html_list.Numbers | None] = field(default_factory=list)
     links: list[tuple[str, int]] = field(default_factory=list)
     pre: int = 0
     rest_quoted: bool = False
@@ -137,7 +137,7 @@ def lines(html: str, *, pictures: bool = False, paints: bool = False, hides: boo
             if hides and name not in VOID and not attributes.endswith("/") and is_hidden(found, attributes, classes):
                 hidden, hidden_depth = name, 1
                 continue
-            _open(state, name, found)
+            _open(state, name, found, attributes)
     if hidden:
         return lines(html, pictures=pictures, paints=paints, hides=False)
     _flush(state)
@@ -187,7 +187,7 @@ def _word(state: _State, text: str) -> None:
         state.painted += len(text)
 
 
-def _open(state: _State, name: str, found: dict[str, str]) -> None:
+def _open(state: _State, name: str, found: dict[str, str], attributes: str) -> None:
     if name == "br":
         _break(state)
         return
@@ -231,9 +231,9 @@ def _open(state: _State, name: str, found: dict[str, str]) -> None:
     if name == "pre":
         state.pre += 1
     elif name in ("ul", "ol"):
-        state.lists.append(_number(found.get("start", "")) if name == "ol" else None)
+        state.lists.append(html_list.opened(name, found, attributes))
     elif name == "li":
-        _bullet(state)
+        _bullet(state, found.get("value", ""))
     elif name in ("td", "th", "tr", "table"):
         _table(state, name, found)
     elif name == "a":
@@ -287,17 +287,10 @@ def _is_tight(name: str, found: dict[str, str]) -> bool:
     )
 
 
-def _number(value: str) -> int:
-    return int(value) if value.isascii() and value.isdigit() and len(value) < 6 else 1
-
-
-def _bullet(state: _State) -> None:
+def _bullet(state: _State, value: str) -> None:
     indent = "  " * min(max(len(state.lists) - 1, 0), 10)
-    if state.lists and (number := state.lists[-1]) is not None:
-        state.bullet = f"{indent}{number}. "
-        state.lists[-1] = number + 1
-    else:
-        state.bullet = f"{indent}- "
+    numbers = state.lists[-1] if state.lists else None
+    state.bullet = f"{indent}{numbers.label(value) if numbers else '-'} "
 
 
 def _drop_blanks(state: _State) -> None:

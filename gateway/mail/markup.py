@@ -134,6 +134,12 @@ def attributes_of(value: str) -> dict[str, str]:
     return found
 
 
+def bare_of(attributes: str) -> frozenset[str]:
+    """The names in a tag, lower case, with or without a value: `checked` says all by itself."""
+    names = _QUOTED_VALUE.sub("= ", attributes[:_ATTRIBUTES_LIMIT]).lower().replace("/", " ").split()
+    return frozenset(name.partition("=")[0] for name in names)
+
+
 def _hides(style: str) -> bool:
     return bool(_HIDDEN.search(style)) or any(a.search(style) and b.search(style) for a, b in _HIDDEN_TOGETHER)
 

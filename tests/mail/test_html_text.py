@@ -69,6 +69,23 @@ def test_a_table_is_read_row_by_row(markup: str, want: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("markup", "want"),
+    [
+        ("<ol><li>a<li value=7>b<li>c</ol>", "1. a\n7. b\n8. c"),
+        ("<ol type=a start=26><li>y<li>z</ol>", "z. y\naa. z"),
+        ('<ol style="margin:0;list-style-type: upper-roman"><li>a<li>b<li>c<li>d</ol>', "I. a\nII. b\nIII. c\nIV. d"),
+        ("<ol start=-1 type=A><li>a<li>b<li>c</ol>", "-1. a\n0. b\nA. c"),
+        ("<ol reversed start=2><li>a<li>b</ol>", "2. a\n1. b"),
+        ("<ol reversed='reversed'><li>a<li>b</ol>", "- a\n- b"),
+        ("<ol title='reversed' type=disc start=99999999><li value=x>a</ol>", "1. a"),
+    ],
+)
+def test_an_item_has_the_number_a_browser_shows(markup: str, want: str) -> None:
+    """Whoever answers “as for b” means it; a list that counts down from a number nobody wrote has none."""
+    assert html_text.to_text(markup) == want
+
+
+@pytest.mark.parametrize(
     "markup", ["<s>100</s> 80", "<p><del>100</del> 80", "<b style='text-decoration: line-through'>100</b> 80"]
 )
 def test_what_is_struck_out_is_marked(markup: str) -> None:
