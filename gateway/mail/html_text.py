@@ -10,10 +10,10 @@ import re
 from dataclasses import dataclass, field, replace
 from urllib.parse import unquote
 
-from gateway.mail import html_list, html_table
+from gateway.mail import html_letters, html_list, html_signs, html_table
 from gateway.mail.html_quotation import OUTLOOK_RULE, QUOTE_CLASS, QUOTE_NAMES, QUOTE_START_ID
 from gateway.mail.links import same
-from gateway.mail.markup import VOID, attributes_of, colour_of, hidden_classes, is_hidden, is_paint, tokens, unescape
+from gateway.mail.markup import VOID, attributes_of, hidden_classes, is_hidden, tokens, unescape
 from gateway.mail.text import clean
 
 SIZE_LIMIT = 600_000
@@ -30,7 +30,6 @@ _WHITE = re.compile(r"[ \t\r\n\f\v]+")
 _INVISIBLE = re.compile("[\u200b\u2060\ufeff\u00ad\u034f\u2007]+|(?<!\\w)\u200c+|\u200c+(?!\\w)")
 """Signs without a shape; the non-joiner between letters is part of Persian and Indian spelling."""
 
-_FONT_SIZE = re.compile(r"(?i)(?<![\w-])font-size\s*:\s*(0(?:\.0*)?(?:px|pt|em|rem|%)?\s*(?:;|!|$))?")
 _STRUCK = re.compile(r"(?i)text-decoration[^;:]*:[^;]*line-through")
 _PAINT_SLACK = 2
 """Letters of a painted line that may be plain: a full stop."""
@@ -100,11 +99,13 @@ class _State:
     """By depth of table: how many columns the row before had, when it was shown as a row."""
     covered: dict[int, dict[int, int]] = field(default_factory=dict)
     """By depth of table and column: how many more rows a cell above reaches over."""
-    sizes: list[tuple[str, int, bool]] = field(default_factory=list)
-    """Open elements with a font size (tag, depth, whether it is nothing), from the first that is nothing on."""
+    shades: dict[str, list[tuple[str, int, bool]]] = field(default_factory=dict)
+    """Open elements that set how their letters look (tag, depth, whether it is what the kind asks), by kind, from the
+    first that has it."""
     struck: list[tuple[str, int]] = field(default_factory=list)
-    paints: list[tuple[str, int, bool]] | None = None
-    """Open elements with a colour of letters (tag, depth, whether a hand chose it); None where nobody asks."""
+    raised: list[int] = field(default_factory=list)
+    """Where the words of open `<sup>` begin."""
+    paints: bool = False
     painted: int = 0
     """Letters of the line in such a colour."""
 
@@ -117,7 +118,7 @@ def lines(html: str, *, pictures: bool = False, paints: bool = False, hides: boo
     """
     if len(html) > SIZE_LIMIT:
         html = _WRITTEN_IN.sub("", html)
-    state = _State(pictures=pictures, paints=[] if paints else None)
+    state = _State(pictures=pictures, paints=paints)
     hidden, hidden_depth = "", 0
     classes = hidden_classes(html)
     for name, attributes, text in tokens(html[:SIZE_LIMIT]):
@@ -157,9 +158,11 @@ def from_lines(found: tuple[TextLine, ...]) -> str:
 
 
 def _text(state: _State, text: str) -> None:
-    if state.sizes and state.sizes[-1][2]:
+    if state.shades and (_is(state, "size") or _is(state, "colour")):
         return
     text = unescape(text) if "&" in text else text
+    if state.shades and _is(state, "pictures"):
+        text = html_letters.pictures(text)
     if not text.isascii():
         text = _INVISIBLE.sub("", text)
     if state.pre:
@@ -183,7 +186,7 @@ def _word(state: _State, text: str) -> None:
     if not text:
         return
     state.words.append(text)
-    if state.paints and state.paints[-1][2] and not state.links:
+    if state.paints and _is(state, "paint") and not state.links:
         state.painted += len(text)
 
 
@@ -202,10 +205,10 @@ def _open(state: _State, name: str, found: dict[str, str], attributes: str) -> N
     if name not in VOID:
         state.depth[name] = state.depth.get(name, 0) + 1
         style = found.get("style", "")
-        if style and (sized := _FONT_SIZE.search(style)) and (sized[1] or state.sizes):
-            state.sizes.append((name, state.depth[name], bool(sized[1])))
-        if state.paints is not None and (colour := colour_of(found)):
-            state.paints.append((name, state.depth[name], is_paint(colour)))
+        if style or name == "font":
+            for kind, has in html_letters.shades(style, found.get("color", ""), found.get("face", ""), state.paints):
+                if has or state.shades.get(kind):
+                    state.shades.setdefault(kind, []).append((name, state.depth[name], has))
         if name in _STRUCK_TAGS or (style and _STRUCK.search(style)):
             state.struck.append((name, state.depth[name]))
             _word(state, STRUCK)
@@ -221,6 +224,7 @@ def _open(state: _State, name: str, found: dict[str, str], attributes: str) -> N
     elif marked:
         state.rest_quoted = True
     elif name in VOID:
+        _word(state, html_signs.box(name, found, attributes))
         return
     elif name == "blockquote":
         cite = found.get("type", "").lower() == "cite" or "cite" in found
@@ -236,8 +240,19 @@ def _open(state: _State, name: str, found: dict[str, str], attributes: str) -> N
         _bullet(state, found.get("value", ""))
     elif name in ("td", "th", "tr", "table"):
         _table(state, name, found)
+    elif name == "sup":
+        state.raised.append(len(state.words))
+    elif name == "q":
+        _word(state, "“")
     elif name == "a":
         state.links.append((found.get("href", "").strip(), len(state.words)))
+    if found or name == "option":
+        _word(state, html_signs.box(name, found, attributes))
+
+
+def _is(state: _State, kind: str) -> bool:
+    shade = state.shades.get(kind)
+    return bool(shade and shade[-1][2])
 
 
 def _table(state: _State, name: str, found: dict[str, str]) -> None:
@@ -312,10 +327,14 @@ def _close(state: _State, name: str) -> None:
     if state.struck and state.struck[-1] == (name, depth):
         state.struck.pop()
         _end_struck(state)
-    if state.sizes and state.sizes[-1][:2] == (name, depth):
-        state.sizes.pop()
-    if state.paints and state.paints[-1][:2] == (name, depth):
-        state.paints.pop()
+    for shade in state.shades.values():
+        if shade and shade[-1][:2] == (name, depth):
+            shade.pop()
+    if name == "sup" and state.raised:
+        start = state.raised.pop()
+        state.words[start:] = [html_signs.raised(word) for word in ["".join(state.words[start:])] if word]
+    if name == "q":
+        _word(state, "”")
     if name in ("tr", "table"):
         level = state.depth.get("table", 0)
         while state.rows and state.rows[-1].depth >= level:
@@ -394,6 +413,7 @@ def _flush(state: _State) -> bool:
     line = "".join(state.words)
     line = line.rstrip() if state.pre else line.replace("\xa0", " ").strip()
     state.words.clear()
+    state.raised.clear()
     if state.links:
         state.links = [(href, 0) for href, _ in state.links[-_LINKS_OPEN:]]
     if line and state.bullet:

@@ -170,11 +170,10 @@ def is_painted(html: str) -> bool:
     return bool(_PAINTS.search(html))
 
 
-def colour_of(found: dict[str, str]) -> str:
-    """The colour of an element's letters, empty where it sets none."""
-    style = found.get("style", "")
+def colour_in(style: str) -> str:
+    """The colour of an element's letters, empty where its style sets none."""
     named = _COLOUR.search(style) if "olor" in style else None
-    return found.get("color") or (named[1] if named else "")
+    return named[1] if named else ""
 
 
 def is_paint(colour: str) -> bool:

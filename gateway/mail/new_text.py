@@ -15,6 +15,7 @@ from dataclasses import replace
 from functools import lru_cache
 from itertools import accumulate
 from typing import NamedTuple
+from unicodedata import normalize
 
 from gateway.mail import html_quotation, html_text, quotation
 from gateway.mail.answers import Stretch, is_separator, points_below, with_questions, without_signature_below
@@ -38,7 +39,6 @@ _NOT_SIGNS_IN_LINES = re.compile(r"[^\w\n]+")
 _PICTURE = re.compile(r"\[cid:([^\[\]]+)\]")
 _MARKER_LINES = 4
 _MARKER = _("##- Please write your reply above this line -##")
-
 
 PREHEADER_FILL = "\u034f\u2007"
 """Repeated behind the line an inbox shows beside a subject (see `gateway.render.mail.preheader`)."""
@@ -447,4 +447,4 @@ def answered_in_colour(new: str, html: str) -> bool:
 
 
 def _letters(text: str) -> str:
-    return _NOT_SIGNS.sub("", text).casefold()
+    return _NOT_SIGNS.sub("", text if text.isascii() else normalize("NFKC", text)).casefold()

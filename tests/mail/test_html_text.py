@@ -86,6 +86,37 @@ def test_an_item_has_the_number_a_browser_shows(markup: str, want: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("markup", "want"),
+    [
+        ("<input type=checkbox checked>OK<br><input type='checkbox' title='checked'>News", "[x] OK\n[ ] News"),
+        ("<ul><li><input disabled type=checkbox checked=''>a<li aria-checked=false>b</ul>", "- [x] a\n- [ ] b"),
+        ("<select><option>red<option selected>blue</select>", "red\n[x] blue"),
+        ("Name: <input value='Kim Doe'><input type=hidden value=s3cret><input type=password value=x>", "Name: Kim Doe"),
+    ],
+)
+def test_what_a_form_was_filled_in_with_is_read(markup: str, want: str) -> None:
+    """A box that is checked is told from one that is not; what nobody sees stays away."""
+    assert html_text.to_text(markup) == want
+
+
+@pytest.mark.parametrize(
+    ("markup", "want"),
+    [
+        ("10<sup>-3</sup> m<sup>2</sup>", "10⁻³ m²"),
+        ("1<sup>st</sup> M<sup>lle</sup> $19<sup>.99</sup>", "1st Mlle $19.99"),
+        ("a<sup><p>1</p></sup>b<sup></sup><p>c", "a\n\n1\nb\n\nc"),
+        ("says <q>stop</q>.", "says “stop”."),
+        ("Thanks <span style='font-family:Wingdings'>J</span>", "Thanks 🙂"),
+        ("<font face=Wingdings>þ<font face=Arial>J</font></font>", "☑J"),
+        ("<font face=Wingdings>Jo, hello</font><span style='font-family:Calibri,Wingdings'>J</span>", "Jo, helloJ"),
+    ],
+)
+def test_a_sign_is_read_as_it_looks(markup: str, want: str) -> None:
+    """An exponent is no factor, and the smiley of Outlook no letter."""
+    assert html_text.to_text(markup) == want
+
+
+@pytest.mark.parametrize(
     "markup", ["<s>100</s> 80", "<p><del>100</del> 80", "<b style='text-decoration: line-through'>100</b> 80"]
 )
 def test_what_is_struck_out_is_marked(markup: str) -> None:
@@ -99,6 +130,11 @@ def test_what_is_struck_out_is_marked(markup: str) -> None:
         "<p hidden>x</p>",
         "<p style='opacity:0'>x</p>",
         "<p style='font-size: 0px;'>x</p>",
+        "<p style='font-size:0.1pt'>x</p>",
+        "<p style='color:transparent'>x</p>",
+        "<p style='color: rgba(0, 0, 0, 0)'>x</p>",
+        "<p style='color:rgb(0 0 0 / 0%)'>x</p>",
+        "<font color='#ffffff00'>x</font>",
         "<p style='text-indent:-999px'>x</p>",
         "<p style='max-height:0;overflow:hidden'>x</p>",
         "<p style='color:#ffffff;font-size:1px'>x</p>",
@@ -130,6 +166,10 @@ def test_what_hides_without_an_end_hides_nothing(markup: str) -> None:
     [
         "<td style='font-size:0'><p style='font-size:14px'>x</p></td>",
         "<p style='opacity:0.8;max-height:0.5em'>x</p>",
+        "<p style='font-size:0.5em;color:rgb(255,0,0)'>x</p>",
+        "<p style='color:#000000'>x</p>",
+        "<p style='background:linear-gradient(red,blue);background-clip:text;color:transparent'>x</p>",
+        "<div style='color:transparent'><p style='color:#111'>x</p></div>",
         "<p aria-hidden=true title='it is hidden here'>x</p>",
         "<p style='margin-left:113.4pt;text-indent:-113.4pt'>x</p>",
         "<style>[data-ogsc] .light, u + .body .light { display:none }</style><p class=light>x</p>",
