@@ -21,11 +21,22 @@ _ENDLESS = re.compile(r"&#[0-9]{1000,};?")
 _BRACKETS = re.compile(r"<(?:<(?![a-zA-Z!?/]))*")
 
 _HIDDEN = re.compile(
-    r"(?i)display\s*:\s*none|mso-hide\s*:\s*all|visibility\s*:\s*hidden|(?<![\w-])opacity\s*:\s*0(?:\.0*)?\s*(?:;|!|$)"
+    r"(?i)display\s*:\s*none|mso-hide\s*:\s*all|visibility\s*:\s*(?:hidden|collapse)"
+    r"|(?<![\w-])opacity\s*:\s*(?:0(?:\.0*)?|\.0+)%?\s*(?:;|!|$)"
+    r"|(?<![\w-])clip-path\s*:\s*(?:inset\((?:50|100)%|circle\(0(?:px|%)?[\s)])"
+    r"|(?<![\w-])transform\s*:\s*scale\(0(?:\.0*)?\)"
     r"|(?<![\w-])(?:(?:left|top)\s*:\s*-\d{3}|text-indent\s*:\s*-(?:\d{4}|[5-9]\d\d))"
 )
 """Word indents the first line by less than a page, for labels beside what they name."""
+_OFF_THE_FLOW = re.compile(r"(?i)(?<![\w-])position\s*:\s*(?:absolute|fixed)")
 _HIDDEN_TOGETHER = (
+    (
+        _OFF_THE_FLOW,
+        re.compile(
+            r"(?i)(?<![\w-])(?:clip\s*:\s*rect\(\s*[01](?:px)?(?:[\s,]+[01](?:px)?){3}\s*\)"
+            r"|(?:right|bottom)\s*:\s*-\d{4})"
+        ),
+    ),
     (
         re.compile(r"(?i)overflow\s*:\s*hidden"),
         re.compile(r"(?i)(?<![\w-])(?:max-)?height\s*:\s*[01](?:px)?\s*(?:;|!|$)"),
