@@ -11,7 +11,8 @@ import re
 from collections import Counter
 from functools import lru_cache
 
-from gateway.mail.charset_by_words import ASCII, SAMPLE, codec_of, holds
+from gateway.mail.charset_by_shape import encoded_once, escaped, is_euc_jp
+from gateway.mail.charset_by_words import ASCII, CYRILLIC, SAMPLE, codec_of, holds
 from gateway.mail.spoken import spoken
 
 _LABELS = {
@@ -48,6 +49,7 @@ _NOT_CHARSETS = frozenset({"idna", "punycode", "unicode_escape", "raw_unicode_es
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:+()-]{0,39}")
 _WESTERN = frozenset({"cp1252", "iso8859-15", "mac_roman", "cp850", "cp1254"})
 _SINGLE_BYTE = re.compile(r"iso8859-|cp12|cp8|koi8|mac_")
+_OF_CYRILLIC = frozenset({*CYRILLIC, "koi8_r", "koi8-r", "koi8-u", "iso8859-5", "mac-cyrillic", "cp855"})
 _CONTROLS = re.compile("[\x80-\x9f]")
 _C1 = re.compile(rb"[\x80-\x9f]")
 _OF_WINDOWS = {
@@ -110,11 +112,19 @@ def decode(data: bytes, declared: str = "", hint: str = "") -> tuple[str, str]:
         except UnicodeDecodeError:
             if codec in _WESTERN:
                 return _declared_western(data, codec, declared)
+        if codec not in _WESTERN and (better := _otherwise_spoken(data, codec)):
+            return data.decode(better), f"declared {declared[:40]}, is {better}"
         if (windows := _OF_WINDOWS.get(codec)) and _C1.search(data) and holds(data, windows):
             # No text has control characters; where those of ISO 8859 lie, Windows has letters and quotation marks.
             return data.decode(windows), f"declared {declared[:40]}, is {windows}"
+    if not codec.startswith(_OF_OTHER_BYTES) and data.isascii() and (better := escaped(data)):
+        return data.decode(better), f"declared {declared[:40]}, is {better}"
+    if codec == "cp932" and is_euc_jp(data):
+        return data.decode("euc_jp"), f"declared {declared[:40]}, is euc_jp"
     try:
-        return _strict(data, codec), ""
+        text = _strict(data, codec)
+        once = encoded_once(text) if codec == "utf-8" else ""
+        return once or text, "utf-8 encoded twice" if once else ""
     except (UnicodeError, LookupError):
         pass
     if codec == "utf-8":
@@ -129,6 +139,17 @@ def _declared_western(data: bytes, codec: str, declared: str) -> tuple[str, str]
     if (not mostly_high and spoken(text) in _WESTERN_LANGUAGES) or not (better := codec_of(data) or mostly_high):
         return text, ""
     return data.decode(better), f"declared {declared[:40]}, is {better}"
+
+
+def _otherwise_spoken(data: bytes, codec: str) -> str:
+    """A label of single bytes holds for any bytes: it gives way where they are of no language in it, and of one in
+    another codec, which is returned. Letters of Cyrillic make a language of any other script; only of Cyrillic they
+    make none by chance."""
+    sample = data[:SAMPLE]
+    if len(sample.translate(None, ASCII)) < _SURELY or spoken(sample.decode(codec, "replace")):
+        return ""
+    better = codec_of(data)
+    return better if better != codec and (better in CYRILLIC or codec not in _OF_CYRILLIC) else ""
 
 
 @lru_cache(maxsize=256)
@@ -184,6 +205,8 @@ def _nearest(data: bytes, codec: str) -> str:
 def _guess(data: bytes, hint: str) -> str:
     """Undeclared bytes: UTF-8, ISO-2022-JP by its escapes, the hint, else UTF-8 with Western bytes between."""
     try:
+        if data.isascii() and (better := escaped(data)):
+            return data.decode(better)
         if b"\x1b$" in data and data.isascii():
             return _iso_2022_jp(data)
         return data.decode("utf-8")

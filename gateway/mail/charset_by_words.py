@@ -34,12 +34,19 @@ _CANDIDATES: tuple[tuple[str, dict[str, str]], ...] = (
     ("cp1255", {"iw": "\u05d0-\u05ea", "he": "\u05d0-\u05ea"}),
     ("cp1253", {"el": "\u0386-\u03ce"}),
     ("iso8859_7", {"el": "\u0386-\u03ce"}),
+    ("cp874", {"th": "\u0e01-\u0e3a\u0e3f-\u0e4f"}),
 )
 """A Python codec, and the languages it is used for with what they have beyond ASCII, in small letters."""
+CYRILLIC = ("cp1251", "koi8_u", "cp866", "iso8859_5")
 _SIGNS = "\u00a0«»„“”‘’‚–—…€§°·•"
 _CYRILLIC = frozenset({"ru", "uk", "bg", "be", "sr", "mk"})
-_MISPLACED = re.compile(r"[ךםןףץ](?=[א-ת])|[כמנפצ](?![א-ת\"׳״'])|ς(?=[α-ωά-ώ])|σ(?![α-ωά-ώ'’])")
-"""Final forms that do not end a word, and others that do: what the letters of another script look like here."""
+_MISPLACED = re.compile(
+    r"[ךםןףץ](?=[א-ת])|[כמנפצ](?![א-ת\"׳״'])|ς(?=[α-ωά-ώ])|σ(?![α-ωά-ώ'’])"
+    r"|(?<![\u0e01-\u0e2e\u0e31\u0e34-\u0e3a\u0e47-\u0e4e])[\u0e31\u0e34-\u0e3a\u0e47-\u0e4e]"
+    r"|[\u0e40-\u0e44](?![\u0e01-\u0e2e])"
+)
+"""Final forms that do not end a word, and others that do; signs of Thai that stand at no consonant: what the letters of
+another script look like here."""
 _FOREIGN = {own: re.compile(rf"[^\x00-\x7f{own}{_SIGNS}]") for _, given in _CANDIDATES for own in given.values()}
 ASCII = bytes(range(128))
 _NO_LETTERS = bytes(byte for byte in range(256) if not chr(byte).isalpha() or byte > 127)
@@ -52,7 +59,7 @@ def codec_of(data: bytes) -> str:
     sample = data[:SAMPLE]
     # Four fifths of a text must be of one language: no use in asking for a script that is a few letters of it.
     if 4 * len(sample.translate(None, ASCII)) >= len(sample.translate(None, _NO_LETTERS)):
-        for codec in ("cp1251", "koi8_r"):
+        for codec in CYRILLIC:
             if spoken(sample.decode(codec, "ignore")) in _CYRILLIC and holds(data, codec):
                 return codec
     high = bytes(set(sample).difference(ASCII))

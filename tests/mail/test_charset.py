@@ -138,3 +138,78 @@ def test_escapes_of_iso_2022_jp_under_another_label(label: str) -> None:
     """No charset of ASCII and more has them, so they prove the label wrong."""
     assert charset.decode("ランプ".encode("iso2022_jp"), label) == ("ランプ", f"declared {label}, is iso-2022-jp")
     assert charset.decode(b"It costs \x1b$5", label)[0].endswith("$5")
+
+
+RUSSIAN = "Добрый день! Я заказал у вас принтер две недели назад, но до сих пор не получил его."
+UKRAINIAN = "Доброго дня! Я замовив у вас принтер два тижні тому, але досі його не отримав."
+JAPANESE = "お世話になっております。先週注文した商品がまだ届いておりません。"
+KOREAN = "안녕하세요. 지난주에 주문한 상품이 아직 도착하지 않았습니다."
+CHINESE = "您好，我上周订购的打印机还没有收到，请帮忙查询一下物流情况，谢谢！"
+THAI = "สวัสดีครับ ผมสั่งเครื่องพิมพ์เมื่อสองสัปดาห์ก่อน แต่ยังไม่ได้รับ"
+
+
+@pytest.mark.parametrize(
+    ("text", "codec", "label"),
+    [
+        (RUSSIAN, "koi8-r", "windows-1251"),
+        (RUSSIAN, "cp1251", "koi8-r"),
+        (RUSSIAN, "cp866", "windows-1251"),
+        (RUSSIAN, "iso8859-5", "koi8-r"),
+        (UKRAINIAN, "koi8-u", "windows-1251"),
+        (UKRAINIAN, "cp1251", "iso-8859-5"),
+        (RUSSIAN, "cp1251", "windows-1250"),
+        (JAPANESE, "euc_jp", "shift_jis"),
+        (KOREAN, "iso2022_kr", "utf-8"),
+        (KOREAN, "iso2022_kr", "us-ascii"),
+        (KOREAN, "iso2022_kr", ""),
+        (CHINESE, "hz", "us-ascii"),
+        (CHINESE, "hz", "gb2312"),
+        (THAI, "cp874", "iso-8859-1"),
+        (THAI, "cp874", "utf-8"),
+        (THAI, "cp874", ""),
+    ],
+)
+def test_a_label_gives_way_to_a_language_that_is_sure(text: str, codec: str, label: str) -> None:
+    """The letters make no language under the label, and one in another charset."""
+    found, defect = charset.decode(text.encode(codec), label)
+    assert found == text
+    assert defect or not label
+
+
+@pytest.mark.parametrize(
+    ("data", "label", "want"),
+    [
+        ("На пн, 6.05.2024 г. в 10:12 Anna Example написа:".encode("cp1251"), "windows-1251", "На пн"),
+        ("6 мая 2024 г., в 10:12, Anna написал(а):".encode("koi8-r"), "koi8-r", "6 мая"),
+        ("Error 0x80070005 access denied while printing: заказ".encode("cp1251"), "windows-1251", "Error"),
+        ("ﾗﾝﾌﾟ ｶﾞ ﾂｶﾅｲ ﾃﾞｽ".encode("cp932"), "shift_jis", "ﾗﾝﾌﾟ"),
+        (b"see ~{ab~} in the macro of the template we use", "us-ascii", "see ~{ab~} in"),
+    ],
+)
+def test_a_label_that_may_be_right_stays(data: bytes, label: str, want: str) -> None:
+    """A few letters of a language beside another, kana of half a width and a macro prove nothing."""
+    found, defect = charset.decode(data, label)
+    assert found.startswith(want)
+    assert not defect
+
+
+@pytest.mark.parametrize("wrong", ["latin-1", "cp1252"])
+@pytest.mark.parametrize(
+    "text", [RUSSIAN, JAPANESE, "Für die Lieferung müssen Sie größere Gebühren zahlen. Schöne Grüße, Jörg"]
+)
+def test_utf_8_encoded_twice(text: str, wrong: str) -> None:
+    """A gateway took it for Western and encoded it again."""
+    once = "".join(bytes((byte,)).decode(wrong, "ignore") or chr(byte) for byte in text.encode())
+    assert charset.decode(once.encode(), "utf-8") == (text, "utf-8 encoded twice")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Ihre Mail zeigt „Schöne GrüÃŸe“, Ã¼, Ã¤, Ã¶, Ã–, was ist das für ein Müll?",
+        "Your mail reads fÃ¼r MÃ¼ller instead of the name.",
+    ],
+)
+def test_who_tells_of_wrong_signs_is_quoted(text: str) -> None:
+    """The signs are what the mail is about."""
+    assert charset.decode(text.encode(), "utf-8") == (text, "")
