@@ -31,6 +31,12 @@ TEXT_BYTES_LIMIT = 4_000_000
 NESTED = frozenset({"message/rfc822", "message/global", "message/news"})
 """Types of parts that are mails of their own."""
 _FROM_LINE = re.compile(rb"\A\s*>?From (?![ \t]*:)[^\n]*\n", re.I)
+_FIELDS = rb"(?:[!-9;-~]+[ \t]*:[^\n]*\n(?:[ \t][^\n]*\n)*)"
+_STRAY = re.compile(rb"(" + _FIELDS + rb"*)(?:\r?\n)?\xef\xbb\xbf\s*|()\s+")
+"""A byte order mark, below what servers put on top; or empty lines."""
+_WHOLE_HEADER = re.compile(rb"(?:>?From [^\n]*\n)?" + _FIELDS + rb"+\r?\n")
+_FROM_FIELD = re.compile(rb"^from[ \t]*:", re.I | re.M)
+_HEADER_LIMIT = 100_000
 _HEADER_LINE = re.compile(rb"\s*[A-Za-z][A-Za-z0-9-]{1,60}:[ \t]")
 _META_CHARSET = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([A-Za-z0-9_.:-]{2,40})""", re.I)
 _BLANK_BEFORE_COLON = re.compile(
@@ -147,6 +153,7 @@ def field(mime: MimeMessage, name: str) -> str:
 
 def read(raw: bytes) -> MimeMessage:
     """The standard library's tree of a mail; only its header, and a body in one piece, when it is absurdly nested."""
+    raw = without_stray(raw)
     found = _FROM_LINE.match(raw[:2000])
     raw = _with_field_names(raw[found.end() :] if found else raw)
     try:
@@ -159,6 +166,16 @@ def read(raw: bytes) -> MimeMessage:
     if mime.get_content_maintype() == "multipart" and not mime.is_multipart():
         mime = _with_guessed_boundary(raw, mime)
     return mime
+
+
+def without_stray(raw: bytes) -> bytes:
+    """The mail without what a script let slip in front of its header: a byte order mark, empty lines."""
+    found = _STRAY.match(raw, 0, _HEADER_LIMIT)
+    above = (found[1] or b"") if found else b""
+    header = found and _WHOLE_HEADER.match(raw, found.end(), found.end() + _HEADER_LIMIT)
+    if not found or not header or not _FROM_FIELD.search(header[0]) or _FROM_FIELD.search(above):
+        return raw
+    return above + raw[found.end() :]
 
 
 def _parsed(raw: bytes) -> MimeMessage:

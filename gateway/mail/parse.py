@@ -60,10 +60,12 @@ def _parse(raw: bytes, envelope: Envelope | None) -> Message:
     if not message_id:
         defects.append("no Message-ID")
     author = header.author or _from_envelope(fields, envelope)
-    # A lone CR ends a line for some programs and not for others: they see other fields than we do.
+    # A lone CR ends a line for some programs and not for others: they see other fields than we do. So do those for
+    # which an empty line or a byte order mark in front ends the header.
     head_ends = _header_end(raw)
     lone = raw.count(b"\r", 0, head_ends) != raw.count(b"\r\n", 0, head_ends)
-    unsure = lone or letter is not tree or not people.is_plain(fields.untouched("from"), header.author)
+    unsure = lone or letter is not tree or mime.without_stray(raw) is not raw
+    unsure = unsure or not people.is_plain(fields.untouched("from"), header.author)
     if not header.from_:
         defects.append("no usable From")
     elif unsure:

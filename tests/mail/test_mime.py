@@ -146,3 +146,44 @@ def test_bytes_of_no_charset_in_a_type() -> None:
     head = b'Content-Type: multipart/mi\xd9ed; bo"ndar\xd5="BOUkDAR\xdeP\n'
     message = parse(head + b'--BO\x19\xe8$ARY\nContent-Type: text/plain; charset="us-ascii"', ENVELOPE)
     assert not [a for a in message.attachments if a.note.startswith("unreadable")]
+
+
+STRAY = b"From: Kim <k@x.example>\r\nSubject: Help\r\n\r\nHello\r\n"
+RECEIVED = b"Received: from a by b;\r\n Mon, 6 May 2024 10:12:00 +0200\r\n"
+
+
+@pytest.mark.parametrize(
+    "front",
+    [
+        b"\xef\xbb\xbf",
+        b"\r\n",
+        b"\n \n",
+        b"\xef\xbb\xbfFrom kim Mon May  6 10:12:00 2024\n",
+        b"\r\n>From kim\r\n",
+        RECEIVED + b"\xef\xbb\xbf",
+        RECEIVED + b"\r\n\xef\xbb\xbf",
+    ],
+)
+def test_what_slipped_in_front_of_a_header_hides_no_author(front: bytes) -> None:
+    """A script wrote a byte order mark or an empty line; others see no From there, so it proves nobody."""
+    message = parse(front + STRAY)
+    assert (message.author and message.author.address, message.subject, message.body_text.strip()) == (
+        "k@x.example",
+        "Help",
+        "Hello",
+    )
+    assert message.author_unsure
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"\r\nNote: bring it\r\n\r\nFrom: Berlin\r\n",
+        RECEIVED + b"\r\nFrom: Kim <k@x.example>\r\nSent: today\r\n\r\nHello\r\n",
+        b"From: a@x.example\r\n\r\n\xef\xbb\xbfFrom: Kim <k@x.example>\r\n\r\nHello\r\n",
+    ],
+)
+def test_a_text_that_looks_like_a_header_is_text(raw: bytes) -> None:
+    """Below an empty line nothing is a header, unless a byte order mark shows that it slipped."""
+    message = parse(raw)
+    assert message.body_text.strip().startswith(("Note:", "From:"))
