@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from gateway.mail import wordings
 from gateway.texts import Catalogs, catalogs, mark_in
 
 ATTRIBUTION_LINES = 6
@@ -70,7 +71,7 @@ _FIELD = re.compile(
     r"^[\s>|\u200e\u200f\u202a-\u202e]*[*_]{0,3}([^\W\d_][^:：*\n]{0,20}?)\s*[*_]{0,3}\s*[:：][*_]{0,3}\s*(.*)$"
 )
 
-# What the catalogs say, English here. Below it, what programs write in languages that need have no catalog.
+# What the catalogs say, English here; what programs write in other languages stands in `wordings.py`.
 _VERBS = mark_in("quoting", "wrote|writes|sent")
 _OPENINGS = mark_in("quoting", "On|Sent from")
 _SOURCES = mark_in("quoting", "Quoting")
@@ -85,52 +86,6 @@ _FIELDS = {
     "to": mark_in("quoting", "to"),
     "cc": mark_in("quoting", "cc|bcc|reply-to|organization|sender"),
     "subject": mark_in("quoting", "subject|re"),
-}
-
-_OTHER_VERBS = (
-    r"geschreven|a écrit|escribió|ha scritto|escreveu|schreef|skrev|napisał(?:\(a\)|a)?|viết|написал(?:\(а\)|а)?|пишет"
-    r"|napsal(?:\(a\)|a)?|a scris|kirjoitti|írta|yazdı|ha escrit|pisze|rašė|rakstīja"
-)
-_VERB_WITHOUT_BLANKS = r"(?:写道|寫道|のメール|さんは書きました|작성)"
-_OTHER_OPENINGS = (
-    r"Le|El|Il|Em|Op|Den|På|W dniu|Dnia|Dne|Vào|Pe|In data|El día|\d{4}[-/.年]\d|\d{1,2}[./]\d{1,2}[./]\d{2,4}"
-    r"|(?:mon|tue|wed|thu|fri|sat|sun|mo|di|mi|do|fr|sa|so|пн|вт|ср|чт|пт|сб|вс)[a-zа-я]{0,9}[.,]"
-)
-_OTHER_SOURCES = "Citando|Citat från"
-_OTHER_ORIGINALS = (
-    r"oryginalna wiadomość|pôvodná správa|eredeti üzenet|mesaj(?:ul)? original|оригинално съобщение"
-    r"|вихідне повідомлення"
-    r"|αρχικό μήνυμα|özgün ileti|orijinal (?:mesaj|ileti)|元のメッセージ|原始邮件|原始郵件|원본 메(?:시지|일)"
-    r"|original(?=\s*-{12})|izvorna poruka|izvirno sporočilo|algne kiri|הודעה מקורית|الرسالة الأصلية|"
-    r"message d['’]origine|message original|mensaje original|oorspronkelijk bericht|ursprungligt meddelande"
-    r"|oprindelig meddelelse|opprinnelig melding|messaggio originale|mensagem original|исходное сообщение"
-    r"|wiadomość oryginalna|původní zpráva|alkuperäinen viesti"
-)
-_OTHER_FORWARDS = (
-    r"preposlaná správa|továbbított üzenet|mesaj redirecționat|препратено съобщение|переслане повідомлення"
-    r"|iletilen mesaj"
-    r"|προωθημένο μήνυμα|転送メッセージ|转发的邮件|轉寄郵件|전달된 메시지|proslijeđena poruka|posredovano sporočilo"
-    r"|הודעה שהועברה|رسالة معاد توجيهها|välitetty viesti|edastatud kiri|przekazywana wiadomość|"
-    r"message (?:transféré|réexpédié)|début du message (?:transféré|réexpédié)"
-    r"|mensaje reenviado|inicio del mensaje reenviado|doorgestuurd bericht|begin doorgestuurd bericht"
-    r"|vidarebefordrat (?:brev|meddelande)|videresendt (?:besked|melding)|пересылаемое сообщение|messaggio inoltrato"
-    r"|mensagem encaminhada|przekazana wiadomość|přeposlaná zpráva|转发邮件信息|转发的邮件"
-)
-_OTHER_FIELDS = {
-    "from": "від|de la|kimden|šalje|saatja|寄件人|发信人|de|da|od|van|från|fra|от|от кого|expéditeur|mittente"
-    "|remitente|nadawca|odesílatel|发件人|寄件者"
-    "|差出人|보낸 사람|kimden|feladó|lähettäjä",
-    "sent": "enviada|odoslané|elküldve|trimis|изпратено|надіслано|στάλθηκε|gönderildi|gönderme tarihi|寄件日期|寄件时间"
-    "|poslano|saadetud|נשלח|تم الإرسال|ส่งเมื่อ|đã gửi|dikirim|envoyé|envoyé le|enviado|enviado el|enviada em"
-    "|inviato|verzonden|skickat|sendt|wysłano"
-    "|wysłane|odesláno|отправлено|发送时间|送信日時|보낸 날짜|gönderilen|lähetetty|küldve",
-    "date": "datum|fecha|data|dato|dátum|дата|日期|päivämäärä|tarih|date d'envoi",
-    "to": "către|до|προς|收件者|prima|za|adressaat|à|a|para|aan|till|til|do|komu|кому|收件人|宛先|받는 사람|kime"
-    "|vastaanottaja|címzett|pour",
-    "cc": "kopie|kopia|copia|копия|抄送",
-    "subject": "predmet|subiect|относно|θέμα|主旨|zadeva|teema|objet|sujet|asunto|oggetto|onderwerp|ämne|emne"
-    "|temat|předmět|тема|主题|主旨|件名|제목"
-    "|konu|aihe|tárgy|assunto",
 }
 
 
@@ -160,15 +115,18 @@ def _compiled(languages: Catalogs) -> _Patterns:
     def any_of(message: str, others: str = "") -> str:
         return "|".join([*map(re.escape, words(message)), *([others] if others else [])])
 
-    verb = f"(?:{any_of(_VERBS, _OTHER_VERBS)})"
+    verb = f"(?:{any_of(_VERBS, wordings.VERBS)})"
     originals = any_of(_ORIGINALS).replace(r"\ ", "[ -]?")
     forwards = f"(?:(?:{any_of(_BEGINNINGS)}) )?(?:{any_of(_FORWARDS)}|(?:{any_of(_FORWARDERS)}) .{{1,200}})"
-    fields = {name: [*words(message), *_OTHER_FIELDS[name].split("|")] for name, message in _FIELDS.items()}
+    fields = {name: [*words(message), *wordings.FIELDS[name].split("|")] for name, message in _FIELDS.items()}
     return _Patterns(
-        ends=re.compile(rf"\b{verb}\b.{{0,200}}[:：]$|\b{verb}[:：]?$|{_VERB_WITHOUT_BLANKS}\s*[:：]?$", re.I),
-        verb_last=re.compile(rf"(?:{verb}|{_VERB_WITHOUT_BLANKS})$", re.I),
-        source=re.compile(rf"(?:{any_of(_SOURCES, _OTHER_SOURCES)})\b", re.I),
-        opens=re.compile(rf"[-–—\s]{{0,20}}(?:{any_of(_OPENINGS, _OTHER_OPENINGS)})(?=[\s\d:,./-])", re.I),
+        ends=re.compile(
+            rf"\b{verb}\b.{{0,200}}[:：]$|\b{verb}[:：]?$|{wordings.VERB_WITHOUT_BLANKS}\s*[:：]?$|{wordings.DATED}",
+            re.I,
+        ),
+        verb_last=re.compile(rf"(?:{verb}|{wordings.VERB_WITHOUT_BLANKS})$", re.I),
+        source=re.compile(rf"(?:{any_of(_SOURCES, wordings.SOURCES)})\b", re.I),
+        opens=re.compile(rf"[-–—\s]{{0,20}}(?:{any_of(_OPENINGS, wordings.OPENINGS)})(?=[\s\d:,./-])", re.I),
         prose=re.compile(
             r"(?i)\b(?:I|we|you|they|ich|wir|du|ihr|man|je|nous|vous|yo|io|eu|jsem|jsme|som|sme|jag|jeg|vi|я|мы|ми"
             r")(?: [^\W\d_]{1,4})? (?:have |had |habe |haben |hatte )?"
@@ -177,8 +135,8 @@ def _compiled(languages: Catalogs) -> _Patterns:
             r"|jag|jeg|vi|já|ja|я|мы)\b"
             rf"|\b(?:that|what|as|because|like|when|but|dass|was|wie|weil|als|denn|aber|que|comme)\b.{{0,80}}\b{verb}\b"
         ),
-        original=re.compile(rf"^\W*(?:{originals}|{_OTHER_ORIGINALS})\W*$", re.I),
-        forwarded=re.compile(rf"^\W*(?:{forwards}|{_OTHER_FORWARDS})\W*$", re.I),
+        original=re.compile(rf"^\W*(?:{originals}|{wordings.ORIGINALS})\W*$", re.I),
+        forwarded=re.compile(rf"^\W*(?:{forwards}|{wordings.FORWARDS})\W*$", re.I),
         field_of={word: name for name, found in fields.items() for word in found},
     )
 

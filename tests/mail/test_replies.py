@@ -159,3 +159,48 @@ def test_a_text_in_colour_is_new_text() -> None:
 def test_a_signature_below_a_quotation(text: str, want: str) -> None:
     """A program put it at the end of an answer; one above a quotation, or in a first mail, stays."""
     assert new_text(text) == want
+
+
+@pytest.mark.parametrize(
+    "announced",
+    [
+        "O luns, 6 de maio de 2024 ás 10:12, Anna Example escribiu:",
+        "El dl., 6 de maig 2024, 10:12, Anna Example va escriure:",
+        "Missatge de Anna Example del dia dl., 6 de maig 2024 a les 10:12:",
+        "2024/05/06 10:12(e)an, Anna Example igorleak idatzi zuen:",
+        "Anna Example(e)k hau idatzi du (2024 mai. 6, al. (10:12)):",
+        "Ar Llun, 6 Mai 2024 am 10:12 ysgrifennodd Anna Example:",
+        "Ar 6 Beal 2024 ag 10:12, scríobh Anna Example:",
+        "mán., 6. maí 2024 kl. 10:12 skrifaði Anna Example:",
+        "Kontakt Anna Example kirjutas kuupäeval E, 6. mai 2024 kell 10:12:",
+        "V V pon., 6. maj 2024 ob 10:12 je oseba Anna Example napisala:",
+        "pon, 6. svi 2024. u 10:12 Anna Example je napisao/la:",
+        "На пн, 6.05.2024 г. в 10:12 Anna Example написа:",
+        "пон, 6. мај 2024. у 10:12 Anna Example је написао/ла:",
+        "ในวันที่ จ. 6 พ.ค. 2024 เวลา 10:12 Anna Example เขียนว่า:",
+        "Pada Sen, 6 Mei 2024 pukul 10.12 Anna Example menulis:",
+        "सोम, 6 मई 2024 को 10:12 am बजे को Anna Example ने लिखा:",
+        "در تاریخ دوشنبه ۶ مهٔ ۲۰۲۴،‏ ۱۰:۱۲ Anna Example نوشت:",
+        "Op Ma, 6 Mei 2024 om 10:12 het Anna Example geskryf:",
+        "At Mon, 06 May 2024 10:12:00 +0200,\nAnna Example wrote:",
+        "----- Mail original -----",
+    ],
+)
+def test_an_attribution_that_names_nobody_known(announced: str) -> None:
+    """Languages without a catalog: a quotation is announced though no address and no name of a reader stand in it."""
+    assert new_text(f"New.\n\n{announced}\n> old\n> lines") == "New."
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Saya menulis ini kemarin pukul 10.12:",
+        "Napisao sam vam 6. svi 2024. u 10:12:",
+        "Ég skrifaði 6. maí 2024 kl. 10:12:",
+        "Anna Example menulis:",
+        "At the meeting I noted:",
+    ],
+)
+def test_a_writer_of_those_languages_is_heard(sentence: str) -> None:
+    """Who says what they wrote themselves, or names no moment, announces nothing."""
+    assert sentence in new_text(f"Hello,\n\n{sentence}\n> the lamp\n> the desk\n\nKim")
