@@ -12,6 +12,7 @@ from functools import lru_cache
 
 FOOTER_LENGTH = 140
 """Characters of such a line, without the links in it."""
+_NAMED_LINK = re.compile(r"\[([^\[\]\n]{1,60})\]\(https?://[^()\s]{1,200}\)")
 _LINK = re.compile(r"(?:[<(\[] ?)?\b(?:https?://|www\.)[^\s<>\]]+(?: ?[>)\]])?")
 _AROUND = " \t*_|•·–—-\u200b\u200e\ufeff\xa0"
 
@@ -43,7 +44,7 @@ _PROGRAMS = (
     rf"(?:{_WINDOWS_MAIL}|(?:microsoft )?outlook(?:\.com)?|yahoo!? ?mail|aol(?: mail)?|gmail|google mail"
     r"|proton ?mail|mail orange|k-9 mail|courriel k-9 mail|thunderbird|aqua ?mail|blue ?mail|fairemail|mymail"
     r"|superhuman|workspace one boxer|blackberry hub\+?(?: inbox)?|samsung e-?mail|zoho mail|tutanota|mailspring"
-    r"|edison mail|airmail)(?: (?:mobile|mobil|app|secure e-?mail))?"
+    r"|edison mail|airmail)(?: (?:mobile|mobil|app|android|ios|secure e-?mail))?"
     r"|(?:gmx|web\.de|1&1|ionos|freenet|t-online|telekom|mobilen?|mail\.ru)"
     r" ?(?:e?-?mail(?: app)?|(?:iphone |android )?app)"
 )
@@ -167,7 +168,7 @@ def _of_footer(lines: list[str]) -> int:
 
 def is_footer(lines: Iterable[str]) -> bool:
     """Whether lines together are one footer, and nothing else."""
-    said = [_LINK.sub(" ", line).replace("\xa0", " ").strip(_AROUND) for line in lines]
+    said = [_LINK.sub(" ", _NAMED_LINK.sub(r"\1", line)).replace("\xa0", " ").strip(_AROUND) for line in lines]
     plain = " ".join(" ".join(said).split())
     if not 0 < len(plain) <= FOOTER_LENGTH:
         return False

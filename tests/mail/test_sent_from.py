@@ -120,6 +120,8 @@ FOOTERS = {
         "Sent from my BlackBerry 10 smartphone.",
         "Sent from BlackBerry Hub+ Inbox for Android",
         "Sent with Proton Mail secure email.",
+        "Sent with [Proton Mail](https://proton.me/mail/home) secure email.",
+        "Sent from Proton Mail Android",
         "Sent from Proton Mail for iOS",
         "Sent from ProtonMail mobile",
         "Sent from Proton Mail Mobile",
