@@ -44,6 +44,13 @@ _ENDS = (
 _NOTE = re.compile(rf"\W*(?:auto:|(?:{STRONG})(?: (?:{STRONG}|message|notice)){{0,2}}{_ENDS})", re.I)
 _LABEL = re.compile(rf"(?<!\w)(?:{STRONG}|{_WEAK})(?!\w)", re.I)
 _LABEL_LENGTH = 80
+_TAGGED = re.compile(rf"\s*\[\s*(?:{STRONG})\s*\]", re.I)
+_IS_AWAY = re.compile(
+    r"\s*(?:is (?:currently |now )?out of the office|ist (?:zur ?zeit |derzeit )?(?:außer haus|nicht im (?:haus|büro)"
+    r"|abwesend)|est absente? du bureau|est[aá] fuera de la oficina|è fuori (?:ufficio|sede)|is niet op kantoor"
+    r"|está fora do escritório|jest poza biurem)(?:[^.!?]|\.(?=\d)){0,80}[.!]?\s*",
+    re.I,
+)
 
 
 def is_note(subject: str) -> bool:
@@ -61,8 +68,17 @@ def is_label(subject: str, answered: str) -> bool:
 
     `subject` is without references of ours.
     """
+    if _TAGGED.match(subject) and not _TAGGED.match(answered):
+        return base_subject(subject).casefold() == base_subject(answered).casefold()
     theirs, ours = " ".join(subject.split()).casefold(), base_subject(answered).casefold()
     if is_reply(subject) or is_forward(subject) or not ours or not theirs.endswith(ours):
         return False
     label = theirs.removesuffix(ours)
     return len(label) < _LABEL_LENGTH and ":" in label.replace("：", ":") and bool(_LABEL.search(label))
+
+
+def tells_of(name: str, subject: str) -> bool:
+    """`Kim Doe is out of the office.`, as Notes writes the whole subject: a person does not speak of herself so."""
+    theirs = " ".join(subject.split())
+    named = len(name.split()) > 1 and theirs.casefold().startswith(name.casefold())
+    return named and _IS_AWAY.fullmatch(theirs[len(name) :]) is not None

@@ -191,8 +191,9 @@ def is_away(case: Case) -> bool:
     if ticket is None or case.order.commands or case.keys.close or case.envelope.archived:
         return False
     subject = thread.without_references(case.message.subject, case.known, case.policy)
-    labelled = absence.is_label(subject, ticket.subject)
-    return labelled or (absence.is_note(subject) and not absence.is_note(ticket.subject))
+    author = case.message.author
+    labelled = absence.is_label(subject, ticket.subject) or (author and absence.tells_of(author.name, subject))
+    return bool(labelled) or (absence.is_note(subject) and not absence.is_note(ticket.subject))
 
 
 def may_be_echo(case: Case) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.core.absence import is_hint, is_label, is_note
+from gateway.core.absence import is_hint, is_label, is_note, tells_of
 
 TICKET = "Kettle leaks"
 LABELS = (
@@ -56,3 +56,34 @@ def test_a_subject_that_is_a_note(subject: str, note: bool) -> None:
     assert is_note(subject) is note
     assert is_hint(f"Re: {subject}") is note
     assert not is_note(f"Re: {subject}")
+
+
+@pytest.mark.parametrize(
+    ("subject", "label"),
+    [
+        ("[Auto-Reply] Re: Kettle leaks", True),
+        ("[Automatic reply] Kettle leaks", True),
+        ("[Auto-Reply] The lamp", False),
+        ("Re: [Auto-Reply] Kettle leaks", False),
+        ("[Kettles] Re: Kettle leaks", False),
+    ],
+)
+def test_a_label_in_brackets(subject: str, label: bool) -> None:
+    """In front of all, above the subject it answers."""
+    assert is_label(subject, TICKET) is label
+
+
+@pytest.mark.parametrize(
+    ("subject", "told"),
+    [
+        ("Kim Doe is out of the office.", True),
+        ("Kim Doe ist außer Haus (Rückkehr am 03.05.2026)", True),
+        ("Kim Doe est absente du bureau.", True),
+        ("Ann Lee is out of the office.", False),
+        ("Kim Doe is out of the office. Who helps me?", False),
+        ("Kim Doe is out of the office printer credits?", False),
+    ],
+)
+def test_a_subject_that_tells_of_its_author(subject: str, told: bool) -> None:
+    """Nobody writes of herself by her whole name, and to tell that she is not there."""
+    assert tells_of("Kim Doe", subject) is told

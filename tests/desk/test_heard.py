@@ -169,6 +169,9 @@ LATER = [
         Later(f"a note of absence: {label}", {"subject": f"{label}: Help"}, heard=False)
         for label in ("Autoodpowiedź", "Automatische reactie", "Message automatique ", "Autoresponder", "OOO", "Ferie")
     ),
+    Later("a note of absence, its label in brackets", {"subject": "[Auto-Reply] Re: Help"}, heard=False),
+    Later("a note of absence, Notes", {"name": "Erika Muster", "subject": "Erika Muster ist außer Haus."}, heard=False),
+    Later("a colleague's absence", {"name": "Erika Muster", "subject": "Karl Muster ist außer Haus."}),
     Later("a question about a program", {"subject": "Autoresponder: it answers twice"}),
     Later("a note of absence, Chinese", {"subject": "自动回复：Help"}, heard=False),
     Later(
