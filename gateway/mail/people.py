@@ -92,7 +92,7 @@ def found_in(value: str) -> tuple[Address, ...]:
     out: list[Address] = []
     end = 0
     for found in _FOUND.finditer(value):
-        before = value[end : found.start()]
+        before = value[end : found.start()].removesuffix("mailto:")
         end = found.end()
         name = re.split(r"[,;>]", before.rstrip(" <"))[-1] if before.endswith("<") else ""
         address = mailbox(found[0], name)

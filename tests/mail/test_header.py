@@ -123,6 +123,7 @@ def test_content_type(given: str, want: tuple[str, str]) -> None:
         ("Anna <anna@x.example>", (Address("anna@x.example", "Anna"),)),
         ("anna@x.example, Bernd <b@x.example>", (Address("anna@x.example"), Address("b@x.example", "Bernd"))),
         ("<mailto:a@x.example>", (Address("a@x.example"),)),
+        ("Anna <mailto:a@x.example>", (Address("a@x.example", "Anna"),)),
         ("Müller, Anna <a@x.example", (Address("a@x.example", "Anna"),)),
         ("nobody", ()),
         ("a@@b", ()),
