@@ -32,7 +32,8 @@ def is_role(address: str) -> bool:
     all (RFC 2606)."""
     local, at, domain = address.rpartition("@")
     nowhere = bool(at) and domain.casefold().rpartition(".")[2] == "invalid"
-    return nowhere or _LOCAL_PARTS.fullmatch(local) is not None
+    unread = domain.casefold().startswith(("noreply.", "no-reply.")) or ".noreply." in domain.casefold()
+    return nowhere or unread or _LOCAL_PARTS.fullmatch(local) is not None
 
 
 _SHARED = re.compile(

@@ -94,3 +94,17 @@ def test_whose_address_many_people_write_from(who: Address, shared: bool) -> Non
     """Forms, sites and telephone systems: neither acknowledged nor invited."""
     assert is_shared(who) is shared
     assert any(n.audience is Audience.CUSTOMER for n in decide(case(message(who))).notices) is not shared
+
+
+@pytest.mark.parametrize(
+    ("address", "role"),
+    [
+        ("octo@noreply.github.com", True),
+        ("7+octo@users.noreply.github.com", True),
+        ("kim@no-reply.shop.example", True),
+        ("kim@noreplyshop.example", False),
+    ],
+)
+def test_a_domain_that_nobody_reads(address: str, role: bool) -> None:
+    """Trackers give everybody an address in one: an answer there reaches nobody."""
+    assert is_role(address) is role
