@@ -36,7 +36,10 @@ _MACHINE = re.compile(
 )
 """DMARC reports (RFC 7489 section 7.2.1.1) and bounces that name nobody: how their subjects begin."""
 _READ_SUBJECT = re.compile(
-    r"\W*(?:(?:nicht |not |non |no |niet |nie |não |inte )?(?:gelesen|read|lue?|leído|letto|gelezen|lid[ao]"
+    r"\W*(?:lesebestätigung|empfangsbestätigung|read receipt|return receipt|accusé de lecture|confirmation de lecture"
+    r"|confirmación de lectura|conferma di lettura|leesbevestiging|potwierdzenie (?:przeczytania|odczytu)"
+    r"|confirmação de leitura|läskvitto"
+    r"|(?:nicht |not |non |no |niet |nie |não |inte )?(?:gelesen|read|lue?|leído|letto|gelezen|lid[ao]"
     r"|przeczytan[oey]|läst|přečteno)|ungelesen|unread|ongelezen|nieprzeczytan[oey]|oläst|nepřečteno)\s?:",
     re.I,
 )
@@ -57,6 +60,21 @@ _READ_TEXT = re.compile(
 """The whole of such a note, but for what it repeats of the mail's header: whoever adds a sentence wrote it by hand."""
 _NOTE = 1_000
 """Characters of a note that are looked at."""
+_CONFIRMS = re.compile(r"(?i)-confirm-(?:accept\.)?\w{4}")
+"""TMDA's address for an answer to its challenge."""
+_CHALLENGE = re.compile(
+    r"(?i)\b(?:confirm|verify|release|authenticate) (?:your|delivery of your|this) (?:message|e-?mail|mail|delivery)\b"
+    r"|\bbestätigen sie ihre (?:nachricht|e-?mail|mail)\b"
+    r"|\byour (?:message|e-?mail|mail) (?:is|was|has been) (?:held|on hold)\b"
+)
+_REACTED = re.compile(
+    r"\W*[^\n.:!?]{1,100}? (?:reacted to your message|hat auf (?:ihre|deine) nachricht reagiert|a réagi à votre message"
+    r"|reaccionó a (?:su|tu) mensaje|ha reagito al (?:suo|tuo) messaggio|heeft gereageerd op (?:uw|je) bericht"
+    r"|reagiu à (?:sua )?mensagem)\W*",
+    re.I,
+)
+"""All that Outlook writes of a sign somebody pressed."""
+_GOOGLE = re.compile(r"[^\n]{1,200} has (?:accepted|replied [“\"']?Maybe[”\"']? to) this invitation\.\s")
 _COMMENT = re.compile(r"\([^()]*\)")
 
 
@@ -131,7 +149,13 @@ def _own_author(mail: Mail) -> bool:
 
 
 def _auto_replied(mail: Mail) -> bool:
-    return mail.says("auto-submitted").startswith("auto-replied")
+    return mail.says("auto-submitted").startswith("auto-replied") and not _challenge(mail)
+
+
+def _challenge(mail: Mail) -> bool:
+    """It holds our mail back until somebody confirms: whoever we answered has not got it, and only agents can help."""
+    asked = (a.address.partition("@")[0] for a in mail.message.reply_to)
+    return any(map(_CONFIRMS.search, asked)) or bool(_CHALLENGE.search(mail.message.subject))
 
 
 def _has(mail: Mail, fields: tuple[str, ...]) -> bool:
@@ -140,7 +164,7 @@ def _has(mail: Mail, fields: tuple[str, ...]) -> bool:
 
 def _reaction(mail: Mail) -> bool:
     """A sign somebody pressed under a mail of ours, as some programs send it: there is nothing to answer."""
-    return mail.message.reaction
+    return mail.message.reaction or bool(_REACTED.fullmatch(mail.message.reply_text[:_NOTE]))
 
 
 def _read_note(mail: Mail) -> bool:
@@ -185,6 +209,9 @@ def _pressed_only(mail: Mail) -> bool:
     events, message = mail.message.events, mail.message
     known = {_squeezed(w) for e in events for w in (e.summary, e.where, message.subject)}
     new = [line for line in message.reply_text.splitlines() if _squeezed(line) and _squeezed(line) not in known]
+    form = _GOOGLE.match(message.reply_text.lstrip()) and "calendar.google.com" in message.body_text
+    if form and not any(event.comment for event in events):
+        new = []
     accepted = all(event.answer in ("ACCEPTED", "TENTATIVE") for event in events)
     return accepted and not new
 

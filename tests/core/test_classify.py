@@ -125,6 +125,13 @@ def test_a_reaction_is_no_answer() -> None:
     [
         ("ACCEPTED", "", "calendar-accepts"),
         ("ACCEPTED", "Accepted: Visit", "calendar-accepts"),
+        (
+            "ACCEPTED",
+            "Kim Doe has accepted this invitation.\n\nVisit\nWednesday 6 May 2026\n"
+            "\nInvitation from Google Calendar: https://calendar.google.com/calendar/",
+            "calendar-accepts",
+        ),
+        ("ACCEPTED", "Kim Doe has accepted this invitation with a note:\n\nPlease ring twice.", "human"),
         ("ACCEPTED", "Please ring twice.", "human"),
         ("DECLINED", "", "human"),
         ("DECLINED", "Come on Monday instead!", "human"),
@@ -137,6 +144,14 @@ def test_calendar_answers(answer: str, text: str, want: str) -> None:
     found = classify(mail, FILE, POLICY)
     assert found.rule == want
     assert want != "human" or found.no_acknowledgement == "calendar-answer"
+
+
+def test_a_note_beside_googles_form_is_heard() -> None:
+    """It stands in the calendar's part, and below the form in what is shown."""
+    text = "Kim Doe has accepted this invitation.\n\nhttps://calendar.google.com/\n\nPlease ring twice."
+    event = Event("REPLY", "Visit", "", answer="ACCEPTED", comment="Please ring twice.")
+    mail = replace(parse(crlf(f"{HEAD}\n{text}")), events=(event,))
+    assert classify(mail, FILE, POLICY).rule == "human"
 
 
 @pytest.mark.parametrize(

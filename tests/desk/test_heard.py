@@ -172,6 +172,22 @@ LATER = [
     Later("a note of absence, its label in brackets", {"subject": "[Auto-Reply] Re: Help"}, heard=False),
     Later("a note of absence, Notes", {"name": "Erika Muster", "subject": "Erika Muster ist außer Haus."}, heard=False),
     Later("a colleague's absence", {"name": "Erika Muster", "subject": "Karl Muster ist außer Haus."}),
+    Later(
+        "a challenge by TMDA",
+        {"Auto_Submitted": "auto-replied", "Reply_To": "erika-confirm-accept.1716.abcd@customer.example"},
+    ),
+    Later("a challenge in words", {"Auto_Submitted": "auto-replied", "subject": "Please confirm your message"}),
+    *(
+        Later(f"a receipt in words: {subject}", {"subject": subject, "text": text}, heard=False)
+        for subject, text in (
+            ("Lesebestätigung: Help", "Ihre Nachricht wurde am 28.11.2026 06:10 gelesen."),
+            ("Read receipt: Help", "Your message was read on 28 Nov 2026."),
+            ("Accusé de lecture : Help", "Votre message a été lu le 28/11/2026."),
+        )
+    ),
+    Later("a receipt, and words", {"subject": "Read receipt: Help", "text": "Your message was read. Now help me!"}),
+    Later("a sign in words", {"text": "👍 Erika Muster reacted to your message:"}, heard=False),
+    Later("words about a sign", {"text": "Karl reacted to your message: he is angry."}),
     Later("a question about a program", {"subject": "Autoresponder: it answers twice"}),
     Later("a note of absence, Chinese", {"subject": "自动回复：Help"}, heard=False),
     Later(
