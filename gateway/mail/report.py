@@ -72,7 +72,7 @@ def read(tree: MimeMessage, leaves: tuple[Part, ...], fields: Fields, text: str)
     if "message/feedback-report" in kinds:
         return Report(ReportType.FEEDBACK, (), returned.ids(leaves, text))
     if kinds.intersection(_DELIVERY):
-        recipients = _delivery_status(leaves)
+        recipients = report_words.written_to(_delivery_status(leaves), text)
         if not any("@" in r.final_recipient for r in recipients):
             recipients = report_words.told_in_words(tree, leaves, fields, text) or recipients
         return Report(ReportType.DELIVERY, recipients, returned.ids(leaves, text))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import re
+from dataclasses import replace
 from email.message import Message as MimeMessage
 
 from gateway.mail import mime, people, returned
@@ -77,6 +78,10 @@ _REFUSAL = re.compile(
 )
 _ADDRESS = re.compile(r"(?<![\w.+=/-])([\w.!#$%&'*+/=?^`{|}~-]{1,64}@[A-Za-z0-9][A-Za-z0-9.-]{0,250}[A-Za-z0-9])")
 _STATUS_IN_WORDS = re.compile(r"\b([45]\.\d{1,3}\.\d{1,3})\b")
+_TARGET = re.compile(
+    r"<([^\s<>@]{1,64}@[^\s<>@]{1,250})>\s*\(expanded\s+from:?\s*<([^\s<>@]{1,64}@[^\s<>@]{1,250})>\)", re.I
+)
+"""Postfix names the target of a forward, and beside it whom the mail was written to."""
 _EXPANDED = re.compile(r"\(expanded from:?\s*<?([^\s<>()@]{1,64}@[^\s<>()@]{1,250})>?\)", re.I)
 """Sendmail and Postfix: where a forward led to, and the address that was written to."""
 _CONTACT = re.compile(
@@ -138,6 +143,18 @@ def _returns_ours(leaves: tuple[Part, ...], fields: Fields) -> bool:
     """A mail comes back to whom it was from."""
     to = {a.key for value in fields.raws("to") for a in people.found_in(value)}
     return any(to & returned.writers(header) for header in returned.headers(leaves))
+
+
+def written_to(recipients: tuple[DeliveryReport, ...], text: str) -> tuple[DeliveryReport, ...]:
+    """The recipients by the addresses we wrote to, where the words beside the report tell whither those forward."""
+    if "expanded" not in text:
+        return recipients
+    forwarded = {target.casefold(): address for target, address in _TARGET.findall(text)}
+    found: dict[str, DeliveryReport] = {}
+    for one in recipients:
+        address = forwarded.get(one.final_recipient.casefold(), one.final_recipient)
+        found.setdefault(address.casefold(), replace(one, final_recipient=address))
+    return tuple(found.values())
 
 
 def told_in_words(tree: MimeMessage, leaves: tuple[Part, ...], fields: Fields, text: str) -> tuple[DeliveryReport, ...]:

@@ -406,3 +406,18 @@ def test_complaints_without_a_report(subject: str, more: str, complains: bool) -
     raw = parts("mixed", text_part("x"), crlf(f"Content-Type: message/rfc822\n\n{RETURNED_MAIL}"), head=head)
     found = parse(raw).report
     assert (found is not None and found.type is ReportType.FEEDBACK) is complains
+
+
+@pytest.mark.parametrize(
+    ("said", "want"),
+    [
+        ("<k@private.example> (expanded from\n    <kim@kunde.example>): 550 User unknown", "kim@kunde.example"),
+        ("<k@private.example>: 550 User unknown", "k@private.example"),
+        ("<o@private.example> (expanded from <kim@kunde.example>): 550", "k@private.example"),
+    ],
+)
+def test_the_target_of_a_forward_is_told_by_whom_we_wrote_to(said: str, want: str) -> None:
+    """Postfix may name the target alone in the fields, and in words what it was expanded from."""
+    status = "Reporting-MTA: dns; mx\n\nFinal-Recipient: rfc822; K@private.example\nAction: failed\nStatus: 5.1.1\n"
+    raw = delivery_report(status, RETURNED, f"This is the mail system.\n\n{said}")
+    assert [r.final_recipient.casefold() for r in report(raw).recipients] == [want]
