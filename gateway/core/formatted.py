@@ -25,8 +25,10 @@ _BESIDE = re.compile(
     re.I,
 )
 """What the text form of a mail says beside its words: where a link leads, that a picture stands here."""
-_NUMBER = re.compile(r"(?<!\S)\d{1,2}[.)](?=\s|$)")
+_NUMBER = re.compile(r"(?<!\S)(?:\d{1,2}|[A-Za-z]|[ivx]{1,5}|[IVX]{1,5})[.)](?=\s|$)")
 """The number of a list item: in the text a word, in the markup none."""
+_ALIKE = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹ⁿ", "0123456789n")
+"""Raised figures: in the text signs of their own, in the markup an element."""
 _PIXELS = re.compile(r"\s*([0-9]{1,6})(?![0-9%])")
 _SIGN = re.compile(r"[^\W_]")
 _CLINGING = re.compile(r"[^\w\s#>]*$")
@@ -110,7 +112,7 @@ class _Document(HTMLParser):
 
 def _signs(text: str) -> str:
     """Letters and digits only: mail programs wrap, indent and decorate the text form as they like."""
-    return "".join(_SIGN.findall(_NUMBER.sub(_blank, unicodedata.normalize("NFC", text))))
+    return "".join(_SIGN.findall(_NUMBER.sub(_blank, unicodedata.normalize("NFC", text).translate(_ALIKE))))
 
 
 def _blank(found: re.Match[str]) -> str:
@@ -132,7 +134,7 @@ def _stretch(pieces: list[_Piece], wanted: str) -> _Place | None:
     places: list[tuple[int, int]] = []
     for index, piece in enumerate(pieces):
         if piece.text:
-            for found in _SIGN.finditer(_NUMBER.sub(_blank, piece.text)):
+            for found in _SIGN.finditer(_NUMBER.sub(_blank, piece.text.translate(_ALIKE))):
                 letters.append(found[0])
                 places.append((index, found.start()))
     whole = "".join(letters)

@@ -156,3 +156,15 @@ def test_a_pictures_name_in_the_text_is_no_word() -> None:
     """The text form names the picture that the markup shows."""
     html = '<p>Look: <img src="cid:one@agents-pc" alt="A lamp"> <b>there</b></p>'
     assert "<b>there</b>" in keep(html, "Look: [image001.png] there")
+
+
+@pytest.mark.parametrize(
+    ("html", "want"),
+    [
+        ("<p><b>Hi</b></p><ol type='a'><li>one</li><li>two</li></ol>", '<ol type="a"><li>one</li><li>two</li></ol>'),
+        ("<p><b>10<sup>-3</sup></b> m<sup>2</sup>, 5 m²</p>", "<p><b>10<sup>-3</sup></b> m<sup>2</sup>, 5 m²</p>"),
+    ],
+)
+def test_what_the_text_says_in_signs_of_its_own_keeps_its_form(html: str, want: str) -> None:
+    """Letters of a list and raised figures are elements in the markup."""
+    assert want in formatted.keep(html, to_text(html), {}, lambda url: True)
