@@ -16,6 +16,7 @@ from html import escape
 from html.parser import HTMLParser
 
 from gateway.mail import html_safe as markup
+from gateway.mail.html_text import STRUCK, STRUCK_TAGS
 
 SIZE_LIMIT = 300_000
 """Characters of markup; an answer a person writes has some thousand, and a screenshot is no part of them."""
@@ -69,6 +70,9 @@ def keep(
     document = _Document()
     document.feed(markup.sanitise(html, {cid: f"https://picture/{ours}" for cid, ours in pictures.items()}))
     document.close()
+    struck = sum(piece.name in STRUCK_TAGS for piece in document.pieces)
+    if text.count(STRUCK) > 2 * struck:  # A style struck it out, and styles are not kept: it would read as valid.
+        return ""
     real = {f"https://picture/{ours}": (widths or {}).get(cid, 0) for cid, ours in pictures.items()}
     document.pieces = [_sized(piece, real) for piece in document.pieces]
     for name in document.pictures:

@@ -33,7 +33,7 @@ _INVISIBLE = re.compile("[\u200b\u2060\ufeff\u00ad\u034f\u2007]+|(?<!\\w)\u200c+
 _STRUCK = re.compile(r"(?i)text-decoration[^;:]*:[^;]*line-through")
 _PAINT_SLACK = 2
 """Letters of a painted line that may be plain: a full stop."""
-_STRUCK_TAGS = frozenset(("s", "strike", "del"))
+STRUCK_TAGS = frozenset(("s", "strike", "del"))
 STRUCK = "~~"
 """Stands on both sides of what is struck out."""
 _TIGHT = re.compile(r"(?i)margin(?:-top|-bottom)?\s*:\s*0")
@@ -209,7 +209,7 @@ def _open(state: _State, name: str, found: dict[str, str], attributes: str) -> N
             for kind, has in html_letters.shades(style, found.get("color", ""), found.get("face", ""), state.paints):
                 if has or state.shades.get(kind):
                     state.shades.setdefault(kind, []).append((name, state.depth[name], has))
-        if name in _STRUCK_TAGS or (style and _STRUCK.search(style)):
+        if name in STRUCK_TAGS or (style and _STRUCK.search(style)):
             state.struck.append((name, state.depth[name]))
             _word(state, STRUCK)
     if name in _PARAGRAPHS or name in _BLOCKS or name == "hr":

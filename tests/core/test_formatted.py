@@ -168,3 +168,15 @@ def test_a_pictures_name_in_the_text_is_no_word() -> None:
 def test_what_the_text_says_in_signs_of_its_own_keeps_its_form(html: str, want: str) -> None:
     """Letters of a list and raised figures are elements in the markup."""
     assert want in formatted.keep(html, to_text(html), {}, lambda url: True)
+
+
+@pytest.mark.parametrize(
+    ("struck", "kept"),
+    [("<s>100</s>", True), ("<del>100</del>", True), ("<span style='text-decoration:line-through'>100</span>", False)],
+)
+def test_what_is_struck_out_never_reads_as_valid(struck: str, kept: bool) -> None:
+    """Where its style is not kept, the text alone says it."""
+    html = f"<p>Price {struck} <b>80</b></p>"
+    found = formatted.keep(html, to_text(html), {}, lambda url: True)
+    assert bool(found) is kept
+    assert not kept or "<s>" in found or "<del>" in found
