@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from gateway.core import commands, token
+from gateway.core.formulas import SIGNATURE_LINES, is_formula, signature_of
 from gateway.core.known_quotes import SHORT, KnownWords, folded, pieces, recognised, spoken, unquoted
 from gateway.core.notice import FILE_PATH
 from gateway.core.policy import Mailbox, Policy
@@ -25,7 +26,6 @@ from gateway.mail.sent_from import without_footer
 _SIGNATURE = re.compile(r"^-- ?$", re.M)
 _ADDRESS = re.compile(r"[^\s<>()\[\]\",;:]+@[^\s<>()\[\]\",;:]+[^\s<>()\[\]\",;:.]")
 _LINK = re.compile(r"<?https?://[^\s<>]+>?")
-SIGNATURE_LINES = 12
 CUT_LINES, CUT_LENGTH = 5, 80
 """Lines, and characters of each, that a receipt names of what was cut."""
 WRAPPINGS = 3
@@ -51,7 +51,7 @@ def for_customers(text: str, box: Mailbox, policy: Policy, entries: Iterable[Ent
         return Outgoing("")
     history = tuple(entries)
     public = _lines(e.body_text for e in history if e.kind is EntryKind.CORRESPONDENCE)
-    inner = _lines(_inner_texts(history)) - public
+    inner = _inner_lines(history, policy) - public
     found = pieces(without_signature(text))
     known = iter(recognised(KnownWords(history), [(0, lines) for quoted, lines in found if quoted]))
     kept: list[str] = []
@@ -115,9 +115,15 @@ def says_more(text: str, than: str) -> bool:
     return bool(_lines([without_signature(text)]) - _lines([than]))
 
 
-def _inner_texts(history: tuple[Entry, ...]) -> list[str]:
-    texts = [e.body_text for e in history if e.kind is not EntryKind.CORRESPONDENCE]
-    return texts + [remark for e in history for remark in e.remarks]
+def _inner_lines(history: tuple[Entry, ...], policy: Policy) -> set[str]:
+    """What only agents have read: neither what anybody writes to anybody, nor what agents put below every mail."""
+    inner = _lines(remark for e in history for remark in e.remarks)
+    for e in (e for e in history if e.kind is not EntryKind.CORRESPONDENCE):
+        said = (line for line in e.body_text.split("\n") if not is_formula(unquoted(line)))
+        agent = policy.agent_for(e.author.address)
+        signed = signature_of(e.new_text, (agent.name, e.author.name)) if agent else ()
+        inner |= _lines(said) - _lines(signed)
+    return inner
 
 
 def _lines(texts: Iterable[str]) -> set[str]:

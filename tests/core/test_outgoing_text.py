@@ -153,3 +153,41 @@ def test_prose_is_not_touched(policy: Policy) -> None:
     """Headings, numbers, short common lines and foreign addresses are the agent's own."""
     text = "# Steps\n#1 open it\nThank you.\nAsk kim@customer.example or sales@shop.example."
     assert out(text, policy).text == text
+
+
+SIGNED = "Mit freundlichen Grüßen\n\nBob Agent\nKundendienst der Example GmbH\nTel. 030 12345"
+SUPPLIER = Address("sam@maker.example", "Sam Maker")
+
+
+@pytest.mark.parametrize("text", ["Guten Tag Frau Klein,\n\nWe send it.\n\nVielen Dank!", f"We send it.\n\n{SIGNED}"])
+@pytest.mark.parametrize(
+    ("author", "role"), [(BOB, Role.AGENT), (SUPPLIER, Role.PARTICIPANT), (KIM, Role.REQUESTER)], ids=str
+)
+def test_what_everybody_writes_is_no_inner_text(author: Address, role: Role, text: str, policy: Policy) -> None:
+    """A note, a supplier's answer or a note of absence with a salutation or a closing would stop every answer with the
+    same, for ever; so would an agent's note with the signature that stands below each mail of theirs."""
+    said = f"Guten Tag Frau Klein,\n\nThe old plug is unsafe.\n\nVielen Dank!\n\n{SIGNED}"
+    if role is not Role.AGENT:
+        said = said.partition("\n\nBob")[0]
+        text = text.partition("\n\nBob")[0]
+    history = (*HISTORY, entry(6, EntryKind.COMMENT, author, role, said))
+    went = outgoing_text.for_customers(text, policy.mailboxes[0], policy, history)
+    assert (went.text, went.inseparable) == (text, False)
+    told = outgoing_text.for_customers(f"The old plug is unsafe.\n{text}", policy.mailboxes[0], policy, history)
+    assert told.inseparable
+
+
+@pytest.mark.parametrize(
+    ("author", "role", "line"),
+    [
+        (BOB, Role.AGENT, "PS: She lies about it."),
+        (SUPPLIER, Role.PARTICIPANT, "PS: She lies about it."),
+        (SUPPLIER, Role.PARTICIPANT, "Sam Maker, extension 17"),
+    ],
+    ids=str,
+)
+def test_words_around_them_stay_inside(author: Address, role: Role, line: str, policy: Policy) -> None:
+    """Of a supplier each line but those; of an agent what stands below the name and says something."""
+    said = f"The plug is unsafe.\n\nKind regards\n{author.name}\n{line}"
+    history = (*HISTORY, entry(6, EntryKind.COMMENT, author, role, said))
+    assert outgoing_text.for_customers(f"Yes.\n{line}", policy.mailboxes[0], policy, history).inseparable
