@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Self
 
+from gateway.core import bare_signature, outgoing_text, sides, token
 from gateway.core import formatted as formatting
-from gateway.core import outgoing_text, sides, token
 from gateway.core.case import Case
 from gateway.core.decision import EntryDraft
 from gateway.core.lifecycle import Status
@@ -123,7 +123,7 @@ def _pictures_outside(case: Case) -> tuple[Attachment, ...]:
     pictures = [a for a in case.message.attachments if a.inline and a.content_type.startswith("image/")]
     if not pictures:
         return ()
-    outside = pictures_outside(case.message.body_html, outgoing_text.without_signature)
+    outside = pictures_outside(case.message.body_html, partial(bare_signature.cut_off, case=case))
     return tuple(p for p in pictures if p.content_id in outside)
 
 

@@ -12,6 +12,7 @@ from gateway.core import (
     advisers,
     agent_mail,
     away,
+    bare_signature,
     blocking,
     canned,
     company,
@@ -66,6 +67,7 @@ def answers_ticket(case: Case) -> bool:
 
 def decide(case: Case) -> Decision:
     """The decision about an agent's mail on a ticket."""
+    case = bare_signature.left_out(case)
     on = AgentCase.of(case)
     if not agent_mail.proof(case):
         return _unproven(on)

@@ -8,7 +8,19 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from gateway.core import agent_mail, audience, away, blocking, canned, lookup, orders, outgoing_text, passed_on, tags
+from gateway.core import (
+    agent_mail,
+    audience,
+    away,
+    bare_signature,
+    blocking,
+    canned,
+    lookup,
+    orders,
+    outgoing_text,
+    passed_on,
+    tags,
+)
 from gateway.core.act import Undo
 from gateway.core.agent_mail import AgentCase
 from gateway.core.case import Case, files_of
@@ -58,6 +70,7 @@ def is_orphaned_order(case: Case) -> bool:
 def on_behalf(case: Case) -> Decision:
     """`#from`: a forwarded mail becomes the customer's. `#to`: the agent's text opens the conversation. `#for`: what
     the agent noted of a call or a visit stays with the agents."""
+    case = bare_signature.left_out(case)
     if problems := canned.problems(case):
         return _without_ticket(AgentCase.without_ticket(case), problems)
     case = canned.put_in(case, None, Address(next(filter(None, map(case.order.argument, PEOPLE)), "")))
@@ -151,7 +164,8 @@ def around(case: Case) -> Decision:
 
 def orphaned(case: Case) -> Decision:
     """Commands without a ticket: `#reopen N` names one itself; for all others the receipt says what is missing."""
-    on = AgentCase.without_ticket(case)
+    on = AgentCase.without_ticket(bare_signature.left_out(case))
+    case = on.case
     named = lookup.named(on)
     if about := about_drafts(on):
         return about
