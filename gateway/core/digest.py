@@ -127,9 +127,12 @@ def summary(agent: Agent, tickets: Sequence[Ticket], policy: Policy, now: dateti
 
 
 def _of_team(agent: Agent, tickets: Sequence[Ticket], policy: Policy) -> list[Ticket]:
-    """What is snoozed comes back by itself."""
+    """What they have they have in whatever mailbox; what is snoozed comes back by itself."""
     return [
-        t for t in tickets if agent in policy.agents_for(t.mailbox) and not (t.spam or t.merged_into or t.snoozed_until)
+        t
+        for t in tickets
+        if (_is_mine(t, agent) or agent in policy.agents_for(t.mailbox))
+        and not (t.spam or t.merged_into or t.snoozed_until)
     ]
 
 

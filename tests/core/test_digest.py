@@ -121,6 +121,17 @@ def test_what_somebody_has_who_is_no_agent_any_more_is_nobodys() -> None:
     assert digest.summary(ANNAS, [left], POLICY, NOW) == "1 not assigned"
 
 
+def test_what_an_agent_has_of_another_team_is_with_them() -> None:
+    """A lead gave it to them, or its mailbox went to another team since; the others of theirs do not read of it."""
+    sales = replace(ANNAS, mailboxes=("sales@example.com",))
+    policy = replace(POLICY, agents=(sales, replace(ANNAS, address="eve@example.com", mailboxes=sales.mailboxes)))
+    policy = replace(policy, agents=(*policy.agents, *POLICY.agents[1:]))
+    (section,) = digest.for_agent(sales, [OPEN[1]], Counts(), policy, NOW)
+    assert (section.title, len(section.items)) == ("With you", 1)
+    assert digest.summary(sales, [OPEN[1]], policy, NOW) == "1 with you"
+    assert digest.for_agent(policy.agents[1], [OPEN[1]], Counts(), policy, NOW) == ()
+
+
 def test_a_touch_is_offered_only_where_it_proves_the_agent() -> None:
     """Without plus-addressing there is no address of the agent's own."""
     plain = replace(POLICY, mailboxes=tuple(replace(box, reply_address="") for box in POLICY.mailboxes))
