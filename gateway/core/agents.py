@@ -198,7 +198,8 @@ def _kept_back(case: Case, out: outgoing_text.Outgoing) -> tuple[str, ...]:
     if out.command_below:
         return (code("command_below", out.command_below), *unsent(case))
     if out.inseparable:
-        return (code("inseparable"), *unsent(case))
+        line = outgoing_text.clipped(out.inner_line)
+        return (code("inner_line", line) if line else code("inseparable"), *unsent(case))
     if case.message.encryption and (not out.text or "BEGIN PGP MESSAGE" in out.text):
         return (code("answer_encrypted"),)
     return ()

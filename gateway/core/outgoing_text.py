@@ -41,6 +41,8 @@ class Outgoing:
     """Lines, or what stood in them, taken out because customers do not know them."""
     inseparable: bool = False
     """Inner text stands in the middle of the agent's own: send nothing."""
+    inner_line: str = ""
+    """A line of it that only agents have read."""
     command_below: str = ""
     """A command found under the text: it may have been meant."""
 
@@ -66,8 +68,10 @@ def for_customers(text: str, box: Mailbox, policy: Policy, entries: Iterable[Ent
                 cut.append(unquoted(line).strip())
                 continue
             plain = folded(unquoted(line))
-            if (len(plain) >= SHORT and plain in inner) or _marked(line):
+            if _marked(line):
                 return Outgoing("", inseparable=True)
+            if len(plain) >= SHORT and plain in inner:
+                return Outgoing("", inseparable=True, inner_line=line.strip())
             shown = _LINK.sub(lambda m: m[0] if may_lead(m[0].strip("<>"), policy) else "", line)
             if shown != line:
                 cut.append(line.strip())
@@ -78,8 +82,13 @@ def for_customers(text: str, box: Mailbox, policy: Policy, entries: Iterable[Ent
 
 def named(cut: tuple[str, ...]) -> str:
     """The lines that were cut, as the receipt names them."""
-    lines = [f"“{line[:CUT_LENGTH]}{'…' * (len(line) > CUT_LENGTH)}”" for line in cut[:CUT_LINES]]
+    lines = [f"“{clipped(line)}”" for line in cut[:CUT_LINES]]
     return ", ".join([*lines, *(["…"] if len(cut) > CUT_LINES else [])])
+
+
+def clipped(line: str) -> str:
+    """The beginning of a line, as receipts name it."""
+    return f"{line[:CUT_LENGTH]}{'…' * (len(line) > CUT_LENGTH)}"
 
 
 def may_lead(url: str, policy: Policy) -> bool:

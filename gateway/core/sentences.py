@@ -209,6 +209,7 @@ SENTENCES: dict[str, str] = {
         "Your text could not be told from the notice it quotes, so nothing was sent. Please delete the quoted notice "
         "and send it again."
     ),
+    "inner_line": _("Nothing was sent: only agents have read “{0}”. Delete what is quoted, or say it in other words."),
     "own_address": _(
         "Orders stand each on a line of its own before your text. For forwards with #from and new mails with #to or "
         "#for there is an address of your own; do not give it away:\n{0}"

@@ -191,3 +191,9 @@ def test_words_around_them_stay_inside(author: Address, role: Role, line: str, p
     said = f"The plug is unsafe.\n\nKind regards\n{author.name}\n{line}"
     history = (*HISTORY, entry(6, EntryKind.COMMENT, author, role, said))
     assert outgoing_text.for_customers(f"Yes.\n{line}", policy.mailboxes[0], policy, history).inseparable
+
+
+def test_the_line_that_only_agents_have_read_is_named(policy: Policy) -> None:
+    """Who copies a sentence of a supplier quotes no notice, and would delete in vain."""
+    assert out("You will get it.\nSee case 4711.\nBye", policy).inner_line == "See case 4711."
+    assert out(f"You will get it.\n{marker('en')}", policy).inner_line == ""
