@@ -98,11 +98,16 @@ class TimedAnswer:
 
 
 def timed_answers(ticket: CountedTicket, period: Period, hours: Hours) -> list[TimedAnswer]:
-    """How long the customer waited for the first answer, and for each further one; oldest first."""
+    """How long the customer waited for the first answer, and for each further one; oldest first.
+
+    Thanks that were closed without a word waited for nothing: where the ticket was opened again, they wait since then.
+    """
     found: list[TimedAnswer] = []
     waits: datetime | None = None
     answered = False
     for at, who in ticket.said:
+        if waits and answered:
+            waits = max((waits, *(moment for moment in ticket.reopened if moment <= at)))
         if not who:
             waits = waits or at
             continue

@@ -46,6 +46,18 @@ def test_waiting_times() -> None:
     assert (found.next_median, found.next_90) == (8 * hour, 12 * hour)
 
 
+def test_thanks_that_were_closed_without_a_word_do_not_wait() -> None:
+    """By the next question, weeks later, they would have waited longest of all; a first request waits all the same."""
+    hour = 3600.0
+    opened_again = (MONDAY + timedelta(hours=100),)
+    thanked = replace(facts(1, (0, ""), (1, ANNA), (2, ""), (100, ""), (103, ANNA)), reopened=opened_again)
+    unheard = replace(facts(2, (0, ""), (100, ""), (103, ANNA)), reopened=opened_again)
+    assert whole([thanked]).next_median == 3 * hour
+    assert whole([unheard]).first_median == 103 * hour
+    by_agent = replace(facts(3, (0, ""), (1, ANNA), (2, ""), (103, ANNA)), reopened=opened_again)
+    assert whole([by_agent]).next_median == 3 * hour
+
+
 def test_only_open_hours_count() -> None:
     hours = Hours(days=frozenset(range(5)))
     found = whole([facts((16, ""), (34, ANNA))], hours)
