@@ -86,7 +86,9 @@ def in_place(
 ) -> tuple[NoticeRequest, ...]:
     """The notices with those to agents who are away given to the deputy, else to the team; where nobody is there they
     stay theirs. `absent`: key of who is away → address of the deputy, or empty. `by` is the key of the agent who caused
-    them: never told."""
+    them: never told, nor is who gets a receipt of it."""
+    receipts = [n for n in notices if n.notice is Notice.AGENT_RECEIPT and n.headline == "done"]
+    but = {by, *(n.recipient.key for n in receipts)}
     there = [n for n in notices if n.notice is Notice.AGENT_NOTICE and n.recipient.key not in absent]
     # Whoever need only know of it does not act in anybody's place.
     told = {n.recipient.key for n in there if not n.brief}
@@ -98,21 +100,18 @@ def in_place(
             continue
         instead = () if n.brief else _instead(n.recipient.key, absent, policy, mailbox, bool(told))
         if n.headline == "assigned" and not n.brief:
-            said.append(_stood_in(n.recipient, tuple(a for a in instead or () if address_key(a.address) != by)))
+            said.append(_stood_in(n.recipient, tuple(a for a in instead or () if address_key(a.address) not in but)))
         if instead is None:
             result.append(n)
             continue
         remark = code("in_place_of", n.recipient.shown)
         for agent in instead:
             key = address_key(agent.address)
-            if key not in told and key != by:
+            if key not in told | but:
                 told.add(key)
                 result.append(replace(n, recipient=as_address(agent), remarks=(*n.remarks, remark)))
     each = audience.each_once(tuple(result))
-    return tuple(
-        replace(n, remarks=(*n.remarks, *said)) if n.notice is Notice.AGENT_RECEIPT and n.headline == "done" else n
-        for n in each
-    )
+    return tuple(replace(n, remarks=(*n.remarks, *said)) if n in receipts else n for n in each)
 
 
 def reads_digest(agent: Agent, absent: Mapping[str, str], policy: Policy) -> bool:

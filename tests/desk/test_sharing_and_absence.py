@@ -199,6 +199,21 @@ async def test_who_gives_it_to_somebody_away_is_told_and_so_is_who_can_act(make:
     assert "Agent 1 is away; in their place it is read by Agent 2." in done
 
 
+@pytest.mark.parametrize("order", ["#note\nHow is it?", "#ask parts@maker.example\nHow is it?"])
+async def test_a_deputy_is_not_told_of_the_own_words(make: Any, order: str) -> None:
+    """Nor by the team's turn; who else is there reads them."""
+    site: Room = make([TEN[0] | {"lead": False}, TEN[1], TEN[2]])
+    gone, deputy = str(TEN[1]["address"]), str(TEN[2]["address"])
+    await site.mail(ERIKA)
+    await site.answer(1, "#take", gone)
+    await site.answer(1, "#away to Agent 2", gone)
+    before = await told(site)
+    await site.answer(1, order, deputy)
+    assert (await told(site))[len(before) :] == []
+    await site.answer(1, order.replace("How", "Where"), str(TEN[0]["address"]))
+    assert (await told(site))[len(before) :] == [deputy]
+
+
 @pytest.mark.parametrize("order", ["#away tomorrow", "#away to Nobody", "#away to Anna", "#away until soon"])
 async def test_what_is_not_understood_changes_nothing(make: Any, order: str) -> None:
     """No absence, and the receipt shows the form."""
