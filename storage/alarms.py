@@ -17,6 +17,8 @@ AGAIN_AFTER = timedelta(hours=1)
 NO_RELAY, REFUSED_US = "relay-unavailable", "relay-refuses"
 """Keys of alarms about sending."""
 DISK, AUDIT, WORKER, UNHELD = "disk", "audit", "worker", "unheld"
+MAILS_HELD, UNCERTAIN = "held", "uncertain:"
+"""Those that are over when the operator has decided: of all held mails, and the begin of those of one mail of ours."""
 NO_WORKER = "worker-missing"
 JOB, CANARY = "job:", "canary:"
 """Begin keys of alarms about the jobs and the probes."""

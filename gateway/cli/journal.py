@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from gateway.cli.words import count, mail_filters
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from gateway.cli.site import Site
     from storage.journal import JournalEntry
     from storage.tx import Tx
@@ -129,9 +131,12 @@ def _facts(row: JournalEntry, site: Site) -> list[tuple[str, str]]:
 
 
 def _retry(site: Site, args: argparse.Namespace) -> None:
+    from gateway.cli.site import now
+
     def work(tx: Tx) -> None:
         for id in args.ids:
             tx.journal.retry(id)
+        _end_alarm(tx, now())
 
     site.database.write_now(work)
     print(f"{_count(args.ids)} to be handled again; the daemon takes it from here.")
@@ -143,9 +148,18 @@ def _drop(site: Site, args: argparse.Namespace) -> None:
     def work(tx: Tx) -> None:
         for id in args.ids:
             tx.journal.drop(id, now())
+        _end_alarm(tx, now())
 
     site.database.write_now(work)
     print(f"{_count(args.ids)} dropped; `replydesk journal show --raw` still has the bytes.")
+
+
+def _end_alarm(tx: Tx, at: datetime) -> None:
+    """Nothing is held any more; what is held again is told at once."""
+    from storage.alarms import MAILS_HELD
+
+    if not tx.journal.held():
+        tx.alarms.clear(MAILS_HELD, at)
 
 
 def _count(ids: list[int]) -> str:

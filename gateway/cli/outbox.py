@@ -109,19 +109,25 @@ def _facts(row: OutboxEntry, site: Site) -> list[tuple[str, str]]:
 
 def _retry(site: Site, args: argparse.Namespace) -> None:
     from gateway.cli.site import now
+    from storage.alarms import UNCERTAIN
 
     def work(tx: Tx) -> None:
         for id in args.ids:
             tx.outbox.retry(id, now())
+            tx.alarms.clear(f"{UNCERTAIN}{id}", now())
 
     site.database.write_now(work)
     print(f"{_count(args.ids)} to be sent now; the daemon takes it from here.")
 
 
 def _drop(site: Site, args: argparse.Namespace) -> None:
+    from gateway.cli.site import now
+    from storage.alarms import UNCERTAIN
+
     def work(tx: Tx) -> None:
         for id in args.ids:
             tx.outbox.drop(id)
+            tx.alarms.clear(f"{UNCERTAIN}{id}", now())
 
     site.database.write_now(work)
     print(f"{_count(args.ids)} will not be sent.")

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from gateway.clock.context import JobContext
+from storage.alarms import MAILS_HELD
 from storage.erasure.retention import DROPPED, Mode, Retention
 from storage.tx import Tx
 
@@ -95,4 +96,6 @@ def _drop_held(context: JobContext, tx: Tx, days: int, now: datetime) -> list[in
         which = f"journal entry {first}" if len(ids) == 1 else f"{len(ids)} journal entries from {first} to {last}"
         text = f"Held for more than {days} days and retried by nobody, so dropped by retention: {which}."
         context.desk.operator.alarm(tx, f"{DROPPED}:{first}", text, now)
+        if not tx.journal.held():
+            tx.alarms.clear(MAILS_HELD, now)
     return ids

@@ -22,7 +22,7 @@ from gateway.errors import StorageUnavailable, fault
 from gateway.flow import Desk
 from gateway.mail.message import address_key
 from gateway.mail.text import before_stop
-from storage.alarms import NO_RELAY, REFUSED_US
+from storage.alarms import NO_RELAY, REFUSED_US, UNCERTAIN
 from storage.database import Database
 from storage.outbox import OutboxEntry, State
 from storage.tx import Tx
@@ -111,7 +111,7 @@ class Settlement:
             if state is State.FAILED:
                 undelivered(self._desk, tx, row.id, reply, now)
             elif waits:
-                self._desk.operator.alarm(tx, f"uncertain:{row.id}", _waits(row), now)
+                self._desk.operator.alarm(tx, f"{UNCERTAIN}{row.id}", _waits(row), now)
             elif outcome.about is About.SETUP:
                 self._alarm_setup(tx, row, reply, now)
             elif state is State.SENT:
@@ -215,7 +215,7 @@ class Settlement:
             rows = tx.claims.expire(now, dead)
             for row in rows:
                 if row.waits_for_operator:
-                    self._desk.operator.alarm(tx, f"uncertain:{row.id}", _waits(row), now)
+                    self._desk.operator.alarm(tx, f"{UNCERTAIN}{row.id}", _waits(row), now)
             return rows
 
         for row in await self._write(expire):

@@ -92,6 +92,14 @@ def test_a_held_mail_is_dropped_with_a_reason(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("verb", ["retry", "drop"])
+def test_the_alarm_of_held_mails_is_over_when_none_is(shop: Shop, verb: str) -> None:
+    """Else it would stand in `stats` and in the figures for ever, beside those that are true."""
+    assert len(shop.json("stats")["alarms"]) == 1
+    shop.out("journal", verb, "4")
+    assert shop.json("stats")["alarms"] == []
+
+
+@pytest.mark.parametrize("verb", ["retry", "drop"])
 def test_only_held_mails_are_touched_and_all_or_none(shop: Shop, verb: str) -> None:
     """One that cannot stops the others."""
     assert "journal entry 1 is not held" in shop.refused("journal", verb, "4", "1")
