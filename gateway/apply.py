@@ -22,6 +22,7 @@ from gateway.mail.message import Address
 from gateway.mail.sentence import code
 from gateway.render.mail import Templates
 from gateway.render.wire import Enclosed, attach
+from storage.alarms import MAILS_HELD
 from storage.contacts import Contact
 from storage.drafts import DROPPED, SENT
 from storage.tickets import Applied
@@ -94,6 +95,12 @@ class Notices:
         )
 
 
+HELD_HINT = (
+    "`replydesk journal list --state held` names every mail that is held: of others no mail tells within an hour. "
+    "`replydesk journal show`, `retry` and `drop` decide about them."
+)
+
+
 class Operator:
     """What the operator is told: one mail a cause, and one when it is over."""
 
@@ -102,9 +109,12 @@ class Operator:
 
     def alarm(self, tx: Tx, key: str, text: str, now: datetime) -> bool:
         """Tell the operator, once an hour for the same key. True: it was told now."""
+        return self._alarm(tx, key, text, now)
+
+    def _alarm(self, tx: Tx, key: str, text: str, now: datetime, *hints: str) -> bool:
         told = tx.alarms.raise_(key, text, now)
         if told:
-            self._tell(tx, "alarm", key, text, now)
+            self._tell(tx, "alarm", key, text, now, *hints)
         return told
 
     def all_clear(self, tx: Tx, key: str, text: str, now: datetime) -> None:
@@ -114,17 +124,17 @@ class Operator:
 
     def held(self, tx: Tx, journal_id: int, cause: str, now: datetime) -> None:
         """A mail was set aside: the operator and the leads hear of it, once an hour."""
-        if not self.alarm(tx, "held", f"Journal entry {journal_id} is held: {cause}", now):
+        if not self._alarm(tx, MAILS_HELD, f"Journal entry {journal_id} is held: {cause}", now, HELD_HINT):
             return
         scene = Scene(now, f"held:{journal_id}:{now.isoformat()}")
         for request in audience.tell("held", self._policy, None, remarks=(code("held", journal_id, cause[:300]),)):
             self._notices.send(tx, request, scene, journal=journal_id)
 
-    def _tell(self, tx: Tx, headline: str, key: str, text: str, now: datetime) -> None:
+    def _tell(self, tx: Tx, headline: str, key: str, text: str, now: datetime, *hints: str) -> None:
         if not self._policy.operator:
             return
         to = Address(self._policy.operator)
-        request = NoticeRequest(Notice.OPERATOR_ALARM, to, Audience.OPERATOR, headline, (text,))
+        request = NoticeRequest(Notice.OPERATOR_ALARM, to, Audience.OPERATOR, headline, (text, *hints))
         self._notices.send(tx, request, Scene(now, f"{headline}:{key}:{now.isoformat()}"))
 
 
