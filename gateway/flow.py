@@ -318,8 +318,8 @@ class Desk:
                 own, hinted = latest, False
             else:
                 own = tx.reads.open_of(author, HINTED) if author and hinted else []
-            if ticket and (case.quotes or ticket.advisers) and not facts.history:
-                facts = replace(facts, history=tuple(tx.reads.entries(ticket.number, limit=QUOTABLE)))
+            if (of := ticket or case.reported_ticket) and (case.quotes or of.advisers) and not facts.history:
+                facts = replace(facts, history=tuple(tx.reads.entries(of.number, limit=QUOTABLE)))
             if ticket is None:
                 facts = replace(facts, shares=tx.absences.shares(case.mailbox, self.policy, facts.now))
             twins = (t for t in own if hinted and same_mail.may_be_twin(case.message, t, case.now))

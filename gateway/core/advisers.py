@@ -71,18 +71,23 @@ def decide(case: Case) -> Decision:
         notify="yes: an answer to an agent",
     )
     entry = draft.entry(case, EntryKind.COMMENT, Role.ADVISER, Reason.ADVISER, remarks=(remark,))
-    asked = _asked_by(case.facts.history, case.author)
+    asked = asked_by(case.facts.history, case.author)
     told = audience.tell("adviser", case.policy, ticket, informed=asked, remarks=(remark,))
     new = () if ticket.is_adviser(case.author.key) else (made(case.author),)
     decision = Decision(Reason.ADVISER, why, ticket=ticket.number, entry=entry, notices=told, files=case.files)
     return replace(decision, change=replace(decision.change, joined=new))
 
 
-def _asked_by(history: Sequence[Entry], adviser: Address) -> tuple[str, ...]:
+def asked_by(history: Sequence[Entry], adviser: Address) -> tuple[str, ...]:
     """Key of the agent who asked last: this adviser, else whoever may have passed it on to them."""
     asked = [e for e in history if e.reason == Reason.AGENT_ASKED.value]
-    them = [e for e in asked if code("asked", adviser.address) in e.remarks]
-    return tuple(e.author.key for e in (them or asked)[-1:])
+    return questioner(history, adviser.address) or tuple(e.author.key for e in asked[-1:])
+
+
+def questioner(history: Sequence[Entry], recipient: str) -> tuple[str, ...]:
+    """Key of the agent who asked this very recipient last."""
+    asked = [e for e in history if e.reason == Reason.AGENT_ASKED.value and code("asked", recipient) in e.remarks]
+    return tuple(e.author.key for e in asked[-1:])
 
 
 # --- what an adviser is asked ------------------------------------------------------------------

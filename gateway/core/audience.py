@@ -141,8 +141,9 @@ AUDIENCE: dict[str, Told] = {
     "adviser": Told(lambda c: _once(c.holders, c.told)),
     "reopened": Told(lambda c: c.holders),
     "closed_by_requester": Told(lambda c: c.holders),
-    "bounce": Told(lambda c: c.holders),
-    "undeliverable": Told(lambda c: c.holders),
+    # Whoever asked an adviser waits for an answer that will not come.
+    "bounce": Told(lambda c: _once(c.holders, c.told)),
+    "undeliverable": Told(lambda c: _once(c.holders, c.told)),
     "assigned": Told(lambda c: c.assignee, lambda c: c.earlier.assignee),
     "unassigned": Told(lambda c: c.holders, lambda c: c.earlier.assignee),
     # Nobody had it: the team hears of it, so that nobody answers twice.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 
-from gateway.core import absence, audience, draft, parking, thread
+from gateway.core import absence, advisers, audience, draft, parking, thread
 from gateway.core.case import Case
 from gateway.core.classify import Mail, null_reverse_path
 from gateway.core.decision import Change, Decision, Why
@@ -15,7 +16,7 @@ from gateway.core.policy import Mailbox, Policy
 from gateway.core.reason import Reason
 from gateway.core.sentences import text_of
 from gateway.core.thread import SentFacts
-from gateway.core.ticket import EntryKind, Role, Ticket
+from gateway.core.ticket import Entry, EntryKind, Role, Ticket
 from gateway.mail.message import Action, DeliveryReport, KindName, ReportType, address_key
 from gateway.mail.new_text import markers, without_banner
 from gateway.mail.sentence import code
@@ -99,6 +100,7 @@ def failed_report(case: Case) -> Decision:
     kills = sent is not None and lacks_answer(ticket, sent)
     # A notice about a notice that bounced would bounce as well, for ever.
     inner = sent.notice in _INNER if sent else any(k.holder for k in case.keys.reported)
+    asked = advisers.questioner(case.facts.history, sent.recipient) if sent else ()
     whom = sent.recipient if sent else ", ".join(r.final_recipient for r in report.recipients) or "the recipient"
     move = Move.REPLY_UNDELIVERABLE if kills else None
     status = transition(ticket.status, move) if move else None
@@ -119,7 +121,7 @@ def failed_report(case: Case) -> Decision:
         ticket=ticket.number,
         entry=draft.entry(case, EntryKind.REPORT, Role.SYSTEM, Reason.BOUNCE, remarks=(remark,)),
         change=Change(move=move, status=status),
-        notices=() if inner else draft.tell(case, ticket, "bounce", (remark,)),
+        notices=() if inner else audience.tell("bounce", case.policy, ticket, remarks=(remark,), informed=asked),
         undeliverable=silenced,
         alarm=text_of(remark, "en") if inner else "",
     )
@@ -321,13 +323,19 @@ def names_dead_address(reply: str) -> bool:
     return bool(_NO_SUCH_ADDRESS.fullmatch(found["status"])) if found["status"] else found["code"] != _NO_ROOM
 
 
-def undelivered(ticket: Ticket, policy: Policy, sent: SentFacts, written_for: str, reply: str) -> Decision:
-    """The relay refused a mail for good: written on the ticket; agents hear of it if a customer lacks it."""
+def undelivered(
+    ticket: Ticket, policy: Policy, sent: SentFacts, written_for: str, reply: str, history: Sequence[Entry] = ()
+) -> Decision:
+    """The relay refused a mail for good: written on the ticket; agents hear of it if a customer or an adviser lacks it.
+
+    `history`: of the ticket, where an adviser lacks it.
+    """
     remark = code("not_sent", sent.recipient, reply[:300])
     moved = Move.REPLY_UNDELIVERABLE if lacks_answer(ticket, sent) else None
     # A notice about a notice that was refused would be refused as well, for ever.
     inner = written_for not in (Audience.CUSTOMER.value, Audience.ADVISER.value)
-    told = () if inner else audience.tell("undeliverable", policy, ticket, remarks=(remark,))
+    asked = advisers.questioner(history, sent.recipient)
+    told = () if inner else audience.tell("undeliverable", policy, ticket, remarks=(remark,), informed=asked)
     decision = Decision(
         Reason.BOUNCE_OF_ANSWER if moved else Reason.BOUNCE,
         Why(

@@ -262,7 +262,9 @@ def undelivered(desk: Desk, tx: Tx, outbox_id: int, reply: str, now: datetime) -
         return
     sent = tx.threads.known(thread.ThreadKeys(reported=(thread.of_outbox(row.named),))).sent
     assert sent is not None
-    decision = machines.undelivered(tx.reads.current(row.ticket), desk.policy, sent, row.audience, reply)
+    ticket = tx.reads.current(row.ticket)
+    history = tx.reads.entries(ticket.number) if row.audience == Audience.ADVISER.value else ()
+    decision = machines.undelivered(ticket, desk.policy, sent, row.audience, reply, history)
     desk.effects.apply(tx, decision, f"undelivered:{outbox_id}:{now.isoformat()}", now)
 
 

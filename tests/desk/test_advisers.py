@@ -11,10 +11,11 @@ import pytest
 
 from gateway.core.ticket import EntryKind, Role
 from gateway.mail.message import Envelope
+from gateway.send.settle import undelivered
 from storage.database import Database
 from storage.tx import Tx
 from tests.conftest import Clock
-from tests.room import ANNA, ERIKA, KARL, LEAD, Room
+from tests.room import ANNA, BASE, ERIKA, KARL, LEAD, Room
 from tests.room import room as make_room
 
 SUPPLIER = "sales@supplier.example"
@@ -110,10 +111,8 @@ async def test_a_customer_who_is_told_of_an_order_beside_it_never_reads_the_ques
     assert ([f.filename for f in question.files], told.files) == (["plug.pdf"], ())
 
 
-async def test_a_question_that_does_not_arrive_is_told(room: Room) -> None:
-    """It is no answer to the customer: the status stays."""
-    await room.mail(ERIKA)
-    question = await asked(room)
+def not_delivered(question: str) -> bytes:
+    """A mail system says that the supplier's address is none."""
     report = (
         "From: MAILER-DAEMON@supplier.example\r\nTo: support@example.com\r\nSubject: Undelivered\r\n"
         'Content-Type: multipart/report; report-type=delivery-status; boundary="b"\r\n\r\n'
@@ -122,11 +121,39 @@ async def test_a_question_that_does_not_arrive_is_told(room: Room) -> None:
         f"Final-Recipient: rfc822; {SUPPLIER}\r\nAction: failed\r\nStatus: 5.1.1\r\n\r\n"
         f"--b\r\nContent-Type: text/rfc822-headers\r\n\r\nMessage-ID: <{question}>\r\n\r\n--b--\r\n"
     )
+    return report.encode()
+
+
+async def test_a_question_that_does_not_arrive_is_told(room: Room) -> None:
+    """It is no answer to the customer: the status stays."""
+    await room.mail(ERIKA)
+    question = await asked(room)
     before = (await room.read(lambda tx: tx.reads.get(1))).status
-    row = await room.raw_mail(report.encode(), "")
+    row = await room.raw_mail(not_delivered(question), "")
     assert (row.reason, row.ticket) == ("bounce", 1)
     assert (await room.read(lambda tx: tx.reads.get(1))).status is before
     assert len(await room.outbox("agent_notice", ANNA)) == 2
+
+
+@pytest.mark.parametrize("held_by", ["", LEAD])
+@pytest.mark.parametrize("later", [True, False], ids=["by a report", "by the relay"])
+async def test_whoever_asked_hears_that_it_did_not_arrive(
+    sqlite_url: str, clock: Clock, tmp_path: Path, held_by: str, later: bool
+) -> None:
+    """Also where a colleague has the ticket, and where no mail tells of what nobody has: they wait for an answer."""
+    database = Database(sqlite_url, tmp_path)
+    room = make_room(database, clock, tmp_path, mailboxes=[BASE["mailboxes"][0] | {"announce": "digest"}])
+    await room.mail(ERIKA)
+    if held_by:
+        await room.answer(1, "#take", held_by)
+    question = await asked(room)
+    if later:
+        await room.raw_mail(not_delivered(question), "")
+    else:
+        (row,) = await room.outbox("reply", SUPPLIER)
+        await room.write(lambda tx: undelivered(room.desk, tx, row.id, "550 5.1.1 no such user", clock.now))
+    assert len(await room.outbox("agent_notice", ANNA)) == 1
+    await database.close()
 
 
 async def test_the_requester_may_become_an_adviser_elsewhere(room: Room) -> None:
