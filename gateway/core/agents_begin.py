@@ -29,7 +29,7 @@ from gateway.core.decision import Change, Decision, EntryDraft, Joined, NewTicke
 from gateway.core.lifecycle import Move, Status, transition
 from gateway.core.notice import AttachedFile, Audience, Notice, NoticeRequest, fitting
 from gateway.core.reason import Reason
-from gateway.core.refusal import about_drafts, helped, refuse
+from gateway.core.refusal import about_drafts, helped, refuse, unsent
 from gateway.core.ticket import EntryKind
 from gateway.core.verbs import FORMS, Verb
 from gateway.mail.message import Address
@@ -149,6 +149,10 @@ _WITH_A_REQUEST = (*PEOPLE, *ASSIGNS, Verb.TAG, Verb.TEXT, Verb.MAILBOX, Verb.LA
 """Orders that mean something of a request which begins with them."""
 
 
+def _is_receipt(notice: NoticeRequest) -> bool:
+    return notice.notice is Notice.AGENT_RECEIPT
+
+
 def _not_done(on: AgentCase) -> tuple[str, ...]:
     """Orders beside one that begins a request, for which there is none yet: the receipt names them."""
     order = on.case.order
@@ -172,7 +176,10 @@ def orphaned(case: Case) -> Decision:
     if not case.order.problems and (looked := lookup.answer(on) or away.answer(on) or canned.listed(on)):
         return looked
     if case.order.has(Verb.REOPEN) and named is not None and not case.order.problems:
-        return orders.carry_out(replace(on, ticket=named).by, case.order, None, agent_mail.proof(case))
+        done = orders.carry_out(replace(on, ticket=named).by, case.order, None, agent_mail.proof(case))
+        # It answers no notice, so nobody knows for whom the words beside it are.
+        said = (replace(n, remarks=(*n.remarks, *unsent(case))) if _is_receipt(n) else n for n in done.notices)
+        return replace(done, notices=tuple(said))
     if case.order.problems:
         return _without_ticket(on, case.order.problems)
     if case.order.has(Verb.HELP):

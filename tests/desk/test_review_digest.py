@@ -50,6 +50,21 @@ async def answered(r: Room, digest: EmailMessage, text: str, author: str = LEAD,
     )
 
 
+async def test_words_below_the_line_are_given_back(database: Database, clock: Clock, tmp_path: Path) -> None:
+    """They are for nobody in particular, and whoever wrote them thinks that somebody reads them."""
+    r = room(database, clock, tmp_path, mailboxes=[PLUS], digest={"agents_at": "", "review_at": "07:30"})
+    for job in jobs.JOBS:
+        await jobs.look(job, r.site)
+    number = (await r.mail(ERIKA)).ticket or 0
+    await press_close(r, number)
+    (digest,) = await morning(r)
+    await answered(r, digest, f"#reopen {number}\nAnna, please call her.\n\nKind regards\nBob Lead")
+    assert (await r.read(lambda tx: tx.reads.get(number))).status is Status.WAITING_ON_US
+    (receipt,) = await r.outbox("agent_receipt", LEAD)
+    said = (await r.read(lambda tx: tx.outbox.message(receipt.id))).decode()
+    assert "Your text was not sent:\r\nAnna, please call her." in said
+
+
 @pytest.mark.parametrize("box", [PLUS, PLAIN], ids=["plus-addressing", "none"])
 async def test_each_line_opens_a_ticket_again(
     database: Database, clock: Clock, tmp_path: Path, box: dict[str, Any]
