@@ -64,6 +64,7 @@ def for_agent(
         if chosen
     ]
     own = counts.drafts.get(address_key(agent.address), 0)
+    left = sum(n for key, n in counts.drafts.items() if policy.agent_for(key) is None) if agent.lead else 0
     snoozed = sum(t.snoozed_until is not None and address_key(t.snoozed_by) in agent.keys for t in tickets)
     besides = tuple(
         Item(words.gettext(line, count=n))
@@ -74,6 +75,7 @@ def for_agent(
                 _("Drafts of yours that wait (#drafts lists them): {count}"),
                 own,
             ),
+            (_("Drafts of people who are no agents any more: {count}. To see them: replydesk ticket drafts"), left),
             (_("Snoozed by you (#list snoozed lists them): {count}"), snoozed),
             (_("Addresses that get no automatic mail, because it bounced: {count}"), counts.silenced),
             (

@@ -49,6 +49,13 @@ def test_an_agent_reads_of_the_own_drafts_only() -> None:
     assert "#drafts" not in _lines(replace(ALL, drafts={"bob@example.com": 6}))
 
 
+def test_leads_read_of_the_drafts_of_who_has_left() -> None:
+    """They were written for customers, and nobody else can let them go, or would know that they lapse."""
+    left = Counts(drafts={"gone@example.com": 2, "bob@example.com": 1})
+    assert "no agents any more: 2. To see them: replydesk ticket drafts" in _lines(left, replace(ANNAS, lead=True))
+    assert _lines(left) == ""
+
+
 @pytest.mark.parametrize(
     ("own", "box", "other", "title"),
     [
