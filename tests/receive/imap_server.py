@@ -77,6 +77,8 @@ class Server:
         """Commands that are never answered."""
         self.refused: set[str] = set()
         """Commands that are answered NO."""
+        self.lasting = r"\Seen \Flagged \Deleted"
+        """Flags that can be set; others are taken with OK and forgotten, as Dovecot does where rights are missing."""
         self.before: dict[str, Callable[[], None]] = {}
         """Called when a command comes in, or before the GREETING."""
         self.while_idling: Callable[[Session], None] = lambda session: None
@@ -245,6 +247,7 @@ class Session:
         self.write(f"* {self.visible} EXISTS")
         self.write(f"* OK [UIDVALIDITY {self.box.uidvalidity}] yes")
         self.write(f"* OK [UIDNEXT {self.box.uidnext}] next")
+        self.write(f"* OK [PERMANENTFLAGS ({self.server.lasting})] these can be set")
         return "OK [READ-WRITE] open"
 
     async def do_create(self, words: list[str]) -> str:
@@ -308,7 +311,7 @@ class Session:
 
     async def do_uid_store(self, words: list[str]) -> str:
         for _, mail in self._chosen(words[0]):
-            mail.flags |= set(words[2].split())
+            mail.flags |= set(words[2].split()) & set(self.server.lasting.split())
         return "OK done"
 
     async def do_uid_copy(self, words: list[str]) -> str:

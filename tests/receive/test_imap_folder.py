@@ -19,7 +19,7 @@ from gateway.receive.imap.account import After, Backlog
 from storage.database import Database
 from tests.conftest import named
 from tests.receive.imap_house import LARGEST, House, errand, mail
-from tests.receive.imap_server import Server
+from tests.receive.imap_server import Box, Server
 
 
 class Clock:
@@ -214,6 +214,72 @@ async def test_what_may_be_copied_and_not_removed_is_copied_once(house: House, s
     await house.look(server, folder)
     assert len(server.boxes["Done"].mails) == 3
     assert await house.tickets() == 3
+
+
+async def test_what_was_only_copied_is_told_until_it_can_be_removed(house: House, server: Server, time: Clock) -> None:
+    """The operator hears of it once although no more mail comes, and gets the all-clear once the right is given."""
+    server.capabilities, server.refused = server.capabilities.replace("MOVE ", ""), {"UID STORE"}
+    folder = house.folder(errand())
+    server.deliver(mail(1))
+    for minutes in range(0, 60, 5):
+        time.ahead = timedelta(minutes=minutes)
+        await look_and_tell(house, server, folder)
+    assert len(server.boxes["Done"].mails) == 1
+    assert "are taken, but stay in their folder" in await told_last(house)
+    assert len(await house.alarms()) == 1
+    server.refused = set()
+    await look_and_tell(house, server, folder)
+    await look_and_tell(house, server, folder)
+    assert server.inbox.uids == []
+    assert len(await house.alarms()) == 2
+    assert len(server.boxes["Done"].mails) == 1
+
+
+async def test_of_many_that_are_only_copied_none_is_copied_anew(house: House, server: Server) -> None:
+    """A hundred can be copied and not removed, the others find no room: each look tries these, and only these."""
+    server.capabilities, server.refused = server.capabilities.replace("MOVE ", ""), {"UID STORE"}
+    folder = house.folder(errand())
+    server.refused = {"UID COPY", "CREATE"}
+    for n in range(150):
+        server.deliver(mail(n))
+    await house.look(server, folder)
+    server.refused = {"UID STORE"}
+
+    def full() -> None:
+        if len(server.boxes.get("Done", Box()).mails) >= 100:
+            server.refused |= {"UID COPY", "CREATE"}
+
+    server.before["UID COPY"] = full
+    for _ in range(4):
+        await house.look(server, folder)
+        assert folder.trouble
+    assert len(server.boxes["Done"].mails) == 100
+    server.before, server.refused = {}, set()
+    await house.look(server, folder)
+    assert (folder.trouble, server.inbox.uids) == ("", [])
+    assert len(server.boxes["Done"].mails) == 150
+
+
+@pytest.mark.parametrize("told", [True, False])
+async def test_a_flag_that_cannot_be_set_moves_nothing(house: House, server: Server, told: bool) -> None:
+    """MOVE is not known, the server says OK to \\Deleted and forgets it, as it told or not: that is trouble, which ends
+    with the right, on the same connection too."""
+    server.capabilities, given = server.capabilities.replace("MOVE ", ""), server.lasting
+    server.lasting = r"\Seen" if told else r"\Seen \Deleted "
+    folder, nobody = house.folder(errand()), asyncio.Event()
+    server.deliver(mail(1))
+    server.before["UID STORE"] = lambda: setattr(server, "lasting", r"\Seen")
+    async with house.mailbox(server) as mailbox:
+        await folder.open(mailbox)
+        for _ in range(3):
+            await folder.look(mailbox, nobody)
+            assert "deleted" in folder.trouble
+        copies = server.boxes.get("Done", Box()).mails
+        assert len(copies) == (0 if told else 1)
+        server.lasting, server.before = given, {}
+        await folder.look(mailbox, nobody)
+    assert (folder.trouble, server.inbox.uids) == ("", [])
+    assert len(server.boxes["Done"].mails) == 1
 
 
 async def test_without_uidplus_nothing_is_expunged(house: House, server: Server) -> None:
@@ -622,6 +688,14 @@ async def test_the_same_on_postgresql(postgresql_url: str, tmp_path: Path, polic
         assert await house.sources.unfetched("imap:support@example.com") == []
         assert await house.tickets() == 4
     await database.close()
+
+
+async def look_and_tell(house: House, server: Server, folder: folder_module.Folder) -> None:
+    """One look, and what the watch says of it."""
+    async with house.mailbox(server) as mailbox:
+        await folder.open(mailbox)
+        taken = await folder.look(mailbox, asyncio.Event())
+    await house.sources.looked(folder.source, taken, folder.trouble)
 
 
 async def told_last(house: House) -> str:

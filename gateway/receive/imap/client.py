@@ -235,6 +235,7 @@ class ImapMailbox:
 
     def __init__(self, account: Account, line: ImapLine) -> None:
         self._account, self._line = account, line
+        self._folder, self._may_delete = "", True
 
     @property
     def capabilities(self) -> frozenset[str]:
@@ -301,6 +302,7 @@ class ImapMailbox:
         found = syntax.selected(_ok(await self._line.select(syntax.folder_name(folder)), f"folder {folder}"))
         if not found.uidvalidity:
             raise Refused(f"folder {folder} has no UIDVALIDITY, so no mail in it can be known again")
+        self._folder, self._may_delete = folder, found.may_delete
         return found
 
     async def refresh(self) -> None:
@@ -331,20 +333,11 @@ class ImapMailbox:
             await self.say("UID STORE", syntax.uid_set(some), "+FLAGS.SILENT", r"(\Seen \Flagged)")
 
     async def move(self, uids: Sequence[int], folder: str) -> None:
-        """Move (RFC 6851) into a folder, which is made when missing; by copying where MOVE is not known.
+        """Move (RFC 6851) as many as go into one command to a folder, which is made when missing; by copying where MOVE
+        is not known.
 
-        Raises `Refused`; `OnlyCopied` once all are in the folder.
+        Raises `Refused`; `OnlyCopied` once they are in the folder and cannot be taken out of theirs.
         """
-        stay: OnlyCopied | None = None
-        for some in portions(uids):
-            try:
-                await self._into(some, folder)
-            except OnlyCopied as refusal:
-                stay = refusal
-        if stay is not None:
-            raise stay
-
-    async def _into(self, uids: Sequence[int], folder: str) -> None:
         try:
             await self._move(uids, folder)
         except OnlyCopied:
@@ -362,14 +355,27 @@ class ImapMailbox:
         if "MOVE" in self._line.capabilities:
             await self.say("UID MOVE", which, to)
             return
+        if not self._may_delete:
+            # Rights may have been given meanwhile, which is told when a folder is opened.
+            await self.select(self._folder)
+        if not self._may_delete:
+            raise Refused(f"the server lets us mark no mail of {self._folder} as deleted, so none can be moved")
         await self.say("UID COPY", which, to)
+        await self.take_out(uids)
+
+    async def take_out(self, uids: Sequence[int]) -> None:
+        """Remove what was copied; without UIDPLUS it is only marked, for EXPUNGE would also remove what somebody else
+        marked. Raises `OnlyCopied`."""
+        which = syntax.uid_set(uids)
         try:
             await self.say("UID STORE", which, "+FLAGS.SILENT", r"(\Deleted)")
             if "UIDPLUS" in self._line.capabilities:
-                # Without it, EXPUNGE would also remove what somebody else marked as deleted.
                 await self.say("UID EXPUNGE", which)
         except Refused as refusal:
             raise OnlyCopied(str(refusal)) from None
+        # Dovecot says OK to a flag we have no right to set, and sets none.
+        if await self.search(f"UID {which} UNDELETED"):
+            raise OnlyCopied(f"UID STORE {which}: the server said OK, and they are not marked as deleted")
 
     async def make(self, folder: str) -> None:
         """A new folder, subscribed to where the server knows that."""

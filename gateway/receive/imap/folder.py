@@ -72,6 +72,8 @@ class Folder:
         """How often the connection ended while a mail was fetched alone."""
         self._older_taken: set[int] = set()
         """Mails from before us that were journaled since the folder was opened anew, or we began."""
+        self._copied: set[int] = set()
+        """Mails that lie in both folders, because the server does not let us remove them."""
         self.trouble = ""
         """Why the newest look could not move or flag what it took; empty when it could."""
 
@@ -94,7 +96,7 @@ class Folder:
         uidnext = state.uidnext or max(await server.search("ALL"), default=0) + 1
         self._place = self._begun(place, left, state.uidvalidity, uidnext)
         self._left, self._in_hand, self._broke, self._older_taken = {}, set(), Counter(), set()
-        self._taken_late = set()
+        self._taken_late, self._copied = set(), set()
         log.info(
             "folder opened anew" if place.uidvalidity else "folder opened",
             extra={
@@ -127,6 +129,7 @@ class Folder:
         """
         self.trouble = ""
         await server.refresh()
+        await self._take_out(server)
         taken = 0
         for some in portions(await self._present(server, self._place.uid + 1, 0)):
             if stopping.is_set():
@@ -339,14 +342,33 @@ class Folder:
         """Move or flag what is in the journal. False: the server refuses, which stops no mail from being taken; what
         was copied is not tried again, or each look would put one more copy there."""
         try:
-            if uids and self._errand.after is After.MOVE:
-                await server.move(uids, self._errand.move_to)
+            if self._errand.after is After.MOVE:
+                for some in portions([uid for uid in uids if uid not in self._copied]):
+                    await self._move(server, some)
             elif uids and self._errand.after is After.FLAG:
                 await server.flag(uids)
         except Refused as error:
             self.trouble = str(error)
-            return isinstance(error, OnlyCopied)
+            return False
         return True
+
+    async def _move(self, server: ImapMailbox, uids: Sequence[int]) -> None:
+        try:
+            await server.move(uids, self._errand.move_to)
+        except OnlyCopied as error:
+            self.trouble = str(error)
+            self._copied.update(uids)
+
+    async def _take_out(self, server: ImapMailbox) -> None:
+        """What was only copied: somebody may have removed it, or have given us the right to."""
+        for some in portions(sorted(self._copied)):
+            there = await server.search(f"UID {words.uid_set(some)}")
+            try:
+                if there:
+                    await server.take_out(there)
+                self._copied.difference_update(some)
+            except OnlyCopied as error:
+                self.trouble = str(error)
 
     async def _reach(self, uid: int, tidied_uid: int = 0) -> None:
         """Write down how far we are, if that is further than before."""

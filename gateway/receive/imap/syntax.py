@@ -27,6 +27,8 @@ _FETCH = re.compile(rb"\d+ FETCH \(", re.I)
 _UID = re.compile(rb"(?:^|[ (])UID (\d+)", re.I)
 _SIZE = re.compile(rb"RFC822\.SIZE (\d+)", re.I)
 _EMPTY_BODY = re.compile(rb'BODY\[[^\]]*\] ""', re.I)
+_MAY_CHANGE = re.compile(rb"\[PERMANENTFLAGS \(([^()]*)\)", re.I)
+_READ_ONLY = re.compile(rb"\[READ-ONLY\]", re.I)
 _CODE = re.compile(rb"\[(UIDVALIDITY|UIDNEXT) (\d+)\]", re.I)
 _EXISTS = re.compile(rb"(?:\* )?\d+ EXISTS", re.I)
 
@@ -98,6 +100,8 @@ class Selected:
 
     uidvalidity: int = 0
     uidnext: int = 0
+    may_delete: bool = True
+    r"""\Deleted can be set for good; where nothing is said of it, it can (section 7.1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +165,9 @@ def _unquoted(text: str) -> str:
 
 def selected(lines: Lines) -> Selected:
     found = {m[1].upper(): int(m[2]) for line in lines for m in _CODE.finditer(line)}
-    return Selected(found.get(b"UIDVALIDITY", 0), found.get(b"UIDNEXT", 0))
+    lasting = [m[1].lower().split() for line in lines for m in _MAY_CHANGE.finditer(line)]
+    fixed = any(rb"\deleted" not in flags for flags in lasting) or any(_READ_ONLY.search(line) for line in lines)
+    return Selected(found.get(b"UIDVALIDITY", 0), found.get(b"UIDNEXT", 0), not fixed)
 
 
 def numbers(lines: Lines) -> list[int]:
