@@ -98,14 +98,19 @@ class BoardAccount:
             del self._folders[name]
         return there
 
-    async def make(self, names: Iterable[str]) -> None:
-        """Folders that are missing. One that appeared meanwhile is as good."""
+    async def make(self, names: Sequence[str]) -> None:
+        """Folders that are missing. One that appeared meanwhile is as good; one that is there and not shown to us is
+        left alone, for a card in it would be written anew at each look."""
+        said = {}
         for name in names:
             try:
                 await self._mailbox.make(name)
             except Refused as error:
-                if "ALREADYEXISTS" not in str(error) and name not in await self.tree():
-                    self.denied[name] = str(error)
+                said[name] = str(error)
+        if names:
+            there = await self.tree()
+            hidden = "the server says it is there, and does not list it"
+            self.denied |= {name: said.get(name, hidden) for name in names if name not in there}
 
     async def drop_empty(self, name: str) -> bool:
         """Remove a folder of ours that nothing lies in; True when it is gone."""
@@ -188,12 +193,16 @@ class BoardAccount:
 
     async def move(self, card: SeenCard, folder: str) -> None:
         """Put a card where it belongs."""
-        if self.denied.keys() & {card.folder, folder}:
+        if self.denies(card, folder):
             return
         # Which of the two it does not permit is hard to tell.
-        with self._permitted(f"{card.folder} → {folder}"):
+        with self._permitted(_way(card, folder)):
             await self._open(card.folder)
             await self._mailbox.move([card.uid], folder)
+
+    def denies(self, card: SeenCard, folder: str) -> bool:
+        """It was refused already, in one of the two folders or between them."""
+        return bool(self.denied.keys() & {card.folder, folder, _way(card, folder)})
 
     async def undelete(self, cards: Sequence[SeenCard]) -> None:
         """Somebody deleted them, and they are not gone yet."""
@@ -201,7 +210,9 @@ class BoardAccount:
             with self._permitted(folder):
                 await self._open(folder)
                 for some in portions(uids):
-                    await self._mailbox.say("UID STORE", syntax.uid_set(some), "-FLAGS.SILENT", f"({DELETED})")
+                    which = syntax.uid_set(some)
+                    await self._mailbox.say("UID STORE", which, "-FLAGS.SILENT", f"({DELETED})")
+                    await self._done(f"UID STORE {which}", f"UID {which} DELETED")
 
     async def remove(self, cards: Sequence[SeenCard]) -> None:
         """Cards that are no use any more. Nothing that somebody else marked as deleted goes with them."""
@@ -214,10 +225,18 @@ class BoardAccount:
     async def _expunge(self, uids: Sequence[int]) -> None:
         which = syntax.uid_set(uids)
         await self._mailbox.say("UID STORE", which, "+FLAGS.SILENT", f"({DELETED})")
-        if "UIDPLUS" in self._mailbox.capabilities:
+        if self.expunges_alone:
             await self._mailbox.say("UID EXPUNGE", which)
-        elif set(await self._mailbox.search("DELETED")) <= set(uids):
+            await self._done(f"UID EXPUNGE {which}", f"UID {which}")
+            return
+        if set(await self._mailbox.search("DELETED")) <= set(uids):
             await self._mailbox.say("EXPUNGE")
+        await self._done(f"UID STORE {which}", f"UID {which} UNDELETED")
+
+    async def _done(self, command: str, unchanged: str) -> None:
+        """Dovecot says OK where rights are missing, and does nothing."""
+        if await self._mailbox.search(unchanged):
+            raise Refused(f"{command}: the server said OK and did not do it")
 
     @property
     def expunges_alone(self) -> bool:
@@ -235,6 +254,10 @@ class BoardAccount:
 def _plain(prefix: str) -> str:
     """A prefix however its delimiter is written: `inbox.`."""
     return prefix.replace("/", ".").casefold()
+
+
+def _way(card: SeenCard, folder: str) -> str:
+    return f"{card.folder} → {folder}"
 
 
 def _by_folder(cards: Iterable[SeenCard]) -> dict[str, list[int]]:

@@ -148,6 +148,9 @@ class Keeper:
         state = await self._database.read(lambda tx: tx.board.state())
         names = board.folder_names(self._desk.policy, account.delimiter)
         folders = {place: account.below(name) for place, name in names.items()}
+        anew = time.monotonic() >= self._anew_at
+        if anew:
+            account.forgive()
         tree = await account.tree()
         missing = [name for name in folders.values() if name not in tree]
         await account.make(missing)
@@ -156,9 +159,6 @@ class Keeper:
             # Folders of agents who left, or who are called otherwise now, are remembered until they are empty.
             ours = {**{name: name for name in ours.values() if name not in folders.values()}, **folders}
             await self._database.write(partial(_made, folders=dict(ours)))
-        anew = time.monotonic() >= self._anew_at
-        if anew:
-            account.forgive()
         seen = await account.cards([*dict.fromkeys((*folders.values(), *tree))], anew=anew)
         if anew:
             self._anew_at = time.monotonic() + ANEW_SECONDS
@@ -179,7 +179,7 @@ class Keeper:
         if not account.expunges_alone:
             # What is marked already could not be made to go without what others marked.
             steps = replace(steps, remove=tuple(c for c in steps.remove if not c.deleted))
-        steps = _permitted(steps, {place for place, name in folders.items() if name in account.denied})
+        steps = _permitted(steps, account, folders)
         await self._apply(account, steps, seen, folders)
         if anew:
             await self._drop_old(account, ours, folders)
@@ -375,13 +375,15 @@ class Keeper:
                 await self._stopping.wait()
 
 
-def _permitted(steps: CardSteps, denied: set[str]) -> CardSteps:
-    """Without cards for places we may not write to; what was there of their tickets stays."""
-    kept = {want.number for want in steps.write if want.place in denied}
+def _permitted(steps: CardSteps, account: BoardAccount, folders: Mapping[str, str]) -> CardSteps:
+    """Without what was refused; what was there of tickets whose cards we may not write stays."""
+    kept = {want.number for want in steps.write if folders[want.place] in account.denied}
     return replace(
         steps,
         write=tuple(want for want in steps.write if want.number not in kept),
-        remove=tuple(card for card in steps.remove if card.number not in kept),
+        back=tuple((card, want) for card, want in steps.back if not account.denies(card, folders[want.place])),
+        undelete=tuple(card for card in steps.undelete if card.folder not in account.denied),
+        remove=tuple(c for c in steps.remove if c.number not in kept and c.folder not in account.denied),
     )
 
 

@@ -339,6 +339,61 @@ async def test_rights_that_are_missing(database: Database, clock: Clock, tmp_pat
         assert world.there() == await world.wanted()
 
 
+async def kept(world: World, looks: int = 3) -> list[str]:
+    """What looks over one line do, each of which tries everything anew, and whom it was refused."""
+    done = []
+    async with world.line() as account:
+        for _ in range(looks):
+            world.keeper._anew_at = 0
+            said, _more = await world.keeper.look(account)
+            done.append(f"{said}: {', '.join(sorted(account.denied))}")
+    return done
+
+
+@pytest.mark.parametrize("hidden", [(), ("MOVE",), ("MOVE", "UIDPLUS")])
+async def test_what_the_server_says_it_did_and_did_not(
+    database: Database, clock: Clock, tmp_path: Path, hidden: tuple[str, ...]
+) -> None:
+    """Without the right to delete Dovecot says OK and leaves everything: the folder is told, and no card is doubled. A
+    folder that is there and not shown gets none; once all is permitted, the picture is whole."""
+    if dovecot_module.MISSING:
+        pytest.skip(dovecot_module.MISSING)
+    with dovecot_module.running(prefixed=True) as server:
+        made = room(database, clock, tmp_path, board=ROOT_KEYS, limits={"alike_mails": []})
+        world = World(made, server)
+        for n in range(3):
+            await world.room.mail(f"kim{n}@customer.example")
+        await world.look()
+        root = "INBOX.Tickets"
+        with server.client() as client:
+            client.create(f"{root}.Mine")
+        world.root = root
+        world.move(1, "New", "Mine")
+        world.root = "Tickets"
+        rights = {"Mine": "lrsipkxa", "New": "lrsipkxa", "Closed": "ia"}
+        for folder, given in rights.items():
+            permit(server, f"{root}.{folder}", given)
+        await world.room.answer(2, "#solved")
+        await world.room.answer(3, "#close")
+        async with Proxy(server.imap, hidden).running() as proxy:
+            world.port = proxy.port
+            *_, last = await kept(world)
+            for folder in rights:
+                assert f"{root}.{folder}" in last
+        with server.client() as client:
+            assert client.setacl(f"{root}.Closed", "owner", "lrwstipekxa")[0] == "OK"
+        world.root = root
+        there = {k: [c.partition(".")[0] for c in v] for k, v in world.there().items() if v}
+        assert there == {"Mine": ["1"], "New": ["2", "3"], "Solved": ["2"]}
+        for folder in rights:
+            permit(server, f"{root}.{folder}", "lrwstipekxa")
+        world.root, world.port = "Tickets", 0
+        world.begin()
+        await world.look()
+        world.root = root
+        assert {k: v for k, v in world.there().items() if v} == {k: v for k, v in (await world.wanted()).items() if v}
+
+
 def test_an_account_that_is_full_lacks_no_rights() -> None:
     """What is said names the remedy that helps; a folder called after a quota says nothing."""
     full = {"T.New": "APPEND T.New: the server said NO [OVERQUOTA] Quota exceeded (mailbox for user is full)"}
