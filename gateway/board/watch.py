@@ -10,9 +10,9 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 
-from gateway.errors import AccountError
+from gateway.errors import ReplydeskError, cause_of, fault
 from gateway.receive.imap import syntax
-from gateway.receive.imap.account import Account
+from gateway.receive.imap.account import Account, Refused
 from gateway.receive.imap.client import ImapMailbox, connect
 
 log = logging.getLogger("replydesk.board")
@@ -41,8 +41,10 @@ class BoardWatch:
                 finally:
                     self.tells_all = False
                     await mailbox.close()
-            except AccountError as error:
-                log.info("the board is not told of changes", extra={"cause": str(error)})
+            except Exception as error:
+                # A secret that cannot be read now, too: the looks go on, and it may be read later.
+                fields: dict[str, object] = {} if isinstance(error, ReplydeskError) else {"fault": fault(error)}
+                log.info("the board is not told of changes", extra=fields | {"cause": cause_of(error)})
             await asyncio.sleep(AGAIN_SECONDS)
 
     async def _listen(self, mailbox: ImapMailbox) -> bool:
@@ -50,16 +52,25 @@ class BoardWatch:
         if not mailbox.can_idle:
             return False
         await mailbox.select(self._folder)
-        if "NOTIFY" in mailbox.capabilities:
-            root = syntax.folder_name(self._root)
-            await mailbox.say("NOTIFY", "SET", f"(SELECTED {_EVENTS})", f"(SUBTREE {root} {_EVENTS})")
-            self.tells_all = True
+        self.tells_all = "NOTIFY" in mailbox.capabilities and await self._notified(mailbox)
         while await mailbox.listen(self._heard):
             pass
         return False
 
-    def _heard(self, _: Sequence[bytes]) -> bool:
+    async def _notified(self, mailbox: ImapMailbox) -> bool:
+        """False: the server knows NOTIFY and does not want to, so it tells of the one folder."""
+        root = syntax.folder_name(self._root)
+        try:
+            await mailbox.say("NOTIFY", "SET", f"(SELECTED {_EVENTS})", f"(SUBTREE {root} {_EVENTS})")
+        except Refused as error:
+            log.info("the board is told of one folder only", extra={"folder": self._folder, "cause": str(error)})
+            return False
+        return True
+
+    def _heard(self, lines: Sequence[bytes]) -> bool:
         """Told when listening begins, too: what happened before was told to nobody. It never ends by this, for what is
-        told while nobody listens would be missed."""
+        told while nobody listens would be missed. The server may say that it tells no more (RFC 5465 section 5.8)."""
         self._changed()
+        if any(b"[NOTIFICATIONOVERFLOW" in line.upper() for line in lines):
+            raise Refused("the server has more to tell than it wants to")
         return False

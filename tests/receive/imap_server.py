@@ -265,6 +265,9 @@ class Session:
         self.write(f'* NAMESPACE (("{self.server.prefix}" ".")) NIL (("" "."))')
         return "OK done"
 
+    async def do_notify(self, words: list[str]) -> str:
+        return "OK you will be told"
+
     async def do_subscribe(self, words: list[str]) -> str:
         return "OK shown"
 
