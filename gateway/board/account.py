@@ -149,6 +149,10 @@ class BoardAccount:
             found += [self._seen(name, known, uid, card) for uid, card in known.cards.items() if card]
         return found
 
+    def validities(self) -> dict[str, int]:
+        """UIDVALIDITY of each folder that was looked at: another one means another folder."""
+        return {name: known.uidvalidity for name, known in self._folders.items() if known.uidvalidity}
+
     @staticmethod
     def _seen(name: str, known: _Folder, uid: int, card: tuple[int, str]) -> SeenCard:
         flags = known.flags.get(uid, frozenset())

@@ -76,6 +76,8 @@ class Keeper:
         self._stopping, self._ended = asyncio.Event(), asyncio.Event()
         self._backoff = Backoff(random.random)
         self._refused: set[tuple[int, str, str]] = set()
+        self._validities: dict[str, int] = {}
+        """Of each folder as it was looked at last, over whatever line."""
         self._anew_at = 0.0
         self._sources, self._told_at, self._failing = sources, 0.0, False
         self._changed, self._denied = False, ""
@@ -167,7 +169,11 @@ class Keeper:
             seen = []
             await self._database.write(lambda tx: tx.board.rebuild(False, self._clock()))
         wanted = await self._wanted()
-        steps = board.compare(wanted, seen, folders, self._refused, missing)
+        carried = board.carried(wanted, seen, folders, missing, self._replaced(account)) - self._refused
+        if carried:
+            log.info("a folder was replaced, its cards go back", extra={"cards": len(carried)})
+            self._refused |= carried
+        steps = board.compare(wanted, seen, folders, self._refused)
         ordered, unclear = 0, steps.unclear
         for moved in unclear:
             self._put_right(moved, "it lies in several folders at once")
@@ -175,7 +181,7 @@ class Keeper:
             for moved, place in steps.orders:
                 ordered += await self._carry_out(moved, place)
             wanted = await self._wanted()
-            steps = board.compare(wanted, seen, folders, self._refused, missing)
+            steps = board.compare(wanted, seen, folders, self._refused)
         if not account.expunges_alone:
             # What is marked already could not be made to go without what others marked.
             steps = replace(steps, remove=tuple(c for c in steps.remove if not c.deleted))
@@ -186,6 +192,13 @@ class Keeper:
         self._refused &= {(c.number, c.version, c.folder) for c in seen}
         more = len(steps.write) > AT_ONCE or bool(steps.orders)
         return _told(replace(steps, unclear=unclear), ordered), more
+
+    def _replaced(self, account: BoardAccount) -> set[str]:
+        """Folders that are others than at the last look, under the same name."""
+        now = account.validities()
+        found = {name for name, uidvalidity in now.items() if self._validities.get(name, uidvalidity) != uidvalidity}
+        self._validities |= now
+        return found
 
     async def _apply(
         self, account: BoardAccount, steps: CardSteps, seen: list[SeenCard], folders: dict[str, str]

@@ -154,13 +154,11 @@ def compare(
     seen: Iterable[SeenCard],
     folders: Mapping[str, str],
     refused: Collection[tuple[int, str, str]] = (),
-    missing: Collection[str] = (),
 ) -> CardSteps:
     """The difference between what is wanted and what is there.
 
     `folders`: place → whole name of its folder. `refused`: (number, version, folder) of moves that were looked at and
-    mean nothing. `missing`: whole names of folders that somebody removed or renamed: all their cards lie elsewhere by
-    that, and none of them was moved. Mails that are no cards are not in `seen`, so nothing ever happens to them.
+    mean nothing. Mails that are no cards are not in `seen`, so nothing ever happens to them.
     """
     places = {name: place for place, name in folders.items()}
     by_number: dict[int, list[SeenCard]] = {}
@@ -183,7 +181,6 @@ def compare(
             c
             for c in newest
             if c.folder != home
-            and home not in missing
             and not c.deleted
             and c.folder in places
             and (c.number, c.version, c.folder) not in refused
@@ -210,6 +207,28 @@ def compare(
             rest = strays
         remove += rest
     return CardSteps(tuple(told), tuple(unclear), tuple(write), tuple(back), tuple(undelete), tuple(remove))
+
+
+def carried(
+    wanted: Mapping[int, WantedCard],
+    seen: Iterable[SeenCard],
+    folders: Mapping[str, str],
+    missing: Collection[str],
+    replaced: Collection[str],
+) -> set[tuple[int, str, str]]:
+    """Newest cards that nobody moved, as `refused` has them: they lie elsewhere by what was done to a folder.
+
+    `missing`: whole names of folders that somebody removed or renamed, so that all their cards lie elsewhere.
+    `replaced`: of those that are others under the same name, which may have brought their cards with them.
+    """
+    found = set()
+    for card in seen:
+        want = wanted.get(card.number)
+        if want is None or card.version != want.version or card.folder == (home := folders[want.place]):
+            continue
+        if home in missing or card.folder in replaced:
+            found.add((card.number, card.version, card.folder))
+    return found
 
 
 def _first_gone(place: str) -> tuple[int]:

@@ -12,12 +12,14 @@ from uuid import uuid4
 
 import pytest
 
-from gateway.board.account import why_denied
+from gateway.board.account import BoardAccount, why_denied
 from gateway.board.watch import BoardWatch
 from gateway.core import parking
+from gateway.core.board import SeenCard
 from gateway.core.lifecycle import Status
 from gateway.core.sentences import text_of
 from gateway.core.ticket import EntryKind
+from gateway.errors import Unreachable
 from gateway.receive.imap.syntax import folder_name
 from storage.database import Database
 from tests.board.conftest import ROOT_KEYS
@@ -170,6 +172,55 @@ async def test_a_folder_that_was_renamed_orders_nothing(world: World) -> None:
     world.move(1, "New", "Closed")
     await world.look()
     assert (await world.room.read(lambda tx: tx.reads.get(1))).status is Status.CLOSED
+
+
+async def test_folders_that_changed_places_order_nothing(world: World) -> None:
+    """No folder is missing: two have each other's names, or one got the name of another and was made anew."""
+    await world.room.mail(ERIKA)
+    await world.room.mail("karl@customer.example")
+    await world.room.answer(2, "#solved")
+    await world.look()
+    for way in ((("New", "x"), ("Closed", "New"), ("x", "Closed")), (("Closed", "y"), ("New", "Closed"), ("", "New"))):
+        with world.open("Solved") as client:
+            client.select("INBOX")
+            for old, new in way:
+                name = folder_name(f"{world.root}.{new}")
+                did = client.rename(folder_name(f"{world.root}.{old}"), name) if old else client.create(name)
+                assert did[0] == "OK"
+        await world.look()
+        assert await world.room.outbox("closed") == []
+        assert {k: v for k, v in world.there().items() if v} == {k: v for k, v in (await world.wanted()).items() if v}
+    world.move(1, "New", "Closed")
+    await world.look()
+    assert (await world.room.read(lambda tx: tx.reads.get(1))).status is Status.CLOSED
+
+
+async def test_a_line_that_is_lost_while_cards_go_back_orders_nothing(world: World) -> None:
+    """A folder was renamed to another's name; the next line finds it made anew, and some of its cards still there."""
+    for n in range(3):
+        await world.room.mail(f"kim{n}@customer.example")
+    await world.look()
+    with world.open("Solved") as client:
+        client.select("INBOX")
+        assert client.delete(folder_name(f"{world.root}.Closed"))[0] == "OK"
+        assert client.rename(folder_name(f"{world.root}.New"), folder_name(f"{world.root}.Closed"))[0] == "OK"
+    lost, moves = world.keeper, []
+
+    async def breaks(account: BoardAccount, card: SeenCard, folder: str) -> None:
+        moves.append(card)
+        if len(moves) > 1:
+            raise Unreachable("the line is lost")
+        await move(account, card, folder)
+
+    move = BoardAccount.move
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(BoardAccount, "move", breaks)
+        with pytest.raises(Unreachable):
+            await world.look()
+    assert world.keeper is lost
+    await world.look()
+    assert await world.room.outbox("closed") == []
+    assert len(world.there()["New"]) == 3
 
 
 async def test_answering_a_card_answers_the_ticket(world: World) -> None:
