@@ -9,10 +9,10 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from gateway.core.board import FIELD, SeenCard
+from gateway.core.board import FIELD, CardSteps, SeenCard
 from gateway.receive.imap import syntax
 from gateway.receive.imap.account import Refused
 from gateway.receive.imap.client import ImapMailbox, portions
@@ -22,6 +22,8 @@ RIGHTS = "lrwstipekxa"
 """What the account needs on the root and below (RFC 4314), as docs/board.md has it."""
 _FULL = re.compile(r"\[OVERQUOTA\]|quota exceeded|over quota", re.I)
 """RFC 5530, and as servers say it that do not know it."""
+_TOO_LARGE = re.compile(r"\[(?:TOOBIG|LIMIT)\]|too (?:big|large)|size (?:is|exceeds)", re.I)
+"""RFC 7889 and RFC 5530, and as Cyrus and Exchange say it."""
 _FIELD = re.compile(rb"^" + FIELD.encode() + rb":[ \t]*(\S+)", re.I | re.M)
 
 ReadCard = Callable[[str], tuple[int, str] | None]
@@ -194,6 +196,25 @@ class BoardAccount:
         with self._permitted(folder):
             await self._mailbox.append(folder, flags, moment, data)
         return folder not in self.denied
+
+    def found_too_large(self, folder: str) -> bool:
+        """What was refused there was one card for its size, which is no reason to leave the others alone."""
+        if not _TOO_LARGE.search(self.denied[folder].partition("the server said")[2]):
+            return False
+        del self.denied[folder]
+        return True
+
+    def permitted(self, steps: CardSteps, folders: Mapping[str, str]) -> CardSteps:
+        """Without what was refused; what was there of tickets whose cards we may not write stays. `folders`: place →
+        name."""
+        kept = {want.number for want in steps.write if folders[want.place] in self.denied}
+        return replace(
+            steps,
+            write=tuple(want for want in steps.write if want.number not in kept),
+            back=tuple((card, want) for card, want in steps.back if not self.denies(card, folders[want.place])),
+            undelete=tuple(card for card in steps.undelete if card.folder not in self.denied),
+            remove=tuple(c for c in steps.remove if c.number not in kept and c.folder not in self.denied),
+        )
 
     async def move(self, card: SeenCard, folder: str) -> None:
         """Put a card where it belongs."""

@@ -185,7 +185,7 @@ class Keeper:
         if not account.expunges_alone:
             # What is marked already could not be made to go without what others marked.
             steps = replace(steps, remove=tuple(c for c in steps.remove if not c.deleted))
-        steps = _permitted(steps, account, folders)
+        steps = account.permitted(steps, folders)
         await self._apply(account, steps, seen, folders)
         if anew:
             await self._drop_old(account, ours, folders)
@@ -330,7 +330,13 @@ class Keeper:
         read_before = SEEN.casefold() in had and news_before == made.news
         flags = [SEEN] if not made.news or read_before else []
         flags += [FLAGGED] if FLAGGED.casefold() in had else []
-        return await account.write(folders[want.place], flags, made.outbound.date, data)
+        folder, moment = folders[want.place], made.outbound.date
+        written = await account.write(folder, flags, moment, data)
+        if not written and made.files and account.found_too_large(folder):
+            log.info("card written without its files", extra={"ticket": want.number, "bytes": len(data)})
+            data = await asyncio.to_thread(self._rendered, replace(made, files=()), raws)
+            written = await account.write(folder, flags, moment, data)
+        return written
 
     def _rendered(self, made: Card, raws: dict[str, bytes]) -> bytes:
         """The whole mail, with its files."""
@@ -386,18 +392,6 @@ class Keeper:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._stopping.wait()
-
-
-def _permitted(steps: CardSteps, account: BoardAccount, folders: Mapping[str, str]) -> CardSteps:
-    """Without what was refused; what was there of tickets whose cards we may not write stays."""
-    kept = {want.number for want in steps.write if folders[want.place] in account.denied}
-    return replace(
-        steps,
-        write=tuple(want for want in steps.write if want.number not in kept),
-        back=tuple((card, want) for card, want in steps.back if not account.denies(card, folders[want.place])),
-        undelete=tuple(card for card in steps.undelete if card.folder not in account.denied),
-        remove=tuple(c for c in steps.remove if c.number not in kept and c.folder not in account.denied),
-    )
 
 
 def _made(tx: Tx, folders: dict[str, str]) -> None:

@@ -445,6 +445,32 @@ async def test_what_the_server_says_it_did_and_did_not(
         assert {k: v for k, v in world.there().items() if v} == {k: v for k, v in (await world.wanted()).items() if v}
 
 
+SMALL = """\
+mail_plugins = $mail_plugins quota
+plugin {
+  quota = maildir:User quota
+  quota_max_mail_size = 200k
+}
+"""
+
+
+async def test_a_card_that_is_too_large_for_the_server(database: Database, clock: Clock, tmp_path: Path) -> None:
+    """It is written without its files, and the cards beside it are kept as ever."""
+    if dovecot_module.MISSING:
+        pytest.skip(dovecot_module.MISSING)
+    with dovecot_module.running(extra=SMALL) as server:
+        world = World(room(database, clock, tmp_path, board=ROOT_KEYS, limits={"alike_mails": []}), server)
+        await world.room.mail("kim0@customer.example", files=(("a.bin", "application/octet-stream", b"x" * 400_000),))
+        await world.room.mail("kim1@customer.example", files=(("b.bin", "application/octet-stream", b"x" * 4_000),))
+        await world.look()
+        assert world.there() == await world.wanted()
+        await world.room.answer(2, "#note Ask him.")
+        assert await kept(world) == ["1 written, 1 removed: ", ": ", ": "]
+        assert world.there() == await world.wanted()
+        files = {card["Subject"]: [f.get_filename() for f in card.iter_attachments()] for card in world.mails("New")}
+        assert files == {"[RD-1] Help": [], "[RD-2] Help": ["b.bin"]}
+
+
 def test_an_account_that_is_full_lacks_no_rights() -> None:
     """What is said names the remedy that helps; a folder called after a quota says nothing."""
     full = {"T.New": "APPEND T.New: the server said NO [OVERQUOTA] Quota exceeded (mailbox for user is full)"}

@@ -139,6 +139,8 @@ class Dovecot:
     introspect: str = ""
     prefixed: bool = False
     """Its folders lie below `INBOX.` with points between them, and each has rights (RFC 4314)."""
+    extra: str = ""
+    """What its settings hold besides."""
     process: subprocess.Popen[bytes] | None = None
     accepted_at: float = 0.0
     """When it last took a mail."""
@@ -175,6 +177,7 @@ class Dovecot:
                 prefix=PREFIX if self.prefixed else "",
             )
             + (RIGHTS if self.prefixed else "")
+            + self.extra
         )
 
     @property
@@ -292,11 +295,11 @@ def _family(pid: int) -> list[int]:
 
 
 @contextlib.contextmanager
-def running(introspect: str = "", prefixed: bool = False) -> Iterator[Dovecot]:
+def running(introspect: str = "", prefixed: bool = False, extra: str = "") -> Iterator[Dovecot]:
     """Started on entry, gone afterwards. Not below pytest's folders: other users must be able to go there."""
     folder = Path(tempfile.mkdtemp(prefix="dovecot-", dir="/tmp"))
     folder.chmod(0o755)
-    dovecot = Dovecot(folder, introspect, prefixed)
+    dovecot = Dovecot(folder, introspect, prefixed, extra)
     try:
         dovecot.start()
         yield dovecot
