@@ -93,9 +93,9 @@ class Places:
         return before
 
     def fail(self, source: str, cause: str, now: datetime) -> Place:
-        """A look failed; the place as it is now."""
+        """A look failed; the place as it is now. A time to come is no beginning: the clock was put back."""
         self._ensure(source)
-        since = self.find(source).failing_since or now
+        since = min(self.find(source).failing_since or now, now)
         self._set(source, failing_since=since, cause=cause)
         return self.find(source)
 

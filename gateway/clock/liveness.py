@@ -161,7 +161,8 @@ class Sources:
             text = f"The mails of {source} that were taken can be moved or flagged again."
             self._desk.operator.all_clear(tx, key, text, now)
             return False
-        since, known = self._untidy_since.setdefault(source, now), self._known.get(source)
+        since = self._untidy_since[source] = min(self._untidy_since.get(source, now), now)
+        known = self._known.get(source)
         if known is None or now - since < known.alarm_after or tx.alarms.is_open(key):
             return False
         text = f"Mails of {source} are taken, but stay in their folder since {since:%Y-%m-%d %H:%M} UTC"
@@ -211,6 +212,7 @@ class Sources:
         """Alarm for every source that has failed, or been silent, for too long."""
         for source in list(self._known.values()):
             now = self._clock()
+            self._heard[source.name] = min(self._heard[source.name], now)
             if _trouble_since(await self.place(source.name), self._heard[source.name], source.alarm_after, now):
                 await self._alarm(source)
 

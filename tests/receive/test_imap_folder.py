@@ -507,6 +507,53 @@ async def test_a_mail_over_the_limit_stays_and_stops_nobody(house: House, server
     assert await house.database.read(lambda tx: tx.alarms.open()) == []
 
 
+async def test_a_mail_that_stayed_while_the_clock_was_ahead_is_tried_again(
+    house: House, server: Server, time: Clock
+) -> None:
+    """It was put right meanwhile: nobody waits for the time of the last try to come."""
+    server.deliver(mail(1))
+    server.withheld = {1}
+    folder = house.folder(errand())
+    time.ahead = timedelta(days=300)
+    await house.look(server, folder)
+    server.withheld, time.ahead = set(), timedelta()
+    assert await house.look(server, folder) == 1
+    assert await house.tickets() == 1
+
+
+async def test_a_folder_rebuilt_after_the_clock_was_ahead_is_read_again(
+    house: House, server: Server, time: Clock
+) -> None:
+    """The last look was in a year to come by its own account: nothing that is there now would be new after it."""
+    time.ahead = timedelta(days=300)
+    folder = house.folder(errand(after=After.LEAVE))
+    server.deliver(mail(1))
+    await house.look(server, folder)
+    time.ahead = timedelta()
+    server.deliver(mail(2))
+    server.inbox.rebuild()
+    await house.look(server, house.folder(errand(after=After.LEAVE)))
+    assert await house.tickets() == 2
+
+
+async def test_a_failure_that_began_while_the_clock_was_ahead_is_told(house: House, time: Clock) -> None:
+    """It was put right meanwhile: the alarm comes as long after that as after any other beginning."""
+    time.ahead = timedelta(days=3)
+    await house.sources.failed("imap:support@example.com", "no connection")
+    for minutes in (0, 10, 20):
+        time.ahead = timedelta(minutes=minutes)
+        await house.sources.failed("imap:support@example.com", "no connection")
+        await house.sources.check()
+    assert len(await house.alarms()) == 1
+    await house.sources.looked("imap:support@example.com", 0)
+    time.ahead = timedelta(days=3)
+    await house.sources.looked("imap:support@example.com", 0, "full")
+    for minutes in (30, 40, 50):
+        time.ahead = timedelta(minutes=minutes)
+        await house.sources.looked("imap:support@example.com", 0, "full")
+    assert len(await house.alarms()) == 3
+
+
 async def test_a_mail_that_stayed_and_is_deleted_by_somebody_is_over(house: House, server: Server, time: Clock) -> None:
     """The operator, who heard of it, hears that it is gone."""
     server.deliver(mail(1, ("z" * 70 + "\n") * 20_000))

@@ -112,7 +112,7 @@ class Folder:
         everything = Place(before.source, self._name, uidvalidity)
         if before.looked_at is not None:
             # Rebuilt: whatever came before our last look was taken under its old UID.
-            since = min([before.looked_at, *(row.first_at for row in left)]) - OVERLAP
+            since = min([self._clock(), before.looked_at, *(row.first_at for row in left)]) - OVERLAP
             return Place(before.source, self._name, uidvalidity, 0, uidnext, f"SINCE {words.search_date(since.date())}")
         if self._errand.backlog is Backlog.ALL:
             return everything
@@ -380,4 +380,5 @@ class Folder:
 
 
 def _due(row: Unfetched, now: datetime) -> bool:
-    return now - row.tried_at >= delay(row.attempts, FIRST_RETRY, LAST_RETRY)
+    """Also when it was tried at a time that is still to come: the clock was put back."""
+    return not timedelta() <= now - row.tried_at < delay(row.attempts, FIRST_RETRY, LAST_RETRY)
