@@ -92,10 +92,18 @@ class BoardAccount:
         return f"{self.root}{self.delimiter}{name}"
 
     async def tree(self) -> list[str]:
-        """Every folder below the root that can hold mails, whoever made it."""
-        pattern = syntax.folder_name(self.below("*"))
+        """Every folder below the root that can hold mails, whoever made it.
+
+        The root is named as in the settings, however the server writes it: `inbox` is INBOX to all, and on many servers
+        (Exchange) `tickets` is Tickets. Under two names a card would be two, of which one is removed.
+        """
+        root, pattern = self.below(""), syntax.folder_name(self.below("*"))
         found = syntax.listed(await self._mailbox.say("LIST", '""', pattern))
-        there = [f.name for f in found if not f.attributes & {r"\noselect", r"\nonexistent"}]
+        there = [
+            root + f.name[len(root) :]
+            for f in found
+            if f.name[: len(root)].casefold() == root.casefold() and not f.attributes & {r"\noselect", r"\nonexistent"}
+        ]
         for name in self._folders.keys() - set(there):
             del self._folders[name]
         return there

@@ -445,6 +445,20 @@ async def test_what_the_server_says_it_did_and_did_not(
         assert {k: v for k, v in world.there().items() if v} == {k: v for k, v in (await world.wanted()).items() if v}
 
 
+async def test_a_root_in_other_letters(database: Database, clock: Clock, tmp_path: Path) -> None:
+    """`inbox` is INBOX: the server's way to write it is no other folder, and each card is there once."""
+    if dovecot_module.MISSING:
+        pytest.skip(dovecot_module.MISSING)
+    with dovecot_module.running(prefixed=True) as server:
+        made = room(database, clock, tmp_path, board=ROOT_KEYS, limits={"alike_mails": []})
+        world = World(made, server, root="inbox/Tickets")
+        await world.room.mail(ERIKA)
+        assert await world.look() == ["1 written"]
+        assert await kept(world) == [": ", ": ", ": "]
+        world.root = "INBOX.Tickets"
+        assert world.there() == await world.wanted()
+
+
 SMALL = """\
 mail_plugins = $mail_plugins quota
 plugin {
