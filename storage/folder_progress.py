@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, delete, select, update
+from sqlalchemy import Connection, Row, Table, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from storage.tables import PLACE, UNFETCHED
@@ -127,6 +127,12 @@ class Places:
         if source:
             statement = statement.where(UNFETCHED.c.source == source)
         return [_unfetched(row) for row in self._connection.execute(statement)]
+
+    def left(self, source: str, since: datetime | None = None) -> int:
+        """How many mails of a source stayed behind, of all or of those first found then or later."""
+        counted = select(func.count()).select_from(UNFETCHED).where(UNFETCHED.c.source == source)
+        counted = counted if since is None else counted.where(UNFETCHED.c.first_at >= since)
+        return int(self._connection.execute(counted).scalar_one())
 
     def release(self, source: str, uidvalidity: int, uid: int) -> None:
         """A mail that stayed behind was taken after all, or is not there any more."""

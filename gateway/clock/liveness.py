@@ -26,6 +26,9 @@ log = logging.getLogger("replydesk.liveness")
 CHECK_SECONDS = 15.0
 QUIET = timedelta(minutes=10)
 """A source that is well makes itself heard at least so often."""
+SINGLY = 5
+"""Mails of a source that stay behind within `STORM` of which the operator hears one by one; of more by one mail."""
+STORM = timedelta(hours=1)
 
 
 MEANWHILE = {"board": "Agents' mail is heard as ever; the folders are brought up to date once this works again."}
@@ -87,6 +90,7 @@ class Sources:
             """What stayed behind is found again under its new UID, if it is still there."""
             for row in tx.places.unfetched(place.source):
                 tx.alarms.clear(_unfetched_key(row.source, row.uidvalidity, row.uid), now)
+            tx.alarms.clear(_more_key(place.source), now)
             tx.places.open(place)
 
         await self._database.write(open_)
@@ -105,19 +109,25 @@ class Sources:
             tx.places.release(source, uidvalidity, uid)
             text = f"The mail of {source} that was not taken (UID {uid}) {outcome}."
             self._desk.operator.all_clear(tx, _unfetched_key(source, uidvalidity, uid), text, now)
+            if tx.alarms.is_open(_more_key(source)) and not tx.places.left(source):
+                text = f"The other mails of {source} that were not taken are taken now, or gone."
+                self._desk.operator.all_clear(tx, _more_key(source), text, now)
 
         await self._database.write(release)
         self._wake()
 
     async def missed(self, source: str, uidvalidity: int, uid: int, size: int, cause: str) -> Unfetched:
-        """The operator hears of each mail that stays behind, once."""
+        """The operator hears of each mail that stays behind, once; of many at once together."""
         now = self._clock()
 
         def miss(tx: Tx) -> Unfetched:
             row = tx.places.miss(source, uidvalidity, uid, size, cause, now)
             if row.attempts == 1:
+                key = _unfetched_key(source, uidvalidity, uid)
                 text = f"A mail of {source} was not taken and is still in its folder (UID {uid}): {before_stop(cause)}."
-                self._desk.operator.alarm(tx, _unfetched_key(source, uidvalidity, uid), text, now)
+                if tx.places.left(source, now - STORM) > SINGLY:
+                    key, text = _more_key(source), f"{text} Further ones are named in the log only."
+                self._desk.operator.alarm(tx, key, text, now)
             return row
 
         row = await self._database.write(miss)
@@ -255,6 +265,10 @@ def _alarm_key(source: str) -> str:
 
 def _unfetched_key(source: str, uidvalidity: int, uid: int) -> str:
     return f"{UNFETCHED}{source}:{uidvalidity}:{uid}"
+
+
+def _more_key(source: str) -> str:
+    return f"{UNFETCHED}{source}:more"
 
 
 def _is_about(key: str, source: str) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.clock import liveness
 from gateway.core import token
 from gateway.core.policy import Policy
 from gateway.errors import StorageUnavailable, Unreachable
@@ -652,6 +653,30 @@ async def test_a_mail_the_server_does_not_give_out_stays_and_stops_nobody(
     assert await house.look(server, folder) == 1
     assert server.inbox.uids == []
     assert await house.tickets() == 5
+
+
+async def test_a_server_that_gives_out_nothing_is_told_in_a_few_mails(
+    house: House, server: Server, time: Clock
+) -> None:
+    """Its store is away: the operator gets no mail for each that waits, then or when they are taken; one that comes to
+    stay hours later is told as ever."""
+    folder = house.folder(errand())
+    for n in range(40):
+        server.deliver(mail(n))
+    server.withheld = set(server.inbox.uids)
+    await house.look(server, folder)
+    assert len(await house.alarms()) == liveness.SINGLY + 1
+    assert "Further ones are named in the log only" in await told_last(house)
+    time.ahead = timedelta(hours=3)
+    server.deliver(mail(40))
+    server.withheld = set(server.inbox.uids)
+    await house.look(server, folder)
+    assert len(await house.alarms()) == liveness.SINGLY + 2
+    server.withheld, time.ahead = set(), timedelta(hours=6)
+    assert await house.look(server, folder) == 41
+    assert len(await house.alarms()) == 2 * (liveness.SINGLY + 2)
+    assert await house.database.read(lambda tx: tx.alarms.open()) == []
+    assert await house.tickets() == 41
 
 
 async def test_a_connection_lost_in_mid_fetch_costs_nothing(house: House, server: Server) -> None:
