@@ -71,6 +71,8 @@ class Server:
         """UID → how often fetching it ends the connection in the middle of its content."""
         self.unweighable: set[int] = set()
         """UIDs whose size ends the connection, as Dovecot's does when it may not read the file."""
+        self.hollow: set[int] = set()
+        """UIDs whose content is given out as if it were empty."""
         self.withheld: set[int] = set()
         """UIDs whose content is refused with NO."""
         self.silent: set[str] = set()
@@ -300,6 +302,9 @@ class Session:
             assert "BODY.PEEK[]" in what
             if mail.uid in self.server.withheld:
                 answer = "NO [SERVERBUG] cannot read it"
+                continue
+            if mail.uid in self.server.hollow:
+                self.write(f'* {number} FETCH (UID {mail.uid} BODY[] "")')
                 continue
             head = f"* {number} FETCH (UID {mail.uid} BODY[] {{{len(mail.raw)}}}\r\n".encode()
             if self.server.breaks_at.get(mail.uid, 0) > 0:

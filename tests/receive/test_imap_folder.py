@@ -122,6 +122,20 @@ async def test_a_servers_note_is_no_mail(house: House, server: Server) -> None:
     assert "note of its own" in left.cause
 
 
+async def test_nothing_in_place_of_a_mail_is_no_mail(house: House, server: Server, time: Clock) -> None:
+    """The server says how large it is and gives an empty one: it stays, the operator hears of it, later it is taken."""
+    server.deliver(mail(1))
+    server.hollow = {1}
+    folder = house.folder(errand())
+    assert await house.look(server, folder) == 0
+    assert server.inbox.uids == [1]
+    assert "gave nothing in place of it" in await told_last(house)
+    server.hollow = set()
+    time.ahead += timedelta(hours=1)
+    assert await house.look(server, folder) == 1
+    assert await house.tickets() == 1
+
+
 async def test_the_envelope_tells_the_source_and_our_addresses(house: House, server: Server) -> None:
     """A token in Delivered-To finds its ticket although To names only the mailbox."""
     server.deliver(mail(1))

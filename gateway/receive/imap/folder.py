@@ -233,9 +233,9 @@ class Folder:
 
     async def _fetch_and_commit(self, server: ImapMailbox, uids: Sequence[int], sizes: dict[int, int]) -> list[int]:
         mails = await self._fetch(server, uids, sum(sizes[uid] for uid in uids))
-        notes = [uid for uid, raw in mails.items() if _STUB.search(raw[:STUB_BYTES])]
-        for uid in notes:
-            await self._miss(uid, sizes[uid], "the server gave a note of its own in place of it (Exchange)")
+        notes = {uid: why for uid, raw in mails.items() if (why := _no_mail(raw, sizes[uid]))}
+        for uid, why in notes.items():
+            await self._miss(uid, sizes[uid], f"the server gave {why} in place of it")
             del mails[uid]
         results = await asyncio.gather(*(self._accept(mails[uid]) for uid in mails), return_exceptions=True)
         taken = []
@@ -369,6 +369,7 @@ class Folder:
                 self._copied.difference_update(some)
             except OnlyCopied as error:
                 self.trouble = str(error)
+                return
 
     async def _reach(self, uid: int, tidied_uid: int = 0) -> None:
         """Write down how far we are, if that is further than before."""
@@ -377,6 +378,13 @@ class Folder:
         if (uid, tidied_uid) != (place.uid, place.tidied_uid):
             await self._books.reached(place.source, place.uidvalidity, uid, tidied_uid)
             self._place = replace(place, uid=uid, tidied_uid=tidied_uid)
+
+
+def _no_mail(raw: bytes, size: int) -> str:
+    """What a server gave that had said the mail has `size` bytes; empty for a mail."""
+    if size and (not raw or raw.isspace()):
+        return "nothing"
+    return "a note of its own (Exchange)" if _STUB.search(raw[:STUB_BYTES]) else ""
 
 
 def _due(row: Unfetched, now: datetime) -> bool:
