@@ -297,6 +297,26 @@ async def test_a_flag_that_cannot_be_set_moves_nothing(house: House, server: Ser
     assert len(server.boxes["Done"].mails) == 1
 
 
+@pytest.mark.parametrize("command", ["UID STORE", "UID EXPUNGE"])
+async def test_a_line_that_is_lost_after_the_copying_copies_nothing_anew(
+    house: House, server: Server, command: str
+) -> None:
+    """MOVE is not known: the next look removes what was copied, and only that."""
+    server.capabilities = server.capabilities.replace("MOVE ", "")
+    folder = house.folder(errand())
+    server.deliver(mail(1))
+    server.before[command] = server.cut
+    with pytest.raises(Unreachable):
+        await house.look(server, folder)
+    server.before = {}
+    server.deliver(mail(2))
+    await house.look(server, folder)
+    await house.look(server, folder)
+    assert (server.inbox.uids, folder.trouble) == ([], "")
+    assert len(server.boxes["Done"].mails) == 2
+    assert (await house.place()).tidied_uid == 2
+
+
 async def test_without_uidplus_nothing_is_expunged(house: House, server: Server) -> None:
     """A plain EXPUNGE would remove what a person only marked."""
     server.capabilities = "IMAP4rev1"

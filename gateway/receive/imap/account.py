@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
-from gateway.errors import AccountError
+from gateway.errors import AccountError, Unreachable
 from storage.folder_progress import Place, Unfetched
 
 
@@ -20,6 +20,10 @@ class Refused(AccountError):
 
 class OnlyCopied(Refused):
     """The server let us copy mails and not remove them: they lie in both folders, and are not to be copied again."""
+
+
+class LostOnceCopied(Unreachable):
+    """The connection ended between the copying and the removing of mails."""
 
 
 class Security(StrEnum):

@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 
 from gateway.errors import LoginRefused, Unreachable
 from gateway.receive.imap import syntax
-from gateway.receive.imap.account import Account, Auth, OnlyCopied, Refused, Security
+from gateway.receive.imap.account import Account, Auth, LostOnceCopied, OnlyCopied, Refused, Security
 from gateway.receive.imap.driver import SILENCE_SECONDS, Response, Wire
 
 T = TypeVar("T")
@@ -336,7 +336,7 @@ class ImapMailbox:
         """Move (RFC 6851) as many as go into one command to a folder, which is made when missing; by copying where MOVE
         is not known.
 
-        Raises `Refused`; `OnlyCopied` once they are in the folder and cannot be taken out of theirs.
+        Raises `Refused`; `OnlyCopied` or `LostOnceCopied` once they are in the folder and were not taken out of theirs.
         """
         try:
             await self._move(uids, folder)
@@ -361,7 +361,10 @@ class ImapMailbox:
         if not self._may_delete:
             raise Refused(f"the server lets us mark no mail of {self._folder} as deleted, so none can be moved")
         await self.say("UID COPY", which, to)
-        await self.take_out(uids)
+        try:
+            await self.take_out(uids)
+        except Unreachable as error:
+            raise LostOnceCopied(str(error)) from None
 
     async def take_out(self, uids: Sequence[int]) -> None:
         """Remove what was copied; without UIDPLUS it is only marked, for EXPUNGE would also remove what somebody else

@@ -22,7 +22,7 @@ from gateway.mail.delivered import ADDRESSED_TO, envelope_of
 from gateway.mail.message import Envelope, address_key
 from gateway.memory import Memory
 from gateway.receive.imap import syntax as words
-from gateway.receive.imap.account import After, Backlog, FolderProgress, FolderTask, OnlyCopied, Refused
+from gateway.receive.imap.account import After, Backlog, FolderProgress, FolderTask, LostOnceCopied, OnlyCopied, Refused
 from gateway.receive.imap.client import ImapMailbox, portions
 from gateway.receive.intake import Intake
 from storage.folder_progress import Place, Unfetched
@@ -73,7 +73,7 @@ class Folder:
         self._older_taken: set[int] = set()
         """Mails from before us that were journaled since the folder was opened anew, or we began."""
         self._copied: set[int] = set()
-        """Mails that lie in both folders, because the server does not let us remove them."""
+        """Mails that lie in both folders: the server did not let us remove them, or the connection ended before."""
         self.trouble = ""
         """Why the newest look could not move or flag what it took; empty when it could."""
 
@@ -129,7 +129,6 @@ class Folder:
         """
         self.trouble = ""
         await server.refresh()
-        await self._take_out(server)
         taken = 0
         for some in portions(await self._present(server, self._place.uid + 1, 0)):
             if stopping.is_set():
@@ -141,6 +140,8 @@ class Folder:
             await self._reach(self._place.uid, self._place.uid)
         elif self._place.tidied_uid < self._place.uid:
             await self._tidy_up(server)
+        # Last: what is only marked as deleted, without UIDPLUS, must be known as copied until then.
+        await self._take_out(server)
         return taken
 
     async def _present(self, server: ImapMailbox, first: int, last: int) -> list[int]:
@@ -358,6 +359,9 @@ class Folder:
         except OnlyCopied as error:
             self.trouble = str(error)
             self._copied.update(uids)
+        except LostOnceCopied:
+            self._copied.update(uids)
+            raise
 
     async def _take_out(self, server: ImapMailbox) -> None:
         """What was only copied: somebody may have removed it, or have given us the right to."""
