@@ -146,7 +146,8 @@ def asks_status(subject: str, reply_text: str) -> bool:
 
 
 def _words(text: str) -> str:
-    return " ".join(text.casefold().split())
+    """Folded; whether somebody asks or says it makes no difference."""
+    return " ".join(text.casefold().split()).strip("¿?!. ")
 
 
 def is_command(line: str) -> bool:

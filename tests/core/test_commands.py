@@ -306,6 +306,15 @@ def test_no_alias_hides_a_verb() -> None:
         ("Status", "What is the status of the new building?", False),
         ("Status of the building", "", False),
         ("Hello", "", False),
+        ("Estado", "", True),
+        ("", "¿Estado?", True),
+        ("Statut\u00a0?", "", True),
+        ("Stato", "stato?", True),
+        ("Pedido 55", "#estado", True),
+        ("Stan zgłoszeń", "", True),
+        ("Re: Your open requests", "Estado dos meus pedidos.", True),
+        ("Stato", "Lo stato del pacco non cambia.", False),
+        ("?", "", False),
     ],
 )
 def test_a_customer_asks_for_the_list(subject: str, text: str, asks: bool) -> None:
