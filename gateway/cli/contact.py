@@ -77,12 +77,14 @@ def run(args: argparse.Namespace) -> int:
 def _export(site: Site, args: argparse.Namespace) -> None:
     from pathlib import Path
 
+    from gateway.cli import show
     from gateway.cli.contact_export import export
 
     told = export(site, args.address, Path(args.directory))
+    tickets, received, sent = map(len, (told.tickets, told.mails_received, told.mails_sent))
     print(
-        f"{args.directory}: {len(told.tickets)} tickets, {len(told.mails_received)} mails from them, "
-        f"{len(told.mails_sent)} mails to them."
+        f"{args.directory}: {show.several(tickets, 'ticket')}, {show.several(received, 'mail')} from them, "
+        f"{show.several(sent, 'mail')} to them."
     )
 
 

@@ -59,6 +59,11 @@ def total(shown: int, there: int, what: str) -> None:
         print(f"{shown} of {there} {what}; --limit shows more" if there > shown else f"{there} {said}")
 
 
+def several(count: int, what: str) -> str:
+    """`1 ticket`, `2 tickets`."""
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     """Rows as lines of text whose columns begin below each other."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

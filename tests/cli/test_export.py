@@ -202,7 +202,7 @@ def test_the_agents_mail_around_a_forwarded_one_stays_inside(shop: Shop, tmp_pat
     )
     shop.feed(around, Envelope("smtp", "anna@example.com", ("support@example.com",), "", "anna@example.com"))
     folder = tmp_path / "out"
-    assert "1 tickets, 0 mails from them" in shop.out("contact", "export", "kim@customer.example", str(folder))
+    assert "1 ticket, 0 mails from them" in shop.out("contact", "export", "kim@customer.example", str(folder))
     texts = [p.read_bytes().decode("utf-8", "replace") for p in folder.rglob("*") if p.is_file()]
     assert any("My box is red and loud." in t for t in texts)
     for hidden in ("He is difficult", "anna@home.example", "anna@example.com"):
