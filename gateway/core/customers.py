@@ -389,7 +389,7 @@ def _company(case: Case, ticket: Ticket | None) -> tuple[Joined, ...]:
     confirmed = openly and (ticket is None or case.proven)
     # Whom an agent asked stays what they are, whoever names them.
     there = {a.key for a in (ticket.requester, *ticket.participants, *ticket.advisers)} if ticket else set()
-    known = there | {case.author.key, *(a.key for a in case.facts.person)}
+    known = there | {case.author.key, *(a.key for a in case.facts.person)} | about_mail.lists_among(case)
     # Whoever is brought along reads what the author reads.
     mine = sides.handed_on(sides.given(ticket, case.author.key)) if ticket else ()
     joined: dict[str, Joined] = {}

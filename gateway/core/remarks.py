@@ -9,6 +9,7 @@ from gateway.core.labels import SUBJECTS
 from gateway.core.reason import Reason
 from gateway.core.roles import is_shared
 from gateway.core.ticket import Ticket
+from gateway.mail import lists
 from gateway.mail.sentence import code
 from gateway.mail.subject import base_subject, foreign_references
 
@@ -43,11 +44,18 @@ def unknown_form(case: Case) -> str:
     )
 
 
+def lists_among(case: Case) -> frozenset[str]:
+    """Mailing lists in To and Cc, as this very mail says: an answer there would go to everybody on them."""
+    people = (*case.message.to, *case.message.cc)
+    return frozenset(key for key in lists.among(case.message, people) if not case.policy.is_own(key))
+
+
 def oddities(case: Case) -> tuple[str, ...]:
     """What an agent should know of the mail itself."""
     said = []
-    written = case.message.author
-    brought = {a.key for a in (*case.message.to, *case.message.cc)[:COMPANY] if not case.policy.is_own(a.key)}
+    written, is_list = case.message.author, lists_among(case)
+    named = {a.key for a in (*case.message.to, *case.message.cc)[:COMPANY] if not case.policy.is_own(a.key)}
+    brought = named - is_list
     if written and case.policy.is_own(written.address) and not case.envelope.archived:
         if case.author.key != written.key:
             said.append(code("own_author", written.address, case.author.address))
@@ -63,6 +71,8 @@ def oddities(case: Case) -> tuple[str, ...]:
     if others := asked_at(case.message, case.policy) if case.author is case.message.author else ():
         said.append(code("reply_to", ", ".join(a.address for a in others), others[0].address))
     said += invitation.remarks(case.message.events)
+    if known := sorted(key for key in is_list if not (case.ticket and case.ticket.knows(key))):
+        said.append(code("list_among", ", ".join(known), known[0]))
     if len(brought) > FEW:
         said.append(code("many_people", len(brought)))
     rest = (*case.message.to, *case.message.cc)[COMPANY:]
