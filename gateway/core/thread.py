@@ -181,6 +181,9 @@ def keys(message: Message, envelope: Envelope, policy: Policy, agent: Agent | No
     # Outlook keeps it where every other mark was lost; who sends an old mail anew does too, and asks for something new.
     if is_reply(message.subject) and (conversation := token.read_thread_index(message.header("thread-index"))):
         found.append(Key(Evidence.KNOWN_MESSAGE_ID, message_id=conversation))
+    # Calendars send an update or a cancellation as a mail that answers nothing.
+    appointments = dict.fromkeys(event.uid for event in message.events if event.uid)
+    found += [Key(Evidence.KNOWN_MESSAGE_ID, message_id=token.calendar_id(uid)) for uid in appointments]
     # `[#1]` is how another desk marks a ticket of its own, whatever it says of it elsewhere.
     theirs = {n for mark in foreign_references(message.subject) for n in re.findall(r"\d+", mark)}
     claims += [int(m) for m in _BARE_NUMBER.findall(message.subject) if m not in theirs]

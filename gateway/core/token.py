@@ -237,6 +237,11 @@ def read_thread_index(value: str) -> str:
     return _conversation_id(data[_HEAD:_WHOLE]) if len(data) >= _WHOLE else ""
 
 
+def calendar_id(uid: str) -> str:
+    """An appointment, in the form of a Message-ID: all mails about it name the same. Programs put addresses into it."""
+    return f"{hashlib.sha256(uid.encode()).hexdigest()}@calendar.invalid"
+
+
 def _conversation(keys: Keys, ticket: Named) -> bytes:
     return _digest(keys.secret, "conversation", str(ticket))[: _WHOLE - _HEAD]
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 SIZE_LIMIT = 100_000
 EVENTS_LIMIT = 20
 COMMENT_LIMIT = 5_000
+UID_LIMIT = 1_000
 _ANSWERS = ("REPLY", "COUNTER", "DECLINECOUNTER", "CANCEL")
 """Whose comment somebody wrote; an invitation has a description."""
 _BEGIN, _END = "BEGIN:VCALENDAR", "END:VCALENDAR"
@@ -61,6 +62,7 @@ def _events(calendar: Component, declared_method: str) -> Iterator[Event]:
             repeats=_repeats(event),
             answer=str(getattr(first, "params", {}).get("PARTSTAT", "")).upper(),
             comment=clean(_text(event, "COMMENT")).strip()[:COMMENT_LIMIT] if method in _ANSWERS else "",
+            uid=one_line(_text(event, "UID"), UID_LIMIT),
         )
 
 

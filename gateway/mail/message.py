@@ -199,6 +199,8 @@ class Event:
     """For a `REPLY`: how its attendee answers, `ACCEPTED`, `DECLINED`, … (PARTSTAT)."""
     comment: str = ""
     """What they wrote beside it."""
+    uid: str = field(default="", compare=False)
+    """The same in its updates, cancellations and answers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
