@@ -99,6 +99,8 @@ def _split(args: argparse.Namespace, by: orders.OrderContext, tx: Tx, site: Site
     entry = _entry(tx, by, args.entry)
     if entry.role is Role.AGENT or entry.kind is not EntryKind.CORRESPONDENCE:
         raise ReplydeskError(f"entry {entry.id} is no customer's mail: nobody could have a ticket of it")
+    if problem := move_entries.split_problem(entry, tx.reads.entries(by.ticket.number)):
+        raise ReplydeskError(text_of(problem, "en"))
     return move_entries.split(by, entry, args.subject, order)
 
 

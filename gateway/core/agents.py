@@ -342,8 +342,8 @@ def _undo(on: AgentCase) -> Decision:
 def _split(on: AgentCase) -> Decision:
     """The mail the agent answers becomes a ticket of its own."""
     case, parent = on.case, on.case.facts.parent
-    if parent is None or parent.role is Role.AGENT or parent.kind is not EntryKind.CORRESPONDENCE:
-        return refuse(on, Reason.AGENT_MISUNDERSTOOD, (code("no_mail_meant"),))
+    if (problem := move_entries.split_problem(parent, case.facts.history)) or parent is None:
+        return refuse(on, Reason.AGENT_MISUNDERSTOOD, (problem,))
     box = case.policy.mailbox_for(on.ticket.mailbox) or case.mailbox
     out = outgoing_text.for_customers(case.order.text, box, case.policy, case.facts.history)
     if out.text and "\n" not in out.text:

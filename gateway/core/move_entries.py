@@ -6,6 +6,7 @@ so later replies follow. Each is reversible by `undo`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from gateway.core import advisers, audience, orders, parking, sides
@@ -18,6 +19,14 @@ from gateway.core.reason import Reason, sentence
 from gateway.core.ticket import Entry, EntryKind, Role, Ticket
 from gateway.mail.message import Address
 from gateway.mail.sentence import code
+
+
+def split_problem(mail: Entry | None, history: Iterable[Entry]) -> str:
+    """Why nobody could have a ticket of it; also where nothing but a number would be left of the one it is on."""
+    if mail is None or mail.role is Role.AGENT or mail.kind is not EntryKind.CORRESPONDENCE:
+        return code("no_mail_meant")
+    alone = all(e.id == mail.id or e.kind is not EntryKind.CORRESPONDENCE for e in history)
+    return code("only_mail") if alone else ""
 
 
 def split(by: orders.OrderContext, parent: Entry, subject: str, order: Order | None = None) -> Decision:

@@ -235,6 +235,7 @@ SENTENCES: dict[str, str] = {
     "merged_since": _("#{0} has been merged into #{1} since: this cannot be taken back any more."),
     "no_such_ticket": _("There is no ticket #{0}."),
     "same_ticket": _("#{0} is this very ticket."),
+    "only_mail": _("It is the only mail of this ticket: there is nothing to split."),
     "no_mail_meant": _("It is not clear which mail you mean: reply to the notice about it."),
     "needs_ticket": _("{0} needs a ticket: reply to a notice about it."),
     "not_beside": _("Not carried out: {0}. It is for a request that is there; reply with it to this mail."),

@@ -370,10 +370,15 @@ def test_orders_at_the_shell(shop: Shop) -> None:
 
 
 def test_a_split_may_give_the_new_ticket_to_somebody(shop: Shop) -> None:
-    """Its assignee is told, the old ticket stays whose it was; a name nobody has does nothing."""
+    """Its assignee is told, the old ticket stays whose it was; a name nobody has does nothing, nor is a ticket's only
+    mail split off."""
     entry = str(shop.json("ticket", "show", "1")["entries"][0]["id"])
     assert "no agent" in shop.refused("ticket", "split", "1", entry, "--assign", "Carol")
+    assert "the only mail" in shop.refused("ticket", "split", "1", entry)
     assert len(shop.json("ticket", "list")) == 1
+    shop.feed(
+        REQUEST.replace("Message-ID: <request-1", "In-Reply-To: <request-1@customer.example>\nMessage-ID: <again")
+    )
     shop.out("ticket", "split", "1", entry, "--subject", "Printer", "--assign", "Bob")
     assert [shop.json("ticket", "show", n)["assignee"] for n in ("1", "2")] == ["", "bob@example.com"]
     told = [row["recipient"] for row in shop.json("outbox", "list") if row["ticket"] == 2]

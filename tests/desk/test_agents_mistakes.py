@@ -156,11 +156,22 @@ async def test_text_beside_a_merge_is_given_back(room: Room) -> None:
 
 async def test_only_a_single_line_is_the_subject_of_a_split(room: Room) -> None:
     """The customer reads that; a letter, or a remark with a signature, is not one."""
-    await room.mail(ERIKA, "Well?")
-    (notice,) = await room.outbox("agent_notice", ANNA)
+    await room.mail(ERIKA)
+    await room.reply(ERIKA, 1, "Well?")
+    _, notice = await room.outbox("agent_notice", ANNA)
     await room.answer(1, "#split\nShe is confused.\nWe do it later.", In_Reply_To=f"<{notice.message_id}>")
     assert (await room.read(lambda tx: tx.reads.get(2))).subject == "Well?"
     assert "Your text was not sent: She is confused." in await _receipt(room)
+
+
+async def test_the_only_mail_of_a_ticket_is_not_split_off(room: Room) -> None:
+    """An empty request would be left, which its customer waits for; notes are no mails. The shell says the same."""
+    await room.mail(ERIKA)
+    (notice,) = await room.outbox("agent_notice", ANNA)
+    await room.answer(1, "#note Odd.")
+    await room.answer(1, "#split", In_Reply_To=f"<{notice.message_id}>")
+    assert "It is the only mail of this ticket" in await _receipt(room)
+    assert [t.number for t in await room.read(lambda tx: tx.reads.open_of(ERIKA, 9))] == [1]
 
 
 @pytest.mark.parametrize("to", [SUPPLIER, LEAD])
