@@ -30,6 +30,7 @@ from gateway.render import examples, wire
 from gateway.render.brand import Brand
 from gateway.render.templates import PACKAGED, environment, located
 from gateway.texts import Catalog
+from gateway.texts.direction import isolated
 
 FALLBACK_LANGUAGE = "en"
 PLAIN = Brand()
@@ -150,6 +151,7 @@ def _environment(language: str, override: Path | None, timezone: tzinfo, brand: 
         lines=lines,
         explained=explained,
         formatted=Markup,
+        isolated=isolated,
     )
     return made
 

@@ -123,6 +123,18 @@ def test_an_answer_of_files_alone_names_them(packaged: Templates, outbound: Outb
         assert all(part in said for part in ("scan.pdf", "film.mp4", film.url, words.sender))
 
 
+def test_an_arabic_name_keeps_the_date_behind_it_in_its_place(packaged: Templates) -> None:
+    """In the plain text, which has no markup for it: names are apart from what is written from the left."""
+    name, when = "\u0639\u0645\u0631", datetime(2026, 3, 12, 15, 5, tzinfo=UTC)
+    words = replace(
+        REPLY.words, conversation=(Line(name, "customer", when, "Hi"),), attachments=(f"{name}.pdf", "scan.pdf")
+    )
+    said = packaged.text(replace(REPLY, words=words))
+    assert f"\u2068{name}\u2069, " in said
+    assert f"\u2068{name}.pdf\u2069, scan.pdf" in said
+    assert "\u2068" not in packaged.text(REPLY)
+
+
 def test_a_file_for_one_language_wins_over_that_for_all(tmp_path: Path) -> None:
     """Both may build on ours."""
     site(tmp_path, "reply.txt.j2", "{% extends 'mail/letter.txt.j2' %}{% block remarks %}All. {% endblock %}")
