@@ -36,7 +36,7 @@ class Circle:
     text: str = ""
     """Of a note."""
     informed: frozenset[str] = frozenset()
-    """Keys of whoever was told of the order that is taken back, or asked what is answered here."""
+    """Keys of whoever was told of the order that is taken back, asked what is answered here, or is in copy of it."""
 
     @property
     def team(self) -> Agents:
@@ -81,7 +81,7 @@ class Circle:
 
     @property
     def told(self) -> Agents:
-        """Who was told of the order that is taken back, or asked what is answered here."""
+        """Who was told of the order that is taken back, asked what is answered here, or is in copy of it."""
         return tuple(a for a in self.policy.agents if a.keys & self.informed)
 
     @property
@@ -135,11 +135,12 @@ def _concerned(c: Circle) -> Agents:
 
 
 AUDIENCE: dict[str, Told] = {
-    "new_request": Told(lambda c: c.holders),
-    "reply": Told(lambda c: c.holders),
+    # Whom the customer named beside us has the mail, but no mark to answer with; it may be another team's ticket.
+    "new_request": Told(lambda c: c.holders, lambda c: c.told),
+    "reply": Told(lambda c: c.holders, lambda c: c.told),
     # Whoever asked waits for the answer, also where a colleague has the ticket.
     "adviser": Told(lambda c: _once(c.holders, c.told)),
-    "reopened": Told(lambda c: c.holders),
+    "reopened": Told(lambda c: c.holders, lambda c: c.told),
     "closed_by_requester": Told(lambda c: c.holders),
     # Whoever asked an adviser waits for an answer that will not come.
     "bounce": Told(lambda c: _once(c.holders, c.told)),

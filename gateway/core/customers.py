@@ -348,10 +348,8 @@ def _new(case: Case, reason: Reason, links: tuple[tuple[str, int], ...], subject
 
 def _announced(case: Case, has_it: Agent | None, remarks: tuple[str, ...]) -> tuple[NoticeRequest, ...]:
     """To each team it was written to, of the first only to whoever has it."""
-    first, *others = (case.mailbox.address, *(b.address for b in case.mailboxes[1:]))
-    told = [
-        audience.tell("new_request", case.policy, _given(case, has_it), mailbox=first, remarks=remarks, but=case.agent)
-    ]
+    others = (box.address for box in case.mailboxes[1:])
+    told = [draft.tell(case, _given(case, has_it), "new_request", remarks)]
     told += [
         audience.tell("new_request", case.policy, None, mailbox=address, remarks=remarks, but=case.agent)
         for address in others

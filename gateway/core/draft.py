@@ -10,6 +10,7 @@ from gateway.core.reason import Reason
 from gateway.core.ticket import CUSTOMERS, EntryKind, Role, Ticket
 from gateway.mail.message import Address
 from gateway.mail.noise import without_noise
+from gateway.mail.sentence import code
 
 
 def entry(
@@ -73,7 +74,18 @@ def _shown(case: Case) -> str:
 
 
 def tell(case: Case, ticket: Ticket | None, headline: str, remarks: tuple[str, ...]) -> tuple[NoticeRequest, ...]:
-    return audience.tell(headline, case.policy, ticket, mailbox=case.mailbox.address, remarks=remarks, but=case.agent)
+    """Also, where a customer wrote, in one line whom of ours they wrote to themselves."""
+    named = tuple(a.key for a in (*case.message.to, *case.message.cc) if case.policy.agent_for(a.key))
+    return audience.tell(
+        headline,
+        case.policy,
+        ticket,
+        mailbox=case.mailbox.address,
+        informed=named if headline in ("new_request", "reply", "reopened") else (),
+        remarks=remarks,
+        line=(code("in_copy"),),
+        but=case.agent,
+    )
 
 
 def role_of(case: Case, ticket: Ticket) -> Role:
