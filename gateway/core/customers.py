@@ -10,6 +10,7 @@ from gateway.core import (
     audience,
     closing,
     commands,
+    confirmations,
     draft,
     language,
     machines,
@@ -206,6 +207,9 @@ def _attach(case: Case, ticket: Ticket, role: Role, reason: Reason, remarks: tup
         status, move = ticket.status, None
         reopen = f"no: it was reopened {spent.count} times in {spent.minutes} minutes, which smells of a loop"
         alarm = f"Ticket {ticket.number} is not reopened any more: {spent.count} reopens in {spent.minutes} minutes."
+    elif was_done and confirmations.is_one(case, ticket):
+        status, move, reopen = ticket.status, None, "no: it reads like another desk's confirmation"
+        remarks = (*remarks, code("confirms_only"))
     elif case.machine and (spent := window.spent(case.policy.reopen_budgets, case.facts.machines_entries, case.now)):
         alarm = (
             f"A machine wrote {spent.count} times on ticket {ticket.number} in {spent.minutes} minutes; more is kept "
@@ -217,7 +221,7 @@ def _attach(case: Case, ticket: Ticket, role: Role, reason: Reason, remarks: tup
         acknowledge="no: it is a reply; the ticket was acknowledged when it began",
         notify="yes: a human wrote" if not spent else "no: the operator is told instead",
     )
-    reopened = was_done and not spent
+    reopened = was_done and move is not None
     headline = "reopened" if reopened else "reply"
     boxes = _boxes(case, ticket)
     stopped = _overtaken(case, ticket) if reopened else None
@@ -243,7 +247,7 @@ def _attach(case: Case, ticket: Ticket, role: Role, reason: Reason, remarks: tup
         whom = (stopped.undo.agent, *stopped.undo.told)
         told.append(audience.tell("undone", case.policy, ticket, informed=whom, remarks=said))
     return Decision(
-        Reason.REPLY_REOPENS if was_done and reason is Reason.REPLY else reason,
+        Reason.REPLY_REOPENS if (reopened or spent) and was_done and reason is Reason.REPLY else reason,
         why,
         ticket=ticket.number,
         entry=draft.entry(case, EntryKind.CORRESPONDENCE, role, reason, remarks=remarks),

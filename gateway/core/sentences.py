@@ -118,6 +118,7 @@ SENTENCES: dict[str, str] = {
     "new_subject": _("Its subject is “{0}” now. If it is another matter, #split makes this mail a ticket of its own."),
     "reply_to": _("It asks for answers at {0} (Reply-To). Yours goes to the author; to answer there: #requester {1}"),
     "many_people": _("It went to {0} others, and so does your answer. With #only it goes to the requester alone."),
+    "confirms_only": _("It reads like another desk's confirmation; the ticket stays as it was. #reopen opens it."),
     "in_copy": _("You are in To or Cc of this mail."),
     "list_among": _("{0} is a mailing list: your answer does not go there. If it shall: #cc {1} above your text."),
     "recalls": _("Its author would like to take back an earlier mail on this ticket."),
