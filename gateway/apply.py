@@ -156,6 +156,8 @@ class Effects:
         decision = self._block(tx, decision, now)
         decision = self._at_main(tx, decision)
         applied = tx.tickets.apply(decision, journal_id, now)
+        if decision.rates and (asked := tx.ratings.find(decision.ticket)):
+            tx.ratings.rate(asked, *decision.rates, now)
         for address in decision.undeliverable:
             tx.contacts.set_undeliverable(address, now)
         if decision.alarm:

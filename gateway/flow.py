@@ -308,7 +308,7 @@ class Desk:
         if case.holder:
             return replace(facts, drafts=tuple(tx.drafts.waiting(facts.now, case.holder.keys)))
         if case.agent is None:
-            facts = self._echo_facts(tx, case, facts)
+            facts = self._echo_facts(tx, case, replace(facts, asked=tx.ratings.answered(case.keys, ticket)))
             if case.machine and ticket:
                 wrote = tx.threads.wrote_lately(ticket.number, facts.now - BUDGET_WINDOW, self.policy.counted)
                 facts = replace(facts, machines_entries=wrote)

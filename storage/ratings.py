@@ -8,10 +8,13 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, func, insert, or_, select, update
 
 from gateway.core.lifecycle import Status
+from gateway.core.notice import Notice
 from gateway.core.rating import CustomerRating
 from gateway.core.reason import Reason
+from gateway.core.thread import ThreadKeys
+from gateway.core.ticket import Ticket
 from gateway.mail.sentence import code
-from storage.tables import ENTRY, RATING, TICKET
+from storage.tables import ENTRY, OUTBOX, RATING, TICKET
 
 
 class Ratings:
@@ -46,6 +49,16 @@ class Ratings:
     def find(self, number: int) -> CustomerRating | None:
         row = self._connection.execute(select(RATING).where(RATING.c.ticket == number)).one_or_none()
         return None if row is None else _answer(row)
+
+    def answered(self, keys: ThreadKeys, ticket: Ticket | None) -> CustomerRating | None:
+        """The question that a mail on a closed ticket answers; the newest one, where it was asked again."""
+        if ticket is None or ticket.status is not Status.CLOSED:
+            return None
+        own = [key.message_id for key in keys.found if key.message_id and key.number == ticket.number]
+        asking = OUTBOX.c.message_id.in_(own), OUTBOX.c.notice == Notice.RATING_REQUEST.value
+        asks = self._connection.execute(select(OUTBOX.c.created_at).where(*asking)).first() if own else None
+        found = self.find(ticket.number) if asks else None
+        return found if found and asks and asks.created_at >= found.asked_at else None
 
     def ask(self, number: int, scale: str, now: datetime) -> None:
         """A question goes out. An answer to an earlier one stands until this one is answered."""

@@ -15,6 +15,7 @@ from gateway.core.forward import Forwarded, Inside
 from gateway.core.looked_up import Found
 from gateway.core.notice import AttachedFile
 from gateway.core.policy import Agent, Mailbox, Policy
+from gateway.core.rating import CustomerRating
 from gateway.core.roles import is_by_list, is_known_form, is_list, is_role
 from gateway.core.rules import NONE, Ruled, RuledMail, matched
 from gateway.core.shares import Shares
@@ -86,6 +87,8 @@ class Facts:
     """For an agent's mail that names a ticket: it answers a list of ours that is not in the outbox (any more)."""
     act: Act | None = None
     """The agent's order that `#undo` means."""
+    asked: CustomerRating | None = None
+    """The question how it was that a mail on a closed ticket answers."""
     waiting: Act | None = None
     """For a customer's mail on a ticket that is done: the answer of an agent that has not left yet."""
     undone_from: Ticket | None = None

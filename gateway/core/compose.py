@@ -98,6 +98,7 @@ _UNMARKED = _NEVER_ANSWERED | {
     Notice.SIGN_IN,
     Notice.CLOSED,
     Notice.RATING_REQUEST,
+    Notice.RATED,
 }
 """Mails with nothing below that a reply would repeat."""
 _ASKING = ("kept", "drafts")

@@ -23,6 +23,7 @@ from gateway.core import (
     machines,
     parking,
     probe,
+    rated_by_mail,
     refusal,
     ruled,
     sent_folder,
@@ -244,6 +245,13 @@ TABLE: tuple[Row, ...] = (
         customers.answers_spam,
         customers.reply_to_spam,
         "answers a ticket that was marked as spam | folded | **no** | no | no (digest)",
+    ),
+    Row(
+        "rating",
+        lambda c: rated_by_mail.given(c) is not None,
+        rated_by_mail.decide,
+        "answers the question how it was with a number or a word it offers, and nothing else | folded; it is the "
+        "rating | **no** | yes, with the answer | the leads, when it is a bad one",
     ),
     Row(
         "reply, closed too long",

@@ -349,6 +349,8 @@ class Decision:
     """What an agent looked up, for the receipt."""
     listed: tuple[Ticket, ...] = ()
     """The author's own tickets, for the mail that lists them."""
+    rates: tuple[int, str, bool] | None = None
+    """How the requester rates it, with what comment, and whether the leads are told."""
     probe: Returned | None = None
     """It is a probe of ours."""
     hold_minutes: int = 0

@@ -29,6 +29,7 @@ class Notice(StrEnum):
     SOLVED_REMINDER = "solved_reminder"
     WAITING_REMINDER = "waiting_reminder"
     RATING_REQUEST = "rating_request"
+    RATED = "rated"
     TICKET_LIST = "ticket_list"
     AGENT_NOTICE = "agent_notice"
     AGENT_RECEIPT = "agent_receipt"

@@ -53,6 +53,7 @@ _STATUSES = {
     Notice.CLOSE_CONFIRMATION: Status.SOLVED,
     Notice.CLOSED: Status.CLOSED,
     Notice.RATING_REQUEST: Status.CLOSED,
+    Notice.RATED: Status.CLOSED,
     Notice.SOLVED_REMINDER: Status.SOLVED,
     Notice.WAITING_REMINDER: Status.WAITING_ON_CONTACT,
 }

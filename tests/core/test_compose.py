@@ -77,6 +77,7 @@ CUSTOMERS = (
     Notice.SOLVED_REMINDER,
     Notice.WAITING_REMINDER,
     Notice.RATING_REQUEST,
+    Notice.RATED,
 )
 AUDIENCES = {
     **dict.fromkeys(CUSTOMERS, Audience.CUSTOMER),
@@ -149,6 +150,7 @@ CONTRACTS = {
     Notice.SOLVED_REMINDER: Contract("auto-generated", False, "t", AS_REPLY, "/close/"),
     Notice.WAITING_REMINDER: Contract("auto-generated", False, "t", AS_REPLY, "/tickets/7"),
     Notice.RATING_REQUEST: Contract("auto-generated", False, "t", AS_REPLY),
+    Notice.RATED: Contract("auto-generated", False, "t", AS_REPLY, "/tickets/7"),
     Notice.AGENT_DIGEST: Contract("auto-generated", False, "a", f"New request: Printer is on fire {MARK}"),
     Notice.AGENT_NOTICE: Contract("auto-generated", False, "a", f"New request: Printer is on fire {MARK}"),
     Notice.AGENT_RECEIPT: Contract("auto-replied", True, "", f"New request: Printer is on fire {MARK}"),
@@ -449,7 +451,7 @@ def test_only_mails_that_may_be_answered_ask_to_write_above_the_line() -> None:
     for notice in AUDIENCES:
         silent = (
             *(Notice.AGENT_RECEIPT, Notice.OPERATOR_ALARM, Notice.CANARY, Notice.REGISTRATION, Notice.REGISTERED),
-            *(Notice.PASSWORD_RESET, Notice.SIGN_IN, Notice.CLOSED, Notice.RATING_REQUEST),
+            *(Notice.PASSWORD_RESET, Notice.SIGN_IN, Notice.CLOSED, Notice.RATING_REQUEST, Notice.RATED),
         )
         assert bool(sent(notice).words.marker) is (notice not in silent)
 

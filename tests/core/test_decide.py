@@ -18,6 +18,7 @@ from gateway.core.decide import TABLE, decide, document
 from gateway.core.decision import Decision, Doubt, Robot
 from gateway.core.lifecycle import Move, Status
 from gateway.core.notice import Audience, Notice
+from gateway.core.rating import CustomerRating
 from gateway.core.reason import SENTENCES, Reason
 from gateway.core.rules import SiteRule
 from gateway.core.sentences import text_of
@@ -713,6 +714,18 @@ def test_row_reply_to_spam() -> None:
     assert decision.entry is not None
     assert (decision.ticket, decision.entry.collapsed, decision.change.status, decision.notices) == (7, True, None, ())
     assert row_of(case(message(MALLORY), on=spam, evidence=Evidence.BODY_REFERENCE)) == "stranger without"
+
+
+def test_row_rating() -> None:
+    """A bare number that answers the question is written down and thanked for; anything else is a reply."""
+    closed = ticket(status=Status.CLOSED)
+    asked = CustomerRating(7, "five", None, "", NOW, None, None)
+    c = case(message(body_text="4", reply_text="4"), on=closed, asked=asked)
+    assert row_of(c) == "rating"
+    decision = decide(c)
+    assert (decision.ticket, decision.rates, decision.change.status) == (7, (4, "", False), None)
+    assert [n.notice for n in decision.notices] == [Notice.RATED]
+    assert row_of(case(message(body_text="4 more", reply_text="4 more"), on=closed, asked=asked)) == "reply"
 
 
 @pytest.mark.parametrize(
