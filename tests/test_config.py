@@ -184,6 +184,18 @@ def test_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.Monk
     assert build().templates_dir is None
 
 
+def test_a_rule_may_name_a_mailbox_by_its_alias() -> None:
+    """Whoever works for it works for it by either name."""
+    boxes = [{"address": "a@example.com"}, {"address": "b@example.com", "aliases": ["alias@example.com"]}]
+    for works, named in (("alias", "b"), ("b", "alias"), ("alias", "alias")):
+        agents = [{"address": "bob@example.com", "mailboxes": [f"{works}@example.com"]}]
+        rule = {"name": "x", "body": ["a"], "assign": "bob@example.com", "hand_to": f"{named}@example.com"}
+        config.build({"mailboxes": boxes, "agents": agents, "rules": [rule]}, Path("x.toml"))
+        other = {**rule, "hand_to": "a@example.com"}
+        with pytest.raises(ConfigError, match="does not work for a@example"):
+            config.build({"mailboxes": boxes, "agents": agents, "rules": [other]}, Path("x.toml"))
+
+
 def test_the_host_name_is_the_mailboxs_domain_unless_told() -> None:
     """What the greeting says."""
     assert build().hostname == "example.com"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from gateway.config.settings import RuleSettings, Settings
 from gateway.core import tags
 from gateway.core.lifecycle import Status
@@ -59,8 +61,7 @@ def _check_acts(settings: Settings, key: str, rule: RuleSettings, own: set[str])
         raise settings.error(f"{key}.assign", f"{rule.assign} is no agent", "Name the address of one of [[agents]].")
     if rule.hand_to and address_key(rule.hand_to) not in own:
         raise settings.error(f"{key}.hand_to", f"{rule.hand_to} is no mailbox", "Name one of [[mailboxes]].")
-    boxes = {address_key(box) for box in agent.mailboxes} if agent else set()
-    if boxes and rule.hand_to and address_key(rule.hand_to) not in boxes:
+    if agent and agent.mailboxes and rule.hand_to and not _same_box(settings, rule.hand_to, agent.mailboxes):
         raise settings.error(f"{key}.assign", f"{rule.assign} does not work for {rule.hand_to}", "Name another agent.")
     for name in ("assign", "hand_to"):
         if rule.about == "reply" and getattr(rule, name):
@@ -69,3 +70,10 @@ def _check_acts(settings: Settings, key: str, rule: RuleSettings, own: set[str])
     if rule.status and rule.status.casefold() not in {name.casefold() for name in allowed}:
         remedy = f"A rule never lets a person wait or go; use one of: {', '.join(allowed)}."
         raise settings.error(f"{key}.status", f"{rule.status!r} is no status that is ours to act on", remedy)
+
+
+def _same_box(settings: Settings, address: str, others: Iterable[str]) -> bool:
+    """Whether one of the others means the mailbox this address means; each may be an alias."""
+    named = {address_key(other) for other in others}
+    mailboxes = ({address_key(a) for a in (box.address, *box.aliases)} for box in settings.mailboxes)
+    return any(address_key(address) in names and names & named for names in mailboxes)

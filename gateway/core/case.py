@@ -22,7 +22,7 @@ from gateway.core.shares import Shares
 from gateway.core.thread import Choice, Known, SentFacts, ThreadKeys, follow, leads_to
 from gateway.core.ticket import SIGNED, Entry, Ticket
 from gateway.core.window import Budget
-from gateway.mail.message import Address, Envelope, Kind, Message
+from gateway.mail.message import Address, Envelope, Kind, Message, address_key
 from gateway.mail.people import found_in
 
 
@@ -229,10 +229,12 @@ class Case:
     def _seen(self) -> RuledMail:
         author = self.message.author
         boxes = self._written_to or self.policy.mailboxes[:1]
+        written = (*self._named, *self.envelope.recipients)
+        aliases = (self.policy.alias_of(box, address) for box in boxes for address in written)
         return RuledMail(
             self.message,
             authors=tuple(dict.fromkeys((self.author.key, *([author.key] if author else [])))),
-            mailboxes=tuple(box.key for box in boxes),
+            mailboxes=(*(box.key for box in boxes), *(address_key(alias) for alias in aliases if alias)),
             reply=self.knows_author_or_signed,
             authentication="fail" if self.facts.disproven else "pass" if self.facts.authentic else "none",
             hours="open" if self.policy.hours.is_open(self.now) else "closed",

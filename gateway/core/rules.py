@@ -31,7 +31,7 @@ class SiteRule:
     name: str
     about: Concerns = Concerns.NEW
     mailbox: tuple[str, ...] = ()
-    """Addresses of mailboxes it was written or delivered to."""
+    """Addresses of mailboxes it was written or delivered to, or of their aliases that were."""
     sender: tuple[str, ...] = ()
     """Addresses in which `*` stands for anything, or domains with all below them."""
     subject: tuple[str, ...] = ()

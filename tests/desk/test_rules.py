@@ -71,3 +71,17 @@ async def test_what_a_rule_folds_for_one_mailbox_is_heard_in_another(
     assert await deliver(support, support) == [("new-request", 1), ("duplicate", 1)]
     assert [r.recipient for r in await site.outbox("agent_notice")] == [ANNA]
     assert await site.broken() == {}
+
+
+async def test_an_alias_is_an_address_of_ours_too(database: Database, clock: Clock, tmp_path: Path) -> None:
+    """A rule for an alias holds where it was written to, one for the mailbox itself for whatever comes to it."""
+    boxes = [{**BOXES[0], "aliases": ["help@example.com"]}, BOXES[1]]
+    rules = [
+        {"name": "helped", "mailbox": ["Help@example.com"], "tag": ["helped"]},
+        {"name": "supported", "mailbox": ["support@example.com"], "tag": ["supported"]},
+    ]
+    site = room(database, clock, tmp_path, mailboxes=boxes, agents=AGENTS, rules=rules)
+    for to in ("help@example.com", "help+shop@example.com", "support@example.com", "billing@example.com"):
+        await site.mail(ERIKA, f"It burns, says {to}.", to=to)
+    tags = [(await site.read(lambda tx, n=n: tx.reads.get(n))).tags for n in range(1, 5)]
+    assert tags == [("helped", "supported"), ("helped", "supported"), ("supported",), ()]
