@@ -90,6 +90,7 @@ WRONG: list[tuple[str, str, str, str]] = [
     ("[rating]\nscale = 'stars'  # here", "rating.scale", "not known", "'five', 'two'"),
     ("[retention]\ntickets_mode = 'burn'  # here", "retention.tickets_mode", "not known", "'anonymise', 'delete'"),
     ("[limits]\nreopens = ['5 per day']  # here", "limits.reopens[0]", 'not "count/time"', "5/10m"),
+    ("[limits]\nreopens = ['5/0m']  # here", "limits.reopens[0]", 'not "count/time"', "5/10m"),
     ("[limits]\nmax_message_bytes = 10  # here", "limits.max_message_bytes", "too small", "1024 or more"),
     ("[brand]\ncolour = 'blue'  # here", "brand.colour", "not a colour", "#0a58ca"),
     ("[brand]\ncolour = '#ffff00'  # here", "brand.colour", "too light", "darker"),

@@ -17,7 +17,7 @@ from gateway import texts
 
 _ADDRESS = re.compile(r"[^\s@<>,;:\"]+@[^\s@<>,;:\"]+")
 _LISTEN = re.compile(r"(\[[0-9a-fA-F:.]+\]|(?!\d+:)[^\s:\[\]]+):(\d{1,5})")
-BUDGET = re.compile(r"(\d{1,6})/(\d{1,6})([mhd])")
+BUDGET = re.compile(r"(\d{1,6})/([1-9]\d{0,5})([mhd])")
 
 
 def _in_form(value: str, form: str | re.Pattern[str], wrong: str, remedy: str) -> str:
