@@ -51,7 +51,7 @@ WORDS = {
     "files": "Files in the outgoing folder",
 }
 OUT_OF_REACH = (
-    "the log (journalctl, or wherever standard output goes): it names addresses",
+    "the log (journalctl, or wherever standard error goes): it names addresses",
     "backups made before now",
     "mailboxes: of agents, of the customer, and IMAP folders we read",
     "logs and queues of mail servers on the way",
