@@ -15,8 +15,8 @@ import socket
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
-from zoneinfo import ZoneInfo
 
 from gateway import config, listeners, processes, systemd, texts
 from gateway.board import keeper
@@ -31,6 +31,7 @@ from gateway.config.beforehand import try_files
 from gateway.config.database_file import placed
 from gateway.config.only_one import only_one
 from gateway.errors import ConfigError, ReplydeskError, StorageUnavailable, cause_of
+from gateway.flow import Desk
 from gateway.life import build_desk, either, faults, now, running
 from gateway.memory import Memory, freeze, settle
 from gateway.portal import app as portal
@@ -65,6 +66,17 @@ NOBODY_DECIDES = "It is tried again every 15 seconds. Mail is taken and waits; u
 LOST_SECRET = "Put it back from a backup. Without one, restart the daemon: it makes a new one, and knows no older mark."
 
 
+@dataclass(frozen=True)
+class Startable:
+    """Settings, and what was read of templates and texts. A reload starts with what it has tried, and goes back to what
+    ran before: whoever edits these files may be at it still."""
+
+    settings: Settings
+    desk: Desk
+    pages: PageTemplates
+    catalogs: texts.Catalogs
+
+
 async def run(settings: Settings, begun: processes.Begun | None = None) -> None:
     """Run until SIGTERM or SIGINT; at SIGHUP go on with the settings as they are then, if they can be used.
 
@@ -77,61 +89,68 @@ async def run(settings: Settings, begun: processes.Begun | None = None) -> None:
         loop.add_signal_handler(number, event.set)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
     faults.clear()
-    given, proven = systemd.listen_sockets(), None
+    given = systemd.listen_sockets()
+    tried: Startable | None = None
+    proven: Startable | None = None
     while not stop.is_set():
         try:
             ours = {kind: [sock.dup() for sock in sockets] for kind, sockets in given.items()}
             if begun is None and processes.wanted(settings):
                 begun = processes.spawn(settings)
             theirs, begun = begun, None
-            async with serving(settings, ours, _end_soon if proven is None else None, theirs):
-                proven = settings
+            async with serving(settings, ours, _end_soon if proven is None else None, theirs, tried) as proven:
                 systemd.notify("READY=1")
                 log.info("ready", extra={"pid": os.getpid()})
                 freeze()
-                settings = await _until(stop, changed, settings)
+                tried = await _until(stop, changed, proven)
+                settings = tried.settings
                 systemd.notify("STOPPING=1" if stop.is_set() else systemd.reloading())
                 log.info("stopping" if stop.is_set() else "reloading")
         except (ConfigError, StorageUnavailable) as error:
-            if proven is None or settings is proven:
+            if proven is None or tried is proven:
                 raise
             log.error("reload refused", extra={"cause": str(error)})
-            settings = proven
-            texts.use(settings.templates_dir)
+            tried, settings = proven, proven.settings
+            texts.put_back(proven.catalogs)
     if faults:
         raise RuntimeError("a part of the daemon died") from faults[0]
 
 
-async def _until(stop: asyncio.Event, changed: asyncio.Event, settings: Settings) -> Settings:
+async def _until(stop: asyncio.Event, changed: asyncio.Event, proven: Startable) -> Startable:
     """Wait for a signal; the settings to go on with."""
+    catalogs = texts.catalogs()
     while not stop.is_set():
         await either(stop, changed)
         if changed.is_set() and not stop.is_set():
             changed.clear()
             try:
-                return _read_again(settings)
+                return _read_again(proven)
             except Exception as error:  # A fault of ours in reading them is no reason to end what runs.
                 ours = not isinstance(error, ReplydeskError)
                 log.error("reload refused", extra={"cause": cause_of(error)}, exc_info=ours)
-                texts.use(settings.templates_dir)
-    return settings
+                texts.put_back(catalogs)
+    return proven
 
 
-def _read_again(settings: Settings) -> Settings:
+def _read_again(former: Startable) -> Startable:
     """The settings as they are now, and all files they name tried. Raises what a start would."""
+    settings = former.settings
     new = config.load(settings.file)
     if new.data_dir == settings.data_dir and not config.has_secret(new):
         # A new one, made in silence, would know none of the marks that were given out.
         raise new.error("gateway.data_dir", f"{new.data_dir / 'secret'} is gone", LOST_SECRET)
     try_files(new)
-    build_desk(new)
-    if new.templates_dir:
-        PageTemplates(new.templates_dir, ZoneInfo(new.gateway.timezone)).check()
+    tried = _tried(new)
     transport(new)
     if new.board.host:
         keeper.account_of(new)
     listeners.tried(new)
-    return new
+    return tried
+
+
+def _tried(settings: Settings) -> Startable:
+    """Raises what a start would."""
+    return Startable(settings, build_desk(settings), portal.page_templates(settings), texts.catalogs())
 
 
 def _end_soon(error: BaseException) -> None:
@@ -152,7 +171,8 @@ async def serving(
     given: listeners.Given | None = None,
     on_failure: Callable[[BaseException], None] | None = None,
     begun: processes.Begun | None = None,
-) -> AsyncIterator[None]:
+    tried: Startable | None = None,
+) -> AsyncIterator[Startable]:
     """Everything started on entry; everything drained and closed on exit, last opened first.
 
     With `begun`, reading, deciding and the clock are the work of that process. `on_failure` is told why it cannot
@@ -161,23 +181,28 @@ async def serving(
     settle()
     async with contextlib.AsyncExitStack() as stack:
         try:
-            await _start(stack, settings, given or {}, begun)
+            tried = await _start(stack, settings, given or {}, begun, tried)
         except BaseException as error:
             if on_failure is not None:
                 on_failure(error)
             raise
-        yield
+        yield tried
 
 
 async def _start(
-    stack: contextlib.AsyncExitStack, settings: Settings, given: listeners.Given, begun: processes.Begun | None
-) -> None:
+    stack: contextlib.AsyncExitStack,
+    settings: Settings,
+    given: listeners.Given,
+    begun: processes.Begun | None,
+    tried: Startable | None,
+) -> Startable:
     if begun is not None:
         stack.callback(begun.kill)
     listeners.check(settings, given)
     stack.enter_context(only_one(settings))
     older_secret = config.has_secret(settings)
-    desk, relay = build_desk(settings), transport(settings)
+    tried = tried or _tried(settings)
+    desk, relay = tried.desk, transport(settings)
     listeners.tried(settings)
     database = Database(config.database_url(settings), settings.data_dir)
     stack.push_async_callback(database.close)
@@ -212,7 +237,8 @@ async def _start(
     await stack.enter_async_context(running(vitals.watch()))
     await _open_metrics(stack, settings, metrics)
 
-    app = portal.app(desk, database, settings, now, partial(_health, vitals, other), sender.wake, intake.accept)
+    healthy = partial(_health, vitals, other)
+    app = portal.app(desk, database, settings, now, healthy, sender.wake, intake.accept, templates=tried.pages)
     room = listeners.capacity(settings, portal_server.CONNECTIONS)
     serve = partial(portal_server.serve, app, connections=room.portal)
     for server in await listeners.open_portal(settings, serve, given):
@@ -222,6 +248,7 @@ async def _start(
     await _watch_folders(stack, watch.watches(settings, intake, sources, now, memory))
     keepers = keeper.keepers(settings, database, desk, now, _holder(settings), sender.wake, sources)
     await _watch_folders(stack, keepers)
+    return tried
 
 
 # --- the worker process ------------------------------------------------------------------

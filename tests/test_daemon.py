@@ -56,6 +56,68 @@ def test_a_reload_takes_up_what_is_right_and_refuses_the_rest(tmp_path: Path) ->
     assert {name: oct(mode) for name, mode in made.items() if mode & 0o077} == {}
 
 
+def test_a_reload_refuses_broken_words(tmp_path: Path) -> None:
+    """A catalog of texts or a template with a fault in it: what runs goes on with the words it has, and ends no more at
+    the next one that is refused than at the first."""
+    site = Site(tmp_path)
+    good = site.config.read_text("utf-8")
+    site.config.write_text(good.replace("[gateway]", '[gateway]\ntemplates_dir = "own"', 1), "utf-8")
+    catalog = tmp_path / "own" / "locale" / "sv" / "LC_MESSAGES" / "replydesk.po"
+    catalog.parent.mkdir(parents=True)
+    with running(site):
+        for count, broken in enumerate(('msgid "Hello,', 'msgid ""\nmsgstr ""\nmsgid'), 1):
+            catalog.write_text(broken, "utf-8")
+            reload(site)
+            until(lambda count=count: site.read_log().count("reload refused") == count)
+        catalog.unlink()
+        template = tmp_path / "own" / "mail" / "closed.txt.j2"
+        template.parent.mkdir()
+        template.write_text("{% if %}", "utf-8")
+        reload(site)
+        until(lambda: site.read_log().count("reload refused") == 3)
+        site.send(mail("After it"))
+        until(lambda: list(site.outgoing.glob("*.eml")))
+        assert site.stop() == 0
+
+
+async def test_words_that_are_edited_during_a_reload_end_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What was tried is what the start takes, and what ran before is what it goes back to, whatever is in the files."""
+    site = Site(tmp_path)
+    written = site.config.read_text("utf-8").replace("[gateway]", '[gateway]\ntemplates_dir = "own"', 1)
+    site.config.write_text(written, "utf-8")
+    template, catalog = tmp_path / "own/mail/closed.txt.j2", tmp_path / "own/locale/sv/LC_MESSAGES/replydesk.po"
+    template.parent.mkdir(parents=True)
+    catalog.parent.mkdir(parents=True)
+    read_again, told, count = daemon._read_again, daemon.systemd.notify, 0
+
+    def tell(word: str) -> None:
+        nonlocal count
+        told(word)
+        count += word == "READY=1"
+        if word == "READY=1":
+            site.config.write_text(written + (taken_door if count == 2 else ""), "utf-8")
+            signal.raise_signal(signal.SIGHUP if count < 3 else signal.SIGTERM)
+
+    def edited(former: daemon.Startable) -> daemon.Startable:
+        template.unlink(missing_ok=True)
+        catalog.unlink(missing_ok=True)
+        new = read_again(former)
+        template.write_text("{% if %}", "utf-8")
+        catalog.write_text('msgid "Hello,', "utf-8")
+        return new
+
+    monkeypatch.setattr(daemon.systemd, "notify", tell)
+    monkeypatch.setattr(daemon, "_read_again", edited)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        taken_door = f'\n[metrics]\nlisten = "127.0.0.1:{taken.getsockname()[1]}"\n'
+        async with asyncio.timeout(60):
+            await daemon.run(config.load(site.config))
+    assert [record.message for record in caplog.records if record.message == "reload refused"] == ["reload refused"]
+    assert count == 3
+
+
 def test_a_reload_that_is_asked_for_during_the_start(tmp_path: Path) -> None:
     """It waits for the start, and ends nothing."""
     site, log, secret = Site(tmp_path), tmp_path / "daemon.log", tmp_path / "signing"

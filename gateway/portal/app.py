@@ -88,6 +88,15 @@ PAGES: tuple[PageRoute, ...] = (
 )
 
 
+def page_templates(settings: Settings) -> PageTemplates:
+    """A site's own are tried. Raises `TemplateError` for one that does not work."""
+    logo = settings.path(settings.brand.logo_file) if settings.brand.logo_file else None
+    templates = PageTemplates(settings.templates_dir, ZoneInfo(settings.gateway.timezone), brand.of(settings), logo)
+    if settings.templates_dir:
+        templates.check()
+    return templates
+
+
 def app(
     desk: Desk,
     database: Database,
@@ -97,20 +106,16 @@ def app(
     wake: Callable[[], None],
     accept: Callable[[bytes, Envelope], Awaitable[None]],
     *,
+    templates: PageTemplates | None = None,
     passwords: Passwords | None = None,
     answer_seconds: float = ANSWER_SECONDS,
 ) -> Starlette:
     """The portal as an ASGI application.
 
     `wake` is called after a write that may have put mails in line; `accept` takes what customers write into the
-    journal. Raises `TemplateError` for a
-    template that does not work.
+    journal. Raises what `page_templates` does where none are given.
     """
     trusted = networks(settings.portal.trusted_proxies)
-    logo = settings.path(settings.brand.logo_file) if settings.brand.logo_file else None
-    templates = PageTemplates(settings.templates_dir, ZoneInfo(settings.gateway.timezone), brand.of(settings), logo)
-    if settings.templates_dir:
-        templates.check()
     portal = Portal(
         desk=desk,
         database=database,
@@ -119,7 +124,7 @@ def app(
         healthy=healthy,
         wake=wake,
         accept=accept,
-        templates=templates,
+        templates=templates or page_templates(settings),
         sessions=Sessions(settings.portal.session_hours, settings.portal.session_idle_minutes),
         passwords=passwords or Passwords(),
         trusted=trusted,

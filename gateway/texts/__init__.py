@@ -24,7 +24,19 @@ from pathlib import Path
 
 from gateway.texts.catalog import ENGLISH, Catalog, Catalogs
 
-__all__ = ["ENGLISH", "Catalog", "Catalogs", "catalog", "catalogs", "languages", "mark", "mark_in", "mark_many", "use"]
+__all__ = [
+    "ENGLISH",
+    "Catalog",
+    "Catalogs",
+    "catalog",
+    "catalogs",
+    "languages",
+    "mark",
+    "mark_in",
+    "mark_many",
+    "put_back",
+    "use",
+]
 
 _current = Catalogs()
 
@@ -37,6 +49,12 @@ def use(templates_dir: Path | None) -> None:
     global _current
     if templates_dir or _current.site:
         _current = Catalogs(templates_dir)
+
+
+def put_back(former: Catalogs) -> None:
+    """Go on with catalogs that were in use before, whatever stands in their files by now."""
+    global _current
+    _current = former
 
 
 def catalogs() -> Catalogs:
