@@ -228,7 +228,13 @@ def _site_translations(file: Path) -> NullTranslations:
                 "Use the same ones.",
                 f"{file}:{message.lineno}",
             )
-    translations = _compiled(catalog)
+    try:
+        translations = _compiled(catalog)
+        for count in range(101):
+            translations.ngettext("", "", count)
+    except (ValueError, ArithmeticError) as error:
+        remedy = "Copy the Plural-Forms of a catalog of ours."
+        raise ConfigError("", f"cannot be used ({error})", remedy, str(file)) from None
     translations.add_fallback(_packaged(_tag(file)))
     return translations
 

@@ -159,6 +159,17 @@ def test_a_broken_catalog_is_refused_at_start(tmp_path: Path, language: str, ent
     assert said in str(refused.value)
 
 
+@pytest.mark.parametrize("plural", ["__import__", "n/0", "n/(n-3)", "n >", ""])
+def test_plural_forms_that_cannot_be_counted_are_refused(tmp_path: Path, plural: str) -> None:
+    """By file, and not as a fault of ours when the first number is written."""
+    folder = site(tmp_path, "de", 'msgid "a"\nmsgstr "b"\n')
+    (file,) = folder.rglob("replydesk.po")
+    head = f'msgid ""\nmsgstr ""\n"Plural-Forms: nplurals=2; plural={plural};\\n"\n\n'
+    file.write_text(head + 'msgid "a"\nmsgstr "b"\n', "utf-8")
+    with pytest.raises(ConfigError, match="cannot be used"):
+        build({"gateway": {"templates_dir": str(folder)}}, tmp_path / "x.toml")
+
+
 @pytest.mark.parametrize(
     ("language", "entries", "said"),
     [
