@@ -15,7 +15,7 @@ import socket
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from gateway import config, listeners, processes, systemd, texts
@@ -75,6 +75,8 @@ class Startable:
     desk: Desk
     pages: PageTemplates
     catalogs: texts.Catalogs
+    ran_before: bool = False
+    """A reload was refused: rather half a desk than none."""
 
 
 async def run(settings: Settings, begun: processes.Begun | None = None) -> None:
@@ -110,7 +112,8 @@ async def run(settings: Settings, begun: processes.Begun | None = None) -> None:
             if proven is None or tried is proven:
                 raise
             log.error("reload refused", extra={"cause": str(error)})
-            tried, settings = proven, proven.settings
+            tried = proven = replace(proven, ran_before=True)
+            settings = proven.settings
             texts.put_back(proven.catalogs)
     if faults:
         raise RuntimeError("a part of the daemon died") from faults[0]
@@ -229,7 +232,12 @@ async def _start(
         other = WorkerProcess(settings, desk.policy.keys, sender.wake, metrics.count, tell, begun)
         largest = settings.limits.max_message_bytes
         intake = Reception(database, desk.policy, now, largest, other.hand_over)
-        await other.start()
+        try:
+            await other.start()
+        except StorageUnavailable:
+            # It reads the words by itself: where they are broken by now, it is begun anew until they are not.
+            if not tried.ran_before:
+                raise
         await stack.enter_async_context(running(other.run(), partial(other.drain, JOB_SECONDS + FLOW_SECONDS)))
         await stack.enter_async_context(running(jobs.follow(context)))
     await stack.enter_async_context(running(_watch(database)))
