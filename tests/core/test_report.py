@@ -50,11 +50,11 @@ def test_thanks_that_were_closed_without_a_word_do_not_wait() -> None:
     """By the next question, weeks later, they would have waited longest of all; a first request waits all the same."""
     hour = 3600.0
     opened_again = (MONDAY + timedelta(hours=100),)
-    thanked = replace(facts(1, (0, ""), (1, ANNA), (2, ""), (100, ""), (103, ANNA)), reopened=opened_again)
-    unheard = replace(facts(2, (0, ""), (100, ""), (103, ANNA)), reopened=opened_again)
+    thanked = replace(facts((0, ""), (1, ANNA), (2, ""), (100, ""), (103, ANNA)), reopened=opened_again)
+    unheard = replace(facts((0, ""), (100, ""), (103, ANNA)), reopened=opened_again)
     assert whole([thanked]).next_median == 3 * hour
     assert whole([unheard]).first_median == 103 * hour
-    by_agent = replace(facts(3, (0, ""), (1, ANNA), (2, ""), (103, ANNA)), reopened=opened_again)
+    by_agent = replace(facts((0, ""), (1, ANNA), (2, ""), (103, ANNA)), reopened=opened_again)
     assert whole([by_agent]).next_median == 3 * hour
 
 
