@@ -228,10 +228,11 @@ def _site_translations(file: Path) -> NullTranslations:
                 "Use the same ones.",
                 f"{file}:{message.lineno}",
             )
+    any_text = ""
     try:
         translations = _compiled(catalog)
         for count in range(101):
-            translations.ngettext("", "", count)
+            translations.ngettext(any_text, any_text, count)
     except (ValueError, ArithmeticError) as error:
         remedy = "Copy the Plural-Forms of a catalog of ours."
         raise ConfigError("", f"cannot be used ({error})", remedy, str(file)) from None
