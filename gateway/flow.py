@@ -46,6 +46,7 @@ from gateway.core.reason import Reason
 from gateway.core.storms import Storms
 from gateway.core.ticket import Entry
 from gateway.core.verbs import Verb
+from gateway.core.window import LONGEST
 from gateway.errors import UnknownEntry
 from gateway.mail.message import Envelope, Kind, KindName, Message, address_key
 from gateway.mail.parse import parse
@@ -53,7 +54,6 @@ from gateway.render.mail import Templates
 from storage.tickets import Applied
 from storage.tx import Tx
 
-BUDGET_WINDOW = timedelta(days=31)
 REPEATED_WITHIN = timedelta(hours=6)
 """A mail of a sender without a clock that comes again within this is the same one, sent again."""
 REPORTED_WITHIN = timedelta(days=14)
@@ -241,7 +241,7 @@ class Desk:
         writer = author_of(read.message, self.policy)
         person = tx.second_addresses.person(writer.address) if self.policy.agent_for(writer.address) is None else ()
         author = (*person, writer)[0].address
-        since, most = now - BUDGET_WINDOW, self.policy.counted
+        since, most = now - LONGEST, self.policy.counted
         seen = None if read.resumed else tx.threads.seen(read.message.message_id, read.content)
         if seen and same_mail.has_no_clock(read.message, now):
             # Nothing but the time tells tomorrow's alarm from a repetition of today's.
@@ -310,7 +310,7 @@ class Desk:
         if case.agent is None:
             facts = self._echo_facts(tx, case, replace(facts, asked=tx.ratings.answered(case.keys, ticket)))
             if case.machine and ticket:
-                wrote = tx.threads.wrote_lately(ticket.number, facts.now - BUDGET_WINDOW, self.policy.counted)
+                wrote = tx.threads.wrote_lately(ticket.number, facts.now - LONGEST, self.policy.counted)
                 facts = replace(facts, machines_entries=wrote)
             author, hinted = case.author.address, not case.knows_author
             if asks_status(case):

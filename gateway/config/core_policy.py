@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, time
+from datetime import date, time, timedelta
 from zoneinfo import ZoneInfo
 
 from gateway import texts
 from gateway.config.canned import texts_in
 from gateway.config.settings import RuleSettings, Settings
-from gateway.config.values import BUDGET
+from gateway.config.values import span_of
 from gateway.core import tags
 from gateway.core.hours import Hours
 from gateway.core.lifecycle import Status
@@ -18,8 +18,6 @@ from gateway.core.rules import Concerns, SiteRule
 from gateway.core.token import Keys
 from gateway.core.window import Budget
 from gateway.mail.message import address_key
-
-_MINUTES = {"m": 1, "h": 60, "d": 1440}
 
 
 def _languages(settings: Settings) -> tuple[str, ...]:
@@ -146,5 +144,4 @@ def hours(settings: Settings) -> Hours:
 
 
 def _budgets(texts: Sequence[str]) -> tuple[Budget, ...]:
-    found = (BUDGET.fullmatch(text) for text in texts)
-    return tuple(Budget(int(m[1]), int(m[2]) * _MINUTES[m[3]]) for m in found if m)
+    return tuple(Budget(int(text.partition("/")[0]), span_of(text) // timedelta(minutes=1)) for text in texts)

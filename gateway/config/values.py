@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from ipaddress import ip_address, ip_network
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -14,10 +14,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, Field
 
 from gateway import texts
+from gateway.core.window import LONGEST
 
 _ADDRESS = re.compile(r"[^\s@<>,;:\"]+@[^\s@<>,;:\"]+")
 _LISTEN = re.compile(r"(\[[0-9a-fA-F:.]+\]|(?!\d+:)[^\s:\[\]]+):(\d{1,5})")
-BUDGET = re.compile(r"(\d{1,6})/([1-9]\d{0,5})([mhd])")
+_BUDGET = re.compile(r"(\d{1,6})/([1-9]\d{0,5})([mhd])")
+_UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 
 
 def _in_form(value: str, form: str | re.Pattern[str], wrong: str, remedy: str) -> str:
@@ -66,7 +68,17 @@ def _named_language(value: str) -> str:
 
 
 def _budget(value: str) -> str:
-    return _in_form(value, BUDGET, 'not "count/time"', 'Write it as "5/10m", "20/1h" or "100/1d".')
+    _in_form(value, _BUDGET, 'not "count/time"', 'Write it as "5/10m", "20/1h" or "100/1d".')
+    if span_of(value) > LONGEST:
+        # What came before is not looked at, so it would stop less than it says.
+        raise ValueError(f"{value!r} counts over more than {LONGEST.days} days|Use {LONGEST.days}d or less.")
+    return value
+
+
+def span_of(budget: str) -> timedelta:
+    """Of `count/time`."""
+    time = budget.rpartition("/")[2]
+    return int(time[:-1]) * _UNITS[time[-1]]
 
 
 def checked_timezone(value: str) -> str:

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
+LONGEST = timedelta(days=31)
+"""What budgets of the settings may count back to."""
 KEYS = 20_000
 """Keys remembered by one window; beyond, the one not seen for longest is forgotten."""
 
