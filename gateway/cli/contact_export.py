@@ -62,6 +62,10 @@ def _make(folder: Path) -> None:
         if any(folder.iterdir()):
             raise ReplydeskError(f"{folder} is not empty; an export never overwrites anything")
         (folder / "mails").mkdir(mode=0o700)
+    except (FileExistsError, NotADirectoryError):
+        raise ReplydeskError(
+            f"{folder} is a file, or lies below one; name a folder that is empty or not there"
+        ) from None
     except OSError as error:
         raise ReplydeskError(f"{folder}: {error.strerror}") from None
 

@@ -146,6 +146,9 @@ def test_refusals(full: Shop, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "mine").write_text("x")
     assert "is not empty" in full.refused("contact", "export", ADDRESS, str(tmp_path / "out"))
+    for taken in ("mine", "mine/below"):
+        said = full.refused("contact", "export", ADDRESS, str(tmp_path / "out" / taken))
+        assert "name a folder that is empty or not there" in said
     assert "nothing is known" in full.refused("contact", "export", "nobody@x.example", str(tmp_path / "new"))
     assert not (tmp_path / "new").exists()
     full.database.close_now()
