@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 from collections.abc import Callable, Sequence
 
+from gateway.core.backoff import Backoff
 from gateway.errors import ReplydeskError, cause_of, fault
 from gateway.receive.imap import syntax
 from gateway.receive.imap.account import Account, Refused
@@ -18,7 +20,8 @@ from gateway.receive.imap.client import ImapMailbox, connect
 log = logging.getLogger("replydesk.board")
 
 AGAIN_SECONDS = 60.0
-"""After the line was lost; the board is looked at as often as ever meanwhile."""
+"""After the line was lost, and longer each time it cannot be made again: providers lock an account whose login is tried
+too often. The board is looked at as often as ever meanwhile."""
 _EVENTS = "(MessageNew MessageExpunge FlagChange)"
 
 
@@ -29,12 +32,14 @@ class BoardWatch:
         self._account, self._root, self._folder, self._changed = account, root, folder, changed
         self.tells_all = False
         """Every change is told, so nobody need look for one."""
+        self._backoff = Backoff(random.random, AGAIN_SECONDS)
 
     async def run(self) -> None:
         """Until cancelled. Ends where the server tells nothing."""
         while True:
             try:
                 mailbox = await connect(self._account, 1 << 16)
+                self._backoff.succeeded()
                 try:
                     if not await self._listen(mailbox):
                         return
@@ -45,7 +50,7 @@ class BoardWatch:
                 # A secret that cannot be read now, too: the looks go on, and it may be read later.
                 fields: dict[str, object] = {} if isinstance(error, ReplydeskError) else {"fault": fault(error)}
                 log.info("the board is not told of changes", extra=fields | {"cause": cause_of(error)})
-            await asyncio.sleep(AGAIN_SECONDS)
+            await asyncio.sleep(self._backoff.failed())
 
     async def _listen(self, mailbox: ImapMailbox) -> bool:
         """False: the server offers no IDLE, or does not want to."""

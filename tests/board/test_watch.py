@@ -81,3 +81,18 @@ async def test_a_password_that_cannot_be_read_for_a_while(server: Server, monkey
     async with watching(server, lambda: heard.append(1), secret) as made:
         await until(lambda: heard)
         assert made.tells_all
+
+
+async def test_a_refused_login_is_tried_less_and_less_often(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The looks go on over a line that was made before the password was changed; this one must not lock the account."""
+    monkeypatch.setattr(watch, "AGAIN_SECONDS", 0.02)
+    tried: list[int] = []
+
+    def secret() -> str:
+        tried.append(1)
+        return "of yesterday"
+
+    async with watching(server, lambda: None, secret):
+        await until(lambda: len(tried) > 2)
+        await asyncio.sleep(0.6)
+        assert len(tried) < 10
