@@ -1,10 +1,10 @@
-"""Once a month leads read how the last one was."""
+"""Once a month leads read how the last one was, and those they were not told of because nobody ran."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from functools import partial
 
 from gateway import texts
@@ -19,22 +19,26 @@ from gateway.render import chart
 from storage.tx import Tx
 
 JOB = "report"
+MOST = 12
+"""Months that are told at once after they were missed."""
 
 
 async def send_report(context: JobContext) -> str | None:
-    """The figures of the last month to each lead, on the first business day of a month: claim and mails are one
-    transaction, what they hold is counted and drawn before it."""
+    """The figures of the last month to each lead, on the first business day of a month, and of months before it that
+    were missed: claim and mails are one transaction, what they hold is counted and drawn before it."""
     next_due = next_at(context)
     if next_due is None:
         return None
     now, policy = context.clock(), context.desk.policy
-    if not await context.database.write(partial(_is_due, now=now, latest=next_due)):
+    since = await context.database.write(partial(_due_since, now=now, latest=next_due))
+    if since is None:
         return ""
-    month = month_before(now, policy.hours)
-    told = [AgentReport(lead, *month, policy, now) for lead in policy.agents if lead.lead]
-    if told:
-        await context.database.read(partial(_count, told=told))
-    mails = [await _mail(each, now, context) for each in told]
+    mails = []
+    for month in _months(since, now, policy.hours):
+        told = [AgentReport(lead, *month, policy, now) for lead in policy.agents if lead.lead]
+        if told:
+            await context.database.read(partial(_count, told=told))
+        mails += [await _mail(each, now, context) for each in told]
 
     def work(tx: Tx) -> int | None:
         if tx.jobs.claim(JOB, now, next_due) is None:
@@ -61,11 +65,19 @@ def next_after(moment: datetime, at: time, hours: Hours) -> datetime:
         first = (first + timedelta(days=31)).replace(day=1)
 
 
-def _is_due(tx: Tx, now: datetime, latest: datetime) -> bool:
+def _due_since(tx: Tx, now: datetime, latest: datetime) -> datetime | None:
     tx.jobs.introduce(JOB, latest)
     tx.jobs.no_later(JOB, latest)
     row = tx.jobs.find(JOB)
-    return row is not None and row.due_at <= now
+    return row.due_at if row is not None and row.due_at <= now else None
+
+
+def _months(due: datetime, now: datetime, hours: Hours) -> list[tuple[date, date]]:
+    """First and last day of each month from the one that was to be told then, the oldest first."""
+    found = [month_before(now, hours)]
+    while found[0][0] > month_before(due, hours)[0] and len(found) < MOST:
+        found.insert(0, month_before(hours.on(found[0][0], time()), hours))
+    return found
 
 
 def _count(tx: Tx, told: Sequence[AgentReport]) -> None:

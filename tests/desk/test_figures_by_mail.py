@@ -8,6 +8,7 @@ from email import policy as email_policy
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -153,6 +154,34 @@ async def test_once_a_month_to_leads(desk: Room) -> None:
     desk.clock.now = datetime(2026, 5, 1, 7, 31, tzinfo=UTC)
     await jobs.look(JOB, desk.site)
     assert "Open now: 2" in text((await mails(desk, "agent_digest", LEAD))[-1])
+
+
+async def test_months_that_were_missed(desk: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Down over two turns of the month: each month is told, once, and those in which nothing happened are not."""
+    monkeypatch.setattr(chart, "available", lambda: False)
+    await begun(desk)
+    await desk.mail(ERIKA, "It burns again.", subject="Fire")
+    desk.clock.now = datetime(2026, 6, 9, 12, tzinfo=UTC)
+    for _ in range(2):
+        await jobs.look(JOB, desk.site)
+    march, april, *may = await mails(desk, "agent_digest", LEAD)
+    assert march["Subject"] == "Report: 1 March 2026 – 31 March 2026"
+    assert april["Subject"] == "Report: 1 April 2026 – 30 April 2026"
+    assert ("Requests: 2" in text(march), "Requests: 1" in text(april)) == (True, True)
+    assert all("May 2026" in mail["Subject"] for mail in may)
+
+
+def test_a_clock_that_was_years_behind_tells_no_years() -> None:
+    """Nor is a month told before it is over."""
+    hours = Hours(ZoneInfo("America/New_York"))
+
+    def months(due: datetime, now: datetime) -> list[str]:
+        return [f"{first:%Y-%m-%d} {last:%d}" for first, last in reports._months(due, now, hours)]
+
+    now = datetime(2026, 3, 2, 13, tzinfo=UTC)
+    assert months(now, now) == ["2026-02-01 28"]
+    assert months(datetime(2026, 1, 2, 13, tzinfo=UTC), now) == ["2025-12-01 31", "2026-01-01 31", "2026-02-01 28"]
+    assert len(months(datetime(1970, 2, 1, tzinfo=UTC), now)) == reports.MOST
 
 
 @pytest.mark.parametrize("how", ["missing", "broken"])
