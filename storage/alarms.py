@@ -26,6 +26,8 @@ SOURCE, UNTIDY, UNFETCHED = "source:", "untidy:", "unfetched:"
 """Begin keys of alarms about folders mail is fetched from."""
 LASTING = (DISK, AUDIT, WORKER, NO_WORKER, UNHELD, JOB, CANARY, SOURCE, UNTIDY, UNFETCHED)
 """Begin keys of alarms that are over when their cause is, however long that takes."""
+EVENT_FOR = timedelta(days=7)
+"""An alarm of something that happened, which no news ever ends, is over when it was not told again for so long."""
 
 
 _INSERTS: Mapping[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
@@ -63,6 +65,13 @@ class Alarms:
         """The cause is gone; True when it was raised before."""
         statement = update(ALARM).where(ALARM.c.key == key, ALARM.c.cleared_at.is_(None)).values(cleared_at=now)
         return self._connection.execute(statement).rowcount == 1
+
+    def end_events(self, now: datetime) -> int:
+        """Those of what happened long ago: mail that bounced, a loop, a storm. A state lasts until it is over."""
+        states = (*LASTING, MAILS_HELD, UNCERTAIN, NO_RELAY, REFUSED_US)
+        lasts = or_(*(ALARM.c.key.startswith(begin, autoescape=True) for begin in states))
+        old = update(ALARM).where(ALARM.c.cleared_at.is_(None), ALARM.c.raised_at <= now - EVENT_FOR, ~lasts)
+        return self._connection.execute(old.values(cleared_at=now)).rowcount
 
     def is_open(self, key: str) -> bool:
         """Raised, and not over yet."""

@@ -285,3 +285,19 @@ async def test_after_an_outage_waiting_mail_comes_first(database: Database, cloc
     assert await turn(minutes=21) == [KARL]
     assert (await r.read(lambda tx: tx.reads.get(1))).status.value == "waiting_on_us"
     assert await turn(minutes=1) == [KARL]
+
+
+async def test_an_alarm_of_what_happened_ends_where_everything_is_kept(
+    database: Database, clock: Clock, tmp_path: Path
+) -> None:
+    """`stats` shows what needs somebody: by default nothing is ever deleted, and a bounce of last year is no news."""
+    desk, key = room(database, clock, tmp_path), f"undelivered:{ERIKA}"
+    await desk.write(lambda tx: tx.alarms.raise_(key, "It bounced.", desk.clock.now))
+    (job,) = (job for job in JOBS if job.name == "sessions")
+    desk.clock.forward(days=6)
+    await jobs.look(job, desk.site)
+    assert await desk.read(lambda tx: tx.alarms.is_open(key))
+    desk.clock.forward(days=2)
+    await jobs.look(job, desk.site)
+    assert not await desk.read(lambda tx: tx.alarms.is_open(key))
+    assert (await rows(desk))["sessions"].outcome == "1 alarms ended"

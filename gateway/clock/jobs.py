@@ -210,11 +210,14 @@ def _audited(tx: Tx, desk: Desk, report: AuditReport, now: datetime) -> None:
 
 
 async def sweep_sessions(context: JobContext) -> str:
-    """Browser sessions that ended by themselves are removed."""
+    """Browser sessions that ended by themselves are removed, and alarms of what happened long ago are over."""
     now = context.clock()
     idle = timedelta(minutes=context.settings.portal.session_idle_minutes)
-    swept = await context.database.write(lambda tx: tx.contacts.sweep_sessions(now, now - idle))
-    return f"{swept} sessions removed" if swept else ""
+    swept, ended = await context.database.write(
+        lambda tx: (tx.contacts.sweep_sessions(now, now - idle), tx.alarms.end_events(now))
+    )
+    done = {"sessions removed": swept, "alarms ended": ended}
+    return ", ".join(f"{count} {what}" for what, count in done.items() if count)
 
 
 JOBS: tuple[Job, ...] = (
