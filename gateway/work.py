@@ -16,7 +16,6 @@ from gateway.clock import jobs
 from gateway.clock.context import JobContext
 from gateway.config import Settings
 from gateway.core.token import Keys
-from gateway.errors import ReplydeskError
 from gateway.life import build_desk, either, faults, now, running
 from gateway.memory import Memory, freeze, settle
 from gateway.processes import Channel, Hint, beat
@@ -58,26 +57,22 @@ async def work(settings: Settings, channel: Channel) -> None:
     await either(begin, stop)
     if not begin.is_set():
         return
-    try:
-        async with contextlib.AsyncExitStack() as stack:
-            settle()
-            desk = build_desk(settings, keys[0])
-            database = Database(config.database_url(settings), settings.data_dir)
-            stack.push_async_callback(database.close)
-            context = JobContext(database, desk, now, settings, decided)
-            if settings.metrics.listen:
-                stack.enter_context(forward(channel))
-            memory = part_of_memory(settings)
-            stack.callback(memory.close)
-            worker = await keep_working(stack, context, memory)
-            mails.append(worker.take_up)
-            channel.say("ready")
-            freeze()
-            await stack.enter_async_context(running(beat(channel)))
-            await stop.wait()
-    except ReplydeskError as error:
-        channel.say("failed", str(error)[:1000])
-        raise
+    async with contextlib.AsyncExitStack() as stack:
+        settle()
+        desk = build_desk(settings, keys[0])
+        database = Database(config.database_url(settings), settings.data_dir)
+        stack.push_async_callback(database.close)
+        context = JobContext(database, desk, now, settings, decided)
+        if settings.metrics.listen:
+            stack.enter_context(forward(channel))
+        memory = part_of_memory(settings)
+        stack.callback(memory.close)
+        worker = await keep_working(stack, context, memory)
+        mails.append(worker.take_up)
+        channel.say("ready")
+        freeze()
+        await stack.enter_async_context(running(beat(channel)))
+        await stop.wait()
     if faults:
         raise RuntimeError("a part of the worker died") from faults[0]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -121,6 +122,21 @@ async def test_hints_are_told_in_order_and_the_end_once() -> None:
     other.close()
 
 
+async def test_what_was_said_before_the_end_is_heard() -> None:
+    """Also by whoever had said something the other one never read: the system tells that first."""
+    one, other = (Channel(end) for end in socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET))
+    heard: list[Hint] = []
+    ended = asyncio.Event()
+    one.say("begin")
+    other.say("failed", "no such folder")
+    other.close()
+    one.listen(heard.append, ended.set)
+    async with asyncio.timeout(30):
+        await ended.wait()
+    assert heard == [["failed", "no such folder"]]
+    one.close()
+
+
 def test_an_event_of_the_log_comes_back_as_it_was() -> None:
     hint: Hint = ["told", "replydesk.worker", "decided", "", "correspondence", ""]
     assert event(hint) == {
@@ -197,6 +213,26 @@ def test_a_worker_that_does_not_start_is_told_with_its_cause(tmp_path: Path) -> 
         own.unlink()
         until(lambda: any("works again" in mail for mail in told(site)), 60)
         assert site.count("alarm WHERE key = 'worker-missing' AND cleared_at IS NULL") == 0
+        assert site.stop() == 0
+
+
+@pytest.mark.parametrize("broken", ["mail/reply.html.j2", "locale/de/LC_MESSAGES/replydesk.po"])
+def test_each_line_of_a_worker_that_does_not_start_is_of_the_log(tmp_path: Path, broken: str) -> None:
+    """Whatever reads JSON reads why; the worker's own word had no time, and stood beside that of the front."""
+    site = Site(tmp_path, processes=TWO)
+    own = tmp_path / "own" / broken
+    own.parent.mkdir(parents=True)
+    text = site.config.read_text("utf-8")
+    text = text.replace("[gateway]", '[gateway]\ntemplates_dir = "own"\nlog_format = "json"', 1)
+    site.config.write_text(text, "utf-8")
+    with running(site):
+        own.write_text("{{ half", "utf-8")
+        os.kill(site.worker(), signal.SIGKILL)
+        until(lambda: '"worker does not start"' in site.read_log(), 60)
+        lines = [json.loads(line) for line in site.read_log().splitlines()]
+        (first, *_) = (line["cause"] for line in lines if line["event"] == "worker does not start")
+        assert Path(broken).name in first
+        own.unlink()
         assert site.stop() == 0
 
 

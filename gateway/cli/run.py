@@ -9,7 +9,10 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Callable, Coroutine
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from gateway.errors import ReplydeskError
 
@@ -23,30 +26,47 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from gateway import config, log, processes, systemd
-
     os.umask(0o077)
     # It would end a start. Held back until the daemon listens to it, it is a reload as at any other time.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
-    if args.worker is not None:
-        settings = config.handed_over(sys.stdin.buffer.read(), Path(args.config))
-    else:
-        settings = config.load(args.config)
-        from gateway.config import beforehand
+    return _front(args) if args.worker is None else _worker(args)
 
-        beforehand.try_start(settings, systemd.handed_over())
+
+def _front(args: argparse.Namespace) -> int:
+    from gateway import config, log, processes, systemd
+
+    settings = config.load(args.config)
+    from gateway.config import beforehand
+
+    beforehand.try_start(settings, systemd.handed_over())
     log.set_up(settings.gateway.log_format)
     # Begun before this process has imported the house, so that both do so at the same time.
-    begun = processes.spawn(settings) if args.worker is None and processes.wanted(settings) else None
+    begun = processes.spawn(settings) if processes.wanted(settings) else None
+    from gateway import daemon
+
+    return _until_its_end(partial(daemon.run, settings, begun))
+
+
+def _worker(args: argparse.Namespace) -> int:
+    """Why it does not start is told the front, which writes it into the log and tells the operator."""
+    from gateway import config, log, processes
+
+    channel = processes.Channel(socket.socket(fileno=args.worker))
     try:
-        if args.worker is None:
-            from gateway import daemon
+        settings = config.handed_over(sys.stdin.buffer.read(), Path(args.config))
+        log.set_up(settings.gateway.log_format)
+        from gateway import work
 
-            asyncio.run(daemon.run(settings, begun))
-        else:
-            from gateway import work
+        return _until_its_end(partial(work.work, settings, channel))
+    except ReplydeskError as error:
+        if not channel.say("failed", str(error)[:1000]):
+            logging.getLogger("replydesk").error("worker does not start", extra={"cause": str(error)})
+        return FAULT
 
-            asyncio.run(work.work(settings, processes.Channel(socket.socket(fileno=args.worker))))
+
+def _until_its_end(life: Callable[[], Coroutine[Any, Any, None]]) -> int:
+    try:
+        asyncio.run(life())
     except ReplydeskError:
         raise
     except Exception:

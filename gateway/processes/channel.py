@@ -46,6 +46,9 @@ class Channel:
                     packet = self._end.recv(LARGEST)
                 except BlockingIOError:
                     return
+                except ConnectionResetError:
+                    # It went with hints of ours unread. What it had said before can be read after this.
+                    continue
                 except OSError:
                     packet = b""
                 if not packet:

@@ -122,7 +122,7 @@ class WorkerProcess:
     # --- life -----------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Return when it works. Raises `StorageUnavailable` when it does not; its own lines of the log say why."""
+        """Return when it works. Raises `StorageUnavailable`, with what the worker said of it, when it does not."""
         one = self._one
         if one is None:
             one = self._one = await asyncio.to_thread(spawn, self._settings)
