@@ -227,6 +227,7 @@ async def _start(
     intake: Reception | Worker
     if begun is None:
         other, intake = None, await keep_working(stack, context, memory)
+        await _tell_of_worker(context, "none", "")
     else:
         tell = partial(_tell_of_worker, context)
         other = WorkerProcess(settings, desk.policy.keys, sender.wake, metrics.count, tell, begun)
@@ -263,7 +264,8 @@ async def _start(
 
 
 async def _tell_of_worker(context: JobContext, news: str, cause: str) -> None:
-    """The operator hears once that it ends by itself, once that it does not start, and once that each is over."""
+    """The operator hears once that it ends by itself, once that it does not start, and once that each is over, as where
+    there is none any more."""
     now, operator = context.clock(), context.desk.operator
 
     def tell(tx: Tx) -> None:
@@ -274,6 +276,10 @@ async def _tell_of_worker(context: JobContext, news: str, cause: str) -> None:
                 operator.alarm(
                     tx, NO_WORKER, f"{cause[:1].upper()}{cause[1:].removesuffix('.')}. {NOBODY_DECIDES}", now
                 )
+            case "none":
+                # Told by a daemon before this one, which was two processes.
+                for key in (NO_WORKER, WORKER):
+                    operator.all_clear(tx, key, "The daemon is one process now, and decides itself.", now)
             case _:
                 operator.all_clear(tx, NO_WORKER, "The worker process works again, and takes up what waited.", now)
                 if news == "well":

@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import time
+from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
@@ -21,6 +22,7 @@ from gateway import config
 from gateway.core.token import Keys
 from gateway.processes import Channel, Hint, WorkerProcess, worker
 from gateway.processes.figures import event
+from storage.alarms import NO_WORKER, WORKER
 from storage.audit import audit
 from storage.database import Database
 from tests.site import Site, free_port, mail, running, until
@@ -266,6 +268,21 @@ async def test_what_an_earlier_daemon_told_of_its_worker_ends(tmp_path: Path, mo
         begun.kill()
     theirs.close()
     assert news == ["well"]
+
+
+def test_what_was_told_of_a_worker_ends_where_there_is_none(tmp_path: Path) -> None:
+    """`processes = 1` is what an operator may try when one dies again and again: nobody else would end the alarms."""
+    site = Site(tmp_path, processes="1")
+    with running(site):
+        assert site.stop() == 0
+    database = Database(site.database_url, tmp_path)
+    for key in (WORKER, NO_WORKER):
+        database.write_now(lambda tx, key=key: tx.alarms.raise_(key, "It ended.", datetime.now(UTC)))  # type: ignore[misc]  # mypy knows no such lambda
+    database.close_now()
+    with running(site):
+        until(lambda: len([mail for mail in told(site) if "one process now" in mail]) == 2)
+        assert site.count("alarm WHERE cleared_at IS NULL") == 0
+        assert site.stop() == 0
 
 
 async def test_a_worker_that_stands_still_is_called_so(
