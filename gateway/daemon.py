@@ -64,6 +64,7 @@ WORKER_ENDED = (
 )
 NOBODY_DECIDES = "It is tried again every 15 seconds. Mail is taken and waits; until then nobody is answered."
 LOST_SECRET = "Put it back from a backup. Without one, restart the daemon: it makes a new one, and knows no older mark."
+NOT_MOVED = "Copy it there from the old data_dir. Without it no older mark is known."
 
 
 @dataclass(frozen=True)
@@ -139,9 +140,12 @@ def _read_again(former: Startable) -> Startable:
     """The settings as they are now, and all files they name tried. Raises what a start would."""
     settings = former.settings
     new = config.load(settings.file)
-    if new.data_dir == settings.data_dir and not config.has_secret(new):
+    url, has_secret = new.gateway.database_url, config.has_secret(new)
+    moved = new.data_dir != settings.data_dir
+    if not has_secret and (not moved or (url and url == settings.gateway.database_url)):
         # A new one, made in silence, would know none of the marks that were given out.
-        raise new.error("gateway.data_dir", f"{new.data_dir / 'secret'} is gone", LOST_SECRET)
+        path, problem = new.data_dir / "secret", "is not there, and the database is the same" if moved else "is gone"
+        raise new.error("gateway.data_dir", f"{path} {problem}", NOT_MOVED if moved else LOST_SECRET)
     try_files(new)
     tried = _tried(new)
     transport(new)

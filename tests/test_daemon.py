@@ -21,6 +21,7 @@ from gateway import config, daemon
 from gateway.cli import main
 from gateway.config import Settings
 from gateway.config.only_one import only_one
+from gateway.errors import ConfigError
 from gateway.worker import Worker
 from tests.process import Process
 from tests.site import Site, mail, running, until
@@ -250,10 +251,26 @@ async def test_a_part_that_dies_is_no_clean_end(tmp_path: Path, monkeypatch: pyt
         await daemon.run(config.load(Site(tmp_path).config))
 
 
+@pytest.mark.parametrize("same", [True, False])
+def test_a_reload_that_moves_data_dir_loses_no_mark(tmp_path: Path, same: bool) -> None:
+    """The database stands elsewhere and knows the marks of the old one; a new database may have a new secret."""
+    site = Site(tmp_path, database_url=f"sqlite:///{tmp_path / 'db.sqlite3'}")
+    before = daemon._tried(config.load(site.config))
+    text = site.config.read_text("utf-8").replace('data_dir = "var"', 'data_dir = "other"')
+    assert 'data_dir = "other"' in text
+    site.config.write_text(text if same else text.replace("db.sqlite3", "new.sqlite3"), "utf-8")
+    if same:
+        with pytest.raises(ConfigError, match="the database is the same"):
+            daemon._read_again(before)
+    else:
+        assert daemon._read_again(before).settings.data_dir == tmp_path / "other"
+    assert (tmp_path / "other" / "secret").exists() is not same
+
+
 def test_a_fault_has_an_exit_code_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """systemd repeats a start after it, and not after a wrong setting, as the unit says."""
 
-    async def run(settings: config.Settings) -> None:
+    async def run(settings: config.Settings, begun: object) -> None:
         raise ValueError("a fault")
 
     monkeypatch.setattr(daemon, "run", run)
