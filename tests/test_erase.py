@@ -21,12 +21,13 @@ from gateway.cli import main
 from gateway.errors import ReplydeskError
 from gateway.portal import acts
 from storage import backup, raw
+from storage.alarms import MAILS_HELD, UNCERTAIN
 from storage.database import Database
 from storage.erasure import compact
 from storage.erasure.erase import erase, refuse
 from storage.erasure.person import survey
 from storage.reads import Wanted
-from storage.tables import metadata
+from storage.tables import OUTBOX, metadata
 from storage.tx import Tx
 from tests.conftest import SECRET, Clock
 from tests.room import ANNA, KARL, Room, room
@@ -291,6 +292,30 @@ async def test_own_mail_that_waits_goes_by_force(database: Database, clock: Cloc
     read = r.desk.read(data, row.envelope)
     assert await r.write(lambda tx: r.desk.handle(tx, id, read, clock.now)) is None
     assert await r.broken() == {}
+
+
+async def test_alarms_of_what_is_gone_are_over(database: Database, clock: Clock, tmp_path: Path) -> None:
+    """No verb could end them: there is no entry left to retry or drop."""
+    r = room(database, clock, tmp_path)
+    await story(r)
+    ids = [await r.journal(f"From: <{who}>\r\n\r\nx\r\n".encode(), who) for who in (ERIKA, KARL)]
+    (doubtful, *_) = await r.outbox("request_received", ERIKA)
+    (others, *_) = await r.outbox("request_received", KARL)
+
+    def hold(tx: Tx) -> None:
+        for id in ids:
+            tx.journal.hold(id, "held", "a fault", clock.now)
+            r.desk.operator.held(tx, id, "a fault", clock.now)
+        for row in (doubtful, others):
+            tx.connection.execute(OUTBOX.update().where(OUTBOX.c.id == row.id).values(state="uncertain", doubts=3))
+            r.desk.operator.alarm(tx, f"{UNCERTAIN}{row.id}", "Perhaps delivered.", clock.now)
+
+    await r.write(hold)
+    await erased(r, force=True)
+    standing = {alarm.key for alarm in await r.read(lambda tx: tx.alarms.open())}
+    assert standing == {MAILS_HELD, f"{UNCERTAIN}{others.id}"}
+    await erased(r, KARL, force=True)
+    assert await r.read(lambda tx: tx.alarms.open()) == []
 
 
 async def test_what_comes_in_meanwhile_is_found(database: Database, clock: Clock, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from sqlalchemy import Connection, and_, delete, func, select, update
 from gateway.core.person_traces import MARK, Traces
 from gateway.errors import ReplydeskError
 from storage import drafts
+from storage.alarms import MAILS_HELD, UNCERTAIN
 from storage.contacts import Contacts
 from storage.erasure import person
 from storage.erasure.person import Recognised, Survey
@@ -71,7 +72,18 @@ def erase(tx: Tx, found: Survey, ours: Collection[str], address: str, now: datet
     found, known = person.survey(tx.connection, address, ours, lambda done, total: None, found)
     refuse(found, force=force)
     counts = _Eraser(tx.connection, found, known, now).run()
+    _end_alarms(tx, now)
     return Erased(counts, frozenset(found.whole), frozenset(found.part), known)
+
+
+def _end_alarms(tx: Tx, now: datetime) -> None:
+    """Nobody can decide any more about what is gone."""
+    if not tx.journal.held():
+        tx.alarms.clear(MAILS_HELD, now)
+    for key in [alarm.key for alarm in tx.alarms.open() if alarm.key.startswith(UNCERTAIN)]:
+        mail = tx.connection.execute(select(OUTBOX.c.state).where(OUTBOX.c.id == int(key.removeprefix(UNCERTAIN))))
+        if mail.scalar_one_or_none() != State.UNCERTAIN:
+            tx.alarms.clear(key, now)
 
 
 def refuse(found: Survey, *, force: bool) -> None:
