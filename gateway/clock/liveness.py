@@ -139,7 +139,7 @@ class Sources:
         place = await self._database.write(lambda tx: tx.places.fail(source, cause, now))
         self._note(place)
 
-    async def looked(self, source: str, mails: int, trouble: str = "") -> None:
+    async def looked(self, source: str, mails: int, trouble: str = "", *, tidied: bool = False) -> None:
         now = self._heard[source] = self._clock()
         untidy = False
 
@@ -150,7 +150,7 @@ class Sources:
                 since = before.failing_since or before.alarmed_at
                 text = f"{source} is read again. It had failed since {since:%Y-%m-%d %H:%M} UTC."
                 self._desk.operator.all_clear(tx, _alarm_key(source), text, now)
-            untidy = self._tell_untidy(tx, source, trouble, now)
+            untidy = self._tell_untidy(tx, source, trouble, now, tidied=tidied)
             return before
 
         before = await self._database.write(look)
@@ -163,11 +163,13 @@ class Sources:
         mail_at = now if mails else before.mail_at
         self._note(replace(before, looked_at=now, mail_at=mail_at, failing_since=None, alarmed_at=None))
 
-    def _tell_untidy(self, tx: Tx, source: str, trouble: str, now: datetime) -> bool:
+    def _tell_untidy(self, tx: Tx, source: str, trouble: str, now: datetime, *, tidied: bool) -> bool:
         """Mails are taken, and stay in their folder: no failure, for none waits. True: the operator is told now."""
         key = f"{UNTIDY}{source}"
         if not trouble:
-            self._untidy_since.pop(source, None)
+            if self._untidy_since.pop(source, None) is None and not tidied:
+                # Told by a daemon before this one, and nothing has shown yet that it is over.
+                return False
             text = f"The mails of {source} that were taken can be moved or flagged again."
             self._desk.operator.all_clear(tx, key, text, now)
             return False

@@ -250,6 +250,24 @@ async def test_what_was_only_copied_is_told_until_it_can_be_removed(house: House
     assert len(server.boxes["Done"].mails) == 1
 
 
+async def test_a_restart_is_no_all_clear(house: House, server: Server, policy: Policy, time: Clock) -> None:
+    """What was only copied is known by no daemon after that: none says that it can be moved before it has moved one."""
+    server.capabilities, server.refused = server.capabilities.replace("MOVE ", ""), {"UID STORE"}
+    folder = house.folder(errand())
+    server.deliver(mail(1))
+    for minutes in (0, 20):
+        time.ahead = timedelta(minutes=minutes)
+        await look_and_tell(house, server, folder)
+    again = House(house.database, policy, time)
+    folder = again.folder(errand())
+    await look_and_tell(again, server, folder)
+    assert len(await again.alarms()) == 1
+    server.refused = set()
+    server.deliver(mail(2))
+    await look_and_tell(again, server, folder)
+    assert "can be moved or flagged again" in await told_last(again)
+
+
 async def test_of_many_that_are_only_copied_none_is_copied_anew(house: House, server: Server) -> None:
     """A hundred can be copied and not removed, the others find no room: each look tries these, and only these."""
     server.capabilities, server.refused = server.capabilities.replace("MOVE ", ""), {"UID STORE"}
@@ -801,7 +819,7 @@ async def look_and_tell(house: House, server: Server, folder: folder_module.Fold
     async with house.mailbox(server) as mailbox:
         await folder.open(mailbox)
         taken = await folder.look(mailbox, asyncio.Event())
-    await house.sources.looked(folder.source, taken, folder.trouble)
+    await house.sources.looked(folder.source, taken, folder.trouble, tidied=folder.tidied)
 
 
 async def told_last(house: House) -> str:

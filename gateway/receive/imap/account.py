@@ -114,8 +114,9 @@ class FolderProgress(Protocol):
         """Mails up to `uid` were seen to, up to `tidied_uid` moved or flagged as well."""
         ...
 
-    async def looked(self, source: str, mails: int, trouble: str = "") -> None:
-        """A look succeeded and took so many mails. `trouble`: why those could not be moved or flagged."""
+    async def looked(self, source: str, mails: int, trouble: str = "", *, tidied: bool = False) -> None:
+        """A look succeeded and took so many mails. `trouble`: why those could not be moved or flagged; `tidied`: some
+        were, or none needs to be."""
         ...
 
     async def failed(self, source: str, cause: str) -> None:

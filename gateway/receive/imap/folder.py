@@ -76,6 +76,8 @@ class Folder:
         """Mails that lie in both folders: the server did not let us remove them, or the connection ended before."""
         self.trouble = ""
         """Why the newest look could not move or flag what it took; empty when it could."""
+        self.tidied = False
+        """The newest look moved or flagged something, or has nothing of the sort to do."""
 
     @property
     def source(self) -> str:
@@ -127,7 +129,7 @@ class Folder:
 
         Ends early, between two portions, once `stopping` is set.
         """
-        self.trouble = ""
+        self.trouble, self.tidied = "", self._errand.after is After.LEAVE
         await server.refresh()
         taken = 0
         for some in portions(await self._present(server, self._place.uid + 1, 0)):
@@ -351,6 +353,7 @@ class Folder:
         except Refused as error:
             self.trouble = str(error)
             return False
+        self.tidied |= bool(uids)
         return True
 
     async def _move(self, server: ImapMailbox, uids: Sequence[int]) -> None:

@@ -89,7 +89,7 @@ class Watch:
     async def _report(self, mails: int) -> None:
         if self._folder.trouble:
             log.warning("cannot tidy up", extra={"source": self.source, "cause": self._folder.trouble})
-        await self._books.looked(self.source, mails, self._folder.trouble)
+        await self._books.looked(self.source, mails, self._folder.trouble, tidied=self._folder.tidied)
 
     async def _wait(self, mailbox: ImapMailbox, mails: int) -> None:
         """Until there may be new mail; the last look took so many. Raises `Unreachable` when the connection is lost."""
