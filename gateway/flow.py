@@ -330,7 +330,7 @@ class Desk:
         of_domain = tx.contacts.of_domain(d) if (d := blocking.named_domain(case.order.commands)) else 0
         facts = replace(facts, of_domain=of_domain, named=tx.reads.current(named.number) if named else None)
         if address := second_address.named(case.order):
-            facts = replace(facts, namesake=tx.second_addresses.namesake(address))
+            facts = replace(facts, namesake=tx.second_addresses.namesake(address, ticket.requester if ticket else None))
         facts = replace(facts, looked=looked or tx.lookups.find(lookup.asked(case), lookup.SHOWN))
         ids = [k.message_id for k in case.keys.found if k.message_id]
         entry, journal_id, notice = tx.outbox.answered(ids) or (0, 0, "")

@@ -75,11 +75,16 @@ class SecondAddresses:
         )
         return [Further(*row) for row in self._connection.execute(rows.order_by(SECOND_ADDRESS.c.key))]
 
-    def namesake(self, address: str) -> Namesake:
-        """What is known of an address that is said to be somebody's as well."""
+    def namesake(self, address: str, of: Address | None = None) -> Namesake:
+        """What is known of an address that is said to be somebody's as well; `of`: whose requests are no others'."""
         contact = self._contacts.find(address)
         own = select(func.count()).where(TICKET.c.requester_key == address_key(address))
-        part = select(func.count()).where(PARTICIPANT.c.key == address_key(address), ~PARTICIPANT.c.adviser)
+        part = (
+            select(func.count())
+            .select_from(PARTICIPANT.join(TICKET))
+            .where(PARTICIPANT.c.key == address_key(address), ~PARTICIPANT.c.adviser)
+            .where(TICKET.c.requester_key.is_distinct_from(of.key if of else None))
+        )
         return Namesake(
             Address(address, contact.name if contact else ""),
             self.person(address),

@@ -23,7 +23,7 @@ def run(site: Site, args: argparse.Namespace) -> None:
     main = Address(_address(site, args.address)) if args.verb == "merge" else None
 
     def work(tx: Tx) -> tuple[SamePerson, Namesake]:
-        found = tx.second_addresses.namesake(other)
+        found = tx.second_addresses.namesake(other, main)
         if main is None:
             if not found.is_further:
                 raise ReplydeskError(text_of(second_address.unknown(found.address), "en"))

@@ -56,3 +56,14 @@ async def test_handed_over(known: Room) -> None:
     assert replies == [ERIKA]
     said = [e.body_text for e in await known.read(lambda tx: tx.reads.entries(2)) if "requester_set" in e.body_text]
     assert said == [f"requester_set\t{ERIKA}"]
+
+
+async def test_who_wrote_there_herself_takes_part_in_no_request_of_others(
+    database: Database, clock: Clock, tmp_path: Path
+) -> None:
+    """She answered from her telephone: what is asked before they are joined tells of others' requests."""
+    r = room(database, clock, tmp_path)
+    await r.mail(ERIKA, name="Erika Beispiel")
+    await r.reply(WORK, 1, "And the lamp is dark.", name="Erika")
+    await r.answer(1, f"#alias {WORK}\n\nPull the plug.")
+    assert [row.recipient for row in await sent(r) if row.notice == "reply"] == [ERIKA]
