@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.core.ticket import EntryKind, Role
 from storage.database import Database
 from tests.conftest import Clock
 from tests.desk.week import opened, words
@@ -53,6 +54,23 @@ async def test_alone_it_is_no_answer(room: Room) -> None:
     await room.answer(1, OUTLOOK)
     assert await room.outbox("reply", ERIKA) == []
     assert [r.notice for r in await room.outbox(recipient=ANNA)] == ["agent_notice", "agent_receipt"]
+
+
+@pytest.mark.parametrize("name", ["Anna", "- Anna", "anna.", "/Anna", "Anna Agent"])
+@pytest.mark.parametrize("order", ["#assign Bob", "#close", "#solved", "#snooze 3d"])
+async def test_a_name_alone_below_an_order_is_not_sent(room: Room, order: str, name: str) -> None:
+    """Whoever signs with the first name by habit tells the customer nothing by it, and has not answered."""
+    await room.answer(1, f"{order}\n\n{name}")
+    assert await room.outbox("reply", ERIKA) == []
+    assert f"\n{name}\n" not in await _words_sent(room)
+    entries = await room.read(lambda tx: tx.reads.entries(1))
+    assert [e.body_text for e in entries if e.role is Role.AGENT and e.kind is EntryKind.CORRESPONDENCE] == []
+
+
+@pytest.mark.parametrize("text", ["Anna", "#close\n\nBob", "#solved\n\nAnna\ncomes tomorrow"])
+async def test_a_name_that_may_be_the_answer_is_sent(room: Room, text: str) -> None:
+    await room.answer(1, text)
+    assert text.rpartition("\n")[2] in await _words_sent(room)
 
 
 async def test_its_logo_stays_here(room: Room) -> None:
