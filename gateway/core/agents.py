@@ -46,6 +46,7 @@ from gateway.core.refusal import (
     says_something,
     seems_automatic,
     unsent,
+    wordless,
 )
 from gateway.core.ticket import EntryKind, Role, Ticket
 from gateway.core.verbs import Verb
@@ -81,7 +82,8 @@ def decide(case: Case) -> Decision:
     named = canned.doubt(case, on.ticket)
     case = canned.put_in(case, on.ticket, on.ticket.requester)
     on, order = replace(on, case=case), case.order
-    misunderstood = (*orders.problems(on.by, order), *_misplaced(case), *in_subject(case, on.ticket.subject))
+    unclear = (*_misplaced(case), *in_subject(case, on.ticket.subject), *wordless(case))
+    misunderstood = (*orders.problems(on.by, order), *unclear)
     if misunderstood or order.has(Verb.HELP):
         return _misunderstood(on, misunderstood)
     if inside_notice.answered_inside(case) and not is_lifted(case):

@@ -32,7 +32,7 @@ from gateway.core.policy import Agent
 from gateway.core.reason import Reason, sentence
 from gateway.core.thread import leads_to
 from gateway.core.ticket import EntryKind, Role, Ticket
-from gateway.core.verbs import Verb
+from gateway.core.verbs import FORMS, Verb
 from gateway.core.window import Budget
 from gateway.mail.message import address_key
 from gateway.mail.sentence import code
@@ -198,12 +198,14 @@ def _calls(first: str, colleagues: set[Agent], customers: set[str]) -> bool:
 
 
 def lets_go(case: Case) -> bool:
-    """A proven agent lets a draft go: by `#send`, or by naming in a reply to the receipt whom it is for."""
+    """A proven agent lets a draft go: by `#send`, or by naming in a reply to the receipt whom it is for: with `#note`
+    agents alone."""
     found, order = case.facts.draft, case.order
     if found is None or order.problems or not found.waits(case.now) or not agent_mail.proof(case):
         return False
-    meant = (Verb.ASK, *_WHOSE.get(found.doubt, ())) if found.ticket else PEOPLE
-    return order.has(Verb.SEND) or (any(order.has(verb) for verb in meant) and not unsent(case))
+    meant = (Verb.ASK, Verb.NOTE, *_WHOSE.get(found.doubt, ())) if found.ticket else PEOPLE
+    has_words = bool(unsent(case)) or bool(order.argument(Verb.NOTE))
+    return order.has(Verb.SEND) or (any(order.has(verb) for verb in meant) and not has_words)
 
 
 def says_more(case: Case, draft: Order) -> bool:
@@ -285,6 +287,14 @@ def misplaced(case: Case) -> tuple[str, ...]:
     """An order in the subject, or below the words, of a mail about no ticket: it orders nothing there, and the words
     are for somebody."""
     return in_subject(case) or below_text(case)
+
+
+def wordless(case: Case) -> tuple[str, ...]:
+    """`#note`, and nothing else in the whole mail: there is no note that could be on the ticket."""
+    is_note = [c.verb is Verb.NOTE and not c.argument for c in case.order.commands]
+    if not is_note or not all(is_note) or case.order.text.strip() or agent_mail.shown(case):
+        return ()
+    return (code("needs_words", FORMS[Verb.NOTE]),)
 
 
 def in_subject(case: Case, but: str = "") -> tuple[str, ...]:

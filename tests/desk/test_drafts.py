@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from gateway.core import token
+from gateway.core.ticket import EntryKind
 from gateway.mail.message import Envelope
 from storage import raw
 from storage.database import Database
@@ -165,3 +166,46 @@ def test_two_agents_at_the_same_moment_never_both_leave_unasked(
     assert len(first.read_now(lambda tx: tx.drafts.waiting(clock.now))) == 1
     for database in (first, second):
         database.close_now()
+
+
+async def passed_on(site: Room) -> OutboxEntry:
+    """Erika wrote to Anna alone, who passes it on; the receipt of the draft."""
+    await site.mail(ERIKA)
+    words = f"\nFrom: {ERIKA}\nSent: Tuesday\nTo: {ANNA}\nSubject: Table\n\nThe table is burnt, too.\n"
+    mark = token.address_token(site.desk.policy.keys, "a", named(site.database, 1), ANNA)
+    await site.mail(ANNA, words, to=f"support+{mark}@example.com", subject="Fwd: Help")
+    (receipt,) = await receipts(site)
+    return receipt
+
+
+async def test_a_note_in_answer_to_the_receipt_makes_the_draft_one(
+    database: Database, clock: Clock, tmp_path: Path
+) -> None:
+    """A customer's mail that was passed on: the receipt names `#note`, and agents read those words then."""
+    site = room(database, clock, tmp_path)
+    receipt = await passed_on(site)
+    assert await send(site, receipt, "#note") == "draft-sent"
+    *_, note = await site.read(lambda tx: tx.reads.entries(1))
+    assert (note.kind, "The table is burnt, too." in note.body_text) == (EntryKind.COMMENT, True)
+    assert await site.outbox("reply") == []
+    assert await site.read(lambda tx: tx.drafts.waiting(clock.now, (ANNA,))) == []
+
+
+async def test_a_note_of_its_own_leaves_the_draft(database: Database, clock: Clock, tmp_path: Path) -> None:
+    site = room(database, clock, tmp_path)
+    receipt = await passed_on(site)
+    for order in ("#note She wrote to me.", "#note\nShe wrote to me."):
+        assert await send(site, receipt, order) == "agent-note"
+    assert len(await site.read(lambda tx: tx.drafts.waiting(clock.now, (ANNA,)))) == 1
+
+
+async def test_a_note_without_a_word_is_none(database: Database, clock: Clock, tmp_path: Path) -> None:
+    """Where the words got lost on the way, its receipt said that they are on the ticket."""
+    site = room(database, clock, tmp_path)
+    await site.mail(ERIKA)
+    assert (await site.answer(1, "#note")).reason == "agent-command-not-understood"
+    assert len(await site.read(lambda tx: tx.reads.entries(1))) == 1
+    (receipt,) = await receipts(site)
+    assert b"#note needs more than that" in await site.read(lambda tx: tx.outbox.message(receipt.id))
+    picture = ("fire.jpg", "image/jpeg", b"\xff\xd8" + b"0" * 99)
+    assert (await site.answer(1, "#note", files=(picture,))).reason == "agent-note"
