@@ -162,6 +162,18 @@ def answers_receipt(on: AgentCase) -> Decision | None:
 _MENTION = re.compile(r"(?:[^\W\d_]+,? ){0,2}@([\w.+-]+(?:@[\w.-]+)?)")
 
 
+_TO_A_COLLEAGUE = (
+    r"please|pls|plz|(?:can|could|would|will|do|did|are|have) (?:you|u)|you"
+    r"|bitte|du|kannst|könntest|würdest|magst|willst|hast|bist|machst|nimmst|übernimmst|schaust|rufst"
+    r"|mach|nimm|übernimm|schau|ruf"
+    r"|tu|peux[- ]tu|pourrais[- ]tu|veux[- ]tu|s[’']il te pla[iî]t|stp|merci de"
+    r"|por favor|tú|puedes|podrías|quieres|per favore|per piacere|puoi|potresti|vuoi"
+    r"|alsjeblieft|aub|jij|(?:kun|kan|wil|zou) (?:je|jij)"
+    r"|proszę|czy możesz|możesz|mógłbyś|mogłabyś|você|podes|poderias"
+)
+"""Behind a name without a comma: it is spoken to ("Bob can you call him"), and not of ("Bob will call you")."""
+
+
 def for_colleague(on: AgentCase) -> Decision | None:
     """The text speaks to a colleague ("Bob, please call him"), and would go to the customer: to whom the ticket is
     given, who gets the agent's mail as well, or whose note is answered; to any where `@` says so, as in a note."""
@@ -190,7 +202,7 @@ def _calls(first: str, colleagues: set[Agent], customers: set[str]) -> bool:
     """The first line begins with the name of one of them, which no customer of the ticket has."""
     names = {n for a in colleagues for n in (a.name, a.name.partition(" ")[0], a.address.partition("@")[0]) if n}
     called = "|".join(re.escape(name) for name in names if not customers & set(name.casefold().split()))
-    begins = rf"(?:[^\W\d_]+,? ){{0,2}}(?:{called})\s*(?:[,:;!–—-]|$)"
+    begins = rf"(?:[^\W\d_]+,? ){{0,2}}(?:{called})(?:\s*(?:[,:;!?–—-]|$)|\s+(?:{_TO_A_COLLEAGUE})\b)"
     return bool(called and re.match(begins, first, re.IGNORECASE))
 
 

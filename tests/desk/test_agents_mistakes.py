@@ -539,6 +539,40 @@ async def test_words_to_a_colleague_wait(room: Room, greeting: str, by: str) -> 
     assert len(await _to_customers(room)) == before + 1
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Bob can you take her?",
+        "Hi Bob please call her",
+        "bob could you look at it",
+        "Bob kannst du sie übernehmen?",
+        "Hallo Bob bitte übernehmen",
+        "Bob peux-tu l’appeler ?",
+        "Bob puedes llamarla",
+        "Bob puoi chiamarla?",
+        "Bob kun je haar bellen?",
+        "Bob możesz zadzwonić?",
+        "Bob?",
+    ],
+)
+async def test_words_to_a_colleague_wait_without_a_comma(room: Room, words: str) -> None:
+    """Who is handed a ticket is asked for it as people write in a hurry."""
+    await room.mail(ERIKA)
+    await room.answer(1, f"#assign Bob\n{words}\nShe is mad.")
+    assert not await room.outbox("reply")
+    assert "begins with the name of a colleague" in await _receipt(room)
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["Bob will call you tomorrow.", "Bob can help you.", "Bob hat es eilig.", "Bob Lead pode ajudar.", "Bob has it."],
+)
+async def test_words_about_the_colleague_are_sent(room: Room, words: str) -> None:
+    await room.mail(ERIKA)
+    await room.answer(1, f"#assign Bob\n{words}")
+    assert await room.outbox("reply", ERIKA)
+
+
 @pytest.mark.parametrize("words", ["@bob can you take her?", "Hi @Bob she is a nuisance", "@bob@example.com please"])
 async def test_words_that_begin_as_in_a_note_wait(room: Room, words: str) -> None:
     """`@name` tells a colleague in a note: whoever forgets the order means no customer, also with nobody in copy."""
