@@ -278,8 +278,8 @@ def stray(case: Case) -> Decision:
     """Kept as a draft; the agent reads, at the configured address, how it is meant to be written."""
     on, order = AgentCase.without_ticket(case), case.order
     if order.commands and not order.problems:
-        remarks = (code("draft_no_proof"), *agent_mail.own_address(on.agent, case.mailbox, case))
-        held = hold(on, Doubt.NO_PROOF, remarks)
+        own = agent_mail.own_address(on.agent, case.mailbox, case)
+        held = hold(on, Doubt.NO_PROOF, (code("draft_no_proof"), *own) if own else (code("draft_unproven"),))
     elif order.problems:
         held = refuse(on, Reason.AGENT_MISUNDERSTOOD, (*order.problems, *unsent(case)))
     elif said := misplaced(case):

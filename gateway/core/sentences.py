@@ -256,6 +256,9 @@ SENTENCES: dict[str, str] = {
     "draft_over": _("This draft does not wait any more: it was sent, dropped, or kept too long."),
     "no_draft": _("It is not clear which draft you mean: reply to its receipt, or write #send with its number."),
     "no_drafts": _("No draft of yours waits."),
+    "draft_unproven": _(
+        "Nothing proves that this mail is from you, so nothing was sent or changed. If it is, reply with #send."
+    ),
     "draft_no_proof": _(
         "Nothing proves that this mail is from you, so nothing was sent or changed. If it is, reply with #send. "
         "Next time write to your own address here, which proves it."

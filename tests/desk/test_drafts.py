@@ -209,3 +209,18 @@ async def test_a_note_without_a_word_is_none(database: Database, clock: Clock, t
     assert b"#note needs more than that" in await site.read(lambda tx: tx.outbox.message(receipt.id))
     picture = ("fire.jpg", "image/jpeg", b"\xff\xd8" + b"0" * 99)
     assert (await site.answer(1, "#note", files=(picture,))).reason == "agent-note"
+
+
+@pytest.mark.parametrize("plus", [True, False])
+async def test_an_own_address_is_named_where_there_is_one(
+    database: Database, clock: Clock, tmp_path: Path, plus: bool
+) -> None:
+    """Without plus-addressing there is none, and the receipt sends nobody to look for it."""
+    box = {"address": "support@example.com", "name": "Example Support"}
+    boxes = [box | {"reply_address": "support+{token}@example.com"} if plus else box]
+    site = room(database, clock, tmp_path, mailboxes=boxes)
+    await unproven(site)
+    (receipt,) = await receipts(site)
+    said = await site.read(lambda tx: tx.outbox.message(receipt.id))
+    assert (b"your own address" in b" ".join(said.split())) is plus
+    assert b"reply with #send" in b" ".join(said.split())
