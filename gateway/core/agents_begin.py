@@ -104,7 +104,8 @@ def _for_customer(on: AgentCase, requester: Address) -> Decision:
         return _without_ticket(on, (code("nothing_to_do"),))
     entry = agent_mail.entry(case, on.agent, EntryKind.COMMENT, text, Reason.AGENT_ON_BEHALF)
     subject = base_subject(case.message.subject) or case.message.subject
-    remarks = (code("noted"), code("told_received"), code("subject_read", subject))
+    read = (code("subject_read", subject),) if subject.strip() else ()
+    remarks = (code("noted"), code("told_received"), *read)
     return _opened(on, requester, entry, subject, remarks, agent_mail.files(case), None)
 
 

@@ -582,3 +582,12 @@ async def test_words_that_begin_as_in_a_note_wait(room: Room, words: str) -> Non
     assert "begins with the name of a colleague" in await _receipt(room)
     await room.answer(1, "@bob_builder is our name there, and @nobody else's.")
     assert await room.outbox("reply")
+
+
+@pytest.mark.parametrize("subject", ["", "Your call"])
+async def test_a_subject_is_read_where_there_is_one(room: Room, subject: str) -> None:
+    """A call that is written down without one: nobody reads it, and the receipt has no line that ends in nothing."""
+    await room.mail(ANNA, f"#for {ERIKA}\n\nShe called.", subject=subject, **PASSED)
+    receipt = await _receipt(room)
+    assert "The customer was sent the reference." in receipt
+    assert ("The subject is read by the customer" in receipt) is bool(subject)
