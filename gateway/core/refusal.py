@@ -225,7 +225,11 @@ def says_more(case: Case, draft: Order) -> bool:
     return outgoing_text.says_more(case.order.text, draft.text)
 
 
-_WHOSE = {Doubt.DIFFERENT_CUSTOMERS: (Verb.CC,), Doubt.NO_ORDER: (Verb.REQUESTER, Verb.CC)}
+_WHOSE = {
+    Doubt.DIFFERENT_CUSTOMERS: (Verb.CC,),
+    Doubt.NO_ORDER: (Verb.REQUESTER, Verb.CC),
+    Doubt.FORWARD: (Verb.FROM,),
+}
 """What answers a doubt besides."""
 
 

@@ -224,3 +224,21 @@ async def test_an_own_address_is_named_where_there_is_one(
     said = await site.read(lambda tx: tx.outbox.message(receipt.id))
     assert (b"your own address" in b" ".join(said.split())) is plus
     assert b"reply with #send" in b" ".join(said.split())
+
+
+async def test_a_mail_passed_on_is_the_customers_by_an_order_to_its_receipt(
+    database: Database, clock: Clock, tmp_path: Path
+) -> None:
+    """Also where its subject names a ticket: as if the order had stood above it at once. It told of a requester who was
+    that already, and the words stayed in the draft."""
+    site = room(database, clock, tmp_path, gateway={"trusted_authserv_ids": ["mx.example.com"]})
+    await site.mail(ERIKA)
+    ticket = await site.read(lambda tx: tx.reads.get(1))
+    words = f"\nFrom: {ERIKA}\nSent: Tuesday\nTo: {ANNA}\nSubject: Table\n\nThe table is burnt, too.\n"
+    passed = "mx.example.com; dmarc=pass header.from=example.com"
+    subject = f"Fwd: Help [{site.desk.policy.reference(ticket)}]"
+    await site.mail(ANNA, words, subject=subject, Authentication_Results=passed)
+    (receipt,) = await receipts(site)
+    assert await send(site, receipt, f"#from {ERIKA}") == "draft-sent"
+    (entry, *_) = await site.read(lambda tx: tx.reads.entries(2))
+    assert (entry.author.address, entry.body_text.strip()) == (ERIKA, "The table is burnt, too.")
