@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -20,6 +21,7 @@ import pytest
 
 from gateway import config
 from gateway.core.token import Keys
+from gateway.errors import StorageUnavailable
 from gateway.processes import Channel, Hint, WorkerProcess, worker
 from gateway.processes.figures import event
 from storage.alarms import NO_WORKER, WORKER
@@ -308,3 +310,19 @@ async def test_a_worker_that_stands_still_is_called_so(
         "worker stands still",
         "worker ended",
     ]
+
+
+async def test_a_worker_there_is_no_room_for_is_no_fault(tmp_path: Path) -> None:
+    """It is told and tried again, as one that does not start; mail is taken meanwhile."""
+    settings = config.load(Site(tmp_path).config)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    used = max(int(name) for name in os.listdir("/proc/self/fd"))
+    with contextlib.ExitStack() as held:
+        for _ in range(used + 3 - len(os.listdir("/proc/self/fd"))):
+            held.enter_context(open(os.devnull, "rb"))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (used + 3, hard))
+        try:
+            with pytest.raises(StorageUnavailable, match="cannot be begun: Too many open files"):
+                worker.spawn(settings)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

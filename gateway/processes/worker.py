@@ -66,23 +66,32 @@ def spawn(settings: Settings) -> Begun:
     """Begin it. It ends by itself when this process does, and reads these settings from its standard input.
 
     The file may say something else by now: half of an edit, or what a reload refused.
+    Raises `StorageUnavailable` where the system has no room for it.
     """
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    try:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with contextlib.ExitStack() as where_it_fails:
+            where_it_fails.callback(ours.close)
+            with theirs:
+                process = _begun(settings, theirs.fileno())
+            where_it_fails.pop_all()
+    except OSError as error:
+        raise StorageUnavailable(f"the worker process cannot be begun: {error.strerror}") from error
+    return Begun(process, Channel(ours))
+
+
+def _begun(settings: Settings, end: int) -> subprocess.Popen[bytes]:
     environment = {name: value for name, value in os.environ.items() if name not in _OF_THE_FRONT}
     root = str(Path(gateway.__file__).parents[1])
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, (root, environment.get("PYTHONPATH", ""))))
-    words = ["run", "--config", str(settings.file.absolute()), "--worker", str(theirs.fileno())]
+    words = ["run", "--config", str(settings.file.absolute()), "--worker", str(end)]
     # In memory, for a disk may be full.
-    with theirs, os.fdopen(os.memfd_create("settings"), "w+b") as handed:
+    with os.fdopen(os.memfd_create("settings"), "w+b") as handed:
         handed.write(config.to_hand_over(settings))
         handed.seek(0)
-        process = subprocess.Popen(  # noqa: S603  # our own program, and no shell
-            [sys.executable, "-P", "-m", "gateway", *words],
-            env=environment,
-            stdin=handed,
-            pass_fds=(theirs.fileno(),),
+        return subprocess.Popen(  # noqa: S603  # our own program, and no shell
+            [sys.executable, "-P", "-m", "gateway", *words], env=environment, stdin=handed, pass_fds=(end,)
         )
-    return Begun(process, Channel(ours))
 
 
 class WorkerProcess:
