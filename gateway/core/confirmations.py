@@ -53,9 +53,12 @@ _BEGINS = re.compile(rf"\W*(?:{'|'.join(_SHAPES)})(?!\w)", re.I)
 
 
 def is_one(case: Case, ticket: Ticket) -> bool:
-    """Not where the ticket's own subject says so, for whoever answers repeats that; nor with files or an order."""
+    """Not where the ticket's own subject says so, for whoever answers repeats that; nor with files or an order; nor
+    where a header says it is an answer of a program, which is folded unless it holds our mail back (`classify`)."""
     subject = thread.without_references(case.message.subject, case.known, case.policy)
     if is_reply(subject) or is_forward(subject) or case.message.attachments or case.order.commands:
+        return False
+    if case.message.header("auto-submitted").strip().casefold().startswith("auto-replied"):
         return False
     return reads_like_one(subject) and not reads_like_one(ticket.subject)
 
