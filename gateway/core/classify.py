@@ -68,12 +68,13 @@ _CHALLENGE = re.compile(
     r"|\byour (?:message|e-?mail|mail) (?:is|was|has been) (?:held|on hold)\b"
 )
 _REACTED = re.compile(
-    r"\W*[^\n.:!?]{1,100}? (?:reacted to your message|hat auf (?:ihre|deine) nachricht reagiert|a réagi à votre message"
+    r"\W*(?P<name>[^\n.:!?]{1,100}?) (?:reacted to your message|hat auf (?:ihre|deine) nachricht reagiert"
+    r"|a réagi à votre message"
     r"|reaccionó a (?:su|tu) mensaje|ha reagito al (?:suo|tuo) messaggio|heeft gereageerd op (?:uw|je) bericht"
-    r"|reagiu à (?:sua )?mensagem)\W*",
+    r"|reagiu à (?:sua )?mensagem)[^\S\n]*:\W*",
     re.I,
 )
-"""All that Outlook writes of a sign somebody pressed."""
+"""All that Outlook writes of a sign somebody pressed; they are named as in From."""
 _GOOGLE = re.compile(r"[^\n]{1,200} has (?:accepted|replied [“\"']?Maybe[”\"']? to) this invitation\.\s")
 _COMMENT = re.compile(r"\([^()]*\)")
 
@@ -164,7 +165,18 @@ def _has(mail: Mail, fields: tuple[str, ...]) -> bool:
 
 def _reaction(mail: Mail) -> bool:
     """A sign somebody pressed under a mail of ours, as some programs send it: there is nothing to answer."""
-    return mail.message.reaction or bool(_REACTED.fullmatch(mail.message.reply_text[:_NOTE]))
+    return mail.message.reaction or _reacted_in_words(mail.message)
+
+
+def _reacted_in_words(message: Message) -> bool:
+    """`Erika Muster reacted to your message:`, said of the author: a person says so of somebody else."""
+    found = None if message.attachments else _REACTED.fullmatch(message.reply_text[:_NOTE])
+    name = message.author.name if message.author else ""
+    return found is not None and (not name or bool(_spoken(name) & _spoken(found["name"])))
+
+
+def _spoken(name: str) -> set[str]:
+    return set(re.findall(r"[^\W\d_]{2,}", name.casefold()))
 
 
 def _read_note(mail: Mail) -> bool:

@@ -193,7 +193,16 @@ LATER = [
     ),
     Later("a receipt, and words", {"subject": "Read receipt: Help", "text": "Your message was read. Now help me!"}),
     Later("a sign in words", {"text": "👍 Erika Muster reacted to your message:"}, heard=False),
+    Later("a sign in words, named", {"name": "Erika Muster", "text": "Erika reacted to your message:"}, heard=False),
     Later("words about a sign", {"text": "Karl reacted to your message: he is angry."}),
+    *(
+        Later(f"words about an answer: {text}", {"name": "Erika Muster", "text": text})
+        for text in (
+            "The bank has not reacted to your message.",
+            "Wer hat auf Ihre Nachricht reagiert?",
+            "Mon avocat a réagi à votre message :",
+        )
+    ),
     Later("a question about a program", {"subject": "Autoresponder: it answers twice"}),
     Later("a note of absence, Chinese", {"subject": "自动回复：Help"}, heard=False),
     Later(
