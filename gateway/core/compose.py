@@ -383,7 +383,6 @@ def _ticket_words(ticket: Ticket, policy: Policy, language: str, to_agent: bool,
     audience = Audience.AGENT if to_agent else Audience.CUSTOMER
     holder = policy.agent_for(ticket.assignee) if ticket.assignee else None
     reached = (a for a in _answered(ticket) if not policy.is_own(a.address))
-    confirms = confirms and not ticket.merged_into  # what goes on in another customer's request is not theirs to
     return TicketWords(
         ticket.number,
         policy.reference(ticket),

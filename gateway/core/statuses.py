@@ -28,11 +28,11 @@ def words(policy: Policy) -> tuple[str, ...]:
 def label(
     ticket: Ticket, policy: Policy, language: str, audience: Audience = Audience.CUSTOMER, *, confirms: bool = True
 ) -> str:
-    """`confirms`: its reader is the requester, who is asked to."""
+    """`confirms`: its reader is the requester, who is asked to, unless it goes on in somebody else's."""
     own = find(policy, ticket.sub_status) if ticket.sub_status else None
     if own and own.counts_as is ticket.status:
         return _called(own, language)
-    if audience is Audience.CUSTOMER and ticket.status is Status.SOLVED and not confirms:
+    if audience is Audience.CUSTOMER and _is_told_only(ticket, confirms):
         return texts.catalog(language).gettext(_SOLVED)
     ours = lifecycle.label if audience is Audience.CUSTOMER else lifecycle.agent_label
     return ours(ticket.status, language)
@@ -43,9 +43,13 @@ def meaning(ticket: Ticket, policy: Policy, language: str, *, confirms: bool = T
     own = find(policy, ticket.sub_status) if ticket.sub_status else None
     if own and own.counts_as is ticket.status:
         return _means(own, language)
-    if ticket.status is Status.SOLVED and not confirms:
+    if _is_told_only(ticket, confirms):
         return texts.catalog(language).gettext(_MEANS_SOLVED)
     return lifecycle.meaning(ticket.status, language)
+
+
+def _is_told_only(ticket: Ticket, confirms: bool) -> bool:
+    return ticket.status is Status.SOLVED and (bool(ticket.merged_into) or not confirms)
 
 
 _SOLVED, _MEANS_SOLVED = _("Solved"), _("We think your request is solved.")

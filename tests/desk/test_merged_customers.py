@@ -409,6 +409,22 @@ async def test_nobody_is_asked_to_confirm_what_they_may_not(desk: Room) -> None:
     assert "confirm" not in told
 
 
+async def test_the_list_and_the_page_ask_nobody_either(desk: Room) -> None:
+    """They say the same as the mails, to either of them."""
+    await desk.answer(1, "#solved")
+    for who, asked in ((ERIKA, True), (KARL, False)):
+        await desk.mail(who, "status", subject="status")
+        assert ("please confirm" in await newest(desk, "ticket_list", who)) is asked
+    policy = desk.desk.policy
+    own = [await desk.read(lambda tx, n=n: tx.reads.as_known(tx.reads.get(n))) for n in (1, 2)]
+    request: Any = SimpleNamespace(
+        portal=SimpleNamespace(desk=desk.desk), words=SimpleNamespace(language="en"), reference=policy.reference
+    )
+    first, second = (pages._facts(request, ticket).status for ticket in own)
+    assert (first.label, second.label) == ("Solved (please confirm)", "Solved")
+    assert second.meaning == "We think your request is solved."
+
+
 async def test_whoever_takes_part_is_not_asked_to_confirm(desk: Room) -> None:
     """Somebody in Cc reads with the answer that it is solved."""
     await desk.mail(KARL, "Another.", subject="Lamp of Karl", Cc="vera@south.example")
