@@ -7,11 +7,12 @@ VERBS = (
     r"|napsal(?:\(a\)|a)?|a scris|kirjoitti|írta|yazdı|ha escrit|pisze|rašė|rakstīja"
 )
 _DATED_VERBS = (
-    r"(?:escribiu|va escriure|igorleak idatzi|ysgrifennodd|scríobh|skrifaði|kirjutas|napisal[ai]?|napisao"
-    r"|написа(?:о|ла)?|напиша|жазды|напісаў|เขียน|menulis|लिखा|লিখেছেন|نوشت|كتب|כתב|نے لکھا|sinulat|geskryf"
-    r"|aliandika|დაწერა|shkroi|գրեց)"
+    r"(?:เขียน|(?<!\w)(?:escribiu|va escriure|igorleak idatzi|ysgrifennodd|scríobh|skrifaði|kirjutas|napisal[ai]?"
+    r"|napisao|написа(?:о|ла)?|напиша|жазды|напісаў|menulis|लिखा|লিখেছেন|نوشت|كتب|כתב|نے لکھا|sinulat|geskryf"
+    r"|aliandika|დაწერა|shkroi|գրեց))"
 )
-"""Some of them a writer's own as well: an attribution names the minute, too."""
+"""Some of them a writer's own as well: an attribution names the minute, too. Where words have blanks between them, none
+is the end of another one (مكتب, an office; מכתב, a letter)."""
 DATED = (
     r"^(?!.*\b(?:saya|kami|sam|smo|sem|ég|ek|ons|mé)\b)(?:"
     rf".*\d[:.]\d\d(?!\d).{{0,120}}{_DATED_VERBS}|.*(?:{_DATED_VERBS}|hau idatzi du).{{0,120}}\d[:.]\d\d\W*[:：]$)"

@@ -199,6 +199,8 @@ def test_an_attribution_that_names_nobody_known(announced: str) -> None:
         "Ég skrifaði 6. maí 2024 kl. 10:12:",
         "Anna Example menulis:",
         "At the meeting I noted:",
+        "الموعد الساعة 10:12 في المكتب:",
+        "בשעה 10:12 קיבלתי מכתב:",
     ],
 )
 def test_a_writer_of_those_languages_is_heard(sentence: str) -> None:
