@@ -74,8 +74,10 @@ def _shown(case: Case) -> str:
 
 
 def tell(case: Case, ticket: Ticket | None, headline: str, remarks: tuple[str, ...]) -> tuple[NoticeRequest, ...]:
-    """Also, where a customer wrote, in one line whom of ours they wrote to themselves."""
-    named = tuple(a.key for a in (*case.message.to, *case.message.cc) if case.policy.agent_for(a.key))
+    """Also, where a customer wrote, in one line whom of ours they wrote to themselves; not who asks for help there."""
+    asks = ticket.requester.key if ticket else ""
+    to = ((a.key, case.policy.agent_for(a.key)) for a in (*case.message.to, *case.message.cc))
+    named = tuple(key for key, agent in to if agent and asks not in agent.keys)
     return audience.tell(
         headline,
         case.policy,

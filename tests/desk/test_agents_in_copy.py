@@ -36,6 +36,14 @@ async def test_an_agent_in_copy_is_told_in_one_line(desk: Room) -> None:
     assert len(left) == 2
 
 
+async def test_an_agent_who_asks_for_help_is_told_nothing_as_one(desk: Room) -> None:
+    """Of their own request they hear what its customer hears, also from who answers them and us."""
+    await desk.mail(FAR, "My chair broke.", Cc=ERIKA)
+    await desk.reply(ERIKA, 1, "Mine, too.", also_to=FAR)
+    assert await desk.outbox("agent_notice", FAR) == []
+    assert len(await desk.outbox("agent_notice", ANNA)) == 2
+
+
 async def test_what_they_answer_goes_to_the_customer(desk: Room) -> None:
     """The mail has their mark."""
     await desk.mail(ERIKA, "It burns.", Cc=FAR)
