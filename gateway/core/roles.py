@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 
+from gateway.mail import lists
 from gateway.mail.message import Address, Message
-from gateway.mail.people import found_in
 
 _LOCAL_PARTS = re.compile(
     # They say themselves that nobody reads there, alone or as a part: `billing.no-reply`, `bounce+7`.
@@ -69,12 +69,10 @@ def is_known_form(message: Message) -> bool:
 def is_by_list(message: Message) -> bool:
     """Whether a list sends it on under an address of its own ("Nora via Info", in other languages in other words)."""
     author = message.author
-    listed = any(name.startswith("list-") for name in message.headers)
+    listed = any(name.startswith("list-") or name == "x-beenthere" for name in message.headers)
     return listed and author is not None and (" via " in author.name or is_list(author, message))
 
 
 def is_list(who: Address, message: Message) -> bool:
-    """Whether all of a list read what is sent to an address, by the list's own fields (RFC 2369, RFC 2919)."""
-    posts = (a.key for a in found_in(message.header("list-post")))
-    name = message.header("list-id").rpartition("<")[2].strip(" >").casefold()
-    return who.key in posts or who.key.replace("@", ".") == name
+    """Whether all of a list read what is sent to an address, by the list's own fields."""
+    return bool(lists.among(message, (who,)))

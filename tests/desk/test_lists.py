@@ -49,3 +49,13 @@ async def test_only_the_list_itself_stays_out(desk: Room) -> None:
     fields = {"List_Post": "NO", "List_Id": "<news.customer.example>", "List_Unsubscribe": f"<mailto:{KARL}>"}
     await desk.mail(ERIKA, "It burns.", to=f"support@example.com, {KARL}", **fields)
     assert [a.key for a in (await desk.read(lambda tx: tx.reads.get(1))).participants] == [KARL]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"List_Post": f"<mailto:{LIST}?subject=x>"}, {"List_Id": f"<{LIST.replace('@', '.')}>"}, {"X_BeenThere": LIST}],
+)
+async def test_who_writes_under_the_address_of_a_list_is_answered(desk: Room, fields: dict[str, str]) -> None:
+    """Never the list, by whichever of its fields it is known."""
+    row = await desk.mail(LIST, "It burns.", Reply_To=LIST, X_Original_From=ERIKA, **fields)
+    assert (await desk.read(lambda tx: tx.reads.get(row.ticket))).requester.key == ERIKA
