@@ -114,6 +114,10 @@ def test_an_answer_that_stands_below_is_seen(pointer: str) -> None:
         "siehe rote Taste am Gerät",
         "The answer to the question in your email is yes.",
         "El equipo responde en verde cuando funciona",
+        "Please respond to the questions below by Friday: colour? size?",
+        "Your lamp is the one shown above in blue.",
+        "For the button, see the red text on its label.",
+        "siehe rot markierte Zeile der Rechnung",
     ],
 )
 def test_a_place_or_a_colour_alone_points_nowhere(said: str) -> None:
