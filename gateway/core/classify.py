@@ -154,9 +154,10 @@ def _auto_replied(mail: Mail) -> bool:
 
 
 def _challenge(mail: Mail) -> bool:
-    """It holds our mail back until somebody confirms: whoever we answered has not got it, and only agents can help."""
-    asked = (a.address.partition("@")[0] for a in mail.message.reply_to)
-    return any(map(_CONFIRMS.search, asked)) or bool(_CHALLENGE.search(mail.message.subject))
+    """It holds our mail back until somebody confirms: whoever we answered has not got it, and only agents can help.
+    Its subject is its own; behind a `Re:` stands that of the ticket."""
+    asked, subject = (a.address.partition("@")[0] for a in mail.message.reply_to), mail.message.subject
+    return any(map(_CONFIRMS.search, asked)) or (not is_reply(subject) and bool(_CHALLENGE.search(subject)))
 
 
 def _has(mail: Mail, fields: tuple[str, ...]) -> bool:

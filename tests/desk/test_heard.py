@@ -131,8 +131,6 @@ class Later:
     what: str
     mail: dict[str, Any] = field(default_factory=dict)
     heard: bool = True
-    """Agents are told."""
-    reopens: bool = True
 
 
 NOT_READ = (
@@ -178,10 +176,11 @@ LATER = [
         "a challenge by TMDA",
         {"Auto_Submitted": "auto-replied", "Reply_To": "erika-confirm-accept.1716.abcd@customer.example"},
     ),
+    Later("a challenge in words", {"Auto_Submitted": "auto-replied", "subject": "Please confirm your message"}),
     Later(
-        "a challenge in words",
-        {"Auto_Submitted": "auto-replied", "subject": "Please confirm your message"},
-        reopens=False,
+        "an automatic answer to a mail about one",
+        {"Auto_Submitted": "auto-replied", "subject": "Re: I cannot confirm your message"},
+        heard=False,
     ),
     *(
         Later(f"a receipt in words: {subject}", {"subject": subject, "text": text}, heard=False)
@@ -259,8 +258,7 @@ async def test_a_first_mail_is_heard(desk: Room, case: First) -> None:
 
 @pytest.mark.parametrize("case", LATER, ids=lambda c: c.what)
 async def test_a_mail_on_a_closed_ticket(desk: Room, case: Later) -> None:
-    """Whatever a person may have written is told and reopens it, unless it looks like another desk's confirmation; an
-    echo is folded and leaves it closed."""
+    """Whatever a person may have written reopens it and is told; an echo is folded and leaves it closed."""
     await desk.mail(ERIKA)
     await desk.close(1)
     before = len(await notices(desk))
@@ -270,8 +268,7 @@ async def test_a_mail_on_a_closed_ticket(desk: Room, case: Later) -> None:
     row = await desk.mail(ERIKA, mail.pop("text", "It still burns."), **{**address, **mail})
     ticket = await desk.read(lambda tx: tx.reads.get(1))
     assert (ticket.status.value, len(await notices(desk)) - before) == (
-        "waiting_on_us" if case.heard and case.reopens else "closed",
-        int(case.heard),
+        ("waiting_on_us", 1) if case.heard else ("closed", 0)
     ), row.why
     assert await desk.broken() == {}
 
