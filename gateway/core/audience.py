@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
+from gateway.core.lifecycle import Status
 from gateway.core.notice import Audience, Notice, NoticeRequest
 from gateway.core.policy import Agent, Policy
 from gateway.core.ticket import Ticket
@@ -75,6 +76,12 @@ class Circle:
         return _once(self.assignee or self.openly, self.followers)
 
     @property
+    def unlisted(self) -> Agents:
+        """The team, of what is done: no list says that somebody wrote there; it is told where nobody else is."""
+        done = self.ticket is not None and self.ticket.status in (Status.SOLVED, Status.CLOSED)
+        return self.team if done else ()
+
+    @property
     def involved(self) -> Agents:
         """Who took it on: the assignee and who follows, and nobody else."""
         return _once(self.assignee, self.followers)
@@ -137,7 +144,7 @@ def _concerned(c: Circle) -> Agents:
 AUDIENCE: dict[str, Told] = {
     # Whom the customer named beside us has the mail, but no mark to answer with; it may be another team's ticket.
     "new_request": Told(lambda c: c.holders, lambda c: c.told),
-    "reply": Told(lambda c: c.holders, lambda c: c.told),
+    "reply": Told(lambda c: c.holders or c.unlisted, lambda c: c.told),
     # Whoever asked waits for the answer, also where a colleague has the ticket.
     "adviser": Told(lambda c: _once(c.holders, c.told)),
     "reopened": Told(lambda c: c.holders, lambda c: c.told),

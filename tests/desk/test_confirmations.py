@@ -9,7 +9,7 @@ import pytest
 from gateway.core import token
 from storage.database import Database
 from tests.conftest import Clock, named
-from tests.room import ERIKA, Room, room
+from tests.room import BASE, ERIKA, Room, room
 
 
 @pytest.fixture
@@ -56,3 +56,19 @@ async def test_whose_own_subject_reads_so_is_heard(desk: Room) -> None:
     await desk.mail(ERIKA, subject="Your request (#12345) has been received")
     await desk.close(1)
     assert await confirms(desk) == "waiting_on_us"
+
+
+@pytest.mark.parametrize("order", ["#close", "#solved"])
+async def test_the_team_hears_of_it_where_nobody_is_told_at_once(
+    database: Database, clock: Clock, tmp_path: Path, order: str
+) -> None:
+    """What is done waits for nobody: no digest says that somebody wrote there."""
+    desk = room(database, clock, tmp_path, mailboxes=[{**BASE["mailboxes"][0], "announce": "digest"}])
+    await desk.mail(ERIKA)
+    await desk.answer(1, order)
+    assert await desk.outbox("agent_notice") == []
+    assert await confirms(desk, "Your ticket 55 was created by mistake", "It burns again.") in ("closed", "solved")
+    assert len(await desk.outbox("agent_notice")) == 2
+    if order == "#close":
+        await desk.reply(ERIKA, 1, "#close\n\nBut the bill is wrong.")
+        assert len(await desk.outbox("agent_notice")) == 4
