@@ -41,6 +41,8 @@ _SALUTATION = re.compile(
 _SAYS = re.compile(r"p\.? ?s\b|.*\?$|(?:\S+\s+){4,}\S*[.!…]$|.{81,}|(?-i:(?:[a-zà-ÿ]+ ){2}[a-zà-ÿ])", re.I)
 """A line that somebody wrote for this reader."""
 _NAME_WORDS = 4
+_NO_NAME = re.compile(r"[:\d]|[.!]$")
+_CONTACT = re.compile(r"\d{3}|@|\bwww\.|://|\w\.\w{2,}\b|\|")
 
 
 def is_formula(line: str) -> bool:
@@ -56,9 +58,26 @@ def is_signature(text: str, names: Collection[str]) -> bool:
     if not 0 < len(lines) <= SIGNATURE_LINES or any(map(_SAYS.match, lines)):
         return False
     if _is_name(lines[0], names):
-        return True
-    short = len(lines) == 1 or (len(lines[1].split()) <= _NAME_WORDS and lines[1][-1] not in ".!:")
-    return bool(_CLOSING.fullmatch(lines[0].rstrip(",.!"))) and short
+        return _is_contact(_below(text, 1))
+    short = len(lines) == 1 or (len(lines[1].split()) <= _NAME_WORDS and not _NO_NAME.search(lines[1]))
+    return bool(_CLOSING.fullmatch(lines[0].rstrip(",.!"))) and short and _is_contact(_below(text, 2))
+
+
+def _below(text: str, head: int) -> list[str]:
+    """The lines behind the first empty line that has at least so many others above it."""
+    written = 0
+    lines = text.split("\n")
+    for n, line in enumerate(lines):
+        if line.strip(_AROUND):
+            written += 1
+        elif written >= head:
+            return _written("\n".join(lines[n:]))
+    return []
+
+
+def _is_contact(lines: list[str]) -> bool:
+    """What stands apart below a name tells where somebody is found; what does not is something they still say."""
+    return not lines or any(map(_CONTACT.search, lines))
 
 
 def signature_of(text: str, names: Collection[str]) -> tuple[str, ...]:
