@@ -47,7 +47,10 @@ def encoded_once(text: str) -> str:
         found = text.translate(_BYTES).encode("latin-1").decode("utf-8")
     except UnicodeError:
         return ""
-    return found if spoken(found) else ""
+    language = spoken(found)
+    # English has quotation marks beyond ASCII, and no letters: those are names somebody says look wrong.
+    is_about_them = language == "en" and any(map(str.isalpha, _BEYOND_ASCII.findall(found)))
+    return found if language and not is_about_them else ""
 
 
 def _decoded(data: bytes, codec: str) -> str:

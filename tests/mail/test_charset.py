@@ -195,7 +195,13 @@ def test_a_label_that_may_be_right_stays(data: bytes, label: str, want: str) -> 
 
 @pytest.mark.parametrize("wrong", ["latin-1", "cp1252"])
 @pytest.mark.parametrize(
-    "text", [RUSSIAN, JAPANESE, "Für die Lieferung müssen Sie größere Gebühren zahlen. Schöne Grüße, Jörg"]
+    "text",
+    [
+        RUSSIAN,
+        JAPANESE,
+        "Für die Lieferung müssen Sie größere Gebühren zahlen. Schöne Grüße, Jörg",
+        "I don’t know why it doesn’t print – it says “offline”, and we can’t wait any longer.",
+    ],
 )
 def test_utf_8_encoded_twice(text: str, wrong: str) -> None:
     """A gateway took it for Western and encoded it again."""
@@ -208,6 +214,7 @@ def test_utf_8_encoded_twice(text: str, wrong: str) -> None:
     [
         "Ihre Mail zeigt „Schöne GrüÃŸe“, Ã¼, Ã¤, Ã¶, Ã–, was ist das für ein Müll?",
         "Your mail reads fÃ¼r MÃ¼ller instead of the name.",
+        "The names of our members show as MÃ¼ller, JÃ¶rg, GÃ¼nther, BjÃ¶rn and FranÃ§ois in every list you send us.",
     ],
 )
 def test_who_tells_of_wrong_signs_is_quoted(text: str) -> None:
