@@ -18,6 +18,7 @@ import pytest
 
 from gateway import config
 from gateway.cli import main
+from gateway.clock import tickets
 from gateway.errors import ReplydeskError
 from gateway.portal import acts
 from storage import backup, raw
@@ -207,6 +208,29 @@ async def test_what_agents_and_others_said_on_a_shared_ticket(database: Database
         await r.answer(number, "#undo")
     assert (await r.read(lambda tx: tx.reads.get(number))).requester.address == KARL
     assert await r.read(lambda tx: tx.contacts.find("[erased]")) is None
+    assert await r.broken() == {}
+
+
+@pytest.mark.parametrize(("gone", "left"), [(ERIKA, ""), (KARL, "Too slow, you sleepyheads.")])
+async def test_a_rating_goes_with_whoever_gave_it(
+    database: Database, clock: Clock, tmp_path: Path, gone: str, left: str
+) -> None:
+    """Also where the ticket was handed on since; whose it is now loses nothing of the other's."""
+    r = room(database, clock, tmp_path, rating={"after_hours": 24, "scale": "five"})
+    number = (await r.mail(ERIKA, "It burns.", name=NAME, subject="Fire", Cc=KARL)).ticket or 0
+    await r.reply(KARL, number, "In my room, too.", name="Karl Kunde")
+    await r.close(number)
+    clock.forward(hours=25)
+    await tickets.ask_for_ratings(r.site)
+    await r.deliver()
+    asked = await r.read(lambda tx: tx.ratings.find(number))
+    said = "Too slow, you sleepyheads."
+    await r.write(lambda tx: acts.rate(r.desk, tx, asked, 2, said, clock.now))
+    await r.answer(number, f"#reopen\n#requester {KARL}")
+    await r.close(number)
+    await r.deliver()
+    await erased(r, gone)
+    assert (await r.read(lambda tx: tx.ratings.find(number))).comment == left
     assert await r.broken() == {}
 
 

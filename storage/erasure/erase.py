@@ -15,6 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, delete, func, select, update
 
+from gateway.core.notice import Notice
 from gateway.core.person_traces import MARK, Traces
 from gateway.errors import ReplydeskError
 from storage import drafts
@@ -206,8 +207,9 @@ class _Eraser:
         ).all():
             values: dict[str, Any] = {"subject": near.cut(subject), "snooze_note": near.cut(note)}
             values["tags"] = [tag for tag in tags if not near.in_text(tag)]
-            if key == found.key and nobody:
+            if (self._rater(number) or key) == found.key:
                 self._connection.execute(update(RATING).where(RATING.c.ticket == number).values(comment=""))
+            if key == found.key and nobody:
                 values |= {"subject": MARK, "requester_id": nobody.id, "requester_key": nobody.key}
             self._connection.execute(update(TICKET).where(TICKET.c.number == number).values(**values))
         for number, comment in self._connection.execute(
@@ -218,6 +220,13 @@ class _Eraser:
         # Orders hold what was before them: to take one back would bring it, or the person, back.
         self._connection.execute(delete(ACT).where(ACT.c.ticket.in_(found.part)))
         self._connection.execute(delete(PARTICIPANT).where(PARTICIPANT.c.key == found.key))
+
+    def _rater(self, number: int) -> str:
+        """Whose the comment is: who was asked last before it came. The requester may be another by now."""
+        asked = OUTBOX.c.ticket == number, OUTBOX.c.notice == Notice.RATING_REQUEST.value
+        before = RATING.c.ticket == number, OUTBOX.c.created_at <= RATING.c.rated_at
+        newest = select(OUTBOX.c.recipient_key).where(*asked, *before).order_by(OUTBOX.c.id.desc()).limit(1)
+        return self._connection.execute(newest).scalar_one_or_none() or ""
 
     # --- mails of ours ----------------------------------------------------------------------
 
