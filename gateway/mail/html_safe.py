@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from html import escape
 from urllib.parse import unquote
 
@@ -84,9 +85,59 @@ def sanitise(html: str, cids: Mapping[str, str] | None = None) -> str:
 
 
 def for_page(html: str, cids: Mapping[str, str]) -> str:
-    """Sanitised markup in which a picture that is not loaded is its name in a frame (class `unloaded`), for browsers
-    show a sign of damage; one without a name is gone. `cids` as for `sanitise`."""
-    return _IMG.sub(lambda found: found[0] if ' src="' in found[0] else _named(found[1]), sanitise(html, cids))
+    """Sanitised markup that shows what a mail program would: without what a style hides, struck out what one strikes.
+
+    A picture that is not loaded is its name in a frame (class `unloaded`), for browsers show a sign of damage; one
+    without a name is gone. `cids` as for `sanitise`."""
+    shown = sanitise(html if len(html) > SIZE_LIMIT else _as_seen(html), cids)
+    return _IMG.sub(lambda found: found[0] if ' src="' in found[0] else _named(found[1]), shown)
+
+
+def _as_seen(html: str, *, hides: bool = True) -> str:
+    """The same markup where what is hidden or struck out does not need a style: styles are not kept.
+
+    As in `html_text.lines`: where something hidden never ends, for its end was left out, nothing is hidden;
+    nor where nothing else is said.
+    """
+    classes = markup.hidden_classes(html)
+    hidden, struck, changed, says = _Reach(), _Reach(), False, False
+    written: list[str] = []
+    for name, attributes, text in markup.tokens(html):
+        if hidden.name:
+            hidden.go(name)
+            continue
+        opens = name not in markup.VOID and not name.startswith("/") and not attributes.endswith("/")
+        found = markup.attributes_of(attributes) if opens and "=" in attributes else {}
+        if hides and name and opens and markup.is_hidden(found, attributes, classes):
+            hidden, changed = _Reach(name, 1), True
+            continue
+        if name == struck.name and name in _UNNESTED:
+            struck = _Reach()
+        struck.go(name)
+        if not name:
+            said, blank = text.replace("<", "&lt;"), not text.strip()
+            says = says or not blank
+            written.append(f"<s>{said}</s>" if struck.name and not blank else said)
+            continue
+        if not struck.name and html_text.strikes(found.get("style", "")):
+            struck, changed = _Reach(name, 1), True
+        written.append(f"<{name}{attributes}>")
+    if hides and changed and (hidden.name or not says):
+        return _as_seen(html, hides=False)
+    return "".join(written) if changed else html
+
+
+@dataclass(slots=True)
+class _Reach:
+    """How far an element goes that a style speaks of; nameless when it is over."""
+
+    name: str = ""
+    depth: int = 0
+
+    def go(self, tag: str) -> None:
+        if self.name and tag.removeprefix("/") == self.name:
+            self.depth += -1 if tag.startswith("/") else 1
+            self.name = self.name if self.depth else ""
 
 
 def _named(attributes: str) -> str:

@@ -110,6 +110,11 @@ class _State:
     """Letters of the line in such a colour."""
 
 
+def strikes(style: str) -> bool:
+    """The style of an element strikes its words out."""
+    return bool(style) and bool(_STRUCK.search(style))
+
+
 def lines(html: str, *, pictures: bool = False, paints: bool = False, hides: bool = True) -> tuple[TextLine, ...]:
     """The visible lines of a document; blank lines stand between paragraphs, never two in a row.
 
@@ -209,7 +214,7 @@ def _open(state: _State, name: str, found: dict[str, str], attributes: str) -> N
             for kind, has in html_letters.shades(style, found.get("color", ""), found.get("face", ""), state.paints):
                 if has or state.shades.get(kind):
                     state.shades.setdefault(kind, []).append((name, state.depth[name], has))
-        if name in STRUCK_TAGS or (style and _STRUCK.search(style)):
+        if name in STRUCK_TAGS or strikes(style):
             state.struck.append((name, state.depth[name]))
             _word(state, STRUCK)
     if name in _PARAGRAPHS or name in _BLOCKS or name == "hr":

@@ -81,3 +81,30 @@ def test_a_picture_that_is_not_loaded_leaves_its_name() -> None:
     html = '<img src="https://a.example/x" alt=\'A "b" src= > <i>\'><img src="cid:a" alt="ok"><img src="//t.example/1">'
     shown = html_safe.for_page(html, {"a": "/f"})
     assert shown == ('<span class="unloaded">A &quot;b&quot; src= &gt; &lt;i&gt;</span><img src="/f" alt="ok">')
+
+
+@pytest.mark.parametrize(
+    ("html", "shown"),
+    [
+        ('<p>a</p><div style="display:none">b <div>c</div> d</div><p>e</p>', "<p>a</p><p>e</p>"),
+        ("<style>.x{display:none}</style><p>a<span class=x>b</span></p>", "<p>a</p>"),
+        ("<p hidden>b</p><p>a</p>", "<p>a</p>"),
+        ("<p>a</p><div style='display:none'>b<p>c</p>", "<p>a</p><div>b<p>c</p></div>"),
+        (
+            '<p>Yes, <span style="text-decoration:line-through">for <b>90</b></span> for 80</p>',
+            "<p>Yes, <span><s>for </s><b><s>90</s></b></span> for 80</p>",
+        ),
+        ('<p style="text-decoration:line-through">a<p>b</p>', "<p><s>a</s></p><p>b</p>"),
+        (
+            '<div style="text-decoration: line-through">a<div hidden>b</div>c</div>d',
+            "<div><s>a</s><s>c</s></div>d",
+        ),
+        ("<p hidden>x</p><p>3 < 4 <me@x.example></p>", "<p>3 &lt; 4 &lt;me@x.example&gt;</p>"),
+        ("<div hidden>b</div><img src=cid:x>", "<div>b</div>"),
+        ("<p style='text-decoration:line-through'>a<i hidden>b</i></p>", "<p><s>a</s></p>"),
+        ("<p>a<del>b</del></p>", "<p>a<del>b</del></p>"),
+    ],
+)
+def test_a_page_shows_what_a_mail_program_would(html: str, shown: str) -> None:
+    """What a style hides is not there, and what one strikes out is struck out, though styles are not kept."""
+    assert html_safe.for_page(html, {}) == shown
