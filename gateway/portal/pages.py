@@ -143,10 +143,15 @@ async def message(request: PageRequest) -> Response:
     """One message as it was sent."""
     found, entry = await _entry(request)
     portal = request.portal
-    mine = await portal.database.read(lambda tx: _addresses(tx, customer(request)))
     page = (found.number, entry.id)
-    shown = portal.originals.kept(page)
-    if shown is None and _has_original(entry):
+
+    def read(tx: Tx) -> tuple[frozenset[str], bool]:
+        # What was shown before is in memory still when its bytes are erased.
+        return _addresses(tx, customer(request)), _has_original(entry) and tx.outbox.keeps(entry.sha256)
+
+    mine, there = await portal.database.read(read)
+    shown = portal.originals.kept(page) if there else None
+    if shown is None and there:
         raw = await portal.database.read(lambda tx: tx.outbox.file(entry.sha256))
         if raw is not None:
             files = enumerate(entry.attachments, 1)

@@ -275,6 +275,20 @@ async def test_originals_deleted_by_retention_are_said_to_be_gone(site: Site) ->
     assert "It burns." in message.text
 
 
+async def test_an_original_that_is_gone_is_not_shown_from_memory(site: Site) -> None:
+    """Whoever looked at it before and after somebody it quotes was erased reads the text that is left."""
+    number = await site.mail(ERIKA, "Old", "Mine.", html="<p>Mine.</p><blockquote>Max said no.</blockquote>")
+    browser = await site.customer(ERIKA)
+    href = next(h for h in (await browser.get(f"/tickets/{number}")).hrefs if "/entries/" in h)
+    assert "Max said no." in (await browser.get(href)).text
+    with site.database.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE raw SET data=NULL")
+    page = await browser.get(href)
+    assert page.status == 200
+    assert "Mine." in page.text
+    assert "Max said no." not in page.text
+
+
 async def test_a_merged_ticket_leads_to_the_one_it_went_into(site: Site) -> None:
     """The link in an old mail still shows the conversation."""
     old, new = await site.mail(ERIKA, "Old"), await site.mail(ERIKA, "New")
