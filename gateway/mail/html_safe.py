@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from html import escape
 from urllib.parse import unquote
 
-from gateway.mail import html_text, markup
+from gateway.mail import html_signs, html_text, markup
 from gateway.mail.text import clean
 
 SIZE_LIMIT = 2_000_000
@@ -85,7 +85,7 @@ def sanitise(html: str, cids: Mapping[str, str] | None = None) -> str:
 
 
 def for_page(html: str, cids: Mapping[str, str]) -> str:
-    """Sanitised markup that shows what a mail program would: without what a style hides, struck out what one strikes.
+    """Sanitised markup that shows what a mail program would: nothing a style hides; what is struck out or ticked.
 
     A picture that is not loaded is its name in a frame (class `unloaded`), for browsers show a sign of damage; one
     without a name is gone. `cids` as for `sanitise`."""
@@ -94,7 +94,7 @@ def for_page(html: str, cids: Mapping[str, str]) -> str:
 
 
 def _as_seen(html: str, *, hides: bool = True) -> str:
-    """The same markup where what is hidden or struck out does not need a style: styles are not kept.
+    """The same markup where what is hidden, struck out or ticked needs no style and no form: neither is kept.
 
     As in `html_text.lines`: where something hidden never ends, for its end was left out, nothing is hidden;
     nor where nothing else is said.
@@ -107,7 +107,7 @@ def _as_seen(html: str, *, hides: bool = True) -> str:
             hidden.go(name)
             continue
         opens = name not in markup.VOID and not name.startswith("/") and not attributes.endswith("/")
-        found = markup.attributes_of(attributes) if opens and "=" in attributes else {}
+        found = markup.attributes_of(attributes) if "=" in attributes else {}
         if hides and name and opens and markup.is_hidden(found, attributes, classes):
             hidden, changed = _Reach(name, 1), True
             continue
@@ -119,9 +119,12 @@ def _as_seen(html: str, *, hides: bool = True) -> str:
             says = says or not blank
             written.append(f"<s>{said}</s>" if struck.name and not blank else said)
             continue
-        if not struck.name and html_text.strikes(found.get("style", "")):
+        if opens and not struck.name and html_text.strikes(found.get("style", "")):
             struck, changed = _Reach(name, 1), True
         written.append(f"<{name}{attributes}>")
+        if (found or name == "option") and (sign := html_signs.box(name, found, attributes)):
+            written.append(escape(sign))
+            changed = says = True
     if hides and changed and (hidden.name or not says):
         return _as_seen(html, hides=False)
     return "".join(written) if changed else html

@@ -102,9 +102,13 @@ def test_a_picture_that_is_not_loaded_leaves_its_name() -> None:
         ("<p hidden>x</p><p>3 < 4 <me@x.example></p>", "<p>3 &lt; 4 &lt;me@x.example&gt;</p>"),
         ("<div hidden>b</div><img src=cid:x>", "<div>b</div>"),
         ("<p style='text-decoration:line-through'>a<i hidden>b</i></p>", "<p><s>a</s></p>"),
+        ("<p><input type=checkbox checked> yes <input type=checkbox> no</p>", "<p>[x]  yes [ ]  no</p>"),
+        ("<p>Size <input value='<b>XL' style='text-decoration:line-through'>.</p>", "<p>Size &lt;b&gt;XL.</p>"),
+        ("<p hidden>b</p><ul><li aria-checked=true>a</ul>", "<ul><li>[x] a</li></ul>"),
         ("<p>a<del>b</del></p>", "<p>a<del>b</del></p>"),
     ],
 )
 def test_a_page_shows_what_a_mail_program_would(html: str, shown: str) -> None:
-    """What a style hides is not there, and what one strikes out is struck out, though styles are not kept."""
+    """What a style hides is not there, and what one strikes out is struck out, though styles are not kept; which box is
+    ticked and what stands in a field is told, though forms are not."""
     assert html_safe.for_page(html, {}) == shown
