@@ -19,6 +19,7 @@ import pytest
 from gateway import config
 from gateway.cli import main
 from gateway.clock import tickets
+from gateway.core.decision import AgentView
 from gateway.errors import ReplydeskError
 from gateway.portal import acts
 from storage import backup, raw
@@ -232,6 +233,20 @@ async def test_a_rating_goes_with_whoever_gave_it(
     await erased(r, gone)
     assert (await r.read(lambda tx: tx.ratings.find(number))).comment == left
     assert await r.broken() == {}
+
+
+@pytest.mark.parametrize(("card_of", "anew"), [("shared", True), ("own", False), ("alone", False)])
+async def test_cards_are_written_anew(
+    database: Database, clock: Clock, tmp_path: Path, card_of: str, anew: bool
+) -> None:
+    """Those of tickets that stay still tell what was said; the board itself removes those of tickets that are gone."""
+    r = room(database, clock, tmp_path)
+    number, now = (await story(r))[card_of], clock.now
+    card = {"entry": 0, "news": 0, "view": AgentView(), "now": now}
+    await r.write(lambda tx: tx.board.remember("card@x", number, "v", **card))
+    await erased(r)
+    state = await r.read(lambda tx: tx.board.state())
+    assert bool(state and state.rebuild) is anew
 
 
 async def test_the_erased_may_write_again(database: Database, clock: Clock, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from gateway.core.person_traces import MARK, Traces
 from gateway.errors import ReplydeskError
 from storage import drafts
 from storage.alarms import MAILS_HELD, UNCERTAIN
+from storage.board_tables import CARD
 from storage.contacts import Contacts
 from storage.erasure import person
 from storage.erasure.person import Recognised, Survey
@@ -74,6 +75,7 @@ def erase(tx: Tx, found: Survey, ours: Collection[str], address: str, now: datet
     refuse(found, force=force)
     counts = _Eraser(tx.connection, found, known, now).run()
     _end_alarms(tx, now)
+    _write_cards_anew(tx, found, now)
     return Erased(counts, frozenset(found.whole), frozenset(found.part), known)
 
 
@@ -85,6 +87,12 @@ def _end_alarms(tx: Tx, now: datetime) -> None:
         mail = tx.connection.execute(select(OUTBOX.c.state).where(OUTBOX.c.id == int(key.removeprefix(UNCERTAIN))))
         if mail.scalar_one_or_none() != State.UNCERTAIN:
             tx.alarms.clear(key, now)
+
+
+def _write_cards_anew(tx: Tx, found: Survey, now: datetime) -> None:
+    """A card on the board tells the whole conversation, and nothing it is known by changes when words go from it."""
+    if tx.connection.execute(select(CARD.c.ticket).where(CARD.c.ticket.in_(found.part)).limit(1)).first():
+        tx.board.rebuild(True, now)
 
 
 def refuse(found: Survey, *, force: bool) -> None:
