@@ -164,10 +164,6 @@ class Keeper:
         seen = await account.cards([*dict.fromkeys((*folders.values(), *tree))], anew=anew)
         if anew:
             self._anew_at = time.monotonic() + ANEW_SECONDS
-        if state and state.rebuild:
-            await account.remove(seen)
-            seen = []
-            await self._database.write(lambda tx: tx.board.rebuild(False, self._clock()))
         wanted = await self._wanted()
         carried = board.carried(wanted, seen, folders, missing, self._replaced(account)) - self._refused
         if carried:
@@ -181,6 +177,12 @@ class Keeper:
             for moved, place in steps.orders:
                 ordered += await self._carry_out(moved, place)
             wanted = await self._wanted()
+            steps = board.compare(wanted, seen, folders, self._refused)
+        if state and state.rebuild:
+            # Only now, for what was moved since the last look is an order.
+            await account.remove(seen)
+            seen = []
+            await self._database.write(lambda tx: tx.board.rebuild(False, self._clock()))
             steps = board.compare(wanted, seen, folders, self._refused)
         if not account.expunges_alone:
             # What is marked already could not be made to go without what others marked.

@@ -300,6 +300,21 @@ async def test_the_account_is_rebuilt(world: World) -> None:
     assert world.there() == before == await world.wanted()
 
 
+async def test_what_was_moved_before_the_cards_are_written_anew_is_an_order(world: World) -> None:
+    """`board rebuild`, or somebody who was erased, comes between an agent's move and the next look."""
+    for n in range(2):
+        await world.room.mail(f"kim{n}@customer.example")
+    await world.look()
+    world.move(1, "New", "Anna Agent")
+    await world.room.database.write(lambda tx: tx.board.rebuild(True, world.room.clock()))
+    await world.look()
+    assert (await world.room.read(lambda tx: tx.reads.get(1))).assignee == ANNA
+    assert world.there() == await world.wanted()
+    state = await world.room.read(lambda tx: tx.board.state())
+    assert state is not None
+    assert not state.rebuild
+
+
 async def test_agents_come_and_go(world: World) -> None:
     """Who is called otherwise has another folder; that of who left goes once nothing lies in it, not before."""
     assert await world.keeper._hold()
