@@ -14,6 +14,7 @@ from gateway.core import (
     absence_text,
     agent_mail,
     audience,
+    bare_signature,
     commands,
     draft,
     forward,
@@ -216,13 +217,13 @@ def lets_go(case: Case) -> bool:
     if found is None or order.problems or not found.waits(case.now) or not agent_mail.proof(case):
         return False
     meant = (Verb.ASK, Verb.NOTE, *_WHOSE.get(found.doubt, ())) if found.ticket else PEOPLE
-    has_words = bool(unsent(case)) or bool(order.argument(Verb.NOTE))
+    has_words = bool(unsent(bare_signature.left_out(case))) or bool(order.argument(Verb.NOTE))
     return order.has(Verb.SEND) or (any(order.has(verb) for verb in meant) and not has_words)
 
 
 def says_more(case: Case, draft: Order) -> bool:
     """The mail that lets a draft go has words that the draft has not: they may be meant instead of them."""
-    return outgoing_text.says_more(case.order.text, draft.text)
+    return outgoing_text.says_more(bare_signature.left_out(case).order.text, draft.text)
 
 
 _WHOSE = {

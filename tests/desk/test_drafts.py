@@ -199,6 +199,18 @@ async def test_a_note_of_its_own_leaves_the_draft(database: Database, clock: Clo
     assert len(await site.read(lambda tx: tx.drafts.waiting(clock.now, (ANNA,)))) == 1
 
 
+@pytest.mark.parametrize("below", ["Kind regards\nAnna Agent\n+44 20 12345", "Anna"])
+@pytest.mark.parametrize("order", ["#send", "#note"])
+async def test_a_signature_below_the_order_is_no_word_of_its_own(
+    database: Database, clock: Clock, tmp_path: Path, order: str, below: str
+) -> None:
+    """Outlook puts it there without two dashes; the draft had none, or lost it."""
+    site = room(database, clock, tmp_path)
+    receipt = await passed_on(site)
+    assert await send(site, receipt, f"{order}\n\n{below}") == "draft-sent"
+    assert await site.read(lambda tx: tx.drafts.waiting(clock.now, (ANNA,))) == []
+
+
 async def test_a_note_without_a_word_is_none(database: Database, clock: Clock, tmp_path: Path) -> None:
     """Where the words got lost on the way, its receipt said that they are on the ticket."""
     site = room(database, clock, tmp_path)
