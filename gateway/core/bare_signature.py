@@ -4,21 +4,25 @@ two dashes above it, also below an order alone. It is no answer. Pure.
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from gateway.core import commands
 from gateway.core.case import Case
+from gateway.core.commands import Order
 from gateway.core.formulas import is_signature
 from gateway.core.outgoing_text import without_signature
 from gateway.core.verbs import Verb
+
+_PICTURE = re.compile(r"(?i)(?<=\S)\s+\[(?:cid:[^\[\]]+|[^\[\]]+\.(?:png|jpe?g|gif|bmp|webp|svg))\][^\S\n]*$", re.M)
+"""Where one stood: below a name it is a logo, above it is what the agent shows."""
 
 
 def left_out(case: Case) -> Case:
     """The case without such a text; a ready text, or a file alone, may have a closing below it."""
     order = case.order
     with_closing = order.has(Verb.TEXT) or (case.files and not order.commands)
-    shown = without_signature(order.text)
-    if with_closing or not (is_signature(shown, _names(case)) or (order.commands and _is_own_name(shown, case))):
+    if with_closing or not _is_none(replace(order, text=without_signature(order.text)), case):
         return case
     return replace(case, order=replace(order, text=""))
 
@@ -26,7 +30,12 @@ def left_out(case: Case) -> Case:
 def cut_off(text: str, case: Case) -> str:
     """The new text of a mail, orders on top, without its signature, whichever kind that is."""
     shown = without_signature(text)
-    return "" if is_signature(commands.read(shown, case.policy.languages).text, _names(case)) else shown
+    return "" if _is_none(commands.read(shown, case.policy.languages), case) else shown
+
+
+def _is_none(order: Order, case: Case) -> bool:
+    text = _PICTURE.sub("", order.text)
+    return is_signature(text, _names(case)) or (bool(order.commands) and _is_own_name(text, case))
 
 
 def _is_own_name(text: str, case: Case) -> bool:

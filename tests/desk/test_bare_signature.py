@@ -80,6 +80,26 @@ async def test_its_logo_stays_here(room: Room) -> None:
     assert await room.outbox("reply", ERIKA) == []
 
 
+@pytest.mark.parametrize("below", ["Anna", "Anna Agent", "Kind regards\n\nAnna Agent\n"])
+@pytest.mark.parametrize("order", ["#take", "#solved"])
+async def test_a_logo_below_a_name_stays_here(room: Room, order: str, below: str) -> None:
+    """The customer would get a picture without a word, and the ticket would wait for them."""
+    logo = ("logo", "image/png", b"\x89PNG" + b"0" * 2000)
+    html = f"<p>{order}</p><p>{below.replace(chr(10), '<br>')}<br><img src='cid:logo'></p>"
+    await room.answer(1, f"{order}\n\n{below}\n[cid:logo]", html=html, inline=(logo,))
+    entries = await room.read(lambda tx: tx.reads.entries(1))
+    assert [e.body_text for e in entries if e.role is Role.AGENT and e.kind is EntryKind.CORRESPONDENCE] == []
+
+
+async def test_a_picture_above_a_name_is_sent(room: Room) -> None:
+    """It is what the customer is shown."""
+    shot = ("shot", "image/png", b"\x89PNG" + b"0" * 2000)
+    html = "<p>#solved</p><p><img src='cid:shot'><br>Anna</p>"
+    await room.answer(1, "#solved\n\n[cid:shot]\nAnna", html=html, inline=(shot,))
+    entries = await room.read(lambda tx: tx.reads.entries(1))
+    assert [e.role for e in entries if e.attachments] == [Role.AGENT]
+
+
 @pytest.mark.parametrize(
     "text",
     [
