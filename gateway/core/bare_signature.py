@@ -10,7 +10,7 @@ from dataclasses import replace
 from gateway.core import commands
 from gateway.core.case import Case
 from gateway.core.commands import Order
-from gateway.core.formulas import is_signature
+from gateway.core.formulas import is_name_alone, is_signature
 from gateway.core.outgoing_text import without_signature
 from gateway.core.verbs import Verb
 
@@ -34,14 +34,9 @@ def cut_off(text: str, case: Case) -> str:
 
 
 def _is_none(order: Order, case: Case) -> bool:
+    """Without an order a name alone may be the answer to “Who comes?”."""
     text = _PICTURE.sub("", order.text)
-    return is_signature(text, _names(case)) or (bool(order.commands) and _is_own_name(text, case))
-
-
-def _is_own_name(text: str, case: Case) -> bool:
-    """The name alone, or the first name; without an order it may be the answer to “Who comes?”."""
-    line = text.strip(" \t\n*_–—-/.,!\xa0").casefold()
-    return bool(line) and any(line in (name.casefold(), name.split(" ")[0].casefold()) for name in _names(case))
+    return is_signature(text, _names(case)) or (bool(order.commands) and is_name_alone(text, _names(case)))
 
 
 def _names(case: Case) -> tuple[str, ...]:

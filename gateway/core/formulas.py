@@ -63,6 +63,12 @@ def is_signature(text: str, names: Collection[str]) -> bool:
     return bool(_CLOSING.fullmatch(lines[0].rstrip(",.!"))) and short and _is_contact(_below(text, 2))
 
 
+def is_name_alone(text: str, names: Collection[str]) -> bool:
+    """One of the full names, or the first name of it."""
+    line = text.strip(" \t\n*_–—-/.,!\xa0").casefold()
+    return bool(line) and any(line in (name.casefold(), name.split(" ")[0].casefold()) for name in names)
+
+
 def _below(text: str, head: int) -> list[str]:
     """The lines behind the first empty line that has at least so many others above it."""
     written = 0

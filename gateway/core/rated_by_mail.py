@@ -11,6 +11,7 @@ from gateway import texts
 from gateway.core import acknowledge, draft, rating
 from gateway.core.case import Case
 from gateway.core.decision import Decision, Why
+from gateway.core.formulas import is_name_alone, is_signature
 from gateway.core.labels import RATINGS
 from gateway.core.notice import Audience, Notice, NoticeRequest
 from gateway.core.outgoing_text import without_signature
@@ -41,7 +42,15 @@ def given(case: Case) -> int | None:
         return None
     if case.now >= asked.open_until(case.policy):
         return None
-    return value(without_signature(case.message.reply_text), asked.scale)
+    return value(_said(case), asked.scale)
+
+
+def _said(case: Case) -> str:
+    """Without a signature; Outlook puts one there without two dashes."""
+    text = without_signature(case.message.reply_text).strip()
+    first, _, below = text.partition("\n")
+    names = (case.author.name, case.written_by.name)
+    return first if is_signature(below, names) or is_name_alone(below, names) else text
 
 
 def decide(case: Case) -> Decision:

@@ -28,9 +28,9 @@ async def asked(database: Database, clock: Clock, tmp_path: Path) -> Room:
     return desk
 
 
-async def answers(desk: Room, text: str, author: str = ERIKA) -> JournalEntry:
+async def answers(desk: Room, text: str, author: str = ERIKA, name: str = "") -> JournalEntry:
     (question,) = await desk.outbox("rating_request", ERIKA)
-    return await desk.reply(author, 1, text, In_Reply_To=f"<{question.message_id}>")
+    return await desk.reply(author, 1, text, name=name, In_Reply_To=f"<{question.message_id}>")
 
 
 async def state(desk: Room) -> tuple[str, int | None]:
@@ -49,6 +49,13 @@ async def test_a_number_or_an_offered_word_is_the_rating(asked: Room, text: str,
     assert any("Your answer so far: " in data for data in left)
 
 
+@pytest.mark.parametrize("below", ["Erika", "Viele Grüße\nErika", "Erika Muster\n\nMuster GmbH\nTel. 030 12345"])
+async def test_a_signature_below_it_says_no_more(asked: Room, below: str) -> None:
+    """Many programs put one there without two dashes: a request would be opened again by a number."""
+    assert (await answers(asked, f"4\n\n{below}", name="Erika Muster")).reason == "rated"
+    assert await state(asked) == ("closed", 4)
+
+
 async def test_a_bad_one_reaches_the_leads(asked: Room) -> None:
     """As on the page; the newest answer counts."""
     before = len(await asked.outbox("agent_notice", LEAD))
@@ -58,7 +65,10 @@ async def test_a_bad_one_reaches_the_leads(asked: Room) -> None:
     assert await state(asked) == ("closed", 4)
 
 
-@pytest.mark.parametrize("text", ["5 stars, but the lamp is out again.", "Great, thanks!", "6", "It is not solved."])
+@pytest.mark.parametrize(
+    "text",
+    ["5 stars, but the lamp is out again.", "Great, thanks!", "6", "5\n\nErika will call you", "It is not solved."],
+)
 async def test_whatever_says_more_is_a_reply(asked: Room, text: str) -> None:
     """People read it."""
     assert (await answers(asked, text)).reason == "reply-reopens"
