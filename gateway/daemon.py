@@ -28,7 +28,7 @@ from gateway.clock.metrics import Metrics
 from gateway.clock.vitals import Vitals
 from gateway.config import Settings
 from gateway.config.beforehand import try_files
-from gateway.config.database_file import placed
+from gateway.config.database_file import file_of, placed
 from gateway.config.only_one import only_one
 from gateway.errors import ConfigError, ReplydeskError, StorageUnavailable, cause_of
 from gateway.flow import Desk
@@ -76,6 +76,8 @@ class Startable:
     desk: Desk
     pages: PageTemplates
     catalogs: texts.Catalogs
+    older_secret: bool
+    """It was not made for them."""
     ran_before: bool = False
     """A reload was refused: rather half a desk than none."""
 
@@ -113,7 +115,7 @@ async def run(settings: Settings, begun: processes.Begun | None = None) -> None:
             if proven is None or tried is proven:
                 raise
             log.error("reload refused", extra={"cause": str(error)})
-            tried = proven = replace(proven, ran_before=True)
+            tried = proven = replace(proven, ran_before=True, older_secret=True)
             settings = proven.settings
             texts.put_back(proven.catalogs)
     if faults:
@@ -140,12 +142,10 @@ def _read_again(former: Startable) -> Startable:
     """The settings as they are now, and all files they name tried. Raises what a start would."""
     settings = former.settings
     new = config.load(settings.file)
-    url, has_secret = new.gateway.database_url, config.has_secret(new)
-    moved = new.data_dir != settings.data_dir
-    if not has_secret and (not moved or (url and url == settings.gateway.database_url)):
+    if not config.has_secret(new) and (problem := _lost_by(new, settings)):
         # A new one, made in silence, would know none of the marks that were given out.
-        path, problem = new.data_dir / "secret", "is not there, and the database is the same" if moved else "is gone"
-        raise new.error("gateway.data_dir", f"{path} {problem}", NOT_MOVED if moved else LOST_SECRET)
+        remedy = LOST_SECRET if new.data_dir == settings.data_dir else NOT_MOVED
+        raise new.error("gateway.data_dir", f"{new.data_dir / 'secret'} {problem}", remedy)
     try_files(new)
     tried = _tried(new)
     transport(new)
@@ -155,9 +155,21 @@ def _read_again(former: Startable) -> Startable:
     return tried
 
 
+def _lost_by(new: Settings, settings: Settings) -> str:
+    """Why a secret that is not there must have been; empty where the database is a new one, too."""
+    url, file = new.gateway.database_url, file_of(new)
+    if new.data_dir == settings.data_dir:
+        return "is gone"
+    if url and url == settings.gateway.database_url:
+        return "is not there, and the database is the same"
+    return "is not there, and the database is an older one" if file and file.exists() else ""
+
+
 def _tried(settings: Settings) -> Startable:
     """Raises what a start would."""
-    return Startable(settings, build_desk(settings), portal.page_templates(settings), texts.catalogs())
+    older_secret = config.has_secret(settings)
+    desk = build_desk(settings)
+    return Startable(settings, desk, portal.page_templates(settings), texts.catalogs(), older_secret)
 
 
 def _end_soon(error: BaseException) -> None:
@@ -207,7 +219,6 @@ async def _start(
         stack.callback(begun.kill)
     listeners.check(settings, given)
     stack.enter_context(only_one(settings))
-    older_secret = config.has_secret(settings)
     tried = tried or _tried(settings)
     desk, relay = tried.desk, transport(settings)
     listeners.tried(settings)
@@ -215,9 +226,9 @@ async def _start(
     stack.push_async_callback(database.close)
     with placed(settings):
         is_new = await asyncio.to_thread(migrate, database)
-    if is_new and older_secret:
+    if is_new and tried.older_secret:
         log.warning("empty database beside an older secret", extra={"meaning": OLD_MARKS_FIT_NOTHING})
-    elif not older_secret and await database.read(lambda tx: bool(tx.reads.search(limit=1))):
+    elif not tried.older_secret and await database.read(lambda tx: bool(tx.reads.search(limit=1))):
         log.warning("new secret beside an older database", extra={"meaning": NEW_SECRET_KNOWS_NOTHING})
 
     memory = Memory(settings.limits.memory_bytes) if begun is None else part_of_memory(settings)

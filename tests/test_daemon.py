@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import shutil
 import signal
 import socket
 import stat
@@ -265,6 +266,35 @@ def test_a_reload_that_moves_data_dir_loses_no_mark(tmp_path: Path, same: bool) 
     else:
         assert daemon._read_again(before).settings.data_dir == tmp_path / "other"
     assert (tmp_path / "other" / "secret").exists() is not same
+
+
+def test_a_reload_beside_a_database_that_was_moved_alone_is_refused(tmp_path: Path) -> None:
+    """Its secret was left where it was."""
+    site = Site(tmp_path)
+    before = daemon._tried(config.load(site.config))
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "replydesk.sqlite3").write_bytes(b"SQLite format 3\0")
+    site.config.write_text(site.config.read_text("utf-8").replace('data_dir = "var"', 'data_dir = "other"'), "utf-8")
+    with pytest.raises(ConfigError, match="the database is an older one"):
+        daemon._read_again(before)
+    assert not (tmp_path / "other" / "secret").exists()
+
+
+@pytest.mark.parametrize("older", [True, False])
+async def test_a_reload_into_a_new_data_dir_knows_whether_its_secret_is_older(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, older: bool
+) -> None:
+    """What it has just made itself is none that an empty database does not fit."""
+    site = Site(tmp_path)
+    before = daemon._tried(config.load(site.config))
+    if older:
+        (tmp_path / "other").mkdir()
+        shutil.copy(tmp_path / "var" / "secret", tmp_path / "other" / "secret")
+    site.config.write_text(site.config.read_text("utf-8").replace('data_dir = "var"', 'data_dir = "other"'), "utf-8")
+    tried = daemon._read_again(before)
+    async with daemon.serving(tried.settings, tried=tried):
+        pass
+    assert ("empty database beside an older secret" in caplog.text) is older
 
 
 def test_a_fault_has_an_exit_code_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
