@@ -42,7 +42,12 @@ _SAYS = re.compile(r"p\.? ?s\b|.*\?$|(?:\S+\s+){4,}\S*[.!…]$|.{81,}|(?-i:(?:[a
 """A line that somebody wrote for this reader."""
 _NAME_WORDS = 4
 _NO_NAME = re.compile(r"[:\d]|[.!]$")
-_CONTACT = re.compile(r"\d{3}|@|\bwww\.|://|\w\.\w{2,}\b|\|")
+_CONTACT = re.compile(
+    r"\d{3}|@|\bwww\.|://|\w\.\w{2,}\b|\|"
+    # How a firm's name ends.
+    r"|[\w.],? (?:GmbH|gGmbH|AG|KG|SE|e\. ?V\.|Ltd|Limited|LLC|Inc|PLC|plc|SARL|SAS|SA|S\.A\.|SL|S\.L\.(?:U\.)?"
+    r"|Srl|S\.r\.l\.|SpA|S\.p\.A\.|BV|B\.V\.|NV|N\.V\.|(?i:sp\. z o\. ?o\.)|Lda)\.?$"
+)
 
 
 def is_formula(line: str) -> bool:

@@ -18,6 +18,11 @@ NAMES = ("Anna Agent",)
         "Anna Agent\nHead of Support",
         "Viele Grüße\nAnna Agent\n\nExample GmbH\nTel. 030 123456\nwww.example.com",
         "Anna Agent\n\nExample Ltd | Support",
+        "Kind regards\n\nAnna Agent\n\nExample Ltd.",
+        "Viele Grüße\n\nAnna Agent\nKundendienst\n\nExample GmbH & Co. KG",
+        "Cordialement\n\nAnna Agent\n\nExemple, SARL",
+        "Met vriendelijke groet\n\nAnna Agent\n\nVoorbeeld B.V.",
+        "Pozdrawiam\n\nAnna Agent\n\nPrzykład sp. z o.o.",
     ],
 )
 def test_a_signature(text: str) -> None:
@@ -29,6 +34,7 @@ def test_a_signature(text: str) -> None:
     [
         "Viele Grüße\nAnna Agent\n\nGerät ist unterwegs",
         "Anna Agent\n\nAb Montag wieder",
+        "Anna Agent\n\nViel Erfolg",
         "Kind regards\nPassword: Xy12ab",
         "Kind regards\nCode 4711",
         "Kind regards\nAnna\nWe will send it to you tomorrow morning.",
