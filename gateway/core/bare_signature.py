@@ -4,18 +4,14 @@ two dashes above it, also below an order alone. It is no answer. Pure.
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 
 from gateway.core import commands
 from gateway.core.case import Case
 from gateway.core.commands import Order
-from gateway.core.formulas import is_name_alone, is_signature
+from gateway.core.formulas import is_name_alone, is_signature, without_logos
 from gateway.core.outgoing_text import without_signature
 from gateway.core.verbs import Verb
-
-_PICTURE = re.compile(r"(?i)(?<=\S)\s+\[(?:cid:[^\[\]]+|[^\[\]]+\.(?:png|jpe?g|gif|bmp|webp|svg))\][^\S\n]*$", re.M)
-"""Where one stood: below a name it is a logo, above it is what the agent shows."""
 
 
 def left_out(case: Case) -> Case:
@@ -35,7 +31,7 @@ def cut_off(text: str, case: Case) -> str:
 
 def _is_none(order: Order, case: Case) -> bool:
     """Without an order a name alone may be the answer to “Who comes?”."""
-    text = _PICTURE.sub("", order.text)
+    text, _ = without_logos(order.text)
     return is_signature(text, _names(case)) or (bool(order.commands) and is_name_alone(text, _names(case)))
 
 

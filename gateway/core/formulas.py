@@ -49,6 +49,9 @@ _CONTACT = re.compile(
     r"|Srl|S\.r\.l\.|SpA|S\.p\.A\.|BV|B\.V\.|NV|N\.V\.|(?i:sp\. z o\. ?o\.)|Lda)\.?$"
 )
 
+_PICTURE = re.compile(r"(?i)(?<=\S)\s+\[(?:cid:[^\[\]]+|[^\[\]]+\.(?:png|jpe?g|gif|bmp|webp|svg))\][^\S\n]*$", re.M)
+"""Where one stood."""
+
 
 def is_formula(line: str) -> bool:
     """A salutation, thanks or a closing, and nothing else."""
@@ -66,6 +69,11 @@ def is_signature(text: str, names: Collection[str]) -> bool:
         return _is_contact(_below(text, 1))
     short = len(lines) == 1 or (len(lines[1].split()) <= _NAME_WORDS and not _NO_NAME.search(lines[1]))
     return bool(_CLOSING.fullmatch(lines[0].rstrip(",.!"))) and short and _is_contact(_below(text, 2))
+
+
+def without_logos(text: str) -> tuple[str, int]:
+    """And how many there were. Below a name a picture is a logo, above it is what somebody shows."""
+    return _PICTURE.subn("", text)
 
 
 def is_name_alone(text: str, names: Collection[str]) -> bool:

@@ -11,7 +11,7 @@ from gateway import texts
 from gateway.core import acknowledge, draft, rating
 from gateway.core.case import Case
 from gateway.core.decision import Decision, Why
-from gateway.core.formulas import is_name_alone, is_signature
+from gateway.core.formulas import is_name_alone, is_signature, without_logos
 from gateway.core.labels import RATINGS
 from gateway.core.notice import Audience, Notice, NoticeRequest
 from gateway.core.outgoing_text import without_signature
@@ -38,7 +38,7 @@ def given(case: Case) -> int | None:
     asked, ticket = case.facts.asked, case.ticket
     if asked is None or ticket is None or case.author.key != ticket.requester.key or not case.proven:
         return None
-    if case.machine or case.envelope.archived or case.message.attachments:
+    if case.machine or case.envelope.archived:
         return None
     if case.now >= asked.open_until(case.policy):
         return None
@@ -46,11 +46,14 @@ def given(case: Case) -> int | None:
 
 
 def _said(case: Case) -> str:
-    """Without a signature; Outlook puts one there without two dashes."""
+    """Without a signature and its logo; Outlook puts one there without two dashes. Any other file says more."""
     text = without_signature(case.message.reply_text).strip()
     first, _, below = text.partition("\n")
-    names = (case.author.name, case.written_by.name)
-    return first if is_signature(below, names) or is_name_alone(below, names) else text
+    below, names = below.strip(), (case.author.name, case.written_by.name)
+    plain, logos = without_logos(below)
+    if logos != len(case.message.attachments):
+        return ""
+    return first if is_signature(plain, names) or is_name_alone(plain, names) else text
 
 
 def decide(case: Case) -> Decision:

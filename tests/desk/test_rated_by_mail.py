@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,9 +29,9 @@ async def asked(database: Database, clock: Clock, tmp_path: Path) -> Room:
     return desk
 
 
-async def answers(desk: Room, text: str, author: str = ERIKA, name: str = "") -> JournalEntry:
+async def answers(desk: Room, text: str, author: str = ERIKA, **mail: Any) -> JournalEntry:
     (question,) = await desk.outbox("rating_request", ERIKA)
-    return await desk.reply(author, 1, text, name=name, In_Reply_To=f"<{question.message_id}>")
+    return await desk.reply(author, 1, text, In_Reply_To=f"<{question.message_id}>", **mail)
 
 
 async def state(desk: Room) -> tuple[str, int | None]:
@@ -54,6 +55,18 @@ async def test_a_signature_below_it_says_no_more(asked: Room, below: str) -> Non
     """Many programs put one there without two dashes: a request would be opened again by a number."""
     assert (await answers(asked, f"4\n\n{below}", name="Erika Muster")).reason == "rated"
     assert await state(asked) == ("closed", 4)
+
+
+@pytest.mark.parametrize(
+    ("below", "place", "reason"),
+    [("Erika<br>", "[cid:logo]", "rated"), ("", "[cid:logo]", "reply-reopens"), ("", "", "reply-reopens")],
+)
+async def test_a_logo_below_the_name_says_no_more(asked: Room, below: str, place: str, reason: str) -> None:
+    """A picture below the number alone may be of what is broken."""
+    logo = ("logo", "image/png", b"\x89PNG" + b"0" * 2000)
+    html = f"<p>4</p><p>{below}<img src='cid:logo'></p>"
+    text = f"4\n\n{below.replace('<br>', chr(10))}{place}"
+    assert (await answers(asked, text, name="Erika Muster", html=html, inline=(logo,))).reason == reason
 
 
 async def test_a_bad_one_reaches_the_leads(asked: Room) -> None:
