@@ -39,14 +39,15 @@ _CANDIDATES: tuple[tuple[str, dict[str, str]], ...] = (
 """A Python codec, and the languages it is used for with what they have beyond ASCII, in small letters."""
 CYRILLIC = ("cp1251", "koi8_u", "cp866", "iso8859_5")
 _SIGNS = "\u00a0«»„“”‘’‚–—…€§°·•"
+_CYRILLIC_LETTER = re.compile("[\u0400-\u04ff]")
 _CYRILLIC = frozenset({"ru", "uk", "bg", "be", "sr", "mk"})
 _MISPLACED = re.compile(
     r"[ךםןףץ](?=[א-ת])|[כמנפצ](?![א-ת\"׳״'])|ς(?=[α-ωά-ώ])|σ(?![α-ωά-ώ'’])"
     r"|(?<![\u0e01-\u0e2e\u0e31\u0e34-\u0e3a\u0e47-\u0e4e])[\u0e31\u0e34-\u0e3a\u0e47-\u0e4e]"
-    r"|[\u0e40-\u0e44](?![\u0e01-\u0e2e])"
+    r"|[\u0e40-\u0e44](?![\u0e01-\u0e2e])|[A-Za-z][\u0e01-\u0e4f]+[A-Za-z]"
 )
-"""Final forms that do not end a word, and others that do; signs of Thai that stand at no consonant: what the letters of
-another script look like here."""
+"""Final forms that do not end a word, and others that do; signs of Thai that stand at no consonant, and Thai between
+two letters of ASCII: what the letters of another script look like here."""
 _FOREIGN = {own: re.compile(rf"[^\x00-\x7f{own}{_SIGNS}]") for _, given in _CANDIDATES for own in given.values()}
 ASCII = bytes(range(128))
 _NO_LETTERS = bytes(byte for byte in range(256) if not chr(byte).isalpha() or byte > 127)
@@ -60,7 +61,8 @@ def codec_of(data: bytes) -> str:
     # Four fifths of a text must be of one language: no use in asking for a script that is a few letters of it.
     if 4 * len(sample.translate(None, ASCII)) >= len(sample.translate(None, _NO_LETTERS)):
         for codec in CYRILLIC:
-            if spoken(sample.decode(codec, "ignore")) in _CYRILLIC and holds(data, codec):
+            seen = sample.decode(codec, "ignore")
+            if spoken(seen) in _CYRILLIC and _is_written_in_cyrillic(seen) and holds(data, codec):
                 return codec
     high = bytes(set(sample).difference(ASCII))
     for codec, languages in _CANDIDATES:
@@ -76,6 +78,12 @@ def codec_of(data: bytes) -> str:
         if own and not _FOREIGN[own].search(seen.lower()) and not _MISPLACED.search(seen):
             return codec
     return ""
+
+
+def _is_written_in_cyrillic(text: str) -> bool:
+    """Other scripts become lines of tables between the letters, in cp866 above all."""
+    beyond = len(text) - len(text.encode("ascii", "ignore"))
+    return len(_CYRILLIC_LETTER.findall(text)) * 5 >= beyond * 4
 
 
 def holds(data: bytes, codec: str) -> bool:

@@ -220,3 +220,17 @@ def test_utf_8_encoded_twice(text: str, wrong: str) -> None:
 def test_who_tells_of_wrong_signs_is_quoted(text: str) -> None:
     """The signs are what the mail is about."""
     assert charset.decode(text.encode(), "utf-8") == (text, "")
+
+
+@pytest.mark.parametrize(
+    ("text", "codec"),
+    [
+        ("نعم، يعمل من جديد. شكرا على المساعدة! هل يعمل المصباح؟ الرسالة الأصلية. " * 4, "cp1256"),
+        ("好了，灯又亮了。谢谢您的帮助！ 灯亮了吗？ 原始邮件. " * 4, "gb18030"),
+        ("好了，燈又亮了。謝謝您的幫忙！", "big5"),
+    ],
+)
+def test_undeclared_is_no_script_that_letters_make_by_chance(text: str, codec: str) -> None:
+    """As cp866 they are Cyrillic between the lines of tables, and as Thai there are letters of ASCII within its words."""
+    found, _ = charset.decode(text.encode(codec))
+    assert found == text
