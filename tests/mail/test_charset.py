@@ -231,6 +231,6 @@ def test_who_tells_of_wrong_signs_is_quoted(text: str) -> None:
     ],
 )
 def test_undeclared_is_no_script_that_letters_make_by_chance(text: str, codec: str) -> None:
-    """As cp866 they are Cyrillic between the lines of tables, and as Thai there are letters of ASCII within its words."""
+    """As cp866 they are Cyrillic between the lines of tables; as Thai there are letters of ASCII within its words."""
     found, _ = charset.decode(text.encode(codec))
     assert found == text
