@@ -1,5 +1,7 @@
-"""The requester closes: by mail, by the link in one of ours, or on the status page. So may not whoever has asked
-something else that is answered there."""
+"""The requester closes: by mail, by the link in one of ours, or on the status page.
+
+A customer whose own request was merged into this one does not: it would end the other customer's with it.
+"""
 
 from __future__ import annotations
 
