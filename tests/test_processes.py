@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -247,6 +248,20 @@ def told(site: Site) -> list[str]:
     return [" ".join(body.get_content().split()) for body in bodies if body is not None]
 
 
+@contextlib.asynccontextmanager
+async def a_silent_worker(tmp_path: Path, tell: worker.Tell) -> AsyncIterator[WorkerProcess]:
+    """A process that said it is ready, and says no more."""
+    ours, theirs = (Channel(end) for end in socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET))
+    theirs.say("ready")
+    with subprocess.Popen(["sleep", "60"]) as process:
+        begun = worker.Begun(process, ours)
+        one = WorkerProcess(config.load(Site(tmp_path).config), Keys(b"s" * 32), print, print, tell, begun)
+        await one.start()
+        yield one
+        begun.kill()
+    theirs.close()
+
+
 async def test_what_an_earlier_daemon_told_of_its_worker_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Stopped within ten minutes of a death, it left an alarm that `stats` would show for ever."""
     monkeypatch.setattr(worker, "WELL_SECONDS", 0.02)
@@ -255,20 +270,13 @@ async def test_what_an_earlier_daemon_told_of_its_worker_ends(tmp_path: Path, mo
     async def tell(what: str, cause: str) -> None:
         news.append(what)
 
-    ours, theirs = (Channel(end) for end in socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET))
-    theirs.say("ready")
-    with subprocess.Popen(["sleep", "60"]) as process:
-        begun = worker.Begun(process, ours)
-        one = WorkerProcess(config.load(Site(tmp_path).config), Keys(b"s" * 32), print, print, tell, begun)
-        await one.start()
+    async with a_silent_worker(tmp_path, tell) as one:
         task = asyncio.create_task(one.run())
         async with asyncio.timeout(30):
             while not news:
                 await asyncio.sleep(0.02)
         await asyncio.sleep(0.2)
         task.cancel()
-        begun.kill()
-    theirs.close()
     assert news == ["well"]
 
 
@@ -296,16 +304,10 @@ async def test_a_worker_that_stands_still_is_called_so(
     async def tell(what: str, cause: str) -> None:
         raise asyncio.CancelledError
 
-    ours, theirs = (Channel(end) for end in socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET))
-    theirs.say("ready")
-    with subprocess.Popen(["sleep", "60"]) as process:
-        begun = worker.Begun(process, ours)
-        one = WorkerProcess(config.load(Site(tmp_path).config), Keys(b"s" * 32), print, print, tell, begun)
-        await one.start()
+    async with a_silent_worker(tmp_path, tell) as one:
         with contextlib.suppress(asyncio.CancelledError):
             async with asyncio.timeout(30):
                 await one.run()
-    theirs.close()
     assert [record.message for record in caplog.records if record.levelname == "ERROR"] == [
         "worker stands still",
         "worker ended",

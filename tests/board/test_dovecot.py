@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from email import message_from_bytes
 from email import policy as email_policy
@@ -371,16 +373,24 @@ def permit(server: dovecot_module.Dovecot, folder: str, rights: str) -> None:
         assert client.setacl(folder, "owner", rights)[0] == "OK"
 
 
-async def test_rights_that_are_missing(database: Database, clock: Clock, tmp_path: Path) -> None:
-    """Below a prefix with points: what the server refuses in one folder is told plainly, everything else is kept, and
-    once the rights are given the picture is whole."""
+@contextlib.asynccontextmanager
+async def below_a_prefix(
+    database: Database, clock: Clock, tmp_path: Path
+) -> AsyncIterator[tuple[World, dovecot_module.Dovecot]]:
+    """Three tickets, and a server whose folders stand below INBOX with points."""
     if dovecot_module.MISSING:
         pytest.skip(dovecot_module.MISSING)
     with dovecot_module.running(prefixed=True) as server:
-        made = room(database, clock, tmp_path, board=ROOT_KEYS, limits={"alike_mails": []})
-        world = World(made, server)
+        world = World(room(database, clock, tmp_path, board=ROOT_KEYS, limits={"alike_mails": []}), server)
         for n in range(3):
             await world.room.mail(f"kim{n}@customer.example")
+        yield world, server
+
+
+async def test_rights_that_are_missing(database: Database, clock: Clock, tmp_path: Path) -> None:
+    """Below a prefix with points: what the server refuses in one folder is told plainly, everything else is kept, and
+    once the rights are given the picture is whole."""
+    async with below_a_prefix(database, clock, tmp_path) as (world, server):
         await world.room.answer(1, "#close")
         await world.room.answer(2, "#solved")
         permit(server, "INBOX.Tickets.Closed", "lra")
@@ -422,13 +432,7 @@ async def test_what_the_server_says_it_did_and_did_not(
 ) -> None:
     """Without the right to delete Dovecot says OK and leaves everything: the folder is told, and no card is doubled. A
     folder that is there and not shown gets none; once all is permitted, the picture is whole."""
-    if dovecot_module.MISSING:
-        pytest.skip(dovecot_module.MISSING)
-    with dovecot_module.running(prefixed=True) as server:
-        made = room(database, clock, tmp_path, board=ROOT_KEYS, limits={"alike_mails": []})
-        world = World(made, server)
-        for n in range(3):
-            await world.room.mail(f"kim{n}@customer.example")
+    async with below_a_prefix(database, clock, tmp_path) as (world, server):
         await world.look()
         root = "INBOX.Tickets"
         with server.client() as client:
