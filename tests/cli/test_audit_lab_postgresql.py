@@ -13,7 +13,7 @@ from tests.cli.conftest import make
 from tests.cli.test_audit_lab import SQL, UNSEEN, fill
 from tests.conftest import Postgresql
 
-NEWEST = {"ticket": "number", "journal": "id", "entry": "id", "outbox": "id", "messageid": "id"}
+NEWEST = {"ticket": "number", "contact": "id", "journal": "id", "entry": "id", "outbox": "id", "messageid": "id"}
 """What tells the order of rows; elsewhere it is their place."""
 
 
